@@ -1,0 +1,206 @@
+"""The words of the field, defined once: views, phases, structures, frames, prompts, triplets, strategies."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import IntEnum, StrEnum
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+GreyImage: TypeAlias = NDArray[np.uint8]
+"""(H, W), 0-255, rows run from the probe (top) into the body."""
+LabelMap: TypeAlias = NDArray[np.uint8]
+"""(H, W), values 0-3, see `Structure`."""
+Mask: TypeAlias = NDArray[np.bool_]
+"""(H, W), true inside one structure."""
+
+
+class View(StrEnum):
+    """An apical view of the heart."""
+
+    TWO_CHAMBER = "2CH"
+    FOUR_CHAMBER = "4CH"
+
+
+class Phase(StrEnum):
+    """An instant of the heart's cycle."""
+
+    END_DIASTOLE = "ED"
+    END_SYSTOLE = "ES"
+
+
+class Structure(IntEnum):
+    """What a sentence can name; the value is its label in CAMUS' label maps."""
+
+    LEFT_VENTRICULAR_CAVITY = 1
+    MYOCARDIUM = 2
+    LEFT_ATRIUM_CAVITY = 3
+
+    @property
+    def short(self) -> str:
+        """`LV`, `MYO` or `LA`: the name in tables and file names."""
+        return _SHORT_NAMES[self]
+
+
+_SHORT_NAMES = {
+    Structure.LEFT_VENTRICULAR_CAVITY: "LV",
+    Structure.MYOCARDIUM: "MYO",
+    Structure.LEFT_ATRIUM_CAVITY: "LA",
+}
+STRUCTURES: tuple[Structure, ...] = tuple(Structure)
+
+
+class Sex(StrEnum):
+    """The patient's sex, as CAMUS records it."""
+
+    FEMALE = "F"
+    MALE = "M"
+
+
+class Quality(StrEnum):
+    """The image quality as an expert (or the simulator) judged it, per view."""
+
+    GOOD = "Good"
+    MEDIUM = "Medium"
+    POOR = "Poor"
+
+
+class Domain(StrEnum):
+    """Where the pixels of a frame come from."""
+
+    REAL = "real"
+    DIFFUSION = "diffusion"
+    SIMULATED = "simulated"
+
+
+class PromptSet(StrEnum):
+    """The paper's prompt sets: each adds one attribute to the one before; `P6-SDM` is its P6 for diffusion images."""
+
+    P0 = "P0"
+    P1 = "P1"
+    P2 = "P2"
+    P3 = "P3"
+    P4 = "P4"
+    P5 = "P5"
+    P6 = "P6"
+    P7 = "P7"
+    P6_SDM = "P6-SDM"
+
+
+class Strategy(StrEnum):
+    """Which data train a model, and in which order (the paper's section on strategies)."""
+
+    ZERO_SHOT = "zero-shot"
+    REAL = "real"
+    SYNTHETIC = "synthetic"
+    SYNTHETIC_THEN_REAL = "synth-PT:real-FT"
+    MIXED = "mixed"
+
+
+class Encoders(StrEnum):
+    """Whether the image and text encoders learn."""
+
+    TRAINED = "trained"
+    FROZEN = "frozen"
+
+
+class SplitPart(StrEnum):
+    """A part of a split of patients."""
+
+    TRAINING = "training"
+    VALIDATION = "validation"
+    TESTING = "testing"
+
+
+@dataclass(frozen=True, order=True)
+class PatientId:
+    """A person. CAMUS' first release numbers `training/` and `testing/` independently, so a name is not enough."""
+
+    release: str
+    """Which publication of the data set, e.g. `camus-nifti` or `camus-mhd`."""
+    folder: str
+    """The folder that gives the name its meaning, e.g. `database_nifti`, `training`, `testing`."""
+    name: str
+    """e.g. `patient0001`."""
+
+    def __str__(self) -> str:
+        """`release/folder/name`: unique over all releases."""
+        return f"{self.release}/{self.folder}/{self.name}"
+
+
+@dataclass(frozen=True)
+class Attributes:
+    """What is known of a patient and an image besides the pixels; `None` means unknown, and is never guessed."""
+
+    sex: Sex | None = None
+    age: int | None = None
+    """In years, 0-120."""
+    quality: Quality | None = None
+    ejection_fraction: float | None = None
+    """In percent, by the convention of the data set."""
+
+
+@dataclass(frozen=True)
+class FrameInfo:
+    """Everything about a frame except its pixels."""
+
+    patient: PatientId
+    view: View
+    phase: Phase
+    attributes: Attributes = field(default_factory=Attributes)
+    domain: Domain = Domain.REAL
+    source: PatientId | None = None
+    """For a diffusion frame: the real patient whose (perturbed) mask it was made from."""
+
+    @property
+    def name(self) -> str:
+        """e.g. `patient0001_2CH_ED`; unique within one folder of one release."""
+        return f"{self.patient.name}_{self.view}_{self.phase}"
+
+
+@dataclass(frozen=True, eq=False)
+class Frame:
+    """One image of one patient, view and phase, upright (the probe on top)."""
+
+    info: FrameInfo
+    image: GreyImage
+    """(H, W) uint8."""
+    label_map: LabelMap | None
+    """(H, W) uint8 with values 0-3, or `None` when the frame is not annotated."""
+    spacing_mm: tuple[float, float]
+    """Distance between neighbouring (rows, columns) in mm; they may differ."""
+
+    def mask(self, structure: Structure) -> Mask:
+        """The true mask of one structure, (H, W) bool; asking an unannotated frame is a programming error."""
+        assert self.label_map is not None, f"{self.info.name} has no annotation"
+        return np.asarray(self.label_map == int(structure))
+
+
+@dataclass(frozen=True)
+class Prompt:
+    """A sentence and how it came about."""
+
+    text: str
+    prompt_set: PromptSet
+    paraphrase: int
+    """0: "... of the heart ...", 1: "... in the cardiac ultrasound ..."."""
+    dropped: tuple[str, ...] = ()
+    """Attributes that the prompt set asks for but that are unknown for this frame, so their clause is left out."""
+    uses_ground_truth: bool = False
+    """True when a word of the sentence was derived from the true mask."""
+
+
+@dataclass(frozen=True, eq=False)
+class Triplet:
+    """One image, one sentence, one mask: the unit of training and of evaluation."""
+
+    frame: Frame
+    structure: Structure
+    prompt: Prompt
+
+    @property
+    def mask(self) -> Mask:
+        """The true mask of the structure that the sentence names, (H, W) bool."""
+        return self.frame.mask(self.structure)

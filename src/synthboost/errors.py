@@ -1,0 +1,56 @@
+"""The user's mistakes as typed errors: what was wrong, where, what was expected, what to do."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+
+class SynthboostError(Exception):
+    """A mistake that the person at the keyboard can mend.
+
+    Args:
+        where: the file, folder, option or object that is wrong.
+        field: what about it is wrong (a key, an axis, an option's name).
+        value: what was found there.
+        expected: what would have been right, in words.
+        remedy: what to do about it; a full sentence, or empty.
+    """
+
+    def __init__(self, where: str | Path, field: str, value: object, expected: str, remedy: str = "") -> None:
+        # All arguments reach Exception.args, so that the error survives the trip from a worker process.
+        super().__init__(str(where), field, str(value), expected, remedy)
+        self.where, self.field, self.value = str(where), field, str(value)
+        self.expected, self.remedy = expected, remedy
+
+    def __str__(self) -> str:
+        """One line: where, field, value, what was expected, what to do."""
+        message = f"{self.where}: {self.field}: {self.value}; expected {self.expected}"
+        return f"{message}. {self.remedy}" if self.remedy else message
+
+
+class DataError(SynthboostError):
+    """A file of a data set is missing, broken, or does not mean what it should."""
+
+
+class SplitError(DataError):
+    """Patients leak from one part of a split into another, or a split cannot be formed."""
+
+
+class ConfigError(SynthboostError):
+    """An option has a value that cannot work."""
+
+
+class PromptError(SynthboostError):
+    """A sentence is empty, too long, or cannot be built from what is known."""
+
+
+class CheckpointError(SynthboostError):
+    """A folder of weights is absent, incomplete, damaged, or belongs to another architecture."""
+
+
+class TrainingError(SynthboostError):
+    """Training cannot go on: a loss or a gradient is not finite."""
+
+
+class OutputError(SynthboostError):
+    """A result cannot be written: the folder is in use, not empty, not writable, or the disk is full."""
