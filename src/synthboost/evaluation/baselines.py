@@ -1,0 +1,119 @@
+"""Two predictors that return a constant mask: what a model must beat to have looked at the image, or read the sentence.
+
+- text-blind: ONE mask whatever the sentence says. Close to it, a model does not know which structure is meant.
+- image-blind: one mask per structure. Close to it, a model knows the sentence but not the image.
+
+Both are occupancy maps (how often a pixel belongs to the structure in training), cut at the level that maximises the
+mean training Dice over image-structure pairs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from synthboost.domain import STRUCTURES, LabelMap, Mask, Structure
+from synthboost.errors import DataError
+from synthboost.evaluation.checks import require_label_map
+from synthboost.evaluation.resample import to_grid
+
+COMMON_GRID = (128, 128)
+"""A guess: fine enough that a pixel is about 1 mm of a CAMUS image."""
+LEVELS = 100
+"""Occupancy is cut at one of 1/100 ... 100/100."""
+
+
+@dataclass(frozen=True, eq=False)
+class ConstantMasks:
+    """A fitted constant predictor."""
+
+    kind: Literal["text-blind", "image-blind"]
+    masks: Mapping[Structure, Mask]
+    """On the common grid; the same mask for every structure when text-blind."""
+    thresholds: Mapping[Structure, float]
+    """The occupancy from which a pixel belongs to the mask, 0-1."""
+    training_dice: float
+    """0-1, mean over the image-structure pairs of the training set, on the common grid."""
+
+    def predict(self, structure: Structure, shape: tuple[int, int]) -> Mask:
+        """The mask for one structure on an image of `shape` (H, W); bool. Which image it is does not matter."""
+        return to_grid(self.masks[structure], shape)
+
+
+def fit_text_blind(label_maps: Iterable[LabelMap], grid: tuple[int, int] = COMMON_GRID) -> ConstantMasks:
+    """Fit the predictor that gives one mask whatever the sentence.
+
+    Args:
+        label_maps: (H, W) uint8 with values 0-3; sizes may differ, only training patients.
+        grid: the common grid (H, W).
+
+    Raises:
+        DataError: there is no label map, or one of them is not valid.
+    """
+    stack = _stack(label_maps, grid)
+    mask, threshold, dice = _best_mask(stack, STRUCTURES)
+    return ConstantMasks(
+        kind="text-blind",
+        masks={s: mask.reshape(grid) for s in STRUCTURES},
+        thresholds={s: threshold for s in STRUCTURES},
+        training_dice=dice,
+    )
+
+
+def fit_image_blind(label_maps: Iterable[LabelMap], grid: tuple[int, int] = COMMON_GRID) -> ConstantMasks:
+    """Fit the predictor that gives each structure one mask, whatever the image.
+
+    Args:
+        label_maps: (H, W) uint8 with values 0-3; sizes may differ, only training patients.
+        grid: the common grid (H, W).
+
+    Raises:
+        DataError: there is no label map, or one of them is not valid.
+    """
+    stack = _stack(label_maps, grid)
+    best = {s: _best_mask(stack, (s,)) for s in STRUCTURES}
+    return ConstantMasks(
+        kind="image-blind",
+        masks={s: mask.reshape(grid) for s, (mask, _, _) in best.items()},
+        thresholds={s: threshold for s, (_, threshold, _) in best.items()},
+        training_dice=float(np.mean([dice for _, _, dice in best.values()])),
+    )
+
+
+def _stack(label_maps: Iterable[LabelMap], grid: tuple[int, int]) -> NDArray[np.uint8]:
+    """(n, pixels) uint8: every label map on the common grid."""
+    lines = []
+    for number, label_map in enumerate(label_maps, start=1):
+        require_label_map(label_map, f"label map {number}")
+        lines.append(to_grid(label_map, grid).ravel())
+    if not lines:
+        raise DataError("constant predictor", "label maps", "none", "at least one annotated training frame")
+    return np.stack(lines)
+
+
+def _best_mask(stack: NDArray[np.uint8], structures: Sequence[Structure]) -> tuple[Mask, float, float]:
+    """The mask (pixels,), its threshold and its mean Dice over all pairs of a line and one of the structures."""
+    count = np.zeros(stack.shape[1], dtype=np.int64)
+    for structure in structures:
+        count += np.count_nonzero(stack == int(structure), axis=0)
+    # A pixel of level k is in every mask whose threshold is k/100 or lower; whole numbers keep the cut exact.
+    level = count * LEVELS // (len(stack) * len(structures))
+    mean_dice = np.mean([_dice_by_level(line == int(s), level) for s in structures for line in stack], axis=0)
+    best = 1 + int(mean_dice[1:].argmax())
+    return level >= best, best / LEVELS, float(mean_dice[best])
+
+
+def _dice_by_level(truth: NDArray[np.bool_], level: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Dice (LEVELS + 1,) of one true mask (pixels,) with the mask of every threshold k/100."""
+    common = _at_least(level[truth])
+    total = _at_least(level) + np.count_nonzero(truth)
+    return np.where(total > 0, 2 * common / np.maximum(total, 1), 1.0)
+
+
+def _at_least(level: NDArray[np.int64]) -> NDArray[np.int64]:
+    """How many pixels have level k or more, for k = 0 ... LEVELS."""
+    return np.bincount(level, minlength=LEVELS + 1)[::-1].cumsum()[::-1]

@@ -1,0 +1,86 @@
+"""Masks, label maps and images on another grid, and the pixel size that results.
+
+The paper scores at 512 x 512 (arXiv 2309.12829): `to_grid(mask, (512, 512))` together with `spacing_on_grid`.
+"""
+
+from __future__ import annotations
+
+from typing import Literal, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from synthboost.errors import ConfigError, DataError
+from synthboost.evaluation.checks import require_spacing
+
+Pixel = TypeVar("Pixel", np.bool_, np.uint8)
+
+
+def to_grid(
+    array: NDArray[Pixel], grid: tuple[int, int], *, interpolation: Literal["nearest", "linear"] = "nearest"
+) -> NDArray[Pixel]:
+    """Resample (H, W) to (H', W') over the same field of view.
+
+    A new pixel takes the value of the old pixel in which its centre lies (`nearest`: Pillow's NEAREST, torch's
+    `nearest-exact`; a centre on the border of two belongs to the later one), so no label can appear that was not there.
+    `linear` is for grey images only; it weighs the four nearest centres, without smoothing first.
+
+    Args:
+        array: (H, W) bool or uint8.
+        grid: (H', W').
+        interpolation: `nearest` for masks and label maps, `linear` for images.
+
+    Raises:
+        DataError: the array is not two-dimensional, or is neither bool nor uint8.
+        ConfigError: the grid is not two positive whole numbers, or a mask was to be interpolated.
+    """
+    _require_array(array)
+    _require_grid(grid)
+    if interpolation == "nearest":
+        rows, columns = (_nearest(old, new) for old, new in zip(array.shape, grid, strict=True))
+        return array[np.ix_(rows, columns)]
+    if array.dtype == np.bool_:
+        raise ConfigError("to_grid", "interpolation", interpolation, "nearest, for a mask")
+    (top, bottom, down), (left, right, across) = (_linear(o, n) for o, n in zip(array.shape, grid, strict=True))
+    lines = array[top] * (1 - down)[:, None] + array[bottom] * down[:, None]
+    return np.rint(lines[:, left] * (1 - across) + lines[:, right] * across).astype(array.dtype)
+
+
+def spacing_on_grid(
+    spacing_mm: tuple[float, float], shape: tuple[int, int], grid: tuple[int, int]
+) -> tuple[float, float]:
+    """Pixel size (rows, columns) in mm after `to_grid` from `shape` to `grid`.
+
+    Raises:
+        DataError: the spacing is not positive and finite.
+        ConfigError: `shape` or `grid` is not two positive whole numbers.
+    """
+    require_spacing(spacing_mm)
+    _require_grid(shape)
+    _require_grid(grid)
+    return spacing_mm[0] * shape[0] / grid[0], spacing_mm[1] * shape[1] / grid[1]
+
+
+def _nearest(old: int, new: int) -> NDArray[np.int64]:
+    """The old index under each new centre, (new,), in whole numbers so that no rounding can differ."""
+    return (2 * np.arange(new) + 1) * old // (2 * new)
+
+
+def _linear(old: int, new: int) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]:
+    """Lower and upper old index and the upper one's weight for each new centre, (new,) each."""
+    centre = np.clip((np.arange(new) + 0.5) * old / new - 0.5, 0, old - 1)  # beyond the last centre its value holds
+    lower = np.floor(centre).astype(np.int64)
+    return lower, np.minimum(lower + 1, old - 1), centre - lower
+
+
+def _require_array(array: NDArray[Pixel]) -> None:
+    if not isinstance(array, np.ndarray) or array.dtype not in (np.bool_, np.uint8):
+        kind = array.dtype if isinstance(array, np.ndarray) else type(array).__name__
+        raise DataError("to_grid", "dtype", kind, "bool or uint8")
+    if array.ndim != 2 or array.size == 0:
+        raise DataError("to_grid", "shape", array.shape, "(H, W) with at least one pixel")
+
+
+def _require_grid(grid: tuple[int, int]) -> None:
+    if len(grid) != 2 or not all(isinstance(side, int) and side > 0 for side in grid):
+        raise ConfigError("to_grid", "grid", grid, "two positive whole numbers (H, W)")

@@ -1,0 +1,123 @@
+"""Build the sentence that names one structure in one frame."""
+
+from __future__ import annotations
+
+from hashlib import blake2b
+
+from synthboost.domain import FrameInfo, Prompt, PromptSet, Structure
+from synthboost.errors import PromptError
+from synthboost.prompts.ages import age_in_words
+from synthboost.prompts.templates import (
+    PARAPHRASES,
+    PROMPT_SETS,
+    SHAPE_WORDS,
+    Attribute,
+    person_clause,
+    phase_clause,
+    place_clause,
+    quality_clause,
+    shape_clause,
+    structure_clause,
+    view_clause,
+)
+
+
+def build_prompt(
+    prompt_set: PromptSet,
+    structure: Structure,
+    info: FrameInfo,
+    *,
+    shape: str | None = None,
+    shape_uses_ground_truth: bool = False,
+    paraphrase: int = 0,
+) -> Prompt:
+    """Build the sentence of `prompt_set` for one structure of one frame.
+
+    The clause of an unknown attribute is left out and the attribute is named in `Prompt.dropped`:
+
+    - shape or quality unknown: only that clause goes (P6 reads as P5, P7 as P6, P6-SDM as P5).
+    - age unknown, sex known: "of a male", as in P4.
+    - sex unknown, age known: the paper has no wording for an age alone, so both go, and both are named.
+    - structure, view and phase are always known: a frame cannot exist without them.
+
+    Args:
+        prompt_set: what the sentence should say; P0 gives the empty sentence.
+        structure: what the sentence names.
+        info: where view, phase, sex, age and quality come from.
+        shape: one of `SHAPE_WORDS`, or `None` when unknown; ignored by the sets that do not name a shape.
+        shape_uses_ground_truth: whether `shape` was derived from the true mask (as the authors' words were).
+        paraphrase: 0 "... of the heart ...", 1 "... in the cardiac ultrasound ...".
+
+    Raises:
+        PromptError: the paraphrase is not 0 or 1, the age is not 0-120, or the shape word is not a known one.
+    """
+    _require_paraphrase(paraphrase, info)
+    wanted = PROMPT_SETS[prompt_set]
+    if not wanted:
+        return Prompt("", prompt_set, paraphrase)
+    if Attribute.SHAPE in wanted:
+        _require_shape_word(shape, info)
+    said = wanted & _known(info, shape)
+    return Prompt(
+        text=_sentence(said, structure, info, shape, paraphrase),
+        prompt_set=prompt_set,
+        paraphrase=paraphrase,
+        dropped=tuple(str(a) for a in Attribute if a in wanted - said),
+        uses_ground_truth=shape_uses_ground_truth and Attribute.SHAPE in said,
+    )
+
+
+def seeded_paraphrase(seed: int, epoch: int, frame_name: str, structure: Structure) -> int:
+    """Draw a paraphrase, 0 or 1, that depends on nothing but the arguments.
+
+    The same on every machine, in every process, whatever the order of the frames; the authors drew one of the two at
+    random for every triplet, in testing too.
+    """
+    key = f"{seed}\n{epoch}\n{frame_name}\n{int(structure)}"
+    return blake2b(key.encode(), digest_size=1).digest()[0] % len(PARAPHRASES)
+
+
+def _known(info: FrameInfo, shape: str | None) -> frozenset[Attribute]:
+    known = {Attribute.STRUCTURE, Attribute.VIEW, Attribute.PHASE}
+    if shape is not None:
+        known.add(Attribute.SHAPE)
+    if info.attributes.quality is not None:
+        known.add(Attribute.QUALITY)
+    if info.attributes.sex is not None:
+        known.add(Attribute.SEX)
+        if info.attributes.age is not None:  # an age needs a noun to stand before
+            known.add(Attribute.AGE)
+    return frozenset(known)
+
+
+def _sentence(
+    said: frozenset[Attribute], structure: Structure, info: FrameInfo, shape: str | None, paraphrase: int
+) -> str:
+    attributes = info.attributes
+    clauses = [structure_clause(structure)]
+    if Attribute.SHAPE in said and shape is not None:
+        clauses.append(shape_clause(shape))
+    if Attribute.VIEW in said:
+        clauses.append(view_clause(info.view))
+    clauses.append(place_clause(paraphrase))
+    if Attribute.PHASE in said:
+        clauses.append(phase_clause(info.phase))
+    if Attribute.SEX in said and attributes.sex is not None:
+        age = attributes.age if Attribute.AGE in said else None
+        clauses.append(person_clause(attributes.sex, None if age is None else age_in_words(age)))
+    if Attribute.QUALITY in said and attributes.quality is not None:
+        clauses.append(quality_clause(attributes.quality))
+    return "".join(clauses) + "."
+
+
+def _require_paraphrase(paraphrase: int, info: FrameInfo) -> None:
+    if paraphrase not in range(len(PARAPHRASES)):
+        raise PromptError(info.name, "paraphrase", paraphrase, "0 (of the heart) or 1 (in the cardiac ultrasound)")
+
+
+def _require_shape_word(shape: str | None, info: FrameInfo) -> None:
+    if shape is not None and shape not in SHAPE_WORDS:
+        raise PromptError(
+            info.name, "shape", repr(shape), f"one of {', '.join(SHAPE_WORDS)}",
+            "Map the word to one of these, or pass None: the clause is then dropped.",
+        )  # fmt: skip

@@ -1,0 +1,100 @@
+"""The paper's prompt sets as one table: which attributes a set names, and the clause of each attribute.
+
+A sentence is the clauses of the set's attributes, in the order of `Attribute`, and a full stop. Wording, order and
+grammar ("at end of the systole cycle of a eighteen-year-old male") are those of the authors' published prompt files
+for arXiv 2309.12829, to the byte.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from types import MappingProxyType
+
+from synthboost.domain import Phase, PromptSet, Quality, Sex, Structure, View
+
+
+class Attribute(StrEnum):
+    """Something that a sentence can say; the order is the order of the clauses."""
+
+    STRUCTURE = "structure"
+    SHAPE = "shape"
+    VIEW = "view"
+    PHASE = "phase"
+    AGE = "age"
+    SEX = "sex"
+    QUALITY = "quality"
+
+
+_P1 = (Attribute.STRUCTURE,)
+_P2 = (*_P1, Attribute.VIEW)
+_P3 = (*_P2, Attribute.PHASE)
+_P4 = (*_P3, Attribute.SEX)
+_P5 = (*_P4, Attribute.AGE)
+_P6 = (*_P5, Attribute.QUALITY)
+
+PROMPT_SETS = MappingProxyType(
+    {
+        PromptSet.P0: frozenset[Attribute](),
+        PromptSet.P1: frozenset(_P1),
+        PromptSet.P2: frozenset(_P2),
+        PromptSet.P3: frozenset(_P3),
+        PromptSet.P4: frozenset(_P4),
+        PromptSet.P5: frozenset(_P5),
+        PromptSet.P6: frozenset(_P6),
+        PromptSet.P7: frozenset({*_P6, Attribute.SHAPE}),
+        PromptSet.P6_SDM: frozenset({*_P5, Attribute.SHAPE}),
+    }
+)
+"""What each set asks for. P0 is the empty sentence."""
+
+PARAPHRASES: tuple[str, ...] = ("of the heart", "in the cardiac ultrasound")
+"""Where the structure is to be looked for: the only words in which the two paraphrases differ."""
+
+STRUCTURE_NAMES = MappingProxyType(
+    {
+        Structure.LEFT_VENTRICULAR_CAVITY: "Left ventricular cavity",
+        Structure.MYOCARDIUM: "Myocardium",
+        Structure.LEFT_ATRIUM_CAVITY: "Left atrium cavity",
+    }
+)
+CHAMBERS = MappingProxyType({View.TWO_CHAMBER: "two", View.FOUR_CHAMBER: "four"})
+CYCLES = MappingProxyType({Phase.END_DIASTOLE: "diastole", Phase.END_SYSTOLE: "systole"})
+SEXES = MappingProxyType({Sex.FEMALE: "female", Sex.MALE: "male"})
+QUALITIES = MappingProxyType({Quality.GOOD: "good", Quality.MEDIUM: "medium", Quality.POOR: "poor"})
+SHAPE_WORDS: tuple[str, ...] = ("circle", "oval", "rectangle", "rectangular", "square", "triangle", "triangular")
+"""The seven words in the authors' files; theirs came from a question-answering model, hence the two spellings."""
+
+
+def structure_clause(structure: Structure) -> str:
+    """e.g. `Myocardium`: how every sentence begins."""
+    return STRUCTURE_NAMES[structure]
+
+
+def shape_clause(shape: str) -> str:
+    """e.g. ` of oval shape`."""
+    return f" of {shape} shape"
+
+
+def view_clause(view: View) -> str:
+    """e.g. ` in two-chamber view`."""
+    return f" in {CHAMBERS[view]}-chamber view"
+
+
+def place_clause(paraphrase: int) -> str:
+    """e.g. ` of the heart`; stands after the view in every sentence, and is no attribute."""
+    return f" {PARAPHRASES[paraphrase]}"
+
+
+def phase_clause(phase: Phase) -> str:
+    """e.g. ` at end of the systole cycle`."""
+    return f" at end of the {CYCLES[phase]} cycle"
+
+
+def person_clause(sex: Sex, age_words: str | None) -> str:
+    """e.g. ` of a male`, or ` of a seventy-three-year-old male`; the article stays "a" before a vowel, as published."""
+    return f" of a {SEXES[sex]}" if age_words is None else f" of a {age_words}-year-old {SEXES[sex]}"
+
+
+def quality_clause(quality: Quality) -> str:
+    """e.g. ` with good image quality`."""
+    return f" with {QUALITIES[quality]} image quality"

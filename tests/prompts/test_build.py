@@ -1,0 +1,171 @@
+"""Sentences of P0-P7: the published wording to the byte, and what happens when something is unknown."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from itertools import product
+from pathlib import Path
+
+import pytest
+
+from synthboost.domain import (
+    STRUCTURES,
+    Attributes,
+    FrameInfo,
+    PatientId,
+    Phase,
+    PromptSet,
+    Quality,
+    Sex,
+    Structure,
+    View,
+)
+from synthboost.errors import PromptError
+from synthboost.prompts import build_prompt, seeded_paraphrase
+
+GOLDEN = Path(__file__).with_name("golden_sentences.txt")
+LV = Structure.LEFT_VENTRICULAR_CAVITY
+PEOPLE = (
+    Attributes(sex=Sex.MALE, age=73, quality=Quality.GOOD),
+    Attributes(sex=Sex.FEMALE, age=101, quality=Quality.POOR),
+    Attributes(sex=Sex.MALE, age=18, quality=None),
+    Attributes(sex=Sex.FEMALE, age=None, quality=Quality.MEDIUM),
+    Attributes(sex=None, age=40, quality=Quality.GOOD),
+    Attributes(),
+)
+
+
+def frame(attributes: Attributes, view: View = View.TWO_CHAMBER, phase: Phase = Phase.END_DIASTOLE) -> FrameInfo:
+    return FrameInfo(PatientId("camus-nifti", "database_nifti", "patient0001"), view, phase, attributes)
+
+
+def sentence(prompt_set: PromptSet, attributes: Attributes = PEOPLE[0], **options: object) -> str:
+    return build_prompt(prompt_set, LV, frame(attributes), **options).text  # type: ignore[arg-type]
+
+
+def golden_lines() -> list[str]:
+    lines = []
+    for person, prompt_set, structure, view, phase, paraphrase in product(
+        PEOPLE, PromptSet, STRUCTURES, View, Phase, (0, 1)
+    ):
+        prompt = build_prompt(prompt_set, structure, frame(person, view, phase), shape="oval", paraphrase=paraphrase)
+        key = f"{person.sex or '-'} {person.age or '-'} {person.quality or '-'} {prompt_set} {structure.short} {view}"
+        lines.append(f"{key} {phase} {paraphrase} | {prompt.text} | {','.join(prompt.dropped)}")
+    return lines
+
+
+def test_every_sentence_is_the_one_on_file() -> None:
+    assert golden_lines() == GOLDEN.read_text(encoding="utf-8").splitlines()
+
+
+def test_the_published_example_is_built_to_the_byte() -> None:
+    prompt = build_prompt(PromptSet.P7, LV, frame(PEOPLE[0]), shape="oval", paraphrase=1)
+    assert prompt.text == (
+        "Left ventricular cavity of oval shape in two-chamber view in the cardiac ultrasound at end of the diastole "
+        "cycle of a seventy-three-year-old male with good image quality."
+    )
+    assert prompt.dropped == ()
+
+
+@pytest.mark.parametrize(
+    ("prompt_set", "expected"),
+    [
+        (PromptSet.P0, ""),
+        (PromptSet.P1, "Left ventricular cavity of the heart."),
+        (PromptSet.P2, "Left ventricular cavity in two-chamber view of the heart."),
+        (PromptSet.P3, "Left ventricular cavity in two-chamber view of the heart at end of the diastole cycle."),
+        (
+            PromptSet.P4,
+            "Left ventricular cavity in two-chamber view of the heart at end of the diastole cycle of a male.",
+        ),
+        (
+            PromptSet.P5,
+            "Left ventricular cavity in two-chamber view of the heart at end of the diastole cycle"
+            " of a seventy-three-year-old male.",
+        ),
+        (
+            PromptSet.P6,
+            "Left ventricular cavity in two-chamber view of the heart at end of the diastole cycle"
+            " of a seventy-three-year-old male with good image quality.",
+        ),
+        (
+            PromptSet.P6_SDM,
+            "Left ventricular cavity of oval shape in two-chamber view of the heart at end of the diastole cycle"
+            " of a seventy-three-year-old male.",
+        ),
+    ],
+)
+def test_each_set_reads_as_published(prompt_set: PromptSet, expected: str) -> None:
+    assert sentence(prompt_set, shape="oval") == expected
+
+
+def test_the_papers_article_before_a_vowel_is_kept() -> None:
+    assert sentence(PromptSet.P5, Attributes(sex=Sex.MALE, age=18)).endswith(" of a eighteen-year-old male.")
+
+
+def test_p5_without_an_age_reads_as_p4_and_says_so() -> None:
+    person = Attributes(sex=Sex.MALE)
+    prompt = build_prompt(PromptSet.P5, LV, frame(person))
+    assert prompt.text == sentence(PromptSet.P4, person)
+    assert prompt.dropped == ("age",)
+
+
+def test_an_age_without_a_sex_is_dropped_with_it() -> None:
+    prompt = build_prompt(PromptSet.P6, LV, frame(PEOPLE[4]))
+    assert prompt.text == (
+        "Left ventricular cavity in two-chamber view of the heart at end of the diastole cycle with good image quality."
+    )
+    assert prompt.dropped == ("age", "sex")
+
+
+def test_a_p7_of_which_nothing_is_known_reads_as_p3() -> None:
+    prompt = build_prompt(PromptSet.P7, LV, frame(Attributes()))
+    assert prompt.text == sentence(PromptSet.P3)
+    assert prompt.dropped == ("shape", "age", "sex", "quality")
+
+
+def test_p6_sdm_never_asks_for_quality() -> None:
+    assert build_prompt(PromptSet.P6_SDM, LV, frame(PEOPLE[2]), shape="square").dropped == ()
+
+
+def test_ground_truth_is_confessed_only_when_the_sentence_says_it() -> None:
+    told = build_prompt(PromptSet.P7, LV, frame(PEOPLE[0]), shape="oval", shape_uses_ground_truth=True)
+    silent = build_prompt(PromptSet.P6, LV, frame(PEOPLE[0]), shape="oval", shape_uses_ground_truth=True)
+    dropped = build_prompt(PromptSet.P7, LV, frame(PEOPLE[0]), shape=None, shape_uses_ground_truth=True)
+    assert (told.uses_ground_truth, silent.uses_ground_truth, dropped.uses_ground_truth) == (True, False, False)
+
+
+@pytest.mark.parametrize("paraphrase", [2, -1])
+def test_an_unknown_paraphrase_is_refused(paraphrase: int) -> None:
+    with pytest.raises(PromptError, match="paraphrase"):
+        sentence(PromptSet.P1, paraphrase=paraphrase)
+
+
+def test_an_unknown_shape_word_is_refused_and_the_known_ones_listed() -> None:
+    with pytest.raises(PromptError, match=r"'blob'.*circle, oval"):
+        sentence(PromptSet.P7, shape="blob")
+
+
+def test_an_impossible_age_is_refused_and_not_spelled() -> None:
+    with pytest.raises(PromptError, match="560"):
+        sentence(PromptSet.P5, Attributes(sex=Sex.MALE, age=560))
+
+
+def test_the_drawn_paraphrase_is_the_same_in_another_process() -> None:
+    drawn = [seeded_paraphrase(7, epoch, f"patient{epoch:04}_2CH_ED", LV) for epoch in range(12)]
+    program = (
+        "from synthboost.prompts import seeded_paraphrase as p; from synthboost.domain import Structure as S;"
+        "print([p(7, e, f'patient{e:04}_2CH_ED', S(1)) for e in range(12)])"
+    )
+    environment = {"PYTHONHASHSEED": "123"}
+    done = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == str(drawn)
+
+
+def test_both_paraphrases_are_drawn_about_equally_often_whatever_varies() -> None:
+    by_frame = sum(seeded_paraphrase(0, 0, f"patient{n:04}_4CH_ES", LV) for n in range(1000))
+    by_epoch = sum(seeded_paraphrase(0, n, "patient0001_4CH_ES", LV) for n in range(1000))
+    by_seed = sum(seeded_paraphrase(n, 0, "patient0001_4CH_ES", LV) for n in range(1000))
+    # Four standard deviations of 1000 fair draws are 63.
+    assert all(437 <= ones <= 563 for ones in (by_frame, by_epoch, by_seed))
