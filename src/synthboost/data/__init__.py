@@ -1,0 +1,35 @@
+"""Readers of data sets, splits by patient, triplets: from folders on disk to image, sentence and mask."""
+
+from synthboost.data.dataset import Dataset, FrameFiles
+from synthboost.data.inspection import PixelReport, Report, inspect_dataset
+from synthboost.data.inspection_text import render_report
+from synthboost.data.loading import load_many
+from synthboost.data.registry import READERS, open_dataset
+from synthboost.data.split_check import SplitCheck, check_sources, check_split, find_twins
+from synthboost.data.splits import SPLITS, Split, fewer_training_patients, frames_of, make_split, without_patients
+from synthboost.data.triplets import ShapeSource, TripletRecipe, make_triplets
+
+__all__ = [
+    "READERS",
+    "SPLITS",
+    "Dataset",
+    "FrameFiles",
+    "PixelReport",
+    "Report",
+    "ShapeSource",
+    "Split",
+    "SplitCheck",
+    "TripletRecipe",
+    "check_sources",
+    "check_split",
+    "fewer_training_patients",
+    "find_twins",
+    "frames_of",
+    "inspect_dataset",
+    "load_many",
+    "make_split",
+    "make_triplets",
+    "open_dataset",
+    "render_report",
+    "without_patients",
+]

@@ -1,0 +1,47 @@
+"""CAMUS as NIfTI, the current release: `database_nifti/patientXXXX/`, split lists; `frames.csv` if synthetic."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+from synthboost.data.assembly import assemble
+from synthboost.data.dataset import Dataset
+from synthboost.data.frames_csv import FRAMES_CSV, apply_provenance, read_frames_csv
+from synthboost.data.patient_folder import find_patients
+from synthboost.data.subgroups import read_subgroups
+
+RELEASE = "camus-nifti"
+PATIENTS_FOLDER = "database_nifti"
+LOOKS_FOR = f"{PATIENTS_FOLDER}/patientXXXX/patientXXXX_2CH_ED.nii.gz"
+
+
+def find_root(path: Path) -> Path | None:
+    """The root of the release if `path` is it, or is its `database_nifti`; else `None`."""
+    if (path / PATIENTS_FOLDER).is_dir():
+        return path
+    absolute = path.absolute()  # "." has no name of its own
+    return absolute.parent if absolute.name == PATIENTS_FOLDER else None
+
+
+def read_camus_nifti(root: Path, allow_missing: bool = False) -> Dataset:
+    """Read the release at `root`, no pixel.
+
+    Raises:
+        DataError: a file is missing (unless allowed) or is not as it should be.
+    """
+    patients = find_patients(root / PATIENTS_FOLDER, RELEASE)
+    official, lists = read_subgroups(root, RELEASE, PATIENTS_FOLDER)
+    provenance_path = root / FRAMES_CSV
+    side_files = [*lists, *([Path(FRAMES_CSV)] if provenance_path.is_file() else [])]
+    dataset = assemble(root, RELEASE, patients, ".nii.gz", official, side_files, allow_missing)
+    if not provenance_path.is_file():
+        return dataset
+    provenance = read_frames_csv(provenance_path, RELEASE, PATIENTS_FOLDER)
+    folders = {patient.name for patient in patients}
+    lost = [f"{name} (in {FRAMES_CSV}, no folder)" for name in provenance if name.partition("_")[0] not in folders]
+    return replace(
+        dataset,
+        frames=apply_provenance(provenance_path, dataset.frames, provenance),
+        absent=(*dataset.absent, *lost),
+    )

@@ -1,0 +1,96 @@
+"""Read `frames.csv`, which says of every frame of a synthetic set where its pixels come from."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from synthboost.domain import Domain, FrameInfo, PatientId
+from synthboost.errors import DataError
+
+FRAMES_CSV = "frames.csv"
+FRAMES_COLUMNS = ("frame", "domain", "source_patient", "source_split", "generator", "generator_version", "seed")
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """One line of `frames.csv`."""
+
+    domain: Domain
+    source: PatientId | None
+    """For a diffusion frame: the real patient whose mask it was made from."""
+
+
+def read_frames_csv(path: Path, release: str, folder: str) -> dict[str, Provenance]:
+    """Read the file into a mapping from frame name (`patient0001_2CH_ED`) to where it comes from.
+
+    Args:
+        release, folder: what a plain `patient0001` in the column `source_patient` means; a full
+            `release/folder/patient0001` is understood too.
+
+    Raises:
+        DataError: columns differ, a frame stands twice, a domain is unknown, or a diffusion frame has no source.
+    """
+    lines: dict[str, Provenance] = {}
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as handle:
+            reader = csv.DictReader(handle, strict=True)
+            if tuple(reader.fieldnames or ()) != FRAMES_COLUMNS:
+                raise DataError(path, "columns", ",".join(reader.fieldnames or ()), ",".join(FRAMES_COLUMNS))
+            for cells in reader:
+                where = f"{path}:{reader.line_num}"
+                if None in cells or None in cells.values():
+                    raise DataError(where, "line", "too many or too few cells", f"{len(FRAMES_COLUMNS)} cells")
+                if cells["frame"] in lines:
+                    raise DataError(where, "frame", f"{cells['frame']} again", "each frame once")
+                lines[cells["frame"]] = _parse(where, cells, release, folder)
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise DataError(path, "file", error, "a readable CSV file in UTF-8") from error
+    return lines
+
+
+def apply_provenance(
+    path: Path, frames: Iterable[FrameInfo], provenance: Mapping[str, Provenance]
+) -> tuple[FrameInfo, ...]:
+    """The frames with domain and source filled in. Lines of frames that are not there are left to the caller.
+
+    Raises:
+        DataError: a frame has no line in the file at `path`.
+    """
+    frames = tuple(frames)
+    unlisted = [info.name for info in frames if info.name not in provenance]
+    if unlisted:
+        raise DataError(
+            path, f"{len(unlisted)} frames without a line", ", ".join(unlisted[:10]), "one line per frame",
+            "Without it nobody knows whether such a frame is real or synthetic.",
+        )  # fmt: skip
+    lines = [(info, provenance[info.name]) for info in frames]
+    return tuple(replace(info, domain=line.domain, source=line.source) for info, line in lines)
+
+
+def _parse(where: str, cells: Mapping[str, str], release: str, folder: str) -> Provenance:
+    try:
+        domain = Domain(cells["domain"])
+    except ValueError:
+        raise DataError(where, "domain", repr(cells["domain"]), ", ".join(Domain)) from None
+    source = _source(where, cells["source_patient"], release, folder)
+    if domain is Domain.DIFFUSION and source is None:
+        raise DataError(
+            where, "source_patient", "empty", "the real patient whose mask the frame was made from",
+            "Without it a leak from test patients cannot be ruled out.",
+        )  # fmt: skip
+    return Provenance(domain, source)
+
+
+def _source(where: str, text: str, release: str, folder: str) -> PatientId | None:
+    match text.split("/"):
+        case [""]:
+            return None
+        case [name]:
+            return PatientId(release, folder, name)
+        case [given_release, given_folder, name] if given_release and given_folder and name:
+            return PatientId(given_release, given_folder, name)
+        case _:
+            raise DataError(where, "source_patient", repr(text), "patient0001 or release/folder/patient0001")

@@ -1,0 +1,186 @@
+"""Read CAMUS' `Info_{2CH,4CH}.cfg`: what is known of a patient and a view, one `Key: value` per line."""
+
+from __future__ import annotations
+
+import difflib
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from synthboost.domain import Attributes, Quality, Sex, View
+from synthboost.errors import DataError
+
+MAX_BYTES = 1 << 16
+"""A guess: the release's files have 100 bytes."""
+MAX_AGE = 120
+_UNKNOWN = ("", "n/a", "na")
+_SEXES = {"f": Sex.FEMALE, "female": Sex.FEMALE, "m": Sex.MALE, "male": Sex.MALE}
+_QUALITIES = {quality.casefold(): quality for quality in Quality}
+_SIMILAR = 0.75
+"""A guess: catches one wrong letter in `Sex` and two in `ImageQuality`."""
+
+
+@dataclass(frozen=True)
+class ViewInfo:
+    """One file's content; what it does not state is `None`."""
+
+    ed: int | None = None
+    """Number of the end-diastolic frame in the sequence, from 1."""
+    es: int | None = None
+    frames: int | None = None
+    """Length of the sequence."""
+    sex: Sex | None = None
+    age: int | None = None
+    """In years, 0-120."""
+    quality: Quality | None = None
+    """Of this view: the other may differ."""
+    ejection_fraction: float | None = None
+    """In percent, as the release states it (`EF`, or `LVef` in the first release)."""
+    frame_rate: float | None = None
+    """Per second."""
+
+
+def read_info(path: Path) -> ViewInfo:
+    """Read one `Info_*.cfg`. Blank lines, CRLF and a byte order mark are tolerated, guesses are not made.
+
+    Raises:
+        DataError: a line is not `Key: value`, a key nearly is a known one, a value is not one the key can have, a key
+            stands twice with different values, or ED and ES do not fit into the sequence.
+    """
+    values: dict[str, Any] = {}
+    for number, line in enumerate(_read_text(path).splitlines(), start=1):
+        if not line.strip():
+            continue
+        where = f"{path}:{number}"
+        key, text = _split_line(where, line)
+        if key not in _KEYS:
+            _refuse_misspelling(where, key)
+            continue
+        name, parse = _KEYS[key]
+        value = parse(where, key, text)
+        if values.setdefault(name, value) != value:
+            raise DataError(where, key, f"{values[name]} and {value}", "one value", "Remove the wrong line.")
+    info = ViewInfo(**values)
+    _check_instants(path, info)
+    return info
+
+
+def merge_views(paths: Mapping[View, Path], infos: Mapping[View, ViewInfo]) -> dict[View, Attributes]:
+    """The attributes of a patient's frames by view: sex, age and EF belong to the person, quality to the view.
+
+    Raises:
+        DataError: the files of the two views state different sexes or ages.
+    """
+    person = {name: _of_person(name, paths, infos) for name in ("sex", "age")}
+    merged = {}
+    for view, info in infos.items():
+        fractions = [i.ejection_fraction for i in (info, *infos.values()) if i.ejection_fraction is not None]
+        merged[view] = Attributes(
+            sex=person["sex"],
+            age=person["age"],
+            quality=info.quality,
+            ejection_fraction=fractions[0] if fractions else None,
+        )
+    return merged
+
+
+def _of_person(name: str, paths: Mapping[View, Path], infos: Mapping[View, ViewInfo]) -> Any:
+    stated = {view: getattr(info, name) for view, info in infos.items() if getattr(info, name) is not None}
+    if len(set(stated.values())) > 1:
+        where = " and ".join(str(paths[view]) for view in stated)
+        raise DataError(where, name, " and ".join(map(str, stated.values())), "the same in both views")
+    return next(iter(stated.values()), None)
+
+
+def _read_text(path: Path) -> str:
+    try:
+        with path.open("rb") as handle:
+            data = handle.read(MAX_BYTES + 1)
+        if len(data) > MAX_BYTES:
+            raise DataError(path, "length", f"more than {MAX_BYTES} bytes", "a short text file")
+        return data.decode("utf-8-sig")
+    except OSError as error:
+        raise DataError(path, "file", error.strerror or error, "a readable file") from error
+    except UnicodeDecodeError as error:
+        raise DataError(path, "encoding", f"byte {error.start} is not UTF-8", "a text file in UTF-8") from error
+
+
+def _split_line(where: str, line: str) -> tuple[str, str]:
+    key, separator, value = line.partition(":")
+    if not separator or not key.strip() or "=" in key:
+        raise DataError(where, "line", repr(line.strip()[:60]), "'Key: value'", "Separate them with a colon.")
+    key = key.strip()
+    known = {k.casefold(): k for k in _KEYS}
+    return known.get(key.casefold(), key), value.strip()
+
+
+def _refuse_misspelling(where: str, key: str) -> None:
+    close = difflib.get_close_matches(key, _KEYS, n=1, cutoff=_SIMILAR)
+    if close:
+        raise DataError(where, "key", key, f"a known key; did you mean {close[0]}", "Correct it or remove the line.")
+
+
+def _sex(where: str, key: str, text: str) -> Sex:
+    if text.casefold() not in _SEXES:
+        raise DataError(where, key, repr(text), "F or M", "If it is unknown, remove the line.")
+    return _SEXES[text.casefold()]
+
+
+def _quality(where: str, key: str, text: str) -> Quality:
+    if text.casefold() not in _QUALITIES:
+        raise DataError(where, key, repr(text), "Good, Medium or Poor", "If it is unknown, remove the line.")
+    return _QUALITIES[text.casefold()]
+
+
+def _age(where: str, key: str, text: str) -> int | None:
+    if text.casefold() in _UNKNOWN:
+        return None
+    if not (text.isascii() and text.isdigit() and len(text) <= 3 and int(text) <= MAX_AGE):
+        raise DataError(where, key, repr(text), f"whole years from 0 to {MAX_AGE}, or N/A")
+    return int(text)
+
+
+def _count(where: str, key: str, text: str) -> int:
+    if not (text.isascii() and text.isdigit() and len(text) <= 6 and int(text) >= 1):
+        raise DataError(where, key, repr(text), "a whole number from 1")
+    return int(text)
+
+
+def _number(low: float, high: float) -> Callable[[str, str, str], float | None]:
+    def parse(where: str, key: str, text: str) -> float | None:
+        if text.casefold() in _UNKNOWN:
+            return None
+        try:
+            value = float(text)
+        except ValueError:
+            value = math.nan
+        if not low <= value <= high:
+            raise DataError(where, key, repr(text), f"a number from {low:g} to {high:g}, or N/A")
+        return value
+
+    return parse
+
+
+def _check_instants(path: Path, info: ViewInfo) -> None:
+    if info.ed is not None and info.ed == info.es:
+        raise DataError(path, "ED and ES", f"both {info.ed}", "two different frames")
+    for name, instant in (("ED", info.ed), ("ES", info.es)):
+        if instant is not None and info.frames is not None and instant > info.frames:
+            raise DataError(path, name, instant, f"a frame from 1 to NbFrame = {info.frames}")
+
+
+_KEYS: dict[str, tuple[str, Callable[[str, str, str], Any]]] = {
+    "ED": ("ed", _count),
+    "ES": ("es", _count),
+    "NbFrame": ("frames", _count),
+    "Sex": ("sex", _sex),
+    "Age": ("age", _age),
+    "ImageQuality": ("quality", _quality),
+    "EF": ("ejection_fraction", _number(0, 100)),
+    "LVef": ("ejection_fraction", _number(0, 100)),
+    "FrameRate": ("frame_rate", _number(1, 1000)),
+}
+"""Key of the file -> field of `ViewInfo` and its parser. Other keys (`LVedv`, `LVesv`, ...) are not used here."""
+assert {name for name, _ in _KEYS.values()} == {field.name for field in fields(ViewInfo)}

@@ -1,0 +1,98 @@
+"""Read the folder of one patient: two views, two phases, one `Info_*.cfg` per view; the same in both releases."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from synthboost.data.dataset import FrameFiles
+from synthboost.data.info_cfg import merge_views, read_info
+from synthboost.domain import FrameInfo, PatientId, Phase, View
+from synthboost.errors import DataError
+
+_NAME = re.compile(r"patient[0-9]{4,8}")
+
+
+@dataclass(frozen=True)
+class PatientFolder:
+    """What a patient's folder holds; all paths relative to the data set's root."""
+
+    missing: tuple[Path, ...]
+    """If anything is missing, the rest is empty: a patient is used whole or not at all."""
+    frames: dict[FrameInfo, FrameFiles] = field(default_factory=dict)
+    side_files: tuple[Path, ...] = ()
+
+
+def find_patients(parent: Path, release: str) -> list[PatientId]:
+    """The patients whose folders lie in `parent`, sorted; hidden folders and plain files are passed over.
+
+    Raises:
+        DataError: a folder is not called `patient` and 4-8 digits (so `Patient0001`, its twin on disks that tell upper
+            from lower case, is found too), or `parent` cannot be listed.
+    """
+    names = sorted(entry.name for entry in _entries(parent) if entry.is_dir() and not entry.name.startswith("."))
+    foreign = [ascii(unicodedata.normalize("NFC", name)) for name in names if not _NAME.fullmatch(name)]
+    if foreign:
+        raise DataError(
+            parent, "folders", ", ".join(foreign[:10]), "only folders named like patient0001",
+            "Move other folders away: a patient that is not recognised would silently be left out.",
+        )  # fmt: skip
+    return [PatientId(release, parent.name, name) for name in names]
+
+
+def read_patient(root: Path, patient: PatientId, suffix: str) -> PatientFolder:
+    """Read names and attributes of a patient's frames, no pixel.
+
+    A patient with no label map at all is simply not annotated; with some, the lacking ones count as missing.
+
+    Args:
+        root: of the data set.
+        patient: whose `folder` is the folder in `root` that holds the patient's.
+        suffix: the end of image names, `.nii.gz` or `.mhd`.
+
+    Raises:
+        DataError: an `Info_*.cfg` is not as it should be.
+    """
+    folder = Path(patient.folder) / patient.name
+    present = {entry.name for entry in _entries(root / folder) if entry.is_file()}
+    stems = {(view, phase): f"{patient.name}_{view}_{phase}" for view in View for phase in Phase}
+    annotated = any(f"{stem}_gt{suffix}" in present for stem in stems.values())
+    endings = ("", "_gt") if annotated else ("",)
+    info_names = {view: f"Info_{view}.cfg" for view in View}
+    images = [
+        f"{stem}{ending}{extension}"
+        for stem in stems.values()
+        for ending in endings
+        for extension in _extensions(suffix)
+    ]
+    missing = [folder / name for name in (*info_names.values(), *images) if name not in present]
+    if missing:
+        return PatientFolder(tuple(missing))
+
+    info_paths = {view: root / folder / name for view, name in info_names.items()}
+    attributes = merge_views(info_paths, {view: read_info(path) for view, path in info_paths.items()})
+    frames = {
+        FrameInfo(patient, view, phase, attributes[view]): _files(folder, stem, suffix, annotated)
+        for (view, phase), stem in stems.items()
+    }
+    return PatientFolder((), frames, tuple(folder / name for name in info_names.values()))
+
+
+def _entries(folder: Path) -> list[Path]:
+    try:
+        return list(folder.iterdir())
+    except OSError as error:
+        raise DataError(folder, "folder", error.strerror or error, "a folder that can be listed") from error
+
+
+def _extensions(suffix: str) -> tuple[str, ...]:
+    return (".mhd", ".raw") if suffix == ".mhd" else (suffix,)
+
+
+def _files(folder: Path, stem: str, suffix: str, annotated: bool) -> FrameFiles:
+    bases = [folder / stem, folder / f"{stem}_gt"][: 1 + annotated]
+    headers = [base.with_name(base.name + suffix) for base in bases]
+    raw = [base.with_name(base.name + ".raw") for base in bases] if suffix == ".mhd" else []
+    return FrameFiles(headers[0], headers[1] if annotated else None, tuple(raw))

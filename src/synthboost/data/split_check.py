@@ -1,0 +1,150 @@
+"""Is a split sound? No patient, no image and no source of a synthetic image may be in two parts."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+
+from synthboost.data.dataset import Dataset
+from synthboost.data.image_file import read_image
+from synthboost.data.loading import ordered_map
+from synthboost.data.splits import Split
+from synthboost.domain import Domain, FrameInfo, GreyImage, PatientId, SplitPart
+from synthboost.errors import SplitError
+
+_SHOWN = 10
+
+
+@dataclass(frozen=True)
+class SplitCheck:
+    """What a check that passed found worth knowing."""
+
+    absent: tuple[PatientId, ...]
+    """Listed patients whose folder is not there."""
+    twins: tuple[tuple[FrameInfo, FrameInfo], ...]
+    """Frames of different patients in the same part with identical pixels: probably one person twice."""
+
+
+def check_split(
+    split: Split, dataset: Dataset, allow_missing: bool = False, workers: int = 0, sources: Split | None = None
+) -> SplitCheck:
+    """Check a split against the data set it is for; reads every image once.
+
+    Args:
+        allow_missing: report listed patients without a folder instead of refusing them.
+        workers: threads that read images.
+        sources: the split of the real data set whose patients the diffusion frames were made from. Needed unless
+            `dataset` holds those patients' real frames itself.
+
+    Raises:
+        SplitError: a patient is in two parts, a patient of the data set is in none, a listed patient has no folder
+            (unless allowed), frames in different parts have identical pixels, or a diffusion frame's source patient
+            is in another part than the frame. Names the pairs.
+        DataError: an image is broken.
+    """
+    _refuse(split, "patients in two parts", _patients_twice(split), "each patient in one part")
+    unlisted = sorted(set(dataset.patients) - _everyone(split) - set(split.excluded))
+    _refuse(split, "patients in no part", map(str, unlisted), "every patient in a part, or left out on purpose")
+    absent = tuple(sorted(_everyone(split) - set(dataset.patients)))
+    if not allow_missing:
+        _refuse(split, "patients without a folder", map(str, absent), "all listed patients, or missing ones allowed")
+    check_sources(split, dataset, sources)
+    twins = find_twins(dataset, [i for i in dataset.frames if split.part_of(i.patient)], workers)
+    across = [(a, b) for a, b in twins if split.part_of(a.patient) != split.part_of(b.patient)]
+    _refuse(
+        split, "identical images in different parts", (_pair(split, a, b) for a, b in across), "one part per image",
+        "The two names probably are one person: leave one of them out of the split.",
+    )  # fmt: skip
+    return SplitCheck(absent, tuple(pair for pair in twins if pair not in across))
+
+
+def check_sources(split: Split, dataset: Dataset, sources: Split | None = None) -> None:
+    """Check that diffusion frames were made from real patients of the same part; reads no pixel.
+
+    Args:
+        sources: as for `check_split`.
+
+    Raises:
+        SplitError: a frame's source patient is in another part of `sources` than the frame is of `split`; or nothing
+            can be said, because `sources` is needed and absent, or is of another release. Names the pairs.
+    """
+    made = [info for info in dataset.frames if info.source is not None and split.part_of(info.patient) is not None]
+    if sources is None:
+        real = {info.patient for info in dataset.frames if info.domain is Domain.REAL}
+        unknown = [_origin(info) for info in made if info.source not in real]
+        _refuse(
+            split, "frames with source patients of another data set", unknown,
+            "the split of that data set, to compare with", "Give it as `sources`.",
+        )  # fmt: skip
+        sources = split
+    places = {(p.release, p.folder) for p in (*_everyone(sources), *sources.excluded)}
+    elsewhere = [i for i in made if i.source and (i.source.release, i.source.folder) not in places]
+    _refuse(split, "frames from elsewhere", map(_origin, elsewhere), f"source patients of split {sources.name}")
+    leaks = [
+        f"{info.name} ({split.part_of(info.patient)}) from {info.source} ({sources.part_of(info.source)})"
+        for info in made
+        if info.source and sources.part_of(info.source) not in (None, split.part_of(info.patient))
+    ]
+    _refuse(split, "frames made from patients of another part", leaks, "frame and source patient in the same part")
+
+
+def find_twins(dataset: Dataset, infos: Iterable[FrameInfo], workers: int = 0) -> list[tuple[FrameInfo, FrameInfo]]:
+    """Pairs of frames of different patients whose images are identical in size and every pixel.
+
+    Raises:
+        DataError: an image is broken.
+    """
+    infos = tuple(infos)
+    same: dict[bytes, list[FrameInfo]] = defaultdict(list)
+    for info, digest in zip(infos, ordered_map(lambda i: _image_digest(dataset, i), infos, workers), strict=True):
+        same[digest].append(info)
+    return [
+        (a, b)
+        for group in same.values()
+        for number, a in enumerate(group)
+        for b in group[number + 1 :]
+        if a.patient != b.patient
+    ]
+
+
+def image_digest(image: GreyImage) -> bytes:
+    """SHA-256 of size and pixels: independent of file format, compression and spacing."""
+    return hashlib.sha256(repr(image.shape).encode() + np.ascontiguousarray(image).tobytes()).digest()
+
+
+def _image_digest(dataset: Dataset, info: FrameInfo) -> bytes:
+    image, _ = read_image(dataset.root / dataset.files_of(info).image)
+    return image_digest(image)
+
+
+def _everyone(split: Split) -> set[PatientId]:
+    return {patient for patients in split.parts.values() for patient in patients}
+
+
+def _patients_twice(split: Split) -> list[str]:
+    parts: dict[PatientId, list[SplitPart]] = defaultdict(list)
+    for part, patients in split.parts.items():
+        for patient in patients:
+            parts[patient].append(part)
+    return [f"{patient} ({' and '.join(found)})" for patient, found in sorted(parts.items()) if len(found) > 1]
+
+
+def _origin(info: FrameInfo) -> str:
+    return f"{info.name} from {info.source}"
+
+
+def _pair(split: Split, a: FrameInfo, b: FrameInfo) -> str:
+    return " = ".join(f"{info.patient.folder}/{info.name} ({split.part_of(info.patient)})" for info in (a, b))
+
+
+def _refuse(split: Split, what: str, items: Iterable[str], expected: str, remedy: str = "") -> None:
+    found = list(items)
+    if found:
+        more = f" and {len(found) - _SHOWN} more" if len(found) > _SHOWN else ""
+        raise SplitError(
+            f"split {split.name}", f"{len(found)} {what}", ", ".join(found[:_SHOWN]) + more, expected, remedy
+        )

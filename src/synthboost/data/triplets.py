@@ -1,0 +1,102 @@
+"""From a frame to triplets: one image, one sentence, one mask for each structure that a recipe names."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Literal, TypeAlias
+
+from synthboost.domain import STRUCTURES, Frame, PromptSet, Structure, Triplet
+from synthboost.errors import ConfigError, DataError
+from synthboost.prompts import PROMPT_SETS, Attribute, build_prompt, seeded_paraphrase, shape_word
+
+Paraphrase: TypeAlias = Literal["seeded", 0, 1]
+
+
+class ShapeSource(StrEnum):
+    """Where the shape word of P7 and P6-SDM comes from."""
+
+    NONE = "none"
+    """The clause is left out, and the prompt says so."""
+    TRUE_MASK = "true-mask"
+    """As in the paper: from the mask that is to be found, in testing too. Such prompts are marked."""
+    GIVEN = "given"
+    """The caller gives the words, e.g. of a predicted mask."""
+
+
+@dataclass(frozen=True)
+class TripletRecipe:
+    """Which sentences are made of a frame."""
+
+    prompt_set: PromptSet
+    structures: tuple[Structure, ...] = STRUCTURES
+    paraphrase: Paraphrase = 0
+    """0 or 1: always that one (evaluation). `seeded`: drawn anew per epoch, frame and structure (training)."""
+    seed: int = 0
+    """Of the drawing; the same seed gives the same sentences in every process."""
+    shape: ShapeSource = ShapeSource.NONE
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot work.
+
+        Raises:
+            ConfigError: no structure or one twice, a paraphrase that there is not, or a negative seed.
+        """
+        if not self.structures or len(set(self.structures)) != len(self.structures):
+            raise ConfigError("TripletRecipe", "structures", self.structures, "at least one, and each once")
+        if self.paraphrase not in ("seeded", 0, 1):
+            raise ConfigError("TripletRecipe", "paraphrase", self.paraphrase, "seeded, 0 or 1")
+        if self.seed < 0:
+            raise ConfigError("TripletRecipe", "seed", self.seed, "0 or more")
+
+
+def make_triplets(
+    frame: Frame, recipe: TripletRecipe, epoch: int = 0, shapes: Mapping[Structure, str] | None = None
+) -> list[Triplet]:
+    """Make one triplet per structure of the recipe, in its order. All share the frame, so an image is held once.
+
+    Args:
+        epoch: takes part in drawing a `seeded` paraphrase.
+        shapes: shape words by structure, for `ShapeSource.GIVEN`; a structure without a word loses its clause.
+
+    Raises:
+        DataError: the frame has no label map.
+        ConfigError: `shapes` is given but not asked for by the recipe, or the reverse.
+    """
+    if frame.label_map is None:
+        raise DataError(
+            str(frame.info.patient), "label map", f"{frame.info.name} has none", "an annotated frame",
+            "Triplets are for training and evaluation; a prediction needs only image and sentence.",
+        )  # fmt: skip
+    if (shapes is not None) != (recipe.shape is ShapeSource.GIVEN):
+        raise ConfigError("make_triplets", "shapes", shapes, f"words if and only if shape is {ShapeSource.GIVEN}")
+    return [_triplet(frame, structure, recipe, epoch, shapes or {}) for structure in recipe.structures]
+
+
+def _triplet(
+    frame: Frame, structure: Structure, recipe: TripletRecipe, epoch: int, shapes: Mapping[Structure, str]
+) -> Triplet:
+    says_shape = Attribute.SHAPE in PROMPT_SETS[recipe.prompt_set]
+    from_truth = says_shape and recipe.shape is ShapeSource.TRUE_MASK
+    shape = _shape_of_true_mask(frame, structure) if from_truth else shapes.get(structure)
+    prompt = build_prompt(
+        recipe.prompt_set,
+        structure,
+        frame.info,
+        shape=shape,
+        shape_uses_ground_truth=from_truth and shape is not None,
+        paraphrase=_paraphrase(frame, structure, recipe, epoch),
+    )
+    return Triplet(frame, structure, prompt)
+
+
+def _paraphrase(frame: Frame, structure: Structure, recipe: TripletRecipe, epoch: int) -> int:
+    if recipe.paraphrase == "seeded":
+        return seeded_paraphrase(recipe.seed, epoch, frame.info.name, structure)
+    return recipe.paraphrase
+
+
+def _shape_of_true_mask(frame: Frame, structure: Structure) -> str | None:
+    mask = frame.mask(structure)
+    return shape_word(mask, frame.spacing_mm) if mask.any() else None  # what is not there has no shape

@@ -1,0 +1,96 @@
+"""Data sets for tests: tiny ones made of ellipses, and the real ones if this machine has them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import SimpleITK as sitk
+
+ROWS, COLUMNS = 64, 48
+SPACING_MM = (0.8, 1.0)  # (rows, columns)
+SHARED = Path(__file__).parents[2] / "shared" / "data"
+
+
+@pytest.fixture
+def make_tiny_camus() -> Callable[..., Path]:
+    """A function (root, patients=4, first=1) -> root that writes a data set in the layout of CAMUS' NIfTI release."""
+    return write_tiny_camus
+
+
+@pytest.fixture
+def tiny_camus(tmp_path: Path) -> Path:
+    """Four annotated patients of 64 x 48 px; the last two in the lists validate and test."""
+    return write_tiny_camus(tmp_path / "tiny_camus")
+
+
+@pytest.fixture(scope="session")
+def real_camus() -> Path:
+    return _real("SYNTHBOOST_CAMUS", "camus")
+
+
+@pytest.fixture(scope="session")
+def real_camus_mhd() -> Path:
+    return _real("SYNTHBOOST_CAMUS_MHD", "camus_mhd")
+
+
+def _real(variable: str, folder: str) -> Path:
+    path = Path(os.environ.get(variable, SHARED / folder))
+    if not path.is_dir():
+        pytest.skip(f"no real data at {path}; set {variable} to the folder of the release")
+    return path
+
+
+def write_tiny_camus(root: Path, patients: int = 4, first: int = 1) -> Path:
+    names = [f"patient{number:04d}" for number in range(first, first + patients)]
+    for number, name in enumerate(names, start=first):
+        _write_patient(root / "database_nifti" / name, name, number)
+    parts = {"training": names[:-2], "validation": names[-2:-1], "testing": names[-1:]}
+    (root / "database_split").mkdir(parents=True)
+    for part, listed in parts.items():
+        (root / "database_split" / f"subgroup_{part}.txt").write_text("\n".join(listed) + "\n")
+    return root
+
+
+def _write_patient(folder: Path, name: str, number: int) -> None:
+    folder.mkdir(parents=True)
+    for view in ("2CH", "4CH"):
+        quality = ("Good", "Medium", "Poor")[number % 3]
+        (folder / f"Info_{view}.cfg").write_text(
+            f"ED: 1\nES: 10\nNbFrame: 20\nSex: {'FM'[number % 2]}\nAge: {40 + number}\n"
+            f"ImageQuality: {quality}\nEF: {50 + number}\nFrameRate: 50.5\n"
+        )
+        for phase in ("ED", "ES"):
+            labels = _ellipses(number, wide=view == "4CH", small=phase == "ES")
+            seed = [number, view == "4CH", phase == "ES"]
+            for ending, pixels in (("", _echo(labels, seed)), ("_gt", labels)):
+                image = sitk.GetImageFromArray(pixels)
+                image.SetSpacing(SPACING_MM[::-1])  # SimpleITK counts columns first
+                sitk.WriteImage(image, str(folder / f"{name}_{view}_{phase}{ending}.nii.gz"))
+
+
+def _ellipses(number: int, wide: bool, small: bool) -> np.ndarray:
+    """Atrium under a cavity in a wall, all a little different between patients, views and phases."""
+    row, column = np.mgrid[:ROWS, :COLUMNS].astype(float)
+    scale = (0.85 if small else 1.0) * (1 + 0.02 * (number % 5))
+    middle = COLUMNS / 2 + (2 if wide else -1)
+
+    def inside(centre: float, height: float, width: float) -> np.ndarray:
+        return ((row - centre) / (height * scale)) ** 2 + ((column - middle) / (width * scale)) ** 2 < 1
+
+    labels = np.zeros((ROWS, COLUMNS), np.uint8)
+    labels[inside(30, 18, 13 + wide)] = 2
+    labels[inside(30, 14, 8 + wide)] = 1
+    labels[(row > 43) & inside(50, 9, 9)] = 3
+    return labels
+
+
+def _echo(labels: np.ndarray, seed: list[int]) -> np.ndarray:
+    """Grey values: a sector with its apex on top, bright wall, dark cavities, some noise."""
+    row, column = np.mgrid[:ROWS, :COLUMNS]
+    sector = np.abs(column - COLUMNS / 2) <= 1 + 0.7 * row
+    grey = np.array([70, 30, 140, 40])[labels] + np.random.default_rng(seed).integers(0, 40, labels.shape)
+    return np.where(sector, grey, 0).astype(np.uint8)

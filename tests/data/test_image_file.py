@@ -1,0 +1,39 @@
+"""Image and label map belong together."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from synthboost.data.image_file import read_annotated, read_image
+from synthboost.errors import DataError
+
+
+def test_an_image_and_its_label_map_come_on_one_grid(write_image, corner):
+    label_path = write_image((corner > 0).astype(np.uint8), name="frame_gt.nii.gz")
+    image, label_map, spacing_mm = read_annotated(write_image(corner), label_path)
+    assert (image[0, 4], label_map[0, 4], label_map.sum()) == (200, 1, 1)
+    assert spacing_mm == (0.5, 0.25)
+
+
+def test_images_are_writable_and_contiguous(write_image, corner):
+    image, _ = read_image(write_image(corner))
+    assert image.flags.writeable
+    assert image.flags.c_contiguous
+
+
+def test_different_sizes_are_refused_and_both_named(write_image, corner):
+    label_path = write_image(np.zeros((5, 3), np.uint8), name="frame_gt.nii.gz")
+    with pytest.raises(DataError, match=r"frame_gt.*3 x 5 \(columns x rows\); expected 5 x 3 .*as image\.nii\.gz has"):
+        read_annotated(write_image(corner), label_path)
+
+
+def test_different_spacings_are_refused_and_both_named(write_image, corner):
+    label_path = write_image(np.zeros_like(corner), (0.25, 0.5), name="frame_gt.nii.gz")
+    with pytest.raises(DataError, match=r"\(0\.25, 0\.5\); expected \(0\.5, 0\.25\)"):
+        read_annotated(write_image(corner), label_path)
+
+
+def test_an_unknown_kind_of_file_is_refused_with_the_known_ones(tmp_path):
+    with pytest.raises(DataError, match=r"\.png; expected one of \.nii\.gz, \.nii, \.mhd"):
+        read_image(tmp_path / "image.png")

@@ -1,0 +1,123 @@
+"""Leaks between the parts of a split are found, and named in pairs."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import SimpleITK as sitk
+
+from synthboost.data import (
+    Split,
+    check_sources,
+    check_split,
+    fewer_training_patients,
+    make_split,
+    open_dataset,
+    without_patients,
+)
+from synthboost.data.dataset import Dataset
+from synthboost.domain import Domain, PatientId, SplitPart
+from synthboost.errors import SplitError
+
+TRAINING, VALIDATION, TESTING = SplitPart
+
+
+@pytest.fixture
+def dataset(tiny_camus) -> Dataset:
+    """Patients 1 and 2 train, 3 validates, 4 tests."""
+    return open_dataset(tiny_camus)
+
+
+def _refused(split: Split, dataset: Dataset, *parts: str, **options) -> None:
+    with pytest.raises(SplitError) as caught:
+        check_split(split, dataset, **options)
+    for part in parts:
+        assert part in str(caught.value)
+
+
+def test_a_sound_split_passes_and_reports_nothing(dataset):
+    check = check_split(make_split("official", dataset), dataset)
+    assert (check.absent, check.twins) == ((), ())
+
+
+def test_a_patient_in_two_parts_is_refused(dataset):
+    split = make_split("official", dataset)
+    leaky = replace(split, parts={**split.parts, TESTING: (*split.parts[TESTING], *split.parts[VALIDATION])})
+    _refused(leaky, dataset, "patient0003 (validation and testing)")
+
+
+def test_a_patient_in_no_part_is_refused_unless_left_out_on_purpose(dataset):
+    split = make_split("official", dataset)
+    _refused(replace(split, parts={**split.parts, TESTING: ()}), dataset, "1 patients in no part", "patient0004")
+    check_split(without_patients(split, split.parts[TESTING]), dataset)
+    check_split(fewer_training_patients(split, dataset, 1), dataset)
+
+
+def test_a_listed_patient_without_a_folder_is_refused_unless_allowed(tiny_camus):
+    shutil.rmtree(tiny_camus / "database_nifti" / "patient0004")
+    dataset = open_dataset(tiny_camus)
+    split = make_split("official", dataset)
+    _refused(split, dataset, "1 patients without a folder", "patient0004")
+    assert [p.name for p in check_split(split, dataset, allow_missing=True).absent] == ["patient0004"]
+
+
+def _copy_image(root: Path, source: str, target: str) -> None:
+    """Same pixels in another file format: the comparison must not be of bytes on disk."""
+    image = sitk.ReadImage(str(root / "database_nifti" / source[:11] / f"{source}.nii.gz"))
+    sitk.WriteImage(sitk.Cast(image, sitk.sitkFloat32), str(root / "database_nifti" / target[:11] / f"{target}.nii.gz"))
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_one_image_under_two_names_in_two_parts_is_refused(dataset, workers):
+    _copy_image(dataset.root, "patient0001_2CH_ED", "patient0004_4CH_ES")
+    _refused(
+        make_split("official", dataset), dataset, "1 identical images in different parts",
+        "patient0001_2CH_ED (training) = database_nifti/patient0004_4CH_ES (testing)", workers=workers,
+    )  # fmt: skip
+
+
+def test_one_image_under_two_names_in_one_part_is_reported(dataset):
+    _copy_image(dataset.root, "patient0001_2CH_ED", "patient0002_2CH_ED")
+    check = check_split(make_split("official", dataset), dataset)
+    assert [(a.name, b.name) for a, b in check.twins] == [("patient0001_2CH_ED", "patient0002_2CH_ED")]
+
+
+def test_leaving_out_one_of_the_two_mends_the_split(dataset):
+    _copy_image(dataset.root, "patient0001_2CH_ED", "patient0004_4CH_ES")
+    check_split(without_patients(make_split("official", dataset), dataset.patients[:1]), dataset)
+
+
+def _made_from(dataset: Dataset, source: PatientId, patient: str) -> Dataset:
+    """The data set with the frames of one patient turned into diffusion frames of `source`."""
+    frames = tuple(
+        replace(i, domain=Domain.DIFFUSION, source=source) if i.patient.name == patient else i for i in dataset.frames
+    )
+    return replace(dataset, frames=frames)
+
+
+def test_a_diffusion_frame_of_a_test_patient_among_the_training_frames_is_refused(dataset):
+    split = make_split("official", dataset)
+    mixed = _made_from(dataset, dataset.patients[3], "patient0002")
+    _refused(split, mixed, "patient0002_2CH_ED (training) from camus-nifti/database_nifti/patient0004 (testing)")
+    check_split(split, _made_from(dataset, dataset.patients[0], "patient0002"))
+
+
+def test_sources_in_another_data_set_are_checked_against_its_split(dataset):
+    real = make_split("official", dataset)
+    sources = [PatientId("camus-nifti", "database_nifti", f"patient{n:04d}") for n in (1, 3, 301)]
+    synthetic = _made_from(dataset, sources[2], "patient0001")
+    _refused(real, synthetic, "source patients of another data set", "Give it as `sources`")
+    elsewhere = Split("real", {TRAINING: (sources[2],), VALIDATION: (), TESTING: ()})
+    check_split(real, synthetic, sources=elsewhere)
+    leaky = replace(elsewhere, parts={TRAINING: (), VALIDATION: (), TESTING: (sources[2],)})
+    _refused(real, synthetic, "(training) from camus-nifti/database_nifti/patient0301 (testing)", sources=leaky)
+
+
+def test_sources_of_another_release_cannot_be_compared_and_are_refused(dataset):
+    synthetic = _made_from(dataset, PatientId("camus-mhd", "training", "patient0001"), "patient0001")
+    split = make_split("official", dataset)
+    with pytest.raises(SplitError, match="from camus-mhd/training/patient0001"):
+        check_sources(split, synthetic, split)
