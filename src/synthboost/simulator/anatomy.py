@@ -1,0 +1,112 @@
+"""One patient's anatomy: a heart, posed in both views so that it fits the fan of a scanner."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.random import Generator
+
+from synthboost.domain import Phase, Structure, View
+from synthboost.errors import ConfigError
+from synthboost.simulator.contours import Contours, draw_contours
+from synthboost.simulator.labels import paint
+from synthboost.simulator.population import Heart, draw_heart
+from synthboost.simulator.pose import Pose, draw_pose
+from synthboost.simulator.priors import Prior
+from synthboost.simulator.sector import PixelGrid, Sector
+from synthboost.simulator.streams import stream
+
+DEPTH_MM = (110.0, 190.0)
+"""Shallowest and deepest fan of CAMUS' 400 training patients."""
+MOST_OUTSIDE = {
+    Structure.LEFT_VENTRICULAR_CAVITY: 0.05,
+    Structure.MYOCARDIUM: 0.25,
+    Structure.LEFT_ATRIUM_CAVITY: 0.30,
+}
+"""Shares of a structure that may lie outside the fan; in CAMUS on average 0, 6 and 1 %."""
+CAVITY_MARGIN_MM = 1.5
+"""A strip of wall this wide stays visible around the cavity, so that the myocardium is one piece."""
+MOST_ATTEMPTS = 400
+_CHECK_SPACING_MM = 1.0
+
+
+@dataclass(frozen=True, eq=False)
+class ViewAnatomy:
+    """What one view shows, at both instants."""
+
+    pose: Pose
+    sector: Sector
+    contours: dict[Phase, Contours]
+
+
+@dataclass(frozen=True, eq=False)
+class Anatomy:
+    """One patient: the heart and its two views."""
+
+    heart: Heart
+    views: dict[View, ViewAnatomy]
+
+
+def draw_anatomy(seed: int, patient_number: int, prior: Prior, half_angles: dict[float, float]) -> Anatomy:
+    """Draw a patient from a prior.
+
+    Args:
+        seed: of the data set.
+        patient_number: which patient of it; each has streams of its own, whoever draws it and when.
+        prior: the table of parameters.
+        half_angles: half opening angle of the fan in degrees -> its share.
+
+    Raises:
+        ConfigError: no pose fits a fan so narrow.
+    """
+    heart = draw_heart(stream(seed, patient_number, "shape"), prior)
+    views = {}
+    for view in View:
+        views[view] = _fit_view(seed, patient_number, heart, prior, view, half_angles)
+    return Anatomy(heart, views)
+
+
+def _fit_view(
+    seed: int, patient_number: int, heart: Heart, prior: Prior, view: View, half_angles: dict[float, float]
+) -> ViewAnatomy:
+    for attempt in range(MOST_ATTEMPTS):
+        pose = draw_pose(stream(seed, patient_number, "pose", view, attempt), heart, prior, view)
+        contours = {phase: draw_contours(heart, pose, view, phase) for phase in Phase}
+        rng = stream(seed, patient_number, "sector", view, attempt)
+        sector = _draw_sector(rng, contours, prior, half_angles)
+        if all(_fits(c, sector) for c in contours.values()):
+            return ViewAnatomy(pose, sector, contours)
+    raise ConfigError(
+        f"patient {patient_number}", "half_angles", half_angles, "a fan wide enough for a heart",
+        "Allow wider fans, or choose another seed.",
+    )  # fmt: skip
+
+
+def _draw_sector(
+    rng: Generator, contours: dict[Phase, Contours], prior: Prior, half_angles: dict[float, float]
+) -> Sector:
+    angles, shares = np.array(list(half_angles)), np.array(list(half_angles.values()))
+    half_angle = float(rng.choice(angles, p=shares / shares.sum()))
+    roof = max(float(np.hypot(*c.atrium.T).max()) for c in contours.values())
+    base = max(float(np.hypot(*c.hinges.T).max()) for c in contours.values())
+    if prior.depth_in_steps:
+        depth = 10.0 * round((roof + rng.normal(5.0, 13.0)) / 10.0)
+        depth = max(depth, 10.0 * np.ceil((base + 8.0) / 10.0))
+    else:
+        low, high = ((-12.0, 4.0), (4.0, 14.0), (14.0, 28.0))[rng.choice(3, p=[0.2, 0.5, 0.3])]
+        depth = roof + rng.uniform(low, high)
+    # A fan of the scanner's own range; hearts that it cannot hold are drawn again.
+    return Sector(half_angle, float(np.clip(depth, *DEPTH_MM)))
+
+
+def _fits(contours: Contours, sector: Sector) -> bool:
+    if not sector.contains(contours.endocardium, CAVITY_MARGIN_MM).all():
+        return False
+    # A grid that is wider and deeper than the fan, so that what leaves the fan is counted too.
+    wide = PixelGrid(Sector(60.0, 1.4 * sector.depth_mm), _CHECK_SPACING_MM)
+    labels = paint(contours, wide)
+    x, z = wide.centres_mm()
+    half = sector.half_angle
+    outside = (np.abs(x) * np.cos(half) > z * np.sin(half)) | (np.hypot(x, z) > sector.depth_mm)
+    return all(outside[labels == int(structure)].mean() <= most for structure, most in MOST_OUTSIDE.items())

@@ -1,0 +1,133 @@
+"""How images look: presets (`clean`, `clinical`), and one acquisition drawn from a preset."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+import numpy as np
+from numpy.random import Generator
+
+from synthboost.domain import Quality, View
+
+
+class AppearanceName(StrEnum):
+    """Which preset of images is made."""
+
+    CLEAN = "clean"
+    CLINICAL = "clinical"
+
+
+@dataclass(frozen=True)
+class Vendor:
+    """A make of scanner."""
+
+    name: str
+    frequency_mhz: float
+    axial_fwhm_mm: float
+    lateral_factor: float
+    """On the diffraction-limited beam width; below 1, since scanners sharpen (fitted to CAMUS' speckle)."""
+    curve: str
+    """Grey curve: `linear`, `s` (steeper in the middle) or `dark`."""
+    smoothing: float
+    """Of the compressed image, in samples of the full polar grid."""
+
+
+VENDORS = {
+    "A": Vendor("A", 2.5, 0.75, 0.64, "linear", 0.6),
+    "B": Vendor("B", 2.2, 0.92, 0.72, "s", 0.8),
+    "C": Vendor("C", 2.9, 0.60, 0.56, "dark", 0.4),
+}
+
+
+@dataclass(frozen=True)
+class Appearance:
+    """A preset."""
+
+    vendors: tuple[str, ...]
+    quality_shares: tuple[float, float, float]
+    """Of patients whose images are basically good, medium, poor."""
+    half_angles: dict[float, float]
+    """Half opening angle of the fan in degrees -> share."""
+    artefacts: float
+    """0: no shadow, dropout, haze or operator's gain; 1: as in a clinic."""
+
+
+APPEARANCES = {
+    AppearanceName.CLEAN: Appearance(
+        vendors=("A",), quality_shares=(1.0, 0.0, 0.0), half_angles={37.5: 1.0}, artefacts=0.0
+    ),
+    AppearanceName.CLINICAL: Appearance(
+        vendors=("A", "B", "C"),
+        # CAMUS, 2CH and 4CH pooled: 45 / 39 / 16 %.
+        quality_shares=(0.46, 0.38, 0.16),
+        # 400 four-chamber training frames of CAMUS.
+        half_angles={37.4: 0.85, 45.0: 0.05, 40.0: 0.04, 35.0: 0.03, 32.0: 0.02, 30.0: 0.01},
+        artefacts=1.0,
+    ),
+}
+QUALITY_STEP_SHARE = 0.17
+"""A view is one step better, or one step worse, than the patient's other image with this probability each
+(40 % of CAMUS' patients have different labels in their two views)."""
+QUALITIES = (Quality.GOOD, Quality.MEDIUM, Quality.POOR)
+
+
+def draw_qualities(rng: Generator, appearance: Appearance) -> dict[View, Quality]:
+    """Draw the quality of both views: correlated, because the same chest is in the way."""
+    base = int(rng.choice(3, p=appearance.quality_shares))
+    qualities = {}
+    for view in View:
+        step = int(rng.choice([-1, 0, 1], p=[QUALITY_STEP_SHARE, 1.0 - 2.0 * QUALITY_STEP_SHARE, QUALITY_STEP_SHARE]))
+        level = int(np.clip(base + step, 0, 2))
+        # A preset without poor images has none.
+        qualities[view] = QUALITIES[level if appearance.quality_shares[level] > 0 else base]
+    return qualities
+
+
+@dataclass(frozen=True)
+class Acquisition:
+    """The scanner and its settings for one view; both instants share them."""
+
+    vendor: Vendor
+    badness: float
+    """0 good, 1 medium, 2 poor: what everything below is interpolated with."""
+    artefacts: float
+    high: float
+    """Grey (0-1) of the 95th percentile, chosen by the operator's gain."""
+    low: float
+    """Grey of the 5th percentile."""
+    gamma: float
+    detail: float
+    """Share of the speckle's contrast that the scanner's speckle reduction leaves."""
+
+    def level(self, good: float, medium: float, poor: float) -> float:
+        """Interpolate a quantity given for the three qualities."""
+        return float(np.interp(self.badness, (0.0, 1.0, 2.0), (good, medium, poor)))
+
+
+def draw_acquisition(
+    rng: Generator, appearance: Appearance, quality: Quality, quality_strength: float, artefact_strength: float
+) -> Acquisition:
+    """Draw the scanner of one view.
+
+    Args:
+        rng: the stream of this view's acquisition; the number of draws does not depend on the quality.
+        appearance: the preset.
+        quality: of this view.
+        quality_strength: 0: the label changes nothing; 1: as strong as an expert could see.
+        artefact_strength: factor on the preset's artefacts.
+    """
+    vendor = VENDORS[appearance.vendors[int(rng.integers(len(appearance.vendors)))]]
+    artefacts = appearance.artefacts * artefact_strength
+    spread = rng.standard_normal(4) * min(artefacts, 1.0)
+    badness = 1.0 + (QUALITIES.index(quality) - 1.0) * quality_strength
+    return Acquisition(
+        vendor=vendor,
+        badness=float(np.clip(badness, 0.0, 2.0)),
+        artefacts=artefacts,
+        # Fitted to the grey levels of 300 real four-chamber frames of CAMUS.
+        high=float(np.clip(0.80 + 0.08 * spread[0], 0.62, 0.97)),
+        low=float(np.clip(0.20 + 0.06 * spread[1], 0.05, 0.38)),
+        gamma=float(np.clip(1.45 + 0.16 * spread[2], 1.0, 1.8)),
+        detail=float(np.clip(0.50 + 0.08 * spread[3], 0.3, 0.75)),
+    )

@@ -1,0 +1,210 @@
+"""How strongly each point scatters: the map in dB (0 is well-seen myocardium), its grain, and mirror-like lines."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.random import Generator
+from scipy.spatial import cKDTree
+
+from synthboost.domain import View
+from synthboost.simulator.appearance import Acquisition
+from synthboost.simulator.canvas import Canvas, paint
+from synthboost.simulator.contours import SAMPLES, Contours
+from synthboost.simulator.fields import Field, Values
+from synthboost.simulator.profile import Floats
+from synthboost.simulator.sector import Points
+from synthboost.simulator.surroundings import Surroundings
+
+
+@dataclass(frozen=True)
+class Tissue:
+    """What a patient's tissues look like in one view; both instants share it. All in dB."""
+
+    blood: float
+    atrial_blood: float
+    """Added to `blood` in the left atrium, which lies deeper in the haze."""
+    right_blood: float
+    roughness: float
+    wall_waves: tuple[float, ...]
+    """Five cosine amplitudes of the wall's brightness along the outline."""
+    dropped: tuple[tuple[float, float, float], ...]
+    """Invisible segments: (place 0-1 along the outline, width, depth in dB) each."""
+    posterior: float
+    """Of the bright band behind the atrium."""
+    posterior_mm: float
+    cuffs: tuple[float, float]
+    hinges: tuple[float, float]
+    pericardium: float
+    lung: float
+    """How much darker the fan's right side is towards its depth."""
+    inferior: float
+    """Added to the left-hand wall: septum in 4CH, inferior wall in 2CH."""
+
+
+def draw_tissue(rng: Generator, view: View) -> Tissue:
+    """Draw the tissues of one view. Dropped segments are drawn for the worst image; better ones use fewer."""
+    side = rng.random(4) < 0.72  # mostly the right-hand (lateral, anterior) wall, along the lung
+    dropped = tuple(
+        (
+            float(rng.uniform(0.55, 0.97) if right else rng.uniform(0.03, 0.45)),
+            rng.uniform(0.05, 0.11),
+            rng.uniform(10.0, 18.0),
+        )
+        for right in side
+    )
+    return Tissue(
+        blood=rng.normal(0.0, 1.5),
+        atrial_blood=rng.uniform(0.0, 6.0),
+        right_blood=rng.uniform(0.0, 6.0),
+        roughness=rng.uniform(2.2, 4.2),
+        wall_waves=tuple(rng.normal(0.0, 1.4, 5)),
+        dropped=dropped,
+        posterior=rng.uniform(-5.0, 10.0),
+        posterior_mm=rng.uniform(14.0, 40.0),
+        cuffs=(rng.uniform(-5.0, 6.0), rng.uniform(-5.0, 7.0)),
+        hinges=(rng.uniform(-2.0, 8.0), rng.uniform(-2.0, 9.0)),
+        pericardium=rng.normal(1.0, 3.5),
+        lung=rng.uniform(0.0, 8.0),
+        inferior=3.2 if view is View.FOUR_CHAMBER else 3.5,
+    )
+
+
+def scatter_levels(
+    canvas: Canvas, contours: Contours, around: Surroundings, tissue: Tissue, acquisition: Acquisition
+) -> tuple[Field, Field]:
+    """Paint the tissues, deepest layer first.
+
+    Returns:
+        level: (depths, beams) dB.
+        blood: (depths, beams) in [0, 1]; where it is 1 the speckle is fully developed.
+    """
+    fine = canvas.field(5.5, 2.8)
+    grain = canvas.field(2.5, 1.6)
+    level = _background(canvas, contours, tissue, fine)
+    rough = tissue.roughness * (0.8 * fine + 0.8 * grain)
+    paint(level, canvas.soft(around.pericardium), tissue.pericardium + rough)
+    # Patchy, because an even bright ring around the atrium is a sign of a simulation.
+    patches = np.clip(0.6 + 0.5 * canvas.field(30.0, 15.0), 0.0, 1.0)
+    for cuff, value in zip(around.cuffs, tissue.cuffs, strict=True):
+        paint(level, canvas.soft(cuff) * patches, value + 1.3 * rough)
+    blood_level = acquisition.level(-26.0, -24.0, -21.5) + tissue.blood
+    blood = np.zeros_like(level)
+    for wall in around.cavity_walls:
+        paint(level, canvas.soft(wall), -4.0 + 1.2 * rough)
+    for cavity in around.cavities:
+        mask = canvas.soft(cavity)
+        paint(level, mask, blood_level + tissue.right_blood + 1.5 * fine)
+        np.maximum(blood, mask, out=blood)
+    _posterior_band(level, canvas, contours, tissue, rough)
+    myocardium = canvas.soft(contours.myocardium)
+    paint(level, myocardium, _wall_level(canvas, contours, tissue, acquisition, myocardium) + rough)
+    blood *= 1.0 - myocardium
+    for polygon, extra in ((contours.atrium, tissue.atrial_blood), (contours.endocardium, 0.0)):
+        mask = canvas.soft(polygon)
+        paint(level, mask, blood_level + extra + 0.8 * fine)
+        np.maximum(blood, mask, out=blood)
+    for blob in around.papillary:
+        mask = 0.6 * canvas.soft(blob, sharpness=0.8)
+        paint(level, mask, -6.0 + 1.5 * rough)
+        blood *= 1.0 - mask
+    _hinge_points(level, canvas, contours, tissue)
+    return level, blood
+
+
+def mirror_lines(canvas: Canvas, contours: Contours, around: Surroundings, rng: Generator) -> Field:
+    """Amplitude of surfaces that mirror the beam where they face it: linings, pericardium, leaflets."""
+    start = int(0.5 * SAMPLES)
+    pericardium = contours.epicardium[start:] + 3.0 * contours.normals[start:]
+    half = len(contours.atrium)
+    lines: list[tuple[Points, float]] = [
+        (contours.endocardium, -10.0),
+        (contours.epicardium, -10.0),
+        (pericardium, -6.0),
+        (contours.atrium[: half // 3], -11.0),
+        (contours.atrium[-half // 3 :], -11.0),
+        (contours.atrium[half // 3 : -half // 3], -9.0),
+        *((leaflet, -8.0) for leaflet in around.leaflets),
+    ]
+    amplitude = np.zeros(canvas.grid.shape, dtype=np.float32)
+    for points, decibel in lines:
+        even = _dense(points)
+        amplitude += canvas.line(even, 10.0 ** (decibel / 20.0) * _mirror_gain(even, rng))
+    return amplitude
+
+
+def _background(canvas: Canvas, contours: Contours, tissue: Tissue, fine: Field) -> Field:
+    level = -12.5 + 4.2 * canvas.field(64.0, 32.0) + 4.0 * canvas.field(16.0, 8.0) + 2.4 * fine
+    deep = canvas.grid.depths_mm[:, None] / canvas.grid.sector.depth_mm
+    right = np.clip(canvas.grid.angles[None, :] / canvas.grid.sector.half_angle + 0.1, 0.0, 1.0)
+    # Fat and valve plane scatter more than the lung above them.
+    base = float(np.hypot(*contours.hinges.mean(axis=0)))
+    around_base = np.exp(-0.5 * ((canvas.grid.depths_mm[:, None] - base) / 25.0) ** 2)
+    return np.asarray(level - tissue.lung * right * deep + 6.0 * around_base, dtype=np.float32)
+
+
+def _posterior_band(level: Field, canvas: Canvas, contours: Contours, tissue: Tissue, rough: Values) -> None:
+    """Brighten what lies behind the atrium's roof: the blood above it absorbs little."""
+    index = canvas.grid.to_index(contours.atrium)
+    roof = np.full(canvas.grid.shape[1], -1.0)
+    beams = np.clip(np.round(index[:, 1]), 0, canvas.grid.shape[1] - 1).astype(np.intp)
+    np.maximum.at(roof, beams, index[:, 0] * canvas.grid.step_mm)
+    behind = np.where(roof > 0.0, canvas.grid.depths_mm[:, None] - roof[None, :] - 2.0, -1.0)
+    centre = 0.5 * (beams.min() + beams.max())
+    spread = max(1.0, 0.55 * float(beams.max() - beams.min()))
+    across = np.exp(-0.5 * ((np.arange(canvas.grid.shape[1]) - centre) / spread) ** 4)
+    weight = np.clip(behind / 2.0, 0.0, 1.0) * np.exp(-np.clip(behind, 0.0, None) / tissue.posterior_mm) * across
+    paint(level, weight.astype(np.float32), tissue.posterior + rough)
+
+
+def _wall_level(
+    canvas: Canvas, contours: Contours, tissue: Tissue, acquisition: Acquisition, myocardium: Field
+) -> Field:
+    """Brightness of the wall: fibres along the beam scatter less, and some segments are not seen at all."""
+    s = np.linspace(0.0, 1.0, SAMPLES)
+    middle = 0.5 * (contours.endocardium + contours.epicardium)
+    facing = np.abs(np.sum(contours.normals * middle, axis=1)) / np.hypot(*middle.T)
+    left = 1.0 / (1.0 + np.exp((s - 0.42) / 0.05))
+    waves = np.cos(np.pi * np.outer(s, np.arange(1, 6))) @ np.array(tissue.wall_waves)
+    loss = acquisition.level(3.0, 5.0, 7.5) * (1.0 - 0.5 * left) * (1.0 - facing)
+    level = -3.0 + tissue.inferior * left + waves - loss * (0.4 + 0.6 * acquisition.artefacts)
+    seen = acquisition.level(0.5, 1.5, 3.5) * acquisition.artefacts
+    for rank, (place, width, depth) in enumerate(tissue.dropped):
+        share = float(np.clip(seen - rank, 0.0, 1.0))
+        level = level - share * depth * np.exp(-0.5 * ((s - place) / width) ** 2)
+    return _spread_from_outline(canvas, middle, level, myocardium)
+
+
+def _spread_from_outline(canvas: Canvas, outline: Points, values: Floats, where: Field) -> Field:
+    """Give every sample of a region the value of the nearest point of a line."""
+    spread = np.zeros(canvas.grid.shape, dtype=np.float32)
+    region = where > 0.0
+    nearest = cKDTree(outline).query(np.stack([canvas.x[region], canvas.z[region]], axis=1))[1]
+    spread[region] = values[nearest]
+    return spread
+
+
+def _hinge_points(level: Field, canvas: Canvas, contours: Contours, tissue: Tissue) -> None:
+    for (x, z), value in zip(contours.hinges, tissue.hinges, strict=True):
+        distance = (canvas.x - x) ** 2 + (canvas.z - z) ** 2
+        paint(level, np.exp(-0.5 * distance / 3.0**2).astype(np.float32), value)
+
+
+def _dense(points: Points) -> Points:
+    """Points every 0.3 mm, closer than any sample of a grid."""
+    steps = np.hypot(*np.diff(points, axis=0).T)
+    length = np.concatenate([[0.0], np.cumsum(steps)])
+    even = np.arange(0.0, length[-1], 0.3)
+    return np.stack([np.interp(even, length, points[:, k]) for k in (0, 1)], axis=1)
+
+
+def _mirror_gain(points: Points, rng: Generator) -> Floats:
+    """Strong where the line faces the beam, with glints of about 7 mm."""
+    tangent = np.gradient(points, axis=0)
+    tangent /= np.maximum(np.hypot(*tangent.T), 1e-9)[:, None]
+    beam = points / np.maximum(np.hypot(*points.T), 1e-9)[:, None]
+    facing = np.abs(tangent[:, 0] * beam[:, 1] - tangent[:, 1] * beam[:, 0])
+    knots = max(2, int(0.3 * len(points) / 7.0) + 2)
+    glint = np.interp(np.linspace(0.0, 1.0, len(points)), np.linspace(0.0, 1.0, knots), rng.normal(0.0, 1.0, knots))
+    return np.asarray((0.12 + facing**2.2) * np.exp(glint))

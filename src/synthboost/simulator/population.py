@@ -1,0 +1,207 @@
+"""Draw a patient: sex, age, condition, and one heart at end diastole and end systole that both views share."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.random import Generator
+
+from synthboost.domain import Phase, Sex, View
+from synthboost.simulator.priors import CONDITIONS, Condition, ConditionPrior, Prior, WallRule
+from synthboost.simulator.profile import WIDEST_RATIO, area_mm2, biplane_volume_ml, sampled
+from synthboost.simulator.streams import truncated_normal
+
+MALE_SHARE = 0.66
+"""330 of the 500 patients of CAMUS."""
+AGE = (64.0, 14.0, 18.0, 93.0)
+"""Years: mean, sd, lowest, highest; the spread of CAMUS' validation and test patients."""
+BODY_SURFACE_M2 = {Sex.MALE: (1.95, 0.17), Sex.FEMALE: (1.72, 0.17)}
+EPICARDIAL_LENGTH_FACTOR = 0.85
+"""The epicardium is this many wall thicknesses longer than the endocardium: it has an apex, but no base."""
+TWO_CHAMBER_ANNULUS = 1.06
+"""Width of the mitral annulus in 2CH over that in 4CH (3D echo: it is oval)."""
+_VIEWS = (View.FOUR_CHAMBER, View.TWO_CHAMBER)
+
+
+@dataclass(frozen=True)
+class ChamberState:
+    """A heart at one instant, before it is posed in an image. All lengths in mm."""
+
+    length: float
+    """Of the left ventricular cavity, apex to annulus."""
+    width: dict[View, float]
+    """Its largest width."""
+    annulus: dict[View, float]
+    wall: float
+    exponent: float
+    """Of the cavity's profile."""
+    atrium_length: float
+    atrium_width: dict[View, float]
+
+
+@dataclass(frozen=True)
+class Heart:
+    """A patient's heart, shared by all views."""
+
+    sex: Sex
+    age: int
+    condition: Condition
+    volume_ml: dict[Phase, float]
+    """Of the left ventricular cavity, as drawn."""
+    states: dict[Phase, ChamberState]
+    atrium_exponent: float
+    least_base_ratio: float
+
+    @property
+    def ejection_fraction(self) -> float:
+        """As drawn, percent; what the masks show differs by a few points, as views of a real heart do."""
+        return 100.0 * (1.0 - self.volume_ml[Phase.END_SYSTOLE] / self.volume_ml[Phase.END_DIASTOLE])
+
+    def wall_volume_ml(self, phase: Phase) -> float:
+        """Volume of the myocardium, ml."""
+        state = self.states[phase]
+        return _epicardial_volume(state, state.wall, self.least_base_ratio) - _cavity_volume(
+            state, self.least_base_ratio
+        )
+
+
+def draw_heart(rng: Generator, prior: Prior) -> Heart:
+    """Draw one patient from a prior: volumes first, then the shape that holds them, then the wall around it."""
+    sex = Sex.MALE if rng.random() < MALE_SHARE else Sex.FEMALE
+    age = round(truncated_normal(rng, *AGE))
+    conditions = tuple(CONDITIONS)
+    condition = conditions[rng.choice(len(conditions), p=[CONDITIONS[c].share for c in conditions])]
+    traits = CONDITIONS[condition]
+    body = rng.normal(*BODY_SURFACE_M2[sex])
+    diastolic = _diastolic_volume(rng, traits, prior, sex, age, body)
+    systolic = diastolic * (1.0 - truncated_normal(rng, *traits.ejection_fraction) / 100.0)
+    volume = {Phase.END_DIASTOLE: diastolic, Phase.END_SYSTOLE: systolic}
+    states = _states(rng, prior, condition, sex, age, volume, body)
+    return Heart(
+        sex, age, condition, volume, states, atrium_exponent=rng.uniform(2.1, 2.9),
+        least_base_ratio=prior.least_base_ratio,
+    )  # fmt: skip
+
+
+def _diastolic_volume(rng: Generator, traits: ConditionPrior, prior: Prior, sex: Sex, age: int, body: float) -> float:
+    mean = traits.volume_index[0 if sex is Sex.MALE else 1]
+    index = truncated_normal(rng, mean, traits.volume_index_sd, 26.0, 180.0)
+    return float(index * body * (1.0 - 0.0025 * (age - 50)) * prior.volume_scale)
+
+
+def _states(
+    rng: Generator, prior: Prior, condition: Condition, sex: Sex, age: int, volume: dict[Phase, float], body: float
+) -> dict[Phase, ChamberState]:
+    traits = CONDITIONS[condition]
+    diastolic, systolic = volume[Phase.END_DIASTOLE], volume[Phase.END_SYSTOLE]
+    length = rng.normal(prior.length_factor[condition], prior.length_factor_sd) * np.cbrt(1000.0 * diastolic)
+    shortening = prior.shortening_per_ejection * (1.0 - systolic / diastolic) + rng.normal(0.0, prior.shortening_sd)
+    excursion = float(np.clip(shortening, 0.015, 0.26)) * length
+    annulus = truncated_normal(rng, prior.annulus[sex], prior.annulus_sd, 20.0, 44.0)
+    annulus = min(annulus + 0.042 * max(0.0, diastolic - 100.0), 44.0)
+    annulus_systolic = annulus * truncated_normal(rng, *prior.annulus_systolic, 0.7, 1.2)
+    oval = float(np.exp(rng.normal(0.0, 0.07)))
+    exponent = truncated_normal(rng, 2.3 if condition is Condition.DILATED else 2.1, 0.18, 1.85, 2.7)
+    atrium = _atrium(rng, traits, body, excursion)
+    diastolic_state = _ventricle(diastolic, length, annulus, oval, exponent, prior, atrium[Phase.END_DIASTOLE])
+    # End systole is more conical than end diastole.
+    systolic_state = _ventricle(
+        systolic, length - excursion, annulus_systolic, oval, exponent - 0.15, prior, atrium[Phase.END_SYSTOLE]
+    )
+    extra = rng.normal(*traits.extra_wall) * prior.wall_condition_weight + prior.wall_per_year * (age - 50)
+    wall = float(np.clip(rng.normal(prior.wall[sex], prior.wall_sd) + extra, 6.2, 18.0))
+    ratio = truncated_normal(rng, *prior.wall_area_ratio, 0.85, 1.12) if prior.wall_rule is WallRule.AREA else 1.0
+    diastolic_state = _with_wall(diastolic_state, wall)
+    return {
+        Phase.END_DIASTOLE: diastolic_state,
+        Phase.END_SYSTOLE: _with_wall(systolic_state, _systolic_wall(diastolic_state, systolic_state, prior, ratio)),
+    }
+
+
+def _atrium(rng: Generator, traits: ConditionPrior, body: float, excursion: float) -> dict[Phase, tuple[float, float]]:
+    """Length (mm) and volume (ml) of the left atrium; its roof hardly moves, so it is longest at end systole."""
+    largest = truncated_normal(rng, *traits.atrium_index, 12.0, 90.0) * body
+    smallest = largest * (1.0 - truncated_normal(rng, *traits.atrium_emptying, 0.1, 0.75))
+    length = 1.32 * np.cbrt(1000.0 * largest) * np.exp(rng.normal(0.0, 0.06))
+    shorter = max(length - rng.uniform(0.75, 1.1) * excursion, 0.55 * length)
+    return {Phase.END_SYSTOLE: (float(length), largest), Phase.END_DIASTOLE: (float(shorter), smallest)}
+
+
+def _ventricle(
+    volume_ml: float, length: float, annulus: float, oval: float, exponent: float, prior: Prior,
+    atrium: tuple[float, float],
+) -> ChamberState:  # fmt: skip
+    bases = (annulus, TWO_CHAMBER_ANNULUS * annulus)
+    widths = _widths(volume_ml, length, bases, oval, exponent, prior.least_base_ratio)
+    atrium_length, atrium_volume = atrium
+    atrium_bases = (0.96 * bases[0], 0.96 * bases[1])
+    atrium_widths = _widths(atrium_volume, atrium_length, atrium_bases, 1.0, 2.5, 0.0)
+    return ChamberState(
+        length=float(length),
+        width=dict(zip(_VIEWS, widths, strict=True)),
+        # An annulus cannot be wider than the cavity above it.
+        annulus=dict(zip(_VIEWS, (min(b, WIDEST_RATIO * w) for b, w in zip(bases, widths, strict=True)), strict=True)),
+        wall=0.0,
+        exponent=exponent,
+        atrium_length=atrium_length,
+        atrium_width=dict(zip(_VIEWS, atrium_widths, strict=True)),
+    )
+
+
+def _widths(
+    volume_ml: float, length: float, bases: tuple[float, float], oval: float, exponent: float, least_ratio: float
+) -> tuple[float, float]:
+    """Widths (4CH, 2CH) with which a chamber of that length and base holds the volume, by a fixed point."""
+    width = float(np.sqrt(1000.0 * volume_ml / length))
+    for _ in range(12):
+        profiles = (
+            sampled(bases[0], width, exponent, least_ratio),
+            sampled(bases[1], oval * width, exponent, least_ratio),
+        )
+        width *= float(np.sqrt(volume_ml / biplane_volume_ml(length, (width, oval * width), profiles)))
+    return width, oval * width
+
+
+def _systolic_wall(diastole: ChamberState, systole: ChamberState, prior: Prior, area_ratio: float) -> float:
+    """Wall thickness at end systole by bisection on the prior's rule, mm."""
+
+    def amount(state: ChamberState, wall: float) -> float:
+        if prior.wall_rule is WallRule.VOLUME:
+            least = prior.least_base_ratio
+            return _epicardial_volume(state, wall, least) - _cavity_volume(state, least)
+        return _wall_area(state, wall, prior.least_base_ratio)
+
+    wanted = amount(diastole, diastole.wall) * area_ratio
+    low, high = 0.5 * diastole.wall, 3.0 * diastole.wall
+    for _ in range(40):
+        middle = 0.5 * (low + high)
+        low, high = (middle, high) if amount(systole, middle) < wanted else (low, middle)
+    return 0.5 * (low + high)
+
+
+def _with_wall(state: ChamberState, wall: float) -> ChamberState:
+    return replace(state, wall=wall)
+
+
+def _cavity_volume(state: ChamberState, least_ratio: float) -> float:
+    return _epicardial_volume(state, 0.0, least_ratio)
+
+
+def _epicardial_volume(state: ChamberState, wall: float, least_ratio: float) -> float:
+    widths = [state.width[view] + 2.0 * wall for view in _VIEWS]
+    profiles = [
+        sampled(state.annulus[view] + 2.0 * wall, width, state.exponent, least_ratio)
+        for view, width in zip(_VIEWS, widths, strict=True)
+    ]
+    length = state.length + EPICARDIAL_LENGTH_FACTOR * wall
+    return biplane_volume_ml(length, (widths[0], widths[1]), (profiles[0], profiles[1]))
+
+
+def _wall_area(state: ChamberState, wall: float, least_ratio: float) -> float:
+    def section(thickness: float) -> float:
+        width = state.width[View.FOUR_CHAMBER] + 2.0 * thickness
+        profile = sampled(state.annulus[View.FOUR_CHAMBER] + 2.0 * thickness, width, state.exponent, least_ratio)
+        return area_mm2(state.length + EPICARDIAL_LENGTH_FACTOR * thickness, width, profile)
+
+    return section(wall) - section(0.0)

@@ -1,0 +1,161 @@
+"""The two priors over hearts as tables: `literature` (reference ranges) and `camus` (its annotation convention)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from synthboost.domain import Sex, View
+
+
+class Condition(StrEnum):
+    """What kind of heart a simulated patient has."""
+
+    NORMAL = "normal"
+    HYPERTROPHIC = "hypertrophic"
+    ISCHAEMIC = "ischaemic"
+    DILATED = "dilated"
+
+
+class WallRule(StrEnum):
+    """What the myocardium keeps from end diastole to end systole."""
+
+    VOLUME = "volume"
+    """Muscle is incompressible: its volume stays, so its area in the image grows by about 17 %."""
+    AREA = "area"
+    """As the annotators of CAMUS drew it: its area in the image stays, give or take 7 %."""
+
+
+class PriorName(StrEnum):
+    """Which table of parameters draws the hearts."""
+
+    LITERATURE = "literature"
+    CAMUS = "camus"
+
+
+@dataclass(frozen=True)
+class ConditionPrior:
+    """What a condition changes. Volumes are indexed to body surface area (ml/m2)."""
+
+    share: float
+    """Of all patients; the four give EF <= 45 % in about half, as in CAMUS (Leclerc 2019, table I)."""
+    volume_index: tuple[float, float]
+    """End-diastolic, (male, female); ASE/EACVI 2015 (Lang et al.), table 2, for `normal`."""
+    volume_index_sd: float
+    ejection_fraction: tuple[float, float, float, float]
+    """Biplane, percent: mean, sd, lowest, highest; ASE/EACVI 2015, tables 2 and 4."""
+    extra_wall: tuple[float, float]
+    """Added to the wall at end diastole, mm: mean, sd."""
+    atrium_index: tuple[float, float]
+    """Largest left atrial volume, ml/m2: mean, sd; ASE/EACVI 2015, table 11."""
+    atrium_emptying: tuple[float, float]
+    """Left atrial emptying fraction: mean, sd."""
+
+
+CONDITIONS: dict[Condition, ConditionPrior] = {
+    Condition.NORMAL: ConditionPrior(0.38, (56, 48), 10, (60, 5, 52, 72), (0, 0), (27, 6), (0.55, 0.06)),
+    Condition.HYPERTROPHIC: ConditionPrior(0.16, (52, 46), 10, (59, 7, 42, 74), (3.8, 1.6), (36, 8), (0.46, 0.07)),
+    Condition.ISCHAEMIC: ConditionPrior(0.33, (66, 58), 15, (44, 8, 22, 56), (0, 0), (37, 9), (0.42, 0.08)),
+    Condition.DILATED: ConditionPrior(0.13, (98, 88), 24, (28, 7, 10, 42), (-0.3, 0), (47, 12), (0.32, 0.08)),
+}
+
+
+@dataclass(frozen=True)
+class Prior:
+    """The parameters in which the two priors differ. Lengths in mm, angles in degrees, pairs are (mean, sd)."""
+
+    volume_scale: float
+    """On the end-diastolic volume."""
+    length_factor: dict[Condition, float]
+    """Long axis over the cube root of the end-diastolic volume."""
+    length_factor_sd: float
+    shortening_per_ejection: float
+    """Long-axis shortening per unit of ejection fraction."""
+    shortening_sd: float
+    annulus: dict[Sex, float]
+    """Mitral annulus in the four-chamber view at end diastole."""
+    annulus_sd: float
+    annulus_systolic: tuple[float, float]
+    """Its width at end systole over that at end diastole."""
+    least_base_ratio: float
+    """The cavity keeps at least this share of its width until just above the hinge points."""
+    wall: dict[Sex, float]
+    wall_sd: float
+    wall_condition_weight: float
+    """On `ConditionPrior.extra_wall`."""
+    wall_per_year: float
+    """Above or below 50 years."""
+    wall_rule: WallRule
+    wall_area_ratio: tuple[float, float]
+    """End systole over end diastole; only read by `WallRule.AREA`."""
+    tilt: dict[View, float]
+    """Mean angle of the long axis; positive: the base lies to the right of the apex."""
+    tilt_sd: float
+    tilt_systolic: tuple[float, float]
+    """Added at end systole."""
+    apex_depth: tuple[float, float]
+    """Of the epicardial apex below the probe."""
+    apex_lateral: dict[View, float]
+    apex_lateral_sd: float
+    depth_in_steps: bool
+    """The scanner's depth comes in steps of 10 mm (CAMUS) or follows the atrium's roof freely."""
+
+
+_LITERATURE = Prior(
+    volume_scale=1.0,
+    length_factor={
+        Condition.NORMAL: 1.84, Condition.HYPERTROPHIC: 1.84, Condition.ISCHAEMIC: 1.79, Condition.DILATED: 1.70,
+    },
+    length_factor_sd=0.07,
+    shortening_per_ejection=0.27,
+    shortening_sd=0.012,
+    annulus={Sex.MALE: 31.0, Sex.FEMALE: 28.5},
+    annulus_sd=2.3,
+    annulus_systolic=(1.0, 0.05),
+    least_base_ratio=0.0,
+    wall={Sex.MALE: 9.1, Sex.FEMALE: 8.3},
+    wall_sd=0.8,
+    wall_condition_weight=1.0,
+    wall_per_year=0.02,
+    wall_rule=WallRule.VOLUME,
+    wall_area_ratio=(1.17, 0.07),
+    tilt={View.FOUR_CHAMBER: 7.0, View.TWO_CHAMBER: 1.0},
+    tilt_sd=6.0,
+    tilt_systolic=(0.0, 1.0),
+    apex_depth=(19.0, 4.0),
+    apex_lateral={View.FOUR_CHAMBER: 0.0, View.TWO_CHAMBER: 0.0},
+    apex_lateral_sd=5.0,
+    depth_in_steps=False,
+)  # fmt: skip
+"""Reference ranges: ASE/EACVI 2015 (chambers), HUNT (age, length), 3D echo studies of the mitral annulus."""
+
+_CAMUS = Prior(
+    volume_scale=0.93,
+    length_factor={
+        Condition.NORMAL: 1.69, Condition.HYPERTROPHIC: 1.69, Condition.ISCHAEMIC: 1.64, Condition.DILATED: 1.56,
+    },
+    length_factor_sd=0.10,
+    shortening_per_ejection=0.29,
+    shortening_sd=0.028,
+    annulus={Sex.MALE: 32.0, Sex.FEMALE: 29.5},
+    annulus_sd=4.2,
+    annulus_systolic=(0.91, 0.08),
+    least_base_ratio=0.83,
+    wall={Sex.MALE: 12.6, Sex.FEMALE: 11.8},
+    wall_sd=1.4,
+    wall_condition_weight=0.6,
+    wall_per_year=0.01,
+    wall_rule=WallRule.AREA,
+    wall_area_ratio=(0.97, 0.07),
+    tilt={View.FOUR_CHAMBER: 11.5, View.TWO_CHAMBER: 4.0},
+    tilt_sd=7.2,
+    tilt_systolic=(-2.8, 2.5),
+    apex_depth=(20.0, 6.0),
+    apex_lateral={View.FOUR_CHAMBER: -5.0, View.TWO_CHAMBER: -2.0},
+    apex_lateral_sd=6.0,
+    depth_in_steps=True,
+)  # fmt: skip
+"""Calibrated to aggregate statistics (means, deviations) of 400 four-chamber training masks of CAMUS: foreshortened
+cavities, walls drawn thicker than physiology's, wall area conserved. No pixel and no mask of a patient is in it."""
+
+PRIORS: dict[PriorName, Prior] = {PriorName.LITERATURE: _LITERATURE, PriorName.CAMUS: _CAMUS}

@@ -1,0 +1,142 @@
+"""Simulate one patient: two views at two instants, with label maps and attributes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from synthboost.domain import Attributes, GreyImage, LabelMap, Phase, Quality, View
+from synthboost.evaluation.clinical import ejection_fraction_biplane, ejection_fraction_camus
+from synthboost.simulator.acoustics import form_image
+from synthboost.simulator.anatomy import Anatomy, ViewAnatomy, draw_anatomy
+from synthboost.simulator.appearance import Acquisition, draw_acquisition, draw_qualities
+from synthboost.simulator.canvas import REFERENCE_STEP_MM, REFERENCE_STEP_RAD, Canvas
+from synthboost.simulator.echogenicity import draw_tissue, mirror_lines, scatter_levels
+from synthboost.simulator.labels import draw_labels
+from synthboost.simulator.scan_conversion import scan_converter
+from synthboost.simulator.sector import PixelGrid, PolarGrid
+from synthboost.simulator.settings import SimulationSettings
+from synthboost.simulator.streams import stream
+from synthboost.simulator.surroundings import draw_sizes, draw_surroundings
+
+FINEST_PIXEL_MM = 0.4
+"""Frames with finer pixels need the full polar grid; coarser ones a coarser grid in proportion."""
+COARSEST_POLAR = 3.0
+"""Beyond three times the full grid's step the pulse is no longer sampled at all."""
+
+
+@dataclass(frozen=True, eq=False)
+class SimulatedFrame:
+    """One image and its truth."""
+
+    image: GreyImage
+    """(H, W) uint8: 1-255 in the fan, 0 around it."""
+    label_map: LabelMap
+    """(H, W) uint8, 0-3."""
+    spacing_mm: tuple[float, float]
+    """(rows, columns), equal."""
+
+
+@dataclass(frozen=True, eq=False)
+class SimulatedPatient:
+    """Four frames of one heart."""
+
+    number: int
+    frames: dict[tuple[View, Phase], SimulatedFrame]
+    attributes: dict[View, Attributes]
+    """The quality is each view's own. The ejection fraction is measured on the label maps by CAMUS' algorithm."""
+    record: dict[str, Any]
+    """What else is known: the true biplane ejection fraction, the condition, scanner and fan (plain values)."""
+
+
+def simulate_patient(
+    number: int, settings: SimulationSettings, qualities: dict[View, Quality] | None = None
+) -> SimulatedPatient:
+    """Simulate one patient of a data set.
+
+    Args:
+        number: which patient; with the settings' seed it decides everything.
+        settings: of the data set.
+        qualities: force the quality of the views; the label maps do not change with it.
+
+    Raises:
+        ConfigError: no heart fits the fan.
+    """
+    preset = settings.preset
+    anatomy = draw_anatomy(settings.seed, number, settings.prior_table, preset.half_angles)
+    drawn = draw_qualities(stream(settings.seed, number, "quality"), preset)
+    qualities = drawn if qualities is None else qualities
+    frames: dict[tuple[View, Phase], SimulatedFrame] = {}
+    scanners: dict[View, Acquisition] = {}
+    for view, view_anatomy in anatomy.views.items():
+        scanners[view] = draw_acquisition(
+            stream(settings.seed, number, "acquisition"), preset, qualities[view], settings.quality_strength,
+            settings.artefact_strength,
+        )  # fmt: skip
+        for phase in Phase:
+            frames[view, phase] = _simulate_frame(number, settings, view_anatomy, view, phase, scanners[view])
+    masks = {key: (frame.label_map, frame.spacing_mm) for key, frame in frames.items()}
+    attributes = Attributes(anatomy.heart.sex, anatomy.heart.age, None, ejection_fraction_camus(masks))
+    record = _record(number, anatomy, scanners, ejection_fraction_biplane(masks), attributes)
+    return SimulatedPatient(number, frames, {v: replace(attributes, quality=qualities[v]) for v in View}, record)
+
+
+def pixel_grid(anatomy: ViewAnatomy, settings: SimulationSettings) -> PixelGrid:
+    """Return the frame that the settings ask for around a view's fan."""
+    sector = anatomy.sector
+    spacing = settings.spacing_mm
+    return PixelGrid(sector, max(sector.depth_mm, sector.width_mm) / settings.size if spacing is None else spacing)
+
+
+def polar_grid(pixels: PixelGrid) -> PolarGrid:
+    """Return the beams that suffice for frames of that spacing."""
+    coarser = float(np.clip(pixels.spacing_mm / FINEST_PIXEL_MM, 1.0, COARSEST_POLAR))
+    return PolarGrid(pixels.sector, coarser * REFERENCE_STEP_MM, coarser * REFERENCE_STEP_RAD)
+
+
+def _simulate_frame(
+    number: int, settings: SimulationSettings, anatomy: ViewAnatomy, view: View, phase: Phase, scanner: Acquisition
+) -> SimulatedFrame:
+    pixels = pixel_grid(anatomy, settings)
+    polar = polar_grid(pixels)
+    contours = anatomy.contours[phase]
+
+    # Streams without the phase give both instants the same neighbours, tissue and shadows.
+    sizes = draw_sizes(stream(settings.seed, number, "surroundings", view))
+    tissue = draw_tissue(stream(settings.seed, number, "appearance", view), view)
+    shared = stream(settings.seed, number, "shadows and gain", view)
+    canvas = Canvas(polar, stream(settings.seed, number, "speckle", view, phase))
+
+    around = draw_surroundings(contours, sizes, view, phase)
+    level, blood = scatter_levels(canvas, contours, around, tissue, scanner)
+    mirrors = mirror_lines(canvas, contours, around, stream(settings.seed, number, "mirrors", view, phase))
+    beams = form_image(canvas, level, blood, mirrors, scanner, shared)
+    image = scan_converter(polar, pixels)(beams)
+    return SimulatedFrame(image, draw_labels(contours, pixels), (pixels.spacing_mm, pixels.spacing_mm))
+
+
+def _record(
+    number: int, anatomy: Anatomy, scanners: dict[View, Acquisition], biplane: float, attributes: Attributes
+) -> dict[str, Any]:
+    heart = anatomy.heart
+    return {
+        "patient": number,
+        "sex": heart.sex.value,
+        "age": heart.age,
+        "condition": heart.condition.value,
+        "ejection_fraction_percent": {
+            "camus": attributes.ejection_fraction,
+            "biplane": biplane,
+            "drawn": heart.ejection_fraction,
+        },
+        "views": {
+            view.value: {
+                "vendor": scanners[view].vendor.name,
+                "half_angle_deg": anatomy.views[view].sector.half_angle_deg,
+                "depth_mm": anatomy.views[view].sector.depth_mm,
+            }
+            for view in anatomy.views
+        },
+    }

@@ -1,0 +1,93 @@
+"""What to simulate: a frozen description that decides every pixel of a simulated data set."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from synthboost.errors import ConfigError
+from synthboost.simulator.appearance import APPEARANCES, Appearance, AppearanceName
+from synthboost.simulator.priors import PRIORS, Prior, PriorName
+
+NATIVE_SPACING_MM = 0.308
+"""Of CAMUS' NIfTI release; give it as `spacing_mm` for frames as large as CAMUS' own."""
+
+
+@dataclass(frozen=True)
+class SimulationSettings:
+    """A simulated data set. The same settings give the same masks on every machine, however many processes work."""
+
+    patients: int = 100
+    """How many patients; each has two views at two instants: four frames."""
+    seed: int = 0
+    """Of all random numbers. Two sets share no patient when their seeds or their patient numbers differ."""
+    prior: PriorName = PriorName.CAMUS
+    """Which hearts: reference ranges of the literature, or as CAMUS' annotators drew them."""
+    appearance: AppearanceName = AppearanceName.CLINICAL
+    """Which images: `clean` (one scanner, good, no artefact) or `clinical` (three scanners, all qualities)."""
+    artefact_strength: float = 1.0
+    """Factor on the shadows, dropouts and haze of the preset; 0-1.5. Between clean and clinical, continuously."""
+    quality_strength: float = 1.0
+    """How much the quality label shows in the image; 0 (not at all) to 1."""
+    quality_shares: tuple[float, float, float] | None = None
+    """Shares of good, medium and poor images; absent: the preset's."""
+    size: int = 256
+    """Pixels of the longer side of a frame; 32-2048. Not used when `spacing_mm` is given."""
+    spacing_mm: float | None = None
+    """Pixel spacing instead of a size; CAMUS has 0.308. All frames then have their own size."""
+    first_patient_number: int = 1
+    """The first patient's number; another range of numbers gives other patients of the same population."""
+    split_counts: tuple[int, int, int] | None = None
+    """Patients for training, validation, testing; absent: 80, 10 and 10 %."""
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot work, by a `ConfigError` that names the field."""
+        _require(self.patients >= 1, "patients", self.patients, "at least 1")
+        _require(self.seed >= 0, "seed", self.seed, "0 or more")
+        _require(0.0 <= self.artefact_strength <= 1.5, "artefact_strength", self.artefact_strength, "0-1.5")
+        _require(0.0 <= self.quality_strength <= 1.0, "quality_strength", self.quality_strength, "0-1")
+        _require(32 <= self.size <= 2048, "size", self.size, "32-2048 pixels")
+        spacing = self.spacing_mm
+        _require(spacing is None or 0.1 <= spacing <= 6.0, "spacing_mm", spacing, "0.1-6 mm")
+        _require(self.first_patient_number >= 1, "first_patient_number", self.first_patient_number, "at least 1")
+        if self.quality_shares is not None:
+            fine = min(self.quality_shares) >= 0.0 and abs(sum(self.quality_shares) - 1.0) < 1e-6
+            _require(fine, "quality_shares", self.quality_shares, "three shares >= 0 that sum to 1")
+        if self.split_counts is not None:
+            fine = min(self.split_counts) >= 0 and sum(self.split_counts) == self.patients
+            _require(fine, "split_counts", self.split_counts, f"three counts that sum to {self.patients} patients")
+
+    @property
+    def prior_table(self) -> Prior:
+        """The parameters that `prior` names."""
+        return PRIORS[self.prior]
+
+    @property
+    def preset(self) -> Appearance:
+        """The preset that `appearance` names, with the shares of qualities asked for."""
+        preset = APPEARANCES[self.appearance]
+        if self.quality_shares is None:
+            return preset
+        return Appearance(preset.vendors, self.quality_shares, preset.half_angles, preset.artefacts)
+
+    @property
+    def patient_numbers(self) -> range:
+        """The numbers of the patients of this set."""
+        return range(self.first_patient_number, self.first_patient_number + self.patients)
+
+    @property
+    def counts(self) -> tuple[int, int, int]:
+        """Patients for training, validation and testing."""
+        if self.split_counts is not None:
+            return self.split_counts
+        tenth = round(0.1 * self.patients) or (1 if self.patients >= 3 else 0)
+        return self.patients - 2 * tenth, tenth, tenth
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values for a record of the settings."""
+        return {key: list(v) if isinstance(v, tuple) else v for key, v in asdict(self).items()}
+
+
+def _require(fine: bool, field: str, value: object, expected: str) -> None:
+    if not fine:
+        raise ConfigError("simulation settings", field, value, expected)

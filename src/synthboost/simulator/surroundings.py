@@ -1,0 +1,163 @@
+"""What lies around the labelled structures in an apical view: right heart, valves, pericardium. Never labelled."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.random import Generator
+
+from synthboost.domain import Phase, View
+from synthboost.simulator.contours import SAMPLES, Contours
+from synthboost.simulator.sector import Points
+
+
+@dataclass(frozen=True)
+class PatientSurroundings:
+    """Sizes that both instants of a view share, so that the unlabelled anatomy is the same heart's too."""
+
+    ventricle_mm: float
+    """Largest distance of the right ventricle's free wall from the septum."""
+    atrium_mm: tuple[float, float]
+    """Right atrium, across and along."""
+    septum_mm: float
+    """Thickness of the interatrial septum."""
+    cuff_mm: tuple[float, float]
+    """Thickness of the fat and connective tissue beside the left atrium, left and right."""
+    tenting_mm: float
+    """How far the closed leaflets bulge into the ventricle."""
+    open_valve: bool
+    """The mitral valve stands open in the frame at end diastole."""
+    papillary: tuple[tuple[float, float, float], ...]
+    """(position along the outline 0-1, depth into the cavity in mm, radius in mm) each."""
+
+
+@dataclass(frozen=True, eq=False)
+class Surroundings:
+    """Polygons and lines of one frame, mm."""
+
+    cavities: list[Points]
+    """Blood outside the left heart: right ventricle and right atrium (4CH)."""
+    cavity_walls: list[Points]
+    """The same, enlarged by their walls."""
+    pericardium: Points
+    """Bright band outside the right-hand wall."""
+    cuffs: list[Points]
+    leaflets: list[Points]
+    """Open lines."""
+    papillary: list[Points]
+
+
+def draw_sizes(rng: Generator) -> PatientSurroundings:
+    """Draw the sizes of one view."""
+    count = int(rng.integers(1, 5))
+    papillary = tuple(
+        (
+            float(rng.choice([rng.uniform(0.08, 0.42), rng.uniform(0.58, 0.92)])),
+            rng.uniform(0.0, 4.0),
+            rng.uniform(1.5, 4.0),
+        )
+        for _ in range(count)
+    )
+    return PatientSurroundings(
+        ventricle_mm=32.0 * rng.uniform(0.85, 1.25),
+        atrium_mm=(44.0 * rng.uniform(0.8, 1.2), 40.0 * rng.uniform(0.8, 1.2)),
+        septum_mm=rng.uniform(3.5, 6.0),
+        cuff_mm=(rng.uniform(4.0, 13.0), rng.uniform(6.0, 15.0)),
+        tenting_mm=rng.uniform(2.0, 7.0),
+        open_valve=bool(rng.random() < 0.22),
+        papillary=papillary,
+    )
+
+
+def draw_surroundings(contours: Contours, sizes: PatientSurroundings, view: View, phase: Phase) -> Surroundings:
+    """Place the unlabelled anatomy around the labelled one."""
+    cavities, walls = [], []
+    if view is View.FOUR_CHAMBER:
+        cavities = [_right_ventricle(contours, sizes.ventricle_mm, 0.0), _right_atrium(contours, sizes, 0.0)]
+        walls = [_right_ventricle(contours, sizes.ventricle_mm, 4.5), _right_atrium(contours, sizes, 2.5)]
+    return Surroundings(
+        cavities=cavities,
+        cavity_walls=walls,
+        pericardium=_pericardium(contours),
+        cuffs=_cuffs(contours, sizes),
+        leaflets=_leaflets(contours, sizes, phase),
+        papillary=[_papillary(contours, *blob) for blob in sizes.papillary],
+    )
+
+
+def _right_ventricle(contours: Contours, reach_mm: float, wall_mm: float) -> Points:
+    """Crescent on the left of the septum; widest near the base, gone towards the apex."""
+    count = int(0.40 * SAMPLES)
+    septum, normal = contours.epicardium[:count], contours.normals[:count]
+    f = np.linspace(0.0, 1.0, count)[:, None]
+    reach = reach_mm * (1.0 - f**1.5) ** 0.8 + wall_mm
+    # The crescent leans down at its base, to the tricuspid annulus.
+    sideways = normal + 0.25 * (1.0 - f) * contours.axis
+    return np.concatenate([septum, (septum + reach * sideways)[::-1]])
+
+
+def _right_atrium(contours: Contours, sizes: PatientSurroundings, wall_mm: float) -> Points:
+    across_mm, along_mm = sizes.atrium_mm[0] + 2.0 * wall_mm, sizes.atrium_mm[1] + 2.0 * wall_mm
+    left = np.array([-contours.axis[1], contours.axis[0]])
+    # The septum between the atria stands where the left one bulges farthest.
+    bulge = float(((contours.atrium - contours.hinges[0]) @ left).max())
+    gap = bulge + sizes.septum_mm + sizes.atrium_mm[0] / 2.0
+    centre = contours.hinges[0] + gap * left + (sizes.atrium_mm[1] / 2.0 - 3.0) * contours.axis
+    angle = np.linspace(0.0, 2.0 * np.pi, 80, endpoint=False)
+    # Superellipse of exponent 2.6: rounder than a box, boxier than an ellipse (a guess).
+    x = np.sign(np.cos(angle)) * np.abs(np.cos(angle)) ** (2.0 / 2.6)
+    y = np.sign(np.sin(angle)) * np.abs(np.sin(angle)) ** (2.0 / 2.6)
+    return np.asarray(centre + 0.5 * across_mm * x[:, None] * left + 0.5 * along_mm * y[:, None] * contours.axis)
+
+
+def _pericardium(contours: Contours) -> Points:
+    start = int(0.58 * SAMPLES)
+    inner, normal = contours.epicardium[start:], contours.normals[start:]
+    thickness = np.linspace(2.0, 8.0, len(inner))[:, None]
+    return np.concatenate([inner, (inner + thickness * normal)[::-1]])
+
+
+def _cuffs(contours: Contours, sizes: PatientSurroundings) -> list[Points]:
+    """Tissue beside the left atrium, from the hinge points half-way down."""
+    half = len(contours.atrium) // 2
+    sides = (contours.atrium[: int(0.8 * half)], contours.atrium[::-1][: int(0.8 * half)])
+    cuffs = []
+    for side, direction, thickness in zip(sides, (-1.0, 1.0), sizes.cuff_mm, strict=True):
+        across = direction * np.array([contours.axis[1], -contours.axis[0]])
+        taper = np.linspace(1.0, 0.35, len(side))[:, None]
+        cuffs.append(np.concatenate([side, (side + thickness * taper * across)[::-1]]))
+    return cuffs
+
+
+def _leaflets(contours: Contours, sizes: PatientSurroundings, phase: Phase) -> list[Points]:
+    """Two quadratic curves from the hinge points: closed to a shallow tent, or hanging into the ventricle."""
+    left, right = contours.hinges
+    middle = left + 0.58 * (right - left)
+    up = -contours.axis
+    if phase is Phase.END_DIASTOLE and sizes.open_valve:
+        length = 0.55 * float(np.hypot(*(right - left)))
+        ends = [left + 0.25 * (right - left) + length * up, right - 0.18 * (right - left) + 0.7 * length * up]
+        knees = [left + 0.06 * (right - left) + 0.4 * length * up, right + 0.3 * length * up]
+    else:
+        height = sizes.tenting_mm if phase is Phase.END_DIASTOLE else 0.4 * sizes.tenting_mm
+        tip = middle + height * up
+        ends = [tip, tip]
+        knees = [0.5 * (left + tip) + 0.4 * height * up, 0.5 * (right + tip) + 0.4 * height * up]
+    t = np.linspace(0.0, 1.0, 60)[:, None]
+    return [
+        (1 - t) ** 2 * hinge + 2 * t * (1 - t) * knee + t**2 * end
+        for hinge, knee, end in zip((left, right), knees, ends, strict=True)
+    ]
+
+
+def _papillary(contours: Contours, place: float, depth_mm: float, radius_mm: float) -> Points:
+    index = round(place * (SAMPLES - 1))
+    centre = contours.endocardium[index] - (depth_mm + 0.5 * radius_mm) * contours.normals[index]
+    angle = np.linspace(0.0, 2.0 * np.pi, 24, endpoint=False)
+    along = np.array([contours.normals[index][1], -contours.normals[index][0]])
+    return np.asarray(
+        centre
+        + 1.8 * radius_mm * np.cos(angle)[:, None] * along
+        + radius_mm * np.sin(angle)[:, None] * contours.normals[index]
+    )

@@ -1,0 +1,214 @@
+"""Write a simulated data set to disk in the layout of CAMUS' NIfTI release; stop and resume at any time."""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+import os
+import shutil
+import signal
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import SimpleITK as sitk
+from numpy.typing import NDArray
+
+from synthboost.domain import Domain, Phase, SplitPart, View
+from synthboost.errors import ConfigError, OutputError
+from synthboost.files import TEMPORARY_PREFIX, exclusive, whole_file, whole_folder, write_csv, write_json, write_text
+from synthboost.progress import track
+from synthboost.simulator.render import SimulatedPatient, simulate_patient
+from synthboost.simulator.settings import SimulationSettings
+
+GENERATOR = "synthboost.simulator"
+GENERATOR_VERSION = "2"
+"""Raised whenever the same settings would give other pixels or masks."""
+RECORD = "simulation.json"
+"""At the root: what was asked for. In a patient's folder: what is known of the patient besides CAMUS' keys."""
+IMAGES, SPLIT = "database_nifti", "database_split"
+FRAME_COLUMNS = ("frame", "domain", "source_patient", "source_split", "generator", "generator_version", "seed")
+FRAME_RATE = 50.0
+"""Hertz, written into `Info_*.cfg` only because CAMUS has the key; nothing moves between the two frames."""
+
+
+def write_dataset(out: Path, settings: SimulationSettings, workers: int = 1) -> None:
+    """Simulate a data set into `out`, or finish one that was begun with the same settings.
+
+    Patients' folders appear whole, whatever interrupts the work, and are not made again. The list of frames and the
+    split are written last. The masks depend on the settings alone, never on the number of workers.
+
+    Args:
+        out: a new or empty folder, or one of the same settings.
+        settings: what to simulate.
+        workers: processes; 1 works in this one.
+
+    Raises:
+        ConfigError: `workers` is less than 1.
+        OutputError: the folder holds something else or cannot be written.
+    """
+    if workers < 1:
+        raise ConfigError("simulation", "workers", workers, "at least 1")
+    with exclusive(out):
+        _claim(out, settings)
+        _remove_leftovers(out / IMAGES)
+        missing = [n for n in settings.patient_numbers if not (out / IMAGES / patient_name(n)).is_dir()]
+        for _ in track(
+            _write_patients(out, settings, missing, workers), "simulating patients", len(missing), "patient"
+        ):
+            pass
+        _write_split(out, settings)
+        write_csv(out / "frames.csv", FRAME_COLUMNS, _frame_rows(settings))
+
+
+def write_patient(folder: Path, patient: SimulatedPatient) -> None:
+    """Write one patient's four frames, label maps and keys into `folder`, which appears whole."""
+    name = patient_name(patient.number)
+    with whole_folder(folder) as temporary:
+        for (view, phase), frame in patient.frames.items():
+            _write_nifti(temporary / f"{name}_{view}_{phase}.nii.gz", frame.image, frame.spacing_mm)
+            _write_nifti(temporary / f"{name}_{view}_{phase}_gt.nii.gz", frame.label_map, frame.spacing_mm)
+        for view in View:
+            write_text(temporary / f"Info_{view}.cfg", _info(patient, view))
+        write_json(temporary / RECORD, patient.record)
+
+
+def patient_name(number: int) -> str:
+    """CAMUS' name of a patient, `patient0001`."""
+    return f"patient{number:04d}"
+
+
+def _claim(out: Path, settings: SimulationSettings) -> None:
+    """Mark the folder as holding these settings, or refuse it when it holds anything else."""
+    wanted = {"generator": GENERATOR, "generator_version": GENERATOR_VERSION, "settings": settings.to_json()}
+    record = out / RECORD
+    if record.exists():
+        found = _read_record(record)
+        if found != wanted:
+            raise OutputError(
+                out, "settings", _difference(found, wanted), "the settings and version that the folder was begun with",
+                "Nothing was touched. Choose another folder, or repeat the settings in its simulation.json.",
+            )  # fmt: skip
+        return
+    occupied = next((p.name for p in out.iterdir() if not p.name.startswith((TEMPORARY_PREFIX, ".lock"))), None)
+    if occupied is not None:
+        raise OutputError(
+            out, "folder", f"holds {occupied!r} and no {RECORD}", "a new or empty folder, or a simulated data set",
+            "Nothing was touched. Choose another folder.",
+        )  # fmt: skip
+    write_json(record, wanted)
+
+
+def _read_record(record: Path) -> dict[str, Any]:
+    try:
+        found = json.loads(record.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise OutputError(
+            record, "file", error, "a readable record of a simulation", "Choose another folder."
+        ) from error
+    return found if isinstance(found, dict) else {}
+
+
+def _difference(found: dict[str, Any], wanted: dict[str, Any]) -> str:
+    """Name the keys that differ, with what the folder has."""
+    before, now = ({**d, **(d.get("settings") or {})} for d in (found, wanted))
+    odd = sorted(k for k in before.keys() | now.keys() if k != "settings" and before.get(k) != now.get(k))
+    return ", ".join(f"{k} is {before.get(k)!r} there and {now.get(k)!r} now" for k in odd)
+
+
+def _remove_leftovers(images: Path) -> None:
+    """Delete the unfinished folders of a process that was killed; the lock says that none is at work."""
+    for leftover in images.glob(f"{TEMPORARY_PREFIX}*"):
+        shutil.rmtree(leftover)
+
+
+def _write_patients(out: Path, settings: SimulationSettings, numbers: list[int], workers: int) -> Iterator[int]:
+    if workers == 1 or len(numbers) < 2:
+        for number in numbers:
+            yield _simulate_to_disk(out, settings, number)
+        return
+    # Fresh processes: a forked one would inherit the locks of other threads.
+    context = multiprocessing.get_context("spawn")
+    pool = ProcessPoolExecutor(min(workers, len(numbers)), mp_context=context, initializer=_obey_the_parent)
+    try:
+        for future in as_completed([pool.submit(_simulate_to_disk, out, settings, n) for n in numbers]):
+            yield future.result()
+    finally:
+        # On an error or Ctrl-C: patients in work are finished, the others are not begun.
+        pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _obey_the_parent() -> None:
+    """Leave Ctrl-C to the parent, which stops the work in order, and end with it when it is killed."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+
+    def end_with_parent() -> None:
+        parent.join()
+        os._exit(1)
+
+    threading.Thread(target=end_with_parent, daemon=True).start()
+
+
+def _simulate_to_disk(out: Path, settings: SimulationSettings, number: int) -> int:
+    write_patient(out / IMAGES / patient_name(number), simulate_patient(number, settings))
+    return number
+
+
+def _write_nifti(path: Path, array: NDArray[np.uint8], spacing_mm: tuple[float, float]) -> None:
+    """Write (H, W) as CAMUS does: the first axis of the file is the width, the second the depth."""
+    image = sitk.GetImageFromArray(array)
+    image.SetSpacing((spacing_mm[1], spacing_mm[0]))
+    with whole_file(path) as temporary:
+        sitk.WriteImage(image, str(temporary), useCompression=True)
+
+
+def _info(patient: SimulatedPatient, view: View) -> str:
+    attributes = patient.attributes[view]
+    assert attributes.ejection_fraction is not None
+    lines = {
+        "ED": 1,
+        "ES": 2,
+        "NbFrame": 2,
+        "Sex": attributes.sex,
+        "Age": attributes.age,
+        "ImageQuality": attributes.quality,
+        "EF": round(attributes.ejection_fraction),
+        "FrameRate": FRAME_RATE,
+    }
+    return "".join(f"{key}: {value}\n" for key, value in lines.items())
+
+
+def _write_split(out: Path, settings: SimulationSettings) -> None:
+    for part, numbers in _split(settings).items():
+        write_text(out / SPLIT / f"subgroup_{part}.txt", "".join(f"{patient_name(n)}\n" for n in numbers))
+
+
+def _split(settings: SimulationSettings) -> dict[SplitPart, list[int]]:
+    """Patients in order: they are drawn independently, so any order is as good as a shuffled one."""
+    numbers = list(settings.patient_numbers)
+    training, validation, _ = settings.counts
+    return {
+        SplitPart.TRAINING: numbers[:training],
+        SplitPart.VALIDATION: numbers[training : training + validation],
+        SplitPart.TESTING: numbers[training + validation :],
+    }
+
+
+def _frame_rows(settings: SimulationSettings) -> Iterator[dict[str, object]]:
+    for number in settings.patient_numbers:
+        for view in View:
+            for phase in Phase:
+                yield {
+                    "frame": f"{patient_name(number)}_{view}_{phase}",
+                    "domain": Domain.SIMULATED,
+                    "source_patient": "",
+                    "source_split": "",
+                    "generator": GENERATOR,
+                    "generator_version": GENERATOR_VERSION,
+                    "seed": settings.seed,
+                }

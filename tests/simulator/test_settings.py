@@ -1,0 +1,42 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from synthboost.errors import ConfigError
+from synthboost.simulator.settings import SimulationSettings
+
+
+def test_a_tenth_validates_a_tenth_tests_and_the_rest_trains() -> None:
+    assert SimulationSettings(patients=100).counts == (80, 10, 10)
+    assert SimulationSettings(patients=7).counts == (5, 1, 1)
+    assert SimulationSettings(patients=2).counts == (2, 0, 0)
+
+
+def test_counts_can_be_given() -> None:
+    assert SimulationSettings(patients=9, split_counts=(4, 2, 3)).counts == (4, 2, 3)
+
+
+def test_seed_zero_is_a_seed() -> None:
+    assert SimulationSettings(seed=0).seed == 0
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("patients", 0),
+        ("seed", -1),
+        ("artefact_strength", 2.0),
+        ("artefact_strength", float("nan")),
+        ("quality_strength", -0.1),
+        ("size", 8),
+        ("spacing_mm", 0.0),
+        ("first_patient_number", 0),
+        ("quality_shares", (0.5, 0.5, 0.5)),
+        ("split_counts", (1, 1, 1)),
+    ],
+)
+def test_a_setting_that_cannot_work_is_refused_and_named(field: str, value: Any) -> None:
+    with pytest.raises(ConfigError, match=field):
+        SimulationSettings(**{field: value})
