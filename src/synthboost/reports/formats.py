@@ -1,0 +1,119 @@
+"""The formats of a table: Markdown, LaTeX, CSV and HTML from the same cells."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Callable
+from html import escape
+
+from synthboost.reports.cells import Cell, Column, Table
+
+_LATEX_CHARACTERS = {
+    "\\": r"\textbackslash{}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_", "{": r"\{", "}": r"\}",
+    "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "<": r"\textless{}", ">": r"\textgreater{}",
+    '"': "''", "±": r"$\pm$", "−": "$-$", "–": "--", "†": r"$\dagger$", "→": r"$\to$", "×": r"$\times$",
+    "≥": r"$\geq$", "…": r"\dots{}",
+}  # fmt: skip
+
+
+def to_markdown(table: Table) -> str:
+    """A pipe table under its caption in bold, notes below."""
+    lines = [
+        _markdown_line([column.heading for column in table.columns]),
+        _markdown_line(["---" if column.is_text else "---:" for column in table.columns]),
+        *(_markdown_line([cell.text for cell in line]) for line in table.lines),
+    ]
+    paragraphs = [f"**{_markdown_text(table.caption)}**", "\n".join(lines), *map(_markdown_text, table.notes)]
+    return "\n\n".join(paragraphs) + "\n"
+
+
+def to_latex(table: Table) -> str:
+    """A `table` environment that needs the package booktabs."""
+    alignment = "".join("l" if column.is_text else "r" for column in table.columns)
+    body = [" & ".join(latex_text(cell.text) for cell in line) + r" \\" for line in table.lines]
+    return "\n".join(
+        [
+            r"\begin{table}",
+            r"\centering",
+            rf"\caption{{{latex_text(table.caption)}}}",
+            rf"\label{{tab:{table.name}}}",
+            rf"\begin{{tabular}}{{{alignment}}}",
+            r"\toprule",
+            " & ".join(latex_text(column.heading) for column in table.columns) + r" \\",
+            r"\midrule",
+            *body,
+            r"\bottomrule",
+            r"\end{tabular}",
+            *(rf"\par\smallskip {{\footnotesize {latex_text(note)}}}" for note in table.notes),
+            r"\end{table}",
+            "",
+        ]
+    )
+
+
+def to_csv(table: Table) -> str:
+    """Unrounded values, one column per part; caption and notes are left to the other formats."""
+    stream = io.StringIO()
+    writer = csv.writer(stream, lineterminator="\n")
+    writer.writerow(name for column in table.columns for name in _part_names(column))
+    for line in table.lines:
+        writer.writerow(_csv_value(value) for cell in line for value in cell.values)
+    return stream.getvalue()
+
+
+def to_html(table: Table) -> str:
+    """A captioned table; the first column heads its line; everything is escaped."""
+    label = f"caption-{escape(table.name)}"
+    head = "".join(f'<th scope="col"{_class(column)}>{escape(column.heading)}</th>' for column in table.columns)
+    body = "\n".join(f"<tr>{_html_line(table.columns, line)}</tr>" for line in table.lines)
+    notes = "".join(f'<p class="note">{escape(note)}</p>' for note in table.notes)
+    # The caption stands outside of what scrolls, so that it can be read whole on a narrow screen.
+    return (
+        f'<div class="table">\n<p class="caption" id="{label}">{escape(table.caption)}</p>\n'
+        f'<div class="scroll" role="region" aria-labelledby="{label}" tabindex="0">\n'
+        f'<table aria-labelledby="{label}">\n<thead><tr>{head}</tr></thead>\n<tbody>\n{body}\n</tbody>\n</table>\n'
+        f"</div>\n</div>\n{notes}"
+    )
+
+
+FORMATS: dict[str, Callable[[Table], str]] = {"md": to_markdown, "tex": to_latex, "csv": to_csv, "html": to_html}
+"""File name suffix to formatter."""
+
+
+def latex_text(text: str) -> str:
+    """Text with LaTeX's special characters spelled out."""
+    return "".join(_LATEX_CHARACTERS.get(character, character) for character in text)
+
+
+def _markdown_line(cells: list[str]) -> str:
+    return f"| {' | '.join(_markdown_text(cell) for cell in cells)} |"
+
+
+def _markdown_text(text: str) -> str:
+    """One line in which a pipe, a star or a tag from the data means itself."""
+    plain = " ".join(text.split())
+    for character in "\\|*<":
+        plain = plain.replace(character, "\\" + character)
+    return plain
+
+
+def _part_names(column: Column) -> list[str]:
+    return [f"{column.heading} {part}" for part in column.parts] or [column.heading]
+
+
+def _csv_value(value: float | int | str | None) -> object:
+    if isinstance(value, str) and value[:1] in ("=", "+", "@", "\t"):
+        return "'" + value  # a spreadsheet would run it as a formula
+    return "" if value is None else value
+
+
+def _html_line(columns: tuple[Column, ...], line: tuple[Cell, ...]) -> str:
+    first, *others = zip(columns, line, strict=True)
+    cells = [f'<th scope="row"{_class(first[0])}>{escape(first[1].text)}</th>']
+    cells += [f"<td{_class(column)}>{escape(cell.text)}</td>" for column, cell in others]
+    return "".join(cells)
+
+
+def _class(column: Column) -> str:
+    return ' class="words"' if column.is_text else ""

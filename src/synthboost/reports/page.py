@@ -1,0 +1,145 @@
+"""The page: one self-contained HTML file with results, pictures and provenance of finished runs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from synthboost import __version__
+from synthboost.files import write_text
+from synthboost.records.run_folder import RunRecord
+from synthboost.reports.cells import Cell, Column, Table, words
+from synthboost.reports.conditions import SIMULATED_TARGET, strategy_heading
+from synthboost.reports.content import ReportContent
+from synthboost.reports.convergence import convergence_table, in_table_order
+from synthboost.reports.curves import Drawing, learning_curves
+from synthboost.reports.formats import to_html
+from synthboost.reports.headline import headline
+from synthboost.reports.interval_plot import interval_plot
+from synthboost.reports.palette import PREDICTED_CONTOUR, TRUE_CONTOUR
+from synthboost.reports.pictures import Gallery, galleries
+from synthboost.reports.run_facts import (
+    data_set_name,
+    data_sets,
+    duration_text,
+    fact_text,
+    parameters_text,
+    provenance,
+    run_name,
+    shared_and_own,
+    spec_text,
+    stages_text,
+)
+from synthboost.reports.summary import summarise
+from synthboost.reports.tables import row_tables
+
+
+@dataclass(frozen=True)
+class Page:
+    """Everything the template fills in, computed beforehand."""
+
+    content: ReportContent
+    headline: str
+    data: Table
+    runs: Table
+    tables: dict[str, Table]
+    """By name."""
+    intervals: str
+    """SVG."""
+    curves: tuple[Drawing, ...]
+    galleries: list[Gallery]
+    shared: dict[str, str]
+    """Provenance that all runs share."""
+    own: list[tuple[str, dict[str, str]]]
+    """Provenance of each run by its name."""
+
+
+def write_report(out: Path, runs: Sequence[RunRecord], content: ReportContent) -> None:
+    """Write the report of `runs` to the HTML file `out`, whole or not at all.
+
+    Raises:
+        DataError: rows contradict each other, see `summarise`.
+        OutputError: the file cannot be written.
+    """
+    write_text(out, render(runs, content))
+
+
+def render(runs: Sequence[RunRecord], content: ReportContent) -> str:
+    """The report as HTML text.
+
+    Raises:
+        DataError: rows contradict each other, see `summarise`.
+    """
+    environment = Environment(
+        loader=PackageLoader("synthboost.reports"), autoescape=True, undefined=StrictUndefined,
+        trim_blocks=True, lstrip_blocks=True,
+    )  # fmt: skip
+    environment.filters["table"] = lambda table: Markup(to_html(table))
+    environment.filters["svg"] = lambda markup: Markup(markup)
+    environment.filters["nobreak"] = lambda text: text.replace(" %", "\u00a0%")
+    return environment.get_template("report.html.j2").render(
+        page=assemble(runs, content),
+        version=__version__,
+        simulated_target=SIMULATED_TARGET,
+        true_colour=TRUE_CONTOUR,
+        predicted_colour=PREDICTED_CONTOUR,
+    )
+
+
+def assemble(runs: Sequence[RunRecord], content: ReportContent) -> Page:
+    """Compute all that the page shows."""
+    simulated, ordered = content.target_is_simulated, in_table_order(runs)
+    rows = [row for run in ordered for row in run.rows]
+    summaries = summarise(rows)
+    tables = {table.name: table for table in row_tables(rows, simulated)}
+    tables["convergence"] = convergence_table(ordered, content.fixed_dice, simulated)
+    shared, own = shared_and_own([provenance(run) for run in ordered])
+    return Page(
+        content=content,
+        headline=headline(summaries, simulated),
+        data=_data_table(ordered, simulated),
+        runs=_runs_table(ordered, simulated),
+        tables=tables,
+        intervals=interval_plot(summaries),
+        curves=learning_curves(ordered, content.fixed_dice, simulated),
+        galleries=galleries(ordered, content.examples_per_run),
+        shared=shared,
+        own=[(run_name(run), facts) for run, facts in zip(ordered, own, strict=True)],
+    )
+
+
+def _data_table(runs: Sequence[RunRecord], target_is_simulated: bool) -> Table:
+    lines: dict[tuple[str, ...], tuple[Cell, ...]] = {}
+    for run in runs:
+        for role, item in data_sets(run).items():
+            name = f"real ({SIMULATED_TARGET})" if role == "real" and target_is_simulated else role
+            facts = (name, data_set_name(item), *(fact_text(item.get(k)) for k in ("domain", "patients", "frames")))
+            lines[facts] = tuple(map(words, facts))
+    columns = (*(_words(name) for name in ("role", "data set", "domain")), Column("patients"), Column("frames"))
+    return Table("data", "The data sets, their domains and sizes.", columns, tuple(lines[key] for key in sorted(lines)))
+
+
+def _runs_table(runs: Sequence[RunRecord], target_is_simulated: bool) -> Table:
+    names = ("run", strategy_heading(target_is_simulated), "model", "preset", "encoders", "sentences", "stages")
+    keys = ("strategy", "model", "preset", "encoders", "prompt_set")
+    lines = tuple(
+        (
+            words(run_name(run)),
+            *(words(spec_text(run, key)) for key in keys),
+            words(stages_text(run)),
+            words(spec_text(run, "seed")),
+            words(parameters_text(run)),
+            words(duration_text(run.manifest.get("wall_seconds"))),
+        )
+        for run in runs
+    )
+    columns = (*map(_words, names), Column("seed"), Column("trained parameters"), Column("wall time"))
+    return Table("runs", "The runs.", columns, lines)
+
+
+def _words(heading: str) -> Column:
+    return Column(heading, is_text=True)

@@ -1,0 +1,65 @@
+"""Fixtures of the reports' tests: finished runs made of numbers that can be worked by hand."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from synthboost.records.examples import Example
+from synthboost.records.rows import Row, Status
+from synthboost.records.run_folder import EpochLog, RunRecord
+
+MakeRow = Callable[..., Row]
+MakeRun = Callable[..., RunRecord]
+
+
+@pytest.fixture
+def make_row() -> MakeRow:
+    return _row
+
+
+@pytest.fixture
+def make_run() -> MakeRun:
+    return _run
+
+
+@pytest.fixture
+def make_log() -> Callable[..., list[EpochLog]]:
+    return _log
+
+
+def _row(dice: float | None, **other: Any) -> Row:
+    """A row of patient `p1`; a Dice of `None` makes it failed."""
+    values: dict[str, Any] = {
+        "run": "run-a", "model": "tiny", "strategy": "real", "encoders": "trained", "prompt_set": "P6",
+        "paraphrase": 0, "sentence": "Myocardium.", "uses_ground_truth": False, "probe": "", "seed": 0,
+        "split": "official", "part": "testing", "domain": "real", "patient": "p1", "frame": "p1_2CH_ED", "view": "2CH",
+        "phase": "ED", "structure": "LV", "quality": "Good", "sex": None, "age": None, "ejection_fraction": None,
+        "grid": "native", "row_mm": 0.5, "column_mm": 0.5, "status": Status.OK if dice is not None else Status.FAILED,
+        "reason": "" if dice is not None else "mask is absent", "dice": dice, "iou": dice, "nsd": dice,
+        "nsd_tolerance_mm": 2.0, "hd95_mm": None if dice is None else 4.0, "assd_mm": None if dice is None else 1.0,
+        "area_true_mm2": None, "area_predicted_mm2": None,
+    }  # fmt: skip
+    return Row(**(values | other))
+
+
+def _run(
+    rows: list[Row] | None = None,
+    log: list[EpochLog] | None = None,
+    examples: list[Example] | None = None,
+    spec: dict[str, Any] | None = None,
+    manifest: dict[str, Any] | None = None,
+    root: str = "runs/abc123",
+) -> RunRecord:
+    return RunRecord(Path(root), spec or {}, manifest or {}, log or [], rows or [], examples or [])
+
+
+def _log(dice: list[float], images_per_epoch: int = 100, stage: str = "real") -> list[EpochLog]:
+    """One line per epoch with the given validation Dice."""
+    return [
+        EpochLog(stage, epoch, epoch * images_per_epoch, 0.5, 0.5, value, 1e-3, 10.0 * epoch)
+        for epoch, value in enumerate(dice, start=1)
+    ]

@@ -1,0 +1,64 @@
+"""Convergence: epochs and images to the best and to a fixed Dice, with and without pretraining."""
+
+from __future__ import annotations
+
+from synthboost.reports.convergence import Cost, convergence_table, cost_to_best, cost_to_dice, pretraining_cost
+from synthboost.reports.curves import learning_curves
+
+
+def texts(table):
+    return [[cell.text for cell in line] for line in table.lines]
+
+
+def test_the_first_of_two_equal_best_epochs_counts(make_log):
+    assert cost_to_best(make_log([0.5, 0.8, 0.8, 0.7])) == Cost(2, 200)
+
+
+def test_the_fixed_dice_is_reached_at_equality(make_log):
+    assert cost_to_dice(make_log([0.5, 0.75, 0.8]), 0.75) == Cost(2, 200)
+    assert cost_to_dice(make_log([0.5, 0.74]), 0.75) is None
+
+
+def test_a_fine_tuned_run_is_shown_with_and_without_its_pretraining(make_run, make_log):
+    parent = make_run(log=make_log([0.4, 0.5, 0.45], 1000), spec={"name": "s", "strategy": "synthetic"})
+    child = make_run(
+        log=make_log([0.7, 0.8]), spec={"name": "ft", "strategy": "synth-PT:real-FT"}, manifest={"parent": "s"}
+    )
+    assert texts(convergence_table([child, parent], 0.75)) == [
+        ["synthetic", "s", "50.00", "2", "2,000", *["not reached"] * 4],
+        # 3 epochs and 3,000 images of the parent come on top of 2 and 200.
+        ["synth-PT:real-FT", "ft", "80.00", "2", "200", "2", "200", "5", "3,200"],
+    ]
+
+
+def test_a_parent_that_was_not_given_is_said_to_be_missing(make_run, make_log):
+    child = make_run(log=make_log([0.8]), spec={"name": "ft", "strategy": "mixed"}, manifest={"parent": "gone"})
+    assert texts(convergence_table([child], 0.75))[0][-2:] == ["parent run not given"] * 2
+
+
+def test_parents_in_a_circle_are_not_followed_for_ever(make_run, make_log):
+    run = make_run(log=make_log([0.8]), spec={"name": "a"}, manifest={"parent": "a"})
+    assert pretraining_cost(run, [run]) is None
+
+
+def test_runs_without_a_log_are_left_out(make_run):
+    assert texts(convergence_table([make_run(spec={"strategy": "zero-shot"})], 0.75)) == []
+
+
+def test_a_fine_tuned_curve_continues_where_its_pretraining_ended(make_run, make_log):
+    parent = make_run(log=make_log([0.4, 0.5], 1000), spec={"name": "s", "strategy": "synthetic"})
+    child = make_run(
+        log=make_log([0.7, 0.8]), spec={"name": "ft", "strategy": "synth-PT:real-FT"}, manifest={"parent": "s"}
+    )
+    (drawing,) = learning_curves([child, parent], 0.75)
+    assert "synth-PT:real-FT peaks at 80.0 % and ends at 80.0 % after 2,200 images" in drawing.svg
+
+
+def test_runs_of_other_settings_get_a_figure_of_their_own(make_run, make_log):
+    runs = [make_run(log=make_log([0.8]), spec={"name": p, "prompt_set": p, "strategy": "real"}) for p in ("P1", "P6")]
+    assert [drawing.title[-2:] for drawing in learning_curves(runs, 0.75)] == ["P1", "P6"]
+
+
+def test_the_same_runs_give_the_same_figure(make_run, make_log):
+    runs = [make_run(log=make_log([0.2, 0.8]), spec={"strategy": "$\\evil$"})]
+    assert learning_curves(runs, 0.75) == learning_curves(runs, 0.75)

@@ -1,0 +1,76 @@
+"""One table in four formats: golden Markdown, balanced LaTeX, unrounded CSV, escaped HTML."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from html.parser import HTMLParser
+
+import pytest
+
+from synthboost.reports.cells import MEAN_SD, Column, Table, count, mean_sd, words
+from synthboost.reports.formats import FORMATS, to_csv, to_html, to_latex, to_markdown
+
+
+@pytest.fixture
+def table() -> Table:
+    return Table(
+        "small",
+        "Dice in %",
+        (Column("strategy", is_text=True), Column("Dice %", MEAN_SD), Column("n")),
+        ((words("real_1 | <b>"), mean_sd([0.8, 0.9], scale=100), count(1200)),),
+        ("A note & more.",),
+    )
+
+
+def test_markdown_is_as_agreed(table):
+    assert to_markdown(table) == (
+        "**Dice in %**\n\n"
+        "| strategy | Dice % | n |\n"
+        "| --- | ---: | ---: |\n"
+        "| real_1 \\| \\<b> | 85.00 ± 7.07 | 1,200 |\n\n"
+        "A note & more.\n"
+    )
+
+
+def test_latex_is_balanced_and_its_special_characters_are_spelled_out(table):
+    text = to_latex(table)
+    assert re.findall(r"\\begin{(\w+)}", text) == ["table", "tabular"]
+    assert re.findall(r"\\end{(\w+)}", text) == ["tabular", "table"]
+    assert text.count("{") == text.count("}")
+    assert text.count("$") % 2 == 0
+    assert r"real\_1 | \textless{}b\textgreater{} & 85.00 $\pm$ 7.07 & 1,200 \\" in text
+    assert r"A note \& more." in text
+    assert r"\caption{Dice in \%}" in text
+
+
+def test_every_latex_line_has_as_many_cells_as_the_table_has_columns(table):
+    for line in to_latex(table).splitlines():
+        if line.endswith(r"\\"):
+            assert len(re.findall(r"(?<!\\)&", line)) == 2
+
+
+def test_csv_holds_one_column_per_part_and_every_digit(table):
+    header, line = csv.reader(io.StringIO(to_csv(table)))
+    assert header == ["strategy", "Dice % mean", "Dice % sd", "n"]
+    assert float(line[2]) == pytest.approx(7.0710678118654755, abs=1e-12)
+    assert line[3] == "1200"
+
+
+def test_a_formula_in_a_csv_cell_is_defused():
+    table = Table("t", "c", (Column("name", is_text=True),), ((words("=1+1"),),))
+    assert to_csv(table) == "name\n'=1+1\n"
+
+
+def test_html_escapes_cells_and_heads_its_columns_and_lines(table):
+    text = to_html(table)
+    assert "<b>" not in text
+    assert text.count('scope="col"') == 3
+    assert text.count('scope="row"') == 1
+    HTMLParser().feed(text)
+
+
+def test_a_table_without_lines_has_every_format():
+    table = Table("empty", "Nothing", (Column("strategy", is_text=True),), ())
+    assert {name: bool(formatter(table)) for name, formatter in FORMATS.items()} == dict.fromkeys(FORMATS, True)

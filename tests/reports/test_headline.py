@@ -1,0 +1,61 @@
+"""The headline says what the numbers say, and not more."""
+
+from __future__ import annotations
+
+from synthboost.reports.headline import headline
+from synthboost.reports.summary import summarise
+
+
+def pair(make_row, base, boosted, **other):
+    """Two patients under `real` and under `synth-PT:real-FT`."""
+    rows = []
+    for patient, (first, second) in enumerate(zip(base, boosted, strict=True)):
+        where = {"patient": f"p{patient}", "frame": f"f{patient}", **other}
+        rows += [make_row(first, **where), make_row(second, strategy="synth-PT:real-FT", **where)]
+    return rows
+
+
+def test_a_clear_gain_is_called_one_with_its_interval(make_row):
+    # Both patients gain 0.1, so the interval is a point.
+    assert headline(summarise(pair(make_row, (0.7, 0.8), (0.8, 0.9)))) == (
+        "Pretraining on synthetic images before training on real images raised mean Dice by 10.0 points "
+        "(95 % interval +10.0 to +10.0): 85.0 % against 75.0 % with real images alone, on 2 images of 2 patients. "
+        "Each was trained once, so chance in training is not in the interval."
+    )
+
+
+def test_a_clear_loss_is_called_one(make_row):
+    assert " lowered mean Dice by 10.0 points " in headline(summarise(pair(make_row, (0.8, 0.9), (0.7, 0.8))))
+
+
+def test_an_interval_around_zero_is_no_clear_change(make_row):
+    text = headline(summarise(pair(make_row, (0.7, 0.8), (0.8, 0.7))))
+    assert "did not clearly change mean Dice (0.0 points, 95 % interval −10.0 to +10.0)" in text
+
+
+def test_a_simulated_target_is_never_called_real(make_row):
+    text = headline(summarise(pair(make_row, (0.7, 0.8), (0.8, 0.9))), target_is_simulated=True)
+    assert "the simulated target domain alone" in text
+    assert "real" not in text
+
+
+def test_several_settings_are_summed_up_without_picking_one(make_row):
+    rows = pair(make_row, (0.7, 0.8), (0.8, 0.9), prompt_set="P1") + pair(make_row, (0.8, 0.9), (0.7, 0.8))
+    text = headline(summarise(rows))
+    assert text.startswith("Over 2 settings, ")
+    assert "clearly higher in 1, clearly lower in 1, not told apart in 0" in text
+
+
+def test_one_patient_gives_no_claim(make_row):
+    assert "too few patients" in headline(summarise(pair(make_row, (0.7,), (0.8,))))
+
+
+def test_without_a_comparison_the_score_stands_alone(make_row):
+    assert headline(summarise([make_row(0.8)])) == (
+        "The strategy real reached a mean Dice of 80.0 %, on 1 image of 1 patient."
+    )
+
+
+def test_baselines_alone_are_no_result(make_row):
+    text = headline(summarise([make_row(0.4, model="baseline", strategy="text-blind")]))
+    assert text == "No run has scored a model yet, so there is no result to report."
