@@ -23,9 +23,9 @@ class SynthboostError(Exception):
         self.expected, self.remedy = expected, remedy
 
     def __str__(self) -> str:
-        """One line: where, field, value, what was expected, what to do."""
+        """One line, whatever a path or a foreign message holds: where, field, value, expected, what to do."""
         message = f"{self.where}: {self.field}: {self.value}; expected {self.expected}"
-        return f"{message}. {self.remedy}" if self.remedy else message
+        return " ".join((f"{message}. {self.remedy}" if self.remedy else message).splitlines())
 
 
 class DataError(SynthboostError):

@@ -9,7 +9,7 @@ import os
 import shutil
 import socket
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +35,8 @@ def whole_file(path: Path) -> Iterator[Path]:
     except OSError as error:
         raise _output_error(path, error) from error
     finally:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):  # the error above says more than that there was nothing to tidy up
+            temporary.unlink(missing_ok=True)
 
 
 @contextmanager
@@ -87,9 +88,13 @@ def write_csv(path: Path, header: Sequence[str], rows: Iterable[Mapping[str, Any
         whole_file(path) as temporary,
         temporary.open("w", encoding="utf-8", newline="") as handle,
     ):
-        writer = csv.DictWriter(handle, header, lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
+        plain = csv.DictWriter(handle, header, lineterminator="\n")
+        quoted = csv.DictWriter(handle, header, lineterminator="\n", quoting=csv.QUOTE_ALL)
+        plain.writeheader()
+        for row in rows:
+            # The plain writer leaves a carriage return bare, and every reader takes it for the line's end.
+            returns = any(isinstance(value, str) and "\r" in value for value in row.values())
+            (quoted if returns else plain).writerow(row)
 
 
 def require_new_folder(path: Path, option: str) -> None:
@@ -129,12 +134,9 @@ def exclusive(folder: Path) -> Iterator[None]:
         if lock.exists() and _is_stale(lock):
             lock.unlink(missing_ok=True)
         handle = os.open(lock, os.O_CREAT | os.O_EXCL | os.O_WRONLY)
-    except FileExistsError:
-        raise OutputError(
-            folder, "lock", f"held by process {lock.read_text()}", "a folder that no other process writes to",
-            f"Wait for that process, or delete {lock} if it is gone.",
-        ) from None  # fmt: skip
     except OSError as error:
+        if isinstance(error, FileExistsError) and folder.is_dir():
+            raise _held(folder, lock) from None
         raise _output_error(folder, error) from error
     try:
         os.write(handle, holder.encode())
@@ -144,8 +146,19 @@ def exclusive(folder: Path) -> Iterator[None]:
         lock.unlink(missing_ok=True)
 
 
+def _held(folder: Path, lock: Path) -> OutputError:
+    try:
+        holder = lock.read_text(encoding="utf-8", errors="replace")
+    except OSError:  # given back just now
+        holder = "that has just ended"
+    return OutputError(
+        folder, "lock", f"held by process {holder}", "a folder that no other process writes to",
+        f"Wait for that process, or delete {lock} if it is gone.",
+    )  # fmt: skip
+
+
 def _is_stale(lock: Path) -> bool:
-    process, _, host = lock.read_text().partition(" ")
+    process, _, host = lock.read_text(encoding="utf-8", errors="replace").partition(" ")
     if not process.isdigit():
         return False
     if host != socket.gethostname():

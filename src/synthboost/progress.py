@@ -18,8 +18,12 @@ LOG_SECONDS = 10.0
 class Progress:
     """Counts steps of something long; use as a context manager."""
 
-    def __init__(self, description: str, total: int, unit: str = "it", done: int = 0) -> None:
-        """Show `description` and how many of `total` units are done, how fast, and how long the rest will take."""
+    def __init__(self, description: str, total: int, unit: str = "it", done: int = 0, shown: bool = True) -> None:
+        """Show `description` and how many of `total` units are done, how fast, and how long the rest will take.
+
+        Of several processes that do the same work, only one should be `shown`.
+        """
+        self.shown = shown
         self.description, self.total, self.unit, self.done = description, total, unit, done
         self.remark = ""
         self._first = done
@@ -27,7 +31,7 @@ class Progress:
         live = sys.stderr.isatty()
         self._bar = (
             tqdm(total=total, initial=done, desc=description, unit=unit, dynamic_ncols=True, file=sys.stderr)
-            if live
+            if live and shown
             else None
         )
 
@@ -57,6 +61,8 @@ class Progress:
             self._print_line()
 
     def _print_line(self) -> None:
+        if not self.shown:
+            return
         self._last_line = time.monotonic()
         seconds = self._last_line - self._start
         line = f"{self.description}: {self.done}/{self.total} {self.unit}, {seconds:.0f} s"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import zipfile
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -68,7 +69,7 @@ def read_examples(path: Path) -> list[Example]:
         with np.load(path, allow_pickle=False) as arrays:
             texts = json.loads(arrays["texts"].tobytes())
             return [_example(arrays, number, text) for number, text in enumerate(texts)]
-    except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
+    except (OSError, ValueError, KeyError, TypeError, EOFError, zlib.error, zipfile.BadZipFile) as error:
         raise DataError(path, "file", error, "an examples.npz of this version") from error
 
 

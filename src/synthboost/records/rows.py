@@ -9,8 +9,15 @@ from dataclasses import asdict, dataclass, fields
 from enum import StrEnum
 from pathlib import Path
 
+import numpy as np
+
 from synthboost.errors import DataError
 from synthboost.files import write_csv
+
+RANDOM_WEIGHTS = "random weights"
+"""The `encoders` of a zero-shot run whose model was never trained by anybody."""
+NOTHING_TRAINED = "none"
+"""The `encoders` of a zero-shot run with pretrained weights, and of a baseline."""
 
 
 class Status(StrEnum):
@@ -33,6 +40,7 @@ class Row:
     model: str
     strategy: str
     encoders: str
+    """`trained`, `frozen`; `none` when nothing was trained, `random weights` when nothing ever was."""
     prompt_set: str
     paraphrase: int
     sentence: str
@@ -71,6 +79,8 @@ class Row:
 
 
 ROW_COLUMNS: tuple[str, ...] = tuple(field.name for field in fields(Row))
+_QUOTED = ("=", "+", "-", "@", "\t", "\r", "'")
+"""Beginnings that get an apostrophe: a spreadsheet would run the cell as a formula, or take the apostrophe away."""
 _TYPES = {field.name: str(field.type) for field in fields(Row)}
 
 
@@ -93,21 +103,24 @@ def read_rows(path: Path) -> list[Row]:
                 odd = sorted(set(header) ^ set(ROW_COLUMNS))
                 raise DataError(path, "columns", odd, "the columns of a rows.csv of this version")
             return [_parse(path, line, cells) for line, cells in enumerate(reader, start=2)]
-    except OSError as error:
-        raise DataError(path, "file", error.strerror, "a readable rows.csv") from error
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise DataError(path, "file", error, "a readable rows.csv") from error
 
 
 def _to_cell(value: object) -> object:
     if value is None:
         return ""
-    if isinstance(value, float):
+    if isinstance(value, float | np.floating):
+        assert not math.isnan(value), "an absent score is None; NaN could not be read back"
         return repr(float(value))
-    if isinstance(value, str) and value[:1] in ("=", "+", "@", "\t"):
-        return "'" + value  # a spreadsheet would run it as a formula
+    if isinstance(value, str) and value.startswith(_QUOTED):
+        return "'" + value
     return value
 
 
 def _parse(path: Path, line: int, cells: dict[str, str]) -> Row:
+    if None in cells or None in cells.values():
+        raise DataError(f"{path}:{line}", "cells", "too many or too few", f"{len(ROW_COLUMNS)} cells")
     values: dict[str, object] = {}
     for name, cell in cells.items():
         kind = _TYPES[name]
@@ -128,7 +141,7 @@ def _from_cell(cell: str, kind: str) -> object:
     if kind.startswith("float"):
         number = float(cell)
         return _refuse(cell) if math.isnan(number) else number
-    return cell[1:] if cell[:2] in ("'=", "'+", "'@", "'\t") else cell
+    return cell[1:] if cell.startswith("'") and cell[1:].startswith(_QUOTED) else cell
 
 
 def _refuse(cell: str) -> object:

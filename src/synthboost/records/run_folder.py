@@ -53,6 +53,11 @@ class RunPaths:
         return self.root / "manifest.json"
 
     @property
+    def evaluation(self) -> Path:
+        """How the rows were made: part, threshold, grid; changing it re-judges a run without training it again."""
+        return self.root / "evaluation.json"
+
+    @property
     def log(self) -> Path:
         """One line per epoch, see `EpochLog`; absent for zero-shot runs."""
         return self.root / "log.csv"
@@ -83,6 +88,11 @@ class RunPaths:
         return self.root / "examples.npz"
 
     @property
+    def trained(self) -> Path:
+        """Written when training is complete: from then on the run is only judged."""
+        return self.root / "TRAINED"
+
+    @property
     def done(self) -> Path:
         """Written last."""
         return self.root / "DONE"
@@ -109,17 +119,17 @@ def read_log(path: Path) -> list[EpochLog]:
     """Read `log.csv`.
 
     Raises:
-        DataError: a column is missing or a cell does not parse.
+        DataError: the file is absent, a column is missing, or a cell does not parse.
     """
     kinds = {"stage": str, "epoch": int, "images_seen": int}
-    with path.open(encoding="utf-8", newline="") as handle:
-        try:
+    try:
+        with path.open(encoding="utf-8", newline="") as handle:
             return [
                 EpochLog(**{name: kinds.get(name, float)(line[name]) for name in LOG_COLUMNS})
                 for line in csv.DictReader(handle)
             ]
-        except (KeyError, TypeError, ValueError) as error:
-            raise DataError(path, "log", error, f"the columns {', '.join(LOG_COLUMNS)}") from error
+    except (OSError, KeyError, TypeError, ValueError, csv.Error) as error:
+        raise DataError(path, "log", error, f"the columns {', '.join(LOG_COLUMNS)}") from error
 
 
 def read_run(root: Path) -> RunRecord:
