@@ -1,0 +1,69 @@
+"""What one training step really changes: which tensors get a gradient, which buffers move, what the optimiser steps.
+
+The published code of the paper froze and trained other things than the text says (`docs/differences.md`); this is
+the measurement that would have shown it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+
+from synthboost.models.base import Segmenter
+
+
+@dataclass(frozen=True)
+class GroupAudit:
+    """One parameter group after one forward and backward pass in training mode."""
+
+    tensors: int
+    parameters: int
+    """Numbers, not tensors."""
+    trainable: int
+    """Tensors that ask for a gradient."""
+    with_gradient: int
+    """Tensors that got a gradient with a value other than zero."""
+    buffers: int
+    buffers_moved: int
+    """Buffers (e.g. running statistics) whose content changed."""
+
+
+def audit(model: Segmenter, sentences: tuple[str, ...], seed: int = 0) -> dict[str, GroupAudit]:
+    """Run one step on random images and random targets, without an update, and count per parameter group.
+
+    Args:
+        model: in any freezing policy; its weights, gradients and mode are as before afterwards (gradients: none).
+        sentences: at least one; two images are paired with all of them.
+        seed: of the random images and targets.
+    """
+    generator = torch.Generator().manual_seed(seed)
+    buffers = {
+        group: [buffer for module in members for buffer in module.buffers()]
+        for group, members in model.group_modules().items()
+    }
+    before = {group: [buffer.clone() for buffer in members] for group, members in buffers.items()}
+    was_training = model.training
+    model.zero_grad(set_to_none=True)
+    model.train()
+    images = torch.randn(2, 3, model.input_size, model.input_size, generator=generator)
+    tokens = model.tokenize(sentences).repeat(2, 1)
+    index = torch.arange(2).repeat_interleave(len(sentences))
+    logits = model(images, tokens, index)
+    target = torch.rand(logits.shape, generator=generator).round()
+    torch.autograd.backward(F.binary_cross_entropy_with_logits(logits, target))
+    result = {}
+    for group, parameters in model.parameter_groups().items():
+        own = buffers.get(group, [])
+        result[group] = GroupAudit(
+            tensors=len(parameters),
+            parameters=sum(p.numel() for p in parameters),
+            trainable=sum(p.requires_grad for p in parameters),
+            with_gradient=sum(p.grad is not None and bool(p.grad.any()) for p in parameters),
+            buffers=len(own),
+            buffers_moved=sum(not torch.equal(a, b) for a, b in zip(before.get(group, []), own, strict=True)),
+        )
+    model.zero_grad(set_to_none=True)
+    model.train(was_training)
+    return result

@@ -1,0 +1,259 @@
+"""CLIPSeg as a Segmenter, composed from transformers' modules so that published weights load by name.
+
+transformers' own `CLIPSegForImageSegmentation.forward` runs both encoders without gradients and once per sentence;
+here the same modules are called one after the other, so that the encoders can really be trained, an image is
+encoded once for all its sentences, and vision blocks that the decoder does not read are not run.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from contextlib import nullcontext
+from dataclasses import asdict, fields, replace
+from pathlib import Path
+from typing import Any, ClassVar, Self
+
+import torch
+from torch import Tensor, nn
+from transformers import AutoTokenizer, CLIPSegConfig, CLIPSegForImageSegmentation
+
+from synthboost.errors import CheckpointError, PromptError
+from synthboost.files import whole_folder
+from synthboost.models.base import Segmenter
+from synthboost.models.checkpoint import load_strictly, load_weights, read_card, save_weights, write_card
+from synthboost.models.clipseg.settings import ClipSegSettings
+from synthboost.models.clipseg.tokenizer import grammar_tokenizer
+
+OUTDATED_BUFFERS = ("position_ids",)
+"""Stored by older releases of the library; computed, not learnt."""
+
+
+class ClipSeg(Segmenter):
+    """CLIPSeg (arXiv 2112.10003, Figure 2)."""
+
+    name: ClassVar[str] = "clipseg"
+
+    def __init__(self, settings: ClipSegSettings, config: CLIPSegConfig, tokenizer: Any) -> None:
+        """Build with random weights; `from_settings` and `from_pretrained` are the usual ways in."""
+        super().__init__()
+        self.settings = settings
+        self.network = CLIPSegForImageSegmentation(config)
+        self.tokenizer = tokenizer
+        self.input_size = settings.input_size
+        self.pixel_mean, self.pixel_std = settings.pixel_mean, settings.pixel_std
+        self.antialias = settings.antialias
+        self.output_size = _output_size(settings)
+
+    @classmethod
+    def from_settings(cls, settings: ClipSegSettings) -> Self:
+        """Build with random weights (from torch's global generator) and the grammar's own tokenizer."""
+        tokenizer = grammar_tokenizer()
+        model = cls(settings, _library_config(settings, tokenizer), tokenizer)
+        _initialise(model.network, settings)
+        return model
+
+    @classmethod
+    def from_pretrained(cls, folder: Path) -> Self:
+        """Read a checkpoint of ours, or a local copy of `CIDAS/clipseg-rd64-refined` or a like model.
+
+        Raises:
+            CheckpointError: a file is absent or damaged, or the weights do not fit.
+        """
+        card = read_card(folder)
+        config, tokenizer = _read_library_files(folder)
+        settings = _settings_of(config, card, folder)
+        model = cls(settings, config, tokenizer)
+        load_strictly(model.network, load_weights(folder), folder, ignore=OUTDATED_BUFFERS)
+        return model
+
+    def save_pretrained(self, folder: Path) -> None:
+        """Write the library's layout (config, safetensors, tokenizer) and our card beside it."""
+        with whole_folder(folder) as temporary:
+            self.network.config.save_pretrained(temporary)
+            self.tokenizer.save_pretrained(temporary)
+            save_weights(temporary, self.network.state_dict())
+            write_card(temporary, self.name, asdict(self.settings))
+
+    def tokenize(self, sentences: Sequence[str]) -> Tensor:
+        """Turn sentences into token numbers (N, L); see `Segmenter.tokenize`."""
+        numbers = self.tokenizer(list(sentences), add_special_tokens=True)["input_ids"]
+        limit = self.network.config.text_config.max_position_embeddings
+        for sentence, tokens in zip(sentences, numbers, strict=True):
+            if len(tokens) > limit:
+                raise PromptError(
+                    "sentence", "length", f"{len(tokens)} tokens: {sentence[:80]!r}",
+                    f"at most {limit} tokens, start and end included", "Shorten the sentence.",
+                )  # fmt: skip
+        longest = max(len(tokens) for tokens in numbers)
+        padding = self.tokenizer.pad_token_id
+        return torch.tensor([tokens + [padding] * (longest - len(tokens)) for tokens in numbers])
+
+    def unknown_words(self, sentence: str) -> tuple[str, ...]:
+        """Return the words outside the tokenizer's vocabulary; none with CLIP's tokenizer, which spells them."""
+        unknown = self.tokenizer.unk_token_id
+        words = re.findall(r"\w+", sentence)
+        return tuple(w for w in words if unknown in self.tokenizer(w, add_special_tokens=False)["input_ids"])
+
+    def encode_image(self, images: Tensor) -> tuple[Tensor, ...]:
+        """Run the vision blocks up to the last one that is read; return (B, 1 + patches, width) of each read one."""
+        vision = self.network.clip.vision_model
+        with torch.no_grad() if "vision" in self.frozen_groups else nullcontext():
+            hidden = vision.pre_layrnorm(vision.embeddings(images, interpolate_pos_encoding=True))
+            read = self.settings.extract_layers
+            outputs = {}
+            for number, block in enumerate(vision.encoder.layers[: max(read) + 1]):
+                hidden = block(hidden, None)
+                outputs[number] = hidden
+            return tuple(outputs[number] for number in read)
+
+    def encode_text(self, tokens: Tensor) -> Tensor:
+        """Encode tokens (N, L) into the pooled, projected embedding (N, projection_width) of each sentence.
+
+        The text encoder is causal and reads its result at the end token, so padding has no influence.
+        """
+        with torch.no_grad() if "text" in self.frozen_groups else nullcontext():
+            embedding: Tensor = self.network.clip.get_text_features(input_ids=tokens).pooler_output
+            return embedding
+
+    def decode(self, features: tuple[Tensor, ...], text: Tensor, image_index: Tensor) -> Tensor:
+        """Decode N pairs; what comes before the sentence enters is computed once per image."""
+        decoder = self.network.decoder
+        hidden: Tensor | None = None
+        per_pair = False
+        stages = zip(reversed(features), decoder.reduces, decoder.layers, strict=True)
+        for depth, (activation, reduce, layer) in enumerate(stages):
+            reduced = reduce(activation)
+            if per_pair:
+                reduced = reduced[image_index]
+            hidden = reduced if hidden is None else hidden + reduced
+            if depth == self.settings.conditional_layer:
+                hidden = _film(decoder, hidden[image_index], text)
+                per_pair = True
+            hidden = layer(hidden, attention_mask=None)
+        assert hidden is not None
+        return _to_map(decoder, hidden)
+
+    def group_modules(self) -> dict[str, list[nn.Module]]:
+        """Return the modules of each parameter group; see `Segmenter.group_modules`."""
+        clip = self.network.clip
+        vision = clip.vision_model
+        used = max(self.settings.extract_layers) + 1
+        return {
+            "vision": [vision.embeddings, vision.pre_layrnorm, *vision.encoder.layers[:used]],
+            "text": [clip.text_model, clip.text_projection],
+            "decoder": [self.network.decoder],
+        }
+
+
+def _initialise(network: CLIPSegForImageSegmentation, settings: ClipSegSettings) -> None:
+    # transformers 5 draws the decoder's convolutions and reductions with a standard deviation of 1, which makes
+    # logits of about +-60 and a sigmoid without gradient; it was never meant to be trained from there.
+    decoder = network.decoder
+    for layer in (*decoder.reduces, *decoder.transposed_convolution, decoder.film_mul, decoder.film_add):
+        if hasattr(layer, "reset_parameters"):
+            layer.reset_parameters()
+    embeddings = network.clip.vision_model.embeddings
+    for weight, std in (
+        (decoder.film_mul.weight, settings.film_std),
+        (decoder.film_add.weight, settings.film_std),
+        (embeddings.position_embedding.weight, settings.position_std),
+        (embeddings.patch_embedding.weight, settings.patch_std),
+    ):
+        if std is not None:
+            nn.init.normal_(weight, std=std)
+
+
+def _film(decoder: Any, hidden: Tensor, text: Tensor) -> Tensor:
+    # hidden (N, tokens, reduce), text (N, projection): feature-wise scale and shift by the sentence
+    scaled: Tensor = decoder.film_mul(text)[:, None] * hidden + decoder.film_add(text)[:, None]
+    return scaled
+
+
+def _to_map(decoder: Any, hidden: Tensor) -> Tensor:
+    patches = hidden[:, 1:].transpose(1, 2)  # without the class token: (N, reduce, grid * grid)
+    grid = round(patches.shape[2] ** 0.5)
+    logits: Tensor = decoder.transposed_convolution(patches.reshape(*patches.shape[:2], grid, grid))
+    return logits[:, 0]
+
+
+def _output_size(settings: ClipSegSettings) -> int:
+    return settings.input_size // settings.patch_size * (settings.patch_size // 4) ** 2
+
+
+def _library_config(settings: ClipSegSettings, tokenizer: Any) -> CLIPSegConfig:
+    return CLIPSegConfig(
+        vision_config={
+            "hidden_size": settings.vision_width,
+            "intermediate_size": 4 * settings.vision_width,
+            "num_hidden_layers": settings.vision_layers,
+            "num_attention_heads": settings.vision_heads,
+            "image_size": settings.vision_positions,
+            "patch_size": settings.patch_size,
+        },
+        text_config={
+            "vocab_size": len(tokenizer),
+            "hidden_size": settings.text_width,
+            "intermediate_size": 4 * settings.text_width,
+            "num_hidden_layers": settings.text_layers,
+            "num_attention_heads": settings.text_heads,
+            "max_position_embeddings": settings.text_length,
+            "pad_token_id": tokenizer.pad_token_id,
+            "bos_token_id": tokenizer.bos_token_id,
+            "eos_token_id": tokenizer.eos_token_id,
+        },
+        projection_dim=settings.projection_width,
+        extract_layers=list(settings.extract_layers),
+        reduce_dim=settings.reduce_width,
+        decoder_num_attention_heads=settings.decoder_heads,
+        decoder_intermediate_size=settings.decoder_mlp,
+        conditional_layer=settings.conditional_layer,
+        use_complex_transposed_convolution=True,
+    )
+
+
+def _read_library_files(folder: Path) -> tuple[CLIPSegConfig, Any]:
+    if not (folder / "config.json").is_file():
+        raise CheckpointError(folder, "config.json", "absent", "a folder of weights (save_pretrained layout)")
+    try:
+        config = CLIPSegConfig.from_pretrained(folder, local_files_only=True)
+        tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        raise CheckpointError(folder, "config or tokenizer", error, "the files of a CLIPSeg checkpoint") from error
+    return config, tokenizer
+
+
+def _settings_of(config: CLIPSegConfig, card: dict[str, Any] | None, folder: Path) -> ClipSegSettings:
+    if card is not None:
+        known = {field.name for field in fields(ClipSegSettings)}
+        values: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in card["settings"].items()}
+        if values.keys() != known:
+            raise CheckpointError(folder, "settings", sorted(values.keys() ^ known), "the settings of this version")
+        try:
+            return ClipSegSettings(**values)
+        except TypeError as error:
+            raise CheckpointError(folder, "settings", error, "the settings of this version") from error
+    if not config.use_complex_transposed_convolution:
+        raise CheckpointError(
+            folder, "use_complex_transposed_convolution", False, "true, as in CIDAS/clipseg-rd64-refined",
+            "Use the refined checkpoint.",
+        )  # fmt: skip
+    vision, text = config.vision_config, config.text_config
+    return replace(
+        ClipSegSettings(),
+        patch_size=vision.patch_size,
+        vision_width=vision.hidden_size,
+        vision_layers=vision.num_hidden_layers,
+        vision_heads=vision.num_attention_heads,
+        vision_positions=vision.image_size,
+        text_width=text.hidden_size,
+        text_layers=text.num_hidden_layers,
+        text_heads=text.num_attention_heads,
+        text_length=text.max_position_embeddings,
+        projection_width=config.projection_dim,
+        extract_layers=tuple(config.extract_layers),
+        reduce_width=config.reduce_dim,
+        decoder_heads=config.decoder_num_attention_heads,
+        decoder_mlp=config.decoder_intermediate_size,
+        conditional_layer=config.conditional_layer,
+    )

@@ -1,0 +1,91 @@
+"""What a CLIPSeg of ours is made of, and the presets."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from synthboost.errors import ConfigError
+
+
+@dataclass(frozen=True)
+class ClipSegSettings:
+    """Sizes of a CLIPSeg. The defaults are those of the published `CIDAS/clipseg-rd64-refined` (151 M parameters)."""
+
+    input_size: int = 352
+    """Square input in pixels; a multiple of `patch_size`."""
+    patch_size: int = 16
+    vision_width: int = 768
+    vision_layers: int = 12
+    vision_heads: int = 12
+    vision_positions: int = 224
+    """The image size for which position embeddings are stored; they are interpolated to `input_size`."""
+    text_width: int = 512
+    text_layers: int = 12
+    text_heads: int = 8
+    text_length: int = 77
+    """Most tokens a sentence may have, start and end included."""
+    projection_width: int = 512
+    extract_layers: tuple[int, ...] = (3, 6, 9)
+    """Vision blocks whose output the decoder reads, counted from 0."""
+    reduce_width: int = 64
+    decoder_heads: int = 4
+    decoder_mlp: int = 2048
+    conditional_layer: int = 0
+    """The decoder layer before which the sentence modulates the image (FiLM). Published: the first.
+
+    From random weights a model conditioned there ignores the sentence; conditioned at the last layer it learns to
+    use it (measured, `docs/lab-log.md`).
+    """
+    film_std: float | None = None
+    """Standard deviation of the initial FiLM weights; `None` keeps torch's."""
+    position_std: float | None = None
+    """Standard deviation of the initial position embeddings; `None` keeps the library's 0.02, which is a tenth of
+    the embedded pixels, so that a model from random weights is slow to learn where it is."""
+    patch_std: float | None = None
+    """Standard deviation of the initial patch filters; `None` keeps the library's 0.02."""
+    pixel_mean: tuple[float, float, float] = (0.485, 0.456, 0.406)
+    pixel_std: tuple[float, float, float] = (0.229, 0.224, 0.225)
+    """ImageNet's, as CLIPSeg was published."""
+    antialias: bool = True
+    """The original code resizes without low-pass filter; ours filters (`docs/differences.md`)."""
+
+    def __post_init__(self) -> None:
+        """Refuse sizes that cannot form a network."""
+        if self.input_size % self.patch_size:
+            raise ConfigError(
+                "ClipSegSettings", "input_size", self.input_size, f"a multiple of patch_size ({self.patch_size})"
+            )
+        if max(self.extract_layers) >= self.vision_layers:
+            raise ConfigError(
+                "ClipSegSettings", "extract_layers", self.extract_layers, f"numbers below {self.vision_layers}"
+            )
+
+
+TINY = ClipSegSettings(
+    input_size=96,
+    patch_size=8,
+    vision_width=128,
+    vision_layers=4,
+    vision_heads=4,
+    vision_positions=96,
+    text_width=64,
+    text_layers=2,
+    text_heads=2,
+    text_length=64,
+    projection_width=64,
+    extract_layers=(1, 2, 3),
+    reduce_width=64,
+    decoder_heads=4,
+    decoder_mlp=256,
+    conditional_layer=2,
+    film_std=0.1,
+    position_std=0.2,
+    patch_std=0.05,
+)
+"""For two CPU cores: learns from random weights in about a minute."""
+
+PRESETS: dict[str, ClipSegSettings] = {
+    "tiny": TINY,
+    "rd64": ClipSegSettings(),
+}
+"""Architectures by name, with random weights; `rd64` is the published size."""

@@ -1,0 +1,105 @@
+"""The models by name: a dict of builders, and the way from a folder or a hub name to a Segmenter."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from synthboost.errors import CheckpointError, ConfigError
+from synthboost.models.base import Segmenter
+from synthboost.models.checkpoint import file_sha256, read_card, weights_path
+from synthboost.models.clipseg.model import ClipSeg
+from synthboost.models.clipseg.settings import PRESETS as CLIPSEG_PRESETS
+
+BUILDERS: dict[str, Callable[[Any], Segmenter]] = {"clipseg": ClipSeg.from_settings}
+"""model -> builder with random weights from the settings of a preset."""
+PRESETS: dict[str, Mapping[str, Any]] = {"clipseg": CLIPSEG_PRESETS}
+"""model -> preset -> settings."""
+CLASSES: dict[str, type[Segmenter]] = {"clipseg": ClipSeg}
+PUBLISHED: dict[str, str] = {"clipseg": "CIDAS/clipseg-rd64-refined"}
+"""The weights that the paper starts from, on the Hugging Face hub."""
+
+
+def build_segmenter(model: str, preset: str, seed: int = 0) -> Segmenter:
+    """Build a model with random weights that depend on the seed alone.
+
+    Raises:
+        ConfigError: no such model or preset; the known ones are listed.
+    """
+    _require_known(model, preset)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return BUILDERS[model](PRESETS[model][preset]).eval()
+
+
+def preset_settings(model: str, preset: str) -> dict[str, object]:
+    """Return every size of a preset, so that a run's identity changes when a preset does.
+
+    Raises:
+        ConfigError: no such model or preset; the known ones are listed.
+    """
+    _require_known(model, preset)
+    return asdict(PRESETS[model][preset])
+
+
+def load_segmenter(source: str | Path, model: str | None = None) -> Segmenter:
+    """Load weights from a folder, or from the hub by name (`owner/name`).
+
+    Args:
+        source: a folder in `save_pretrained` layout, a finished run's folder, or a hub name.
+        model: the model it must be; `None` takes what the folder says.
+
+    Raises:
+        CheckpointError: nothing is there, it is damaged, or it is another model.
+    """
+    folder = _folder_of(source)
+    card = read_card(folder)
+    name = str(card["model"]) if card else (model or "clipseg")
+    if name not in CLASSES or (model is not None and name != model):
+        wanted = model or ", ".join(CLASSES)
+        raise CheckpointError(folder, "model", name, wanted, "The weights belong to another architecture.")
+    return CLASSES[name].from_pretrained(folder).eval()
+
+
+def weights_fingerprint(source: str | Path) -> str:
+    """Return the SHA-256 (hex) of the weights file that `load_segmenter` would read.
+
+    Raises:
+        CheckpointError: there is none.
+    """
+    return file_sha256(weights_path(_folder_of(source)))
+
+
+def _require_known(model: str, preset: str) -> None:
+    if model not in PRESETS:
+        raise ConfigError("run", "model", model, f"one of {', '.join(PRESETS)}")
+    if preset not in PRESETS[model]:
+        raise ConfigError("run", "preset", preset, f"one of {', '.join(PRESETS[model])}")
+
+
+def _folder_of(source: str | Path) -> Path:
+    path = Path(source)
+    if (path / "checkpoint").is_dir():
+        return path / "checkpoint"
+    if path.is_dir():
+        return path
+    if isinstance(source, Path) or source.count("/") != 1 or source.startswith((".", "/", "~")):
+        raise CheckpointError(source, "folder", "absent", "a folder of weights, or a hub name like owner/name")
+    return _download(source)
+
+
+def _download(name: str) -> Path:
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
+
+    try:
+        return Path(snapshot_download(name, allow_patterns=["*.json", "*.txt", "*.safetensors", "pytorch_model.bin"]))
+    except (OSError, HfHubHTTPError, LocalEntryNotFoundError, ValueError) as error:
+        raise CheckpointError(
+            name, "hub", type(error).__name__, "a local folder, or a model that the hub can give",
+            "Download it where there is a network and give the folder's path.",
+        ) from error  # fmt: skip
