@@ -1,0 +1,1 @@
+"""Teaching a Segmenter from triplets: configuration, batches, loss, one readable loop, exact resume."""

@@ -1,0 +1,76 @@
+"""The settings of one training stage; the defaults are the paper's where it states them."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, fields
+from typing import Literal, get_args, get_origin, get_type_hints
+
+from synthboost.errors import ConfigError
+
+
+@dataclass(frozen=True)
+class TrainingConfig:
+    """How one stage is trained (arXiv 2309.12829, section on implementation; what it leaves open is said below)."""
+
+    epochs: int = 100
+    """At most; early stopping usually ends sooner. Not stated in the paper."""
+    batch_images: int = 32
+    """Images per optimiser step; each brings all its sentences. The paper draws 128 single pairs for CLIPSeg."""
+    learning_rate: float = 2e-3
+    """The paper's for CLIPSeg; it uses 2e-5 for CRIS."""
+    weight_decay: float = 0.01
+    """AdamW's default; not stated in the paper."""
+    dice_weight: float = 1.0
+    cross_entropy_weight: float = 0.25
+    """The text's value. In the published code this term was identically zero (`docs/differences.md`)."""
+    schedule: Literal["plateau", "one-cycle"] = "plateau"
+    """`plateau` is the paper's: multiply by `plateau_factor` after `plateau_patience` epochs without a lower
+    validation loss. `one-cycle` warms up and anneals over exactly `epochs`; for short trainings."""
+    plateau_factor: float = 0.1
+    plateau_patience: int = 5
+    stopping_patience: int = 20
+    """Epochs without a better validation Dice before training stops."""
+    gradient_clip: float = 1.0
+    """Largest norm of the gradient; not stated in the paper."""
+    augmentation: float = 0.0
+    """Strength 0-1 of random affine and grey-level changes; the paper uses none."""
+    precision: Literal["auto", "no", "bf16", "fp16"] = "auto"
+    """`auto`: bf16 on a GPU that has it, full precision elsewhere (bf16 is slower than fp32 on CPUs without AMX)."""
+    workers: int = 0
+    """Processes that prepare batches. The result does not depend on it."""
+    threads: int | None = None
+    """CPU threads of torch; `None` leaves its choice. The last bits of a result depend on it."""
+    save_minutes: float = 10.0
+    """The state for resuming is saved at every epoch's end, and inside an epoch after this many minutes."""
+    tracker: Literal["none", "tensorboard", "wandb", "mlflow"] = "none"
+    """Beside `log.csv`, which is always written; the tracker's package must be installed."""
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        """Refuse values that cannot work, naming the field."""
+        for name in ("epochs", "batch_images", "stopping_patience"):
+            self._require(name, getattr(self, name) >= 1, "1 or more")
+        for name in ("learning_rate", "gradient_clip", "save_minutes"):
+            self._require(name, _positive(getattr(self, name)), "a positive number")
+        for name in ("weight_decay", "dice_weight", "cross_entropy_weight", "augmentation"):
+            self._require(name, _positive(getattr(self, name)) or getattr(self, name) == 0, "zero or more")
+        self._require("augmentation", self.augmentation <= 1, "0 to 1")
+        self._require("cross_entropy_weight", self.dice_weight + self.cross_entropy_weight > 0, "not both weights zero")
+        self._require("plateau_factor", 0 < self.plateau_factor < 1, "between 0 and 1")
+        self._require("plateau_patience", self.plateau_patience >= 0, "zero or more")
+        self._require("workers", self.workers >= 0, "zero or more")
+        self._require("seed", self.seed >= 0, "zero or more")
+        for name, known in get_type_hints(type(self)).items():
+            if choices := get_args(known) if get_origin(known) is Literal else ():
+                self._require(name, getattr(self, name) in choices, f"one of {', '.join(choices)}")
+        self._require("threads", self.threads is None or self.threads >= 1, "1 or more")
+
+    def _require(self, name: str, holds: bool, expected: str) -> None:
+        assert name in {field.name for field in fields(self)}
+        if not holds:
+            raise ConfigError("TrainingConfig", name, getattr(self, name), expected)
+
+
+def _positive(value: float) -> bool:
+    return math.isfinite(value) and value > 0

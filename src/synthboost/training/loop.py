@@ -1,0 +1,351 @@
+"""The training loop: one stage, from initial weights to the best epoch's checkpoint, resumable at any kill."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from pickle import UnpicklingError
+from typing import Any
+
+import torch
+from accelerate import Accelerator
+from accelerate.utils import DataLoaderConfiguration
+from safetensors import SafetensorError
+from torch import Tensor
+
+from synthboost.data import TripletRecipe
+from synthboost.errors import CheckpointError, DataError, OutputError, TrainingError
+from synthboost.files import whole_folder
+from synthboost.models.base import Segmenter
+from synthboost.progress import Progress
+from synthboost.records.run_folder import EpochLog, RunPaths, write_log
+from synthboost.training.batches import Batch, EpochBatches, TrainingFrames, batches_of, make_loader
+from synthboost.training.config import TrainingConfig
+from synthboost.training.frame_set import FrameSet
+from synthboost.training.losses import hard_dice, segmentation_loss
+
+VALIDATION_BATCH_FACTOR = 2
+"""Validation keeps no gradients, so its batches can be larger."""
+
+
+@dataclass
+class Progressed:
+    """How far a stage has come: everything besides weights, optimiser and schedule that resuming needs."""
+
+    epoch: int = 0
+    """Epochs that are complete."""
+    batch: int = 0
+    """Batches of the current epoch that are done."""
+    images_seen: int = 0
+    loss_sum: float = 0.0
+    """Over the current epoch's pairs."""
+    pairs: int = 0
+    best_dice: float = -1.0
+    epochs_without_gain: int = 0
+    seconds: float = 0.0
+    log: list[dict[str, Any]] = field(default_factory=list)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Everything, as plain values."""
+        return dict(vars(self))
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Take over what `state_dict` gave."""
+        vars(self).update(state)
+
+
+def train_stage(
+    model: Segmenter,
+    training: FrameSet,
+    validation: FrameSet,
+    recipe: TripletRecipe,
+    config: TrainingConfig,
+    folder: Path,
+) -> list[EpochLog]:
+    """Train `model` on `training`, keep the epoch that is best on `validation`, and resume if `folder` has a state.
+
+    Args:
+        model: with its initial weights (`init_from` is the caller's: load them before) and its freezing policy set;
+            holds the best epoch's weights afterwards.
+        training: annotated frames.
+        validation: annotated frames of other patients; chooses the epoch, and nothing else does.
+        recipe: which sentences the frames are paired with.
+        config: see `TrainingConfig`.
+        folder: of the run; `log.csv`, `checkpoint/` and `state/` are written there.
+
+    Returns:
+        One entry per epoch.
+
+    Raises:
+        DataError: a set is empty or has no annotation.
+        TrainingError: a loss or gradient is not finite; the last good checkpoint stays.
+        CheckpointError: `state/` is damaged or of another training.
+        OutputError: the folder cannot be written.
+    """
+    _require_frames(training, validation)
+    paths = RunPaths(folder)
+    stage = _Stage(model, training, validation, recipe, config, paths)
+    stage.resume()
+    with Progress(f"training on {training.name}", stage.total_batches, "batch", stage.batches_done, stage.shown) as bar:
+        while not stage.finished:
+            stage.train_epoch(bar)
+            stage.validate()
+            bar.note(f"epoch {stage.progress.epoch}/{config.epochs}, validation Dice {stage.last_dice:.3f}")
+    return stage.close()
+
+
+class _Stage:
+    """One stage in progress."""
+
+    def __init__(
+        self,
+        model: Segmenter,
+        training: FrameSet,
+        validation: FrameSet,
+        recipe: TripletRecipe,
+        config: TrainingConfig,
+        paths: RunPaths,
+    ) -> None:
+        if config.threads:
+            torch.set_num_threads(config.threads)
+        self.config, self.paths, self.name = config, paths, training.name
+        self.accelerator = Accelerator(
+            mixed_precision=choose_precision(config.precision),
+            log_with=None if config.tracker == "none" else config.tracker,
+            project_dir=paths.root,
+            dataloader_config=DataLoaderConfiguration(non_blocking=True),
+        )
+        learning = [parameter for parameter in model.parameters() if parameter.requires_grad]
+        self.optimizer = torch.optim.AdamW(learning, lr=config.learning_rate, weight_decay=config.weight_decay)
+        self.batches = EpochBatches(len(training), config.batch_images, config.seed, shuffle=True)
+        self.scheduler = _make_scheduler(self.optimizer, config, len(self.batches))
+        on_gpu = self.accelerator.device.type == "cuda"
+        samples = TrainingFrames(training, model, recipe, config.augmentation)
+        self.model, self.optimizer, self.loader = self.accelerator.prepare(
+            model, self.optimizer, make_loader(samples, self.batches, config.workers, on_gpu)
+        )
+        fixed = TrainingFrames(validation, model, _evaluation_recipe(recipe))
+        order = EpochBatches(len(validation), VALIDATION_BATCH_FACTOR * config.batch_images, 0, shuffle=False)
+        self.validation_loader = make_loader(fixed, order, config.workers, on_gpu)
+        self.progress = Progressed()
+        self.accelerator.register_for_checkpointing(self.scheduler, self.progress)
+        if config.tracker != "none":
+            self.accelerator.init_trackers(paths.root.name)
+        self.sitting_began = self.last_save = time.monotonic()
+
+    @property
+    def total_batches(self) -> int:
+        return self.config.epochs * len(self.batches)
+
+    @property
+    def batches_done(self) -> int:
+        return self.progress.epoch * len(self.batches) + self.progress.batch
+
+    @property
+    def shown(self) -> bool:
+        return bool(self.accelerator.is_main_process)
+
+    @property
+    def last_dice(self) -> float:
+        return float(self.progress.log[-1]["validation_dice"])
+
+    @property
+    def finished(self) -> bool:
+        return (
+            self.progress.epoch >= self.config.epochs
+            or self.progress.epochs_without_gain >= self.config.stopping_patience
+        )
+
+    def resume(self) -> None:
+        if not self.paths.state.is_dir():
+            return
+        try:
+            self.accelerator.load_state(str(self.paths.state))
+        except (OSError, RuntimeError, ValueError, LookupError, EOFError, UnpicklingError, SafetensorError) as error:
+            raise CheckpointError(
+                self.paths.state, "state", error, "the state of this training, as it was left",
+                "Remove this folder to begin the stage anew.",
+            ) from error  # fmt: skip
+
+    def train_epoch(self, bar: Progress) -> None:
+        self.model.train()
+        self.batches.epoch, self.batches.start = self.progress.epoch, self.progress.batch
+        for batch in batches_of(self.loader):
+            loss = self._step(batch)
+            self._count(batch, loss)
+            bar.advance(self.accelerator.num_processes)
+            if time.monotonic() - self.last_save > 60 * self.config.save_minutes:
+                self.save_state()
+
+    def _step(self, batch: Batch) -> float:
+        with self.accelerator.autocast():
+            logits = self.model(batch.images, batch.tokens, batch.image_index)
+            loss = segmentation_loss(logits, batch.targets, self.config.dice_weight, self.config.cross_entropy_weight)
+        value = float(loss.detach())
+        self._refuse_non_finite("loss", value, batch)
+        self.optimizer.zero_grad(set_to_none=True)
+        self.accelerator.backward(loss)
+        norm = self.accelerator.clip_grad_norm_(self.model.parameters(), self.config.gradient_clip)
+        if self.accelerator.mixed_precision != "fp16":  # there the scaler skips steps with overflow by itself
+            self._refuse_non_finite("gradient norm", float(norm), batch)
+        self.optimizer.step()
+        if self.config.schedule == "one-cycle":
+            self.scheduler.step()
+        return value
+
+    def _refuse_non_finite(self, what: str, value: float, batch: Batch) -> None:
+        if not math.isfinite(value):
+            raise TrainingError(
+                self.paths.root, what, value, "a finite number",
+                f"Frames of the batch: {', '.join(batch.frames)}. The last good checkpoint was kept; "
+                "check these frames or lower the learning rate.",
+            )  # fmt: skip
+
+    def _count(self, batch: Batch, loss: float) -> None:
+        progress, pairs = self.progress, len(batch.targets)
+        progress.batch += self.accelerator.num_processes
+        progress.images_seen += len(batch.images) * self.accelerator.num_processes
+        progress.loss_sum += loss * pairs
+        progress.pairs += pairs
+
+    def validate(self) -> None:
+        """Score the validation frames, log the epoch, keep the weights if they are the best, save the state."""
+        loss, dice = self._validation_scores()
+        progress = self.progress
+        rate = self.optimizer.param_groups[0]["lr"]
+        if self.config.schedule == "plateau":
+            self.scheduler.step(loss)
+        progress.epoch += 1
+        progress.seconds += time.monotonic() - self.sitting_began
+        self.sitting_began = time.monotonic()
+        entry = EpochLog(
+            stage=self.name,
+            epoch=progress.epoch,
+            images_seen=progress.images_seen,
+            training_loss=progress.loss_sum / progress.pairs,
+            validation_loss=loss,
+            validation_dice=dice,
+            learning_rate=rate,
+            seconds=progress.seconds,
+        )
+        progress.log.append(vars(entry))
+        progress.batch, progress.loss_sum, progress.pairs = 0, 0.0, 0
+        better = dice > progress.best_dice
+        progress.epochs_without_gain = 0 if better else progress.epochs_without_gain + 1
+        if better:
+            progress.best_dice = dice
+        self._write(entry, better)
+
+    def _write(self, entry: EpochLog, better: bool) -> None:
+        if self.accelerator.is_main_process:
+            if better:
+                self._bare_model.save_pretrained(self.paths.checkpoint)
+            write_log(self.paths.log, [EpochLog(**line) for line in self.progress.log])
+        self.save_state()
+        if self.config.tracker != "none":
+            numbers = {name: value for name, value in vars(entry).items() if name != "stage"}
+            self.accelerator.log(numbers, step=entry.epoch)
+
+    @torch.no_grad()
+    def _validation_scores(self) -> tuple[float, float]:
+        self.model.eval()
+        model, accelerator = self._bare_model, self.accelerator
+        sums = torch.zeros(3, dtype=torch.float64, device=accelerator.device)
+        for batch in _share(self.validation_loader, accelerator):
+            with accelerator.autocast():
+                logits = model(batch.images, batch.tokens, batch.image_index).float()
+            loss = segmentation_loss(logits, batch.targets, self.config.dice_weight, self.config.cross_entropy_weight)
+            dice = hard_dice(logits, batch.targets)
+            sums += torch.stack([loss.double() * len(dice), dice.double().sum(), sums.new_tensor(len(dice))])
+        totals: Tensor = accelerator.reduce(sums, "sum")
+        loss_value, dice_value = float(totals[0] / totals[2]), float(totals[1] / totals[2])
+        if not math.isfinite(loss_value):
+            raise TrainingError(self.paths.root, "validation loss", loss_value, "a finite number")
+        return loss_value, dice_value
+
+    @property
+    def _bare_model(self) -> Segmenter:
+        model: Segmenter = self.accelerator.unwrap_model(self.model)
+        return model
+
+    def save_state(self) -> None:
+        self.progress.seconds += time.monotonic() - self.sitting_began
+        self.sitting_began = self.last_save = time.monotonic()
+        if self.accelerator.num_processes == 1:
+            with whole_folder(self.paths.state) as temporary:
+                self._save_state_into(temporary)
+        else:
+            self._save_state_of_all()
+
+    def _save_state_of_all(self) -> None:
+        # Every process writes its part into one folder; the main one renames it once all have written.
+        accelerator = self.accelerator
+        parts = self.paths.root / ".writing-state-parts"
+        self._save_state_into(parts)
+        accelerator.wait_for_everyone()
+        if accelerator.is_main_process:
+            with whole_folder(self.paths.state) as temporary:
+                temporary.rmdir()
+                parts.rename(temporary)
+        accelerator.wait_for_everyone()
+
+    def _save_state_into(self, folder: Path) -> None:
+        try:
+            self.accelerator.save_state(str(folder))
+        except (RuntimeError, SafetensorError) as error:  # what torch and safetensors raise when the disk is full
+            raise OutputError(
+                self.paths.state, "state", error, "a place that can be written", "Check the rights and the free space."
+            ) from error
+
+    def close(self) -> list[EpochLog]:
+        """Load the best epoch's weights into the caller's model and end the trackers."""
+        model = self._bare_model
+        best = type(model).from_pretrained(self.paths.checkpoint)
+        model.load_state_dict(best.state_dict())
+        model.cpu().eval()
+        if self.config.tracker != "none":
+            self.accelerator.end_training()
+        self.accelerator.free_memory()
+        return [EpochLog(**line) for line in self.progress.log]
+
+
+def choose_precision(wish: str) -> str:
+    """Resolve `auto`: bf16 on a GPU that computes in it, full precision everywhere else."""
+    if wish != "auto":
+        return wish
+    return "bf16" if torch.cuda.is_available() and torch.cuda.is_bf16_supported() else "no"
+
+
+def _share(loader: Any, accelerator: Accelerator) -> Iterator[Batch]:
+    # Batches in turn to each process, none twice: padding to even counts would count frames double.
+    for number, batch in enumerate(batches_of(loader)):
+        if number % accelerator.num_processes == accelerator.process_index:
+            yield batch.to(accelerator.device)
+
+
+def _make_scheduler(optimizer: torch.optim.Optimizer, config: TrainingConfig, batches: int) -> Any:
+    if config.schedule == "one-cycle":
+        return torch.optim.lr_scheduler.OneCycleLR(
+            optimizer, max_lr=config.learning_rate, total_steps=config.epochs * batches + 1, pct_start=0.2
+        )
+    return torch.optim.lr_scheduler.ReduceLROnPlateau(
+        optimizer, factor=config.plateau_factor, patience=config.plateau_patience
+    )
+
+
+def _evaluation_recipe(recipe: TripletRecipe) -> TripletRecipe:
+    from dataclasses import replace
+
+    return replace(recipe, paraphrase=0)
+
+
+def _require_frames(training: FrameSet, validation: FrameSet) -> None:
+    for frames in (training, validation):
+        if not len(frames):
+            raise DataError(frames.name, "frames", 0, "at least one annotated frame", "Check the split.")
+        missing = next((i for d, i in frames.members if not d.has_annotation(i)), None)
+        if missing is not None:
+            raise DataError(frames.name, "annotation", f"{missing.name} has none", "a mask for every frame")
