@@ -1,0 +1,122 @@
+"""The Predictor: an image and sentences in, one mask per sentence out, at the image's own size."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from synthboost.domain import GreyImage
+from synthboost.errors import ConfigError, DataError, PromptError
+from synthboost.models.base import Segmenter
+from synthboost.models.registry import load_segmenter
+
+THRESHOLD = 0.5
+"""A pixel is inside when its probability is larger (the paper's text; its CRIS configuration says 0.35)."""
+
+
+@dataclass(frozen=True, eq=False)
+class Prediction:
+    """What the model answers for one image."""
+
+    sentences: tuple[str, ...]
+    probability: NDArray[np.float32]
+    """(N, H, W), 0-1."""
+    threshold: float
+
+    @property
+    def masks(self) -> NDArray[np.bool_]:
+        """(N, H, W), true inside."""
+        return self.probability > self.threshold
+
+
+class Predictor:
+    """A model ready to draw: `Predictor.from_pretrained(folder).predict(image, ["Myocardium of the heart."])`."""
+
+    def __init__(self, model: Segmenter, device: str = "auto", threshold: float = THRESHOLD) -> None:
+        """Move `model` to `device` (`auto` takes a GPU if there is one) and switch it to evaluation.
+
+        Raises:
+            ConfigError: the threshold is not between 0 and 1, or the device does not exist.
+        """
+        if not 0 < threshold < 1:
+            raise ConfigError("Predictor", "threshold", threshold, "a number between 0 and 1")
+        self.device = choose_device(device)
+        self.model = model.to(self.device).eval()
+        self.threshold = threshold
+
+    @classmethod
+    def from_pretrained(cls, source: str | Path, device: str = "auto", threshold: float = THRESHOLD) -> Self:
+        """Load a folder of weights, a finished run's folder, or a model from the hub; see `load_segmenter`."""
+        return cls(load_segmenter(source), device, threshold)
+
+    def predict(self, image: GreyImage, sentences: Sequence[str]) -> Prediction:
+        """Draw what each sentence names.
+
+        Args:
+            image: (H, W) uint8, any size, the probe on top.
+            sentences: one or more.
+
+        Raises:
+            DataError: the image is not a two-dimensional uint8 array.
+            PromptError: there is no sentence, or one is longer than the text encoder takes.
+        """
+        return self.predict_batch([image], [sentences])[0]
+
+    @torch.inference_mode()
+    def predict_batch(self, images: Sequence[GreyImage], sentences: Sequence[Sequence[str]]) -> list[Prediction]:
+        """Draw in several images at once, each with sentences of its own; sizes may differ.
+
+        Each image and each distinct sentence is encoded once.
+        """
+        for image, own in zip(images, sentences, strict=True):
+            _require_grey(image)
+            _require_sentence(own)
+        flat = [sentence for of_image in sentences for sentence in of_image]
+        distinct = list(dict.fromkeys(flat))
+        pixels = torch.stack([self.model.preprocess(image) for image in images]).to(self.device)
+        text = self.model.encode_text(self.model.tokenize(distinct).to(self.device))
+        text_of_pair = text[torch.tensor([distinct.index(sentence) for sentence in flat], device=self.device)]
+        counts = [len(of_image) for of_image in sentences]
+        image_index = torch.arange(len(images)).repeat_interleave(torch.tensor(counts)).to(self.device)
+        logits = self.model.decode(self.model.encode_image(pixels), text_of_pair, image_index)
+        predictions = []
+        for image, own, part in zip(images, sentences, torch.split(logits, counts), strict=True):
+            probability = self.model.postprocess(part, image.shape).cpu().numpy()
+            predictions.append(Prediction(tuple(own), probability, self.threshold))
+        return predictions
+
+
+def choose_device(wish: str) -> torch.device:
+    """Resolve `auto` (a GPU if there is one), or check a device's name.
+
+    Raises:
+        ConfigError: there is no such device on this machine.
+    """
+    if wish == "auto":
+        kind = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
+        return torch.device(kind)
+    try:
+        device = torch.device(wish)
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError) as error:
+        raise ConfigError("device", "name", wish, "auto, cpu, or a device of this machine such as cuda:0") from error
+    return device
+
+
+def _require_grey(image: GreyImage) -> None:
+    if image.ndim != 2 or image.dtype != np.uint8 or 0 in image.shape:
+        raise DataError(
+            "image", "array", f"{image.dtype} of shape {image.shape}", "uint8 of shape (rows, columns)",
+            "Convert to grey values 0-255 first.",
+        )  # fmt: skip
+
+
+def _require_sentence(sentences: Sequence[str]) -> None:
+    if isinstance(sentences, str) or not sentences:
+        raise PromptError("predict", "sentences", repr(sentences), "a list of one or more sentences")
