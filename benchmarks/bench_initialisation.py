@@ -1,0 +1,93 @@
+"""Does a small CLIPSeg learn from random weights, and does it use the sentence? One training per way to begin.
+
+    python benchmarks/bench_initialisation.py --steps 300
+
+Every variant is the `tiny` preset on the same simulated frames, in the same order, with one thing changed. Prints the
+validation Dice after the last step with the right sentences, and with another structure's sentences. Random weights,
+simulated images, one seed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from synthboost.data import TripletRecipe, make_split, open_dataset
+from synthboost.domain import Encoders, PromptSet, SplitPart
+from synthboost.experiments.demo import DemoSettings
+from synthboost.experiments.sources import Source
+from synthboost.models.clipseg.model import ClipSeg
+from synthboost.models.clipseg.settings import TINY, ClipSegSettings
+from synthboost.simulator.writer import write_dataset
+from synthboost.training.batches import Collate, TrainingFrames
+from synthboost.training.loop import train_stage
+from synthboost.training.losses import hard_dice
+
+
+def as_the_library_draws(model: ClipSeg) -> None:
+    """Redraw the decoder's convolutions and reductions with the standard deviation of 1 that transformers 5 uses."""
+    decoder = model.network.decoder
+    for layer in (*decoder.reduces, *decoder.transposed_convolution):
+        if hasattr(layer, "weight"):
+            nn.init.normal_(layer.weight, std=1.0)
+            nn.init.zeros_(layer.bias)
+
+
+def untouched(model: ClipSeg) -> None:
+    """Leave the model as `from_settings` made it."""
+
+
+PLAIN = replace(TINY, position_std=None, patch_std=None)
+VARIANTS: dict[str, tuple[ClipSegSettings, Callable[[ClipSeg], None]]] = {
+    "as transformers draws it": (PLAIN, as_the_library_draws),
+    "decoder by torch's rule": (PLAIN, untouched),
+    "and larger positions and patches (the preset)": (TINY, untouched),
+    "the preset, sentence enters at the first layer": (replace(TINY, conditional_layer=0), untouched),
+}
+
+
+def scores(model: ClipSeg, samples: TrainingFrames, count: int) -> tuple[float, float]:
+    """Mean Dice with the right and with another structure's sentence, at the model's own resolution."""
+    batch = Collate(model.tokenize)([samples[0, position] for position in range(count)])
+    others = torch.arange(len(batch.tokens)).view(-1, 3).roll(1, dims=1).flatten()
+    with torch.inference_mode():
+        features = model.encode_image(batch.images)
+        right = model.decode(features, model.encode_text(batch.tokens), batch.image_index)
+        wrong = model.decode(features, model.encode_text(batch.tokens[others]), batch.image_index)
+    return hard_dice(right, batch.targets).mean().item(), hard_dice(wrong, batch.targets).mean().item()
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--steps", type=int, default=300)
+    parser.add_argument("--threads", type=int, default=2)
+    options = parser.parse_args()
+    demo = DemoSettings()
+    with tempfile.TemporaryDirectory() as folder:
+        write_dataset(Path(folder) / "data", replace(demo.target_settings(), patients=40, split_counts=(30, 10, 0)), 2)
+        dataset = open_dataset(Path(folder) / "data")
+        source = Source(dataset, make_split("official", dataset))
+        recipe = TripletRecipe(PromptSet.P6, paraphrase="seeded")
+        training = source.frames(SplitPart.TRAINING, "training")
+        validation = source.frames(SplitPart.VALIDATION, "validation")
+        epochs = round(options.steps / (len(training) / demo.training.batch_images))
+        config = replace(demo.training, epochs=epochs, threads=options.threads)
+        for number, (name, (settings, change)) in enumerate(VARIANTS.items()):
+            torch.manual_seed(0)
+            model = ClipSeg.from_settings(settings)
+            change(model)
+            model.set_encoders(Encoders.TRAINED)
+            train_stage(model, training, validation, recipe, config, Path(folder) / f"run{number}")
+            fixed = TrainingFrames(validation, model, replace(recipe, paraphrase=0))
+            right, wrong = scores(model, fixed, len(validation))
+            print(f"{name}: Dice {right:.3f}, with another structure's sentence {wrong:.3f}", flush=True)
+
+
+if __name__ == "__main__":
+    main()

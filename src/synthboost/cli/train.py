@@ -1,0 +1,90 @@
+"""`synthboost train`: one run - a strategy, a model, a prompt set - from data to per-image rows."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from synthboost.domain import Encoders, PromptSet, SplitPart, Strategy
+from synthboost.training.config import TrainingConfig
+
+if TYPE_CHECKING:
+    from synthboost.experiments.spec import RunSpec
+
+
+@dataclass(frozen=True)
+class Train:
+    """Train a model under one of the paper's strategies and score it on patients it has not seen.
+
+    The run gets a folder of its own under `out`. The same command resumes it after an interruption and returns at
+    once when it is finished.
+    """
+
+    data: Path
+    """The data set to train on and to be judged on."""
+    out: Path = Path("runs")
+    """The folder of runs."""
+    synthetic: Path | None = None
+    """A synthetic data set (see `simulate`), for the strategies that train on one."""
+    strategy: Strategy = Strategy.REAL
+    """Which data train the model, and in which order."""
+    model: str = "clipseg"
+    """The architecture."""
+    preset: str = "tiny"
+    """Its size, when training starts from random weights: `tiny`, or `rd64` (published size)."""
+    weights: str | None = None
+    """Start from these weights instead: a folder, a run's folder, or a hub name (CIDAS/clipseg-rd64-refined)."""
+    encoders: Encoders = Encoders.TRAINED
+    """Whether the image and text encoders learn."""
+    prompts: PromptSet = PromptSet.P6
+    """Which sentences."""
+    split: str = "official"
+    """`official`, `paper`, or `no-test` (the official validation patients are judged on, and the last 50 training
+    patients validate): for copies without the test patients."""
+    synthetic_split: str = "official"
+    """The same for the synthetic data."""
+    patients: int | None = None
+    """Train on the first so many real patients only."""
+    leave_out: tuple[str, ...] = ()
+    """Patients that neither train nor are judged, e.g. `patient0033`, which shares an image with `patient0068`."""
+    evaluate_on: SplitPart = SplitPart.TESTING
+    """The part of `data` that is scored at the end."""
+    allow_missing: bool = False
+    """Go on when listed patients or files are absent; they are counted in the log."""
+    training: TrainingConfig = field(default_factory=TrainingConfig)
+    scoring_workers: int = os.cpu_count() or 1
+    """Processes that score masks."""
+
+    def run(self) -> None:
+        """Execute the run and print where it is and what came out."""
+        from synthboost.experiments.run import Evaluation, execute
+        from synthboost.experiments.summary import dice_line
+        from synthboost.records.rows import read_rows
+
+        evaluation = Evaluation(part=self.evaluate_on, workers=self.scoring_workers)
+        paths = execute(self._spec(), self.out, evaluation)
+        print(f"{dice_line(read_rows(paths.rows))}\nrun: {paths.root}")
+
+    def _spec(self) -> RunSpec:
+        from synthboost.experiments.sources import open_source
+        from synthboost.experiments.spec import RunSpec
+        from synthboost.experiments.strategies import STAGES, Role
+        from synthboost.models.registry import weights_fingerprint
+
+        sources = {Role.REAL: open_source(self.data, self.split, self.patients, self.allow_missing, self.leave_out)}
+        if self.synthetic is not None:
+            sources[Role.SYNTHETIC] = open_source(self.synthetic, self.synthetic_split)
+        return RunSpec(
+            strategy=self.strategy,
+            sources=sources,
+            training=dict.fromkeys(STAGES.get(self.strategy, ()), self.training),
+            model=self.model,
+            preset=self.preset,
+            weights=self.weights,
+            weights_sha256=None if self.weights is None else weights_fingerprint(self.weights),
+            encoders=self.encoders,
+            prompt_set=self.prompts,
+            seed=self.training.seed,
+        )

@@ -1,0 +1,170 @@
+"""One run, from its spec to its rows: train the stages, predict, score; finished runs are not repeated."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import time
+from contextlib import nullcontext
+from dataclasses import asdict, dataclass, field, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from accelerate import PartialState
+from accelerate.utils import broadcast_object_list
+
+from synthboost.data import TripletRecipe
+from synthboost.domain import SplitPart
+from synthboost.errors import DataError
+from synthboost.experiments.examples import choose_examples
+from synthboost.experiments.manifest import make_manifest
+from synthboost.experiments.spec import RunSpec
+from synthboost.experiments.strategies import Role
+from synthboost.files import exclusive, write_json, write_text
+from synthboost.inference.predict_dataset import predict_frames
+from synthboost.inference.predictor import THRESHOLD, Predictor
+from synthboost.inference.score_dataset import RunIdentity, Scoring, score_frames
+from synthboost.inference.sentences import EvaluationSentences, ShapeFrom
+from synthboost.models.base import Segmenter
+from synthboost.models.registry import build_segmenter, load_segmenter
+from synthboost.records.examples import write_examples
+from synthboost.records.rows import write_rows
+from synthboost.records.run_folder import RunPaths, read_json, read_log
+from synthboost.training.loop import train_stage
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """How a finished training is judged. It does not change what is trained, so it is no part of the run's identity."""
+
+    part: SplitPart = SplitPart.TESTING
+    """Of the real data set."""
+    threshold: float = THRESHOLD
+    shape_from: ShapeFrom = "prediction"
+    scoring: Scoring = field(default_factory=Scoring)
+    probe_swapped: bool = True
+    """Also score the masks that another structure's sentence draws."""
+    workers: int = 1
+    device: str = "auto"
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return what decides the rows; a finished run that was judged otherwise is judged again, not trained."""
+        values = asdict(self)
+        return {name: value for name, value in values.items() if name not in ("workers", "device")}
+
+
+def execute(spec: RunSpec, root: Path, evaluation: Evaluation) -> RunPaths:
+    """Train and evaluate a run, and the run whose weights it starts from before it.
+
+    Args:
+        spec: what to run.
+        root: the folder of runs; each has a folder of its own, named after its identity.
+        evaluation: how it is judged.
+
+    Returns:
+        The run's folder, with `DONE` in it. A finished run is returned at once, a broken one goes on where it was.
+
+    Raises:
+        OutputError: another process works on this run.
+        SynthboostError: whatever training and evaluation raise; what was complete stays.
+    """
+    paths = RunPaths(root / spec.name)
+    parent = None if spec.parent is None else execute(spec.parent, root, evaluation)
+    processes = PartialState()
+    [finished] = broadcast_object_list([paths.done.is_file() and _judged_so(paths, evaluation)])
+    if finished:
+        return paths
+    with exclusive(paths.root) if processes.is_main_process else nullcontext():
+        model = _ensure_trained(spec, paths, parent)
+        if processes.is_main_process:  # judging reads much and computes little: one process is enough
+            _finish(spec, model, paths, evaluation)
+        processes.wait_for_everyone()
+    return paths
+
+
+def _ensure_trained(spec: RunSpec, paths: RunPaths, parent: RunPaths | None) -> Segmenter:
+    [is_trained] = broadcast_object_list([paths.trained.is_file()])
+    if is_trained:
+        model = load_segmenter(paths.checkpoint, spec.model)
+        model.set_encoders(spec.encoders)
+        return model
+    main = PartialState().is_main_process
+    if main:
+        write_json(paths.spec, {"name": spec.name, **spec.as_dict()})
+    model = train(spec, paths, parent)
+    if main:
+        write_text(paths.trained, "")
+        shutil.rmtree(paths.state, ignore_errors=True)
+    return model
+
+
+def train(spec: RunSpec, paths: RunPaths, parent: RunPaths | None) -> Segmenter:
+    """Train the stages that are this run's own; return the model with the best epoch's weights."""
+    model = initial_model(spec, parent)
+    model.set_encoders(spec.encoders)
+    for role in spec.own_stages:
+        source = spec.sources[role]
+        train_stage(
+            model,
+            training=source.frames(SplitPart.TRAINING, str(role)),
+            validation=source.frames(SplitPart.VALIDATION, f"{role} validation"),
+            recipe=TripletRecipe(prompt_set=spec.prompt_set, paraphrase="seeded", seed=spec.seed),
+            config=replace(spec.training[role], seed=spec.seed),
+            folder=paths.root,
+        )
+    if not spec.own_stages and PartialState().is_main_process:
+        model.save_pretrained(paths.checkpoint)
+    return model
+
+
+def _finish(spec: RunSpec, model: Segmenter, paths: RunPaths, evaluation: Evaluation) -> None:
+    paths.done.unlink(missing_ok=True)
+    judged, began = datetime.now(UTC), time.monotonic()
+    judge(spec, model, paths, evaluation)
+    training_seconds = read_log(paths.log)[-1].seconds if spec.own_stages else 0.0
+    wall_seconds = training_seconds + time.monotonic() - began
+    write_json(paths.manifest, make_manifest(spec, model, judged, wall_seconds))
+    write_json(paths.evaluation, evaluation.as_dict())
+    write_text(paths.done, "")
+
+
+def _judged_so(paths: RunPaths, evaluation: Evaluation) -> bool:
+    wanted = json.loads(json.dumps(evaluation.as_dict()))
+    return paths.evaluation.is_file() and read_json(paths.evaluation) == wanted
+
+
+def initial_model(spec: RunSpec, parent: RunPaths | None) -> Segmenter:
+    """Return the model a run starts from: its parent's weights (weights only), given weights, or random ones."""
+    if parent is not None:
+        return load_segmenter(parent.checkpoint, spec.model)
+    if spec.weights is not None:
+        return load_segmenter(spec.weights, spec.model)
+    return build_segmenter(spec.model, spec.preset, spec.seed)
+
+
+def judge(spec: RunSpec, model: Segmenter, paths: RunPaths, evaluation: Evaluation) -> None:
+    """Predict the evaluation part of the real data, score it, and keep a few examples to look at."""
+    real = spec.sources[Role.REAL]
+    frames = real.frames(evaluation.part, f"{real.dataset.root.name} {evaluation.part}")
+    if not len(frames):
+        raise DataError(
+            real.dataset.root, f"{evaluation.part} part", "no annotated frame", "frames to evaluate on",
+            "Choose another part or another split.",
+        )  # fmt: skip
+    sentences = EvaluationSentences(spec.prompt_set, shape_from=evaluation.shape_from)
+    predictor = Predictor(model, evaluation.device, evaluation.threshold)
+    predict_frames(predictor, frames, sentences, paths.masks, probe_swapped=evaluation.probe_swapped)
+    model.cpu()
+    identity = RunIdentity(
+        run=spec.name,
+        model=spec.model,
+        strategy=str(spec.strategy),
+        encoders=spec.encoders_label,
+        seed=spec.seed,
+        split=real.split.name,
+        part=str(evaluation.part),
+    )
+    rows = score_frames(frames, paths.masks, identity, evaluation.scoring, evaluation.workers)
+    write_rows(paths.rows, rows)
+    write_examples(paths.examples, choose_examples(rows, frames, paths.masks))

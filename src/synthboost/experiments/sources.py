@@ -1,0 +1,95 @@
+"""The data of a run: a data set and its split by patient, checked for leaks."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from synthboost.data import (
+    Dataset,
+    Split,
+    check_split,
+    fewer_training_patients,
+    make_split,
+    open_dataset,
+    without_patients,
+)
+from synthboost.domain import PatientId, SplitPart
+from synthboost.errors import SplitError
+from synthboost.training.frame_set import FrameSet
+
+
+@dataclass(frozen=True)
+class Source:
+    """Frames of one data set, by part."""
+
+    dataset: Dataset
+    split: Split
+
+    def frames(self, part: SplitPart, name: str) -> FrameSet:
+        """Return the annotated frames of a part, called `name` in messages and logs; there may be none."""
+        patients = set(self.split.parts[part])
+        infos = (info for info in self.dataset.frames if info.patient in patients)
+        return FrameSet(name, [(self.dataset, info) for info in infos if self.dataset.has_annotation(info)])
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """Of the data set's files."""
+        return self.dataset.fingerprint()
+
+    @property
+    def domains(self) -> list[str]:
+        """The domains of the frames, e.g. `["simulated"]`."""
+        return sorted({str(info.domain) for info in self.dataset.frames})
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return what a run's spec says of this source."""
+        training = self.frames(SplitPart.TRAINING, "training")
+        return {
+            "path name": self.dataset.root.name,
+            "release": self.dataset.release,
+            "domain": ", ".join(self.domains),
+            "split": self.split.name,
+            "patients": training.patients,
+            "frames": len(training),
+            "fingerprint": self.fingerprint,
+        }
+
+
+def open_source(
+    root: Path,
+    split: str,
+    patients: int | None = None,
+    allow_missing: bool = False,
+    leave_out: Sequence[str] = (),
+) -> Source:
+    """Open a data set, split it, and check that no patient leaks between parts.
+
+    Args:
+        root: the data set's folder.
+        split: one of `data.SPLITS`.
+        patients: train on the first so many patients only.
+        allow_missing: accept that listed patients or files are absent.
+        leave_out: names of patients that no part may hold, e.g. one of two that share an image.
+
+    Raises:
+        DataError: the data set or its split is broken, or has fewer training patients.
+    """
+    dataset = open_dataset(root, allow_missing=allow_missing)
+    parts = make_split(split, dataset)
+    if leave_out:
+        parts = without_patients(parts, _named(dataset, leave_out))
+    if patients is not None:
+        parts = fewer_training_patients(parts, dataset, patients)
+    check_split(parts, dataset, allow_missing=allow_missing, workers=2)
+    return Source(dataset, parts)
+
+
+def _named(dataset: Dataset, names: Sequence[str]) -> list[PatientId]:
+    known = {patient.name: patient for patient in dataset.patients}
+    if unknown := [name for name in names if name not in known]:
+        raise SplitError(dataset.root, "patients to leave out", ", ".join(unknown), "names of its patients")
+    return [known[name] for name in names]

@@ -1,0 +1,103 @@
+"""One fully specified run; its identity is the hash of what can change its result."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any
+
+from synthboost.domain import Encoders, PromptSet, Strategy
+from synthboost.errors import ConfigError
+from synthboost.experiments.sources import Source
+from synthboost.experiments.strategies import PARENTS, STAGES, Role
+from synthboost.models.registry import preset_settings
+from synthboost.records.rows import NOTHING_TRAINED, RANDOM_WEIGHTS
+from synthboost.training.config import TrainingConfig
+
+TIMELESS = ("workers", "save_minutes", "tracker")
+"""Settings of training that change how a run is executed but not what comes out."""
+
+
+@dataclass(frozen=True)
+class RunSpec:
+    """A training and its evaluation."""
+
+    strategy: Strategy
+    sources: dict[Role, Source] = field(repr=False)
+    """The data of every role that a stage, or the evaluation (always `real`), reads."""
+    training: dict[Role, TrainingConfig]
+    """How each stage is trained."""
+    model: str = "clipseg"
+    preset: str = "tiny"
+    """The architecture when training starts from random weights."""
+    weights: str | None = None
+    """A folder of weights or a hub name to start from instead; `preset` then has no influence."""
+    weights_sha256: str | None = None
+    """Of the file that `weights` holds, so that the run's identity does not hang on a path."""
+    encoders: Encoders = Encoders.TRAINED
+    prompt_set: PromptSet = PromptSet.P6
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        """Refuse a run whose data or settings are not all given."""
+        if self.strategy not in STAGES:
+            raise ConfigError("run", "strategy", self.strategy, f"one of {', '.join(STAGES)}")
+        needed = {*STAGES[self.strategy], Role.REAL}
+        if absent := needed - self.sources.keys():
+            raise ConfigError("run", "sources", f"no {', '.join(absent)} data", f"data for {self.strategy}")
+        if absent := set(STAGES[self.strategy]) - self.training.keys():
+            raise ConfigError("run", "training", f"no settings for {', '.join(absent)}", "settings for every stage")
+
+    @property
+    def encoders_label(self) -> str:
+        """What tables say of the encoders; a run without training says whether anybody trained before it."""
+        if STAGES[self.strategy]:
+            return str(self.encoders)
+        return RANDOM_WEIGHTS if self.weights is None else NOTHING_TRAINED
+
+    @property
+    def parent(self) -> RunSpec | None:
+        """The run whose weights this one starts from, if the strategy has one."""
+        strategy = PARENTS.get(self.strategy)
+        return None if strategy is None else replace(self, strategy=strategy)
+
+    @property
+    def own_stages(self) -> tuple[Role, ...]:
+        """The stages that this run trains itself, after its parent's."""
+        inherited = len(STAGES[PARENTS[self.strategy]]) if self.strategy in PARENTS else 0
+        return STAGES[self.strategy][inherited:]
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return what `spec.json` holds; everything in it but `name` and `data.*.path name` makes the identity."""
+        stages = STAGES[self.strategy]
+        return {
+            "model": self.model,
+            "preset": self.preset if self.weights is None else None,
+            "architecture": preset_settings(self.model, self.preset) if self.weights is None else None,
+            "weights": self.weights_sha256 or self.weights,
+            "strategy": str(self.strategy),
+            "encoders": self.encoders_label,
+            "prompt_set": str(self.prompt_set),
+            "seed": self.seed,
+            "stages": [{"role": str(role), "training": _timeless(self.training[role])} for role in stages],
+            "data": {str(role): self.sources[role].as_dict() for role in sorted({*stages, Role.REAL})},
+        }
+
+    @property
+    def name(self) -> str:
+        """A readable folder name that ends in the identity, e.g. `clipseg-real-P6-seed0-1a2b3c4d5e6f`."""
+        strategy = str(self.strategy).replace(":", "-")
+        return f"{self.model}-{strategy}-{self.prompt_set}-seed{self.seed}-{self.identity}"
+
+    @property
+    def identity(self) -> str:
+        """Twelve hexadecimal digits: the hash of `as_dict`, paths excluded."""
+        values = self.as_dict()
+        for source in values["data"].values():
+            source.pop("path name")
+        return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:12]
+
+
+def _timeless(config: TrainingConfig) -> dict[str, Any]:
+    return {name: value for name, value in asdict(config).items() if name not in TIMELESS}
