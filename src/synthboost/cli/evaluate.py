@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Literal
 
 from synthboost.domain import PromptSet, SplitPart
 from synthboost.errors import ConfigError
+
+FOR_PREDICTING = ("prompts", "paraphrase", "shape_from", "threshold", "probe_swapped", "device")
+"""Options that mean nothing for masks that were drawn earlier."""
 
 
 @dataclass(frozen=True)
@@ -57,6 +60,8 @@ class Evaluate:
 
         if (self.checkpoint is None) == (self.masks is None):
             raise ConfigError("evaluate", "checkpoint, masks", "both or neither given", "one of the two")
+        if self.masks is not None:
+            self._refuse_idle_options()
         source = open_source(self.data, self.split, allow_missing=self.allow_missing, leave_out=self.leave_out)
         frames = source.frames(self.part, f"{self.data.name} {self.part}")
         if not len(frames):
@@ -75,6 +80,14 @@ class Evaluate:
         rows = score_frames(frames, self.masks or self.out / "masks", identity, Scoring(self.grid), self.workers)
         write_rows(self.out / "rows.csv", rows)
         print(f"{dice_line(rows)}\nrows: {self.out / 'rows.csv'}")
+
+    def _refuse_idle_options(self) -> None:
+        defaults = {field.name: field.default for field in fields(self)}
+        if idle := [name for name in FOR_PREDICTING if getattr(self, name) != defaults[name]]:
+            raise ConfigError(
+                "evaluate", ", ".join(idle), "given together with masks", "a checkpoint",
+                "These masks were drawn earlier; their index says with which sentences.",
+            )  # fmt: skip
 
     def _predict(self, frames) -> str:  # type: ignore[no-untyped-def]
         from synthboost.inference.predict_dataset import predict_frames

@@ -57,7 +57,7 @@ def main(arguments: list[str] | None = None) -> None:
         print(f"ERROR {error}", file=sys.stderr)
         sys.exit(USER_ERROR)
     except KeyboardInterrupt:
-        print("\nInterrupted. Every file is whole; the same command goes on where it stopped.", file=sys.stderr)
+        print("\nInterrupted. Every file is whole; simulate, train and demo go on where they stopped.", file=sys.stderr)
         sys.exit(INTERRUPTED)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the reader has seen enough, e.g. `head`

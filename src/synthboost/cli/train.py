@@ -62,10 +62,12 @@ class Train:
         from synthboost.experiments.run import Evaluation, execute
         from synthboost.experiments.summary import dice_line
         from synthboost.records.rows import read_rows
+        from synthboost.training.processes import this_process
 
         evaluation = Evaluation(part=self.evaluate_on, workers=self.scoring_workers)
         paths = execute(self._spec(), self.out, evaluation)
-        print(f"{dice_line(read_rows(paths.rows))}\nrun: {paths.root}")
+        if this_process().is_main_process:
+            print(f"{dice_line(read_rows(paths.rows))}\nrun: {paths.root}")
 
     def _spec(self) -> RunSpec:
         from synthboost.experiments.sources import open_source

@@ -11,10 +11,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from accelerate import PartialState
 from accelerate.utils import broadcast_object_list
 
-from synthboost.data import TripletRecipe
+from synthboost.data import ShapeSource, TripletRecipe
 from synthboost.domain import SplitPart
 from synthboost.errors import DataError
 from synthboost.experiments.examples import choose_examples
@@ -32,6 +31,7 @@ from synthboost.records.examples import write_examples
 from synthboost.records.rows import write_rows
 from synthboost.records.run_folder import RunPaths, read_json, read_log
 from synthboost.training.loop import train_stage
+from synthboost.training.processes import this_process
 
 
 @dataclass(frozen=True)
@@ -69,9 +69,9 @@ def execute(spec: RunSpec, root: Path, evaluation: Evaluation) -> RunPaths:
         OutputError: another process works on this run.
         SynthboostError: whatever training and evaluation raise; what was complete stays.
     """
+    processes = this_process()
     paths = RunPaths(root / spec.name)
     parent = None if spec.parent is None else execute(spec.parent, root, evaluation)
-    processes = PartialState()
     [finished] = broadcast_object_list([paths.done.is_file() and _judged_so(paths, evaluation)])
     if finished:
         return paths
@@ -89,7 +89,7 @@ def _ensure_trained(spec: RunSpec, paths: RunPaths, parent: RunPaths | None) -> 
         model = load_segmenter(paths.checkpoint, spec.model)
         model.set_encoders(spec.encoders)
         return model
-    main = PartialState().is_main_process
+    main = this_process().is_main_process
     if main:
         write_json(paths.spec, {"name": spec.name, **spec.as_dict()})
     model = train(spec, paths, parent)
@@ -109,13 +109,22 @@ def train(spec: RunSpec, paths: RunPaths, parent: RunPaths | None) -> Segmenter:
             model,
             training=source.frames(SplitPart.TRAINING, str(role)),
             validation=source.frames(SplitPart.VALIDATION, f"{role} validation"),
-            recipe=TripletRecipe(prompt_set=spec.prompt_set, paraphrase="seeded", seed=spec.seed),
+            recipe=training_recipe(spec),
             config=replace(spec.training[role], seed=spec.seed),
             folder=paths.root,
         )
-    if not spec.own_stages and PartialState().is_main_process:
+    if not spec.own_stages and this_process().is_main_process:
         model.save_pretrained(paths.checkpoint)
     return model
+
+
+def training_recipe(spec: RunSpec) -> TripletRecipe:
+    """Return the sentences a run learns from: paraphrases drawn by seed, shape words (P7) from the training masks.
+
+    The validation frames that choose the epoch get their shape words from their masks too; test frames do not, unless
+    the evaluation asks for it (`Evaluation.shape_from`).
+    """
+    return TripletRecipe(spec.prompt_set, paraphrase="seeded", seed=spec.seed, shape=ShapeSource.TRUE_MASK)
 
 
 def _finish(spec: RunSpec, model: Segmenter, paths: RunPaths, evaluation: Evaluation) -> None:

@@ -89,7 +89,16 @@ def open_source(
 
 
 def _named(dataset: Dataset, names: Sequence[str]) -> list[PatientId]:
-    known = {patient.name: patient for patient in dataset.patients}
-    if unknown := [name for name in names if name not in known]:
-        raise SplitError(dataset.root, "patients to leave out", ", ".join(unknown), "names of its patients")
-    return [known[name] for name in names]
+    return [_one_named(dataset, name) for name in names]
+
+
+def _one_named(dataset: Dataset, name: str) -> PatientId:
+    # The first release numbers its two folders independently: there a name alone can mean two people.
+    found = [p for p in dataset.patients if name in (p.name, f"{p.folder}/{p.name}", str(p))]
+    if len(found) != 1:
+        meant = ", ".join(f"{p.folder}/{p.name}" for p in found) or "nobody"
+        raise SplitError(
+            dataset.root, "patient to leave out", f"{name} (means {meant})", "a name that means one patient",
+            "Write folder/name where two folders number their patients independently.",
+        )  # fmt: skip
+    return found[0]

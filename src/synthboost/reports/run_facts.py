@@ -90,7 +90,7 @@ def provenance(run: RunRecord) -> dict[str, str]:
     data = {f"data {role}": fact_text(v) for role, v in sorted(_mapping(manifest.get("data")).items())}
     return {
         "folder": str(run.root),
-        **{key: fact_text(manifest.get(key)) for key in ("started", "seed")},
+        **{key: fact_text(manifest.get(key)) for key in ("judged", "seed")},
         "parent": _parent_text(manifest),
         "wall time": duration_text(manifest.get("wall_seconds")),
         **{key: fact_text(manifest.get(key)) for key in ("commit", "synthboost", "python")},

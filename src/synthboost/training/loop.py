@@ -121,7 +121,7 @@ class _Stage:
         learning = [parameter for parameter in model.parameters() if parameter.requires_grad]
         self.optimizer = torch.optim.AdamW(learning, lr=config.learning_rate, weight_decay=config.weight_decay)
         self.batches = EpochBatches(len(training), config.batch_images, config.seed, shuffle=True)
-        self.scheduler = _make_scheduler(self.optimizer, config, len(self.batches))
+        self.scheduler = _make_scheduler(self.optimizer, config, self._steps_per_epoch)
         on_gpu = self.accelerator.device.type == "cuda"
         samples = TrainingFrames(training, model, recipe, config.augmentation)
         self.model, self.optimizer, self.loader = self.accelerator.prepare(
@@ -143,6 +143,11 @@ class _Stage:
     @property
     def batches_done(self) -> int:
         return self.progress.epoch * len(self.batches) + self.progress.batch
+
+    @property
+    def _steps_per_epoch(self) -> int:
+        # Each process takes every n-th batch, and all take equally many.
+        return -(-len(self.batches) // int(self.accelerator.num_processes))
 
     @property
     def shown(self) -> bool:
@@ -326,10 +331,10 @@ def _share(loader: Any, accelerator: Accelerator) -> Iterator[Batch]:
             yield batch.to(accelerator.device)
 
 
-def _make_scheduler(optimizer: torch.optim.Optimizer, config: TrainingConfig, batches: int) -> Any:
+def _make_scheduler(optimizer: torch.optim.Optimizer, config: TrainingConfig, steps: int) -> Any:
     if config.schedule == "one-cycle":
         return torch.optim.lr_scheduler.OneCycleLR(
-            optimizer, max_lr=config.learning_rate, total_steps=config.epochs * batches + 1, pct_start=0.2
+            optimizer, max_lr=config.learning_rate, total_steps=config.epochs * steps + 1, pct_start=0.2
         )
     return torch.optim.lr_scheduler.ReduceLROnPlateau(
         optimizer, factor=config.plateau_factor, patience=config.plateau_patience

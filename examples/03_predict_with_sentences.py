@@ -1,0 +1,33 @@
+"""Ask the model of example 02 for several structures in one image, each with a sentence of its own."""
+
+from pathlib import Path
+
+import tyro
+
+from synthboost.data import open_dataset
+from synthboost.inference.picture import Picture, write_overlay
+from synthboost.inference.predictor import Predictor
+
+SENTENCES = (
+    "Left ventricular cavity of the heart.",
+    "Myocardium of the heart.",
+    "Left atrium cavity in the cardiac ultrasound.",
+)
+
+
+def main(folder: Path = Path("example")) -> None:
+    run = next(path.parent for path in sorted((folder / "runs").glob("*/DONE")))
+    predictor = Predictor.from_pretrained(run)
+    dataset = open_dataset(folder / "simulated")
+    frame = dataset.load(dataset.frames[-1])
+
+    prediction = predictor.predict(frame.image, SENTENCES)  # the image is encoded once
+    for sentence, mask in zip(prediction.sentences, prediction.masks, strict=True):
+        print(f"{mask.mean():6.1%} of {frame.info.name}: {sentence}")
+    overlay = folder / f"{frame.info.name}_predicted.png"
+    write_overlay(overlay, Picture(overlay, frame.image, frame.spacing_mm), prediction.masks)
+    print(f"drawn: {overlay}")
+
+
+if __name__ == "__main__":
+    tyro.cli(main)

@@ -1,0 +1,105 @@
+"""`synthboost evaluate`: with a checkpoint, and with masks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from synthboost.data import open_dataset
+from synthboost.domain import Structure
+from synthboost.inference.masks import IndexEntry, mask_name, write_index, write_mask
+from synthboost.records.rows import read_rows
+
+
+def test_a_checkpoint_scores_as_its_own_run_did(
+    synthboost: Callable[..., Any], simulated: Path, trained_run: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "scores"
+    answer = synthboost("evaluate", "--data", simulated, "--checkpoint", trained_run, "--out", out, "--workers", 1)
+    assert answer.code == 0, answer.err
+    rows = read_rows(out / "rows.csv")
+    own = [row for row in read_rows(trained_run / "rows.csv") if not row.probe]
+    assert [row.dice for row in rows] == [row.dice for row in own]
+    assert len(list((out / "masks").glob("*.png"))) == 12
+
+
+def test_true_masks_score_one_and_a_missing_one_fails_with_its_reason(
+    synthboost: Callable[..., Any], tiny_camus: Path, tmp_path: Path
+) -> None:
+    masks = tmp_path / "masks"
+    entries = _write_true_masks(tiny_camus, masks)
+    (masks / entries[0].file).unlink()
+    out = tmp_path / "scores"
+    answer = synthboost("evaluate", "--data", tiny_camus, "--masks", masks, "--out", out, "--workers", 1)
+    assert answer.code == 0, answer.err
+    first, *others = read_rows(out / "rows.csv")
+    assert first.status == "failed"
+    assert entries[0].file in first.reason
+    assert [row.dice for row in others] == [1.0] * 11
+    assert "Dice 100.00" in answer.out
+    assert "1 failed" in answer.out
+
+
+def test_another_grid_is_named_in_every_row(synthboost: Callable[..., Any], tiny_camus: Path, tmp_path: Path) -> None:
+    masks, out = tmp_path / "masks", tmp_path / "scores"
+    _write_true_masks(tiny_camus, masks)
+    grid = ("--grid", 512, 512)
+    assert synthboost("evaluate", "--data", tiny_camus, "--masks", masks, "--out", out, "--workers", 1, *grid).code == 0
+    assert {row.grid for row in read_rows(out / "rows.csv")} == {"512x512"}
+
+
+def test_options_for_predicting_are_refused_with_masks(
+    synthboost: Callable[..., Any], tiny_camus: Path, tmp_path: Path
+) -> None:
+    masks, out = tmp_path / "masks", tmp_path / "scores"
+    _write_true_masks(tiny_camus, masks)
+    idle = ("--threshold", 0.4, "--prompts", "P1")
+    answer = synthboost("evaluate", "--data", tiny_camus, "--masks", masks, "--out", out, *idle)
+    assert answer.code == 2
+    assert "prompts, threshold: given together with masks" in answer.err
+    assert not out.exists()
+
+
+def test_an_occupied_output_folder_is_refused_before_any_work(
+    synthboost: Callable[..., Any], simulated: Path, trained_run: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "old.csv").write_text("1\n")
+    answer = synthboost("evaluate", "--data", simulated, "--checkpoint", trained_run, "--out", tmp_path)
+    assert answer.code == 2
+    (line,) = answer.err.splitlines()
+    assert "holds 'old.csv' already" in line
+    assert [path.name for path in tmp_path.iterdir()] == ["old.csv"]
+
+
+def test_a_part_without_patients_is_refused(synthboost: Callable[..., Any], tiny_camus: Path, tmp_path: Path) -> None:
+    lists = tiny_camus / "database_split"
+    tested = (lists / "subgroup_testing.txt").read_text()
+    (lists / "subgroup_testing.txt").write_text("")
+    (lists / "subgroup_training.txt").write_text((lists / "subgroup_training.txt").read_text() + tested)
+    answer = synthboost("evaluate", "--data", tiny_camus, "--masks", tmp_path, "--out", tmp_path / "new")
+    assert answer.code == 2
+    assert "part: testing" in answer.err
+    assert not (tmp_path / "new").exists()
+
+
+def _write_true_masks(root: Path, folder: Path) -> list[IndexEntry]:
+    dataset = open_dataset(root)
+    template = IndexEntry(
+        frame="", structure="", probe="", prompt_set="P1", paraphrase=0, sentence="drawn by hand",
+        uses_ground_truth=True, file="", reason="",
+    )  # fmt: skip
+    entries = []
+    for info in dataset.frames:
+        if info.patient.name != "patient0004":
+            continue
+        frame = dataset.load(info)
+        for structure in Structure:
+            name = mask_name(info.name, structure)
+            write_mask(folder / name, np.asarray(frame.mask(structure)))
+            entries.append(replace(template, frame=info.name, structure=structure.short, file=name))
+    write_index(folder, entries)
+    return entries

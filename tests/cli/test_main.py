@@ -1,0 +1,127 @@
+"""Help without torch, the user's mistakes as one line, interruption."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+VERBS = ("demo", "simulate", "data", "prompts", "train", "evaluate", "predict", "report")
+HEAVY = ("torch", "transformers", "accelerate", "scipy", "matplotlib", "pandas", "SimpleITK", "PIL")
+ASK_EVERYONE_FOR_HELP = f"""
+import contextlib, io, sys
+from synthboost.cli.main import main
+for arguments in [["--help"], *([verb, "--help"] for verb in {VERBS!r})]:
+    with contextlib.redirect_stdout(io.StringIO()) as answer:
+        try:
+            main(arguments)
+        except SystemExit as stop:
+            assert stop.code == 0, (arguments, stop.code)
+    assert "usage: synthboost" in answer.getvalue(), arguments
+print(sorted(set({HEAVY!r}) & set(sys.modules)))
+"""
+LOOK_AT_DATA = """
+import sys
+from synthboost.cli.main import main
+main(["prompts", "--sets", "P6"])
+main(["data", "inspect", sys.argv[1], "--deep"])
+print([name for name in ("torch", "transformers", "accelerate") if name in sys.modules])
+"""
+
+
+def test_help_of_every_verb_loads_nothing_heavy() -> None:
+    answer = subprocess.run([sys.executable, "-c", ASK_EVERYONE_FOR_HELP], capture_output=True, text=True, check=False)
+    assert answer.returncode == 0, answer.stderr
+    assert answer.stdout.strip() == "[]"
+
+
+def test_looking_at_prompts_and_data_never_loads_torch(tiny_camus: Path) -> None:
+    command = [sys.executable, "-c", LOOK_AT_DATA, str(tiny_camus)]
+    answer = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert answer.returncode == 0, answer.stderr
+    assert answer.stdout.splitlines()[-1] == "[]"
+
+
+def test_help_names_every_verb_and_says_what_the_program_is_not(synthboost: Callable[..., Any]) -> None:
+    answer = synthboost("--help")
+    assert answer.code == 0
+    assert all(f"• {verb} " in answer.out for verb in VERBS)
+    assert "not a medical device" in answer.out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["data", "inspect", "nowhere"], ["nowhere", "no such folder"]),
+        (["train", "--data", "nowhere"], ["nowhere", "no such folder"]),
+        (["train", "--data", "nowhere", "--epochs", "0"], ["epochs: 0", "1 or more"]),
+        (["train", "--data", "nowhere", "--learning-rate", "nan"], ["learning_rate: nan", "a positive number"]),
+        (["simulate", "--out", "new", "--patients", "0"], ["patients: 0", "at least 1"]),
+        (["prompts", "--paraphrase", "3"], ["paraphrase: 3", "expected 0"]),
+        (["predict", "nowhere.png", "--checkpoint", "w", "--out", "new"], ["nowhere.png", "no such file"]),
+        (["evaluate", "--data", "nowhere", "--out", "new"], ["both or neither given"]),
+        (["report", "nowhere"], ["nowhere", "DONE"]),
+    ],
+    ids=lambda value: " ".join(value) if value[0].islower() else "",
+)
+def test_a_mistake_is_answered_by_one_line_and_exit_code_2(
+    synthboost: Callable[..., Any],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    arguments: list[str],
+    words: list[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    answer = synthboost(*arguments)
+    assert answer.code == 2
+    (line,) = answer.err.splitlines()
+    assert line.startswith("ERROR ")
+    assert all(word in line for word in words), line
+    assert not (tmp_path / "new").exists()
+
+
+@pytest.mark.parametrize("arguments", [["paint"], ["train"], ["train", "--data", "x", "--strategy", "hope"]])
+def test_arguments_that_are_not_ours_exit_with_2_and_point_to_the_help(
+    synthboost: Callable[..., Any], arguments: list[str]
+) -> None:
+    answer = synthboost(*arguments)
+    assert answer.code == 2
+    assert "--help" in answer.err + answer.out
+
+
+def test_choices_are_spelled_as_in_tables_and_docs(synthboost: Callable[..., Any]) -> None:
+    answer = synthboost("train", "--help")
+    assert "zero-shot,real,synthetic,synth-PT:real-FT" in "".join(answer.out.split())
+
+
+def test_ctrl_c_exits_with_130_and_the_same_command_goes_on(synthboost: Callable[..., Any], tmp_path: Path) -> None:
+    out = tmp_path / "simulated"
+    arguments = ["simulate", "--out", str(out), "--patients", "16", "--size", "96", "--workers", "2"]
+    command = [sys.executable, "-m", "synthboost.cli.main", *arguments]
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+    deadline = time.monotonic() + 60
+    while not list(out.glob("database_nifti/patient*")):
+        assert time.monotonic() < deadline, "no patient in a minute"
+        assert process.poll() is None
+        time.sleep(0.02)
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 130, err
+    assert "Interrupted" in err
+    assert "Traceback" not in err
+
+    assert not [path for path in out.rglob("*") if path.name.startswith(".")]
+    assert not (out / "frames.csv").exists()
+    patients = list((out / "database_nifti").iterdir())
+    assert 1 <= len(patients) < 16
+    # A patient's folder is whole: four images, four label maps, two Info files, one record.
+    assert {len(list(patient.iterdir())) for patient in patients} == {11}
+
+    assert synthboost(*arguments).out == f"64 simulated frames of 16 patients in {out}\n"
+    assert len(list((out / "database_nifti").iterdir())) == 16

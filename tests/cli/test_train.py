@@ -1,0 +1,103 @@
+"""`synthboost train`."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from synthboost.records.run_folder import read_run
+
+SHORT = ("--epochs", 1, "--batch-images", 4, "--scoring-workers", 1)
+
+
+def test_train_leaves_a_finished_run_with_a_row_per_image_structure_and_probe(trained_run: Path) -> None:
+    record = read_run(trained_run)
+    assert len(record.log) == 1
+    assert len(record.rows) == 4 * 3 * 2
+    assert {row.probe for row in record.rows} == {"", "swapped"}
+    assert {row.status for row in record.rows} <= {"ok", "empty_pred"}
+    assert record.manifest["seed"] == 0
+    assert not (trained_run / "state").exists()
+
+
+def test_a_finished_run_is_not_repeated(synthboost: Callable[..., Any], simulated: Path, trained_run: Path) -> None:
+    before = (trained_run / "rows.csv").stat().st_mtime_ns
+    answer = synthboost("train", "--data", simulated, "--out", trained_run.parent, *SHORT)
+    assert answer.code == 0
+    assert answer.out.splitlines()[-1] == f"run: {trained_run}"
+    assert (trained_run / "rows.csv").stat().st_mtime_ns == before
+
+
+def test_a_finished_run_that_is_to_be_judged_otherwise_is_not_trained_again(
+    synthboost: Callable[..., Any], simulated: Path, tmp_path: Path
+) -> None:
+    arguments = ("train", "--data", simulated, "--out", tmp_path / "runs", "--prompts", "P1", *SHORT)
+    assert synthboost(*arguments).code == 0
+    (run,) = (tmp_path / "runs").iterdir()
+    trained = (run / "checkpoint" / "model.safetensors").stat().st_mtime_ns
+    assert {row.part for row in read_run(run).rows} == {"testing"}
+
+    assert synthboost(*arguments, "--evaluate-on", "validation").code == 0
+    assert {row.part for row in read_run(run).rows} == {"validation"}
+    assert (run / "checkpoint" / "model.safetensors").stat().st_mtime_ns == trained
+
+
+def test_a_patient_can_be_left_out_by_name(synthboost: Callable[..., Any], tiny_camus: Path, tmp_path: Path) -> None:
+    arguments = ("train", "--data", tiny_camus, "--out", tmp_path / "runs", "--leave-out", "patient0001", *SHORT)
+    answer = synthboost(*arguments)
+    assert answer.code == 0, answer.err
+    (run,) = (tmp_path / "runs").iterdir()
+    spec = json.loads((run / "spec.json").read_text())
+    assert spec["data"]["real"]["split"] == "official without patient0001"
+    assert spec["data"]["real"]["patients"] == 1
+
+
+def test_pretraining_leaves_two_runs_of_which_the_second_names_its_parent(
+    synthboost: Callable[..., Any], simulated: Path, tiny_camus: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "runs"
+    arguments = ("--data", tiny_camus, "--synthetic", simulated, "--strategy", "synth-PT:real-FT", "--prompts", "P1")
+    answer = synthboost("train", *arguments, "--out", out, *SHORT)
+    assert answer.code == 0, answer.err
+    child, parent = sorted(out.iterdir())
+    assert child.name.startswith("clipseg-synth-PT-real-FT-P1-seed0-")
+    assert parent.name.startswith("clipseg-synthetic-P1-seed0-")
+    assert json.loads((child / "manifest.json").read_text())["parent"] == parent.name
+    assert {row.domain for row in read_run(parent).rows} == {"real"}
+
+
+def test_a_strategy_without_its_data_is_refused(
+    synthboost: Callable[..., Any], simulated: Path, tmp_path: Path
+) -> None:
+    answer = synthboost("train", "--data", simulated, "--strategy", "synthetic", "--out", tmp_path / "runs", *SHORT)
+    assert answer.code == 2
+    assert "no synthetic data" in answer.err
+    assert not (tmp_path / "runs").exists()
+
+
+def test_an_unknown_model_is_refused_with_the_known_ones(
+    synthboost: Callable[..., Any], simulated: Path, tmp_path: Path
+) -> None:
+    answer = synthboost("train", "--data", simulated, "--model", "unet", "--out", tmp_path, *SHORT)
+    assert answer.code == 2
+    (line,) = answer.err.splitlines()
+    assert line.startswith("ERROR ")
+    assert "model: unet; expected one of clipseg" in line
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_data_set_without_test_patients_is_refused_and_the_remedy_works(
+    synthboost: Callable[..., Any], tiny_camus: Path, tmp_path: Path
+) -> None:
+    for file in (tiny_camus / "database_nifti" / "patient0004").iterdir():
+        file.unlink()
+    (tiny_camus / "database_nifti" / "patient0004").rmdir()
+    arguments = ("train", "--data", tiny_camus, "--strategy", "zero-shot", "--out", tmp_path / "runs", *SHORT)
+    refused = synthboost(*arguments)
+    assert refused.code == 2
+    assert "patient0004" in refused.err
+    helped = synthboost(*arguments, "--split", "no-test", "--allow-missing")
+    assert helped.code == 0, helped.err
+    assert "over 12 pairs of 1 patients" in helped.out

@@ -1,0 +1,122 @@
+"""Every `sh` and `python` snippet of the README and the docs is executed, page by page, in a temporary folder.
+
+A snippet after a comment `<!-- not run: reason -->` is only checked: its `synthboost` commands must parse, its `make`
+targets must exist.
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+import signal
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from synthboost.cli.main import main, parse
+
+ROOT = Path(__file__).parents[1]
+PAGES = [ROOT / "README.md", *sorted(page for page in (ROOT / "docs").glob("*.md") if page.name != "lab-log.md")]
+_BLOCK = re.compile(
+    r"^(?:<!-- not run: (?P<reason>[^\n]+?) -->\n)?```(?P<language>sh|python)\n(?P<text>.*?)^```$", re.M | re.S
+)
+_LINK = re.compile(r"\]\((?!https?://|#)([^)#]+)(?:#[^)]*)?\)")
+_TARGET = re.compile(r"^([a-z]+):", re.M)
+MADE_LATER = "report.png"
+"""The picture of the demo's report; a release brings it."""
+
+
+@dataclass(frozen=True)
+class Snippet:
+    """One fenced block."""
+
+    line: int
+    language: str
+    text: str
+    runs: bool
+
+    @property
+    def commands(self) -> list[list[str]]:
+        """The lines of a `sh` block as arguments; comments dropped, continued lines joined."""
+        lines = self.text.replace("\\\n", " ").splitlines()
+        return [words for line in lines if (words := shlex.split(line, comments=True))]
+
+
+def _snippets(page: Path) -> Iterator[Snippet]:
+    text = page.read_text(encoding="utf-8")
+    for match in _BLOCK.finditer(text):
+        line = text.count("\n", 0, match.start("text")) + 1
+        yield Snippet(line, match["language"], match["text"], match["reason"] is None)
+
+
+@pytest.fixture
+def in_empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.chdir(tmp_path)
+    handler = signal.getsignal(signal.SIGTERM)
+    yield
+    signal.signal(signal.SIGTERM, handler)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+@pytest.mark.usefixtures("in_empty_folder")
+def test_every_snippet_of_the_page_works(page: Path) -> None:
+    for snippet in _snippets(page):
+        place = f"{page.name}:{snippet.line}"
+        if snippet.language == "python":
+            code = compile(snippet.text, place, "exec")
+            if snippet.runs:
+                exec(code, {"__name__": place})
+            continue
+        for command in snippet.commands:
+            if snippet.runs:
+                _execute(command, place)
+            else:
+                _check(command, place)
+
+
+def _execute(command: list[str], place: str) -> None:
+    assert command[0] == "synthboost", f"{place}: mark the block as not run, or use synthboost only: {command}"
+    arguments = [found for word in command[1:] for found in _expand(word)]
+    try:
+        main(arguments)
+    except SystemExit as stop:
+        if stop.code:
+            pytest.fail(f"{place}: {shlex.join(command)} exited with {stop.code}")
+
+
+def _check(command: list[str], place: str) -> None:
+    if command[0] == "synthboost":
+        try:
+            parse(command[1:])
+        except SystemExit as stop:
+            if stop.code:
+                pytest.fail(f"{place}: {shlex.join(command)} does not parse")
+    if command[0] == "make":
+        unknown = set(command[1:]) - set(_TARGET.findall((ROOT / "Makefile").read_text()))
+        assert not unknown, f"{place}: no such target: {unknown}"
+
+
+def _expand(word: str) -> list[str]:
+    """What a shell makes of `runs/*`."""
+    return sorted(str(path) for path in Path().glob(word)) if "*" in word else [word]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_no_block_of_the_page_escapes_the_tests(page: Path) -> None:
+    fences = [line for line in page.read_text(encoding="utf-8").splitlines() if line.startswith("```")]
+    assert len(fences) == 2 * len(list(_snippets(page)))
+    assert page.read_text(encoding="utf-8").count("<!-- not run: ") == sum(not s.runs for s in _snippets(page))
+
+
+@pytest.mark.parametrize("page", [*PAGES, ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md"], ids=lambda page: page.name)
+def test_every_link_to_a_file_leads_somewhere(page: Path) -> None:
+    targets = [target for target in _LINK.findall(page.read_text(encoding="utf-8")) if Path(target).name != MADE_LATER]
+    assert [target for target in targets if not (page.parent / target).exists()] == []
+
+
+def test_the_readme_runs_the_whole_way_from_simulation_to_report() -> None:
+    run = [snippet for snippet in _snippets(ROOT / "README.md") if snippet.runs and snippet.language == "sh"]
+    verbs = {command[1] for snippet in run for command in snippet.commands}
+    assert verbs == {"simulate", "data", "prompts", "train", "evaluate", "predict", "report"}
