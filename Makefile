@@ -18,14 +18,14 @@ demo: install
 	@$(BIN)/synthboost demo --out demo
 
 test: install
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest -n auto
 
 check: install
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest -n auto
 
 format: install
 	@$(BIN)/ruff format .

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from synthboost.domain import Encoders, PromptSet, SplitPart, Strategy
 from synthboost.training.config import TrainingConfig
@@ -51,6 +51,9 @@ class Train:
     """Patients that neither train nor are judged, e.g. `patient0033`, which shares an image with `patient0068`."""
     evaluate_on: SplitPart = SplitPart.TESTING
     """The part of `data` that is scored at the end."""
+    shape_from: Literal["unknown", "ground-truth", "prediction"] = "prediction"
+    """Where the shape word of P7 comes from when the run is judged; `ground-truth` leaks the answer, as the paper
+    does, and is marked in every row."""
     allow_missing: bool = False
     """Go on when listed patients or files are absent; they are counted in the log."""
     training: TrainingConfig = field(default_factory=TrainingConfig)
@@ -64,7 +67,7 @@ class Train:
         from synthboost.records.rows import read_rows
         from synthboost.training.processes import this_process
 
-        evaluation = Evaluation(part=self.evaluate_on, workers=self.scoring_workers)
+        evaluation = Evaluation(part=self.evaluate_on, shape_from=self.shape_from, workers=self.scoring_workers)
         paths = execute(self._spec(), self.out, evaluation)
         if this_process().is_main_process:
             print(f"{dice_line(read_rows(paths.rows))}\nrun: {paths.root}")
