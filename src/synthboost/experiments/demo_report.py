@@ -8,7 +8,7 @@ from synthboost.domain import STRUCTURES, Attributes, FrameInfo, PatientId, Phas
 from synthboost.experiments.demo import FIXED_DICE, DemoSettings
 from synthboost.prompts import build_prompt
 from synthboost.records.run_folder import RunPaths, read_run
-from synthboost.reports.content import ReportContent
+from synthboost.reports.content import CONFIDENTIAL, ReportContent
 from synthboost.reports.page import write_report
 
 EXAMPLE_FRAME = FrameInfo(
@@ -102,6 +102,7 @@ def _notes(simulated: bool) -> tuple[str, ...]:
     if not simulated:
         return (
             *shared,
+            CONFIDENTIAL,
             "A folder without the official test patients is judged on the official validation patients; the last "
             "training patients then choose the epoch. The split is named under provenance.",
         )

@@ -18,6 +18,9 @@ TARGET_NOTE = (
 )
 
 
+CONFIDENTIAL = "This page shows images of patients: keep it as confidential as the data set, whose terms hold for it."
+
+
 @dataclass(frozen=True)
 class ReportContent:
     """The words of a report. All are escaped on the page."""
@@ -59,6 +62,7 @@ def content_from_runs(runs: Sequence[RunRecord], *, fixed_dice: float = 0.75) ->
         ConfigError: `fixed_dice` is not between 0 and 1.
     """
     rows = [row for run in runs for row in run.rows]
+    real = any(row.domain == Domain.REAL for row in rows)
     many = "one run" if len(runs) == 1 else f"{len(runs)} runs"
     return ReportContent(
         title=f"Language-guided segmentation of echocardiograms: {many}",
@@ -70,6 +74,7 @@ def content_from_runs(runs: Sequence[RunRecord], *, fixed_dice: float = 0.75) ->
         target_is_simulated=_target_is_simulated(runs, rows),
         sentences=_example_sentences(rows),
         notes=(
+            *((CONFIDENTIAL,) if real else ()),
             "The intervals resample patients, because images of one patient are not independent. They do not hold "
             "the chance of training: for that, compare several seeds.",
         ),
