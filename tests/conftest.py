@@ -1,14 +1,25 @@
-"""Data sets for tests: tiny ones made of ellipses, and the real ones if this machine has them."""
+"""For all tests: data sets made of ellipses, the real ones if this machine has them, and a model of milliseconds."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
 import SimpleITK as sitk
+from hypothesis import settings as hypothesis_settings
+
+if TYPE_CHECKING:  # torch is loaded by the tests that ask for a model, and by no other
+    from synthboost.models.clipseg.model import ClipSeg
+    from synthboost.models.clipseg.settings import ClipSegSettings
+
+hypothesis_settings.register_profile("patient", deadline=None)
+hypothesis_settings.load_profile("patient")
+os.environ.setdefault("ACCELERATE_USE_CPU", "1")  # what must be equal bit for bit is promised for the CPU
 
 ROWS, COLUMNS = 64, 48
 SPACING_MM = (0.8, 1.0)  # (rows, columns)
@@ -25,6 +36,41 @@ def make_tiny_camus() -> Callable[..., Path]:
 def tiny_camus(tmp_path: Path) -> Path:
     """Four annotated patients of 64 x 48 px; the last two in the lists validate and test."""
     return write_tiny_camus(tmp_path / "tiny_camus")
+
+
+@pytest.fixture(scope="session")
+def tiny_settings() -> ClipSegSettings:
+    """The smallest CLIPSeg with all parts: 32 px in, 16 px out, 0.1 M parameters."""
+    import torch
+
+    from synthboost.models.clipseg.settings import TINY
+
+    torch.set_num_threads(1)
+    return replace(
+        TINY, input_size=32, patch_size=8, vision_width=32, vision_layers=3, vision_heads=2, vision_positions=32,
+        text_width=32, text_layers=1, text_heads=2, text_length=48, projection_width=32, extract_layers=(0, 1, 2),
+        reduce_width=32, decoder_heads=2, decoder_mlp=32, conditional_layer=2, film_std=0.5,
+    )  # fmt: skip
+
+
+@pytest.fixture
+def make_tiny_model(tiny_settings: ClipSegSettings) -> Callable[..., ClipSeg]:
+    """A function (seed=0, **changed settings) -> model with random weights, in evaluation mode."""
+    import torch
+
+    from synthboost.models.clipseg.model import ClipSeg
+
+    def make(seed: int = 0, **changes: object) -> ClipSeg:
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            return ClipSeg.from_settings(replace(tiny_settings, **changes)).eval()  # type: ignore[arg-type]
+
+    return make
+
+
+@pytest.fixture
+def tiny_model(make_tiny_model: Callable[..., ClipSeg]) -> ClipSeg:
+    return make_tiny_model()
 
 
 @pytest.fixture(scope="session")

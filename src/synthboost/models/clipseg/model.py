@@ -18,7 +18,7 @@ import torch
 from torch import Tensor, nn
 from transformers import AutoTokenizer, CLIPSegConfig, CLIPSegForImageSegmentation
 
-from synthboost.errors import CheckpointError, PromptError
+from synthboost.errors import CheckpointError, ConfigError, PromptError
 from synthboost.files import whole_folder
 from synthboost.models.base import Segmenter
 from synthboost.models.checkpoint import load_strictly, load_weights, read_card, save_weights, write_card
@@ -27,6 +27,8 @@ from synthboost.models.clipseg.tokenizer import grammar_tokenizer
 
 OUTDATED_BUFFERS = ("position_ids",)
 """Stored by older releases of the library; computed, not learnt."""
+TOKENIZER_FILES = (("tokenizer.json",), ("vocab.json", "merges.txt"))
+"""A folder holds the one or the other."""
 
 
 class ClipSeg(Segmenter):
@@ -215,6 +217,9 @@ def _library_config(settings: ClipSegSettings, tokenizer: Any) -> CLIPSegConfig:
 def _read_library_files(folder: Path) -> tuple[CLIPSegConfig, Any]:
     if not (folder / "config.json").is_file():
         raise CheckpointError(folder, "config.json", "absent", "a folder of weights (save_pretrained layout)")
+    if not any(all((folder / name).is_file() for name in names) for names in TOKENIZER_FILES):
+        # The library would make up a tokenizer that knows no word.
+        raise CheckpointError(folder, "tokenizer", "absent", "tokenizer.json, or vocab.json and merges.txt")
     try:
         config = CLIPSegConfig.from_pretrained(folder, local_files_only=True)
         tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
@@ -224,36 +229,45 @@ def _read_library_files(folder: Path) -> tuple[CLIPSegConfig, Any]:
 
 
 def _settings_of(config: CLIPSegConfig, card: dict[str, Any] | None, folder: Path) -> ClipSegSettings:
-    if card is not None:
-        known = {field.name for field in fields(ClipSegSettings)}
-        values: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in card["settings"].items()}
-        if values.keys() != known:
-            raise CheckpointError(folder, "settings", sorted(values.keys() ^ known), "the settings of this version")
-        try:
-            return ClipSegSettings(**values)
-        except TypeError as error:
-            raise CheckpointError(folder, "settings", error, "the settings of this version") from error
     if not config.use_complex_transposed_convolution:
         raise CheckpointError(
             folder, "use_complex_transposed_convolution", False, "true, as in CIDAS/clipseg-rd64-refined",
             "Use the refined checkpoint.",
         )  # fmt: skip
+    built = _architecture(config)
+    if card is None:
+        return replace(ClipSegSettings(), **built)
+    stated: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in card["settings"].items()}
+    known = {field.name for field in fields(ClipSegSettings)}
+    if stated.keys() != known:
+        raise CheckpointError(folder, "settings", sorted(stated.keys() ^ known), "the settings of this version")
+    if contradicted := [name for name, value in built.items() if stated[name] != value]:
+        raise CheckpointError(
+            folder, "settings", ", ".join(contradicted), "what config.json says", "Copy the whole folder again."
+        )
+    try:
+        return ClipSegSettings(**stated)
+    except (TypeError, ConfigError) as error:
+        raise CheckpointError(folder, "settings", error, "the settings of this version") from error
+
+
+def _architecture(config: CLIPSegConfig) -> dict[str, Any]:
+    """The settings that the library's configuration states."""
     vision, text = config.vision_config, config.text_config
-    return replace(
-        ClipSegSettings(),
-        patch_size=vision.patch_size,
-        vision_width=vision.hidden_size,
-        vision_layers=vision.num_hidden_layers,
-        vision_heads=vision.num_attention_heads,
-        vision_positions=vision.image_size,
-        text_width=text.hidden_size,
-        text_layers=text.num_hidden_layers,
-        text_heads=text.num_attention_heads,
-        text_length=text.max_position_embeddings,
-        projection_width=config.projection_dim,
-        extract_layers=tuple(config.extract_layers),
-        reduce_width=config.reduce_dim,
-        decoder_heads=config.decoder_num_attention_heads,
-        decoder_mlp=config.decoder_intermediate_size,
-        conditional_layer=config.conditional_layer,
-    )
+    return {
+        "patch_size": vision.patch_size,
+        "vision_width": vision.hidden_size,
+        "vision_layers": vision.num_hidden_layers,
+        "vision_heads": vision.num_attention_heads,
+        "vision_positions": vision.image_size,
+        "text_width": text.hidden_size,
+        "text_layers": text.num_hidden_layers,
+        "text_heads": text.num_attention_heads,
+        "text_length": text.max_position_embeddings,
+        "projection_width": config.projection_dim,
+        "extract_layers": tuple(config.extract_layers),
+        "reduce_width": config.reduce_dim,
+        "decoder_heads": config.decoder_num_attention_heads,
+        "decoder_mlp": config.decoder_intermediate_size,
+        "conditional_layer": config.conditional_layer,
+    }

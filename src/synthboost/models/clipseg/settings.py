@@ -33,8 +33,8 @@ class ClipSegSettings:
     conditional_layer: int = 0
     """The decoder layer before which the sentence modulates the image (FiLM). Published: the first.
 
-    From random weights a model conditioned there ignores the sentence; conditioned at the last layer it learns to
-    use it (measured, `docs/lab-log.md`).
+    What comes before it is computed once per image, so a late layer makes further sentences cheaper. From random
+    weights both learn to use the sentence (`docs/lab-log.md`).
     """
     film_std: float | None = None
     """Standard deviation of the initial FiLM weights; `None` keeps torch's."""

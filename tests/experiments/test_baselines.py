@@ -1,0 +1,27 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from synthboost.domain import Strategy
+from synthboost.experiments.baselines import FITS, execute_baseline
+from synthboost.experiments.run import Evaluation
+from synthboost.experiments.spec import RunSpec
+from synthboost.experiments.strategies import Role
+from synthboost.records.run_folder import read_run
+
+
+@pytest.mark.parametrize("kind", FITS)
+def test_a_constant_predictor_is_a_run_like_any_other(
+    make_spec: Callable[..., RunSpec], evaluation: Evaluation, tmp_path: Path, kind: str
+) -> None:
+    source = make_spec(Strategy.REAL).sources[Role.REAL]
+    record = read_run(execute_baseline(kind, source, tmp_path / "runs", evaluation).root)
+    assert len(record.rows) == 4 * 3
+    assert {(row.model, row.strategy, row.encoders) for row in record.rows} == {("baseline", kind, "none")}
+    areas = {(row.frame, row.structure): row.area_predicted_mm2 for row in record.rows}
+    of_first = [areas["patient0004_2CH_ED", structure] for structure in ("LV", "MYO", "LA")]
+    assert (len(set(of_first)) == 1) is (kind == "text-blind")  # one mask whatever the sentence
+    assert areas["patient0004_2CH_ED", "LV"] == areas["patient0004_4CH_ES", "LV"]  # whatever the image

@@ -1,0 +1,150 @@
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from synthboost.domain import Encoders, SplitPart, Strategy
+from synthboost.errors import DataError, OutputError
+from synthboost.experiments.run import Evaluation, execute
+from synthboost.experiments.spec import RunSpec
+from synthboost.experiments.strategies import Role
+from synthboost.models.checkpoint import file_sha256
+from synthboost.records.rows import read_rows
+from synthboost.records.run_folder import read_run
+
+MakeSpec = Callable[..., RunSpec]
+
+
+def test_a_finished_run_leaves_everything_that_a_report_needs(
+    make_spec: MakeSpec, evaluation: Evaluation, tmp_path: Path
+) -> None:
+    spec = make_spec(Strategy.REAL)
+    paths = execute(spec, tmp_path / "runs", evaluation)
+    assert paths.root.name == spec.name
+    record = read_run(paths.root)
+    assert [(line.stage, line.epoch, line.images_seen) for line in record.log] == [("real", 1, 8), ("real", 2, 16)]
+    assert len(record.rows) == 4 * 3 * 2  # frames x structures x (right and swapped sentence)
+    assert {row.part for row in record.rows} == {"testing"}
+    assert {row.patient for row in record.rows} == {"camus-nifti/database_nifti/patient0004"}
+    assert {example.note for example in record.examples} == {"best", "median", "worst"}
+    assert record.manifest["parent"] is None
+    assert record.manifest["parameters"]["trained"] > 0
+    assert record.spec["data"]["real"]["patients"] == 2
+    assert not paths.state.exists()
+    assert not list(paths.root.glob(".*"))
+
+
+def test_a_finished_run_is_not_repeated(make_spec: MakeSpec, evaluation: Evaluation, tmp_path: Path) -> None:
+    spec = make_spec(Strategy.REAL)
+    paths = execute(spec, tmp_path / "runs", evaluation)
+    before = {file: file.stat().st_mtime_ns for file in paths.root.rglob("*")}
+    execute(spec, tmp_path / "runs", evaluation)
+    assert {file: file.stat().st_mtime_ns for file in paths.root.rglob("*")} == before
+
+
+def test_judging_otherwise_does_not_train_again(make_spec: MakeSpec, evaluation: Evaluation, tmp_path: Path) -> None:
+    spec = make_spec(Strategy.REAL)
+    paths = execute(spec, tmp_path / "runs", evaluation)
+    trained = paths.log.stat().st_mtime_ns
+    execute(spec, tmp_path / "runs", replace(evaluation, part=SplitPart.VALIDATION, probe_swapped=False))
+    rows = read_rows(paths.rows)
+    assert {row.part for row in rows} == {"validation"}
+    assert {row.patient for row in rows} == {"camus-nifti/database_nifti/patient0003"}
+    assert len(rows) == 4 * 3
+    assert paths.log.stat().st_mtime_ns == trained
+
+
+def test_the_synthetic_stage_is_trained_once_and_its_weights_are_taken_over(
+    make_spec: MakeSpec, evaluation: Evaluation, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from synthboost.experiments import run
+
+    stages, train_stage = [], run.train_stage
+
+    def counted(model, **settings):  # type: ignore[no-untyped-def]
+        stages.append(settings["training"].name)
+        return train_stage(model, **settings)
+
+    monkeypatch.setattr(run, "train_stage", counted)
+    synthetic, both = make_spec(Strategy.SYNTHETIC), make_spec(Strategy.SYNTHETIC_THEN_REAL)
+    first = execute(synthetic, tmp_path / "runs", evaluation)
+    weights = file_sha256(first.checkpoint / "model.safetensors")
+    second = execute(both, tmp_path / "runs", evaluation)
+    assert stages == ["synthetic", "real"]
+    record = read_run(second.root)
+    assert record.manifest["parent"] == synthetic.name
+    assert [line.epoch for line in record.log] == [1, 2]  # its own stage, from the first epoch on
+    assert file_sha256(first.checkpoint / "model.safetensors") == weights
+
+
+def test_zero_shot_trains_nothing_and_says_that_its_weights_are_random(
+    make_spec: MakeSpec, evaluation: Evaluation, tmp_path: Path
+) -> None:
+    record = read_run(execute(make_spec(Strategy.ZERO_SHOT), tmp_path / "runs", evaluation).root)
+    assert record.log == []
+    assert record.manifest["parameters"]["trained"] == 0
+    assert {row.encoders for row in record.rows} == {"random weights"}
+
+
+def test_a_run_that_broke_off_while_it_was_judged_is_only_judged(
+    make_spec: MakeSpec, evaluation: Evaluation, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from synthboost.experiments import run
+
+    spec = make_spec(Strategy.REAL)
+    with monkeypatch.context() as patch:
+        patch.setattr(run, "write_rows", _interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            execute(spec, tmp_path / "runs", evaluation)
+    folder = tmp_path / "runs" / spec.name
+    assert not (folder / "DONE").exists()
+    with pytest.raises(DataError, match="DONE"):
+        read_run(folder)
+    monkeypatch.setattr(run, "train_stage", _interrupt)  # would be noticed
+    assert len(read_run(execute(spec, tmp_path / "runs", evaluation).root).rows) == 24
+
+
+def test_a_run_that_another_process_holds_is_refused(
+    make_spec: MakeSpec, evaluation: Evaluation, tmp_path: Path
+) -> None:
+    import socket
+
+    spec = make_spec(Strategy.REAL)
+    folder = tmp_path / "runs" / spec.name
+    folder.mkdir(parents=True)
+    (folder / ".lock").write_text(f"{os.getppid()} {socket.gethostname()}")
+    with pytest.raises(OutputError, match=f"held by process {os.getppid()}"):
+        execute(spec, tmp_path / "runs", evaluation)
+    assert [file.name for file in folder.iterdir()] == [".lock"]
+
+
+def test_a_part_without_frames_is_refused(make_spec: MakeSpec, evaluation: Evaluation, tmp_path: Path) -> None:
+    spec = make_spec(Strategy.ZERO_SHOT)
+    source = spec.sources[Role.REAL]
+    empty = replace(source, split=replace(source.split, parts={**source.split.parts, SplitPart.TESTING: ()}))
+    with pytest.raises(DataError, match="testing part"):
+        execute(replace(spec, sources={**spec.sources, Role.REAL: empty}), tmp_path / "runs", evaluation)
+
+
+def test_frozen_encoders_are_frozen_in_the_run(make_spec: MakeSpec, evaluation: Evaluation, tmp_path: Path) -> None:
+    trained, frozen = (
+        read_run(execute(make_spec(Strategy.REAL, encoders=encoders), tmp_path / "runs", evaluation).root)
+        for encoders in Encoders
+    )
+    assert frozen.manifest["parameters"]["trained"] < trained.manifest["parameters"]["trained"]
+    assert {row.encoders for row in frozen.rows} == {"frozen"}
+
+
+def _interrupt(*_: object, **__: object) -> None:
+    raise KeyboardInterrupt
+
+
+def test_the_spec_on_disk_is_what_was_asked_for(make_spec: MakeSpec, evaluation: Evaluation, tmp_path: Path) -> None:
+    spec = make_spec(Strategy.ZERO_SHOT)
+    paths = execute(spec, tmp_path / "runs", evaluation)
+    assert json.loads(paths.spec.read_text()) == json.loads(json.dumps({"name": spec.name, **spec.as_dict()}))

@@ -1,0 +1,60 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from synthboost.domain import SplitPart
+from synthboost.errors import SplitError
+from synthboost.experiments.sources import open_source
+
+
+def test_parts_hold_different_patients(tiny_camus: Path) -> None:
+    source = open_source(tiny_camus, "official")
+    patients = {part: {i.patient.name for i in source.frames(part, "x").infos} for part in SplitPart}
+    assert patients == {
+        SplitPart.TRAINING: {"patient0001", "patient0002"},
+        SplitPart.VALIDATION: {"patient0003"},
+        SplitPart.TESTING: {"patient0004"},
+    }
+
+
+def test_fewer_patients_and_patients_left_out_are_named_in_the_split(
+    make_tiny_camus: Callable[..., Path], tmp_path: Path
+) -> None:
+    root = make_tiny_camus(tmp_path / "data", patients=6)
+    source = open_source(root, "official", patients=2, leave_out=["patient0001"])
+    assert {i.patient.name for i in source.frames(SplitPart.TRAINING, "x").infos} == {"patient0002", "patient0003"}
+    assert source.split.name == "official without patient0001, first 2 training patients"
+
+
+def test_a_name_that_means_nobody_is_refused(tiny_camus: Path) -> None:
+    with pytest.raises(SplitError, match="patient9999"):
+        open_source(tiny_camus, "official", leave_out=["patient9999"])
+
+
+def test_a_name_that_means_two_people_is_refused(two_folders: Path) -> None:
+    with pytest.raises(SplitError, match="testing/patient0001, training/patient0001"):
+        open_source(two_folders, "official", leave_out=["patient0001"], allow_missing=True)
+
+
+@pytest.fixture
+def two_folders(tmp_path: Path, tiny_camus: Path) -> Path:
+    """Two folders that both begin with patient0001, made of the same ellipses as everything here."""
+    import shutil
+
+    import SimpleITK as sitk
+
+    root = tmp_path / "mhd"
+    for folder, source in (("training", "patient0001"), ("testing", "patient0002")):
+        target = root / folder / "patient0001"
+        target.mkdir(parents=True)
+        origin = tiny_camus / "database_nifti" / source
+        for file in origin.glob("*.nii.gz"):
+            name = file.name.replace(source, "patient0001").replace(".nii.gz", ".mhd")
+            pixels = sitk.GetImageFromArray(sitk.GetArrayFromImage(sitk.ReadImage(str(file))))
+            sitk.WriteImage(pixels, str(target / name))
+        for file in origin.glob("*.cfg"):
+            shutil.copy(file, target / file.name)
+    return root

@@ -1,0 +1,83 @@
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from synthboost.domain import Encoders, PromptSet, Strategy
+from synthboost.errors import ConfigError
+from synthboost.experiments.sources import open_source
+from synthboost.experiments.spec import RunSpec
+from synthboost.experiments.strategies import Role
+
+MakeSpec = Callable[..., RunSpec]
+
+
+def _train_with(spec: RunSpec, **changes: object) -> RunSpec:
+    return replace(spec, training={role: replace(c, **changes) for role, c in spec.training.items()})  # type: ignore[arg-type]
+
+
+def test_the_name_says_what_the_run_is(make_spec: MakeSpec) -> None:
+    spec = make_spec(Strategy.SYNTHETIC_THEN_REAL)
+    assert spec.name == f"clipseg-synth-PT-real-FT-P1-seed0-{spec.identity}"
+    assert len(spec.identity) == 12
+
+
+def test_what_changes_a_result_changes_the_identity(make_spec: MakeSpec) -> None:
+    spec = make_spec(Strategy.REAL)
+    others = [
+        replace(spec, seed=1),
+        replace(spec, prompt_set=PromptSet.P2),
+        replace(spec, encoders=Encoders.FROZEN),
+        replace(spec, preset="tiny"),
+        replace(spec, weights="somewhere", weights_sha256="ab" * 32),
+        _train_with(spec, learning_rate=2e-3),
+        _train_with(spec, threads=2),
+        make_spec(Strategy.SYNTHETIC),
+    ]
+    assert len({spec.identity, *(other.identity for other in others)}) == len(others) + 1
+
+
+def test_what_changes_no_result_does_not(make_spec: MakeSpec) -> None:
+    spec = make_spec(Strategy.REAL)
+    for change in ({"workers": 3}, {"save_minutes": 1.0}, {"tracker": "wandb"}):
+        assert _train_with(spec, **change).identity == spec.identity
+    without = replace(spec, sources={Role.REAL: spec.sources[Role.REAL]})
+    assert without.identity == spec.identity
+
+
+def test_the_place_of_the_data_does_not_matter_but_every_byte_does(make_spec: MakeSpec, tmp_path: Path) -> None:
+    spec = make_spec(Strategy.REAL)
+    root = spec.sources[Role.REAL].dataset.root
+    moved = Path(shutil.copytree(root, tmp_path / "elsewhere"))
+    assert replace(spec, sources={Role.REAL: open_source(moved, "official")}).identity == spec.identity
+    cfg = moved / "database_nifti" / "patient0001" / "Info_2CH.cfg"
+    cfg.write_text(cfg.read_text().replace("EF: 51", "EF: 52"))
+    assert replace(spec, sources={Role.REAL: open_source(moved, "official")}).identity != spec.identity
+
+
+def test_only_pretraining_then_training_has_a_parent(make_spec: MakeSpec) -> None:
+    both = make_spec(Strategy.SYNTHETIC_THEN_REAL)
+    assert both.parent is not None
+    assert both.parent.identity == make_spec(Strategy.SYNTHETIC).identity
+    assert both.own_stages == (Role.REAL,)
+    assert make_spec(Strategy.REAL).parent is None
+
+
+@pytest.mark.parametrize(("strategy", "missing"), [(Strategy.SYNTHETIC, Role.SYNTHETIC), (Strategy.REAL, Role.REAL)])
+def test_a_strategy_without_its_data_or_settings_is_refused(
+    make_spec: MakeSpec, strategy: Strategy, missing: Role
+) -> None:
+    spec = make_spec(strategy)
+    with pytest.raises(ConfigError, match=f"no {missing} data"):
+        replace(spec, sources={role: s for role, s in spec.sources.items() if role is not missing})
+    with pytest.raises(ConfigError, match=f"no settings for {missing}"):
+        replace(spec, training={role: c for role, c in spec.training.items() if role is not missing})
+
+
+def test_a_strategy_that_is_not_built_yet_lists_those_that_are(make_spec: MakeSpec) -> None:
+    with pytest.raises(ConfigError, match="zero-shot, real, synthetic, synth-PT:real-FT"):
+        make_spec(Strategy.MIXED)

@@ -1,0 +1,54 @@
+"""Frames of the tiny data set and masks that are predicted for them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from synthboost.data import open_dataset
+from synthboost.domain import PromptSet
+from synthboost.inference.predict_dataset import predict_frames
+from synthboost.inference.predictor import Predictor
+from synthboost.inference.score_dataset import RunIdentity
+from synthboost.inference.sentences import EvaluationSentences
+from synthboost.models.clipseg.model import ClipSeg
+from synthboost.training.frame_set import FrameSet
+
+IDENTITY = RunIdentity(
+    run="run", model="clipseg", strategy="real", encoders="trained", seed=0, split="official", part="testing"
+)
+
+
+@pytest.fixture
+def identity() -> RunIdentity:
+    return IDENTITY
+
+
+@pytest.fixture
+def open_frames(tiny_camus: Path) -> Callable[[], FrameSet]:
+    """A function that opens the last patient's four frames afresh, as the files are by then."""
+
+    def open_them() -> FrameSet:
+        dataset = open_dataset(tiny_camus)
+        return FrameSet("tiny testing", [(dataset, info) for info in dataset.frames[-4:]])
+
+    return open_them
+
+
+@pytest.fixture
+def frames(open_frames: Callable[[], FrameSet]) -> FrameSet:
+    return open_frames()
+
+
+@pytest.fixture
+def predictor(tiny_model: ClipSeg) -> Predictor:
+    return Predictor(tiny_model, "cpu")
+
+
+@pytest.fixture
+def masks(predictor: Predictor, frames: FrameSet, tmp_path: Path) -> Path:
+    folder = tmp_path / "masks"
+    predict_frames(predictor, frames, EvaluationSentences(PromptSet.P1), folder, probe_swapped=True)
+    return folder

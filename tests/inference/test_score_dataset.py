@@ -1,0 +1,157 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from synthboost.domain import STRUCTURES, PromptSet
+from synthboost.errors import DataError
+from synthboost.inference.masks import mask_name, read_index, write_index, write_mask
+from synthboost.inference.predict_dataset import predict_frames
+from synthboost.inference.predictor import Predictor
+from synthboost.inference.score_dataset import RunIdentity, Scoring, score_frames
+from synthboost.inference.sentences import EvaluationSentences
+from synthboost.records.rows import Status
+from synthboost.training.frame_set import FrameSet
+
+
+def _perfect(frames: FrameSet, folder: Path) -> None:
+    for frame in frames:
+        for structure in STRUCTURES:
+            write_mask(folder / mask_name(frame.info.name, structure), frame.mask(structure))
+
+
+def test_a_perfect_mask_scores_one_and_an_asked_for_other_structure_does_not(
+    frames: FrameSet, masks: Path, identity: RunIdentity
+) -> None:
+    _perfect(frames, masks)
+    rows = score_frames(frames, masks, identity)
+    assert len(rows) == 4 * 3 * 2
+    right = [row for row in rows if not row.probe]
+    assert all(row.dice == row.iou == row.nsd == 1 and row.hd95_mm == row.assd_mm == 0 for row in right)
+    assert {row.status for row in right} == {Status.OK}
+    assert {row.structure for row in rows if row.probe == "swapped"} == {"LV", "MYO", "LA"}
+
+
+def test_a_row_says_whose_image_it_is_and_how_it_was_asked(
+    frames: FrameSet, masks: Path, identity: RunIdentity
+) -> None:
+    row = score_frames(frames, masks, identity)[0]
+    assert row.patient == "camus-nifti/database_nifti/patient0004"
+    assert (row.frame, row.view, row.phase, row.structure) == ("patient0004_2CH_ED", "2CH", "ED", "LV")
+    assert (row.sex, row.age, row.quality, row.ejection_fraction) == ("F", 44, "Medium", 54.0)
+    assert (row.row_mm, row.column_mm, row.grid) == (0.8, 1.0, "native")
+    assert (row.prompt_set, row.sentence) == ("P1", "Left ventricular cavity of the heart.")
+    assert row.domain == "real"
+
+
+def test_the_area_is_in_square_millimetres(frames: FrameSet, masks: Path, identity: RunIdentity) -> None:
+    row = score_frames(frames, masks, identity)[0]
+    pixels = int(frames[0].mask(STRUCTURES[0]).sum())
+    assert row.area_true_mm2 == pytest.approx(pixels * 0.8 * 1.0)
+
+
+def test_a_wrong_sentence_is_the_next_structures(masks: Path) -> None:
+    probes = [e for e in read_index(masks) if e.probe == "swapped" and e.frame == "patient0004_2CH_ED"]
+    assert [(e.structure, e.sentence.split(" of")[0]) for e in probes] == [
+        ("LV", "Myocardium"),
+        ("MYO", "Left atrium cavity"),
+        ("LA", "Left ventricular cavity"),
+    ]
+
+
+def test_two_workers_give_the_same_rows_in_the_same_order(frames: FrameSet, masks: Path, identity: RunIdentity) -> None:
+    assert score_frames(frames, masks, identity, workers=2) == score_frames(frames, masks, identity, workers=1)
+
+
+def test_another_grid_has_the_same_field_of_view(frames: FrameSet, masks: Path, identity: RunIdentity) -> None:
+    _perfect(frames, masks)
+    rows = score_frames(frames, masks, identity, Scoring(grid=(512, 512)))
+    native = score_frames(frames, masks, identity)
+    assert rows[0].grid == "512x512"
+    assert rows[0].dice == 1
+    assert rows[0].area_true_mm2 == pytest.approx(native[0].area_true_mm2, rel=0.02)
+
+
+def test_what_cannot_be_scored_is_a_row_with_its_reason(frames: FrameSet, masks: Path, identity: RunIdentity) -> None:
+    (masks / "patient0004_2CH_ED_LV.png").unlink()
+    (masks / "patient0004_2CH_ED_MYO.png").write_bytes(b"not a picture")
+    write_mask(masks / "patient0004_2CH_ED_LA.png", np.zeros((3, 3), np.bool_))
+    rows = score_frames(frames, masks, identity)
+    failed = [row for row in rows if row.status == Status.FAILED]
+    assert len(rows) == 24
+    assert [(row.frame, row.structure) for row in failed] == [("patient0004_2CH_ED", s) for s in ("LV", "MYO", "LA")]
+    assert all(row.reason and row.dice is None and row.hd95_mm is None for row in failed)
+    assert "(3, 3)" in failed[2].reason
+
+
+def test_a_frame_that_the_index_forgot_is_a_failed_row(frames: FrameSet, masks: Path, identity: RunIdentity) -> None:
+    kept = [entry for entry in read_index(masks) if entry.frame != "patient0004_4CH_ES"]
+    write_index(masks, kept)
+    rows = score_frames(frames, masks, identity)
+    failed = [row for row in rows if row.status == Status.FAILED]
+    assert [row.structure for row in failed] == ["LV", "MYO", "LA"]
+    assert "does not list" in failed[0].reason
+
+
+def test_an_index_of_another_data_set_is_refused(frames: FrameSet, masks: Path, identity: RunIdentity) -> None:
+    write_index(masks, [replace(entry, frame="stranger") for entry in read_index(masks)])
+    with pytest.raises(DataError, match="stranger"):
+        score_frames(frames, masks, identity)
+
+
+def test_a_frame_that_cannot_be_read_is_listed_and_the_others_are_predicted_and_scored(
+    open_frames: Callable[[], FrameSet], tiny_camus: Path, predictor: Predictor, identity: RunIdentity, tmp_path: Path
+) -> None:
+    broken = tiny_camus / "database_nifti" / "patient0004" / "patient0004_2CH_ES.nii.gz"
+    broken.write_bytes(broken.read_bytes()[:-50])
+    frames = open_frames()
+    predict_frames(predictor, frames, EvaluationSentences(PromptSet.P1), tmp_path / "some", batch_images=3)
+    rows = score_frames(frames, tmp_path / "some", identity)
+    failed = [row for row in rows if row.status == Status.FAILED]
+    assert len(rows) == 12
+    assert {row.frame for row in failed} == {"patient0004_2CH_ES"}
+    assert len(failed) == 3
+    assert all("patient0004_2CH_ES.nii.gz" in row.reason for row in failed)
+
+
+@pytest.mark.parametrize(("shape_from", "marked", "says"), [("ground-truth", True, True), ("unknown", False, False)])
+def test_a_shape_word_from_the_truth_marks_every_row(
+    predictor: Predictor,
+    frames: FrameSet,
+    tmp_path: Path,
+    identity: RunIdentity,
+    shape_from: str,
+    marked: bool,
+    says: bool,
+) -> None:
+    sentences = EvaluationSentences(PromptSet.P7, shape_from=shape_from)  # type: ignore[arg-type]
+    predict_frames(predictor, frames, sentences, tmp_path / "p7")
+    rows = score_frames(frames, tmp_path / "p7", identity)
+    assert all(row.uses_ground_truth is marked for row in rows)
+    assert all((" shape " in row.sentence) is says for row in rows)
+
+
+def test_a_shape_word_from_the_prediction_names_the_predicted_mask_and_marks_nothing(
+    frames: FrameSet, tmp_path: Path, predictor: Predictor
+) -> None:
+    square = np.zeros(frames[0].image.shape, np.bool_)
+    square[8:40, 8:34] = True  # 32 x 0.8 mm by 26 x 1.0 mm: nearly square
+    sentences = EvaluationSentences(PromptSet.P7)
+    assert sentences.needs_prediction
+    first = sentences.first(frames[0])
+    assert all(prompt.prompt_set is PromptSet.P6 for prompt in first.values())
+    second = sentences.second(frames[0], dict.fromkeys(STRUCTURES, square))
+    assert all(" of square shape " in prompt.text and not prompt.uses_ground_truth for prompt in second.values())
+    predict_frames(predictor, frames, sentences, tmp_path / "p7")
+    assert all(entry.prompt_set == "P7" for entry in read_index(tmp_path / "p7"))
+
+
+def test_the_size_of_a_batch_changes_no_mask(predictor: Predictor, frames: FrameSet, tmp_path: Path) -> None:
+    for size in (1, 3):
+        predict_frames(predictor, frames, EvaluationSentences(PromptSet.P2), tmp_path / str(size), batch_images=size)
+    for entry in read_index(tmp_path / "1"):
+        assert (tmp_path / "1" / entry.file).read_bytes() == (tmp_path / "3" / entry.file).read_bytes()

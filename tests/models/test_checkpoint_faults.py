@@ -1,0 +1,243 @@
+"""Every way in which a folder of weights can be wrong is refused by name, and nothing loads by half."""
+
+from __future__ import annotations
+
+import json
+import pickle
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+
+from synthboost.errors import CheckpointError, OutputError
+from synthboost.models.checkpoint import file_sha256, load_strictly, save_weights
+from synthboost.models.clipseg.model import ClipSeg
+from synthboost.models.registry import load_segmenter
+
+MakeModel = Callable[..., ClipSeg]
+WEIGHTS, CARD = "model.safetensors", "synthboost.json"
+
+
+@pytest.fixture
+def folder(tiny_model: ClipSeg, tmp_path: Path) -> Path:
+    tiny_model.save_pretrained(tmp_path / "weights")
+    return tmp_path / "weights"
+
+
+@pytest.fixture
+def plain_folder(folder: Path) -> Path:
+    """Without our card, as others publish: no checksum protects the weights."""
+    (folder / CARD).unlink()
+    return folder
+
+
+def rewrite(folder: Path, change: Callable[[dict[str, torch.Tensor]], object]) -> None:
+    state = load_file(folder / WEIGHTS)
+    change(state)
+    save_file(state, folder / WEIGHTS, metadata={"format": "pt"})
+
+
+def edit_card(folder: Path, **changes: object) -> None:
+    card = json.loads((folder / CARD).read_text())
+    (folder / CARD).write_text(json.dumps(card | changes))
+
+
+@pytest.mark.parametrize("source", ["./nowhere", "nowhere", "a/b/c", Path("owner/name")])
+def test_a_folder_that_is_not_there_is_named(source: str | Path) -> None:
+    with pytest.raises(CheckpointError, match=r"folder: absent; expected a folder of weights, or a hub name"):
+        load_segmenter(source)
+
+
+@pytest.mark.parametrize("file", [WEIGHTS, "config.json"])
+def test_an_absent_file_is_named(folder: Path, file: str) -> None:
+    (folder / file).unlink()
+    with pytest.raises(CheckpointError, match=f"{file}: absent"):
+        load_segmenter(folder)
+
+
+def test_an_absent_tokenizer_is_named(folder: Path) -> None:
+    (folder / "tokenizer.json").unlink()
+    with pytest.raises(CheckpointError, match=r"tokenizer: absent; expected tokenizer\.json"):
+        load_segmenter(folder)
+
+
+@pytest.mark.parametrize("content", [b"<!DOCTYPE html><html>404</html>", b"", b"version https://git-lfs.github.com"])
+def test_something_else_than_weights_is_refused_and_its_beginning_shown(plain_folder: Path, content: bytes) -> None:
+    (plain_folder / WEIGHTS).write_bytes(content)
+    with pytest.raises(CheckpointError) as caught:
+        load_segmenter(plain_folder)
+    assert f"begins with {content[:16]!r}" in str(caught.value)
+
+
+@pytest.mark.parametrize("share", [0.01, 0.5, 0.999])
+def test_truncated_weights_are_refused(plain_folder: Path, share: float) -> None:
+    path = plain_folder / WEIGHTS
+    path.write_bytes(path.read_bytes()[: int(share * path.stat().st_size)])
+    with pytest.raises(CheckpointError, match="intact file"):
+        load_segmenter(plain_folder)
+
+
+def test_one_flipped_bit_is_found_by_the_checksum(folder: Path) -> None:
+    data = bytearray((folder / WEIGHTS).read_bytes())
+    data[-5] ^= 1
+    (folder / WEIGHTS).write_bytes(data)
+    with pytest.raises(CheckpointError, match="sha256: .*damaged; copy it again"):
+        load_segmenter(folder)
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_weights_that_are_not_finite_are_neither_loaded_nor_saved(
+    tiny_model: ClipSeg, plain_folder: Path, value: float, tmp_path: Path
+) -> None:
+    name = "decoder.film_mul.bias"
+    rewrite(plain_folder, lambda state: state[name].fill_(value))
+    with pytest.raises(CheckpointError, match=f"NaN or infinity in {name}"):
+        load_segmenter(plain_folder)
+    tiny_model.network.decoder.film_mul.bias.data.fill_(value)
+    with pytest.raises(CheckpointError, match=name):
+        tiny_model.save_pretrained(tmp_path / "new")
+    assert not (tmp_path / "new").exists()
+
+
+def test_missing_unexpected_and_misshapen_tensors_are_told_together(plain_folder: Path) -> None:
+    def change(state: dict[str, torch.Tensor]) -> None:
+        state["extra"] = state.pop("decoder.film_mul.bias")
+        state["clip.logit_scale"] = torch.zeros(3)
+
+    rewrite(plain_folder, change)
+    with pytest.raises(CheckpointError) as caught:
+        load_segmenter(plain_folder)
+    message = str(caught.value)
+    assert "1 missing: decoder.film_mul.bias" in message
+    assert "1 unexpected: extra" in message
+    assert "1 of another shape: clip.logit_scale (3,) instead of ()" in message
+
+
+def test_a_refused_state_changes_no_tensor() -> None:
+    module = torch.nn.Linear(2, 1)
+    before = module.weight.clone()
+    with pytest.raises(CheckpointError, match="missing: bias"):
+        load_strictly(module, {"weight": torch.ones(1, 2)}, Path("x"))
+    assert torch.equal(module.weight, before)
+
+
+def test_position_numbers_of_older_releases_are_ignored(plain_folder: Path) -> None:
+    rewrite(plain_folder, lambda state: state.update({"clip.text_model.embeddings.position_ids": torch.arange(5)}))
+    assert isinstance(load_segmenter(plain_folder), ClipSeg)
+
+
+def test_weights_of_another_architecture_are_refused(folder: Path) -> None:
+    edit_card(folder, model="cris")
+    with pytest.raises(CheckpointError, match="model: cris; expected clipseg.*another architecture"):
+        load_segmenter(folder)
+
+
+def test_weights_of_another_size_are_refused(folder: Path, make_tiny_model: MakeModel, tmp_path: Path) -> None:
+    make_tiny_model(reduce_width=16).save_pretrained(tmp_path / "other")
+    (folder / WEIGHTS).write_bytes((tmp_path / "other" / WEIGHTS).read_bytes())
+    edit_card(folder, sha256=file_sha256(folder / WEIGHTS))
+    with pytest.raises(CheckpointError, match="of another shape.*model and preset"):
+        load_segmenter(folder)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"format": 2}, "format: 2; expected format 1. Update synthboost"),
+        ({"settings": {"input_size": 32}}, "settings of this version"),
+        ({"settings": "tiny"}, "card"),
+        ({"model": None}, "card"),
+    ],
+)
+def test_a_card_of_another_version_is_refused(folder: Path, changes: dict[str, object], message: str) -> None:
+    edit_card(folder, **changes)
+    with pytest.raises(CheckpointError, match=message):
+        load_segmenter(folder)
+
+
+@pytest.mark.parametrize("content", ["", "[]", "{}", "<html>", '{"format": 1, "sha256": "0"}'])
+def test_a_card_that_does_not_parse_is_refused(folder: Path, content: str) -> None:
+    (folder / CARD).write_text(content)
+    with pytest.raises(CheckpointError, match=r"synthboost\.json: card"):
+        load_segmenter(folder)
+
+
+@pytest.mark.parametrize("content", ["", "<html>404</html>", "[]"])
+def test_a_configuration_that_does_not_parse_is_refused(folder: Path, content: str) -> None:
+    (folder / "config.json").write_text(content)
+    with pytest.raises(CheckpointError, match="config or tokenizer"):
+        load_segmenter(folder)
+
+
+class Payload:
+    """When unpickled carelessly, it leaves a file behind."""
+
+    def __init__(self, trace: Path) -> None:
+        self.trace = trace
+
+    def __reduce__(self) -> tuple[Callable[[str], object], tuple[str]]:
+        return eval, (f"open({str(self.trace)!r}, 'w').close()",)
+
+
+@pytest.mark.filterwarnings("ignore:Detected pickle protocol")
+@pytest.mark.parametrize("writer", ["torch", "pickle"])
+def test_a_pickle_that_holds_code_is_refused_and_the_code_not_run(
+    plain_folder: Path, tmp_path: Path, writer: str
+) -> None:
+    (plain_folder / WEIGHTS).unlink()
+    target, payload = plain_folder / "pytorch_model.bin", {"weight": Payload(tmp_path / "trace")}
+    if writer == "torch":
+        torch.save(payload, target)
+    else:
+        target.write_bytes(pickle.dumps(payload))
+    with pytest.raises(CheckpointError, match=r"pytorch_model\.bin"):
+        load_segmenter(plain_folder)
+    assert not (tmp_path / "trace").exists()
+
+
+@pytest.mark.parametrize("content", [[torch.zeros(2)], {"weight": 3.0}, torch.zeros(2)])
+def test_a_pickle_that_holds_no_named_tensors_is_refused(plain_folder: Path, content: object) -> None:
+    (plain_folder / WEIGHTS).unlink()
+    torch.save(content, plain_folder / "pytorch_model.bin")
+    with pytest.raises(CheckpointError, match="maps names to tensors"):
+        load_segmenter(plain_folder)
+
+
+def test_a_pickle_of_plain_tensors_as_older_releases_have_loads(plain_folder: Path, tiny_model: ClipSeg) -> None:
+    torch.save(load_file(plain_folder / WEIGHTS), plain_folder / "pytorch_model.bin")
+    (plain_folder / WEIGHTS).unlink()
+    loaded = load_segmenter(plain_folder).state_dict()
+    assert all(torch.equal(tensor, loaded[name]) for name, tensor in tiny_model.state_dict().items())
+
+
+def test_a_target_that_cannot_be_written_is_an_output_error(tiny_model: ClipSeg, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(OutputError, match="file"):
+        tiny_model.save_pretrained(tmp_path / "file" / "weights")
+    with pytest.raises(OutputError, match=r"model\.safetensors: file: .*Check the rights"):
+        save_weights(tmp_path / "absent", {"weight": torch.zeros(2)})
+
+
+def test_an_interrupted_save_leaves_the_old_folder_whole(
+    folder: Path, make_tiny_model: MakeModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("synthboost.models.clipseg.model.write_card", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        make_tiny_model(seed=1).save_pretrained(folder)
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
+    assert [path.name for path in folder.parent.iterdir()] == ["weights"]
+
+
+def test_settings_that_the_configuration_contradicts_are_refused(folder: Path, tiny_model: ClipSeg) -> None:
+    settings = replace(tiny_model.settings, extract_layers=(0, 1))
+    edit_card(folder, settings=vars(settings))
+    with pytest.raises(CheckpointError, match=r"settings: extract_layers; expected what config\.json says"):
+        load_segmenter(folder)

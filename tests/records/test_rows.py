@@ -1,0 +1,102 @@
+"""Rows come back as they were written, whatever their cells hold; damaged files are refused."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from synthboost.errors import DataError
+from synthboost.records.rows import ROW_COLUMNS, Row, Status, read_rows, write_rows
+
+ROW = Row(
+    run="clipseg-real-P6-seed0-0123456789ab", model="clipseg", strategy="real", encoders="trained", prompt_set="P6",
+    paraphrase=1, sentence="Myocardium in two-chamber view, of the heart.", uses_ground_truth=True, probe="", seed=0,
+    split="official", part="testing", domain="real", patient="camus-nifti/database_nifti/patient0001",
+    frame="patient0001_2CH_ED", view="2CH", phase="ED", structure="MYO", quality=None, sex="F", age=None,
+    ejection_fraction=None, grid="native", row_mm=0.308, column_mm=0.154, status=str(Status.OK), reason="",
+    dice=0.1 + 0.2, iou=1e-300, nsd=0.0, nsd_tolerance_mm=2.0, hd95_mm=None, assd_mm=None, area_true_mm2=1 / 3,
+    area_predicted_mm2=2.0,
+)  # fmt: skip
+
+
+def round_trip(folder: Path, row: Row) -> Row:
+    write_rows(folder / "rows.csv", [row])
+    (back,) = read_rows(folder / "rows.csv")
+    return back
+
+
+def test_a_row_comes_back_with_every_digit_and_unknowns_as_none(tmp_path: Path) -> None:
+    back = round_trip(tmp_path, ROW)
+    assert back == ROW
+    assert (back.dice, back.quality, back.age, back.uses_ground_truth) == (0.30000000000000004, None, None, True)
+
+
+@pytest.mark.parametrize("kind", [np.float64, np.float32])
+def test_numpys_numbers_come_back_as_plain_ones(tmp_path: Path, kind: type[Any]) -> None:
+    back = round_trip(tmp_path, replace(ROW, dice=kind(0.1), age=np.int64(57)))
+    assert back.dice == float(kind(0.1))
+    assert (type(back.dice), back.age, type(back.age)) == (float, 57, int)
+
+
+@pytest.mark.parametrize("text", ["=1+1", "+1", "-1", "@A1", "\t=1", "\r=1", "'=1", "'", "''", "a\rb", 'say "a", b\nc'])
+def test_a_sentence_that_looks_like_a_formula_is_disarmed_and_comes_back(tmp_path: Path, text: str) -> None:
+    assert round_trip(tmp_path, replace(ROW, sentence=text)).sentence == text
+    cells = (tmp_path / "rows.csv").read_text(encoding="utf-8").splitlines()[1]
+    assert f",{text}," not in cells
+
+
+@given(sentence=st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=12))
+def test_any_sentence_comes_back(tmp_path_factory: pytest.TempPathFactory, sentence: str) -> None:
+    assert round_trip(tmp_path_factory.getbasetemp(), replace(ROW, sentence=sentence)).sentence == sentence
+
+
+def test_nan_is_not_written_since_an_absent_score_is_none(tmp_path: Path) -> None:
+    with pytest.raises(AssertionError, match="None"):
+        write_rows(tmp_path / "rows.csv", [replace(ROW, dice=float("nan"))])
+    assert not list(tmp_path.iterdir())
+
+
+def test_no_rows_are_a_file_with_a_header_only(tmp_path: Path) -> None:
+    write_rows(tmp_path / "rows.csv", [])
+    assert (tmp_path / "rows.csv").read_text() == ",".join(ROW_COLUMNS) + "\n"
+    assert read_rows(tmp_path / "rows.csv") == []
+
+
+def test_an_absent_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"rows\.csv: file: .*No such file"):
+        read_rows(tmp_path / "rows.csv")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("dice,", "dise,", r"columns: \['dice', 'dise'\]"),
+        ("0.30000000000000004", "0,30000000000000004", r"rows\.csv:2: cells: too many"),
+        (",2.0\n", "\n", r"rows\.csv:2: cells: too many or too few"),
+        ("0.30000000000000004", "nan", r"rows\.csv:2: dice: 'nan'; expected a value of type float"),
+        ("0.30000000000000004", "high", r"rows\.csv:2: dice: 'high'"),
+        (",True,", ",yes,", r"rows\.csv:2: uses_ground_truth: 'yes'"),
+        ("\nclipseg-real-P6-seed0-0123456789ab,clipseg,real,trained,P6,1,", "\na,b,c,d,e,,", "paraphrase: ''"),
+    ],
+)
+def test_a_damaged_line_is_refused_and_named(tmp_path: Path, old: str, new: str, message: str) -> None:
+    path = tmp_path / "rows.csv"
+    write_rows(path, [ROW])
+    text = path.read_text()
+    assert text.count(old) == 1
+    path.write_text(text.replace(old, new))
+    with pytest.raises(DataError, match=message):
+        read_rows(path)
+
+
+@pytest.mark.parametrize("content", [b"", b"\xff\xfe\x00", b"<html>404</html>", b"PK\x03\x04"])
+def test_something_else_than_rows_is_refused(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "rows.csv").write_bytes(content)
+    with pytest.raises(DataError, match=r"rows\.csv"):
+        read_rows(tmp_path / "rows.csv")

@@ -1,0 +1,46 @@
+"""Frame sets and settings small enough that an epoch takes a fraction of a second."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from synthboost.data import TripletRecipe, open_dataset
+from synthboost.domain import PromptSet
+from synthboost.training.config import TrainingConfig
+from synthboost.training.frame_set import FrameSet
+
+QUICK = TrainingConfig(epochs=2, batch_images=2, learning_rate=1e-3, augmentation=0.5, precision="no")
+
+
+@pytest.fixture
+def frames(tiny_camus: Path) -> Callable[..., FrameSet]:
+    """A function (name, first, last) -> some of the 16 frames of tiny_camus, four per patient."""
+    dataset = open_dataset(tiny_camus)
+
+    def pick(name: str, first: int, last: int) -> FrameSet:
+        return FrameSet(name, [(dataset, info) for info in dataset.frames[first:last]])
+
+    return pick
+
+
+@pytest.fixture
+def training_frames(frames: Callable[..., FrameSet]) -> FrameSet:
+    return frames("real", 0, 6)
+
+
+@pytest.fixture
+def validation_frames(frames: Callable[..., FrameSet]) -> FrameSet:
+    return frames("real validation", 8, 10)
+
+
+@pytest.fixture
+def recipe() -> TripletRecipe:
+    return TripletRecipe(PromptSet.P6, paraphrase="seeded", seed=0)
+
+
+@pytest.fixture
+def quick() -> TrainingConfig:
+    return QUICK

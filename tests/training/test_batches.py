@@ -1,0 +1,132 @@
+"""Batches depend on (seed, epoch, frame) and on nothing else, whoever prepares them."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from synthboost.data import TripletRecipe
+from synthboost.domain import Structure
+from synthboost.errors import DataError
+from synthboost.models.clipseg.model import ClipSeg
+from synthboost.training.batches import Batch, EpochBatches, TrainingFrames, batches_of, make_loader
+from synthboost.training.frame_set import FrameSet
+
+Pick = Callable[..., FrameSet]
+
+
+def order(batches: EpochBatches, epoch: int, start: int = 0) -> list[int]:
+    batches.epoch, batches.start = epoch, start
+    found = list(itertools.chain.from_iterable(batches))
+    assert {e for e, _ in found} <= {epoch}
+    return [position for _, position in found]
+
+
+def test_an_epoch_is_a_permutation_that_seed_and_epoch_decide() -> None:
+    batches = EpochBatches(10, 4, seed=1, shuffle=True)
+    first = order(batches, 0)
+    assert sorted(first) == list(range(10))
+    assert first == order(EpochBatches(10, 3, seed=1, shuffle=True), 0)
+    assert first != order(batches, 1)
+    assert first != order(EpochBatches(10, 4, seed=2, shuffle=True), 0)
+    assert [len(batch) for batch in batches] == [4, 4, 2]
+    assert len(batches) == 3
+
+
+def test_a_start_skips_the_batches_that_are_done() -> None:
+    batches = EpochBatches(10, 4, seed=1, shuffle=True)
+    assert order(batches, 3, start=1) == order(batches, 3)[4:]
+    assert order(batches, 3, start=3) == []
+
+
+def test_without_shuffling_the_order_is_that_of_the_frames() -> None:
+    assert order(EpochBatches(5, 2, seed=9, shuffle=False), 7) == [0, 1, 2, 3, 4]
+
+
+def read(model: ClipSeg, frames: FrameSet, recipe: TripletRecipe, workers: int, epochs: int = 2) -> list[Batch]:
+    batches = EpochBatches(len(frames), 2, seed=0, shuffle=True)
+    loader = make_loader(TrainingFrames(frames, model, recipe, augmentation=0.5), batches, workers, pin_memory=False)
+    found = []
+    for epoch in range(epochs):
+        batches.epoch = epoch
+        found += list(batches_of(loader))
+    return found
+
+
+def test_the_number_of_workers_changes_no_bit(
+    tiny_model: ClipSeg, training_frames: FrameSet, recipe: TripletRecipe
+) -> None:
+    torch.manual_seed(3)
+    state = torch.get_rng_state()
+    expected = read(tiny_model, training_frames, recipe, workers=0)
+    assert len(expected) == 6
+    for workers in (1, 2):
+        for one, other in zip(expected, read(tiny_model, training_frames, recipe, workers), strict=True):
+            assert one.frames == other.frames
+            assert all(torch.equal(a, b) for a, b in zip(one[:4], other[:4], strict=True))
+    assert torch.equal(torch.get_rng_state(), state)
+
+
+def test_each_image_comes_once_with_all_its_sentences_and_masks(
+    tiny_model: ClipSeg, training_frames: FrameSet, recipe: TripletRecipe
+) -> None:
+    (batch,) = read(tiny_model, FrameSet("two", training_frames.members[:2]), recipe, 0, epochs=1)
+    assert batch.images.shape == (2, 3, 32, 32)
+    assert batch.tokens.shape[0] == 6
+    assert batch.targets.shape == (6, 16, 16)
+    assert batch.image_index.tolist() == [0, 0, 0, 1, 1, 1]
+    assert 0 <= batch.targets.min() < batch.targets.max() <= 1
+    lv, myocardium, _ = batch.targets[:3]
+    assert (lv * myocardium > 0.6).sum() == 0  # different structures, hardly a shared pixel
+
+
+def test_one_frame_may_have_fewer_sentences(tiny_model: ClipSeg, training_frames: FrameSet) -> None:
+    recipe = TripletRecipe("P1", structures=(Structure.MYOCARDIUM,))  # type: ignore[arg-type]
+    batch = read(tiny_model, training_frames, recipe, 0, epochs=1)[0]
+    assert batch.image_index.tolist() == [0, 1]
+    words = tiny_model.tokenizer.convert_ids_to_tokens(batch.tokens[0])
+    assert words == ["<start>", "myocardium", "of", "the", "heart", ".", "<end>"]
+
+
+def test_what_is_drawn_for_a_frame_changes_with_the_epoch_only(
+    tiny_model: ClipSeg, training_frames: FrameSet, recipe: TripletRecipe
+) -> None:
+    samples = TrainingFrames(training_frames, tiny_model, recipe, augmentation=1.0)
+    again, later = samples[0, 0], samples[1, 0]
+    assert torch.equal(samples[0, 0].image, again.image)  # type: ignore[union-attr]
+    assert not torch.equal(later.image, again.image)  # type: ignore[union-attr]
+    plain = TrainingFrames(training_frames, tiny_model, recipe)
+    assert torch.equal(plain[0, 0].image, plain[1, 0].image)  # type: ignore[union-attr]
+    seeded = TrainingFrames(training_frames, tiny_model, replace(recipe, seed=1), augmentation=1.0)
+    assert not torch.equal(seeded[0, 0].image, again.image)  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_a_broken_file_is_a_data_error_whoever_meets_it(
+    tiny_model: ClipSeg, training_frames: FrameSet, recipe: TripletRecipe, tiny_camus: Path, workers: int
+) -> None:
+    broken = next((tiny_camus / "database_nifti" / "patient0001").glob("*_2CH_ED.nii.gz"))
+    broken.write_bytes(b"no image")
+    with pytest.raises(DataError, match=broken.name):
+        read(tiny_model, training_frames, recipe, workers)
+
+
+def test_frames_are_kept_only_while_there_is_room(frames: Pick) -> None:
+    size = 2 * 64 * 48  # image and label map
+    roomy, tight = frames("roomy", 0, 3), frames("tight", 0, 3)
+    tight.memory_bytes = size + 1
+    for kept in (roomy, tight):
+        list(kept)
+    assert [roomy[i] is roomy[i] for i in range(3)] == [True, True, True]
+    assert [tight[i] is tight[i] for i in range(3)] == [True, False, False]
+    np.testing.assert_array_equal(tight[2].image, roomy[2].image)
+
+
+def test_patients_are_counted_as_people(frames: Pick) -> None:
+    assert frames("six", 0, 6).patients == 2

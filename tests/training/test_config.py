@@ -1,0 +1,37 @@
+"""Settings that cannot work are refused by name; the defaults are the paper's."""
+
+from __future__ import annotations
+
+import pytest
+
+from synthboost.errors import ConfigError
+from synthboost.training.config import TrainingConfig
+
+
+def test_the_defaults_are_the_papers() -> None:
+    config = TrainingConfig()
+    assert (config.learning_rate, config.dice_weight, config.cross_entropy_weight) == (2e-3, 1.0, 0.25)
+    assert (config.schedule, config.plateau_factor, config.plateau_patience) == ("plateau", 0.1, 5)
+    assert config.augmentation == 0.0
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("epochs", 0), ("batch_images", 0), ("stopping_patience", 0), ("learning_rate", 0.0),
+        ("learning_rate", -1e-3), ("learning_rate", float("nan")), ("learning_rate", float("inf")),
+        ("gradient_clip", 0.0), ("save_minutes", 0.0), ("weight_decay", -0.1), ("dice_weight", -1.0),
+        ("cross_entropy_weight", float("nan")), ("augmentation", -0.1), ("augmentation", 1.1),
+        ("plateau_factor", 0.0), ("plateau_factor", 1.0), ("plateau_patience", -1), ("workers", -1), ("threads", 0),
+        ("seed", -1), ("schedule", "cosine"), ("precision", "fp8"), ("tracker", "paper"),
+    ],
+)  # fmt: skip
+def test_a_value_that_cannot_work_is_refused_by_name(field: str, value: object) -> None:
+    with pytest.raises(ConfigError, match=f"TrainingConfig: {field}: {value}; expected"):
+        TrainingConfig(**{field: value})  # type: ignore[arg-type]
+
+
+def test_a_loss_of_nothing_is_refused() -> None:
+    with pytest.raises(ConfigError, match="not both weights zero"):
+        TrainingConfig(dice_weight=0.0, cross_entropy_weight=0.0)
+    assert TrainingConfig(dice_weight=0.0).cross_entropy_weight == 0.25

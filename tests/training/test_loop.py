@@ -1,0 +1,314 @@
+"""The loop learns, stops, refuses what is broken, and goes on after any interruption as if there had been none."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from synthboost.data import TripletRecipe
+from synthboost.domain import Encoders, PromptSet
+from synthboost.errors import CheckpointError, DataError, OutputError, TrainingError
+from synthboost.models.clipseg.model import ClipSeg
+from synthboost.models.registry import load_segmenter
+from synthboost.records.run_folder import EpochLog, RunPaths, read_log
+from synthboost.training import loop
+from synthboost.training.config import TrainingConfig
+from synthboost.training.frame_set import FrameSet
+from synthboost.training.loop import choose_precision, train_stage
+
+MakeModel = Callable[..., ClipSeg]
+Train = Callable[..., tuple[ClipSeg, list[EpochLog]]]
+
+
+@pytest.fixture
+def train(
+    make_tiny_model: MakeModel, training_frames: FrameSet, validation_frames: FrameSet, recipe: TripletRecipe
+) -> Train:
+    """A function (folder, config, **replacements) -> the trained model and its log."""
+
+    def run(folder: Path, config: TrainingConfig, **other: Any) -> tuple[ClipSeg, list[EpochLog]]:
+        model = other.pop("model", None) or make_tiny_model()
+        model.set_encoders(other.pop("encoders", Encoders.TRAINED))
+        values = {"training": training_frames, "validation": validation_frames, "recipe": recipe} | other
+        return model, train_stage(model, config=config, folder=folder, **values)
+
+    return run
+
+
+def timeless(log: list[EpochLog]) -> list[EpochLog]:
+    return [replace(line, seconds=0.0) for line in log]
+
+
+def assert_same_weights(one: torch.nn.Module, other: torch.nn.Module) -> None:
+    for (name, a), b in zip(one.state_dict().items(), other.state_dict().values(), strict=True):
+        assert torch.equal(a, b), name
+
+
+class Interrupted(BaseException):
+    """Stands for Ctrl-C."""
+
+
+def interrupt_at(monkeypatch: pytest.MonkeyPatch, step: int) -> None:
+    """Raise before the step with this number (1 is the first) changes anything."""
+    original, steps = loop._Stage._step, iter(range(1, 1000))
+
+    def counted(self: Any, batch: Any) -> float:
+        if next(steps) == step:
+            raise Interrupted
+        return original(self, batch)
+
+    monkeypatch.setattr(loop._Stage, "_step", counted)
+
+
+def test_two_triplets_are_learnt_by_heart(
+    train: Train, frames: Callable[..., FrameSet], tmp_path: Path, quick: TrainingConfig
+) -> None:
+    pair = frames("pair", 0, 1)
+    recipe = TripletRecipe(PromptSet.P1, structures=(1, 3))  # type: ignore[arg-type]
+    config = replace(quick, epochs=150, learning_rate=3e-3, augmentation=0.0, save_minutes=60.0, stopping_patience=150)
+    _, log = train(tmp_path, config, training=pair, validation=pair, recipe=recipe)
+    assert max(line.validation_dice for line in log) > 0.95
+    assert log[-1].training_loss < 0.3 * log[0].training_loss
+
+
+def test_what_a_stage_leaves_behind(train: Train, tmp_path: Path, quick: TrainingConfig) -> None:
+    model, log = train(tmp_path, quick)
+    paths = RunPaths(tmp_path)
+    assert read_log(paths.log) == log
+    assert [(line.stage, line.epoch, line.images_seen) for line in log] == [("real", 1, 6), ("real", 2, 12)]
+    assert [line.learning_rate for line in log] == [1e-3, 1e-3]
+    assert 0 < log[0].seconds < log[1].seconds
+    assert not model.training
+    assert_same_weights(model, load_segmenter(paths.checkpoint))
+
+
+def test_training_again_gives_the_same_bits_whatever_the_number_of_workers(
+    train: Train, tmp_path: Path, quick: TrainingConfig
+) -> None:
+    torch.manual_seed(1)
+    one, log = train(tmp_path / "a", quick)
+    torch.manual_seed(2)
+    other, log_of_other = train(tmp_path / "b", replace(quick, workers=2))
+    assert timeless(log) == timeless(log_of_other)
+    assert_same_weights(one, other)
+
+
+@pytest.mark.parametrize("schedule", ["plateau", "one-cycle"])
+@pytest.mark.parametrize(("step", "save_minutes"), [(4, 60.0), (5, 1e-9)], ids=["at an epoch's end", "inside an epoch"])
+def test_interrupted_and_resumed_equals_uninterrupted(
+    train: Train, tmp_path: Path, quick: TrainingConfig, monkeypatch: pytest.MonkeyPatch,
+    schedule: Any, step: int, save_minutes: float,
+) -> None:  # fmt: skip
+    config = replace(quick, epochs=3, schedule=schedule, save_minutes=save_minutes)
+    whole, log = train(tmp_path / "whole", config)
+    with monkeypatch.context() as patched, pytest.raises(Interrupted):
+        interrupt_at(patched, step)
+        train(tmp_path / "halved", config)
+    torch.manual_seed(99)
+    resumed, log_of_resumed = train(tmp_path / "halved", config, model=None)
+    assert timeless(log_of_resumed) == timeless(log)
+    assert_same_weights(resumed, whole)
+
+
+def test_what_was_done_is_not_done_again(
+    train: Train, tmp_path: Path, quick: TrainingConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patched, pytest.raises(Interrupted):
+        interrupt_at(patched, 5)  # the second of three batches in the second epoch
+        train(tmp_path, replace(quick, save_minutes=1e-9))
+    steps: list[tuple[str, ...]] = []
+    original = loop._Stage._step
+    monkeypatch.setattr(loop._Stage, "_step", lambda self, b: steps.append(b.frames) or original(self, b))  # type: ignore[func-returns-value]
+    train(tmp_path, replace(quick, save_minutes=1e-9))
+    assert len(steps) == 2
+    steps.clear()
+    train(tmp_path, quick)  # finished: the state says so
+    assert steps == []
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="a process that used CUDA cannot be forked")
+def test_a_killed_process_is_resumed_to_the_same_bits(train: Train, tmp_path: Path, quick: TrainingConfig) -> None:
+    config = replace(quick, epochs=6, save_minutes=1e-9)
+    whole, log = train(tmp_path / "whole", config)
+    process = get_context("fork").Process(target=train, args=(tmp_path / "killed", config))
+    process.start()
+    deadline = time.monotonic() + 60
+    while not (tmp_path / "killed" / "state").is_dir() and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert process.pid is not None
+    os.kill(process.pid, signal.SIGKILL)
+    process.join()
+    assert process.exitcode == -signal.SIGKILL
+    resumed, log_of_resumed = train(tmp_path / "killed", config)
+    assert timeless(log_of_resumed) == timeless(log)
+    assert_same_weights(resumed, whole)
+
+
+def test_another_stage_takes_the_weights_and_nothing_else(
+    train: Train, tmp_path: Path, quick: TrainingConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    parent, _ = train(tmp_path / "parent", quick)
+    begun: list[Any] = []
+    original = loop._Stage.resume
+
+    def look(self: Any) -> None:
+        original(self)
+        state = {name: tensor.clone() for name, tensor in self._bare_model.state_dict().items()}
+        begun.append((state, self.progress.epoch, len(self.optimizer.state), self.optimizer.param_groups[0]["lr"]))
+
+    monkeypatch.setattr(loop._Stage, "resume", look)
+    child, log = train(
+        tmp_path / "child", replace(quick, learning_rate=5e-4), model=load_segmenter(tmp_path / "parent")
+    )
+    ((state, epoch, moments, rate),) = begun
+    assert all(torch.equal(state[name], tensor) for name, tensor in parent.state_dict().items())
+    assert (epoch, moments, rate) == (0, 0, 5e-4)
+    assert [line.epoch for line in log] == [1, 2]
+    assert any(not torch.equal(a, b) for a, b in zip(parent.parameters(), child.parameters(), strict=True))
+
+
+@pytest.mark.parametrize("wish", ["no", "bf16"])
+def test_stages_of_different_precision_follow_each_other_in_one_process(
+    train: Train, tmp_path: Path, quick: TrainingConfig, wish: Any
+) -> None:
+    for precision in ("no", "bf16", wish):
+        _, log = train(
+            tmp_path / f"{precision}{wish}{time.monotonic_ns()}", replace(quick, epochs=1, precision=precision)
+        )
+        assert 0 <= log[0].validation_dice <= 1
+
+
+@pytest.mark.parametrize("encoders", list(Encoders))
+def test_frozen_encoders_keep_every_bit_and_trained_ones_do_not(
+    train: Train, make_tiny_model: MakeModel, tmp_path: Path, quick: TrainingConfig, encoders: Encoders
+) -> None:
+    model, _ = train(tmp_path, replace(quick, weight_decay=0.5), encoders=encoders)
+    before, after = make_tiny_model().parameter_groups(), model.parameter_groups()
+    same = {group: all(torch.equal(a, b) for a, b in zip(before[group], after[group], strict=True)) for group in before}
+    frozen = encoders is Encoders.FROZEN
+    assert same == {"vision": frozen, "text": frozen, "decoder": False, "unused": True}
+
+
+def test_a_loss_that_is_not_finite_names_the_frames_and_keeps_the_last_good_checkpoint(
+    train: Train, tmp_path: Path, quick: TrainingConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    original, calls = loop.segmentation_loss, iter(range(1, 1000))
+
+    def sometimes_nan(*args: Any) -> torch.Tensor:
+        return original(*args) * (float("nan") if next(calls) == 6 else 1.0)  # 3 batches, 1 of validation, 2nd batch
+
+    monkeypatch.setattr(loop, "segmentation_loss", sometimes_nan)
+    with pytest.raises(TrainingError, match=r"loss: nan; .*Frames of the batch: patient000\d_\dCH_E[DS], patient000"):
+        train(tmp_path, quick)
+    assert len(read_log(RunPaths(tmp_path).log)) == 1
+    assert all(p.isfinite().all() for p in load_segmenter(tmp_path / "checkpoint").parameters())
+
+
+def test_a_gradient_that_is_not_finite_is_refused_before_the_weights_change(
+    train: Train, make_tiny_model: MakeModel, tmp_path: Path, quick: TrainingConfig
+) -> None:
+    model = make_tiny_model()
+    weight = model.network.decoder.film_add.weight
+    weight.register_hook(lambda gradient: gradient * float("inf"))
+    with pytest.raises(TrainingError, match="gradient norm: (nan|inf)"):
+        train(tmp_path, quick, model=model)
+    assert all(p.isfinite().all() for p in model.parameters())
+
+
+def scripted_validation(monkeypatch: pytest.MonkeyPatch, losses: list[float], dice: list[float]) -> None:
+    scores = iter(zip(losses, dice, strict=True))
+    monkeypatch.setattr(loop._Stage, "_validation_scores", lambda _: next(scores))
+
+
+def test_training_stops_early_and_keeps_the_best_epoch(
+    train: Train, tmp_path: Path, quick: TrainingConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    saved: list[int] = []
+    original = ClipSeg.save_pretrained
+    monkeypatch.setattr(ClipSeg, "save_pretrained", lambda self, f: (saved.append(1), original(self, f))[1])  # type: ignore[func-returns-value]
+    scripted_validation(monkeypatch, [1.0] * 9, [0.1, 0.5, 0.4, 0.5, 0.3, 0.9, 0.9, 0.9, 0.9])
+    _, log = train(tmp_path, replace(quick, epochs=9, stopping_patience=3))
+    assert [line.validation_dice for line in log] == [0.1, 0.5, 0.4, 0.5, 0.3]  # an equal Dice is no gain
+    assert len(saved) == 2
+
+
+def test_a_plateau_of_the_validation_loss_lowers_the_rate(
+    train: Train, tmp_path: Path, quick: TrainingConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scripted_validation(monkeypatch, [1.0, 0.9, 0.9, 0.9, 0.9, 0.9], [0.1] * 6)
+    _, log = train(tmp_path, replace(quick, epochs=6, plateau_patience=1))
+    # epoch 3 is the first without a gain, epoch 4 the second, which is more than the patience of 1
+    assert [line.learning_rate for line in log] == pytest.approx([1e-3, 1e-3, 1e-3, 1e-3, 1e-4, 1e-4])
+
+
+def test_one_cycle_warms_up_and_anneals_over_exactly_the_epochs(
+    train: Train, tmp_path: Path, quick: TrainingConfig
+) -> None:
+    _, log = train(tmp_path, replace(quick, epochs=5, schedule="one-cycle"))
+    rates = [line.learning_rate for line in log]
+    assert rates[0] == pytest.approx(1e-3, rel=0.02)  # 3 of 16 steps: the top of a warm-up of 20 %
+    assert rates == sorted(rates, reverse=True)
+    assert rates[-1] < 1e-7
+
+
+def test_an_empty_set_is_refused_before_anything_is_written(
+    train: Train, tmp_path: Path, quick: TrainingConfig
+) -> None:
+    for role in ("training", "validation"):
+        with pytest.raises(DataError, match="nobody: frames: 0"):
+            train(tmp_path / "run", quick, **{role: FrameSet("nobody", [])})
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_frame_without_annotation_is_named(
+    train: Train, tmp_path: Path, quick: TrainingConfig, training_frames: FrameSet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    third = training_frames.infos[2]
+    monkeypatch.setattr(type(training_frames.members[0][0]), "has_annotation", lambda _, info: info is not third)
+    with pytest.raises(DataError, match=f"real: annotation: {third.name} has none"):
+        train(tmp_path, quick)
+
+
+@pytest.mark.parametrize("damage", ["truncated", "absent", "other model"])
+def test_a_damaged_state_is_refused_with_its_remedy(
+    train: Train, make_tiny_model: MakeModel, tmp_path: Path, quick: TrainingConfig, damage: str
+) -> None:
+    train(tmp_path, replace(quick, epochs=1))
+    weights = tmp_path / "state" / "model.safetensors"
+    if damage == "truncated":
+        weights.write_bytes(weights.read_bytes()[:1000])
+    elif damage == "absent":
+        weights.unlink()
+    model = make_tiny_model(reduce_width=16) if damage == "other model" else None
+    with pytest.raises(CheckpointError, match="state: .*Remove this folder to begin the stage anew"):
+        train(tmp_path, quick, model=model)
+
+
+def test_a_state_that_cannot_be_written_is_an_output_error_and_the_old_one_stays(
+    train: Train, tmp_path: Path, quick: TrainingConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    train(tmp_path, replace(quick, epochs=1))
+    before = {p.name: p.read_bytes() for p in (tmp_path / "state").iterdir()}
+
+    def full(*_: object) -> None:
+        raise RuntimeError("PytorchStreamWriter failed writing file data/0: file write failed")
+
+    monkeypatch.setattr("accelerate.Accelerator.save_state", full)
+    with pytest.raises(OutputError, match="state: .*file write failed.*free space"):
+        train(tmp_path, quick)
+    assert {p.name: p.read_bytes() for p in (tmp_path / "state").iterdir()} == before
+
+
+def test_the_precision_that_was_asked_for_is_kept_and_auto_is_full_on_a_cpu() -> None:
+    assert [choose_precision(wish) for wish in ("no", "bf16", "fp16")] == ["no", "bf16", "fp16"]
+    if not torch.cuda.is_available():
+        assert choose_precision("auto") == "no"
