@@ -88,14 +88,16 @@ def run_demo(out: Path, data: Path | None, settings: DemoSettings, patients: int
     """
     workers = os.cpu_count() or 1
     began = time.monotonic()
+    given = None if data is None else _target(data, patients)  # a mistake in the path costs no waiting
     _say(began, "simulating the synthetic training data")
-    write_dataset(out / "data" / "simulated-source", settings.source_settings(), workers)
-    if data is None:
+    source, target = out / "data" / "simulated-source", out / "data" / "simulated-target"
+    write_dataset(source, settings.source_settings(), workers)
+    if given is None:
         _say(began, 'simulating the target domain (it takes the place of real data and is called "real" below)')
-        write_dataset(out / "data" / "simulated-target", settings.target_settings(), workers)
+        write_dataset(target, settings.target_settings(), workers)
     sources = {
-        Role.SYNTHETIC: open_source(out / "data" / "simulated-source", "official", allow_missing=True),
-        Role.REAL: _target(data or out / "data" / "simulated-target", patients),
+        Role.SYNTHETIC: open_source(source, "official", allow_missing=True),
+        Role.REAL: given or _target(target, patients),
     }
     evaluation = Evaluation(workers=workers)
     runs = [execute_baseline(kind, sources[Role.REAL], out / "runs", evaluation) for kind in FITS]

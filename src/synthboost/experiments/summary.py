@@ -19,9 +19,10 @@ def dice_line(rows: list[Row]) -> str:
         return f"no pair could be scored{failed}"
     parts = ", ".join(_of_structure(scored, structure) for structure in Structure)
     patients = len({row.patient for row in scored})
+    people = f"{patients} patients" if patients > 1 else "1 patient"
     leak = "; the sentences use ground truth" if any(row.uses_ground_truth for row in scored) else ""
     total = mean_and_sd([row.dice for row in scored if row.dice is not None])
-    return f"Dice {total} % over {len(scored)} pairs of {patients} patients ({parts}){failed}{leak}"
+    return f"Dice {total} % over {len(scored)} pairs of {people} ({parts}){failed}{leak}"
 
 
 def _of_structure(rows: list[Row], structure: Structure) -> str:
