@@ -100,4 +100,4 @@ def test_a_data_set_without_test_patients_is_refused_and_the_remedy_works(
     assert "patient0004" in refused.err
     helped = synthboost(*arguments, "--split", "no-test", "--allow-missing")
     assert helped.code == 0, helped.err
-    assert "over 12 pairs of 1 patients" in helped.out
+    assert "over 12 pairs of 1 patient " in helped.out

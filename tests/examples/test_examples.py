@@ -30,7 +30,7 @@ def test_the_three_examples_follow_on_each_other(
 
     said = _run("02_train_tiny.py", monkeypatch, capsys, "--epochs", "1")
     assert "epoch 1: training loss" in said
-    assert "over 12 pairs of 1 patients" in said
+    assert "over 12 pairs of 1 patient " in said
 
     said = _run("03_predict_with_sentences.py", monkeypatch, capsys)
     assert said.count("of patient0003_4CH_ES: ") == 3

@@ -13,7 +13,6 @@ from typing import Any
 import torch
 from accelerate import Accelerator
 from accelerate.state import AcceleratorState
-from accelerate.state import AcceleratorState
 from accelerate.utils import DataLoaderConfiguration
 from safetensors import SafetensorError
 from torch import Tensor
@@ -114,7 +113,6 @@ class _Stage:
         if config.threads:
             torch.set_num_threads(config.threads)
         self.config, self.paths, self.name = config, paths, training.name
-        AcceleratorState._reset_state()  # the library keeps the first precision of a process for ever
         AcceleratorState._reset_state()  # or a stage could not have another precision than the one before it
         self.accelerator = Accelerator(
             mixed_precision=choose_precision(config.precision),
