@@ -19,11 +19,12 @@ import torch
 from torch import nn
 
 from synthboost.data import TripletRecipe, make_split, open_dataset
-from synthboost.domain import Encoders, PromptSet, SplitPart
+from synthboost.domain import PromptSet, SplitPart
 from synthboost.experiments.demo import DemoSettings
 from synthboost.experiments.sources import Source
 from synthboost.models.clipseg.model import ClipSeg
 from synthboost.models.clipseg.settings import TINY, ClipSegSettings
+from synthboost.models.freezing import Encoders
 from synthboost.simulator.writer import write_dataset
 from synthboost.training.batches import Collate, TrainingFrames
 from synthboost.training.loop import train_stage
@@ -58,8 +59,8 @@ def scores(model: ClipSeg, samples: TrainingFrames, count: int) -> tuple[float, 
     others = torch.arange(len(batch.tokens)).view(-1, 3).roll(1, dims=1).flatten()
     with torch.inference_mode():
         features = model.encode_image(batch.images)
-        right = model.decode(features, model.encode_text(batch.tokens), batch.image_index)
-        wrong = model.decode(features, model.encode_text(batch.tokens[others]), batch.image_index)
+        right = model(features, batch.tokens, batch.image_index)
+        wrong = model(features, batch.tokens, batch.image_index, others)
     return hard_dice(right, batch.targets).mean().item(), hard_dice(wrong, batch.targets).mean().item()
 
 

@@ -99,13 +99,6 @@ class Strategy(StrEnum):
     MIXED = "mixed"
 
 
-class Encoders(StrEnum):
-    """Whether the image and text encoders learn."""
-
-    TRAINED = "trained"
-    FROZEN = "frozen"
-
-
 class SplitPart(StrEnum):
     """A part of a split of patients."""
 

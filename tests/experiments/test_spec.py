@@ -7,11 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from synthboost.domain import Encoders, PromptSet, Strategy
+from synthboost.domain import PromptSet, Strategy
 from synthboost.errors import ConfigError
 from synthboost.experiments.sources import open_source
 from synthboost.experiments.spec import RunSpec
 from synthboost.experiments.strategies import Role
+from synthboost.models.freezing import Encoders
 
 MakeSpec = Callable[..., RunSpec]
 

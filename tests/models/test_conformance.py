@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 import torch
 
-from synthboost.domain import Encoders
 from synthboost.errors import ConfigError, PromptError
 from synthboost.models.base import Segmenter
+from synthboost.models.freezing import Encoders
 from synthboost.models.registry import BUILDERS, CLASSES, PUBLISHED, build_segmenter, load_segmenter
 
 SMALLEST = {"clipseg": "tiny"}
@@ -110,10 +110,24 @@ def test_the_gradient_reaches_sentence_and_image(model: Segmenter, images: torch
 
 
 @torch.no_grad()
-def test_padding_changes_nothing(model: Segmenter) -> None:
-    alone = model.encode_text(model.tokenize(SENTENCES[:1]))
-    padded = model.encode_text(model.tokenize(SENTENCES[:2]))[:1]
-    torch.testing.assert_close(alone, padded, **CLOSE)
+def test_sentences_encoded_apart_or_together_draw_the_same(model: Segmenter, images: torch.Tensor) -> None:
+    tokens, index = model.tokenize(SENTENCES), torch.zeros(4, dtype=torch.int64)
+    apart = model.join_text([model.encode_text(model.tokenize([sentence])) for sentence in SENTENCES])
+    assert all(len(tensor) == 4 for tensor in apart)
+    torch.testing.assert_close(model(images[:1], apart, index), model(images[:1], tokens, index), **CLOSE)
+
+
+@torch.no_grad()
+def test_features_can_be_given_instead_of_images_and_one_sentence_can_serve_several_pairs(
+    model: Segmenter, images: torch.Tensor
+) -> None:
+    image_index, text_index = torch.tensor([0, 1, 1, 2]), torch.tensor([1, 0, 1, 1])
+    expected = model(images, model.tokenize([SENTENCES[n] for n in text_index]), image_index)
+    features, tokens = model.encode_image(images), model.tokenize(SENTENCES[:2])
+    torch.testing.assert_close(model(features, tokens, image_index, text_index), expected, **CLOSE)
+    halves = tuple(feature.half() for feature in features)
+    error = (model(halves, tokens, image_index, text_index) - expected).abs().max()
+    assert 0 < error < 5e-3 * expected.abs().max()
 
 
 def test_a_sentence_that_is_too_long_is_refused_with_its_length_and_the_limit(model: Segmenter) -> None:

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from synthboost.domain import Encoders, PromptSet, SplitPart, Strategy
+from synthboost.domain import PromptSet, SplitPart, Strategy
+from synthboost.models.freezing import Encoders
 from synthboost.training.config import TrainingConfig
 
 if TYPE_CHECKING:
@@ -36,8 +37,9 @@ class Train:
     """Its size, when training starts from random weights: `tiny`, or `rd64` (published size)."""
     weights: str | None = None
     """Start from these weights instead: a folder, a run's folder, or a hub name (CIDAS/clipseg-rd64-refined)."""
-    encoders: Encoders = Encoders.TRAINED
-    """Whether the image and text encoders learn."""
+    encoders: str = "trained"
+    """What learns in the image and text encoders: `trained`, `frozen`, `last-3` (blocks), `lora-8` (rank), or one for
+    each, as `vision=last-3,text=frozen`. The decoder always learns."""
     prompts: PromptSet = PromptSet.P6
     """Which sentences."""
     split: str = "official"
@@ -89,7 +91,7 @@ class Train:
             preset=self.preset,
             weights=self.weights,
             weights_sha256=None if self.weights is None else weights_fingerprint(self.weights),
-            encoders=self.encoders,
+            encoders=Encoders.parse(self.encoders),
             prompt_set=self.prompts,
             seed=self.training.seed,
         )

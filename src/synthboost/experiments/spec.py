@@ -7,10 +7,11 @@ import json
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
-from synthboost.domain import Encoders, PromptSet, Strategy
+from synthboost.domain import PromptSet, Strategy
 from synthboost.errors import ConfigError
 from synthboost.experiments.sources import Source
 from synthboost.experiments.strategies import PARENTS, STAGES, Role
+from synthboost.models.freezing import Encoders
 from synthboost.models.registry import preset_settings
 from synthboost.records.rows import NOTHING_TRAINED, RANDOM_WEIGHTS
 from synthboost.training.config import TrainingConfig

@@ -80,11 +80,12 @@ class Predictor:
         flat = [sentence for of_image in sentences for sentence in of_image]
         distinct = list(dict.fromkeys(flat))
         pixels = torch.stack([self.model.preprocess(image) for image in images]).to(self.device)
-        text = self.model.encode_text(self.model.tokenize(distinct).to(self.device))
-        text_of_pair = text[torch.tensor([distinct.index(sentence) for sentence in flat], device=self.device)]
+        tokens = self.model.tokenize(distinct).to(self.device)
+        number = {sentence: position for position, sentence in enumerate(distinct)}
+        text_index = torch.tensor([number[sentence] for sentence in flat], device=self.device)
         counts = [len(of_image) for of_image in sentences]
         image_index = torch.arange(len(images)).repeat_interleave(torch.tensor(counts)).to(self.device)
-        logits = self.model.decode(self.model.encode_image(pixels), text_of_pair, image_index)
+        logits = self.model(pixels, tokens, image_index, text_index)
         predictions = []
         for image, own, part in zip(images, sentences, torch.split(logits, counts), strict=True):
             probability = self.model.postprocess(part, image.shape).cpu().numpy()

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
+from torch import nn
 
 from synthboost.models.base import Segmenter
 
@@ -40,8 +41,8 @@ def audit(model: Segmenter, sentences: tuple[str, ...], seed: int = 0) -> dict[s
     """
     generator = torch.Generator().manual_seed(seed)
     buffers = {
-        group: [buffer for module in members for buffer in module.buffers()]
-        for group, members in model.group_modules().items()
+        group: [buffer for part in parts if isinstance(part, nn.Module) for buffer in part.buffers()]
+        for group, parts in model.groups().items()
     }
     before = {group: [buffer.clone() for buffer in members] for group, members in buffers.items()}
     was_training = model.training

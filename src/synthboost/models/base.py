@@ -7,18 +7,25 @@ One image and many sentences go in; `encode_image` runs once per image, `encode_
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import ClassVar, Self
+from typing import ClassVar, Self, TypeAlias
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from synthboost.domain import Encoders, GreyImage, Mask
+from synthboost.domain import GreyImage, Mask
+from synthboost.errors import ConfigError
+from synthboost.models.adapters import add_adapters, is_adapter, remove_adapters
+from synthboost.models.freezing import Encoders, Tuning
 
+Features: TypeAlias = tuple[Tensor, ...]
+"""What an encoder gives: tensors that all have the images, or the sentences, as their leading dimension."""
+Part: TypeAlias = nn.Module | nn.Parameter
+"""A piece of a network: a module, or a bare parameter that belongs to no smaller module."""
 ENCODER_GROUPS = ("vision", "text")
-"""The parameter groups that `Encoders.FROZEN` freezes."""
+"""The parameter groups that an `Encoders` policy is about."""
 
 
 class Segmenter(nn.Module, ABC):
@@ -38,7 +45,7 @@ class Segmenter(nn.Module, ABC):
 
     def __init__(self) -> None:
         super().__init__()
-        self.frozen_groups: frozenset[str] = frozenset()
+        self.encoders = Encoders.TRAINED
 
     def preprocess(self, image: GreyImage) -> Tensor:
         """Turn a uint8 image (H, W) into a float32 tensor (3, S, S); the aspect ratio is not kept."""
@@ -80,20 +87,24 @@ class Segmenter(nn.Module, ABC):
         """Return the words of a sentence that the text encoder has never seen, so that they mean nothing to it."""
 
     @abstractmethod
-    def encode_image(self, images: Tensor) -> tuple[Tensor, ...]:
+    def encode_image(self, images: Tensor) -> Features:
         """Encode images (B, 3, S, S) into features, each with leading dimension B."""
 
     @abstractmethod
-    def encode_text(self, tokens: Tensor) -> Tensor:
-        """Encode tokens (N, L) into text features with leading dimension N."""
+    def encode_text(self, tokens: Tensor) -> Features:
+        """Encode tokens (M, L) into text features, each with leading dimension M."""
+
+    def join_text(self, parts: Sequence[Features]) -> Features:
+        """Join sentences that were encoded apart, so perhaps padded to other lengths, along the leading dimension."""
+        return tuple(torch.cat(tensors) for tensors in zip(*parts, strict=True))
 
     @abstractmethod
-    def decode(self, features: tuple[Tensor, ...], text: Tensor, image_index: Tensor) -> Tensor:
+    def decode(self, features: Features, text: Features, image_index: Tensor) -> Tensor:
         """Draw, for each of N sentences, the mask in the image it belongs to.
 
         Args:
             features: of B images, from `encode_image`.
-            text: of N sentences, from `encode_text`.
+            text: of N sentences, one for each pair, from `encode_text`.
             image_index: (N,) int64, which of the B images each sentence is about.
 
         Returns:
@@ -101,8 +112,16 @@ class Segmenter(nn.Module, ABC):
         """
 
     @abstractmethod
-    def group_modules(self) -> dict[str, list[nn.Module]]:
-        """Return the modules of each parameter group that a mask depends on: `vision`, `text`, `decoder`."""
+    def encoder_blocks(self) -> dict[str, list[list[Part]]]:
+        """Return the steps of the `vision` and the `text` encoder, from input to output.
+
+        Only what a mask depends on. The first step is the embedding (or stem), each later one a block; every part
+        stands in exactly one step.
+        """
+
+    @abstractmethod
+    def decoder_parts(self) -> list[Part]:
+        """Return what comes after the encoders."""
 
     @abstractmethod
     def save_pretrained(self, folder: Path) -> None:
@@ -117,40 +136,103 @@ class Segmenter(nn.Module, ABC):
             CheckpointError: a file is absent or damaged, or the weights do not fit, with what is missing.
         """
 
-    def forward(self, images: Tensor, tokens: Tensor, image_index: Tensor) -> Tensor:
-        """Encode (B, 3, S, S) images and (N, L) tokens, each once, and decode the N pairs into (N, s, s) logits."""
-        return self.decode(self.encode_image(images), self.encode_text(tokens), image_index)
+    def forward(
+        self, images: Tensor | Features, text: Tensor | Features, image_index: Tensor, text_index: Tensor | None = None
+    ) -> Tensor:
+        """Encode each image and each sentence once, and decode their N pairs.
+
+        Args:
+            images: (B, 3, S, S), or the features of B images that were encoded earlier (in any precision).
+            text: tokens (M, L), or the features of M sentences that were encoded earlier.
+            image_index: (N,) int64, the image of each pair.
+            text_index: (N,) int64, the sentence of each pair; `None` when pair n has sentence n.
+
+        Returns:
+            Logits (N, s, s).
+        """
+        features = tuple(f.float() for f in images) if isinstance(images, tuple) else self.encode_image(images)
+        sentences = text if isinstance(text, tuple) else self.encode_text(text)
+        if text_index is not None:
+            sentences = tuple(tensor[text_index] for tensor in sentences)
+        return self.decode(features, sentences, image_index)
+
+    def groups(self) -> dict[str, list[Part]]:
+        """Return the parts of each parameter group that a mask depends on: `vision`, `text`, `decoder`."""
+        encoders = {group: [part for step in steps for part in step] for group, steps in self.encoder_blocks().items()}
+        return {**encoders, "decoder": self.decoder_parts()}
 
     def parameter_groups(self) -> dict[str, list[nn.Parameter]]:
         """Return the parameters of each group, frozen or not.
 
         `unused` holds the rest: what a published checkpoint contains but no mask depends on.
         """
-        groups = {
-            group: [parameter for module in modules for parameter in module.parameters()]
-            for group, modules in self.group_modules().items()
-        }
+        groups = {group: [p for _, p in _named_parameters(parts)] for group, parts in self.groups().items()}
         used = {id(parameter) for parameters in groups.values() for parameter in parameters}
         return {**groups, "unused": [parameter for parameter in self.parameters() if id(parameter) not in used]}
 
-    def set_encoders(self, encoders: Encoders) -> None:
-        """Freeze or train the encoders.
+    def is_frozen(self, group: str) -> bool:
+        """Whether nothing in the `vision` or `text` encoder learns, so that its output never changes."""
+        tuning: Tuning = getattr(self.encoders, group)
+        return tuning.kind == "frozen"
 
-        A frozen group gets no gradient and stays in eval mode through every later `.train()`, so that normalisation
-        statistics and dropout are frozen too. `unused` parameters never train: they have no gradient to train by.
+    def set_encoders(self, encoders: Encoders, seed: int = 0) -> None:
+        """Choose what learns inside the encoders; the decoder always learns.
+
+        What does not learn gets no gradient and stays in eval mode through every later `.train()`, so that
+        normalisation statistics and dropout are frozen too. `unused` parameters never learn: they have no gradient.
+
+        Args:
+            encoders: the policy; adapters of an earlier one are dropped.
+            seed: of the random half of LoRA's matrices (the other half starts at zero).
+
+        Raises:
+            ConfigError: an encoder has fewer blocks than shall learn, or LoRA's package is not installed.
         """
-        self.frozen_groups = frozenset(ENCODER_GROUPS if encoders is Encoders.FROZEN else ())
-        for group, parameters in self.parameter_groups().items():
-            learns = group not in self.frozen_groups and group != "unused"
-            for parameter in parameters:
-                parameter.requires_grad_(learns)
+        remove_adapters(self)
+        steps = self.encoder_blocks()
+        for group in ENCODER_GROUPS:
+            tuning: Tuning = getattr(encoders, group)
+            if tuning.kind == "last" and tuning.amount >= len(steps[group]):
+                raise ConfigError(
+                    "encoders", group, tuning, f"at most last-{len(steps[group]) - 1}", "Use `trained` to train it all."
+                )
+        if ranks := [
+            ([part for step in steps[group] for part in step if isinstance(part, nn.Module)], tuning.amount)
+            for group in ENCODER_GROUPS
+            if (tuning := getattr(encoders, group)).kind == "lora"
+        ]:
+            add_adapters(self, ranks, seed)
+        self.encoders = encoders
+        self.requires_grad_(False)
+        for _, parameter in _named_parameters(self.decoder_parts()):
+            parameter.requires_grad_(True)
+        for group, own in self.encoder_blocks().items():
+            only_adapters = getattr(encoders, group).kind == "lora"
+            for name, parameter in _named_parameters(part for step in self._learning(own, group) for part in step):
+                parameter.requires_grad_(not only_adapters or is_adapter(name))
         self.train(self.training)
 
     def train(self, mode: bool = True) -> Self:
-        """Switch between training and evaluation; frozen groups stay in evaluation."""
+        """Switch between training and evaluation; blocks whose own weights do not learn stay in evaluation."""
         super().train(mode)
-        modules = self.group_modules()
-        for group in self.frozen_groups:
-            for module in modules[group]:
-                module.train(False)
+        for group, steps in self.encoder_blocks().items():
+            learning = [] if getattr(self.encoders, group).kind == "lora" else self._learning(steps, group)
+            for step in steps[: len(steps) - len(learning)]:
+                for part in step:
+                    if isinstance(part, nn.Module):
+                        part.train(False)
         return self
+
+    def _learning(self, steps: list[list[Part]], group: str) -> list[list[Part]]:
+        """The steps, always the last ones, in which something learns."""
+        tuning: Tuning = getattr(self.encoders, group)
+        if tuning.kind == "last":
+            return steps[-tuning.amount :]
+        return [] if tuning.kind == "frozen" else steps
+
+
+def _named_parameters(parts: Iterable[Part]) -> list[tuple[str, nn.Parameter]]:
+    named: list[tuple[str, nn.Parameter]] = []
+    for part in parts:
+        named += part.named_parameters() if isinstance(part, nn.Module) else [("", part)]
+    return named

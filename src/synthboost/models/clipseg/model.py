@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from contextlib import nullcontext
 from dataclasses import asdict, fields, replace
 from pathlib import Path
 from typing import Any, ClassVar, Self
@@ -20,7 +19,8 @@ from transformers import AutoTokenizer, CLIPSegConfig, CLIPSegForImageSegmentati
 
 from synthboost.errors import CheckpointError, ConfigError, PromptError
 from synthboost.files import whole_folder
-from synthboost.models.base import Segmenter
+from synthboost.models.adapters import plain_state
+from synthboost.models.base import Features, Part, Segmenter
 from synthboost.models.checkpoint import load_strictly, load_weights, read_card, save_weights, write_card
 from synthboost.models.clipseg.settings import ClipSegSettings
 from synthboost.models.clipseg.tokenizer import grammar_tokenizer
@@ -74,7 +74,7 @@ class ClipSeg(Segmenter):
         with whole_folder(folder) as temporary:
             self.network.config.save_pretrained(temporary)
             self.tokenizer.save_pretrained(temporary)
-            save_weights(temporary, self.network.state_dict())
+            save_weights(temporary, plain_state(self.network))
             write_card(temporary, self.name, asdict(self.settings))
 
     def tokenize(self, sentences: Sequence[str]) -> Tensor:
@@ -97,29 +97,27 @@ class ClipSeg(Segmenter):
         words = re.findall(r"\w+", sentence)
         return tuple(w for w in words if unknown in self.tokenizer(w, add_special_tokens=False)["input_ids"])
 
-    def encode_image(self, images: Tensor) -> tuple[Tensor, ...]:
+    def encode_image(self, images: Tensor) -> Features:
         """Run the vision blocks up to the last one that is read; return (B, 1 + patches, width) of each read one."""
         vision = self.network.clip.vision_model
-        with torch.no_grad() if "vision" in self.frozen_groups else nullcontext():
-            hidden = vision.pre_layrnorm(vision.embeddings(images, interpolate_pos_encoding=True))
-            read = self.settings.extract_layers
-            outputs = {}
-            for number, block in enumerate(vision.encoder.layers[: max(read) + 1]):
-                hidden = block(hidden, None)
-                outputs[number] = hidden
-            return tuple(outputs[number] for number in read)
+        hidden = vision.pre_layrnorm(vision.embeddings(images, interpolate_pos_encoding=True))
+        read = self.settings.extract_layers
+        outputs = {}
+        for number, block in enumerate(vision.encoder.layers[: max(read) + 1]):
+            hidden = block(hidden, None)
+            outputs[number] = hidden
+        return tuple(outputs[number] for number in read)
 
-    def encode_text(self, tokens: Tensor) -> Tensor:
-        """Encode tokens (N, L) into the pooled, projected embedding (N, projection_width) of each sentence.
+    def encode_text(self, tokens: Tensor) -> Features:
+        """Encode tokens (M, L) into the pooled, projected embedding (M, projection_width) of each sentence.
 
         The text encoder is causal and reads its result at the end token, so padding has no influence.
         """
-        with torch.no_grad() if "text" in self.frozen_groups else nullcontext():
-            embedding: Tensor = self.network.clip.get_text_features(input_ids=tokens).pooler_output
-            return embedding
+        return (self.network.clip.get_text_features(input_ids=tokens).pooler_output,)
 
-    def decode(self, features: tuple[Tensor, ...], text: Tensor, image_index: Tensor) -> Tensor:
+    def decode(self, features: Features, text: Features, image_index: Tensor) -> Tensor:
         """Decode N pairs; what comes before the sentence enters is computed once per image."""
+        (embedding,) = text
         decoder = self.network.decoder
         hidden: Tensor | None = None
         per_pair = False
@@ -130,22 +128,30 @@ class ClipSeg(Segmenter):
                 reduced = reduced[image_index]
             hidden = reduced if hidden is None else hidden + reduced
             if depth == self.settings.conditional_layer:
-                hidden = _film(decoder, hidden[image_index], text)
+                hidden = _film(decoder, hidden[image_index], embedding)
                 per_pair = True
             hidden = layer(hidden, attention_mask=None)
         assert hidden is not None
         return _to_map(decoder, hidden)
 
-    def group_modules(self) -> dict[str, list[nn.Module]]:
-        """Return the modules of each parameter group; see `Segmenter.group_modules`."""
+    def encoder_blocks(self) -> dict[str, list[list[Part]]]:
+        """Return the transformers' embeddings and blocks; see `Segmenter.encoder_blocks`."""
         clip = self.network.clip
-        vision = clip.vision_model
+        vision, text = clip.vision_model, clip.text_model
         used = max(self.settings.extract_layers) + 1
+        *first, last = text.encoder.layers
         return {
-            "vision": [vision.embeddings, vision.pre_layrnorm, *vision.encoder.layers[:used]],
-            "text": [clip.text_model, clip.text_projection],
-            "decoder": [self.network.decoder],
+            "vision": [[vision.embeddings, vision.pre_layrnorm], *([block] for block in vision.encoder.layers[:used])],
+            "text": [
+                [text.embeddings],
+                *([block] for block in first),
+                [last, text.final_layer_norm, clip.text_projection],
+            ],
         }
+
+    def decoder_parts(self) -> list[Part]:
+        """Return the decoder; see `Segmenter.decoder_parts`."""
+        return [self.network.decoder]
 
 
 def _initialise(network: CLIPSegForImageSegmentation, settings: ClipSegSettings) -> None:

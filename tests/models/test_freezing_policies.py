@@ -1,0 +1,125 @@
+"""Every policy, on every registered model: what it says learns is what gets a gradient, and what it merges stays."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+from torch import nn
+
+from synthboost.errors import ConfigError
+from synthboost.models.adapters import plain_state
+from synthboost.models.audit import audit
+from synthboost.models.base import Segmenter
+from synthboost.models.freezing import Encoders, Tuning
+from synthboost.models.registry import BUILDERS, build_segmenter, load_segmenter
+
+SENTENCES = ("Myocardium of the heart.", "Left atrium cavity of the heart.")
+WORDS = ["trained", "frozen", "last-1", "lora-2", "vision=frozen,text=trained", "vision=last-2,text=lora-1"]
+
+
+@pytest.fixture(params=sorted(BUILDERS))
+def model(request: pytest.FixtureRequest) -> Segmenter:
+    torch.set_num_threads(1)
+    return build_segmenter(request.param, "tiny")
+
+
+UNKNOWN = [
+    "", "Frozen", "last", "last-0", "lora--1", "last-1.5", "vision=frozen", "vision=a,text=b",
+    "vision=frozen,vision=frozen", "text=frozen,vision=frozen,decoder=frozen",
+]  # fmt: skip
+
+
+def learning(model: Segmenter, group: str) -> list[bool]:
+    """For each step of an encoder, whether anything in it learns."""
+    return [
+        any(p.requires_grad for part in step for p in (part.parameters() if isinstance(part, nn.Module) else [part]))
+        for step in model.encoder_blocks()[group]
+    ]
+
+
+@pytest.mark.parametrize("word", WORDS)
+def test_a_policy_is_read_and_written_in_the_same_word(word: str) -> None:
+    assert str(Encoders.parse(word)) == word
+
+
+@pytest.mark.parametrize("word", UNKNOWN)
+def test_another_word_is_refused_with_the_known_ones(word: str) -> None:
+    with pytest.raises(ConfigError, match=r"policy: .*expected trained, frozen, last-K \(K blocks\), lora-R"):
+        Encoders.parse(word)
+
+
+def test_equal_policies_are_one_word_and_an_amount_needs_its_kind() -> None:
+    assert str(Encoders.parse("text=last-2,vision=last-2")) == "last-2"
+    assert Encoders.parse("trained") == Encoders.TRAINED
+    with pytest.raises(ConfigError, match="amount"):
+        Tuning("frozen", 3)
+    with pytest.raises(ConfigError, match="amount"):
+        Tuning("lora")
+
+
+@pytest.mark.parametrize("word", WORDS)
+def test_what_learns_is_what_gets_a_gradient_and_frozen_buffers_stay(model: Segmenter, word: str) -> None:
+    encoders = Encoders.parse(word)
+    model.set_encoders(encoders)
+    found = audit(model, SENTENCES)
+    for group in ("vision", "text"):
+        kind, one = getattr(encoders, group).kind, found[group]
+        assert (one.trainable == 0) == (kind == "frozen")
+        assert (one.trainable == one.tensors) == (kind == "trained")
+        # a key's bias shifts all scores of a row alike; LoRA's second half is zero, so the first has no gradient yet
+        least = {"frozen": 0.0, "lora": 0.5}.get(kind, 0.85)
+        assert least * one.trainable <= one.with_gradient <= one.trainable, group
+        if kind in ("frozen", "lora"):
+            assert one.buffers_moved == 0
+    assert found["decoder"].trainable == found["decoder"].tensors
+    assert found["unused"].trainable == 0
+
+
+def test_the_last_blocks_learn_and_those_before_are_in_evaluation(model: Segmenter) -> None:
+    model.set_encoders(Encoders.parse("last-2"))
+    model.train()
+    for group, steps in model.encoder_blocks().items():
+        assert learning(model, group) == [False] * (len(steps) - 2) + [True] * 2
+        for number, step in enumerate(steps):
+            modules = [m for part in step if isinstance(part, nn.Module) for m in part.modules()]
+            assert all(m.training == (number >= len(steps) - 2) for m in modules)
+
+
+def test_more_blocks_than_there_are_is_refused(model: Segmenter) -> None:
+    blocks = len(model.encoder_blocks()["text"]) - 1
+    with pytest.raises(ConfigError, match=f"text: last-{blocks + 1}; expected at most last-{blocks}. Use `trained`"):
+        model.set_encoders(Encoders(Tuning("frozen"), Tuning("last", blocks + 1)))
+
+
+@torch.no_grad()
+def test_adapters_start_as_nothing_and_are_merged_when_saved(model: Segmenter, tmp_path: Path) -> None:
+    images, index = torch.randn(1, 3, model.input_size, model.input_size), torch.tensor([0, 0])
+    tokens = model.tokenize(SENTENCES)
+    names, before = set(model.state_dict()), model(images, tokens, index)
+    model.set_encoders(Encoders.parse("lora-2"), seed=1)
+    torch.testing.assert_close(model(images, tokens, index), before, rtol=0, atol=1e-5)
+    drawn = {name: p.clone() for name, p in model.named_parameters() if "lora_A" in name}
+    model.set_encoders(Encoders.parse("lora-2"), seed=1)
+    assert drawn
+    assert all(torch.equal(dict(model.named_parameters())[name], p) for name, p in drawn.items())
+    for name, parameter in model.named_parameters():
+        if "lora_B" in name:
+            parameter.fill_(0.02)
+    changed = model(images, tokens, index)
+    assert (changed - before).abs().max() > 1e-3
+    assert set(plain_state(model)) == names
+    model.save_pretrained(tmp_path / "merged")
+    merged = load_segmenter(tmp_path / "merged")
+    assert set(merged.state_dict()) == names
+    torch.testing.assert_close(merged(images, tokens, index), changed, rtol=0, atol=2e-4)
+    model.set_encoders(Encoders.TRAINED)
+    assert set(model.state_dict()) == names
+    torch.testing.assert_close(model(images, tokens, index), before, rtol=0, atol=1e-5)
+
+
+def test_without_peft_the_extra_is_named(model: Segmenter, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(__import__("sys").modules, "peft", None)
+    with pytest.raises(ConfigError, match=r"peft is not installed.*pip install 'synthboost\[peft\]'"):
+        model.set_encoders(Encoders.parse("lora-4"))
