@@ -24,7 +24,8 @@ from synthboost.records.run_folder import EpochLog, RunPaths, read_log
 from synthboost.training import loop
 from synthboost.training.config import TrainingConfig
 from synthboost.training.frame_set import FrameSet
-from synthboost.training.loop import choose_precision, train_stage
+from synthboost.training.hardware import choose_precision
+from synthboost.training.loop import train_stage
 
 MakeModel = Callable[..., ClipSeg]
 Train = Callable[..., tuple[ClipSeg, list[EpochLog]]]

@@ -15,7 +15,7 @@ import synthboost
 from synthboost.experiments.spec import RunSpec
 from synthboost.experiments.strategies import STAGES
 from synthboost.models.base import Segmenter
-from synthboost.training.loop import choose_precision
+from synthboost.training.hardware import choose_precision
 
 PACKAGES = ("torch", "transformers", "accelerate", "safetensors", "tokenizers", "numpy", "scipy", "SimpleITK", "pillow")
 

@@ -33,6 +33,9 @@ from synthboost.records.run_folder import RunPaths, read_json, read_log
 from synthboost.training.loop import train_stage
 from synthboost.training.processes import this_process
 
+FEATURES_FOLDER = "features"
+"""Beside the runs: what frozen image encoders made of the images. It can be deleted at any time."""
+
 
 @dataclass(frozen=True)
 class Evaluation:
@@ -86,9 +89,7 @@ def execute(spec: RunSpec, root: Path, evaluation: Evaluation) -> RunPaths:
 def _ensure_trained(spec: RunSpec, paths: RunPaths, parent: RunPaths | None) -> Segmenter:
     [is_trained] = broadcast_object_list([paths.trained.is_file()])
     if is_trained:
-        model = load_segmenter(paths.checkpoint, spec.model)
-        model.set_encoders(spec.encoders)
-        return model
+        return load_segmenter(paths.checkpoint, spec.model)
     main = this_process().is_main_process
     if main:
         write_json(paths.spec, {"name": spec.name, **spec.as_dict()})
@@ -102,7 +103,7 @@ def _ensure_trained(spec: RunSpec, paths: RunPaths, parent: RunPaths | None) -> 
 def train(spec: RunSpec, paths: RunPaths, parent: RunPaths | None) -> Segmenter:
     """Train the stages that are this run's own; return the model with the best epoch's weights."""
     model = initial_model(spec, parent)
-    model.set_encoders(spec.encoders)
+    model.set_encoders(spec.encoders, spec.seed)
     for role in spec.own_stages:
         source = spec.sources[role]
         train_stage(
@@ -112,6 +113,7 @@ def train(spec: RunSpec, paths: RunPaths, parent: RunPaths | None) -> Segmenter:
             recipe=training_recipe(spec),
             config=replace(spec.training[role], seed=spec.seed),
             folder=paths.root,
+            caches=paths.root.parent / FEATURES_FOLDER,
         )
     if not spec.own_stages and this_process().is_main_process:
         model.save_pretrained(paths.checkpoint)

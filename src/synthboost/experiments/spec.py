@@ -16,8 +16,17 @@ from synthboost.models.registry import preset_settings
 from synthboost.records.rows import NOTHING_TRAINED, RANDOM_WEIGHTS
 from synthboost.training.config import TrainingConfig
 
-TIMELESS = ("workers", "save_minutes", "tracker")
-"""Settings of training that change how a run is executed but not what comes out."""
+TIMELESS = (
+    "workers",
+    "save_minutes",
+    "tracker",
+    "feature_cache",
+    "feature_cache_gb",
+    "compile",
+    "channels_last",
+    "recompute_activations",
+)
+"""Settings of training that change how a run is executed but not what comes out, rounding apart."""
 
 
 @dataclass(frozen=True)

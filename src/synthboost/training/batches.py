@@ -18,33 +18,44 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 
 from synthboost.data import TripletRecipe, make_triplets
 from synthboost.errors import SynthboostError
-from synthboost.models.base import Segmenter
+from synthboost.models.base import Features, Segmenter
 from synthboost.training.augment import draw_augmentation
+from synthboost.training.feature_cache import FeatureCache, image_keys, stack
 from synthboost.training.frame_set import FrameSet
 
 
 class Batch(NamedTuple):
-    """B images and their N pairs."""
+    """B images, M distinct sentences, and their N pairs."""
 
-    images: Tensor
-    """(B, 3, S, S)."""
+    images: Tensor | Features
+    """(B, 3, S, S), or what the image encoder made of it."""
     tokens: Tensor
-    """(N, L)."""
+    """(M, L)."""
     image_index: Tensor
     """(N,) int64: the image of each pair."""
+    text_index: Tensor
+    """(N,) int64: the sentence of each pair."""
     targets: Tensor
     """(N, s, s), 0-1."""
+    sentences: tuple[str, ...]
+    """The M sentences."""
     frames: tuple[str, ...]
     """The B frames' names, for messages."""
 
-    def to(self, device: torch.device) -> Batch:
-        """Return the batch with its tensors on `device`."""
-        return Batch(
-            images=self.images.to(device, non_blocking=True),
-            tokens=self.tokens.to(device, non_blocking=True),
-            image_index=self.image_index.to(device, non_blocking=True),
-            targets=self.targets.to(device, non_blocking=True),
-            frames=self.frames,
+    def to(self, device: torch.device, non_blocking: bool = True) -> Batch:
+        """Return the batch with its tensors on `device`; accelerate's loaders call this too."""
+        images = self.images
+        moved = (
+            tuple(feature.to(device, non_blocking=non_blocking) for feature in images)
+            if isinstance(images, tuple)
+            else images.to(device, non_blocking=non_blocking)
+        )
+        return self._replace(
+            images=moved,
+            tokens=self.tokens.to(device, non_blocking=non_blocking),
+            image_index=self.image_index.to(device, non_blocking=non_blocking),
+            text_index=self.text_index.to(device, non_blocking=non_blocking),
+            targets=self.targets.to(device, non_blocking=non_blocking),
         )
 
 
@@ -52,7 +63,8 @@ class Batch(NamedTuple):
 class Sample:
     """One frame, prepared."""
 
-    image: Tensor
+    image: Tensor | Features
+    """(3, S, S), or its features."""
     sentences: list[str]
     targets: Tensor
     """(K, s, s)."""
@@ -62,9 +74,22 @@ class Sample:
 class TrainingFrames(Dataset[Sample | SynthboostError]):
     """Frames as samples; the index is (epoch, position), so that worker processes need no state of their own."""
 
-    def __init__(self, frames: FrameSet, model: Segmenter, recipe: TripletRecipe, augmentation: float = 0.0) -> None:
-        """Prepare `frames` for `model` with the sentences of `recipe`, changed randomly by `augmentation` (0-1)."""
+    def __init__(
+        self,
+        frames: FrameSet,
+        model: Segmenter,
+        recipe: TripletRecipe,
+        augmentation: float = 0.0,
+        cache: FeatureCache | None = None,
+    ) -> None:
+        """Prepare `frames` for `model` with the sentences of `recipe`.
+
+        Images are changed randomly by `augmentation` (0-1), or come as features out of `cache`, which excludes that.
+        """
+        assert cache is None or not augmentation
         self.frames, self.model, self.recipe, self.augmentation = frames, model, recipe, augmentation
+        self.cache = cache
+        self.keys = [] if cache is None else image_keys(frames)
 
     def __getitem__(self, index: tuple[int, int]) -> Sample | SynthboostError:
         try:
@@ -75,14 +100,16 @@ class TrainingFrames(Dataset[Sample | SynthboostError]):
     def _sample(self, epoch: int, position: int) -> Sample:
         frame = self.frames[position]
         triplets = make_triplets(frame, self.recipe, epoch)
-        grey = self.model.resize(frame.image)
+        sentences = [triplet.prompt.text for triplet in triplets]
         targets = torch.stack([self.model.preprocess_mask(triplet.mask) for triplet in triplets])
+        if self.cache is not None:
+            return Sample(self.cache[self.keys[position]], sentences, targets, frame.info.name)
+        grey = self.model.resize(frame.image)
         if self.augmentation:
             key = [self.recipe.seed, epoch, zlib.crc32(frame.info.name.encode())]
             height, width = (n * mm for n, mm in zip(frame.image.shape, frame.spacing_mm, strict=True))
             change = draw_augmentation(np.random.default_rng(key), self.augmentation, height / width)
             grey, targets = change.image(grey), change.masks(targets)
-        sentences = [triplet.prompt.text for triplet in triplets]
         return Sample(self.model.normalise(grey), sentences, targets, frame.info.name)
 
 
@@ -147,13 +174,23 @@ class Collate:
 
     def _join(self, samples: list[Sample]) -> Batch:
         counts = torch.tensor([len(sample.sentences) for sample in samples])
+        sentences = [sentence for sample in samples for sentence in sample.sentences]
+        number = {sentence: position for position, sentence in enumerate(dict.fromkeys(sentences))}
         return Batch(
-            images=torch.stack([sample.image for sample in samples]),
-            tokens=self.tokenize([sentence for sample in samples for sentence in sample.sentences]),
+            images=_join_images([sample.image for sample in samples]),
+            tokens=self.tokenize(list(number)),
             image_index=torch.arange(len(samples)).repeat_interleave(counts),
+            text_index=torch.tensor([number[sentence] for sentence in sentences]),
             targets=torch.cat([sample.targets for sample in samples]),
+            sentences=tuple(number),
             frames=tuple(sample.frame for sample in samples),
         )
+
+
+def _join_images(images: list[Tensor | Features]) -> Tensor | Features:
+    tensors = [image for image in images if isinstance(image, Tensor)]
+    features = [image for image in images if isinstance(image, tuple)]
+    return stack(features) if features else torch.stack(tensors)
 
 
 def _require_sample(found: Sample | SynthboostError) -> Sample:

@@ -19,6 +19,11 @@ class TrainingConfig:
     """Images per optimiser step; each brings all its sentences. The paper draws 128 single pairs for CLIPSeg."""
     learning_rate: float = 2e-3
     """The paper's for CLIPSeg; it uses 2e-5 for CRIS."""
+    layer_decay: float = 1.0
+    """Each block of an encoder learns at this factor times the rate of the block above it; the last block at this
+    factor times the decoder's. 1: one rate for all, as in the paper."""
+    encoder_rate: float = 1.0
+    """A further factor on the encoders' learning rate. CRIS was published with 0.1, the paper trained it with 1."""
     weight_decay: float = 0.01
     """AdamW's default; not stated in the paper."""
     dice_weight: float = 1.0
@@ -37,8 +42,21 @@ class TrainingConfig:
     """Strength 0-1 of random affine and grey-level changes; the paper uses none."""
     precision: Literal["auto", "no", "bf16", "fp16"] = "auto"
     """`auto`: bf16 on a GPU that has it, full precision elsewhere (bf16 is slower than fp32 on CPUs without AMX)."""
-    workers: int = 0
-    """Processes that prepare batches. The result does not depend on it."""
+    feature_cache: Literal["auto", "disk", "memory", "off"] = "auto"
+    """Where the features of a frozen image encoder are kept (half precision), so that each image is encoded once.
+    `auto`: on disk beside the runs, which all runs share, else in memory, else nowhere, as there is room."""
+    feature_cache_gb: float | None = None
+    """At most so many gigabytes; `None` is half of what is free."""
+    compile: Literal["auto", "on", "off"] = "auto"
+    """torch.compile. `auto`: on a GPU, for trainings of 1,000 batches or more."""
+    channels_last: Literal["auto", "on", "off"] = "auto"
+    """Memory order of convolutions. `auto`: on a GPU."""
+    recompute_activations: bool = False
+    """Keep the encoders' activations at block boundaries only and compute the rest again for the gradient: a third
+    more arithmetic for several times less memory."""
+    workers: int | None = None
+    """Processes that prepare batches; `None` is 0 on a CPU and up to 8 beside a GPU. The result does not depend on
+    it."""
     threads: int | None = None
     """CPU threads of torch; `None` leaves its choice. The last bits of a result depend on it."""
     save_minutes: float = 10.0
@@ -51,15 +69,18 @@ class TrainingConfig:
         """Refuse values that cannot work, naming the field."""
         for name in ("epochs", "batch_images", "stopping_patience"):
             self._require(name, getattr(self, name) >= 1, "1 or more")
-        for name in ("learning_rate", "gradient_clip", "save_minutes"):
+        for name in ("learning_rate", "layer_decay", "encoder_rate", "gradient_clip", "save_minutes"):
             self._require(name, _positive(getattr(self, name)), "a positive number")
+        self._require("layer_decay", self.layer_decay <= 1, "above 0, at most 1")
+        limit = self.feature_cache_gb
+        self._require("feature_cache_gb", limit is None or _positive(limit), "a positive number")
         for name in ("weight_decay", "dice_weight", "cross_entropy_weight", "augmentation"):
             self._require(name, _positive(getattr(self, name)) or getattr(self, name) == 0, "zero or more")
         self._require("augmentation", self.augmentation <= 1, "0 to 1")
         self._require("cross_entropy_weight", self.dice_weight + self.cross_entropy_weight > 0, "not both weights zero")
         self._require("plateau_factor", 0 < self.plateau_factor < 1, "between 0 and 1")
         self._require("plateau_patience", self.plateau_patience >= 0, "zero or more")
-        self._require("workers", self.workers >= 0, "zero or more")
+        self._require("workers", self.workers is None or self.workers >= 0, "zero or more")
         self._require("seed", self.seed >= 0, "zero or more")
         for name, known in get_type_hints(type(self)).items():
             if choices := get_args(known) if get_origin(known) is Literal else ():

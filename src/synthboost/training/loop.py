@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from pickle import UnpicklingError
 from typing import Any
@@ -20,13 +20,18 @@ from torch import Tensor
 from synthboost.data import TripletRecipe
 from synthboost.errors import CheckpointError, DataError, OutputError, TrainingError
 from synthboost.files import whole_folder
-from synthboost.models.base import Segmenter
+from synthboost.models.adapters import remove_adapters
+from synthboost.models.base import Features, Segmenter
 from synthboost.progress import Progress
 from synthboost.records.run_folder import EpochLog, RunPaths, write_log
 from synthboost.training.batches import Batch, EpochBatches, TrainingFrames, batches_of, make_loader
 from synthboost.training.config import TrainingConfig
+from synthboost.training.feature_cache import make_feature_cache
 from synthboost.training.frame_set import FrameSet
+from synthboost.training.hardware import choose_precision, choose_workers, prepare_network, release_network
 from synthboost.training.losses import hard_dice, segmentation_loss
+from synthboost.training.optimizer import make_optimizer, make_scheduler
+from synthboost.training.text_memory import TextMemory
 
 VALIDATION_BATCH_FACTOR = 2
 """Validation keeps no gradients, so its batches can be larger."""
@@ -65,6 +70,7 @@ def train_stage(
     recipe: TripletRecipe,
     config: TrainingConfig,
     folder: Path,
+    caches: Path | None = None,
 ) -> list[EpochLog]:
     """Train `model` on `training`, keep the epoch that is best on `validation`, and resume if `folder` has a state.
 
@@ -76,19 +82,21 @@ def train_stage(
         recipe: which sentences the frames are paired with.
         config: see `TrainingConfig`.
         folder: of the run; `log.csv`, `checkpoint/` and `state/` are written there.
+        caches: where features of frozen image encoders are kept for other runs too; see `TrainingConfig.feature_cache`.
 
     Returns:
         One entry per epoch.
 
     Raises:
         DataError: a set is empty or has no annotation.
+        ConfigError: features shall be kept where they can't.
         TrainingError: a loss or gradient is not finite; the last good checkpoint stays.
         CheckpointError: `state/` is damaged or of another training.
         OutputError: the folder cannot be written.
     """
     _require_frames(training, validation)
     paths = RunPaths(folder)
-    stage = _Stage(model, training, validation, recipe, config, paths)
+    stage = _Stage(model, training, validation, recipe, config, paths, caches)
     stage.resume()
     with Progress(f"training on {training.name}", stage.total_batches, "batch", stage.batches_done, stage.shown) as bar:
         while not stage.finished:
@@ -109,6 +117,7 @@ class _Stage:
         recipe: TripletRecipe,
         config: TrainingConfig,
         paths: RunPaths,
+        caches: Path | None,
     ) -> None:
         if config.threads:
             torch.set_num_threads(config.threads)
@@ -120,18 +129,22 @@ class _Stage:
             project_dir=paths.root,
             dataloader_config=DataLoaderConfiguration(non_blocking=True),
         )
-        learning = [parameter for parameter in model.parameters() if parameter.requires_grad]
-        self.optimizer = torch.optim.AdamW(learning, lr=config.learning_rate, weight_decay=config.weight_decay)
+        device = self.accelerator.device
+        self.optimizer = make_optimizer(model, config)
         self.batches = EpochBatches(len(training), config.batch_images, config.seed, shuffle=True)
-        self.scheduler = _make_scheduler(self.optimizer, config, self._steps_per_epoch)
-        on_gpu = self.accelerator.device.type == "cuda"
-        samples = TrainingFrames(training, model, recipe, config.augmentation)
+        self.scheduler = make_scheduler(self.optimizer, config, self._steps_per_epoch)
+        prepare_network(model, config, device, self.total_batches)
+        cache = make_feature_cache(model, (training, validation), config, caches)
+        self.text = TextMemory(model) if model.is_frozen("text") else None
+        samples = TrainingFrames(training, model, recipe, config.augmentation, cache)
+        workers = choose_workers(config, device)
+        on_gpu = device.type == "cuda"
         self.model, self.optimizer, self.loader = self.accelerator.prepare(
-            model, self.optimizer, make_loader(samples, self.batches, config.workers, on_gpu)
+            model, self.optimizer, make_loader(samples, self.batches, workers, on_gpu)
         )
-        fixed = TrainingFrames(validation, model, _evaluation_recipe(recipe))
+        fixed = TrainingFrames(validation, model, replace(recipe, paraphrase=0), cache=cache)
         order = EpochBatches(len(validation), VALIDATION_BATCH_FACTOR * config.batch_images, 0, shuffle=False)
-        self.validation_loader = make_loader(fixed, order, config.workers, on_gpu)
+        self.validation_loader = make_loader(fixed, order, workers, on_gpu)
         self.progress = Progressed()
         self.accelerator.register_for_checkpointing(self.scheduler, self.progress)
         if config.tracker != "none":
@@ -189,7 +202,7 @@ class _Stage:
 
     def _step(self, batch: Batch) -> float:
         with self.accelerator.autocast():
-            logits = self.model(batch.images, batch.tokens, batch.image_index)
+            logits = self.model(batch.images, self._text(batch), batch.image_index, batch.text_index)
             loss = segmentation_loss(logits, batch.targets, self.config.dice_weight, self.config.cross_entropy_weight)
         value = float(loss.detach())
         self._refuse_non_finite("loss", value, batch)
@@ -203,6 +216,9 @@ class _Stage:
             self.scheduler.step()
         return value
 
+    def _text(self, batch: Batch) -> Tensor | Features:
+        return batch.tokens if self.text is None else self.text.recall(batch.sentences)
+
     def _refuse_non_finite(self, what: str, value: float, batch: Batch) -> None:
         if not math.isfinite(value):
             raise TrainingError(
@@ -214,7 +230,7 @@ class _Stage:
     def _count(self, batch: Batch, loss: float) -> None:
         progress, pairs = self.progress, len(batch.targets)
         progress.batch += self.accelerator.num_processes
-        progress.images_seen += len(batch.images) * self.accelerator.num_processes
+        progress.images_seen += len(batch.frames) * self.accelerator.num_processes
         progress.loss_sum += loss * pairs
         progress.pairs += pairs
 
@@ -263,7 +279,7 @@ class _Stage:
         sums = torch.zeros(3, dtype=torch.float64, device=accelerator.device)
         for batch in _share(self.validation_loader, accelerator):
             with accelerator.autocast():
-                logits = model(batch.images, batch.tokens, batch.image_index).float()
+                logits = model(batch.images, self._text(batch), batch.image_index, batch.text_index).float()
             loss = segmentation_loss(logits, batch.targets, self.config.dice_weight, self.config.cross_entropy_weight)
             dice = hard_dice(logits, batch.targets)
             sums += torch.stack([loss.double() * len(dice), dice.double().sum(), sums.new_tensor(len(dice))])
@@ -311,19 +327,13 @@ class _Stage:
         """Load the best epoch's weights into the caller's model and end the trackers."""
         model = self._bare_model
         best = type(model).from_pretrained(self.paths.checkpoint)
+        remove_adapters(model)  # what they learnt is merged into the checkpoint
         model.load_state_dict(best.state_dict())
-        model.cpu().eval()
+        release_network(model)
         if self.config.tracker != "none":
             self.accelerator.end_training()
         self.accelerator.free_memory()
         return [EpochLog(**line) for line in self.progress.log]
-
-
-def choose_precision(wish: str) -> str:
-    """Resolve `auto`: bf16 on a GPU that computes in it, full precision everywhere else."""
-    if wish != "auto":
-        return wish
-    return "bf16" if torch.cuda.is_available() and torch.cuda.is_bf16_supported() else "no"
 
 
 def _share(loader: Any, accelerator: Accelerator) -> Iterator[Batch]:
@@ -331,22 +341,6 @@ def _share(loader: Any, accelerator: Accelerator) -> Iterator[Batch]:
     for number, batch in enumerate(batches_of(loader)):
         if number % accelerator.num_processes == accelerator.process_index:
             yield batch.to(accelerator.device)
-
-
-def _make_scheduler(optimizer: torch.optim.Optimizer, config: TrainingConfig, steps: int) -> Any:
-    if config.schedule == "one-cycle":
-        return torch.optim.lr_scheduler.OneCycleLR(
-            optimizer, max_lr=config.learning_rate, total_steps=config.epochs * steps + 1, pct_start=0.2
-        )
-    return torch.optim.lr_scheduler.ReduceLROnPlateau(
-        optimizer, factor=config.plateau_factor, patience=config.plateau_patience
-    )
-
-
-def _evaluation_recipe(recipe: TripletRecipe) -> TripletRecipe:
-    from dataclasses import replace
-
-    return replace(recipe, paraphrase=0)
 
 
 def _require_frames(training: FrameSet, validation: FrameSet) -> None:

@@ -1,0 +1,273 @@
+"""Features of a frozen image encoder: computed once per image, kept for all epochs, prompt sets, seeds and runs.
+
+An image's features depend on the encoder's weights, on the preprocessing and on the pixels, and on nothing else. The
+first two name a folder, the third the entry. Entries are half precision in files of some 64 MB (safetensors), which are
+mapped into memory when they are read; a file is whole or absent, so a build that was killed goes on where it was.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+import psutil
+import torch
+import transformers
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import nn
+
+from synthboost.domain import GreyImage
+from synthboost.errors import ConfigError, TrainingError
+from synthboost.files import whole_file, write_json
+from synthboost.models.base import Features, Segmenter
+from synthboost.progress import Progress
+from synthboost.training.config import TrainingConfig
+from synthboost.training.frame_set import FrameSet
+from synthboost.training.processes import this_process
+
+FORMAT = 1
+"""Part of every key; raise it when what is stored for an image changes."""
+FILE_BYTES = 64e6
+"""About the size of one file: what a kill can cost, and what one process encodes at a time."""
+SHARE = 0.5
+"""Of the free disk or memory, what the cache takes at most when no limit is given."""
+GPU_BATCH = 16
+"""Images encoded together on a GPU. On a CPU one at a time, so that no bit depends on its neighbours."""
+
+Place = Literal["disk", "memory", "off"]
+
+
+@dataclass
+class FeatureCache:
+    """Features by image key. Without a folder they live in memory only."""
+
+    folder: Path | None
+    _where: dict[str, tuple[str, int]] = field(default_factory=dict)
+    """Image key -> name of the file, row in it."""
+    _files: dict[str, Features] = field(default_factory=dict)
+
+    def __contains__(self, key: str) -> bool:
+        return key in self._where
+
+    def __getitem__(self, key: str) -> Features:
+        """Return one image's features in half precision, without a leading dimension."""
+        name, row = self._where[key]
+        if name not in self._files:
+            assert self.folder is not None
+            self._files[name] = _read(self.folder / name)
+        return tuple(tensor[row] for tensor in self._files[name])
+
+    def __getstate__(self) -> dict[str, Any]:
+        # A worker process that is not forked maps the files anew instead of being sent their content.
+        return {**vars(self), "_files": {} if self.folder is not None else self._files}
+
+    def find(self) -> None:
+        """Learn which images the folder holds by now. A file that cannot be read is removed and said so."""
+        for path in sorted(self.folder.glob("*.safetensors")) if self.folder is not None else ():
+            if path.name.startswith("."):
+                continue
+            try:
+                with safe_open(path, "pt") as file:
+                    keys = json.loads((file.metadata() or {})["images"])
+            except (SafetensorError, OSError, KeyError, ValueError) as error:
+                print(f"{path}: damaged ({error}); its images are encoded again", file=sys.stderr)
+                path.unlink()
+                continue
+            self._where.update({key: (path.name, row) for row, key in enumerate(keys)})
+
+    def add(self, keys: Sequence[str], features: Features) -> None:
+        """Keep the features of some images, in the order of their keys."""
+        name = f"{hashlib.sha256(''.join(keys).encode()).hexdigest()[:16]}.safetensors"
+        if self.folder is None:
+            self._files[name] = features
+        else:
+            tensors = {str(number): tensor for number, tensor in enumerate(features)}
+            with whole_file(self.folder / name) as temporary:
+                save_file(tensors, temporary, metadata={"images": json.dumps(list(keys))})
+        self._where.update({key: (name, row) for row, key in enumerate(keys)})
+
+
+def make_feature_cache(
+    model: Segmenter, sets: Sequence[FrameSet], config: TrainingConfig, root: Path | None
+) -> FeatureCache | None:
+    """Encode every image of `sets` that is not in the cache yet, if the encoder is frozen and there is room.
+
+    Args:
+        model: on the device that encodes.
+        sets: the frames of a stage, those that validate included.
+        config: `feature_cache` and `feature_cache_gb` decide where; `augmentation` must be zero.
+        root: the folder of all caches; `None` leaves memory alone.
+
+    Returns:
+        A cache that holds every image, or `None` when images are to be encoded as they come.
+
+    Raises:
+        ConfigError: a place was asked for in which the features cannot be kept.
+        TrainingError: a feature exceeds half precision.
+    """
+    if obstacle := _obstacle(model, config):
+        if config.feature_cache in ("disk", "memory"):
+            raise ConfigError("TrainingConfig", "feature_cache", config.feature_cache, "off or auto", obstacle)
+        return None
+    images = {key: (frames, position) for frames in sets for position, key in enumerate(image_keys(frames))}
+    frames, position = next(iter(images.values()))
+    example = _encode(model, [frames[position].image])
+    bytes_each = sum(2 * tensor.numel() for tensor in example)
+    folder = None if root is None else root / encoder_key(model)
+    on_disk = FeatureCache(folder)
+    on_disk.find()
+    missing = [key for key in images if key not in on_disk]
+    place = _choose_place(config, folder, len(missing) * bytes_each, len(images) * bytes_each)
+    if place == "off":
+        return None
+    cache = on_disk if place == "disk" else FeatureCache(None)
+    if place == "disk" and missing:
+        assert folder is not None
+        _describe(folder, model, bytes_each)
+    _fill(cache, model, images, missing if place == "disk" else list(images), bytes_each)
+    return cache
+
+
+def image_keys(frames: FrameSet) -> list[str]:
+    """Return the SHA-256 (hex) of each frame's pixels and shape, in order."""
+    return [image_key(frame.image) for frame in frames]
+
+
+def image_key(image: GreyImage) -> str:
+    """Return the SHA-256 (hex) of an image's pixels and shape."""
+    digest = hashlib.sha256(repr(image.shape).encode())
+    digest.update(image.tobytes())
+    return digest.hexdigest()
+
+
+def encoder_key(model: Segmenter) -> str:
+    """Return 16 hexadecimal digits that change with anything an image's features depend on."""
+    about = (FORMAT, model.name, model.input_size, model.pixel_mean, model.pixel_std, model.antialias)
+    digest = hashlib.sha256(repr((*about, torch.__version__, transformers.__version__)).encode())
+    for part in model.groups()["vision"]:
+        tensors = part.state_dict() if isinstance(part, nn.Module) else {"": part.detach()}
+        for name, tensor in tensors.items():
+            digest.update(f"{name}{tuple(tensor.shape)}{tensor.dtype}".encode())
+            digest.update(tensor.detach().cpu().contiguous().view(-1).view(torch.uint8).numpy().tobytes())
+    return digest.hexdigest()[:16]
+
+
+def _read(path: Path) -> Features:
+    try:
+        with safe_open(path, "pt") as file:
+            return tuple(file.get_tensor(part) for part in sorted(file.keys(), key=int))
+    except (SafetensorError, OSError) as error:
+        raise TrainingError(
+            path, "file", error, "the features that were there when training began",
+            "Start again: what is missing is encoded anew.",
+        ) from error  # fmt: skip
+
+
+def _obstacle(model: Segmenter, config: TrainingConfig) -> str:
+    if config.feature_cache == "off":
+        return "It is switched off."
+    if not model.is_frozen("vision"):
+        return "The image encoder learns, so its features change."
+    if config.augmentation:
+        return "With augmentation an image is another one every time; set augmentation to 0."
+    return ""
+
+
+def _choose_place(config: TrainingConfig, folder: Path | None, to_write: float, in_memory: float) -> Place:
+    limit = float("inf") if config.feature_cache_gb is None else config.feature_cache_gb * 1e9
+    free = 0.0 if folder is None else _free_disk(folder)
+    memory = psutil.virtual_memory().available
+    fits_disk = folder is not None and to_write <= min(limit, SHARE * free)
+    fits_memory = in_memory <= min(limit, SHARE * memory) and this_process().num_processes == 1
+    found = (
+        f"disk: {to_write / 1e9:.2f} GB more, {free / 1e9:.0f} GB free; "
+        f"memory: {in_memory / 1e9:.2f} GB, {memory / 1e9:.0f} GB free"
+    )
+    wish = config.feature_cache
+    place: Place = "disk" if fits_disk else "memory" if fits_memory else "off"
+    if wish in ("disk", "memory"):
+        if not (fits_disk if wish == "disk" else fits_memory):
+            raise ConfigError(
+                "TrainingConfig", "feature_cache", f"{wish} ({found})", "room for the features, at most half of it",
+                "Make room, raise feature_cache_gb, or choose off.",
+            )  # fmt: skip
+        place = "disk" if wish == "disk" else "memory"
+    if this_process().is_main_process:
+        where = {"disk": f"on disk in {folder}", "memory": "in memory", "off": "nowhere, there is no room"}[place]
+        print(f"features of frozen images are kept {where} ({found})", file=sys.stderr, flush=True)
+    return place
+
+
+def _free_disk(folder: Path) -> float:
+    existing = next(parent for parent in (folder, *folder.resolve().parents) if parent.is_dir())
+    return float(shutil.disk_usage(existing).free)
+
+
+def _describe(folder: Path, model: Segmenter, bytes_each: int) -> None:
+    if this_process().is_main_process:
+        about = {"format": FORMAT, "model": model.name, "input_size": model.input_size, "bytes_per_image": bytes_each}
+        write_json(folder / "about.json", about)
+
+
+def _fill(
+    cache: FeatureCache,
+    model: Segmenter,
+    images: dict[str, tuple[FrameSet, int]],
+    missing: Sequence[str],
+    bytes_each: int,
+) -> None:
+    processes = this_process()
+    at_once = max(1, round(FILE_BYTES / bytes_each))
+    files = [missing[first : first + at_once] for first in range(0, len(missing), at_once)]
+    own = files[processes.process_index :: processes.num_processes]
+    if own:
+        total = sum(map(len, own))
+        with Progress("encoding images", total, "image", shown=processes.is_main_process) as bar:
+            for keys in own:
+                cache.find()  # another run may have been at it in the meantime
+                if not all(key in cache for key in keys):
+                    cache.add(keys, _join(_encode_all(model, [images[key] for key in keys], bar)))
+    processes.wait_for_everyone()
+    cache.find()
+
+
+def _encode_all(model: Segmenter, members: Sequence[tuple[FrameSet, int]], bar: Progress) -> Iterator[Features]:
+    device = next(model.parameters()).device
+    size = GPU_BATCH if device.type == "cuda" else 1
+    for first in range(0, len(members), size):
+        batch = members[first : first + size]
+        yield _encode(model, [frames[position].image for frames, position in batch])
+        bar.advance(len(batch))
+
+
+@torch.inference_mode()
+def _encode(model: Segmenter, images: Sequence[GreyImage]) -> Features:
+    device = next(model.parameters()).device
+    was_training = model.training
+    model.eval()
+    features = model.encode_image(torch.stack([model.preprocess(image) for image in images]).to(device))
+    model.train(was_training)
+    halves = tuple(feature.half().cpu() for feature in features)
+    if not all(bool(half.isfinite().all()) for half in halves):
+        largest = max(float(feature.abs().max()) for feature in features)
+        raise TrainingError(
+            "feature cache", "feature", largest, "values that half precision holds (below 65504)",
+            "Train with feature_cache off.",
+        )  # fmt: skip
+    return halves
+
+
+def _join(parts: Iterator[Features]) -> Features:
+    return tuple(torch.cat(tensors) for tensors in zip(*parts, strict=True))
+
+
+def stack(features: Sequence[Features]) -> Features:
+    """Join the features of single images into a batch."""
+    return tuple(torch.stack(tensors) for tensors in zip(*features, strict=True))

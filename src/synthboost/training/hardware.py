@@ -1,0 +1,61 @@
+"""What is switched on for the machine at hand: precision, memory order, compilation, worker processes."""
+
+from __future__ import annotations
+
+import os
+from functools import partial
+
+import torch
+from torch import nn
+from torch.utils.checkpoint import checkpoint
+
+from synthboost.models.base import Segmenter
+from synthboost.training.config import TrainingConfig
+
+MOST_WORKERS = 8
+COMPILED_BATCHES = 1000
+"""Compiling takes a minute or more; a shorter training does not win it back. A guess: no GPU was at hand."""
+
+
+def prepare_network(model: Segmenter, config: TrainingConfig, device: torch.device, batches: int) -> None:
+    """Move a model to the device and switch on what `config` says or, for `auto`, what the device profits from."""
+    model.to(device)
+    on_gpu = device.type == "cuda"
+    if config.channels_last == "on" or (config.channels_last == "auto" and on_gpu):
+        model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    recompute(model, config.recompute_activations)
+    if config.compile == "on" or (config.compile == "auto" and on_gpu and batches >= COMPILED_BATCHES):
+        model.compile()
+
+
+def release_network(model: Segmenter) -> None:
+    """Undo what `prepare_network` did, and leave the model on the CPU in evaluation mode."""
+    model._compiled_call_impl = None
+    recompute(model, False)
+    model.to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
+    model.cpu().eval()
+
+
+def recompute(model: Segmenter, switched_on: bool) -> None:
+    """Let every block of the encoders forget its activations after the forward pass, or no longer."""
+    for steps in model.encoder_blocks().values():
+        for step in steps:
+            for module in step:
+                if isinstance(module, nn.Module):
+                    vars(module).pop("forward", None)
+                    if switched_on:
+                        module.forward = partial(checkpoint, module.forward, use_reentrant=False)
+
+
+def choose_precision(wish: str) -> str:
+    """Resolve `auto`: bf16 on a GPU that computes in it, full precision everywhere else."""
+    if wish != "auto":
+        return wish
+    return "bf16" if torch.cuda.is_available() and torch.cuda.is_bf16_supported() else "no"
+
+
+def choose_workers(config: TrainingConfig, device: torch.device) -> int:
+    """Return how many processes prepare batches."""
+    if config.workers is not None:
+        return config.workers
+    return min(MOST_WORKERS, (os.cpu_count() or 1) - 1) if device.type == "cuda" else 0

@@ -1,0 +1,37 @@
+"""What a frozen text encoder says of each sentence, computed the first time the sentence comes and kept."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+
+from synthboost.models.base import Features, Segmenter
+
+MOST_SENTENCES = 20_000
+"""Kept at most; all sentences of P5 for CAMUS are 4,300. Beyond, the memory starts anew."""
+
+
+class TextMemory:
+    """Features by sentence, on the model's device."""
+
+    def __init__(self, model: Segmenter) -> None:
+        """Remember for `model`, whose text encoder must be frozen."""
+        assert model.is_frozen("text")
+        self._model = model
+        self._known: dict[str, Features] = {}
+
+    def recall(self, sentences: Sequence[str]) -> Features:
+        """Return the text features of M sentences; those that are new are encoded together."""
+        if len(self._known) > MOST_SENTENCES:
+            self._known.clear()
+        if new := [sentence for sentence in dict.fromkeys(sentences) if sentence not in self._known]:
+            self._learn(new)
+        return self._model.join_text([self._known[sentence] for sentence in sentences])
+
+    @torch.no_grad()
+    def _learn(self, sentences: Sequence[str]) -> None:
+        device = next(self._model.parameters()).device
+        features = self._model.encode_text(self._model.tokenize(sentences).to(device))
+        for position, sentence in enumerate(sentences):
+            self._known[sentence] = tuple(tensor[position : position + 1] for tensor in features)

@@ -1,0 +1,245 @@
+"""Each image is encoded once, what is kept is what the encoder says, and neither a kill nor a full disk spoils it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from safetensors import safe_open
+
+from synthboost.data import TripletRecipe
+from synthboost.errors import ConfigError, TrainingError
+from synthboost.models.clipseg.model import ClipSeg
+from synthboost.models.freezing import Encoders
+from synthboost.training import feature_cache
+from synthboost.training.batches import EpochBatches, TrainingFrames, batches_of, make_loader
+from synthboost.training.config import TrainingConfig
+from synthboost.training.feature_cache import FeatureCache, encoder_key, image_keys, make_feature_cache
+from synthboost.training.frame_set import FrameSet
+from synthboost.training.loop import train_stage
+
+MakeModel = Callable[..., ClipSeg]
+BYTES_EACH = 3 * 17 * 32 * 2
+"""Three read blocks x (16 patches + 1) x width 32, in half precision."""
+
+
+@pytest.fixture
+def plain(quick: TrainingConfig) -> TrainingConfig:
+    return replace(quick, augmentation=0.0)
+
+
+@pytest.fixture
+def model(make_tiny_model: MakeModel) -> ClipSeg:
+    model = make_tiny_model()
+    model.set_encoders(Encoders.FROZEN)
+    return model
+
+
+@pytest.fixture
+def encoded(model: ClipSeg, monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Grows by the number of images whenever the image encoder runs."""
+    counts: list[int] = []
+    original = model.encode_image
+    monkeypatch.setattr(model, "encode_image", lambda images: counts.append(len(images)) or original(images))
+    return counts
+
+
+def build(model: ClipSeg, frames: FrameSet, config: TrainingConfig, root: Path | None) -> FeatureCache:
+    cache = make_feature_cache(model, [frames], config, root)
+    assert cache is not None
+    return cache
+
+
+@pytest.mark.parametrize("place", ["disk", "memory"])
+def test_what_is_kept_is_what_the_encoder_says_in_half_precision(
+    model: ClipSeg, training_frames: FrameSet, plain: TrainingConfig, tmp_path: Path, place: Any
+) -> None:
+    cache = build(model, training_frames, replace(plain, feature_cache=place), tmp_path)
+    assert (cache.folder is None) == (place == "memory")
+    for frame, key in zip(training_frames, image_keys(training_frames), strict=True):
+        with torch.no_grad():
+            expected = model.encode_image(model.preprocess(frame.image)[None])
+        for kept, feature in zip(cache[key], expected, strict=True):
+            assert kept.dtype is torch.float16
+            assert torch.equal(kept, feature[0].half())
+
+
+def test_an_image_is_encoded_once_for_all_runs_and_again_for_other_weights(
+    model: ClipSeg, encoded: list[int], make_tiny_model: MakeModel, training_frames: FrameSet, plain: TrainingConfig,
+    tmp_path: Path,
+) -> None:  # fmt: skip
+    build(model, FrameSet("some", training_frames.members[:4]), plain, tmp_path)
+    assert sum(encoded) == 4 + 1  # the first image once more, to see how large its features are
+    build(model, training_frames, plain, tmp_path)
+    assert sum(encoded) == 4 + 1 + 2 + 1
+    build(model, FrameSet("another name", training_frames.members * 2), plain, tmp_path)
+    assert sum(encoded) == 4 + 1 + 2 + 1 + 1
+    other = make_tiny_model(seed=1)
+    assert encoder_key(other) != encoder_key(model)
+    other.set_encoders(Encoders.FROZEN)
+    build(other, training_frames, plain, tmp_path)
+    assert len({path.parent for path in tmp_path.glob("*/*.safetensors")}) == 2
+
+
+def test_the_key_changes_with_weights_and_preprocessing_but_not_with_text_or_decoder(
+    make_tiny_model: MakeModel,
+) -> None:
+    model = make_tiny_model()
+    before = encoder_key(model)
+    with torch.no_grad():
+        for group in ("text", "decoder", "unused"):
+            for parameter in model.parameter_groups()[group]:
+                parameter.add_(1)
+    assert encoder_key(model) == before
+    model.pixel_mean = (0.5, 0.5, 0.5)
+    assert encoder_key(model) != before
+    model = make_tiny_model()
+    with torch.no_grad():
+        model.parameter_groups()["vision"][-1][0] += 1e-6
+    assert encoder_key(model) != before
+
+
+def test_training_from_the_cache_agrees_with_training_without_it(
+    make_tiny_model: MakeModel, training_frames: FrameSet, validation_frames: FrameSet, recipe: TripletRecipe,
+    plain: TrainingConfig, tmp_path: Path,
+) -> None:  # fmt: skip
+    logs = {}
+    for place in ("off", "disk", "memory"):
+        model = make_tiny_model()
+        model.set_encoders(Encoders.FROZEN)
+        config = replace(plain, epochs=3, feature_cache=place)
+        logs[place] = train_stage(
+            model, training_frames, validation_frames, recipe, config, tmp_path / place, tmp_path / "caches"
+        )
+    for one, disk, memory in zip(*logs.values(), strict=True):
+        assert disk.training_loss == memory.training_loss
+        assert disk.training_loss == pytest.approx(one.training_loss, abs=2e-4)
+        assert disk.validation_loss == pytest.approx(one.validation_loss, abs=2e-4)
+        assert disk.validation_dice == pytest.approx(one.validation_dice, abs=5e-3)
+
+
+def test_the_encoder_does_not_run_in_training_and_a_frozen_sentence_is_encoded_once(
+    model: ClipSeg, encoded: list[int], training_frames: FrameSet, validation_frames: FrameSet, recipe: TripletRecipe,
+    plain: TrainingConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    sentences: list[tuple[int, ...]] = []
+    original = model.encode_text
+    monkeypatch.setattr(
+        model, "encode_text", lambda tokens: sentences.extend(map(tuple, tokens.tolist())) or original(tokens)
+    )
+    train_stage(model, training_frames, validation_frames, recipe, replace(plain, epochs=4), tmp_path / "run", tmp_path)
+    assert sum(encoded) == len(training_frames) + len(validation_frames) + 1
+    trimmed = [tuple(token for token in one if token) for one in sentences]
+    assert len(trimmed) == len(set(trimmed)) > 6
+
+
+def test_a_build_that_was_killed_goes_on_with_the_next_file(
+    model: ClipSeg, encoded: list[int], training_frames: FrameSet, plain: TrainingConfig, tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    monkeypatch.setattr(feature_cache, "FILE_BYTES", 2 * BYTES_EACH)
+    original, files = feature_cache.save_file, iter(range(10))
+
+    def killed(tensors: Any, path: Path, metadata: Any) -> None:
+        if next(files) == 1:
+            path.write_bytes(b"half a file")
+            raise KeyboardInterrupt
+        original(tensors, path, metadata)
+
+    monkeypatch.setattr(feature_cache, "save_file", killed)
+    with pytest.raises(KeyboardInterrupt):
+        build(model, training_frames, plain, tmp_path)
+    folder = tmp_path / encoder_key(model)
+    assert len(list(folder.glob("*.safetensors"))) == 1
+    encoded.clear()
+    cache = build(model, training_frames, plain, tmp_path)
+    assert sum(encoded) == 4 + 1
+    assert all(key in cache for key in image_keys(training_frames))
+    assert len(list(folder.glob("*.safetensors"))) == 3
+
+
+def test_a_damaged_file_is_encoded_again_and_said_so(
+    model: ClipSeg, training_frames: FrameSet, plain: TrainingConfig, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = build(model, training_frames, plain, tmp_path).folder
+    assert folder is not None
+    [path] = folder.glob("*.safetensors")
+    whole = path.read_bytes()
+    path.write_bytes(whole[:-7])
+    build(model, training_frames, plain, tmp_path)
+    assert "damaged" in capsys.readouterr().err
+    with safe_open(path, "pt") as one:
+        assert one.get_slice("0").get_shape() == [6, 17, 32]
+
+
+def test_a_file_that_vanishes_during_training_is_a_typed_error(
+    model: ClipSeg, training_frames: FrameSet, recipe: TripletRecipe, plain: TrainingConfig, tmp_path: Path
+) -> None:
+    cache = build(model, training_frames, plain, tmp_path)
+    assert cache.folder is not None
+    [path] = cache.folder.glob("*.safetensors")
+    path.unlink()
+    samples = TrainingFrames(training_frames, model, recipe, cache=cache)
+    loader = make_loader(samples, EpochBatches(6, 2, 0, shuffle=False), workers=0, pin_memory=False)
+    with pytest.raises(TrainingError, match=r"Start again: what is missing is encoded anew"):
+        next(batches_of(loader))
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_batches_hold_features_in_place_of_images(
+    model: ClipSeg,
+    training_frames: FrameSet,
+    recipe: TripletRecipe,
+    plain: TrainingConfig,
+    tmp_path: Path,
+    workers: int,
+) -> None:
+    cache = build(model, training_frames, plain, tmp_path)
+    samples = TrainingFrames(training_frames, model, recipe, cache=cache)
+    loader = make_loader(samples, EpochBatches(6, 4, 0, shuffle=False), workers, pin_memory=False)
+    first, second = batches_of(loader)
+    assert [tuple(feature.shape) for feature in first.images] == [(4, 17, 32)] * 3
+    assert torch.equal(second.images[2][1], cache[image_keys(training_frames)[5]][2])
+
+
+def test_it_is_off_where_it_cannot_be_and_asking_for_it_says_why(
+    model: ClipSeg, training_frames: FrameSet, plain: TrainingConfig, quick: TrainingConfig, tmp_path: Path
+) -> None:
+    assert make_feature_cache(model, [training_frames], quick, tmp_path) is None  # it augments
+    with pytest.raises(ConfigError, match=r"feature_cache: disk; .*set augmentation to 0"):
+        make_feature_cache(model, [training_frames], replace(quick, feature_cache="disk"), tmp_path)
+    model.set_encoders(Encoders.parse("vision=last-1,text=frozen"))
+    assert make_feature_cache(model, [training_frames], plain, tmp_path) is None
+    with pytest.raises(ConfigError, match=r"The image encoder learns"):
+        make_feature_cache(model, [training_frames], replace(plain, feature_cache="memory"), tmp_path)
+    assert not list(tmp_path.glob("*/*.safetensors"))
+
+
+def test_too_little_room_moves_it_into_memory_or_nowhere_and_asking_for_it_says_how_much_is_needed(
+    model: ClipSeg, training_frames: FrameSet, plain: TrainingConfig, tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    needed = 6 * BYTES_EACH
+    monkeypatch.setattr(feature_cache, "_free_disk", lambda folder: 2 * needed - 2)
+    cache = build(model, training_frames, plain, tmp_path)
+    assert cache.folder is None
+    assert "are kept in memory (disk: 0.00 GB more" in capsys.readouterr().err
+    with pytest.raises(ConfigError, match=r"disk \(disk: 0.00 GB more, 0 GB free; .*Make room, raise feature_cache_gb"):
+        build(model, training_frames, replace(plain, feature_cache="disk"), tmp_path)
+    too_small = replace(plain, feature_cache_gb=(needed - 1) / 1e9)
+    assert make_feature_cache(model, [training_frames], too_small, tmp_path) is None
+    assert "nowhere, there is no room" in capsys.readouterr().err
+    assert build(model, training_frames, replace(plain, feature_cache_gb=needed / 1e9), None).folder is None
+
+
+def test_values_beyond_half_precision_are_refused(
+    model: ClipSeg, training_frames: FrameSet, plain: TrainingConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    original = model.encode_image
+    monkeypatch.setattr(model, "encode_image", lambda images: tuple(f + 1e5 for f in original(images)))
+    with pytest.raises(TrainingError, match=r"values that half precision holds.*Train with feature_cache off"):
+        make_feature_cache(model, [training_frames], plain, None)

@@ -1,0 +1,114 @@
+"""What is switched on for a machine changes no result beyond rounding, and is off again afterwards."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+from synthboost.data import TripletRecipe
+from synthboost.models.base import Segmenter
+from synthboost.models.clipseg.model import ClipSeg
+from synthboost.models.freezing import Encoders
+from synthboost.models.registry import BUILDERS, build_segmenter
+from synthboost.training.config import TrainingConfig
+from synthboost.training.frame_set import FrameSet
+from synthboost.training.hardware import choose_workers, prepare_network, recompute, release_network
+from synthboost.training.loop import train_stage
+
+CPU = torch.device("cpu")
+
+
+@pytest.fixture(params=sorted(BUILDERS))
+def model(request: pytest.FixtureRequest) -> Segmenter:
+    return build_segmenter(request.param, "tiny")
+
+
+def gradients(model: Segmenter) -> dict[str, torch.Tensor]:
+    model.set_encoders(Encoders.TRAINED)
+    model.zero_grad(set_to_none=True)
+    generator = torch.Generator().manual_seed(0)
+    images = torch.randn(2, 3, model.input_size, model.input_size, generator=generator)
+    tokens = model.tokenize(["Myocardium of the heart.", "Left atrium cavity of the heart."])
+    model(images, tokens, torch.tensor([0, 1])).square().mean().backward()
+    return {name: p.grad.clone() for name, p in model.named_parameters() if p.grad is not None}
+
+
+def saved_bytes(model: Segmenter) -> int:
+    sizes: dict[int, int] = {}
+
+    def pack(tensor: torch.Tensor) -> torch.Tensor:
+        sizes[tensor.data_ptr()] = tensor.numel() * tensor.element_size()
+        return tensor
+
+    with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
+        images = torch.randn(2, 3, model.input_size, model.input_size)
+        features = model.encode_image(images)
+    del features
+    return sum(sizes.values()) - sum(p.numel() * 4 for p in model.parameter_groups()["vision"])
+
+
+def test_recomputing_gives_the_same_gradients_and_keeps_less(model: Segmenter) -> None:
+    expected, before = gradients(model), saved_bytes(model)
+    recompute(model, True)
+    found, less = gradients(model), saved_bytes(model)
+    assert found.keys() == expected.keys()
+    for name, gradient in expected.items():
+        torch.testing.assert_close(found[name], gradient, rtol=1e-4, atol=1e-6, msg=name)
+    assert less < before
+    recompute(model, False)
+    assert all("forward" not in vars(module) for module in model.modules())
+
+
+def test_memory_order_changes_rounding_at_most(model: Segmenter, quick: TrainingConfig) -> None:
+    expected = gradients(model)
+    prepare_network(model, replace(quick, channels_last="on"), CPU, batches=1)
+    kernels = [p for p in model.parameters() if p.dim() == 4 and min(p.shape[1:]) > 1]
+    assert kernels
+    assert all(p.is_contiguous(memory_format=torch.channels_last) for p in kernels)
+    found = gradients(model)
+    for name, gradient in expected.items():
+        torch.testing.assert_close(found[name], gradient, rtol=1e-3, atol=1e-4 * float(gradient.abs().max()) + 1e-6)
+    release_network(model)
+    assert all(p.is_contiguous() for p in model.parameters())
+
+
+def test_nothing_is_switched_on_by_itself_on_a_cpu(tiny_model: ClipSeg, quick: TrainingConfig) -> None:
+    prepare_network(tiny_model, quick, CPU, batches=10**6)
+    assert tiny_model._compiled_call_impl is None
+    assert choose_workers(quick, CPU) == 0
+    assert choose_workers(replace(quick, workers=3), CPU) == 3
+    assert 0 <= choose_workers(quick, torch.device("cuda")) <= 8
+
+
+def test_a_stage_trains_the_same_with_recomputed_activations_and_leaves_no_trace(
+    make_tiny_model: Callable[..., ClipSeg], training_frames: FrameSet, validation_frames: FrameSet,
+    recipe: TripletRecipe, quick: TrainingConfig, tmp_path: Path,
+) -> None:  # fmt: skip
+    found = []
+    for switched_on in (False, True):
+        model = make_tiny_model()
+        config = replace(quick, recompute_activations=switched_on)
+        log = train_stage(model, training_frames, validation_frames, recipe, config, tmp_path / str(switched_on))
+        assert all("forward" not in vars(module) for module in model.modules())
+        found.append([line.training_loss for line in log])
+    assert found[1] == pytest.approx(found[0], abs=1e-5)
+
+
+def test_a_compiled_model_draws_the_same(
+    tiny_model: ClipSeg, monkeypatch: pytest.MonkeyPatch, quick: TrainingConfig
+) -> None:
+    original = tiny_model.compile
+    monkeypatch.setattr(tiny_model, "compile", lambda: original(backend="eager"))
+    images, tokens = torch.randn(2, 3, 32, 32), tiny_model.tokenize(["Myocardium of the heart."])
+    index, sentence = torch.tensor([0, 1]), torch.tensor([0, 0])
+    with torch.no_grad():
+        expected = tiny_model(images, tokens, index, sentence)
+        prepare_network(tiny_model, replace(quick, compile="on"), CPU, batches=1)
+        assert tiny_model._compiled_call_impl is not None
+        torch.testing.assert_close(tiny_model(images, tokens, index, sentence), expected, rtol=0, atol=1e-5)
+    release_network(tiny_model)
+    assert tiny_model._compiled_call_impl is None
