@@ -9,6 +9,7 @@ from typing import Annotated, Protocol
 
 import tyro
 
+from synthboost.cli.audit import Audit
 from synthboost.cli.data import Data
 from synthboost.cli.demo import Demo
 from synthboost.cli.evaluate import Evaluate
@@ -39,6 +40,7 @@ Verbs = (
     | Annotated[Train, tyro.conf.subcommand("train")]
     | Annotated[Evaluate, tyro.conf.subcommand("evaluate")]
     | Annotated[Predict, tyro.conf.subcommand("predict")]
+    | Annotated[Audit, tyro.conf.subcommand("audit")]
     | Annotated[Report, tyro.conf.subcommand("report")]
 )
 DESCRIPTION = (

@@ -12,7 +12,8 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from synthboost.models.base import Segmenter
+from synthboost.models.base import ENCODER_GROUPS, Segmenter
+from synthboost.models.freezing import Encoders
 
 
 @dataclass(frozen=True)
@@ -22,6 +23,8 @@ class GroupAudit:
     tensors: int
     parameters: int
     """Numbers, not tensors."""
+    learning: int
+    """Numbers that ask for a gradient."""
     trainable: int
     """Tensors that ask for a gradient."""
     with_gradient: int
@@ -60,6 +63,7 @@ def audit(model: Segmenter, sentences: tuple[str, ...], seed: int = 0) -> dict[s
         result[group] = GroupAudit(
             tensors=len(parameters),
             parameters=sum(p.numel() for p in parameters),
+            learning=sum(p.numel() for p in parameters if p.requires_grad),
             trainable=sum(p.requires_grad for p in parameters),
             with_gradient=sum(p.grad is not None and bool(p.grad.any()) for p in parameters),
             buffers=len(own),
@@ -68,3 +72,18 @@ def audit(model: Segmenter, sentences: tuple[str, ...], seed: int = 0) -> dict[s
     model.zero_grad(set_to_none=True)
     model.train(was_training)
     return result
+
+
+def faults(encoders: Encoders, found: dict[str, GroupAudit]) -> list[str]:
+    """Say in which groups an audit contradicts the policy; empty when it does what it says."""
+    wrong = []
+    for group, one in found.items():
+        kind = getattr(encoders, group).kind if group in ENCODER_GROUPS else group
+        if kind in ("frozen", "unused"):
+            if one.trainable or one.with_gradient:
+                wrong.append(f"{group} shall not learn, but {one.with_gradient} of its tensors get a gradient")
+        elif not one.with_gradient:
+            wrong.append(f"{group} shall learn, but none of its tensors gets a gradient")
+        if kind in ("frozen", "lora") and one.buffers_moved:
+            wrong.append(f"{group} is frozen, but {one.buffers_moved} of its buffers moved")
+    return wrong

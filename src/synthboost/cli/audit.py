@@ -1,0 +1,73 @@
+"""`synthboost audit`: what one training step of a model under a freezing policy really changes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from synthboost.errors import TrainingError
+from synthboost.models.freezing import Encoders
+
+SENTENCES = (
+    "Left ventricular cavity of the heart.",
+    "Myocardium of the heart.",
+    "Left atrium cavity of the heart.",
+)
+HEADINGS = ("group", "parameters", "that learn", "tensors", "ask for a gradient", "get one", "buffers", "moved")
+
+
+@dataclass(frozen=True)
+class Audit:
+    """Run one forward and backward pass on random images and count, per parameter group, what would be trained.
+
+    A policy that does not do what it says (a frozen encoder whose statistics move, a trained one that gets no
+    gradient) is reported and makes the exit code 2.
+    """
+
+    model: str = "clipseg"
+    """The architecture."""
+    preset: str = "tiny"
+    """Its size, with random weights."""
+    weights: str | None = None
+    """Audit these weights instead: a folder, a run's folder, or a hub name."""
+    encoders: tuple[str, ...] = ("trained", "frozen")
+    """Policies: `trained`, `frozen`, `last-3` (blocks), `lora-8` (rank), or one for each encoder, as
+    `vision=last-3,text=frozen`."""
+    seed: int = 0
+
+    def run(self) -> None:
+        """Print one table per policy."""
+        policies = [Encoders.parse(text) for text in self.encoders]
+
+        from synthboost.models.audit import audit, faults
+        from synthboost.models.registry import build_segmenter, load_segmenter
+
+        if self.weights is None:
+            model = build_segmenter(self.model, self.preset, self.seed)
+            print(f"{self.model} {self.preset}, random weights, seed {self.seed}; one step, nothing is updated")
+        else:
+            model = load_segmenter(self.weights)
+            print(f"{model.name} from {self.weights}; one step, nothing is updated")
+        wrong = []
+        for encoders in policies:
+            model.set_encoders(encoders, self.seed)
+            found = audit(model, SENTENCES, self.seed)
+            lines = [
+                (group, one.parameters, one.learning, one.tensors, one.trainable, one.with_gradient, one.buffers,
+                 one.buffers_moved)
+                for group, one in found.items()
+            ]  # fmt: skip
+            print(f"\nencoders {encoders}")
+            _print_table(lines)
+            wrong += [f"{encoders}: {fault}" for fault in faults(encoders, found)]
+        if wrong:
+            raise TrainingError("audit", "policy", "; ".join(wrong), "that it does what it says")
+        print("\nEvery policy does what it says.")
+
+
+def _print_table(lines: Sequence[tuple[object, ...]]) -> None:
+    texts = [HEADINGS, *(tuple(f"{cell:,}" if isinstance(cell, int) else str(cell) for cell in line) for line in lines)]
+    widths = [max(len(line[column]) for line in texts) for column in range(len(HEADINGS))]
+    for group, *numbers in texts:
+        cells = [text.rjust(width) for text, width in zip(numbers, widths[1:], strict=True)]
+        print("  ".join(["", group.ljust(widths[0]), *cells]))
