@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import csv
+import ctypes
 import errno
 import json
 import os
+import re
 import shutil
 import socket
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +20,11 @@ from synthboost.errors import OutputError
 
 TEMPORARY_PREFIX = ".writing-"
 """Temporary names begin so and keep their suffix, because some writers choose the format by it."""
+_TEMPORARY = re.compile(rf"{re.escape(TEMPORARY_PREFIX)}(?P<old>old-)?(?P<process>\d+)@(?P<host>[^@]*)@(?P<name>.+)")
+_IN_WORK: set[Path] = set()
+"""Temporary names of this process, to tell them from those of a dead one that had the same number."""
+_AT_CWD, _EXCHANGE = -100, 2
+"""`AT_FDCWD` and `RENAME_EXCHANGE` of Linux."""
 
 
 @contextmanager
@@ -26,49 +34,62 @@ def whole_file(path: Path) -> Iterator[Path]:
     Raises:
         OutputError: the folder cannot be written or the disk is full. `path` is then as it was before.
     """
-    temporary = path.with_name(f"{TEMPORARY_PREFIX}{os.getpid()}-{path.name}")
-    try:
+    with _temporary_names(path) as (temporary, _):
         path.parent.mkdir(parents=True, exist_ok=True)
         yield temporary
         _flush_to_disk(temporary)
         os.replace(temporary, path)
-    except OSError as error:
-        raise _output_error(path, error) from error
-    finally:
-        with suppress(OSError):  # the error above says more than that there was nothing to tidy up
-            temporary.unlink(missing_ok=True)
 
 
 @contextmanager
 def whole_folder(path: Path) -> Iterator[Path]:
     """Yield a temporary folder beside `path`; it replaces `path` when the block ends without an error.
 
-    An older folder at `path` is moved aside before and deleted after the swap, so one of the two always exists
-    whole.
+    Where the system can exchange two names in one step (Linux, on its own file systems), a reader finds the old folder
+    or the new one at any instant, and so does the next process when this one is killed. Elsewhere the old folder is
+    moved aside for an instant; if the process is killed in it, `recover` puts it back.
 
     Raises:
         OutputError: as for `whole_file`.
     """
-    temporary = path.with_name(f"{TEMPORARY_PREFIX}{os.getpid()}-{path.name}")
-    aside = path.with_name(f"{TEMPORARY_PREFIX}old-{os.getpid()}-{path.name}")
-    try:
-        shutil.rmtree(temporary, ignore_errors=True)
+    with _temporary_names(path) as (temporary, aside):
+        _remove(temporary)
         temporary.mkdir(parents=True)
         yield temporary
         for file in temporary.rglob("*"):
             if file.is_file():
                 _flush_to_disk(file)
-        if path.exists():
-            os.replace(path, aside)
-        os.replace(temporary, path)
-    except OSError as error:
-        raise _output_error(path, error) from error
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
-        if path.exists():
-            shutil.rmtree(aside, ignore_errors=True)
-        elif aside.exists():
-            os.replace(aside, path)
+        if path.exists() and not path.is_dir():
+            raise NotADirectoryError(errno.ENOTDIR, "a file is in the way of the folder")
+        if not (path.is_dir() and _exchange(temporary, path)):
+            if path.is_dir():
+                os.replace(path, aside)
+            os.replace(temporary, path)
+
+
+def recover(folder: Path, held: bool = False) -> None:
+    """Put back folders that a killed process had moved aside, and delete what it left unfinished in `folder`.
+
+    Args:
+        folder: looked at itself, not the folders in it; may be absent.
+        held: this process holds the folder's lock, so whatever is unfinished was left over. Without it only the
+            work of processes of this host that no longer live is.
+
+    Raises:
+        OSError: a folder cannot be put back. It is then where it was.
+    """
+    left_over = [entry for entry in folder.glob(f"{TEMPORARY_PREFIX}*") if held or _is_of_a_dead_process(entry)]
+    for entry in left_over:
+        if entry in _IN_WORK:
+            continue
+        name = _TEMPORARY.fullmatch(entry.name)
+        if name is not None and name["old"]:
+            _put_back(entry, folder / name["name"])
+        _remove(entry)
+
+
+_recover_once = lru_cache(maxsize=1024)(recover)
+"""Before a process first writes into a folder; to list it before every file would take long where there are many."""
 
 
 def write_text(path: Path, text: str) -> None:
@@ -110,7 +131,7 @@ def require_new_folder(path: Path, option: str) -> None:
         probe.touch()
         probe.unlink()
     except OSError as error:
-        raise _output_error(path, error) from error
+        raise output_error(path, error) from error
     if occupied is not None:
         raise OutputError(
             path, option, f"the folder holds {occupied.name!r} already", "a new or empty folder",
@@ -119,57 +140,61 @@ def require_new_folder(path: Path, option: str) -> None:
 
 
 @contextmanager
-def exclusive(folder: Path) -> Iterator[None]:
-    """Hold `folder` for this process, by a lock file that names process and host.
-
-    A lock whose process no longer lives on this host is stale and is taken over.
-
-    Raises:
-        OutputError: another living process, or one on another host, holds the folder.
-    """
-    lock = folder / ".lock"
-    holder = f"{os.getpid()} {socket.gethostname()}"
+def _temporary_names(path: Path) -> Iterator[tuple[Path, Path]]:
+    """Yield the names to write under and to move an old folder to; tidy both up, whatever happens."""
+    mark = f"{os.getpid()}@{socket.gethostname()}@{path.name}"
+    temporary = path.with_name(f"{TEMPORARY_PREFIX}{mark}")
+    aside = path.with_name(f"{TEMPORARY_PREFIX}old-{mark}")
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        if lock.exists() and _is_stale(lock):
-            lock.unlink(missing_ok=True)
-        handle = os.open(lock, os.O_CREAT | os.O_EXCL | os.O_WRONLY)
+        _recover_once(path.parent)
+        _IN_WORK.update((temporary, aside))
+        yield temporary, aside
     except OSError as error:
-        if isinstance(error, FileExistsError) and folder.is_dir():
-            raise _held(folder, lock) from None
-        raise _output_error(folder, error) from error
-    try:
-        os.write(handle, holder.encode())
-        os.close(handle)
-        yield
+        raise output_error(path, error) from error
     finally:
-        lock.unlink(missing_ok=True)
+        with suppress(OSError):  # the error above says more than that there was nothing to tidy up
+            _put_back(aside, path)
+            _remove(aside)
+            _remove(temporary)
+        _IN_WORK.difference_update((temporary, aside))
 
 
-def _held(folder: Path, lock: Path) -> OutputError:
+def _put_back(aside: Path, path: Path) -> None:
     try:
-        holder = lock.read_text(encoding="utf-8", errors="replace")
-    except OSError:  # given back just now
-        holder = "that has just ended"
-    return OutputError(
-        folder, "lock", f"held by process {holder}", "a folder that no other process writes to",
-        f"Wait for that process, or delete {lock} if it is gone.",
-    )  # fmt: skip
+        if aside.exists() and not path.exists():
+            os.replace(aside, path)
+    except OSError:
+        if not path.exists():  # else another process was faster
+            raise
 
 
-def _is_stale(lock: Path) -> bool:
-    process, _, host = lock.read_text(encoding="utf-8", errors="replace").partition(" ")
-    if not process.isdigit():
+def _remove(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        with suppress(OSError):
+            path.unlink(missing_ok=True)
+
+
+def _exchange(first: Path, second: Path) -> bool:
+    """Let two paths change their names in one step; false where that cannot be done, and then nothing has happened."""
+    rename = getattr(ctypes.CDLL(None), "renameat2", None)
+    if rename is None:  # not Linux, or a C library without it
         return False
-    if host != socket.gethostname():
+    return bool(rename(_AT_CWD, os.fsencode(first), _AT_CWD, os.fsencode(second), _EXCHANGE) == 0)
+
+
+def _is_of_a_dead_process(entry: Path) -> bool:
+    name = _TEMPORARY.fullmatch(entry.name)
+    if name is None or name["host"] != socket.gethostname():
         return False
     try:
-        os.kill(int(process), 0)
-    except ProcessLookupError:
+        os.kill(int(name["process"]), 0)
+    except (ProcessLookupError, OverflowError):
         return True
     except PermissionError:
         return False
-    return int(process) == os.getpid()
+    return int(name["process"]) == os.getpid()
 
 
 def _flush_to_disk(path: Path) -> None:
@@ -177,7 +202,8 @@ def _flush_to_disk(path: Path) -> None:
         os.fsync(handle.fileno())
 
 
-def _output_error(path: Path, error: OSError) -> OutputError:
+def output_error(path: Path, error: OSError) -> OutputError:
+    """Say what the system said, and what to do about it."""
     if error.errno == errno.ENOSPC:
         return OutputError(path, "disk", "no space left", "room for the file", "Free some space; nothing was lost.")
     return OutputError(

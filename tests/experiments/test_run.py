@@ -13,6 +13,7 @@ from synthboost.errors import DataError, OutputError
 from synthboost.experiments.run import Evaluation, execute
 from synthboost.experiments.spec import RunSpec
 from synthboost.experiments.strategies import Role
+from synthboost.lock import exclusive
 from synthboost.models.checkpoint import file_sha256
 from synthboost.models.freezing import Encoders
 from synthboost.records.rows import read_rows
@@ -113,15 +114,12 @@ def test_a_run_that_broke_off_while_it_was_judged_is_only_judged(
 def test_a_run_that_another_process_holds_is_refused(
     make_spec: MakeSpec, evaluation: Evaluation, tmp_path: Path
 ) -> None:
-    import socket
-
     spec = make_spec(Strategy.REAL)
     folder = tmp_path / "runs" / spec.name
-    folder.mkdir(parents=True)
-    (folder / ".lock").write_text(f"{os.getppid()} {socket.gethostname()}")
-    with pytest.raises(OutputError, match=f"held by process {os.getppid()}"):
-        execute(spec, tmp_path / "runs", evaluation)
-    assert [file.name for file in folder.iterdir()] == [".lock"]
+    with exclusive(folder):
+        with pytest.raises(OutputError, match=f"held by process {os.getpid()}"):
+            execute(spec, tmp_path / "runs", evaluation)
+        assert [file.name for file in folder.iterdir()] == [".lock"]
 
 
 def test_a_part_without_frames_is_refused(make_spec: MakeSpec, evaluation: Evaluation, tmp_path: Path) -> None:

@@ -12,10 +12,11 @@ from synthboost.evaluation.baselines import ConstantMasks, fit_image_blind, fit_
 from synthboost.experiments.run import Evaluation
 from synthboost.experiments.sources import Source
 from synthboost.experiments.strategies import Role
-from synthboost.files import exclusive, whole_folder, write_json, write_text
+from synthboost.files import whole_folder, write_json, write_text
 from synthboost.inference.masks import IndexEntry, mask_name, write_index, write_mask
 from synthboost.inference.score_dataset import RunIdentity, score_frames
 from synthboost.inference.sentences import EvaluationSentences
+from synthboost.lock import exclusive
 from synthboost.records.rows import write_rows
 from synthboost.records.run_folder import RunPaths
 from synthboost.training.frame_set import FrameSet

@@ -20,11 +20,12 @@ from synthboost.experiments.examples import choose_examples
 from synthboost.experiments.manifest import make_manifest
 from synthboost.experiments.spec import RunSpec
 from synthboost.experiments.strategies import Role
-from synthboost.files import exclusive, write_json, write_text
+from synthboost.files import write_json, write_text
 from synthboost.inference.predict_dataset import predict_frames
 from synthboost.inference.predictor import THRESHOLD, Predictor
 from synthboost.inference.score_dataset import RunIdentity, Scoring, score_frames
 from synthboost.inference.sentences import EvaluationSentences, ShapeFrom
+from synthboost.lock import exclusive
 from synthboost.models.base import Segmenter
 from synthboost.models.registry import build_segmenter, load_segmenter
 from synthboost.records.examples import write_examples

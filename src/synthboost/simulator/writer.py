@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import multiprocessing
 import os
-import shutil
 import signal
 import threading
 from collections.abc import Iterator
@@ -19,7 +18,8 @@ from numpy.typing import NDArray
 
 from synthboost.domain import Domain, Phase, SplitPart, View
 from synthboost.errors import ConfigError, OutputError
-from synthboost.files import TEMPORARY_PREFIX, exclusive, whole_file, whole_folder, write_csv, write_json, write_text
+from synthboost.files import TEMPORARY_PREFIX, recover, whole_file, whole_folder, write_csv, write_json, write_text
+from synthboost.lock import LOCK_FILE, exclusive
 from synthboost.progress import track
 from synthboost.simulator.render import SimulatedPatient, simulate_patient
 from synthboost.simulator.settings import SimulationSettings
@@ -54,7 +54,7 @@ def write_dataset(out: Path, settings: SimulationSettings, workers: int = 1) -> 
         raise ConfigError("simulation", "workers", workers, "at least 1")
     with exclusive(out):
         _claim(out, settings)
-        _remove_leftovers(out / IMAGES)
+        recover(out / IMAGES, held=True)
         missing = [n for n in settings.patient_numbers if not (out / IMAGES / patient_name(n)).is_dir()]
         for _ in track(
             _write_patients(out, settings, missing, workers), "simulating patients", len(missing), "patient"
@@ -93,7 +93,7 @@ def _claim(out: Path, settings: SimulationSettings) -> None:
                 "Nothing was touched. Choose another folder, or repeat the settings in its simulation.json.",
             )  # fmt: skip
         return
-    occupied = next((p.name for p in out.iterdir() if not p.name.startswith((TEMPORARY_PREFIX, ".lock"))), None)
+    occupied = next((p.name for p in out.iterdir() if not p.name.startswith((TEMPORARY_PREFIX, LOCK_FILE))), None)
     if occupied is not None:
         raise OutputError(
             out, "folder", f"holds {occupied!r} and no {RECORD}", "a new or empty folder, or a simulated data set",
@@ -117,12 +117,6 @@ def _difference(found: dict[str, Any], wanted: dict[str, Any]) -> str:
     before, now = ({**d, **(d.get("settings") or {})} for d in (found, wanted))
     odd = sorted(k for k in before.keys() | now.keys() if k != "settings" and before.get(k) != now.get(k))
     return ", ".join(f"{k} is {before.get(k)!r} there and {now.get(k)!r} now" for k in odd)
-
-
-def _remove_leftovers(images: Path) -> None:
-    """Delete the unfinished folders of a process that was killed; the lock says that none is at work."""
-    for leftover in images.glob(f"{TEMPORARY_PREFIX}*"):
-        shutil.rmtree(leftover)
 
 
 def _write_patients(out: Path, settings: SimulationSettings, numbers: list[int], workers: int) -> Iterator[int]:
