@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import csv
+import struct
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 import SimpleITK as sitk
 from PIL import Image
 
@@ -71,6 +74,77 @@ def test_one_broken_file_in_a_folder_is_listed_and_the_others_are_predicted(
     (failed,) = [line for line in _lines(out) if line["reason"]]
     assert failed["image"].endswith("broken.png")
     assert {path.name for path in out.glob("*_overlay.png")} == {"one_overlay.png", "b_one_overlay.png"}
+
+
+def _chunk(kind: bytes, body: bytes) -> bytes:
+    return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+
+
+def _rgb_png(path: Path, bits: int, transparency: bytes = b"") -> Path:
+    """A 4 x 3 px picture, written by hand: the library cannot write 16 bits per channel."""
+    header = _chunk(b"IHDR", struct.pack(">IIBBBBB", 4, 3, bits, 2, 0, 0, 0))
+    pixels = zlib.compress((b"\0" + bytes(4 * 3 * bits // 8)) * 3)
+    end = _chunk(b"IDAT", pixels) + _chunk(b"IEND", b"")
+    path.write_bytes(b"\x89PNG\r\n\x1a\n" + header + transparency + end)
+    return path
+
+
+def _sixteen_bits(folder: Path) -> Path:
+    return _rgb_png(folder / "deep.png", 16)
+
+
+def _one_colour_means_transparent(folder: Path) -> Path:
+    return _rgb_png(folder / "see-through.png", 8, _chunk(b"tRNS", struct.pack(">HHH", 0, 0, 0)))
+
+
+def _postscript(folder: Path) -> Path:
+    path = folder / "echo.eps"
+    path.write_text("%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 4 3\n%%EndComments\nshowpage\n")
+    return path
+
+
+def _postscript_that_calls_itself_png(folder: Path) -> Path:
+    return _postscript(folder).rename(folder / "echo.png")
+
+
+@pytest.mark.parametrize(
+    ("make", "reason"),
+    [
+        (_sixteen_bits, "mode: RGB, 16 bits; expected 8-bit grey or RGB without transparency"),
+        (_one_colour_means_transparent, "mode: RGB, transparent; expected 8-bit grey or RGB without transparency"),
+        (_postscript, "expected a readable PNG, JPEG, BMP, TIFF"),
+        (_postscript_that_calls_itself_png, "expected a readable PNG, JPEG, BMP, TIFF"),
+    ],
+)
+def test_a_picture_that_would_be_misread_is_refused_with_one_line(
+    synthboost: Callable[..., Any], trained_run: Path, tmp_path: Path, make: Callable[[Path], Path], reason: str
+) -> None:
+    picture, out = make(tmp_path), tmp_path / "out"
+    answer = synthboost("predict", picture, "--checkpoint", trained_run, "--out", out)
+    assert answer.code == 2
+    assert reason in answer.err.splitlines()[-1]
+    assert "Traceback" not in answer.err
+    (line,) = _lines(out)
+    assert reason in line["reason"]
+    assert [path.name for path in out.iterdir()] == ["predictions.csv"]
+
+
+def test_an_ordinary_picture_of_the_same_making_is_predicted(
+    synthboost: Callable[..., Any], trained_run: Path, tmp_path: Path
+) -> None:
+    picture = _rgb_png(tmp_path / "plain.png", 8)
+    assert synthboost("predict", picture, "--checkpoint", trained_run, "--out", tmp_path / "out").code == 0
+
+
+@pytest.mark.parametrize("sentences", [("--sentences", " \u200b "), ("--sentences",)])
+def test_no_visible_sentence_is_refused_before_anything_is_written(
+    synthboost: Callable[..., Any], trained_run: Path, tmp_path: Path, sentences: tuple[str, ...]
+) -> None:
+    out = tmp_path / "out"
+    answer = synthboost("predict", _png(tmp_path / "e.png"), "--checkpoint", trained_run, "--out", out, *sentences)
+    assert answer.code == 2
+    assert "sentence" in answer.err
+    assert not out.exists()
 
 
 def test_a_word_that_the_model_never_read_is_named(

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -46,13 +47,47 @@ def test_a_folder_without_an_index_is_not_finished(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("old", "new"), [("P1", "P99"), (",0,", ",zero,"), ("patient0001_2CH_ED_LV.png", "../../etc/passwd")]
+    ("old", "new"),
+    [
+        ("P1", "P99"),
+        (",0,", ",zero,"),
+        ("patient0001_2CH_ED_LV.png", "../../etc/passwd"),
+        ("LV,,", "RV,,"),  # CAMUS has no right ventricle
+        ("LV,,", "LV,"),  # a cell too few
+        ("LV,,", "LV,,,"),  # a cell too many
+        ('cavity."', "cavity."),  # a quote that never ends
+    ],
 )
 def test_a_line_that_means_no_mask_is_refused_and_named(tmp_path: Path, old: str, new: str) -> None:
     write_index(tmp_path, [ENTRY])
     index = tmp_path / "index.csv"
+    assert index.read_text().count(old) == 1
     index.write_text(index.read_text().replace(old, new))
-    with pytest.raises(DataError, match=r"index\.csv:2"):
+    with pytest.raises(DataError, match=r"index\.csv"):
+        read_index(tmp_path)
+
+
+@pytest.mark.parametrize(("old", "line"), [("LV", 2), ("MYO", 3)])
+def test_the_line_that_means_no_mask_is_named(tmp_path: Path, old: str, line: int) -> None:
+    write_index(tmp_path, [ENTRY, replace(ENTRY, structure="MYO")])
+    index = tmp_path / "index.csv"
+    index.write_text(index.read_text().replace(f"ED,{old},", "ED,RV,"))
+    with pytest.raises(DataError, match=rf"index\.csv:{line}: line: no structure is called 'RV'"):
+        read_index(tmp_path)
+
+
+def test_an_index_that_is_not_utf_8_is_refused(tmp_path: Path) -> None:
+    write_index(tmp_path, [replace(ENTRY, sentence="Größe")])
+    index = tmp_path / "index.csv"
+    index.write_bytes(index.read_text(encoding="utf-8").encode("latin-1"))
+    with pytest.raises(DataError, match=r"index\.csv: file: 'utf-8' codec"):
+        read_index(tmp_path)
+
+
+@pytest.mark.parametrize("content", ["", "frame,dice\n", "frame,dice\npatient0001_2CH_ED,0.9\n"])
+def test_another_table_is_no_index_even_if_it_is_empty(tmp_path: Path, content: str) -> None:
+    (tmp_path / "index.csv").write_text(content)
+    with pytest.raises(DataError, match=r"index\.csv: columns: .*expected frame, structure, probe"):
         read_index(tmp_path)
 
 

@@ -69,6 +69,20 @@ def test_what_is_not_a_grey_image_is_refused(predictor: Predictor, image: np.nda
         predictor.predict(image, SENTENCES)
 
 
+@pytest.mark.parametrize("sentences", ["Myocardium of the heart.", "", [], ()])
+def test_a_bare_string_or_no_sentence_is_refused(predictor: Predictor, sentences: object) -> None:
+    with pytest.raises(PromptError, match="expected a list of one or more sentences"):
+        predictor.predict(_image(8, 8), sentences)  # type: ignore[arg-type]
+    with pytest.raises(PromptError, match="expected a list of one or more sentences"):
+        predictor.predict_batch([_image(8, 8), _image(8, 8)], [SENTENCES, sentences])  # type: ignore[list-item]
+
+
+def test_the_empty_sentence_of_p0_is_a_sentence(predictor: Predictor) -> None:
+    alone = predictor.predict(_image(8, 8), [""])
+    beside = predictor.predict(_image(8, 8), ["", *SENTENCES])
+    np.testing.assert_allclose(alone.probability[0], beside.probability[0], atol=1e-5)
+
+
 def test_a_sentence_that_is_too_long_is_refused_not_cut(predictor: Predictor) -> None:
     with pytest.raises(PromptError, match="at most"):
         predictor.predict(_image(8, 8), ["heart " * 200])

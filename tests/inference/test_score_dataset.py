@@ -93,8 +93,38 @@ def test_a_frame_that_the_index_forgot_is_a_failed_row(frames: FrameSet, masks: 
     write_index(masks, kept)
     rows = score_frames(frames, masks, identity)
     failed = [row for row in rows if row.status == Status.FAILED]
-    assert [row.structure for row in failed] == ["LV", "MYO", "LA"]
-    assert "does not list" in failed[0].reason
+    asked = [(probe, structure) for probe in ("", "swapped") for structure in ("LV", "MYO", "LA")]
+    assert [(row.probe, row.structure) for row in failed] == asked
+    assert {row.frame for row in failed} == {"patient0004_4CH_ES"}
+    assert all("does not list" in row.reason for row in failed)
+    assert len(rows) == 4 * 3 * 2
+
+
+@pytest.mark.parametrize("probe", ["", "swapped"])
+def test_one_structure_that_a_listed_frame_lacks_is_a_failed_row_of_the_same_condition_in_its_place(
+    frames: FrameSet, masks: Path, identity: RunIdentity, probe: str
+) -> None:
+    lost = ("patient0004_2CH_ES", "MYO", probe)
+    write_index(masks, [e for e in read_index(masks) if (e.frame, e.structure, e.probe) != lost])
+    rows = score_frames(frames, masks, identity)
+    (failed,) = [row for row in rows if row.status == Status.FAILED]
+    assert (failed.frame, failed.structure, failed.probe) == lost
+    assert (failed.prompt_set, failed.dice, failed.row_mm) == ("P1", None, 0.8)
+    assert [row.structure for row in rows] == ["LV", "MYO", "LA"] * 8
+
+
+def test_a_mask_that_is_listed_twice_is_refused(frames: FrameSet, masks: Path, identity: RunIdentity) -> None:
+    entries = read_index(masks)
+    write_index(masks, [*entries, entries[1]])
+    with pytest.raises(DataError, match="patient0004_2CH_ED MYO  again; expected each mask once"):
+        score_frames(frames, masks, identity)
+
+
+def test_without_any_probe_none_is_missed(frames: FrameSet, masks: Path, identity: RunIdentity) -> None:
+    write_index(masks, [entry for entry in read_index(masks) if not entry.probe])
+    rows = score_frames(frames, masks, identity)
+    assert [row.status for row in rows if row.status == Status.FAILED] == []
+    assert len(rows) == 4 * 3
 
 
 def test_an_index_of_another_data_set_is_refused(frames: FrameSet, masks: Path, identity: RunIdentity) -> None:
@@ -109,12 +139,13 @@ def test_a_frame_that_cannot_be_read_is_listed_and_the_others_are_predicted_and_
     broken = tiny_camus / "database_nifti" / "patient0004" / "patient0004_2CH_ES.nii.gz"
     broken.write_bytes(broken.read_bytes()[:-50])
     frames = open_frames()
-    predict_frames(predictor, frames, EvaluationSentences(PromptSet.P1), tmp_path / "some", batch_images=3)
+    sentences = EvaluationSentences(PromptSet.P1)
+    predict_frames(predictor, frames, sentences, tmp_path / "some", batch_images=3, probe_swapped=True)
     rows = score_frames(frames, tmp_path / "some", identity)
     failed = [row for row in rows if row.status == Status.FAILED]
-    assert len(rows) == 12
+    assert len(rows) == 24
     assert {row.frame for row in failed} == {"patient0004_2CH_ES"}
-    assert len(failed) == 3
+    assert [row.probe for row in failed] == ["", "", "", "swapped", "swapped", "swapped"]
     assert all("patient0004_2CH_ES.nii.gz" in row.reason for row in failed)
 
 

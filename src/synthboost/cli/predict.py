@@ -8,7 +8,7 @@ from pathlib import Path
 
 import tyro
 
-from synthboost.errors import DataError
+from synthboost.errors import DataError, PromptError
 
 COLUMNS = ("image", "sentence", "mask", "overlay", "pixels", "area_mm2", "reason")
 
@@ -45,6 +45,8 @@ class Predict:
         from synthboost.progress import track
         from synthboost.prompts import clean_sentence
 
+        if not self.sentences:
+            raise PromptError("predict", "sentences", "none", "one or more sentences")
         paths = find_pictures(self.images)
         sentences = tuple(clean_sentence(sentence) for sentence in self.sentences)
         predictor = Predictor.from_pretrained(self.checkpoint, self.device, self.threshold)

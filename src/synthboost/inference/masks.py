@@ -73,17 +73,20 @@ def read_index(folder: Path) -> list[IndexEntry]:
     """Read `index.csv`.
 
     Raises:
-        DataError: absent, or a line does not mean a mask.
+        DataError: absent, not UTF-8, or a line does not mean a mask.
     """
     path = folder / INDEX_FILE
     try:
         with path.open(encoding="utf-8", newline="") as handle:
-            return [_entry(path, number, line) for number, line in enumerate(csv.DictReader(handle), start=2)]
+            reader = csv.DictReader(handle, strict=True)
+            if tuple(reader.fieldnames or ()) != _COLUMNS:
+                raise DataError(path, "columns", ", ".join(reader.fieldnames or ()), ", ".join(_COLUMNS))
+            return [_entry(f"{path}:{reader.line_num}", line) for line in reader]
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise DataError(path, "file", error, "the index of a folder of predicted masks") from error
 
 
-def _entry(path: Path, number: int, line: dict[str, str]) -> IndexEntry:
+def _entry(where: str, line: dict[str, str]) -> IndexEntry:
     try:
         if None in line or None in line.values():
             raise ValueError("too many or too few cells")
@@ -105,4 +108,4 @@ def _entry(path: Path, number: int, line: dict[str, str]) -> IndexEntry:
             reason=line["reason"],
         )
     except (KeyError, ValueError, TypeError) as error:
-        raise DataError(f"{path}:{number}", "line", error, f"the columns {', '.join(_COLUMNS)}") from error
+        raise DataError(where, "line", error, f"the columns {', '.join(_COLUMNS)}") from error

@@ -75,7 +75,7 @@ def read_picture(path: Path) -> Picture:
             grey = ImageOps.exif_transpose(opened).convert("L")
             return Picture(path, np.array(grey), None)
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        raise DataError(path, "file", error, "a readable picture") from error
+        raise DataError(path, "file", error, f"a readable {', '.join(PHOTO_FORMATS)}") from error
 
 
 def write_mask_image(folder: Path, name: str, mask: Mask, picture: Picture) -> str:

@@ -48,10 +48,11 @@ class Scoring:
 def score_frames(
     frames: FrameSet, masks: Path, identity: RunIdentity, scoring: Scoring | None = None, workers: int = 1
 ) -> list[Row]:
-    """Score every mask that `masks/index.csv` lists, and every frame and structure it forgot.
+    """Score every mask that `masks/index.csv` lists, and every frame, structure and probe it forgot.
 
-    Rows come in the order of frames, structures and probes, whatever the number of workers. What cannot be scored
-    gets a row with status `failed` and the reason, so that rows in = rows scored + rows failed.
+    Rows come in the order of frames, probes and structures, whatever the number of workers. What cannot be scored
+    gets a row with status `failed` and the reason, so that rows in = rows scored + rows failed. A probe that was made
+    of one mask is expected of all.
 
     Args:
         frames: annotated.
@@ -65,13 +66,14 @@ def score_frames(
     """
     scoring = scoring or Scoring()
     by_frame: dict[str, list[IndexEntry]] = {info.name: [] for info in frames.infos}
-    for entry in read_index(masks):
+    index = read_index(masks)
+    for entry in index:
         if entry.frame not in by_frame:
             raise DataError(masks, "frame", entry.frame, f"a frame of {frames.name}", "Score it with its own data set.")
         _require_once(masks, entry, by_frame[entry.frame])
         by_frame[entry.frame].append(entry)
     jobs = [
-        _Job(frames, position, by_frame[info.name], masks, identity, scoring)
+        _Job(frames, position, _in_order(info, by_frame[info.name], index), masks, identity, scoring)
         for position, info in enumerate(frames.infos)
     ]
     results = track(_map(jobs, workers), f"scoring {frames.name}", len(jobs), "frame")
@@ -110,13 +112,11 @@ def _score_position(position: int) -> list[Row]:
 
 def _score_frame(job: _Job) -> list[Row]:
     info = job.frames.infos[job.position]
-    listed = {entry.structure for entry in job.entries if not entry.probe}
-    entries = job.entries + [_forgotten(info, structure) for structure in Structure if structure.short not in listed]
     try:
         frame = job.frames[job.position]
     except DataError as error:
-        return [_row(job, info, entry, None, None, entry.reason or str(error)) for entry in entries]
-    return [_score_entry(job, frame, entry) for entry in entries]
+        return [_row(job, info, entry, None, None, entry.reason or str(error)) for entry in job.entries]
+    return [_score_entry(job, frame, entry) for entry in job.entries]
 
 
 def _score_entry(job: _Job, frame: Frame, entry: IndexEntry) -> Row:
@@ -147,13 +147,25 @@ def _require_once(masks: Path, entry: IndexEntry, before: list[IndexEntry]) -> N
         raise DataError(masks, "index", f"{entry.frame} {entry.structure} {entry.probe} again", "each mask once")
 
 
-def _forgotten(info: FrameInfo, structure: Structure) -> IndexEntry:
+def _in_order(info: FrameInfo, listed: list[IndexEntry], index: list[IndexEntry]) -> list[IndexEntry]:
+    """One entry per probe and structure: the listed one, or one that says that the index forgot it."""
+    found = {(entry.probe, entry.structure): entry for entry in listed}
+    probes = sorted({"", *(entry.probe for entry in index)})
+    like = next((entry for entry in index if not entry.probe), None)
+    return [
+        found.get((probe, structure.short)) or _forgotten(info, structure, probe, like)
+        for probe in probes
+        for structure in Structure
+    ]
+
+
+def _forgotten(info: FrameInfo, structure: Structure, probe: str, like: IndexEntry | None) -> IndexEntry:
     return IndexEntry(
         frame=info.name,
         structure=structure.short,
-        probe="",
-        prompt_set="P0",
-        paraphrase=0,
+        probe=probe,
+        prompt_set=like.prompt_set if like else "P0",  # else the row would stand under a condition of its own
+        paraphrase=like.paraphrase if like else 0,
         sentence="",
         uses_ground_truth=False,
         file="",
