@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -82,6 +83,26 @@ def test_the_synthetic_stage_is_trained_once_and_its_weights_are_taken_over(
     assert record.manifest["parent"] == synthetic.name
     assert [line.epoch for line in record.log] == [1, 2]  # its own stage, from the first epoch on
     assert file_sha256(first.checkpoint / "model.safetensors") == weights
+
+
+def test_a_trained_run_needs_its_parent_no_more(
+    make_spec: MakeSpec, evaluation: Evaluation, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from synthboost.experiments import run
+
+    spec = make_spec(Strategy.SYNTHETIC_THEN_REAL)
+    paths = execute(spec, tmp_path / "runs", evaluation)
+    assert spec.parent is not None
+    shutil.rmtree(tmp_path / "runs" / spec.parent.name)
+    monkeypatch.setattr(run, "train_stage", _interrupt)  # would be noticed
+    assert execute(spec, tmp_path / "runs", evaluation) == paths
+    execute(spec, tmp_path / "runs", replace(evaluation, part=SplitPart.VALIDATION))
+    assert {row.part for row in read_rows(paths.rows)} == {"validation"}
+    assert [folder.name for folder in (tmp_path / "runs").iterdir()] == [spec.name]
+    paths.trained.unlink()  # the training did not end after all, and cannot go on without its parent
+    with pytest.raises(KeyboardInterrupt):
+        execute(spec, tmp_path / "runs", replace(evaluation, part=SplitPart.TRAINING))
+    assert (tmp_path / "runs" / spec.parent.name).is_dir()
 
 
 def test_zero_shot_trains_nothing_and_says_that_its_weights_are_random(

@@ -59,7 +59,7 @@ class Evaluation:
 
 
 def execute(spec: RunSpec, root: Path, evaluation: Evaluation) -> RunPaths:
-    """Train and evaluate a run, and the run whose weights it starts from before it.
+    """Train and evaluate a run, and before it the run whose weights it starts from, unless it is trained already.
 
     Args:
         spec: what to run.
@@ -75,10 +75,11 @@ def execute(spec: RunSpec, root: Path, evaluation: Evaluation) -> RunPaths:
     """
     processes = this_process()
     paths = RunPaths(root / spec.name)
-    parent = None if spec.parent is None else execute(spec.parent, root, evaluation)
-    [finished] = broadcast_object_list([paths.done.is_file() and _judged_so(paths, evaluation)])
-    if finished:
+    state = [paths.done.is_file() and _judged_so(paths, evaluation), paths.trained.is_file()]
+    [is_finished, is_trained] = broadcast_object_list(state)
+    if is_finished:
         return paths
+    parent = None if spec.parent is None or is_trained else execute(spec.parent, root, evaluation)
     with exclusive(paths.root) if processes.is_main_process else nullcontext():
         model = _ensure_trained(spec, paths, parent)
         if processes.is_main_process:  # judging reads much and computes little: one process is enough
@@ -148,6 +149,7 @@ def _judged_so(paths: RunPaths, evaluation: Evaluation) -> bool:
 
 def initial_model(spec: RunSpec, parent: RunPaths | None) -> Segmenter:
     """Return the model a run starts from: its parent's weights (weights only), given weights, or random ones."""
+    assert (parent is None) == (spec.parent is None), "a run would start from other weights than it says"
     if parent is not None:
         return load_segmenter(parent.checkpoint, spec.model)
     if spec.weights is not None:
