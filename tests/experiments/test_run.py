@@ -164,6 +164,25 @@ def _interrupt(*_: object, **__: object) -> None:
     raise KeyboardInterrupt
 
 
+def test_the_seed_of_the_run_is_that_of_its_training(
+    make_spec: MakeSpec, evaluation: Evaluation, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from synthboost.experiments import run
+
+    seeds, train_stage = [], run.train_stage
+
+    def noted(model, **settings):  # type: ignore[no-untyped-def]
+        seeds.append(settings["config"].seed)
+        return train_stage(model, **settings)
+
+    monkeypatch.setattr(run, "train_stage", noted)
+    spec = make_spec(Strategy.REAL, seed=3)
+    assert {config.seed for config in spec.training.values()} == {0}
+    paths = execute(spec, tmp_path / "runs", evaluation)
+    assert seeds == [3]
+    assert "seed" not in read_run(paths.root).spec["stages"][0]["training"]
+
+
 def test_the_spec_on_disk_is_what_was_asked_for(make_spec: MakeSpec, evaluation: Evaluation, tmp_path: Path) -> None:
     spec = make_spec(Strategy.ZERO_SHOT)
     paths = execute(spec, tmp_path / "runs", evaluation)

@@ -16,7 +16,7 @@ from synthboost.models.registry import preset_settings
 from synthboost.records.rows import NOTHING_TRAINED, RANDOM_WEIGHTS
 from synthboost.training.config import TrainingConfig
 
-TIMELESS = (
+WITHOUT_INFLUENCE = (
     "workers",
     "save_minutes",
     "tracker",
@@ -25,8 +25,10 @@ TIMELESS = (
     "compile",
     "channels_last",
     "recompute_activations",
+    "seed",
 )
-"""Settings of training that change how a run is executed but not what comes out, rounding apart."""
+"""Settings of training that change nothing that comes out, rounding apart; of the seeds it is the run's own that
+counts."""
 
 
 @dataclass(frozen=True)
@@ -90,7 +92,7 @@ class RunSpec:
             "encoders": self.encoders_label,
             "prompt_set": str(self.prompt_set),
             "seed": self.seed,
-            "stages": [{"role": str(role), "training": _timeless(self.training[role])} for role in stages],
+            "stages": [{"role": str(role), "training": _with_influence(self.training[role])} for role in stages],
             "data": {str(role): self.sources[role].as_dict() for role in sorted({*stages, Role.REAL})},
         }
 
@@ -109,5 +111,5 @@ class RunSpec:
         return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:12]
 
 
-def _timeless(config: TrainingConfig) -> dict[str, Any]:
-    return {name: value for name, value in asdict(config).items() if name not in TIMELESS}
+def _with_influence(config: TrainingConfig) -> dict[str, Any]:
+    return {name: value for name, value in asdict(config).items() if name not in WITHOUT_INFLUENCE}
