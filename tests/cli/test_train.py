@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
+from synthboost.cli.train import TrainableStrategy
+from synthboost.experiments.strategies import STAGES
 from synthboost.records.run_folder import read_run
 
 SHORT = ("--epochs", 1, "--batch-images", 4, "--scoring-workers", 1)
@@ -75,6 +77,14 @@ def test_a_strategy_without_its_data_is_refused(
     assert answer.code == 2
     assert "no synthetic data" in answer.err
     assert not (tmp_path / "runs").exists()
+
+
+def test_the_strategies_that_are_offered_are_those_that_can_be_run(synthboost: Callable[..., Any]) -> None:
+    assert get_args(TrainableStrategy) == tuple(STAGES)
+    assert "--strategy {zero-shot,real,synthetic,synth-PT:real-FT} " in synthboost("train", "--help").out
+    answer = synthboost("train", "--data", "anywhere", "--strategy", "mixed")
+    assert answer.code == 2
+    assert "synth-PT:real-FT" in answer.err
 
 
 def test_an_unknown_model_is_refused_with_the_known_ones(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from synthboost.domain import PromptSet, SplitPart, Strategy
 from synthboost.models.freezing import Encoders
@@ -13,6 +13,11 @@ from synthboost.training.config import TrainingConfig
 
 if TYPE_CHECKING:
     from synthboost.experiments.spec import RunSpec
+
+TrainableStrategy: TypeAlias = Literal[
+    Strategy.ZERO_SHOT, Strategy.REAL, Strategy.SYNTHETIC, Strategy.SYNTHETIC_THEN_REAL
+]
+"""Those with stages (`experiments.strategies.STAGES`): only what works is offered."""
 
 
 @dataclass(frozen=True)
@@ -29,7 +34,7 @@ class Train:
     """The folder of runs."""
     synthetic: Path | None = None
     """A synthetic data set (see `simulate`), for the strategies that train on one."""
-    strategy: Strategy = Strategy.REAL
+    strategy: TrainableStrategy = Strategy.REAL
     """Which data train the model, and in which order."""
     model: str = "clipseg"
     """The architecture."""
