@@ -49,7 +49,7 @@ class CheckpointError(SynthboostError):
 
 
 class TrainingError(SynthboostError):
-    """Training cannot go on: a loss or a gradient is not finite."""
+    """Training cannot go on: a loss or a gradient is not finite, or a worker process died."""
 
 
 class OutputError(SynthboostError):

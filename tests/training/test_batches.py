@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import itertools
+import os
+import signal
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -13,9 +15,16 @@ import torch
 
 from synthboost.data import TripletRecipe
 from synthboost.domain import Structure
-from synthboost.errors import DataError
+from synthboost.errors import DataError, TrainingError
 from synthboost.models.clipseg.model import ClipSeg
-from synthboost.training.batches import Batch, EpochBatches, TrainingFrames, batches_of, make_loader
+from synthboost.training.batches import (
+    Batch,
+    EpochBatches,
+    TrainingFrames,
+    batches_of,
+    make_loader,
+    naming_dead_workers,
+)
 from synthboost.training.frame_set import FrameSet
 
 Pick = Callable[..., FrameSet]
@@ -115,6 +124,38 @@ def test_a_broken_file_is_a_data_error_whoever_meets_it(
     broken.write_bytes(b"no image")
     with pytest.raises(DataError, match=broken.name):
         read(tiny_model, training_frames, recipe, workers)
+
+
+class Killing(TrainingFrames):
+    """Frames of which the third ends the process that prepares it, as the system does when memory is full."""
+
+    def __getitem__(self, index: tuple[int, int]) -> object:
+        if index[1] == 2:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return super().__getitem__(index)
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_the_death_of_a_worker_is_a_training_error_with_a_remedy(
+    tiny_model: ClipSeg, training_frames: FrameSet, recipe: TripletRecipe, workers: int
+) -> None:
+    batches = EpochBatches(len(training_frames), 1, seed=0, shuffle=False)
+    loader = make_loader(Killing(training_frames, tiny_model, recipe), batches, workers, pin_memory=False)
+    with (
+        pytest.raises(TrainingError, match="DataLoader: worker process: .*take fewer `workers`"),
+        naming_dead_workers(),
+    ):
+        for _ in batches_of(loader):
+            pass
+
+
+@pytest.mark.parametrize(
+    "error", [RuntimeError("Caught RuntimeError in DataLoader worker process 0."), MemoryError("exited unexpectedly")]
+)
+def test_other_errors_stay_what_they_are(error: Exception) -> None:
+    with pytest.raises(type(error)) as caught, naming_dead_workers():
+        raise error
+    assert caught.value is error
 
 
 def test_frames_are_kept_only_while_there_is_room(frames: Pick) -> None:

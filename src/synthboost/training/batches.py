@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -17,11 +18,14 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 from synthboost.data import TripletRecipe, make_triplets
-from synthboost.errors import SynthboostError
+from synthboost.errors import SynthboostError, TrainingError
 from synthboost.models.base import Features, Segmenter
 from synthboost.training.augment import draw_augmentation
 from synthboost.training.feature_cache import FeatureCache, image_keys, stack
 from synthboost.training.frame_set import FrameSet
+
+_DEATHS = ("exited unexpectedly", "is killed by signal", "DataLoader timed out")
+"""What torch's messages say, by which alone they can be told from other RuntimeErrors."""
 
 
 class Batch(NamedTuple):
@@ -152,11 +156,34 @@ def batches_of(loader: Iterable[Batch | SynthboostError]) -> Iterator[Batch]:
 
     Raises:
         SynthboostError: of the type it had in the worker process; torch itself would make a RuntimeError of it.
+        TrainingError: a worker process died.
     """
-    for batch in loader:
-        if isinstance(batch, SynthboostError):
-            raise batch
-        yield batch
+    with naming_dead_workers():
+        for batch in loader:
+            if isinstance(batch, SynthboostError):
+                raise batch
+            yield batch
+
+
+@contextmanager
+def naming_dead_workers() -> Iterator[None]:
+    """Turn what torch says of a worker process that died or hangs into an error with a remedy.
+
+    It hears of the death by a signal, so that any line of the main process may raise it, not only those that wait for
+    a batch.
+
+    Raises:
+        TrainingError: see above.
+    """
+    try:
+        yield
+    except RuntimeError as error:
+        if not any(words in str(error) for words in _DEATHS):
+            raise
+        raise TrainingError(
+            "DataLoader", "worker process", str(error).strip().rstrip("."), "workers that live as long as the training",
+            "Often the memory or /dev/shm is full: take fewer `workers` (0 needs none). The same command resumes.",
+        ) from error  # fmt: skip
 
 
 @dataclass(frozen=True)

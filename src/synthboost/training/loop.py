@@ -24,7 +24,14 @@ from synthboost.models.adapters import remove_adapters
 from synthboost.models.base import Features, Segmenter
 from synthboost.progress import Progress
 from synthboost.records.run_folder import EpochLog, RunPaths, write_log
-from synthboost.training.batches import Batch, EpochBatches, TrainingFrames, batches_of, make_loader
+from synthboost.training.batches import (
+    Batch,
+    EpochBatches,
+    TrainingFrames,
+    batches_of,
+    make_loader,
+    naming_dead_workers,
+)
 from synthboost.training.config import TrainingConfig
 from synthboost.training.feature_cache import make_feature_cache
 from synthboost.training.frame_set import FrameSet
@@ -63,6 +70,7 @@ class Progressed:
         vars(self).update(state)
 
 
+@naming_dead_workers()
 def train_stage(
     model: Segmenter,
     training: FrameSet,
@@ -90,7 +98,7 @@ def train_stage(
     Raises:
         DataError: a set is empty or has no annotation.
         ConfigError: features shall be kept where they can't.
-        TrainingError: a loss or gradient is not finite; the last good checkpoint stays.
+        TrainingError: a loss or gradient is not finite, or a worker process died; the last good checkpoint stays.
         CheckpointError: `state/` is damaged or of another training.
         OutputError: the folder cannot be written.
     """
