@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
+import csv
+import json
+import re
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+
+import pytest
+
+from synthboost.records.run_folder import read_run
 
 
 def test_report_is_one_page_without_outside_links_and_tables_in_three_formats(
@@ -18,6 +26,88 @@ def test_report_is_one_page_without_outside_links_and_tables_in_three_formats(
     assert trained_run.name in text
     assert 'src="http' not in text
     assert {"dice.md", "dice.tex", "dice.csv"} <= {path.name for path in tables.iterdir()}
+
+
+@pytest.fixture
+def evaluated(synthboost: Callable[..., Any], simulated: Path, trained_run: Path, tmp_path: Path) -> Path:
+    """The run's weights judged on the validation patient."""
+    out = tmp_path / "again"
+    judged = ("--checkpoint", trained_run, "--part", "validation", "--probe-swapped", "--workers", 1)
+    answer = synthboost("evaluate", "--data", simulated, "--out", out, *judged)
+    assert answer.code == 0, answer.err
+    return out
+
+
+def _dice_lines(tables: Path) -> list[dict[str, str]]:
+    with (tables / "dice.csv").open() as handle:
+        return list(csv.DictReader(handle))
+
+
+def test_an_evaluation_stands_beside_the_run_that_it_judged(
+    synthboost: Callable[..., Any], evaluated: Path, trained_run: Path, tmp_path: Path
+) -> None:
+    page, tables = tmp_path / "report.html", tmp_path / "tables"
+    answer = synthboost("report", trained_run, evaluated, "--out", page, "--tables", tables)
+    assert answer.code == 0, answer.err
+    lines = _dice_lines(tables)
+    assert [line["part"] for line in lines] == ["testing", "validation"]
+    assert all(line["strategy"].startswith("real") for line in lines)
+    text = page.read_text()
+    assert "simulated target domain" in text
+    record = read_run(evaluated)
+    assert record.manifest["parent"] == trained_run.name
+    assert record.spec["data"]["evaluation"]["frames"] == 4
+    assert {example.note for example in record.examples} == {"best", "median", "worst"}
+    assert {row.seed for row in record.rows} == {0}
+    assert {row.encoders for row in record.rows} == {"trained"}
+
+
+def test_the_same_scores_twice_are_refused_unless_they_are_named_apart(
+    synthboost: Callable[..., Any], simulated: Path, trained_run: Path, tmp_path: Path
+) -> None:
+    judge = ("evaluate", "--data", simulated, "--checkpoint", trained_run / "checkpoint", "--workers", 1)
+    assert synthboost(*judge, "--out", tmp_path / "a").code == 0
+    assert synthboost(*judge, "--out", tmp_path / "b", "--threshold", 0.4, "--label", "real, 0.4").code == 0
+    page = ("--out", tmp_path / "report.html", "--tables", tmp_path / "tables")
+    refused = synthboost("report", trained_run, tmp_path / "a", *page)
+    assert refused.code == 2
+    assert "scored twice under the same condition" in refused.err
+    assert synthboost("report", trained_run, tmp_path / "b", *page).code == 0
+    assert {line["strategy"].partition(" (")[0] for line in _dice_lines(tmp_path / "tables")} == {"real", "real, 0.4"}
+    assert json.loads((tmp_path / "b" / "evaluation.json").read_text())["threshold"] == 0.4
+
+
+def test_masks_that_somebody_else_drew_can_be_reported(
+    synthboost: Callable[..., Any], simulated: Path, evaluated: Path, trained_run: Path, tmp_path: Path
+) -> None:
+    masks, out = tmp_path / "theirs", tmp_path / "rival"
+    shutil.copytree(evaluated / "masks", masks)
+    for picture in list(masks.glob("*.png")):
+        picture.rename(masks / f"x-{picture.name}")
+    index = (masks / "index.csv").read_text()
+    (masks / "index.csv").write_text(re.sub(r"(patient\d+_\w+\.png)", r"x-\1", index))
+    part = ("--part", "validation", "--workers", 1)
+    assert synthboost("evaluate", "--data", simulated, "--masks", masks, "--out", out, *part).code == 0
+    answer = synthboost("report", evaluated, out, "--out", tmp_path / "r.html", "--tables", tmp_path / "tables")
+    assert answer.code == 0, answer.err
+    lines = {line["model"]: line for line in _dice_lines(tmp_path / "tables")}
+    assert lines["masks"]["strategy"].startswith("rival")
+    assert lines["masks"]["Dice % mean"] == lines["clipseg"]["Dice % mean"]
+
+
+def test_weights_judged_on_data_that_their_run_did_not_know_are_named_so(
+    synthboost: Callable[..., Any], tiny_camus: Path, trained_run: Path, tmp_path: Path
+) -> None:
+    judged = ("--checkpoint", trained_run, "--out", tmp_path / "else", "--workers", 1)
+    assert synthboost("evaluate", "--data", tiny_camus, *judged).code == 0
+    assert {row.strategy for row in read_run(tmp_path / "else").rows} == {"real, on other data"}
+
+
+def test_an_evaluation_that_was_broken_off_is_refused(
+    synthboost: Callable[..., Any], evaluated: Path, tmp_path: Path
+) -> None:
+    (evaluated / "DONE").unlink()
+    assert synthboost("report", evaluated, "--out", tmp_path / "report.html").code == 2
 
 
 def test_a_run_that_is_not_finished_is_refused(synthboost: Callable[..., Any], tmp_path: Path) -> None:

@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import os
+import time
 from dataclasses import dataclass, fields
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from synthboost.domain import PromptSet, SplitPart
 from synthboost.errors import ConfigError
+
+if TYPE_CHECKING:
+    from synthboost.experiments.evaluated import Origin
+    from synthboost.experiments.sources import Source
+    from synthboost.training.frame_set import FrameSet
 
 FOR_PREDICTING = ("prompts", "paraphrase", "shape_from", "threshold", "probe_swapped", "device")
 """Options that mean nothing for masks that were drawn earlier."""
@@ -16,16 +23,21 @@ FOR_PREDICTING = ("prompts", "paraphrase", "shape_from", "threshold", "probe_swa
 
 @dataclass(frozen=True)
 class Evaluate:
-    """Score masks: Dice, IoU, NSD, HD95 and ASSD in mm, one row per image and structure."""
+    """Score masks: Dice, IoU, NSD, HD95 and ASSD in mm, one row per image and structure.
+
+    `report` takes the folder beside those of runs.
+    """
 
     data: Path
     """The annotated data set."""
     out: Path
-    """A new folder for `masks/` and `rows.csv`."""
+    """A new folder for `masks/`, `rows.csv` and what a report needs."""
     checkpoint: str | None = None
     """A run's folder, a folder of weights, or a hub name; or give `masks`."""
     masks: Path | None = None
     """A folder of masks with `index.csv` that was predicted earlier."""
+    label: str | None = None
+    """What tables call it; absent: the strategy of the run that drew the masks, or the name of `out`."""
     prompts: PromptSet = PromptSet.P6
     """Which sentences the model is asked with."""
     paraphrase: int = 0
@@ -52,11 +64,11 @@ class Evaluate:
 
     def run(self) -> None:
         """Predict if asked to, score, write `rows.csv`, print the mean."""
+        from synthboost.experiments.evaluated import write_evaluation
         from synthboost.experiments.sources import open_source
         from synthboost.experiments.summary import dice_line
         from synthboost.files import require_new_folder
         from synthboost.inference.score_dataset import RunIdentity, Scoring, score_frames
-        from synthboost.records.rows import write_rows
 
         if (self.checkpoint is None) == (self.masks is None):
             raise ConfigError("evaluate", "checkpoint, masks", "both or neither given", "one of the two")
@@ -67,19 +79,27 @@ class Evaluate:
         if not len(frames):
             raise ConfigError("evaluate", "part", self.part, f"a part of split {self.split} with annotated frames")
         require_new_folder(self.out, "out")
-        model = "masks" if self.checkpoint is None else self._predict(frames)
+        began = datetime.now(UTC), time.monotonic()
+        origin = self._predict(frames, source)
         identity = RunIdentity(
-            run=self.out.name,
-            model=model,
-            strategy="evaluate",
-            encoders="",
-            seed=0,
+            run=self.out.absolute().name,
+            model=origin.model,
+            strategy=origin.label,
+            encoders=origin.encoders,
+            seed=origin.seed,
             split=source.split.name,
             part=str(self.part),
         )
-        rows = score_frames(frames, self.masks or self.out / "masks", identity, Scoring(self.grid), self.workers)
-        write_rows(self.out / "rows.csv", rows)
+        masks = self.masks or self.out / "masks"
+        rows = score_frames(frames, masks, identity, Scoring(self.grid), self.workers)
+        write_evaluation(self.out, origin, source, frames, masks, rows, self._settings(), began)
         print(f"{dice_line(rows)}\nrows: {self.out / 'rows.csv'}")
+
+    def _settings(self) -> dict[str, object]:
+        idle = FOR_PREDICTING if self.checkpoint is None else ()
+        return {
+            name: getattr(self, name) for name in ("part", "grid", *FOR_PREDICTING) if name not in (*idle, "device")
+        }
 
     def _refuse_idle_options(self) -> None:
         defaults = {field.name: field.default for field in fields(self)}
@@ -89,13 +109,15 @@ class Evaluate:
                 "These masks were drawn earlier; their index says with which sentences.",
             )  # fmt: skip
 
-    def _predict(self, frames) -> str:  # type: ignore[no-untyped-def]
+    def _predict(self, frames: FrameSet, source: Source) -> Origin:
+        from synthboost.experiments.evaluated import Origin, origin_of
         from synthboost.inference.predict_dataset import predict_frames
         from synthboost.inference.predictor import Predictor
         from synthboost.inference.sentences import EvaluationSentences
 
-        assert self.checkpoint is not None
+        if self.checkpoint is None:
+            return Origin("masks", self.label or self.out.absolute().name)
         predictor = Predictor.from_pretrained(self.checkpoint, self.device, self.threshold)
         sentences = EvaluationSentences(self.prompts, self.paraphrase, self.shape_from)
         predict_frames(predictor, frames, sentences, self.out / "masks", probe_swapped=self.probe_swapped)
-        return predictor.model.name
+        return origin_of(self.checkpoint, predictor.model.name, self.out, source.fingerprint, self.label)

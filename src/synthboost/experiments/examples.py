@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import defaultdict
 from pathlib import Path
 
-from synthboost.domain import Structure
-from synthboost.inference.masks import mask_name, read_mask
+from synthboost.domain import Frame, Structure
+from synthboost.inference.masks import read_index, read_mask
 from synthboost.records.examples import Example
 from synthboost.records.rows import Row
 from synthboost.training.frame_set import FrameSet
@@ -24,19 +24,20 @@ def choose_examples(rows: list[Row], frames: FrameSet, masks: Path) -> list[Exam
         return []
     chosen = {"best": ranked[0], "median": ranked[len(ranked) // 2], "worst": ranked[-1]}
     position = {info.name: number for number, info in enumerate(frames.infos)}
-    return [_example(frame, note, frames, position[frame], complete[frame], masks) for note, frame in chosen.items()]
+    files = {(entry.frame, entry.structure): masks / entry.file for entry in read_index(masks) if not entry.probe}
+    return [_example(note, frames[position[frame]], complete[frame], files) for note, frame in chosen.items()]
 
 
-def _example(name: str, note: str, frames: FrameSet, position: int, rows: list[Row], masks: Path) -> Example:
-    frame = frames[position]
+def _example(note: str, frame: Frame, rows: list[Row], files: dict[tuple[str, str], Path]) -> Example:
     assert frame.label_map is not None
+    name = frame.info.name
     of_structure = {structure: row for structure in Structure for row in rows if row.structure == structure.short}
     return Example(
         frame=name,
         note=note,
         image=frame.image,
         true=frame.label_map,
-        predicted={structure: read_mask(masks / mask_name(name, structure)) for structure in of_structure},
+        predicted={structure: read_mask(files[name, structure.short]) for structure in of_structure},
         sentences={structure: row.sentence for structure, row in of_structure.items()},
         dice={structure: float(row.dice or 0) for structure, row in of_structure.items()},
         spacing_mm=frame.spacing_mm,

@@ -26,19 +26,26 @@ def make_manifest(spec: RunSpec, model: Segmenter, judged: datetime, wall_second
     precision = choose_precision(spec.training[stages[-1]].precision) if stages else "no"
     parent = spec.parent
     return {
+        **circumstances(judged, wall_seconds),
+        "seed": spec.seed,
+        "precision": "fp32" if precision == "no" else precision,
+        "data": {str(role): source.fingerprint for role, source in spec.sources.items()},
+        "parent": None if parent is None else parent.name,
+        "parameters": _parameters(model, bool(stages)),
+    }
+
+
+def circumstances(judged: datetime, wall_seconds: float) -> dict[str, Any]:
+    """Collect what is true of any work of this program, here and now."""
+    return {
         "synthboost": synthboost.__version__,
         "python": platform.python_version(),
         "packages": {name: _version(name) for name in PACKAGES},
         "commit": _commit(),
-        "seed": spec.seed,
         "threads": torch.get_num_threads(),
         "device": torch.cuda.get_device_name() if torch.cuda.is_available() else f"CPU {platform.machine()}",
         "cpu_capability": torch.backends.cpu.get_cpu_capability(),
-        "precision": "fp32" if precision == "no" else precision,
-        "data": {str(role): source.fingerprint for role, source in spec.sources.items()},
-        "parent": None if parent is None else parent.name,
         "wall_seconds": round(wall_seconds, 1),
-        "parameters": _parameters(model, bool(stages)),
         "judged": judged.astimezone(UTC).isoformat(timespec="seconds"),
     }
 
