@@ -130,9 +130,21 @@ def test_position_numbers_of_older_releases_are_ignored(plain_folder: Path) -> N
 
 
 def test_weights_of_another_architecture_are_refused(folder: Path) -> None:
-    edit_card(folder, model="cris")
-    with pytest.raises(CheckpointError, match="model: cris; expected clipseg.*another architecture"):
+    with pytest.raises(CheckpointError, match="model: clipseg; expected cris.*another architecture"):
+        load_segmenter(folder, model="cris")
+    edit_card(folder, model="unet")
+    with pytest.raises(CheckpointError, match="model: unet; expected clipseg, cris.*another architecture"):
         load_segmenter(folder)
+
+
+def test_what_is_no_folder_of_ours_nor_of_the_library_is_said_to_need_conversion(plain_folder: Path) -> None:
+    with pytest.raises(CheckpointError, match="model: clipseg; expected cris"):
+        load_segmenter(plain_folder, model="cris")
+    with pytest.raises(CheckpointError, match=r"folder: a file; .*published\.convert"):
+        load_segmenter(plain_folder / WEIGHTS)
+    (plain_folder / "config.json").unlink()
+    with pytest.raises(CheckpointError, match=r"synthboost\.json: absent; .*published\.convert"):
+        load_segmenter(plain_folder)
 
 
 def test_weights_of_another_size_are_refused(folder: Path, make_tiny_model: MakeModel, tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from transformers import CLIPSegConfig, CLIPSegForImageSegmentation, CLIPTokeniz
 from synthboost.errors import CheckpointError, ConfigError
 from synthboost.models.clipseg.model import ClipSeg
 from synthboost.models.clipseg.settings import ClipSegSettings
-from synthboost.models.clipseg.tokenizer import grammar_tokenizer
+from synthboost.models.grammar_tokenizer import grammar_tokenizer
 from synthboost.models.registry import load_segmenter, weights_fingerprint
 from synthboost.prompts import vocabulary
 

@@ -13,7 +13,7 @@ from synthboost.models.base import Segmenter
 from synthboost.models.freezing import Encoders
 from synthboost.models.registry import BUILDERS, CLASSES, PUBLISHED, build_segmenter, load_segmenter
 
-SMALLEST = {"clipseg": "tiny"}
+SMALLEST = {"clipseg": "tiny", "cris": "tiny"}
 SENTENCES = [
     "Left ventricular cavity of the heart.",
     "Myocardium in two-chamber view of the heart at end of the systole cycle of a seventy-three-year-old male.",
@@ -170,7 +170,7 @@ def test_every_parameter_is_in_exactly_one_group(model: Segmenter) -> None:
 
 
 def test_an_unknown_model_or_preset_lists_the_known_ones() -> None:
-    with pytest.raises(ConfigError, match="model: unet; expected one of clipseg"):
+    with pytest.raises(ConfigError, match="model: unet; expected one of clipseg, cris"):
         build_segmenter("unet", "tiny")
     with pytest.raises(ConfigError, match="preset: huge; expected one of tiny, rd64"):
         build_segmenter("clipseg", "huge")

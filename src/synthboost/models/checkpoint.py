@@ -5,16 +5,22 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
+from dataclasses import fields
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from synthboost.errors import CheckpointError, OutputError
+from synthboost.errors import CheckpointError, ConfigError, OutputError
 from synthboost.files import write_json
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+Settings = TypeVar("Settings", bound="DataclassInstance")
 
 WEIGHTS_FILE = "model.safetensors"
 PICKLED_FILE = "pytorch_model.bin"
@@ -54,6 +60,22 @@ def read_card(folder: Path) -> dict[str, Any] | None:
             folder / WEIGHTS_FILE, "sha256", found[:16], expected[:16], "The file was damaged; copy it again."
         )
     return dict(card)
+
+
+def read_settings(kind: type[Settings], card: Mapping[str, Any], folder: Path) -> Settings:
+    """Build a model's settings (a dataclass) from what its card states.
+
+    Raises:
+        CheckpointError: the card states other fields, or sizes that cannot form a network.
+    """
+    stated = {name: tuple(value) if isinstance(value, list) else value for name, value in card["settings"].items()}
+    known = {field.name for field in fields(kind)}
+    if stated.keys() != known:
+        raise CheckpointError(folder, "settings", sorted(stated.keys() ^ known), "the settings of this version")
+    try:
+        return kind(**stated)
+    except (TypeError, ConfigError) as error:
+        raise CheckpointError(folder, "settings", error, "the settings of this version") from error
 
 
 def save_weights(folder: Path, state: Mapping[str, Tensor]) -> None:

@@ -11,17 +11,21 @@ import torch
 
 from synthboost.errors import CheckpointError, ConfigError
 from synthboost.models.base import Segmenter
-from synthboost.models.checkpoint import file_sha256, read_card, weights_path
+from synthboost.models.checkpoint import CARD_FILE, file_sha256, read_card, weights_path
 from synthboost.models.clipseg.model import ClipSeg
 from synthboost.models.clipseg.settings import PRESETS as CLIPSEG_PRESETS
+from synthboost.models.cris.model import Cris
+from synthboost.models.cris.settings import PRESETS as CRIS_PRESETS
 
-BUILDERS: dict[str, Callable[[Any], Segmenter]] = {"clipseg": ClipSeg.from_settings}
+BUILDERS: dict[str, Callable[[Any], Segmenter]] = {"clipseg": ClipSeg.from_settings, "cris": Cris.from_settings}
 """model -> builder with random weights from the settings of a preset."""
-PRESETS: dict[str, Mapping[str, Any]] = {"clipseg": CLIPSEG_PRESETS}
+PRESETS: dict[str, Mapping[str, Any]] = {"clipseg": CLIPSEG_PRESETS, "cris": CRIS_PRESETS}
 """model -> preset -> settings."""
-CLASSES: dict[str, type[Segmenter]] = {"clipseg": ClipSeg}
-PUBLISHED: dict[str, str] = {"clipseg": "CIDAS/clipseg-rd64-refined"}
-"""The weights that the paper starts from, on the Hugging Face hub."""
+CLASSES: dict[str, type[Segmenter]] = {"clipseg": ClipSeg, "cris": Cris}
+PUBLISHED: dict[str, str | None] = {"clipseg": "CIDAS/clipseg-rd64-refined", "cris": None}
+"""The weights that the paper starts from, on the Hugging Face hub. CRIS' authors released none; files that others have
+trained, or CLIP's own, are converted (`models/cris/published.py`)."""
+CONVERT = "Convert a published file of CRIS or CLIP with synthboost.models.cris.published.convert."
 
 
 def build_segmenter(model: str, preset: str, seed: int = 0) -> Segmenter:
@@ -51,14 +55,15 @@ def load_segmenter(source: str | Path, model: str | None = None) -> Segmenter:
 
     Args:
         source: a folder in `save_pretrained` layout, a finished run's folder, or a hub name.
-        model: the model it must be; `None` takes what the folder says.
+        model: the model it must be; `None` takes what the folder's card says. A folder without a card must be the
+            library's own layout of a CLIPSeg.
 
     Raises:
         CheckpointError: nothing is there, it is damaged, or it is another model.
     """
     folder = _folder_of(source)
     card = read_card(folder)
-    name = str(card["model"]) if card else (model or "clipseg")
+    name = str(card["model"]) if card else _model_without_card(folder)
     if name not in CLASSES or (model is not None and name != model):
         wanted = model or ", ".join(CLASSES)
         raise CheckpointError(folder, "model", name, wanted, "The weights belong to another architecture.")
@@ -81,12 +86,20 @@ def _require_known(model: str, preset: str) -> None:
         raise ConfigError("run", "preset", preset, f"one of {', '.join(PRESETS[model])}")
 
 
+def _model_without_card(folder: Path) -> str:
+    if (folder / "config.json").is_file():
+        return "clipseg"
+    raise CheckpointError(folder, CARD_FILE, "absent", "a card, or config.json of a CLIPSeg", CONVERT)
+
+
 def _folder_of(source: str | Path) -> Path:
     path = Path(source)
     if (path / "checkpoint").is_dir():
         return path / "checkpoint"
     if path.is_dir():
         return path
+    if path.is_file():
+        raise CheckpointError(source, "folder", "a file", "a folder of weights", CONVERT)
     if isinstance(source, Path) or source.count("/") != 1 or source.startswith((".", "/", "~")):
         raise CheckpointError(source, "folder", "absent", "a folder of weights, or a hub name like owner/name")
     return _download(source)

@@ -7,28 +7,32 @@ encoded once for all its sentences, and vision blocks that the decoder does not 
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
-from dataclasses import asdict, fields, replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
-import torch
 from torch import Tensor, nn
 from transformers import AutoTokenizer, CLIPSegConfig, CLIPSegForImageSegmentation
 
-from synthboost.errors import CheckpointError, ConfigError, PromptError
+from synthboost.errors import CheckpointError
 from synthboost.files import whole_folder
 from synthboost.models.adapters import plain_state
 from synthboost.models.base import Features, Part, Segmenter
-from synthboost.models.checkpoint import load_strictly, load_weights, read_card, save_weights, write_card
+from synthboost.models.checkpoint import (
+    load_strictly,
+    load_weights,
+    read_card,
+    read_settings,
+    save_weights,
+    write_card,
+)
 from synthboost.models.clipseg.settings import ClipSegSettings
-from synthboost.models.clipseg.tokenizer import grammar_tokenizer
+from synthboost.models.grammar_tokenizer import grammar_tokenizer
+from synthboost.models.tokenizing import require_tokenizer_files, tokenize, unknown_words
 
 OUTDATED_BUFFERS = ("position_ids",)
 """Stored by older releases of the library; computed, not learnt."""
-TOKENIZER_FILES = (("tokenizer.json",), ("vocab.json", "merges.txt"))
-"""A folder holds the one or the other."""
 
 
 class ClipSeg(Segmenter):
@@ -79,23 +83,11 @@ class ClipSeg(Segmenter):
 
     def tokenize(self, sentences: Sequence[str]) -> Tensor:
         """Turn sentences into token numbers (N, L); see `Segmenter.tokenize`."""
-        numbers = self.tokenizer(list(sentences), add_special_tokens=True)["input_ids"]
-        limit = self.network.config.text_config.max_position_embeddings
-        for sentence, tokens in zip(sentences, numbers, strict=True):
-            if len(tokens) > limit:
-                raise PromptError(
-                    "sentence", "length", f"{len(tokens)} tokens: {sentence[:80]!r}",
-                    f"at most {limit} tokens, start and end included", "Shorten the sentence.",
-                )  # fmt: skip
-        longest = max(len(tokens) for tokens in numbers)
-        padding = self.tokenizer.pad_token_id
-        return torch.tensor([tokens + [padding] * (longest - len(tokens)) for tokens in numbers])
+        return tokenize(self.tokenizer, sentences, self.network.config.text_config.max_position_embeddings)
 
     def unknown_words(self, sentence: str) -> tuple[str, ...]:
         """Return the words outside the tokenizer's vocabulary; none with CLIP's tokenizer, which spells them."""
-        unknown = self.tokenizer.unk_token_id
-        words = re.findall(r"\w+", sentence)
-        return tuple(w for w in words if unknown in self.tokenizer(w, add_special_tokens=False)["input_ids"])
+        return unknown_words(self.tokenizer, sentence)
 
     def encode_image(self, images: Tensor) -> Features:
         """Run the vision blocks up to the last one that is read; return (B, 1 + patches, width) of each read one."""
@@ -223,9 +215,7 @@ def _library_config(settings: ClipSegSettings, tokenizer: Any) -> CLIPSegConfig:
 def _read_library_files(folder: Path) -> tuple[CLIPSegConfig, Any]:
     if not (folder / "config.json").is_file():
         raise CheckpointError(folder, "config.json", "absent", "a folder of weights (save_pretrained layout)")
-    if not any(all((folder / name).is_file() for name in names) for names in TOKENIZER_FILES):
-        # The library would make up a tokenizer that knows no word.
-        raise CheckpointError(folder, "tokenizer", "absent", "tokenizer.json, or vocab.json and merges.txt")
+    require_tokenizer_files(folder)
     try:
         config = CLIPSegConfig.from_pretrained(folder, local_files_only=True)
         tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
@@ -243,18 +233,12 @@ def _settings_of(config: CLIPSegConfig, card: dict[str, Any] | None, folder: Pat
     built = _architecture(config)
     if card is None:
         return replace(ClipSegSettings(), **built)
-    stated: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in card["settings"].items()}
-    known = {field.name for field in fields(ClipSegSettings)}
-    if stated.keys() != known:
-        raise CheckpointError(folder, "settings", sorted(stated.keys() ^ known), "the settings of this version")
-    if contradicted := [name for name, value in built.items() if stated[name] != value]:
+    settings = read_settings(ClipSegSettings, card, folder)
+    if contradicted := [name for name, value in built.items() if getattr(settings, name) != value]:
         raise CheckpointError(
             folder, "settings", ", ".join(contradicted), "what config.json says", "Copy the whole folder again."
         )
-    try:
-        return ClipSegSettings(**stated)
-    except (TypeError, ConfigError) as error:
-        raise CheckpointError(folder, "settings", error, "the settings of this version") from error
+    return settings
 
 
 def _architecture(config: CLIPSegConfig) -> dict[str, Any]:

@@ -7,6 +7,7 @@ import math
 import torch
 from torch import Tensor, nn
 
+from synthboost.models.base import Part
 from synthboost.models.cris.text import TextTransformer, at_end, padding_of
 from synthboost.models.cris.vision import ModifiedResNet
 
@@ -52,8 +53,8 @@ class ClipBackbone(nn.Module):
         words = self.ln_final(self.transformer(hidden))
         return words.masked_fill(padding[..., None], 0), at_end(words, padding) @ self.text_projection, padding
 
-    def text_blocks(self) -> list[list[nn.Module | nn.Parameter]]:
+    def text_blocks(self) -> list[list[Part]]:
         """Return all parts of the text encoder from input to output: embeddings, then each block."""
-        blocks: list[list[nn.Module | nn.Parameter]] = [[block] for block in self.transformer.resblocks]
+        blocks: list[list[Part]] = [[block] for block in self.transformer.resblocks]
         blocks[-1] += [self.ln_final, self.text_projection]
         return [[self.token_embedding, self.positional_embedding], *blocks]

@@ -6,11 +6,13 @@ computed once per image (`project`), the rest once per pair of image and sentenc
 
 from __future__ import annotations
 
+from typing import TypeAlias
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-Projected = tuple[Tensor, Tensor, Tensor]
+Projected: TypeAlias = tuple[Tensor, ...]
 """Of B images: (B, n0, g, g), (B, n1, g, g) and (B, n2, g/2, g/2), with g = S/16."""
 
 

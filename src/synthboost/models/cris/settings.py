@@ -82,8 +82,8 @@ class CrisSettings:
 TINY = CrisSettings(
     input_size=96,
     vision_layers=(1, 1, 1, 1),
-    vision_width=16,
-    vision_heads=8,
+    vision_width=8,
+    vision_heads=4,
     vision_positions=3,
     text_width=64,
     text_layers=2,

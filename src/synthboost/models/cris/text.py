@@ -70,6 +70,7 @@ def at_end(features: Tensor, padding: Tensor) -> Tensor:
     return features[torch.arange(len(features), device=features.device), last]
 
 
-def pad_words(features: Tensor, length: int) -> Tensor:
-    """Lengthen word features (M, L, C) to (M, length, C) with zeros."""
-    return F.pad(features, (0, 0, 0, length - features.shape[1]))
+def pad_sentences(words: Tensor, state: Tensor, padding: Tensor, length: int) -> tuple[Tensor, Tensor, Tensor]:
+    """Lengthen encoded sentences to `length` words: zeros, marked as padding."""
+    more = length - words.shape[1]
+    return F.pad(words, (0, 0, 0, more)), state, F.pad(padding, (0, more), value=True)

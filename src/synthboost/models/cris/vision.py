@@ -12,6 +12,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from synthboost.models.base import Part
+
 EXPANSION = 4
 """A bottleneck's output has so many times the channels of its 3 x 3 convolution."""
 STRIDE = 32
@@ -54,11 +56,12 @@ class ModifiedResNet(nn.Module):
             images = F.relu(norm(convolution(images)))
         return F.avg_pool2d(images, 2)
 
-    def blocks(self) -> list[list[nn.Module]]:
+    def blocks(self) -> list[list[Part]]:
         """Return all modules from input to output: the stem, each bottleneck, the attention pooling."""
-        stem: list[nn.Module] = [self.conv1, self.bn1, self.conv2, self.bn2, self.conv3, self.bn3]
-        bottlenecks = [block for stage in (self.layer1, self.layer2, self.layer3, self.layer4) for block in stage]
-        return [stem, *([block] for block in bottlenecks), [self.attnpool]]
+        stem: list[Part] = [self.conv1, self.bn1, self.conv2, self.bn2, self.conv3, self.bn3]
+        stages = (self.layer1, self.layer2, self.layer3, self.layer4)
+        bottlenecks: list[list[Part]] = [[block] for stage in stages for block in stage]
+        return [stem, *bottlenecks, [self.attnpool]]
 
 
 class Bottleneck(nn.Module):
@@ -71,7 +74,6 @@ class Bottleneck(nn.Module):
         self.conv1, self.bn1 = nn.Conv2d(inputs, planes, 1, bias=False), nn.BatchNorm2d(planes)
         self.conv2, self.bn2 = nn.Conv2d(planes, planes, 3, padding=1, bias=False), nn.BatchNorm2d(planes)
         self.conv3, self.bn3 = nn.Conv2d(planes, outputs, 1, bias=False), nn.BatchNorm2d(outputs)
-        nn.init.zeros_(self.bn3.weight)  # the block begins as its shortcut, as CLIP's blocks did
         self.downsample: nn.Sequential | None = None
         if stride > 1 or inputs != outputs:
             self.downsample = nn.Sequential(nn.Conv2d(inputs, outputs, 1, bias=False), nn.BatchNorm2d(outputs))

@@ -1,0 +1,125 @@
+"""CRIS as a Segmenter: our own network under the published names of its parameters.
+
+Three things differ from the published code on purpose: padding is masked where the decoder reads the words, whatever
+number it has; what depends on the image alone is computed once for all its sentences; and frozen encoders keep their
+normalisation statistics (see `Segmenter.set_encoders`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, ClassVar, Self
+
+from torch import Tensor
+from transformers import AutoTokenizer
+
+from synthboost.errors import CheckpointError
+from synthboost.files import whole_folder
+from synthboost.models.adapters import plain_state
+from synthboost.models.base import Features, Part, Segmenter
+from synthboost.models.checkpoint import (
+    CARD_FILE,
+    load_strictly,
+    load_weights,
+    read_card,
+    read_settings,
+    save_weights,
+    write_card,
+)
+from synthboost.models.cris.network import CrisNetwork
+from synthboost.models.cris.settings import CrisSettings
+from synthboost.models.cris.text import pad_sentences
+from synthboost.models.grammar_tokenizer import grammar_tokenizer
+from synthboost.models.tokenizing import require_tokenizer_files, tokenize, unknown_words
+
+EMBEDDING = "backbone.token_embedding.weight"
+"""Has one row per token of the vocabulary."""
+
+
+class Cris(Segmenter):
+    """CRIS (arXiv 2111.15174, Figure 2)."""
+
+    name: ClassVar[str] = "cris"
+
+    def __init__(self, settings: CrisSettings, tokenizer: Any) -> None:
+        """Build with random weights; `from_settings` and `from_pretrained` are the usual ways in."""
+        super().__init__()
+        self.settings = settings
+        self.network = CrisNetwork(settings, vocabulary=len(tokenizer))
+        self.tokenizer = tokenizer
+        self.input_size, self.output_size = settings.input_size, settings.input_size // 4
+        self.pixel_mean, self.pixel_std = settings.pixel_mean, settings.pixel_std
+        self.antialias = settings.antialias
+
+    @classmethod
+    def from_settings(cls, settings: CrisSettings) -> Self:
+        """Build with random weights (from torch's global generator) and the grammar's own tokenizer."""
+        return cls(settings, grammar_tokenizer())
+
+    @classmethod
+    def from_pretrained(cls, folder: Path) -> Self:
+        """Read what `save_pretrained` or `published.convert` wrote.
+
+        Raises:
+            CheckpointError: a file is absent or damaged, or the weights do not fit.
+        """
+        card = read_card(folder)
+        if card is None:
+            raise CheckpointError(folder, CARD_FILE, "absent", "a folder that `save_pretrained` or `convert` wrote")
+        settings = read_settings(CrisSettings, card, folder)
+        require_tokenizer_files(folder)
+        try:
+            tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
+        except (OSError, ValueError, TypeError, KeyError) as error:
+            raise CheckpointError(folder, "tokenizer", error, "the files of a tokenizer") from error
+        model = cls(settings, tokenizer)
+        load_strictly(model.network, load_weights(folder), folder)
+        return model
+
+    def save_pretrained(self, folder: Path) -> None:
+        """Write the weights under their published names, the tokenizer and our card."""
+        with whole_folder(folder) as temporary:
+            self.tokenizer.save_pretrained(temporary)
+            save_weights(temporary, plain_state(self.network))
+            write_card(temporary, self.name, asdict(self.settings))
+
+    def tokenize(self, sentences: Sequence[str]) -> Tensor:
+        """Turn sentences into token numbers (N, L); see `Segmenter.tokenize`."""
+        return tokenize(self.tokenizer, sentences, self.settings.text_length)
+
+    def unknown_words(self, sentence: str) -> tuple[str, ...]:
+        """Return the words outside the tokenizer's vocabulary; none with CLIP's tokenizer, which spells them."""
+        return unknown_words(self.tokenizer, sentence)
+
+    def encode_image(self, images: Tensor) -> Features:
+        """Return the maps of three depths: an eighth, a sixteenth and a thirty-second of the input's size."""
+        maps: Features = self.network.backbone.visual(images)
+        return maps
+
+    def encode_text(self, tokens: Tensor) -> Features:
+        """Return word features (M, L, text_width), states (M, embedding_width) and where no word is (M, L), bool."""
+        return self.network.backbone.encode_text(tokens, self.tokenizer.eos_token_id)
+
+    def join_text(self, parts: Sequence[Features]) -> Features:
+        """Join sentences that were encoded apart, padded to the longest of all."""
+        length = max(words.shape[1] for words, _, _ in parts)
+        return super().join_text([pad_sentences(words, state, padding, length) for words, state, padding in parts])
+
+    def decode(self, features: Features, text: Features, image_index: Tensor) -> Tensor:
+        """Decode N pairs; what comes before the sentence enters is computed once per image."""
+        words, state, padding = text
+        network = self.network
+        projected = network.neck.project(*features)
+        fused = network.neck.fuse(tuple(maps[image_index] for maps in projected), state)
+        return network.proj(network.decoder(fused, words, padding), state)  # type: ignore[no-any-return]
+
+    def encoder_blocks(self) -> dict[str, list[list[Part]]]:
+        """Return stem, bottlenecks and attention pooling; and embeddings and blocks of the text encoder."""
+        backbone = self.network.backbone
+        return {"vision": backbone.visual.blocks(), "text": backbone.text_blocks()}
+
+    def decoder_parts(self) -> list[Part]:
+        """Return all that knows both image and sentence: neck, decoder and projector."""
+        return [self.network.neck, self.network.decoder, self.network.proj]
