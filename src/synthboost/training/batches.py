@@ -159,10 +159,13 @@ def batches_of(loader: Iterable[Batch | SynthboostError]) -> Iterator[Batch]:
         TrainingError: a worker process died.
     """
     with naming_dead_workers():
-        for batch in loader:
-            if isinstance(batch, SynthboostError):
-                raise batch
-            yield batch
+        try:
+            for batch in loader:
+                if isinstance(batch, SynthboostError):
+                    raise batch
+                yield batch
+        except (ConnectionError, EOFError) as error:  # it died while it sent a batch
+            raise _dead_worker(error) from error
 
 
 @contextmanager
@@ -180,10 +183,14 @@ def naming_dead_workers() -> Iterator[None]:
     except RuntimeError as error:
         if not any(words in str(error) for words in _DEATHS):
             raise
-        raise TrainingError(
-            "DataLoader", "worker process", str(error).strip().rstrip("."), "workers that live as long as the training",
-            "Often the memory or /dev/shm is full: take fewer `workers` (0 needs none). The same command resumes.",
-        ) from error  # fmt: skip
+        raise _dead_worker(error) from error
+
+
+def _dead_worker(error: Exception) -> TrainingError:
+    return TrainingError(
+        "DataLoader", "worker process", str(error).strip().rstrip("."), "workers that live as long as the training",
+        "Often the memory or /dev/shm is full: take fewer `workers` (0 needs none). The same command resumes.",
+    )  # fmt: skip
 
 
 @dataclass(frozen=True)
