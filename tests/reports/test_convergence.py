@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
-from synthboost.reports.convergence import Cost, convergence_table, cost_to_best, cost_to_dice, pretraining_cost
+from synthboost.reports.convergence import (
+    Cost,
+    convergence_table,
+    cost_to_best,
+    cost_to_dice,
+    in_table_order,
+    pretraining_cost,
+)
 from synthboost.reports.curves import learning_curves
 
 
@@ -20,14 +27,16 @@ def test_the_fixed_dice_is_reached_at_equality(make_log):
 
 
 def test_a_fine_tuned_run_is_shown_with_and_without_its_pretraining(make_run, make_log):
-    parent = make_run(log=make_log([0.4, 0.5, 0.45], 1000), spec={"name": "s", "strategy": "synthetic"})
+    parent = make_run(log=make_log([0.4, 0.5, 0.45], 1000), spec={"name": "s", "model": "m", "strategy": "synthetic"})
     child = make_run(
-        log=make_log([0.7, 0.8]), spec={"name": "ft", "strategy": "synth-PT:real-FT"}, manifest={"parent": "s"}
+        log=make_log([0.7, 0.8]),
+        spec={"name": "ft", "model": "m", "strategy": "synth-PT:real-FT"},
+        manifest={"parent": "s"},
     )
     assert texts(convergence_table([child, parent], 0.75)) == [
-        ["synthetic", "s", "50.00", "2", "2,000", *["not reached"] * 4],
+        ["m", "synthetic", "s", "50.00", "2", "2,000", *["not reached"] * 4],
         # 3 epochs and 3,000 images of the parent come on top of 2 and 200.
-        ["synth-PT:real-FT", "ft", "80.00", "2", "200", "2", "200", "5", "3,200"],
+        ["m", "synth-PT:real-FT", "ft", "80.00", "2", "200", "2", "200", "5", "3,200"],
     ]
 
 
@@ -62,3 +71,11 @@ def test_runs_of_other_settings_get_a_figure_of_their_own(make_run, make_log):
 def test_the_same_runs_give_the_same_figure(make_run, make_log):
     runs = [make_run(log=make_log([0.2, 0.8]), spec={"strategy": "$\\evil$"})]
     assert learning_curves(runs, 0.75) == learning_curves(runs, 0.75)
+
+
+def test_runs_stand_by_model_and_then_in_the_papers_order_after_the_baselines(make_run):
+    kinds = [("cris", "real"), ("clipseg", "synthetic"), ("baseline", "text-blind"), ("clipseg", "real")]
+    runs = [make_run(spec={"name": "".join(kind), "model": kind[0], "strategy": kind[1]}) for kind in kinds]
+    assert [run.spec["name"] for run in in_table_order(runs)] == [
+        "baselinetext-blind", "clipsegreal", "clipsegsynthetic", "crisreal",
+    ]  # fmt: skip

@@ -8,7 +8,7 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class Demo:
-    """Run the paper's four strategies with a small CLIPSeg and write one HTML report.
+    """Run the paper's four strategies with a small CLIPSeg and a small CRIS, and write one HTML report.
 
     Without `data` everything is simulated, the "real" target domain too, and the report says so. With `data` a CAMUS
     folder takes the target's place. What is finished in `out` is not done again.
@@ -20,6 +20,8 @@ class Demo:
     """A real CAMUS folder (NIfTI or MHD release) as the target domain."""
     patients: int | None = None
     """Train on the first so many target patients only."""
+    model: tuple[str, ...] = ("clipseg", "cris")
+    """The models to train."""
     seed: int = 0
 
     def run(self) -> None:
@@ -27,7 +29,7 @@ class Demo:
         from synthboost.experiments.demo import DemoSettings, run_demo
         from synthboost.experiments.demo_report import write_demo_report
 
-        settings = DemoSettings(seed=self.seed)
+        settings = DemoSettings(models=self.model, seed=self.seed)
         runs = run_demo(self.out, self.data, settings, self.patients)
         page = write_demo_report(self.out, runs, settings, self.data)
         print(f"report: {page.resolve()}")

@@ -38,6 +38,8 @@ class DemoSettings:
     """Sizes of the demo; the defaults are chosen for two CPU cores and a few minutes."""
 
     prompt_set: PromptSet = PromptSet.P6
+    models: tuple[str, ...] = ("clipseg", "cris")
+    """Each is trained under every strategy."""
     preset: str = "tiny"
     seed: int = 0
     image_size: int = 128
@@ -78,7 +80,7 @@ class DemoSettings:
 
 
 def run_demo(out: Path, data: Path | None, settings: DemoSettings, patients: int | None = None) -> list[RunPaths]:
-    """Simulate, train the four strategies, score them and the two baselines; return the runs, baselines first.
+    """Simulate, train each model under the four strategies, score all; return the runs, two baselines first.
 
     Args:
         out: the demo's folder: `data/` and `runs/`; what is finished there is not done again.
@@ -101,12 +103,13 @@ def run_demo(out: Path, data: Path | None, settings: DemoSettings, patients: int
     }
     evaluation = Evaluation(workers=workers)
     runs = [execute_baseline(kind, sources[Role.REAL], out / "runs", evaluation) for kind in FITS]
-    for number, spec in enumerate(_specs(settings, sources), start=1):
-        _say(began, f"strategy {number} of {len(STRATEGIES)}: {spec.strategy}")
+    specs = _specs(settings, sources)
+    for number, spec in enumerate(specs, start=1):
+        _say(began, f"run {number} of {len(specs)}: {spec.model}, {spec.strategy}")
         runs.append(execute(spec, out / "runs", evaluation))
     for run in runs:
         rows = read_rows(run.rows)
-        _say(began, f"{rows[0].strategy}: {dice_line(rows)}")
+        _say(began, f"{rows[0].model} {rows[0].strategy}: {dice_line(rows)}")
     return runs
 
 
@@ -117,10 +120,12 @@ def _specs(settings: DemoSettings, sources: dict[Role, Source]) -> list[RunSpec]
             strategy=strategy,
             sources=sources,
             training=training,
+            model=model,
             preset=settings.preset,
             prompt_set=settings.prompt_set,
             seed=settings.seed,
         )
+        for model in settings.models
         for strategy in STRATEGIES
     ]
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from synthboost.records.run_folder import EpochLog, RunRecord
 from synthboost.reports.cells import Cell, Column, Table, absent, count, number, words
-from synthboost.reports.conditions import SIMULATED_TARGET, strategy_heading, strategy_place
+from synthboost.reports.conditions import BASELINE_MODEL, SIMULATED_TARGET, strategy_heading, strategy_place
 from synthboost.reports.run_facts import is_trained, run_name, spec_text
 
 NOT_REACHED = "not reached"
@@ -31,6 +31,7 @@ def convergence_table(runs: Sequence[RunRecord], fixed_dice: float, target_is_si
     """One line per trained run: best validation Dice, and what reaching it and `fixed_dice` (0-1) took."""
     goal = f"Dice {100 * fixed_dice:g} %"
     columns = (
+        Column("model", is_text=True),
         Column(strategy_heading(target_is_simulated), is_text=True),
         Column("run", is_text=True),
         Column("best validation Dice %"),
@@ -57,8 +58,13 @@ def convergence_table(runs: Sequence[RunRecord], fixed_dice: float, target_is_si
 
 
 def in_table_order(runs: Sequence[RunRecord]) -> list[RunRecord]:
-    """Runs by strategy in the paper's order, then by name."""
-    return sorted(runs, key=lambda run: (strategy_place(spec_text(run, "strategy")), run_name(run)))
+    """Runs by model, baselines first, then by strategy in the paper's order, then by name."""
+    return sorted(runs, key=_place)
+
+
+def _place(run: RunRecord) -> tuple[object, ...]:
+    model = spec_text(run, "model")
+    return (model != BASELINE_MODEL, model, strategy_place(spec_text(run, "strategy")), run_name(run))
 
 
 def cost_to_best(log: Sequence[EpochLog]) -> Cost:
@@ -94,6 +100,7 @@ def pretraining_cost(run: RunRecord, runs: Sequence[RunRecord]) -> Cost | None:
 def _line(run: RunRecord, runs: Sequence[RunRecord], fixed_dice: float) -> tuple[Cell, ...]:
     best, reached, before = cost_to_best(run.log), cost_to_dice(run.log, fixed_dice), pretraining_cost(run, runs)
     return (
+        words(spec_text(run, "model")),
         words(spec_text(run, "strategy")),
         words(run_name(run)),
         number(max(line.validation_dice for line in run.log), scale=100),

@@ -6,9 +6,11 @@ from collections.abc import Sequence
 
 from synthboost.domain import Strategy
 from synthboost.reports.cells import fixed
-from synthboost.reports.conditions import SIMULATED_TARGET
+from synthboost.reports.conditions import SIMULATED_TARGET, cell_text, varying_fields
 from synthboost.reports.summary import Bounds, Summary, mean_interval, paired_differences
 
+FEW = 3
+"""Up to so many settings each get a sentence of their own."""
 BOOSTED = (Strategy.SYNTHETIC_THEN_REAL, Strategy.MIXED, Strategy.SYNTHETIC)
 """The first of these that was run is compared with `real`; the order is fixed, so none is picked for its score."""
 
@@ -29,6 +31,8 @@ def headline(summaries: Sequence[Summary], target_is_simulated: bool = False) ->
         pairs = _comparable(trained, strategy)
         if len(pairs) == 1:
             return _one_comparison(*pairs[0], target)
+        if 1 < len(pairs) <= FEW:
+            return _few_comparisons(pairs, strategy, target)
         if pairs:
             return _many_comparisons(pairs, strategy, target)
     return _scores_alone(trained)
@@ -47,6 +51,18 @@ def _one_comparison(boosted: Summary, base: Summary, target: str) -> str:
         f"{does[0].upper()}{does[1:]} {_change(gain, bounds)}: {_percent(boosted.mean)} against "
         f"{_percent(base.mean)} with {target} alone, on {_extent(boosted)}.{_one_training(boosted, base)}"
     )
+
+
+def _few_comparisons(pairs: list[tuple[Summary, Summary]], strategy: Strategy, target: str) -> str:
+    varying = varying_fields([boosted.condition for boosted, _ in pairs])
+    parts = []
+    for boosted, base in pairs:
+        name = ", ".join(cell_text(boosted.condition, field) for field in varying)
+        change = _change(*_gain(boosted, base))
+        parts.append(f"For {name} it {change}: {_percent(boosted.mean)} against {_percent(base.mean)}.")
+    does = _DOES[strategy].format(target=target)
+    once = _one_training(*(summary for pair in pairs for summary in pair))
+    return f"{does[0].upper()}{does[1:]}, on {_extent(pairs[0][0])}. {' '.join(parts)}{once}"
 
 
 def _many_comparisons(pairs: list[tuple[Summary, Summary]], strategy: Strategy, target: str) -> str:

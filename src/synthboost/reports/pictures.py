@@ -53,6 +53,7 @@ class Gallery:
     """The examples of one run."""
 
     run: str
+    model: str
     strategy: str
     pictures: tuple[Picture, ...]
 
@@ -65,6 +66,7 @@ def galleries(runs: Sequence[RunRecord], per_run: int) -> list[Gallery]:
     return [
         Gallery(
             run_name(run),
+            spec_text(run, "model"),
             spec_text(run, "strategy"),
             tuple(picture(example, f"image-{place}-{k}") for k, example in enumerate(run.examples[:per_run])),
         )
