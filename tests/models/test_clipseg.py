@@ -44,20 +44,14 @@ def test_a_saved_folder_loads_in_the_library_and_gives_the_same_logits(
 
 
 @pytest.fixture
-def library_folder(tmp_path: Path) -> Path:
+def library_folder(clip_folder: Path) -> Path:
     """As the library writes it, and as the hub holds it: no card of ours, a byte-pair tokenizer of CLIP."""
-    folder = tmp_path / "published"
-    folder.mkdir()
-    letters = "abcdefghijklmnopqrstuvwxyz.,-"
-    symbols = [*letters, *(f"{letter}</w>" for letter in letters), "th", "the</w>", "<|startoftext|>", "<|endoftext|>"]
-    numbers = {symbol: number for number, symbol in enumerate(symbols)}
-    (folder / "vocab.json").write_text(json.dumps(numbers))
-    (folder / "merges.txt").write_text("#version: 0.2\nt h\nth e</w>\n")
+    folder = clip_folder
     tokenizer = CLIPTokenizer.from_pretrained(folder, local_files_only=True)
     tokenizer.save_pretrained(folder)
-    end = numbers["<|endoftext|>"]
+    end = tokenizer.eos_token_id
     text = {"hidden_size": 16, "intermediate_size": 32, "num_hidden_layers": 1, "num_attention_heads": 2,
-            "vocab_size": len(symbols), "max_position_embeddings": 77,
+            "vocab_size": len(tokenizer), "max_position_embeddings": 77,
             "bos_token_id": end - 1, "eos_token_id": end, "pad_token_id": end}  # fmt: skip
     vision = {"hidden_size": 16, "intermediate_size": 32, "num_hidden_layers": 3, "num_attention_heads": 2,
               "image_size": 64, "patch_size": 16}  # fmt: skip

@@ -34,9 +34,6 @@ from synthboost.models.cris.text import pad_sentences
 from synthboost.models.grammar_tokenizer import grammar_tokenizer
 from synthboost.models.tokenizing import require_tokenizer_files, tokenize, unknown_words
 
-EMBEDDING = "backbone.token_embedding.weight"
-"""Has one row per token of the vocabulary."""
-
 
 class Cris(Segmenter):
     """CRIS (arXiv 2111.15174, Figure 2)."""
