@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from transformers import CLIPTokenizer
 
 from synthboost.errors import CheckpointError, PromptError
 
@@ -49,3 +50,23 @@ def require_tokenizer_files(folder: Path) -> None:
     """
     if not any(all((folder / name).is_file() for name in names) for names in TOKENIZER_FILES):
         raise CheckpointError(folder, "tokenizer", "absent", "tokenizer.json, or vocab.json and merges.txt")
+
+
+def clip_tokenizer(source: str | Path) -> Any:
+    """Load CLIP's tokenizer from a folder, or from a model on the hub by its name.
+
+    Raises:
+        CheckpointError: the folder has none, or the hub cannot be reached.
+    """
+    folder = Path(source)
+    if folder.is_dir():
+        require_tokenizer_files(folder)
+    elif isinstance(source, Path) or source.count("/") != 1 or source.startswith((".", "/", "~")):
+        raise CheckpointError(source, "tokenizer", "absent", "a folder, or a hub name like owner/name")
+    try:
+        return CLIPTokenizer.from_pretrained(source, local_files_only=folder.is_dir())
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        raise CheckpointError(
+            source, "tokenizer", f"{type(error).__name__}: {error}", "CLIP's tokenizer, in a folder or on the hub",
+            "Where there is no network, give a folder with tokenizer.json, or vocab.json and merges.txt.",
+        ) from error  # fmt: skip

@@ -1,0 +1,197 @@
+"""Files of weights that others published: a trained CRIS, or CLIP's ResNet, turned into a folder of ours once.
+
+Three formats are known: the authors' training script's `*.pth` (a dict that holds `state_dict`, every name with a
+prefix), OpenAI's `RN50.pt` (a TorchScript archive of CLIP), and a bare state dict of either (`*.pth`, `*.safetensors`).
+"""
+
+from __future__ import annotations
+
+import warnings
+import zipfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import load_file
+from torch import Tensor, nn
+
+from synthboost.errors import CheckpointError
+from synthboost.models.checkpoint import load_strictly, refuse_non_finite
+from synthboost.models.cris.model import Cris
+from synthboost.models.cris.settings import CrisSettings
+from synthboost.models.cris.sizes import infer_settings, infer_vocabulary
+from synthboost.models.tokenizing import clip_tokenizer
+
+BACKBONE = "backbone."
+MARK = "visual.conv1.weight"
+"""In every CLIP and every CRIS, and nowhere else."""
+RESNET = "visual.layer1.0.conv1.weight"
+"""In CLIP's residual networks, and not in its vision transformers, whose first convolution has the same name."""
+CLIP_SIZES = frozenset({"input_resolution", "context_length", "vocab_size"})
+"""Numbers that OpenAI's archives keep among the weights."""
+CONNECT = "backbone.visual.attnpool.connect."
+"""Inside the image encoder, but CRIS' addition to CLIP."""
+
+
+class Kind(StrEnum):
+    """What a published file holds."""
+
+    CRIS = "cris"
+    """A whole, trained CRIS."""
+    CLIP = "clip"
+    """CLIP's two encoders; what CRIS adds to them must be trained."""
+
+
+@dataclass(frozen=True)
+class PublishedWeights:
+    """What a file holds, under the names of `CrisNetwork`, in float32."""
+
+    kind: Kind
+    state: dict[str, Tensor]
+    dropped: tuple[str, ...]
+    """Entries of the file that are no weights of a CRIS, e.g. the optimiser's state."""
+
+
+@dataclass(frozen=True)
+class ConversionReport:
+    """What became of the tensors; every tensor of the file was used, or nothing was written."""
+
+    kind: Kind
+    matched: tuple[str, ...]
+    """Tensors of the network that came from the file."""
+    left_random: tuple[str, ...]
+    """Tensors that the file does not have: all that CRIS adds to CLIP. Never empty for `Kind.CLIP`."""
+    dropped: tuple[str, ...]
+    """As in `PublishedWeights`."""
+
+
+def read_published(path: Path) -> PublishedWeights:
+    """Read a published file. Pickles are read as tensors and plain values only, so that no code of theirs runs.
+
+    Raises:
+        CheckpointError: the file is absent, damaged, or holds something else than a CRIS or a CLIP with a ResNet.
+    """
+    container, dropped = _unpack(path)
+    mark = next((name for name in container if name.endswith(MARK)), None)
+    if mark is None or not isinstance(container[mark], Tensor):
+        raise CheckpointError(
+            path, "weights", f"{len(container)} entries: {', '.join(sorted(map(str, container))[:5])}",
+            f"those of a CRIS or of CLIP, among them {MARK}",
+        )  # fmt: skip
+    prefix = mark.removesuffix(MARK)
+    kind = Kind.CRIS if prefix.endswith(BACKBONE) else Kind.CLIP
+    prefix = prefix.removesuffix(BACKBONE)
+    _require_resnet(path, container, mark)
+    state = {name.removeprefix(prefix): tensor for name, tensor in container.items()}
+    if kind is Kind.CLIP:
+        dropped += tuple(sorted(CLIP_SIZES & state.keys()))
+        state = {BACKBONE + name: tensor for name, tensor in state.items() if name not in CLIP_SIZES}
+    strangers = [name for name, tensor in state.items() if not isinstance(tensor, Tensor)]
+    if strangers:
+        raise CheckpointError(path, "entries", ", ".join(strangers[:5]), "tensors only")
+    refuse_non_finite(path, state)
+    floats = {name: tensor.float() if tensor.is_floating_point() else tensor for name, tensor in state.items()}
+    return PublishedWeights(kind, floats, dropped)
+
+
+def convert(
+    path: Path, folder: Path, tokenizer: str | Path = "openai/clip-vit-base-patch32", seed: int = 0,
+    input_size: int = CrisSettings.input_size,
+) -> ConversionReport:  # fmt: skip
+    """Turn a published file into a folder that `load_segmenter` reads.
+
+    From CLIP alone, whatever CRIS adds stays at its initial weights and must be trained. That includes a layer inside
+    the image encoder (`connect`), which frozen encoders would keep as it is forever: it is set to add nothing, so that
+    the frozen encoder is CLIP's own, and a warning says so.
+
+    Args:
+        path: see `read_published`.
+        folder: written whole or not at all.
+        tokenizer: CLIP's: a folder with `tokenizer.json`, or `vocab.json` and `merges.txt`; or a model on the hub.
+        seed: of what is left random.
+        input_size: of the square images, in pixels; the weights fit any multiple of 32.
+
+    Raises:
+        CheckpointError: the file or the tokenizer does not fit, with the tensors that are missing or unexpected.
+        ConfigError: `input_size` cannot be.
+        OutputError: the folder cannot be written.
+    """
+    weights = read_published(path)
+    settings = infer_settings(weights.state, path, input_size)
+    vocabulary = infer_vocabulary(weights.state, path)
+    words = clip_tokenizer(tokenizer)
+    if len(words) != vocabulary or words.eos_token_id != vocabulary - 1:
+        raise CheckpointError(
+            tokenizer, "vocabulary", f"{len(words)} tokens, the end token is {words.eos_token_id}",
+            f"{vocabulary} tokens, as in {path.name}, the end token last", "Give the tokenizer of the same CLIP.",
+        )  # fmt: skip
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        model = Cris(settings, words)
+    left = () if weights.kind is Kind.CRIS else _added_to_clip(model)
+    own = model.network.state_dict()
+    load_strictly(model.network, {name: own[name] for name in left} | weights.state, path)
+    model.save_pretrained(folder)
+    if left:
+        warnings.warn(
+            f"{path} holds CLIP, not CRIS: {len(left)} of {len(own)} tensors are untrained. `connect` in the image "
+            "encoder adds nothing until it is trained, so frozen encoders give CLIP's own features.",
+            UserWarning, stacklevel=2,
+        )  # fmt: skip
+    return ConversionReport(weights.kind, tuple(sorted(weights.state)), left, weights.dropped)
+
+
+def _added_to_clip(model: Cris) -> tuple[str, ...]:
+    """Make the added layer inside the image encoder silent; return the names of all that CRIS adds to CLIP."""
+    norm = model.get_submodule(f"network.{CONNECT}1")
+    assert isinstance(norm, nn.BatchNorm2d)
+    nn.init.zeros_(norm.weight)
+    names = model.network.state_dict()
+    return tuple(sorted(name for name in names if name.startswith(CONNECT) or not name.startswith(BACKBONE)))
+
+
+def _require_resnet(path: Path, container: Mapping[str, Any], mark: str) -> None:
+    if mark.removesuffix(MARK) + RESNET not in container:
+        raise CheckpointError(
+            path, "image encoder", "not a residual network", "CLIP's ResNet, as in RN50.pt", "Use RN50.pt or RN101.pt."
+        )
+
+
+def _unpack(path: Path) -> tuple[dict[str, Any], tuple[str, ...]]:
+    """Return the mapping that holds the weights, and the names of what lies beside it."""
+    try:
+        found = _load(path)
+    except FileNotFoundError as error:
+        raise CheckpointError(path, "file", "absent", "a published file of weights") from error
+    except Exception as error:  # reading a foreign file can raise anything; all of it means: not weights
+        raise CheckpointError(
+            path, "file", f"{type(error).__name__}: {str(error)[:200]}", "an intact file that holds weights only"
+        ) from error
+    if not isinstance(found, Mapping):
+        raise CheckpointError(path, "file", type(found).__name__, "a file that maps names to tensors")
+    inner = found.get("state_dict")
+    if isinstance(inner, Mapping):
+        return dict(inner), tuple(sorted(str(name) for name in found if name != "state_dict"))
+    return dict(found), ()
+
+
+def _load(path: Path) -> Any:
+    with path.open("rb"):
+        pass  # torch and safetensors each have another error for a file that is not there
+    if path.suffix == ".safetensors":
+        return load_file(path)
+    if _is_torchscript(path):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)  # the format is old, and so are OpenAI's files
+            return torch.jit.load(str(path), map_location="cpu").state_dict()  # type: ignore[no-untyped-call]
+    return torch.load(path, map_location="cpu", weights_only=True)
+
+
+def _is_torchscript(path: Path) -> bool:
+    if not zipfile.is_zipfile(path):
+        return False
+    with zipfile.ZipFile(path) as archive:
+        return any(name.endswith("/constants.pkl") for name in archive.namelist())
