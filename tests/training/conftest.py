@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import torch
 
 from synthboost.data import TripletRecipe, open_dataset
 from synthboost.domain import PromptSet
+from synthboost.models.cris.model import Cris
+from synthboost.models.cris.settings import TINY
 from synthboost.training.config import TrainingConfig
 from synthboost.training.frame_set import FrameSet
 
@@ -39,6 +43,19 @@ def validation_frames(frames: Callable[..., FrameSet]) -> FrameSet:
 @pytest.fixture
 def recipe() -> TripletRecipe:
     return TripletRecipe(PromptSet.P6, paraphrase="seeded", seed=0)
+
+
+@pytest.fixture
+def make_tiny_cris() -> Callable[..., Cris]:
+    """A function (seed=0) -> a CRIS of 64 px with dropout and normalisation statistics, in evaluation mode."""
+    small = replace(TINY, input_size=64, vision_positions=2, text_width=16, neck_widths=(8, 16, 16), dropout=0.3)
+
+    def make(seed: int = 0) -> Cris:
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            return Cris.from_settings(small).eval()
+
+    return make
 
 
 @pytest.fixture

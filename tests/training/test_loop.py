@@ -18,6 +18,7 @@ from synthboost.data import TripletRecipe
 from synthboost.domain import PromptSet
 from synthboost.errors import CheckpointError, DataError, OutputError, TrainingError
 from synthboost.models.clipseg.model import ClipSeg
+from synthboost.models.cris.model import Cris
 from synthboost.models.freezing import Encoders
 from synthboost.models.registry import load_segmenter
 from synthboost.records.run_folder import EpochLog, RunPaths, read_log
@@ -119,6 +120,25 @@ def test_interrupted_and_resumed_equals_uninterrupted(
     resumed, log_of_resumed = train(tmp_path / "halved", config)
     assert timeless(log_of_resumed) == timeless(log)
     assert_same_weights(resumed, whole)
+
+
+def test_dropout_and_running_statistics_come_back_after_an_interruption(
+    train: Train, make_tiny_cris: Callable[..., Cris], tmp_path: Path, quick: TrainingConfig,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    torch.manual_seed(1)
+    expected, log = train(tmp_path / "whole", quick, model=make_tiny_cris())
+    torch.manual_seed(2)
+    state = torch.get_rng_state()
+    with monkeypatch.context() as patch, pytest.raises(Interrupted):
+        interrupt_at(patch, 5)
+        train(tmp_path / "broken", replace(quick, save_minutes=1e-9), model=make_tiny_cris())
+    resumed, again = train(tmp_path / "broken", quick, model=make_tiny_cris())
+    assert torch.equal(torch.get_rng_state(), state)
+    assert timeless(again) == timeless(log)
+    assert_same_weights(resumed, expected)
+    other, _ = train(tmp_path / "other seed", replace(quick, seed=1), model=make_tiny_cris())
+    assert not torch.equal(next(other.parameters()), next(expected.parameters()))
 
 
 def test_what_was_done_is_not_done_again(

@@ -105,13 +105,11 @@ def train_stage(
     _require_frames(training, validation)
     paths = RunPaths(folder)
     stage = _Stage(model, training, validation, recipe, config, paths, caches)
-    stage.resume()
-    with Progress(f"training on {training.name}", stage.total_batches, "batch", stage.batches_done, stage.shown) as bar:
-        while not stage.finished:
-            stage.train_epoch(bar)
-            stage.validate()
-            bar.note(f"epoch {stage.progress.epoch}/{config.epochs}, validation Dice {stage.last_dice:.3f}")
-    return stage.close()
+    with torch.random.fork_rng():  # dropout draws from torch's global generator, which is the caller's
+        torch.manual_seed(config.seed + stage.accelerator.process_index)
+        stage.resume()
+        stage.train()
+        return stage.close()
 
 
 class _Stage:
@@ -197,6 +195,15 @@ class _Stage:
                 self.paths.state, "state", error, "the state of this training, as it was left",
                 "Remove this folder to begin the stage anew.",
             ) from error  # fmt: skip
+
+    def train(self) -> None:
+        """Train and validate epoch by epoch until the last one, or until it no longer gets better."""
+        name, epochs = f"training on {self.name}", self.config.epochs
+        with Progress(name, self.total_batches, "batch", self.batches_done, self.shown) as bar:
+            while not self.finished:
+                self.train_epoch(bar)
+                self.validate()
+                bar.note(f"epoch {self.progress.epoch}/{epochs}, validation Dice {self.last_dice:.3f}")
 
     def train_epoch(self, bar: Progress) -> None:
         self.model.train()
