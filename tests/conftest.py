@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Callable
 from dataclasses import replace
@@ -71,6 +72,18 @@ def make_tiny_model(tiny_settings: ClipSegSettings) -> Callable[..., ClipSeg]:
 @pytest.fixture
 def tiny_model(make_tiny_model: Callable[..., ClipSeg]) -> ClipSeg:
     return make_tiny_model()
+
+
+@pytest.fixture
+def clip_folder(tmp_path: Path) -> Path:
+    """A byte-pair tokenizer in CLIP's two files: 62 tokens, of which the last ends a sentence."""
+    folder = tmp_path / "clip"
+    folder.mkdir()
+    letters = "abcdefghijklmnopqrstuvwxyz.,-"
+    symbols = [*letters, *(f"{c}</w>" for c in letters), "th", "the</w>", "<|startoftext|>", "<|endoftext|>"]
+    (folder / "vocab.json").write_text(json.dumps({symbol: number for number, symbol in enumerate(symbols)}))
+    (folder / "merges.txt").write_text("#version: 0.2\nt h\nth e</w>\n")
+    return folder
 
 
 @pytest.fixture(scope="session")

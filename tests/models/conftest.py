@@ -1,11 +1,9 @@
-"""For the tests of models: CLIP's tokenizer in small, and a CRIS of a few thousand weights that a seed fixes."""
+"""For the tests of models: a CRIS of a few thousand weights that a seed fixes."""
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Callable, Mapping
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -57,18 +55,6 @@ def small_tokens() -> Tensor:
 def draw() -> Callable[[Mapping[str, Tensor], int], dict[str, Tensor]]:
     """A function (state dict, seed) -> the same names and shapes, drawn by numpy."""
     return draw_weights
-
-
-@pytest.fixture
-def clip_folder(tmp_path: Path) -> Path:
-    """A byte-pair tokenizer in CLIP's two files: 62 tokens, of which the last ends a sentence."""
-    folder = tmp_path / "clip"
-    folder.mkdir()
-    letters = "abcdefghijklmnopqrstuvwxyz.,-"
-    symbols = [*letters, *(f"{c}</w>" for c in letters), "th", "the</w>", "<|startoftext|>", "<|endoftext|>"]
-    (folder / "vocab.json").write_text(json.dumps({symbol: number for number, symbol in enumerate(symbols)}))
-    (folder / "merges.txt").write_text("#version: 0.2\nt h\nth e</w>\n")
-    return folder
 
 
 TOKENS = torch.tensor([[10, 3, 4, 5, 6, 7, END], [10, 8, END, 0, 0, 0, 0]] * 2)

@@ -11,7 +11,8 @@ import torch
 from synthboost.errors import ConfigError, PromptError
 from synthboost.models.base import Segmenter
 from synthboost.models.freezing import Encoders
-from synthboost.models.registry import BUILDERS, CLASSES, PUBLISHED, build_segmenter, load_segmenter
+from synthboost.models.published import CATALOGUE
+from synthboost.models.registry import BUILDERS, CLASSES, build_segmenter, load_segmenter
 
 SMALLEST = {"clipseg": "tiny", "cris": "tiny"}
 SENTENCES = [
@@ -36,7 +37,7 @@ def images(model: Segmenter) -> torch.Tensor:
 
 
 def test_every_model_is_listed_everywhere() -> None:
-    assert BUILDERS.keys() == CLASSES.keys() == PUBLISHED.keys() == SMALLEST.keys()
+    assert BUILDERS.keys() == CLASSES.keys() == SMALLEST.keys() == {one.model for one in CATALOGUE}
     assert all(CLASSES[name].name == name for name in CLASSES)
 
 

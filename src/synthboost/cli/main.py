@@ -18,6 +18,7 @@ from synthboost.cli.prompts import Prompts
 from synthboost.cli.report import Report
 from synthboost.cli.simulate import Simulate
 from synthboost.cli.train import Train
+from synthboost.cli.weights import Weights
 from synthboost.errors import SynthboostError
 
 USER_ERROR = 2
@@ -41,6 +42,7 @@ Verbs = (
     | Annotated[Evaluate, tyro.conf.subcommand("evaluate")]
     | Annotated[Predict, tyro.conf.subcommand("predict")]
     | Annotated[Audit, tyro.conf.subcommand("audit")]
+    | Annotated[Weights, tyro.conf.subcommand("weights")]
     | Annotated[Report, tyro.conf.subcommand("report")]
 )
 DESCRIPTION = (

@@ -22,10 +22,7 @@ BUILDERS: dict[str, Callable[[Any], Segmenter]] = {"clipseg": ClipSeg.from_setti
 PRESETS: dict[str, Mapping[str, Any]] = {"clipseg": CLIPSEG_PRESETS, "cris": CRIS_PRESETS}
 """model -> preset -> settings."""
 CLASSES: dict[str, type[Segmenter]] = {"clipseg": ClipSeg, "cris": Cris}
-PUBLISHED: dict[str, str | None] = {"clipseg": "CIDAS/clipseg-rd64-refined", "cris": None}
-"""The weights that the paper starts from, on the Hugging Face hub. CRIS' authors released none; files that others have
-trained, or CLIP's own, are converted (`models/cris/published.py`)."""
-CONVERT = "Convert a published file of CRIS or CLIP with synthboost.models.cris.published.convert."
+CONVERT = "Convert a published file of CRIS or CLIP with `synthboost weights convert`."
 
 
 def build_segmenter(model: str, preset: str, seed: int = 0) -> Segmenter:

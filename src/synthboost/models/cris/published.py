@@ -21,6 +21,7 @@ from torch import Tensor, nn
 from synthboost.errors import CheckpointError
 from synthboost.models.checkpoint import load_strictly, refuse_non_finite
 from synthboost.models.cris.model import Cris
+from synthboost.models.cris.network import CrisNetwork
 from synthboost.models.cris.settings import CrisSettings
 from synthboost.models.cris.sizes import infer_settings, infer_vocabulary
 from synthboost.models.tokenizing import clip_tokenizer
@@ -120,9 +121,8 @@ def convert(
         OutputError: the folder cannot be written.
     """
     weights = read_published(path)
-    settings = infer_settings(weights.state, path, input_size)
-    vocabulary = infer_vocabulary(weights.state, path)
     words = clip_tokenizer(tokenizer)
+    vocabulary = infer_vocabulary(weights.state, path)
     if len(words) != vocabulary or words.eos_token_id != vocabulary - 1:
         raise CheckpointError(
             tokenizer, "vocabulary", f"{len(words)} tokens, the end token is {words.eos_token_id}",
@@ -130,27 +130,48 @@ def convert(
         )  # fmt: skip
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        model = Cris(settings, words)
-    left = () if weights.kind is Kind.CRIS else _added_to_clip(model)
-    own = model.network.state_dict()
-    load_strictly(model.network, {name: own[name] for name in left} | weights.state, path)
+        model = Cris(infer_settings(weights.state, path, input_size), words)
+    left = _load(model.network, weights, path)
     model.save_pretrained(folder)
     if left:
         warnings.warn(
-            f"{path} holds CLIP, not CRIS: {len(left)} of {len(own)} tensors are untrained. `connect` in the image "
-            "encoder adds nothing until it is trained, so frozen encoders give CLIP's own features.",
+            f"{path} holds CLIP, not CRIS: {len(left)} of {len(left) + len(weights.state)} tensors are untrained. "
+            "`connect` in the image encoder adds nothing until it is trained, so frozen encoders give CLIP's own "
+            "features.",
             UserWarning, stacklevel=2,
         )  # fmt: skip
     return ConversionReport(weights.kind, tuple(sorted(weights.state)), left, weights.dropped)
 
 
-def _added_to_clip(model: Cris) -> tuple[str, ...]:
+def check(path: Path) -> ConversionReport:
+    """Say what `convert` would do with a file, without a tokenizer and without writing anything.
+
+    Raises:
+        CheckpointError: as for `convert`.
+    """
+    weights = read_published(path)
+    settings = infer_settings(weights.state, path, CrisSettings.input_size)
+    with torch.random.fork_rng(devices=[]):
+        left = _load(CrisNetwork(settings, infer_vocabulary(weights.state, path)), weights, path)
+    return ConversionReport(weights.kind, tuple(sorted(weights.state)), left, weights.dropped)
+
+
+def _load(network: CrisNetwork, weights: PublishedWeights, path: Path) -> tuple[str, ...]:
+    """Copy the file's tensors into a network, all of them or none; return the names of what stays as it was."""
+    left = () if weights.kind is Kind.CRIS else _added_to_clip(network)
+    own = network.state_dict()
+    load_strictly(network, {name: own[name] for name in left} | weights.state, path)
+    return left
+
+
+def _added_to_clip(network: CrisNetwork) -> tuple[str, ...]:
     """Make the added layer inside the image encoder silent; return the names of all that CRIS adds to CLIP."""
-    norm = model.get_submodule(f"network.{CONNECT}1")
+    norm = network.get_submodule(f"{CONNECT}1")
     assert isinstance(norm, nn.BatchNorm2d)
     nn.init.zeros_(norm.weight)
-    names = model.network.state_dict()
-    return tuple(sorted(name for name in names if name.startswith(CONNECT) or not name.startswith(BACKBONE)))
+    return tuple(
+        sorted(name for name in network.state_dict() if name.startswith(CONNECT) or not name.startswith(BACKBONE))
+    )
 
 
 def _require_resnet(path: Path, container: Mapping[str, Any], mark: str) -> None:
@@ -163,7 +184,7 @@ def _require_resnet(path: Path, container: Mapping[str, Any], mark: str) -> None
 def _unpack(path: Path) -> tuple[dict[str, Any], tuple[str, ...]]:
     """Return the mapping that holds the weights, and the names of what lies beside it."""
     try:
-        found = _load(path)
+        found = _read(path)
     except FileNotFoundError as error:
         raise CheckpointError(path, "file", "absent", "a published file of weights") from error
     except Exception as error:  # reading a foreign file can raise anything; all of it means: not weights
@@ -178,7 +199,7 @@ def _unpack(path: Path) -> tuple[dict[str, Any], tuple[str, ...]]:
     return dict(found), ()
 
 
-def _load(path: Path) -> Any:
+def _read(path: Path) -> Any:
     with path.open("rb"):
         pass  # torch and safetensors each have another error for a file that is not there
     if path.suffix == ".safetensors":

@@ -1,0 +1,135 @@
+"""`synthboost weights`: which published weights there are, how to convert them, and whether a file is sound."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import tyro
+
+SHOWN = 8
+"""Names printed of each kind of tensor."""
+
+
+@dataclass(frozen=True)
+class ListWeights:
+    """List the published weights that a model can start from, with source, licence and use."""
+
+    def run(self) -> None:
+        """Print the catalogue."""
+        from synthboost.models.published import CATALOGUE
+
+        for one in CATALOGUE:
+            print(f"{one.name} (for {one.model})")
+            facts = {"trained": one.trained, "source": one.source, "licence": one.licence, "use": one.use}
+            for name, text in facts.items():
+                print(f"  {name:8s} {text}")
+        print("Nothing is downloaded by this command, and nothing is redistributed.")
+
+
+@dataclass(frozen=True)
+class ConvertWeights:
+    """Turn a published file of CRIS or CLIP into a folder that `--weights` takes. Once per file.
+
+    Every tensor of the file must find its place, or nothing is written.
+    """
+
+    file: tyro.conf.Positional[Path]
+    """`cris_best.pth`, OpenAI's `RN50.pt`, or a bare state dict (`.pth`, `.safetensors`)."""
+    out: Path
+    """A new folder."""
+    tokenizer: str = "openai/clip-vit-base-patch32"
+    """CLIP's tokenizer: a folder with `tokenizer.json`, or `vocab.json` and `merges.txt`; or a hub name."""
+    input_size: int = 416
+    """Pixels of the square images; the weights fit any multiple of 32."""
+    seed: int = 0
+    """Of what the file does not have and stays random."""
+
+    def run(self) -> None:
+        """Convert, and print what came from where."""
+        from synthboost.files import require_new_folder
+        from synthboost.models.cris.published import convert
+
+        require_new_folder(self.out, "out")
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)  # the lines below say it
+            report = convert(self.file, self.out, self.tokenizer, self.seed, self.input_size)
+        _print_file(self.file)
+        print(f"kind: {report.kind}")
+        _print_names("matched", report.matched, names=False)
+        _print_names("left random, to be trained", report.left_random)
+        _print_names("not weights, left out", report.dropped)
+        print(f"folder: {self.out}")
+
+
+@dataclass(frozen=True)
+class VerifyWeights:
+    """Check weights without using them: checksum, and which tensors fit, are missing, or are unexpected.
+
+    Anything that does not fit makes the exit code 2.
+    """
+
+    source: tyro.conf.Positional[str]
+    """A run's folder, a folder of weights, a hub name, or a published file."""
+
+    def run(self) -> None:
+        """Print what was found."""
+        path = Path(self.source)
+        if path.is_file():
+            self._verify_file(path)
+        else:
+            self._verify_folder()
+
+    def _verify_file(self, path: Path) -> None:
+        from synthboost.models.cris.published import check
+
+        _print_file(path)
+        report = check(path)
+        print(f"kind: {report.kind}")
+        _print_names("matched", report.matched, names=False)
+        _print_names("missing, would be left random", report.left_random)
+        _print_names("not weights, left out", report.dropped)
+        print("unexpected: 0\nIt can be converted.")
+
+    def _verify_folder(self) -> None:
+        from synthboost.models.registry import load_segmenter, weights_fingerprint
+
+        digest = weights_fingerprint(self.source)
+        print(f"sha256: {digest}")
+        model = load_segmenter(self.source)
+        print(f"kind: {model.name}")
+        print(f"matched: {len(model.state_dict())}\nmissing: 0\nunexpected: 0")
+        print(f"parameters: {sum(parameter.numel() for parameter in model.parameters()):,}")
+        print("It can be used with --weights or --checkpoint.")
+
+
+@dataclass(frozen=True)
+class Weights:
+    """List, convert and verify published weights."""
+
+    act: (
+        Annotated[ListWeights, tyro.conf.subcommand("list")]
+        | Annotated[ConvertWeights, tyro.conf.subcommand("convert")]
+        | Annotated[VerifyWeights, tyro.conf.subcommand("verify")]
+    )
+
+    def run(self) -> None:
+        """Do what was asked for."""
+        self.act.run()
+
+
+def _print_file(path: Path) -> None:
+    from synthboost.models.checkpoint import file_sha256
+    from synthboost.models.published import by_sha256
+
+    digest = file_sha256(path)
+    known = by_sha256(digest)
+    print(f"file: {path}\nsha256: {digest} ({f'as published: {known.name}' if known else 'not one with a stated sum'})")
+
+
+def _print_names(what: str, found: Sequence[str], names: bool = True) -> None:
+    listed = f": {', '.join(found[:SHOWN])}{', ...' if len(found) > SHOWN else ''}" if names and found else ""
+    print(f"{what}: {len(found)}{listed}" if listed == "" else f"{what}, {len(found)}{listed}")
