@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import SimpleITK as sitk
 
-from synthboost.data import READERS, open_dataset
+from synthboost.data import READERS, make_split, open_dataset
 from synthboost.domain import Attributes, Domain, PatientId, Phase, Quality, Sex, SplitPart, View
 from synthboost.errors import DataError
 
@@ -173,6 +173,7 @@ def _rewrite(path, pixels):
 
 
 FRAMES_HEADER = "frame,domain,source_patient,source_split,generator,generator_version,seed\n"
+RELEASE_HEADER = FRAMES_HEADER.replace("seed", "seed,release")
 
 
 def _frames_csv(root, line):
@@ -190,6 +191,40 @@ def test_frames_csv_tells_domain_and_source(tiny_camus):
     _frames_csv(tiny_camus, lambda name: f"{name},simulated,,,simulator,1,7")
     info = open_dataset(tiny_camus).frames[0]
     assert (info.domain, info.source) == (Domain.SIMULATED, None)
+
+
+def _with_release(root, release):
+    _frames_csv(root, lambda name: f"{name},simulated,,,simulator,1,7,{release}")
+    path = root / "frames.csv"
+    path.write_text(path.read_text().replace(",seed\n", ",seed,release\n"))
+
+
+def test_a_synthetic_set_may_state_the_release_of_its_patients(tiny_camus):
+    _with_release(tiny_camus, "simulated-7")
+    dataset = open_dataset(tiny_camus)
+    assert dataset.release == "simulated-7"
+    assert {str(info.patient) for info in dataset.frames} == {
+        f"simulated-7/database_nifti/patient{n:04d}" for n in (1, 2, 3, 4)
+    }
+    assert make_split("official", dataset).parts[SplitPart.TESTING] == dataset.patients[3:]
+    assert open_dataset(tiny_camus / "database_nifti").patients == dataset.patients
+
+
+def test_a_plain_source_patient_is_of_camus_whatever_release_the_set_is(tiny_camus):
+    _frames_csv(tiny_camus, lambda name: f"{name},diffusion,patient0300,training,sdm,1,7,made")
+    path = tiny_camus / "frames.csv"
+    path.write_text(path.read_text().replace(",seed\n", ",seed,release\n"))
+    info = open_dataset(tiny_camus).frames[0]
+    assert str(info.source) == "camus-nifti/database_nifti/patient0300"
+    assert str(info.patient) == "made/database_nifti/patient0001"
+
+
+def test_the_release_is_part_of_the_fingerprint(tiny_camus):
+    prints = set()
+    for release in ("one", "two"):
+        _with_release(tiny_camus, release)
+        prints.add(open_dataset(tiny_camus).fingerprint())
+    assert len(prints) == 2
 
 
 def test_a_frame_of_frames_csv_without_a_folder_is_absent(tiny_camus):
@@ -210,6 +245,10 @@ def test_a_frame_of_frames_csv_without_a_folder_is_absent(tiny_camus):
         (FRAMES_HEADER + "patient0001_2CH_ED,real,,,,,\n" * 2, ":3: frame: patient0001_2CH_ED again"),
         (FRAMES_HEADER + "patient0001_2CH_ED,real\n", ":2: line"),
         (FRAMES_HEADER + "patient0001_2CH_ED,real,,,,,\n", "15 frames without a line"),
+        (RELEASE_HEADER + "patient0001_2CH_ED,real,,,,,,\n", ":2: release: ''"),
+        (RELEASE_HEADER + "patient0001_2CH_ED,real,,,,,,a/b\n", ":2: release: 'a/b'"),
+        (RELEASE_HEADER + "patient0001_2CH_ED,real,,,,,\n", ":2: line: too many or too few cells; expected 8"),
+        (RELEASE_HEADER + "a,real,,,,,,one\nb,real,,,,,,two\n", ":3: release: two; expected one"),
     ],
 )
 def test_a_broken_frames_csv_is_refused(tiny_camus, text, part):

@@ -8,6 +8,9 @@ import pytest
 from synthboost.domain import SplitPart
 from synthboost.errors import SplitError
 from synthboost.experiments.sources import open_source
+from synthboost.simulator.settings import SimulationSettings
+from synthboost.simulator.writer import write_dataset
+from synthboost.training.frame_set import FrameSet
 
 
 def test_parts_hold_different_patients(tiny_camus: Path) -> None:
@@ -18,6 +21,19 @@ def test_parts_hold_different_patients(tiny_camus: Path) -> None:
         SplitPart.VALIDATION: {"patient0003"},
         SplitPart.TESTING: {"patient0004"},
     }
+
+
+def test_two_simulated_sets_with_the_same_numbers_share_nobody(tmp_path: Path) -> None:
+    sets = []
+    for seed in (0, 1):
+        write_dataset(tmp_path / str(seed), SimulationSettings(patients=3, seed=seed, size=32))
+        sets.append(open_source(tmp_path / str(seed), "official"))
+    names = [[patient.name for patient in source.dataset.patients] for source in sets]
+    assert names == [["patient0001", "patient0002", "patient0003"]] * 2
+    assert not set(sets[0].dataset.patients) & set(sets[1].dataset.patients)
+    assert [source.as_dict()["release"] for source in sets] == ["simulated-2-camus-seed0", "simulated-2-camus-seed1"]
+    members = [member for source in sets for member in source.frames(SplitPart.TRAINING, "x").members]
+    assert FrameSet("both", members).patients == 2
 
 
 def test_fewer_patients_and_patients_left_out_are_named_in_the_split(

@@ -16,9 +16,11 @@ import SimpleITK as sitk
 
 from synthboost.domain import Phase, View
 from synthboost.errors import ConfigError, OutputError
+from synthboost.simulator.appearance import AppearanceName
+from synthboost.simulator.priors import PriorName
 from synthboost.simulator.render import simulate_patient
 from synthboost.simulator.settings import SimulationSettings
-from synthboost.simulator.writer import write_dataset
+from synthboost.simulator.writer import release_name, write_dataset
 
 SETTINGS = SimulationSettings(patients=3, size=48, first_patient_number=7)
 FILES_PER_PATIENT = 11  # four images, four label maps, two Info files, one record
@@ -86,6 +88,22 @@ def test_every_frame_is_listed_as_simulated(written: Path) -> None:
     assert {row["domain"] for row in rows} == {"simulated"}
     assert {row["generator"] for row in rows} == {"synthboost.simulator"}
     assert json.loads((written / "simulation.json").read_text())["settings"]["size"] == 48
+
+
+def test_the_release_says_which_people_the_patients_are(written: Path) -> None:
+    with (written / "frames.csv").open(newline="") as handle:
+        assert {row["release"] for row in csv.DictReader(handle)} == {"simulated-2-camus-seed0"}
+    same = [
+        replace(SETTINGS, patients=9),
+        replace(SETTINGS, appearance=AppearanceName.CLEAN),
+        replace(SETTINGS, size=64),
+    ]
+    assert {release_name(settings) for settings in same} == {release_name(SETTINGS)}
+    for settings in same:  # the same hearts, then: sex, age and ejection fraction are the heart's
+        one, other = (simulate_patient(7, s).attributes[View.TWO_CHAMBER] for s in (SETTINGS, settings))
+        assert (one.sex, one.age) == (other.sex, other.age)
+    others = [replace(SETTINGS, seed=1), replace(SETTINGS, prior=PriorName.LITERATURE)]
+    assert len({release_name(settings) for settings in (SETTINGS, *others)}) == 3
 
 
 def test_two_processes_write_the_same_files_as_one(written: Path, tmp_path: Path) -> None:

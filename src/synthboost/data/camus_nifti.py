@@ -25,23 +25,24 @@ def find_root(path: Path) -> Path | None:
 
 
 def read_camus_nifti(root: Path, allow_missing: bool = False) -> Dataset:
-    """Read the release at `root`, no pixel.
+    """Read the release at `root`, no pixel. A synthetic set states in `frames.csv` which release its patients are of.
 
     Raises:
         DataError: a file is missing (unless allowed) or is not as it should be.
     """
-    patients = find_patients(root / PATIENTS_FOLDER, RELEASE)
-    official, lists = read_subgroups(root, RELEASE, PATIENTS_FOLDER)
-    provenance_path = root / FRAMES_CSV
-    side_files = [*lists, *([Path(FRAMES_CSV)] if provenance_path.is_file() else [])]
-    dataset = assemble(root, RELEASE, patients, ".nii.gz", official, side_files, allow_missing)
-    if not provenance_path.is_file():
+    path = root / FRAMES_CSV
+    listed = read_frames_csv(path, RELEASE, PATIENTS_FOLDER) if path.is_file() else None
+    release = listed.release if listed else RELEASE
+    patients = find_patients(root / PATIENTS_FOLDER, release)
+    official, lists = read_subgroups(root, release, PATIENTS_FOLDER)
+    side_files = [*lists, *([Path(FRAMES_CSV)] if listed else [])]
+    dataset = assemble(root, release, patients, ".nii.gz", official, side_files, allow_missing)
+    if listed is None:
         return dataset
-    provenance = read_frames_csv(provenance_path, RELEASE, PATIENTS_FOLDER)
     folders = {patient.name for patient in patients}
-    lost = [f"{name} (in {FRAMES_CSV}, no folder)" for name in provenance if name.partition("_")[0] not in folders]
+    lost = [f"{name} (in {FRAMES_CSV}, no folder)" for name in listed.frames if name.partition("_")[0] not in folders]
     return replace(
         dataset,
-        frames=apply_provenance(provenance_path, dataset.frames, provenance),
+        frames=apply_provenance(path, dataset.frames, listed.frames),
         absent=(*dataset.absent, *lost),
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -12,6 +13,9 @@ from synthboost.errors import DataError
 
 FRAMES_CSV = "frames.csv"
 FRAMES_COLUMNS = ("frame", "domain", "source_patient", "source_split", "generator", "generator_version", "seed")
+RELEASE_COLUMN = "release"
+"""Optional, the last: the release that the set's patients belong to, the same in every line."""
+_RELEASE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 
 @dataclass(frozen=True)
@@ -23,32 +27,48 @@ class Provenance:
     """For a diffusion frame: the real patient whose mask it was made from."""
 
 
-def read_frames_csv(path: Path, release: str, folder: str) -> dict[str, Provenance]:
-    """Read the file into a mapping from frame name (`patient0001_2CH_ED`) to where it comes from.
+@dataclass(frozen=True)
+class FrameList:
+    """What `frames.csv` says."""
+
+    release: str
+    """Part of every patient's identity: patient0001 of two simulated sets is two people."""
+    frames: Mapping[str, Provenance]
+    """By frame name, `patient0001_2CH_ED`."""
+
+
+def read_frames_csv(path: Path, release: str, folder: str) -> FrameList:
+    """Read the file.
 
     Args:
+        path: of the file.
         release, folder: what a plain `patient0001` in the column `source_patient` means; a full
-            `release/folder/patient0001` is understood too.
+            `release/folder/patient0001` is understood too. The set's own release as well, if it states none.
 
     Raises:
-        DataError: columns differ, a frame stands twice, a domain is unknown, or a diffusion frame has no source.
+        DataError: columns differ, a frame stands twice, a domain is unknown, a diffusion frame has no source, or the
+            release is no name or not the same in every line.
     """
     lines: dict[str, Provenance] = {}
+    own = ""
     try:
         with path.open(encoding="utf-8-sig", newline="") as handle:
             reader = csv.DictReader(handle, strict=True)
-            if tuple(reader.fieldnames or ()) != FRAMES_COLUMNS:
-                raise DataError(path, "columns", ",".join(reader.fieldnames or ()), ",".join(FRAMES_COLUMNS))
+            header = tuple(reader.fieldnames or ())
+            if header not in (FRAMES_COLUMNS, (*FRAMES_COLUMNS, RELEASE_COLUMN)):
+                expected = f"{','.join(FRAMES_COLUMNS)}, and perhaps {RELEASE_COLUMN}"
+                raise DataError(path, "columns", ",".join(header), expected)
             for cells in reader:
                 where = f"{path}:{reader.line_num}"
                 if None in cells or None in cells.values():
-                    raise DataError(where, "line", "too many or too few cells", f"{len(FRAMES_COLUMNS)} cells")
+                    raise DataError(where, "line", "too many or too few cells", f"{len(header)} cells")
                 if cells["frame"] in lines:
                     raise DataError(where, "frame", f"{cells['frame']} again", "each frame once")
                 lines[cells["frame"]] = _parse(where, cells, release, folder)
+                own = _same_release(where, cells.get(RELEASE_COLUMN, release), own)
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise DataError(path, "file", error, "a readable CSV file in UTF-8") from error
-    return lines
+    return FrameList(own or release, lines)
 
 
 def apply_provenance(
@@ -68,6 +88,14 @@ def apply_provenance(
         )  # fmt: skip
     lines = [(info, provenance[info.name]) for info in frames]
     return tuple(replace(info, domain=line.domain, source=line.source) for info, line in lines)
+
+
+def _same_release(where: str, given: str, before: str) -> str:
+    if not _RELEASE.fullmatch(given):
+        raise DataError(where, RELEASE_COLUMN, repr(given), "a name of letters, digits, dots, dashes and underscores")
+    if before and given != before:
+        raise DataError(where, RELEASE_COLUMN, given, f"{before}, as in the lines before", "Give each set a folder.")
+    return given
 
 
 def _parse(where: str, cells: Mapping[str, str], release: str, folder: str) -> Provenance:

@@ -20,7 +20,7 @@ class SimulationSettings:
     patients: int = 100
     """How many patients; each has two views at two instants: four frames."""
     seed: int = 0
-    """Of all random numbers. Two sets share no patient when their seeds or their patient numbers differ."""
+    """Of all random numbers. Two sets share no patient when their seeds, priors or patient numbers differ."""
     prior: PriorName = PriorName.CAMUS
     """Which hearts: reference ranges of the literature, or as CAMUS' annotators drew them."""
     appearance: AppearanceName = AppearanceName.CLINICAL

@@ -30,7 +30,9 @@ GENERATOR_VERSION = "2"
 RECORD = "simulation.json"
 """At the root: what was asked for. In a patient's folder: what is known of the patient besides CAMUS' keys."""
 IMAGES, SPLIT = "database_nifti", "database_split"
-FRAME_COLUMNS = ("frame", "domain", "source_patient", "source_split", "generator", "generator_version", "seed")
+FRAME_COLUMNS = (
+    "frame", "domain", "source_patient", "source_split", "generator", "generator_version", "seed", "release",
+)  # fmt: skip
 FRAME_RATE = 50.0
 """Hertz, written into `Info_*.cfg` only because CAMUS has the key; nothing moves between the two frames."""
 
@@ -74,6 +76,15 @@ def write_patient(folder: Path, patient: SimulatedPatient) -> None:
         for view in View:
             write_text(temporary / f"Info_{view}.cfg", _info(patient, view))
         write_json(temporary / RECORD, patient.record)
+
+
+def release_name(settings: SimulationSettings) -> str:
+    """Return what `patient0001` needs besides its number to mean one heart, e.g. `simulated-2-camus-seed0`.
+
+    The number of patients, their images and their sizes are not in it: with one prior and one seed, patient0001 of a
+    small set and of a large one, of a clean and of a clinical one, are the same person.
+    """
+    return f"simulated-{GENERATOR_VERSION}-{settings.prior}-seed{settings.seed}"
 
 
 def patient_name(number: int) -> str:
@@ -205,4 +216,5 @@ def _frame_rows(settings: SimulationSettings) -> Iterator[dict[str, object]]:
                     "generator": GENERATOR,
                     "generator_version": GENERATOR_VERSION,
                     "seed": settings.seed,
+                    "release": release_name(settings),
                 }
