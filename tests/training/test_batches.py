@@ -5,8 +5,8 @@ from __future__ import annotations
 import itertools
 import os
 import signal
-from collections.abc import Callable
-from dataclasses import replace
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -147,6 +147,31 @@ def test_the_death_of_a_worker_is_a_training_error_with_a_remedy(
     ):
         for _ in batches_of(loader):
             pass
+
+
+@dataclass
+class Broken:
+    """A loader of which only the error is left."""
+
+    num_workers: int
+    error: Exception
+
+    def __iter__(self) -> Iterator[Batch]:
+        raise self.error
+        yield
+
+
+BROKEN_PIPES = (ConnectionResetError(104, "Connection reset by peer"), EOFError(), FileNotFoundError(2, "gone"))
+
+
+@pytest.mark.parametrize("error", BROKEN_PIPES)
+def test_a_pipe_that_breaks_under_a_batch_is_the_death_of_a_worker(error: Exception) -> None:
+    with pytest.raises(TrainingError, match="worker process: .*(reset by peer|EOFError|gone)"):
+        list(batches_of(Broken(1, error)))
+    with pytest.raises(type(error)):
+        list(batches_of(Broken(0, error)))
+    with pytest.raises(type(error), match="Caught"):
+        list(batches_of(Broken(1, type(error)("Caught it in DataLoader worker process 0."))))
 
 
 @pytest.mark.parametrize(

@@ -159,13 +159,11 @@ def batches_of(loader: Iterable[Batch | SynthboostError]) -> Iterator[Batch]:
         TrainingError: a worker process died.
     """
     with naming_dead_workers():
-        try:
-            for batch in loader:
-                if isinstance(batch, SynthboostError):
-                    raise batch
-                yield batch
-        except (ConnectionError, EOFError) as error:  # it died while it sent a batch
-            raise _dead_worker(error) from error
+        batches, workers = iter(loader), getattr(loader, "num_workers", 0)
+        while (batch := _fetch(batches, workers)) is not None:
+            if isinstance(batch, SynthboostError):
+                raise batch
+            yield batch
 
 
 @contextmanager
@@ -186,9 +184,20 @@ def naming_dead_workers() -> Iterator[None]:
         raise _dead_worker(error) from error
 
 
+def _fetch(batches: Iterator[Batch | SynthboostError], workers: int) -> Batch | SynthboostError | None:
+    try:
+        return next(batches, None)
+    except (OSError, EOFError) as error:
+        # The pipe breaks under a batch when its worker dies then. What a worker raises itself is "Caught ... in ...".
+        if not workers or str(error).startswith("Caught"):
+            raise
+        raise _dead_worker(error) from error
+
+
 def _dead_worker(error: Exception) -> TrainingError:
+    said = str(error).strip().rstrip(".") or type(error).__name__
     return TrainingError(
-        "DataLoader", "worker process", str(error).strip().rstrip("."), "workers that live as long as the training",
+        "DataLoader", "worker process", said, "workers that live as long as the training",
         "Often the memory or /dev/shm is full: take fewer `workers` (0 needs none). The same command resumes.",
     )  # fmt: skip
 
