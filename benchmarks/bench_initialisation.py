@@ -1,19 +1,21 @@
-"""Does a small CLIPSeg learn from random weights, and does it use the sentence? One training per way to begin.
+"""Does a small model learn from random weights, and does it use the sentence? One training per way to begin.
 
     python benchmarks/bench_initialisation.py --steps 300
 
-Every variant is the `tiny` preset on the same simulated frames, in the same order, with one thing changed. Prints the
-validation Dice after the last step with the right sentences, and with another structure's sentences. Random weights,
-simulated images, one seed.
+Every variant is a `tiny` preset on the same simulated frames, in the same order, with one thing changed. Prints the
+validation Dice after the last step with the right sentences, and with another structure's sentences, and the CPU
+seconds of the training with its validation. Random weights, simulated images, one seed.
 """
 
 from __future__ import annotations
 
 import argparse
 import tempfile
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import nn
@@ -22,8 +24,11 @@ from synthboost.data import TripletRecipe, make_split, open_dataset
 from synthboost.domain import PromptSet, SplitPart
 from synthboost.experiments.demo import DemoSettings
 from synthboost.experiments.sources import Source
+from synthboost.models.base import Segmenter
 from synthboost.models.clipseg.model import ClipSeg
-from synthboost.models.clipseg.settings import TINY, ClipSegSettings
+from synthboost.models.clipseg.settings import TINY
+from synthboost.models.cris.model import Cris
+from synthboost.models.cris.settings import TINY as TINY_CRIS
 from synthboost.models.freezing import Encoders
 from synthboost.simulator.writer import write_dataset
 from synthboost.training.batches import Collate, TrainingFrames
@@ -40,20 +45,34 @@ def as_the_library_draws(model: ClipSeg) -> None:
             nn.init.zeros_(layer.bias)
 
 
-def untouched(model: ClipSeg) -> None:
+def blocks_begin_as_shortcuts(model: Cris) -> None:
+    """Let every bottleneck of the image encoder begin as the identity, as CLIP's own training did."""
+    for name, parameter in model.named_parameters():
+        if name.endswith("bn3.weight"):
+            nn.init.zeros_(parameter)
+
+
+def untouched(model: Segmenter) -> None:
     """Leave the model as `from_settings` made it."""
 
 
 PLAIN = replace(TINY, position_std=None, patch_std=None)
-VARIANTS: dict[str, tuple[ClipSegSettings, Callable[[ClipSeg], None]]] = {
-    "as transformers draws it": (PLAIN, as_the_library_draws),
-    "decoder by torch's rule": (PLAIN, untouched),
-    "and larger positions and patches (the preset)": (TINY, untouched),
-    "the preset, sentence enters at the first layer": (replace(TINY, conditional_layer=0), untouched),
+WIDE = replace(TINY_CRIS, neck_widths=(32, 64, 64), text_width=64)
+VARIANTS: dict[str, tuple[Callable[[], Segmenter], Callable[[Any], None]]] = {
+    "CLIPSeg as transformers draws it": (lambda: ClipSeg.from_settings(PLAIN), as_the_library_draws),
+    "CLIPSeg, decoder by torch's rule": (lambda: ClipSeg.from_settings(PLAIN), untouched),
+    "and larger positions and patches (the preset)": (lambda: ClipSeg.from_settings(TINY), untouched),
+    "the preset, sentence enters at the first layer": (
+        lambda: ClipSeg.from_settings(replace(TINY, conditional_layer=0)),
+        untouched,
+    ),
+    "CRIS by torch's rule (the preset)": (lambda: Cris.from_settings(TINY_CRIS), untouched),
+    "the preset, blocks begin as shortcuts": (lambda: Cris.from_settings(TINY_CRIS), blocks_begin_as_shortcuts),
+    "the preset, twice as wide behind the image encoder": (lambda: Cris.from_settings(WIDE), untouched),
 }
 
 
-def scores(model: ClipSeg, samples: TrainingFrames, count: int) -> tuple[float, float]:
+def scores(model: Segmenter, samples: TrainingFrames, count: int) -> tuple[float, float]:
     """Mean Dice with the right and with another structure's sentence, at the model's own resolution."""
     batch = Collate(model.tokenize)([samples[0, position] for position in range(count)])
     others = torch.arange(len(batch.tokens)).view(-1, 3).roll(1, dims=1).flatten()
@@ -79,15 +98,20 @@ def main() -> None:
         validation = source.frames(SplitPart.VALIDATION, "validation")
         epochs = round(options.steps / (len(training) / demo.training.batch_images))
         config = replace(demo.training, epochs=epochs, threads=options.threads)
-        for number, (name, (settings, change)) in enumerate(VARIANTS.items()):
+        for number, (name, (build, change)) in enumerate(VARIANTS.items()):
             torch.manual_seed(0)
-            model = ClipSeg.from_settings(settings)
+            model = build()
             change(model)
             model.set_encoders(Encoders.TRAINED)
+            start = time.process_time()
             train_stage(model, training, validation, recipe, config, Path(folder) / f"run{number}")
+            seconds = time.process_time() - start
             fixed = TrainingFrames(validation, model, replace(recipe, paraphrase=0))
             right, wrong = scores(model, fixed, len(validation))
-            print(f"{name}: Dice {right:.3f}, with another structure's sentence {wrong:.3f}", flush=True)
+            print(
+                f"{name}: Dice {right:.3f}, with another structure's sentence {wrong:.3f}, {seconds:.0f} CPU s",
+                flush=True,
+            )
 
 
 if __name__ == "__main__":

@@ -37,9 +37,10 @@ class Train:
     strategy: TrainableStrategy = Strategy.REAL
     """Which data train the model, and in which order."""
     model: str = "clipseg"
-    """The architecture."""
+    """The architecture: `clipseg` or `cris`."""
     preset: str = "tiny"
-    """Its size, when training starts from random weights: `tiny`, or `rd64` (published size)."""
+    """Its size, when training starts from random weights: `tiny`, or the published size: `rd64` of
+    CLIPSeg, `rn50` of CRIS."""
     weights: str | None = None
     """Start from these weights instead: a folder, a run's folder, or a hub name (CIDAS/clipseg-rd64-refined)."""
     encoders: str = "trained"
