@@ -21,16 +21,31 @@ SMALL = partial(
 )
 
 
-def test_the_demo_trains_four_strategies_beside_two_baselines_and_writes_a_page(
+def test_the_demo_trains_both_models_under_four_strategies_beside_two_baselines_and_writes_a_page(
     synthboost: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(demo, "DemoSettings", SMALL)
     answer = synthboost("demo", "--out", tmp_path / "demo")
     assert answer.code == 0, answer.err
-    runs = sorted(folder.name for folder in (tmp_path / "demo" / "runs").iterdir())
-    begins = ("baseline-image-blind", "baseline-text-blind", "clipseg-real", "clipseg-synth-PT-real-FT")
-    assert [name for name, begin in zip(runs, begins, strict=False) if not name.startswith(begin)] == []
-    assert len(runs) == 6
+    runs = {folder.name.split("-P6-")[0] for folder in (tmp_path / "demo" / "runs").iterdir()}
+    strategies = ("real", "synth-PT-real-FT", "synthetic", "zero-shot")
+    trained = {f"{model}-{strategy}" for model in ("clipseg", "cris") for strategy in strategies}
+    assert trained <= runs
+    assert sorted(run.rsplit("-", 1)[0] for run in runs - trained) == ["baseline-image-blind", "baseline-text-blind"]
     page = (tmp_path / "demo" / "report.html").read_text()
     assert "simulated" in page
+    assert "cris, synth-PT:real-FT" in page
     assert answer.out == f"report: {(tmp_path / 'demo' / 'report.html').resolve()}\n"
+
+
+def test_one_model_can_be_chosen_and_an_unknown_one_costs_no_waiting(
+    synthboost: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(demo, "DemoSettings", SMALL)
+    monkeypatch.setattr(demo, "STRATEGIES", demo.STRATEGIES[:1])
+    answer = synthboost("demo", "--model", "unet", "--out", tmp_path / "demo")
+    assert answer.code == 2
+    assert "model: unet; expected one of clipseg, cris" in answer.err
+    assert not (tmp_path / "demo").exists()
+    assert synthboost("demo", "--model", "cris", "--out", tmp_path / "demo").code == 0
+    assert len(list((tmp_path / "demo" / "runs").iterdir())) == 3

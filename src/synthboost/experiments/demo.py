@@ -16,6 +16,7 @@ from synthboost.experiments.sources import Source, open_source
 from synthboost.experiments.spec import RunSpec
 from synthboost.experiments.strategies import Role
 from synthboost.experiments.summary import dice_line
+from synthboost.models.registry import preset_settings
 from synthboost.records.rows import read_rows
 from synthboost.records.run_folder import RunPaths
 from synthboost.simulator.appearance import AppearanceName
@@ -90,6 +91,8 @@ def run_demo(out: Path, data: Path | None, settings: DemoSettings, patients: int
     """
     workers = os.cpu_count() or 1
     began = time.monotonic()
+    for model in settings.models:
+        preset_settings(model, settings.preset)
     given = None if data is None else _target(data, patients)  # a mistake in the path costs no waiting
     _say(began, "simulating the synthetic training data")
     source, target = out / "data" / "simulated-source", out / "data" / "simulated-target"
