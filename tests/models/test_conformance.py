@@ -90,6 +90,40 @@ def test_several_images_with_their_own_sentences_equal_each_alone(model: Segment
 
 
 @torch.no_grad()
+def test_a_batch_of_one_equals_its_place_in_a_batch_of_many(model: Segmenter, images: torch.Tensor) -> None:
+    tokens = model.tokenize(SENTENCES[:1])
+    many = model(images.repeat(3, 1, 1, 1), tokens, torch.arange(9), torch.zeros(9, dtype=torch.int64))
+    for number, image in enumerate(images):
+        alone = model(image[None], tokens, torch.zeros(1, dtype=torch.int64))
+        for place in (number, number + 3, number + 6):
+            torch.testing.assert_close(many[place], alone[0], **CLOSE)
+
+
+@torch.no_grad()
+def test_half_precision_draws_nearly_the_same(model: Segmenter, images: torch.Tensor) -> None:
+    tokens, index = model.tokenize(SENTENCES[:2]), torch.tensor([0, 1])
+    expected = model(images, tokens, index)
+    with torch.autocast("cpu", torch.bfloat16):
+        logits = model(images, tokens, index).float()
+    assert logits.isfinite().all()
+    assert 0 < (logits - expected).abs().max() < 0.05 * expected.abs().max()
+
+
+def test_a_step_in_half_precision_trains_every_group(model: Segmenter, images: torch.Tensor) -> None:
+    model.set_encoders(Encoders.TRAINED)
+    model.train()
+    with torch.autocast("cpu", torch.bfloat16):
+        logits = model(images, model.tokenize(SENTENCES[:2]), torch.tensor([0, 1]))
+    logits.float().square().mean().backward()
+    for group in ("vision", "text", "decoder"):
+        gradients = [p.grad for p in model.parameter_groups()[group] if p.grad is not None]
+        assert any(g.abs().max() > 0 for g in gradients), group
+        assert all(g.isfinite().all() for g in gradients), group
+    model.zero_grad(set_to_none=True)
+    model.eval()
+
+
+@torch.no_grad()
 def test_evaluation_is_deterministic(model: Segmenter, images: torch.Tensor) -> None:
     tokens, index = model.tokenize(SENTENCES[:1]), torch.zeros(1, dtype=torch.int64)
     assert torch.equal(model(images[:1], tokens, index), model(images[:1], tokens, index))
