@@ -67,8 +67,8 @@ VARIANTS: dict[str, tuple[Callable[[], Segmenter], Callable[[Any], None]]] = {
         untouched,
     ),
     "CRIS by torch's rule (the preset)": (lambda: Cris.from_settings(TINY_CRIS), untouched),
-    "the preset, blocks begin as shortcuts": (lambda: Cris.from_settings(TINY_CRIS), blocks_begin_as_shortcuts),
-    "the preset, twice as wide behind the image encoder": (lambda: Cris.from_settings(WIDE), untouched),
+    "CRIS, blocks begin as shortcuts": (lambda: Cris.from_settings(TINY_CRIS), blocks_begin_as_shortcuts),
+    "CRIS, twice as wide behind the image encoder": (lambda: Cris.from_settings(WIDE), untouched),
 }
 
 
@@ -87,6 +87,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--steps", type=int, default=300)
     parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--only", default="", help="variants whose name begins so")
     options = parser.parse_args()
     demo = DemoSettings()
     with tempfile.TemporaryDirectory() as folder:
@@ -99,6 +100,8 @@ def main() -> None:
         epochs = round(options.steps / (len(training) / demo.training.batch_images))
         config = replace(demo.training, epochs=epochs, threads=options.threads)
         for number, (name, (build, change)) in enumerate(VARIANTS.items()):
+            if not name.startswith(options.only):
+                continue
             torch.manual_seed(0)
             model = build()
             change(model)
