@@ -15,6 +15,7 @@ from synthboost.data import TripletRecipe
 from synthboost.errors import ConfigError, TrainingError
 from synthboost.models.clipseg.model import ClipSeg
 from synthboost.models.freezing import Encoders
+from synthboost.models.registry import BUILDERS, build_segmenter
 from synthboost.training import feature_cache
 from synthboost.training.batches import EpochBatches, TrainingFrames, batches_of, make_loader
 from synthboost.training.config import TrainingConfig
@@ -52,6 +53,17 @@ def build(model: ClipSeg, frames: FrameSet, config: TrainingConfig, root: Path |
     cache = make_feature_cache(model, [frames], config, root)
     assert cache is not None
     return cache
+
+
+@pytest.mark.parametrize("name", sorted(BUILDERS))
+def test_the_features_of_every_model_come_back_from_the_folder(name: str, tmp_path: Path) -> None:
+    model = build_segmenter(name, "tiny")
+    with torch.no_grad():
+        features = tuple(feature.half() for feature in model.encode_image(torch.rand(2, 3, 96, 96)))
+    FeatureCache(tmp_path).add(["first", "second"], features)
+    again = FeatureCache(tmp_path)
+    again.find()
+    assert all(torch.equal(a, b[1]) for a, b in zip(again["second"], features, strict=True))
 
 
 @pytest.mark.parametrize("place", ["disk", "memory"])

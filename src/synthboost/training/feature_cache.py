@@ -88,7 +88,7 @@ class FeatureCache:
         if self.folder is None:
             self._files[name] = features
         else:
-            tensors = {str(number): tensor for number, tensor in enumerate(features)}
+            tensors = {str(number): tensor.contiguous() for number, tensor in enumerate(features)}
             with whole_file(self.folder / name) as temporary:
                 save_file(tensors, temporary, metadata={"images": json.dumps(list(keys))})
         self._where.update({key: (name, row) for row, key in enumerate(keys)})
