@@ -75,10 +75,10 @@ VARIANTS: dict[str, tuple[Callable[[], Segmenter], Callable[[Any], None]]] = {
 def scores(model: Segmenter, samples: TrainingFrames, count: int) -> tuple[float, float]:
     """Mean Dice with the right and with another structure's sentence, at the model's own resolution."""
     batch = Collate(model.tokenize)([samples[0, position] for position in range(count)])
-    others = torch.arange(len(batch.tokens)).view(-1, 3).roll(1, dims=1).flatten()
+    others = batch.text_index.view(-1, 3).roll(1, dims=1).flatten()
     with torch.inference_mode():
         features = model.encode_image(batch.images)
-        right = model(features, batch.tokens, batch.image_index)
+        right = model(features, batch.tokens, batch.image_index, batch.text_index)
         wrong = model(features, batch.tokens, batch.image_index, others)
     return hard_dice(right, batch.targets).mean().item(), hard_dice(wrong, batch.targets).mean().item()
 
@@ -98,7 +98,7 @@ def main() -> None:
         training = source.frames(SplitPart.TRAINING, "training")
         validation = source.frames(SplitPart.VALIDATION, "validation")
         epochs = round(options.steps / (len(training) / demo.training.batch_images))
-        config = replace(demo.training, epochs=epochs, threads=options.threads)
+        config = replace(demo.training, epochs=epochs, threads=options.threads, learning_rate=1e-3)
         for number, (name, (build, change)) in enumerate(VARIANTS.items()):
             if not name.startswith(options.only):
                 continue

@@ -35,7 +35,7 @@ def test_what_changes_a_result_changes_the_identity(make_spec: MakeSpec) -> None
         replace(spec, encoders=Encoders.FROZEN),
         replace(spec, preset="tiny"),
         replace(spec, weights="somewhere", weights_sha256="ab" * 32),
-        _train_with(spec, learning_rate=2e-3),
+        _train_with(spec, learning_rate=3e-3),
         _train_with(spec, threads=2),
         make_spec(Strategy.SYNTHETIC),
     ]

@@ -10,7 +10,7 @@ from synthboost.training.config import TrainingConfig
 
 def test_the_defaults_are_the_papers() -> None:
     config = TrainingConfig()
-    assert (config.learning_rate, config.dice_weight, config.cross_entropy_weight) == (2e-3, 1.0, 0.25)
+    assert (config.rate_for("clipseg"), config.dice_weight, config.cross_entropy_weight) == (2e-3, 1.0, 0.25)
     assert (config.schedule, config.plateau_factor, config.plateau_patience) == ("plateau", 0.1, 5)
     assert config.augmentation == 0.0
 
@@ -35,3 +35,14 @@ def test_a_loss_of_nothing_is_refused() -> None:
     with pytest.raises(ConfigError, match="not both weights zero"):
         TrainingConfig(dice_weight=0.0, cross_entropy_weight=0.0)
     assert TrainingConfig(dice_weight=0.0).cross_entropy_weight == 0.25
+
+
+def test_the_papers_rate_depends_on_the_model_and_a_given_one_does_not() -> None:
+    assert TrainingConfig().rate_for("cris") == 2e-5
+    assert (
+        TrainingConfig(learning_rate=1e-3).rate_for("cris")
+        == TrainingConfig(learning_rate=1e-3).rate_for("new")
+        == 1e-3
+    )
+    with pytest.raises(ConfigError, match="learning_rate: None; expected a rate; the paper has none for new"):
+        TrainingConfig().rate_for("new")

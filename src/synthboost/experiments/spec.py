@@ -92,7 +92,7 @@ class RunSpec:
             "encoders": self.encoders_label,
             "prompt_set": str(self.prompt_set),
             "seed": self.seed,
-            "stages": [{"role": str(role), "training": _with_influence(self.training[role])} for role in stages],
+            "stages": [{"role": str(role), "training": self._settings(role)} for role in stages],
             "data": {str(role): self.sources[role].as_dict() for role in sorted({*stages, Role.REAL})},
         }
 
@@ -110,6 +110,7 @@ class RunSpec:
             source.pop("path name")
         return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:12]
 
-
-def _with_influence(config: TrainingConfig) -> dict[str, Any]:
-    return {name: value for name, value in asdict(config).items() if name not in WITHOUT_INFLUENCE}
+    def _settings(self, role: Role) -> dict[str, Any]:
+        config = self.training[role]
+        values = {**asdict(config), "learning_rate": config.rate_for(self.model)}
+        return {name: value for name, value in values.items() if name not in WITHOUT_INFLUENCE}

@@ -8,6 +8,9 @@ from typing import Literal, get_args, get_origin, get_type_hints
 
 from synthboost.errors import ConfigError
 
+PAPER_RATES = {"clipseg": 2e-3, "cris": 2e-5}
+"""Of AdamW, by model."""
+
 
 @dataclass(frozen=True)
 class TrainingConfig:
@@ -17,8 +20,9 @@ class TrainingConfig:
     """At most; early stopping usually ends sooner. Not stated in the paper."""
     batch_images: int = 32
     """Images per optimiser step; each brings all its sentences. The paper draws 128 single pairs for CLIPSeg."""
-    learning_rate: float = 2e-3
-    """The paper's for CLIPSeg; it uses 2e-5 for CRIS."""
+    learning_rate: float | None = None
+    """`None` is the paper's for the model (`PAPER_RATES`), which suits published weights. From random weights CRIS
+    needs more, e.g. 2e-3."""
     layer_decay: float = 1.0
     """Each block of an encoder learns at this factor times the rate of the block above it; the last block at this
     factor times the decoder's. 1: one rate for all, as in the paper."""
@@ -69,7 +73,9 @@ class TrainingConfig:
         """Refuse values that cannot work, naming the field."""
         for name in ("epochs", "batch_images", "stopping_patience"):
             self._require(name, getattr(self, name) >= 1, "1 or more")
-        for name in ("learning_rate", "layer_decay", "encoder_rate", "gradient_clip", "save_minutes"):
+        rate = self.learning_rate
+        self._require("learning_rate", rate is None or _positive(rate), "a positive number")
+        for name in ("layer_decay", "encoder_rate", "gradient_clip", "save_minutes"):
             self._require(name, _positive(getattr(self, name)), "a positive number")
         self._require("layer_decay", self.layer_decay <= 1, "above 0, at most 1")
         limit = self.feature_cache_gb
@@ -86,6 +92,18 @@ class TrainingConfig:
             if choices := get_args(known) if get_origin(known) is Literal else ():
                 self._require(name, getattr(self, name) in choices, f"one of {', '.join(choices)}")
         self._require("threads", self.threads is None or self.threads >= 1, "1 or more")
+
+    def rate_for(self, model: str) -> float:
+        """Return the learning rate with which a model is trained.
+
+        Raises:
+            ConfigError: none is given, and the paper has none for this model.
+        """
+        if self.learning_rate is not None:
+            return self.learning_rate
+        if model not in PAPER_RATES:
+            raise ConfigError("TrainingConfig", "learning_rate", None, f"a rate; the paper has none for {model}")
+        return PAPER_RATES[model]
 
     def _require(self, name: str, holds: bool, expected: str) -> None:
         assert name in {field.name for field in fields(self)}

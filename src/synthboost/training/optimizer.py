@@ -17,11 +17,12 @@ WARM_UP = 0.2
 
 def make_optimizer(model: Segmenter, config: TrainingConfig) -> torch.optim.AdamW:
     """Build AdamW over what learns; parameters of equal rate form one group, the decoder's first."""
+    rate = config.rate_for(model.name)
     by_rate: dict[float, list[nn.Parameter]] = defaultdict(list)
     for parameter, scale in rate_scales(model, config):
-        by_rate[config.learning_rate * scale].append(parameter)
-    groups = [{"params": parameters, "lr": rate} for rate, parameters in by_rate.items()]
-    return torch.optim.AdamW(groups, lr=config.learning_rate, weight_decay=config.weight_decay)
+        by_rate[rate * scale].append(parameter)
+    groups = [{"params": parameters, "lr": own} for own, parameters in by_rate.items()]
+    return torch.optim.AdamW(groups, lr=rate, weight_decay=config.weight_decay)
 
 
 def rate_scales(model: Segmenter, config: TrainingConfig) -> list[tuple[nn.Parameter, float]]:
