@@ -140,10 +140,10 @@ def test_weights_of_another_architecture_are_refused(folder: Path) -> None:
 def test_what_is_no_folder_of_ours_nor_of_the_library_is_said_to_need_conversion(plain_folder: Path) -> None:
     with pytest.raises(CheckpointError, match="model: clipseg; expected cris"):
         load_segmenter(plain_folder, model="cris")
-    with pytest.raises(CheckpointError, match=r"folder: a file; .*published\.convert"):
+    with pytest.raises(CheckpointError, match=r"folder: a file; .*`synthboost weights convert`"):
         load_segmenter(plain_folder / WEIGHTS)
     (plain_folder / "config.json").unlink()
-    with pytest.raises(CheckpointError, match=r"synthboost\.json: absent; .*published\.convert"):
+    with pytest.raises(CheckpointError, match=r"synthboost\.json: absent; .*`synthboost weights convert`"):
         load_segmenter(plain_folder)
 
 
