@@ -19,7 +19,7 @@ from synthboost.models.registry import BUILDERS, build_segmenter
 from synthboost.training import feature_cache
 from synthboost.training.batches import EpochBatches, TrainingFrames, batches_of, make_loader
 from synthboost.training.config import TrainingConfig
-from synthboost.training.feature_cache import FeatureCache, encoder_key, image_keys, make_feature_cache
+from synthboost.training.feature_cache import FeatureCache, encoder_key, make_feature_cache
 from synthboost.training.frame_set import FrameSet
 from synthboost.training.loop import train_stage
 
@@ -72,7 +72,7 @@ def test_what_is_kept_is_what_the_encoder_says_in_half_precision(
 ) -> None:
     cache = build(model, training_frames, replace(plain, feature_cache=place), tmp_path)
     assert (cache.folder is None) == (place == "memory")
-    for frame, key in zip(training_frames, image_keys(training_frames), strict=True):
+    for frame, key in zip(training_frames, training_frames.image_keys(), strict=True):
         with torch.no_grad():
             expected = model.encode_image(model.preprocess(frame.image)[None])
         for kept, feature in zip(cache[key], expected, strict=True):
@@ -170,7 +170,7 @@ def test_a_build_that_was_killed_goes_on_with_the_next_file(
     encoded.clear()
     cache = build(model, training_frames, plain, tmp_path)
     assert sum(encoded) == 4 + 1
-    assert all(key in cache for key in image_keys(training_frames))
+    assert all(key in cache for key in training_frames.image_keys())
     assert len(list(folder.glob("*.safetensors"))) == 3
 
 
@@ -215,7 +215,7 @@ def test_batches_hold_features_in_place_of_images(
     loader = make_loader(samples, EpochBatches(6, 4, 0, shuffle=False), workers, pin_memory=False)
     first, second = batches_of(loader)
     assert [tuple(feature.shape) for feature in first.images] == [(4, 17, 32)] * 3
-    assert torch.equal(second.images[2][1], cache[image_keys(training_frames)[5]][2])
+    assert torch.equal(second.images[2][1], cache[training_frames.image_keys()[5]][2])
 
 
 def test_it_is_off_where_it_cannot_be_and_asking_for_it_says_why(

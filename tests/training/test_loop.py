@@ -203,10 +203,11 @@ def test_stages_of_different_precision_follow_each_other_in_one_process(
     train: Train, tmp_path: Path, quick: TrainingConfig, wish: Any
 ) -> None:
     for precision in ("no", "bf16", wish):
-        _, log = train(
+        model, log = train(
             tmp_path / f"{precision}{wish}{time.monotonic_ns()}", replace(quick, epochs=1, precision=precision)
         )
         assert 0 <= log[0].validation_dice <= 1
+        assert "forward" not in vars(model)  # accelerate's half-precision wrapper is off again
 
 
 @pytest.mark.parametrize("encoders", [Encoders.TRAINED, Encoders.FROZEN])

@@ -21,7 +21,7 @@ from synthboost.data import TripletRecipe, make_triplets
 from synthboost.errors import SynthboostError, TrainingError
 from synthboost.models.base import Features, Segmenter
 from synthboost.training.augment import draw_augmentation
-from synthboost.training.feature_cache import FeatureCache, image_keys, stack
+from synthboost.training.feature_cache import FeatureCache, stack
 from synthboost.training.frame_set import FrameSet
 
 _DEATHS = ("exited unexpectedly", "is killed by signal", "DataLoader timed out")
@@ -93,7 +93,7 @@ class TrainingFrames(Dataset[Sample | SynthboostError]):
         assert cache is None or not augmentation
         self.frames, self.model, self.recipe, self.augmentation = frames, model, recipe, augmentation
         self.cache = cache
-        self.keys = [] if cache is None else image_keys(frames)
+        self.keys = [] if cache is None else frames.image_keys()
 
     def __getitem__(self, index: tuple[int, int]) -> Sample | SynthboostError:
         try:

@@ -19,6 +19,7 @@ from typing import Any, Literal
 import psutil
 import torch
 import transformers
+from accelerate.utils import broadcast_object_list
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import nn
@@ -116,7 +117,7 @@ def make_feature_cache(
         if config.feature_cache in ("disk", "memory"):
             raise ConfigError("TrainingConfig", "feature_cache", config.feature_cache, "off or auto", obstacle)
         return None
-    images = {key: (frames, position) for frames in sets for position, key in enumerate(image_keys(frames))}
+    images = {key: (frames, position) for frames in sets for position, key in enumerate(frames.image_keys())}
     frames, position = next(iter(images.values()))
     example = _encode(model, [frames[position].image])
     bytes_each = sum(2 * tensor.numel() for tensor in example)
@@ -124,7 +125,9 @@ def make_feature_cache(
     on_disk = FeatureCache(folder)
     on_disk.find()
     missing = [key for key in images if key not in on_disk]
-    place = _choose_place(config, folder, len(missing) * bytes_each, len(images) * bytes_each)
+    # All processes must decide alike, and the others may see what the first one has written by then.
+    decided: list[Place] = [_choose_place(config, folder, len(missing) * bytes_each, len(images) * bytes_each)]
+    [place] = broadcast_object_list(decided)
     if place == "off":
         return None
     cache = on_disk if place == "disk" else FeatureCache(None)
@@ -133,18 +136,6 @@ def make_feature_cache(
         _describe(folder, model, bytes_each)
     _fill(cache, model, images, missing if place == "disk" else list(images), bytes_each)
     return cache
-
-
-def image_keys(frames: FrameSet) -> list[str]:
-    """Return the SHA-256 (hex) of each frame's pixels and shape, in order."""
-    return [image_key(frame.image) for frame in frames]
-
-
-def image_key(image: GreyImage) -> str:
-    """Return the SHA-256 (hex) of an image's pixels and shape."""
-    digest = hashlib.sha256(repr(image.shape).encode())
-    digest.update(image.tobytes())
-    return digest.hexdigest()
 
 
 def encoder_key(model: Segmenter) -> str:

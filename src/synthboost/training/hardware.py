@@ -29,8 +29,10 @@ def prepare_network(model: Segmenter, config: TrainingConfig, device: torch.devi
 
 
 def release_network(model: Segmenter) -> None:
-    """Undo what `prepare_network` did, and leave the model on the CPU in evaluation mode."""
+    """Undo what `prepare_network` and accelerate did, and leave the model on the CPU in evaluation mode."""
     model._compiled_call_impl = None
+    for wrapper in ("forward", "_original_forward"):  # accelerate's, for half precision
+        vars(model).pop(wrapper, None)
     recompute(model, False)
     model.to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
     model.cpu().eval()

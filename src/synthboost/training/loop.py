@@ -339,7 +339,7 @@ class _Stage:
             ) from error
 
     def close(self) -> list[EpochLog]:
-        """Load the best epoch's weights into the caller's model and end the trackers."""
+        """Load the best epoch's weights into the caller's model, as it was given, and end the trackers."""
         model = self._bare_model
         best = type(model).from_pretrained(self.paths.checkpoint)
         remove_adapters(model)  # what they learnt is merged into the checkpoint
