@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from synthboost.domain import SplitPart, Strategy
+from synthboost.domain import PromptSet, SplitPart, Strategy
 from synthboost.errors import DataError, OutputError
-from synthboost.experiments.run import Evaluation, execute
+from synthboost.experiments.run import FEATURES_FOLDER, Evaluation, execute
 from synthboost.experiments.spec import RunSpec
 from synthboost.experiments.strategies import Role
 from synthboost.lock import exclusive
@@ -187,3 +187,14 @@ def test_the_spec_on_disk_is_what_was_asked_for(make_spec: MakeSpec, evaluation:
     spec = make_spec(Strategy.ZERO_SHOT)
     paths = execute(spec, tmp_path / "runs", evaluation)
     assert json.loads(paths.spec.read_text()) == json.loads(json.dumps({"name": spec.name, **spec.as_dict()}))
+
+
+def test_frozen_runs_share_features_that_are_no_run(
+    make_spec: MakeSpec, evaluation: Evaluation, tmp_path: Path
+) -> None:
+    for prompt_set in (PromptSet.P1, PromptSet.P2):
+        spec = make_spec(Strategy.REAL, encoders=Encoders.FROZEN, prompt_set=prompt_set)
+        execute(spec, tmp_path / "runs", evaluation)
+    assert len([path for path in (tmp_path / "runs").iterdir() if not path.name.startswith(".")]) == 2
+    [features] = (tmp_path / "runs" / FEATURES_FOLDER).iterdir()
+    assert len(list(features.glob("*.safetensors"))) == 1

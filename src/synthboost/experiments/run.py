@@ -34,8 +34,8 @@ from synthboost.records.run_folder import RunPaths, read_json, read_log
 from synthboost.training.loop import train_stage
 from synthboost.training.processes import this_process
 
-FEATURES_FOLDER = "features"
-"""Beside the runs: what frozen image encoders made of the images. It can be deleted at any time."""
+FEATURES_FOLDER = ".features"
+"""Beside the runs, and hidden from `runs/*`: what frozen image encoders made of the images. It can be deleted."""
 
 
 @dataclass(frozen=True)
