@@ -1,0 +1,118 @@
+"""The benchmarks of speed run at toy size and compare like with like: the naive way gives the same logits as ours."""
+
+from __future__ import annotations
+
+import importlib
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
+
+import numpy as np
+import pytest
+import torch
+
+from synthboost.models.base import Segmenter
+from synthboost.models.clipseg.model import ClipSeg
+from synthboost.models.freezing import Encoders
+from synthboost.models.registry import build_segmenter
+
+BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
+SENTENCES = ["Myocardium of the heart.", "Left atrium cavity in two-chamber view of the heart."]
+IMAGE_OF_PAIR, TEXT_OF_PAIR = torch.tensor([0, 0, 1]), torch.tensor([0, 1, 1])
+
+
+@pytest.fixture
+def benchmark(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], ModuleType]:
+    """A function (name) -> that module of the folder benchmarks."""
+    monkeypatch.syspath_prepend(str(BENCHMARKS))
+    return importlib.import_module
+
+
+def _both(naive: ModuleType, model: Segmenter) -> tuple[torch.Tensor, torch.Tensor]:
+    images = torch.rand(2, 3, model.input_size, model.input_size, generator=torch.Generator().manual_seed(0))
+    tokens = model.tokenize(SENTENCES)
+    pairs = (images, tokens, IMAGE_OF_PAIR, TEXT_OF_PAIR)
+    return naive.one_row_per_pair(model, *pairs), model(*pairs)
+
+
+@pytest.mark.parametrize("encoders", [Encoders.FROZEN, Encoders.TRAINED], ids=str)
+def test_clipseg_draws_the_same_one_row_per_pair(
+    benchmark: Callable[[str], ModuleType], make_tiny_model: Callable[..., ClipSeg], encoders: Encoders
+) -> None:
+    model = make_tiny_model()
+    model.set_encoders(encoders)
+    naive, ours = _both(benchmark("naive"), model)
+    assert naive.shape == (3, 16, 16)
+    assert ours.std() > 1e-3
+    torch.testing.assert_close(naive, ours, atol=1e-6, rtol=1e-5)
+
+
+def test_trained_encoders_get_the_same_gradient_one_row_per_pair(
+    benchmark: Callable[[str], ModuleType], make_tiny_model: Callable[..., ClipSeg]
+) -> None:
+    model = make_tiny_model()
+    first = model.encoder_blocks()["vision"][0][0].patch_embedding.weight  # type: ignore[union-attr]
+    gradients = []
+    for logits in _both(benchmark("naive"), model):
+        (gradient,) = torch.autograd.grad(logits.square().mean(), first)
+        gradients.append(gradient)
+    assert gradients[1].abs().max() > 1e-5
+    torch.testing.assert_close(gradients[0], gradients[1], atol=1e-7, rtol=1e-3)
+
+
+def test_cris_draws_the_same_one_row_per_pair(benchmark: Callable[[str], ModuleType]) -> None:
+    torch.set_num_threads(1)
+    model = build_segmenter("cris", "tiny")
+    with torch.no_grad():
+        naive, ours = _both(benchmark("naive"), model)
+    assert ours.std() > 1e-3
+    torch.testing.assert_close(naive, ours, atol=1e-4, rtol=1e-4)
+
+
+def test_sentences_are_padded_to_the_whole_length_by_the_models_own_padding(
+    benchmark: Callable[[str], ModuleType], tiny_model: ClipSeg
+) -> None:
+    tokens = tiny_model.tokenize(SENTENCES)
+    padded = benchmark("naive").pad(tiny_model, tokens)
+    assert padded.shape == (2, 48)  # text_length of the tiny settings
+    assert torch.equal(padded[:, : tokens.shape[1]], tokens)
+    assert (padded[:, tokens.shape[1] :] == tiny_model.tokenizer.pad_token_id).all()
+
+
+def test_targets_are_judged_and_never_hidden(benchmark: Callable[[str], ModuleType]) -> None:
+    judged = benchmark("turns").judged
+    assert judged(6.8, 6.0) == "PASS (6.80 of 6)"
+    assert judged(5.99, 6.0) == "FAIL (5.99 of 6)"
+
+
+def test_the_least_time_and_the_most_memory_of_all_repeats_are_kept(benchmark: Callable[[str], ModuleType]) -> None:
+    turns = benchmark("turns")
+    one = turns.Measured(wall_s=2.0, cpu_s=1.0, peak_gb=0.5, answer=np.zeros(2), preparation_s=3.0)
+    other = turns.Measured(wall_s=1.5, cpu_s=1.2, peak_gb=0.6, answer=np.zeros(2), preparation_s=4.0)
+    best = turns._best([one, other])
+    assert (best.wall_s, best.cpu_s, best.peak_gb, best.preparation_s) == (1.5, 1.0, 0.6, 3.0)
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments", "first_cells", "largest_difference"),
+    [
+        ("bench_training.py", ["--batch-images", "1", "--steps", "1"], ["naive", "shared", "cached"], 1e-2),
+        ("bench_inference.py", [], ["1", "3", "24"], 1e-4),
+    ],
+)
+def test_the_benchmark_runs_at_toy_size(
+    name: str, arguments: list[str], first_cells: list[str], largest_difference: float
+) -> None:
+    command = [sys.executable, str(BENCHMARKS / name), "--preset", "tiny", "--size", "64", "--repeats", "1", *arguments]
+    said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    rows = [
+        line.strip("| ").split(" | ") for line in said.splitlines() if re.match(r"\| (naive|shared|cached|\d)", line)
+    ]
+    assert [cells[0] for cells in rows] == first_cells
+    assert all(float(cells[1]) > 0 for cells in rows)
+    differences = [float(cells[9]) for cells in rows]
+    assert max(differences) < largest_difference
+    assert said.count("memory no higher: ") == len(rows) - (name == "bench_training.py")
