@@ -5,7 +5,8 @@
 Same weights, same frame of CAMUS' pixel size, same sentences: of P6, P5, P4 and P3 for three structures in two
 paraphrases. Both turn a uint8 image and sentences into probabilities at the image's own size. `naive` prepares the
 image once, but runs each pair through the whole network (`naive.py`). Times are the least of all repeats, memory the
-most; ratios by processor time are hardly disturbed by what else the machine does, those by the clock are.
+most. Ratios by the clock mean something only where both got as many cores; what else the machine does disturbs
+processor time less.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ import torch
 from bench_training import precision, report_gpu, simulated, some_frames
 from naive import build, one_row_per_pair
 from torch.utils.flop_counter import FlopCounterMode
-from turns import SAME_MEMORY, Clock, Measured, difference, in_turns, judged, load, peak_gb
+from turns import SAME_MEMORY, Clock, Measured, cores, difference, disturbance, in_turns, judged, load, peak_gb
 
 from synthboost.data import TripletRecipe, make_triplets
 from synthboost.domain import Frame, GreyImage, PromptSet
@@ -87,15 +88,16 @@ def report(options: Namespace, found: dict[str, Measured]) -> None:
     """Print a table in Markdown, and what became of the targets."""
     print(
         "| sentences | naive s/image | predict s/image | ratio | naive CPU s | predict CPU s | ratio "
-        "| naive peak GB | predict peak GB | probabilities differ by |"
+        "| naive peak GB | predict peak GB | probabilities differ by | cores got |"
     )
-    print("|---" * 10 + "|")
+    print("|---" * 11 + "|")
     for count in COUNTS:
         naive, ours = found[f"naive {count}"], found[f"predict {count}"]
         cells = [
             str(count), f"{naive.wall_s:.3f}", f"{ours.wall_s:.3f}", f"{naive.wall_s / ours.wall_s:.2f}",
             f"{naive.cpu_s:.3f}", f"{ours.cpu_s:.3f}", f"{naive.cpu_s / ours.cpu_s:.2f}", f"{naive.peak_gb:.2f}",
             f"{ours.peak_gb:.2f}", f"{difference(naive, ours):.1e}",
+            f"{cores(naive):.2f}, {cores(ours):.2f}",
         ]  # fmt: skip
         print(f"| {' | '.join(cells)} |")
     print(f"\nThe naive probabilities have a standard deviation of {found[f'naive {COUNTS[-1]}'].answer.std():.3f}.")
@@ -103,7 +105,8 @@ def report(options: Namespace, found: dict[str, Measured]) -> None:
         naive, ours = found[f"naive {count}"], found[f"predict {count}"]
         target = TARGETS.get((options.model, options.preset, count))
         if target is not None:
-            print(f"{count} sentences, by the clock: {judged(naive.wall_s / ours.wall_s, target)}")
+            by_clock = judged(naive.wall_s / ours.wall_s, target)
+            print(f"{count} sentences, by the clock: {by_clock}{disturbance(naive, ours)}")
             print(f"{count} sentences, by processor time: {judged(naive.cpu_s / ours.cpu_s, target)}")
         print(f"{count} sentences, memory no higher: {judged(naive.peak_gb / ours.peak_gb, SAME_MEMORY)}")
     if options.device.startswith("cuda"):

@@ -9,8 +9,8 @@ disk. Where the text encoder is frozen, `shared` and `cached` remember its sente
 starts, and so are the features: both count as preparation. Decoded frames are in memory for all three.
 
 Times are the least of all repeats. Memory is the most of all repeats. Logits are compared before training, in
-evaluation; losses after the last step (CRIS drops at random, so that its losses differ). Ratios by processor time are
-hardly disturbed by what else the machine does, those by the clock are.
+evaluation; losses after the last step (CRIS drops at random, so that its losses differ). Ratios by the clock
+mean something only where all variants got as many cores; what else the machine does disturbs processor time less.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ import torch
 from naive import build, one_row_per_pair
 from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
-from turns import SAME_MEMORY, Clock, Measured, difference, in_turns, judged, load, peak_gb
+from turns import SAME_MEMORY, Clock, Measured, cores, difference, disturbance, in_turns, judged, load, peak_gb
 
 from synthboost.data import TripletRecipe, make_triplets, open_dataset
 from synthboost.domain import PromptSet
@@ -155,23 +155,24 @@ def report(options: Namespace, found: dict[str, Measured]) -> None:
     naive = found["naive"]
     print(
         f"| variant | s/image | ratio | CPU s/image | ratio | s per epoch of {EPOCH_IMAGES:,} (extrapolated) "
-        f"| preparation s/image | ratio over {EPOCHS} epochs with it | peak GB | logits differ by | loss differs by |"
+        f"| preparation s/image | ratio over {EPOCHS} epochs with it | peak GB "
+        "| logits differ by | loss differs by | cores got |"
     )
-    print("|---" * 11 + "|")
+    print("|---" * 12 + "|")
     for variant, one in found.items():
         spread = one.wall_s + one.preparation_s / EPOCHS
         cells = [
             variant, f"{one.wall_s:.3f}", f"{naive.wall_s / one.wall_s:.2f}", f"{one.cpu_s:.3f}",
             f"{naive.cpu_s / one.cpu_s:.2f}", f"{one.wall_s * EPOCH_IMAGES:,.0f}", f"{one.preparation_s:.3f}",
             f"{naive.wall_s / spread:.2f}", f"{one.peak_gb:.2f}", f"{difference(one, naive):.1e}",
-            f"{abs(one.loss - naive.loss):.1e}",
+            f"{abs(one.loss - naive.loss):.1e}", f"{cores(one):.2f}",
         ]  # fmt: skip
         print(f"| {' | '.join(cells)} |")
     print(f"\nThe naive logits have a standard deviation of {naive.answer.std():.2f}.")
     for variant, one in found.items():
         target = TARGETS.get((options.model, options.preset, options.encoders, variant))
         if target is not None:
-            print(f"{variant}, by the clock: {judged(naive.wall_s / one.wall_s, target)}")
+            print(f"{variant}, by the clock: {judged(naive.wall_s / one.wall_s, target)}{disturbance(naive, one)}")
             print(f"{variant}, by processor time: {judged(naive.cpu_s / one.cpu_s, target)}")
         if variant != "naive":
             print(f"{variant}, memory no higher: {judged(naive.peak_gb / one.peak_gb, SAME_MEMORY)}")

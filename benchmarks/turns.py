@@ -19,6 +19,10 @@ SAME_MEMORY = 0.98
 """Naive peak over ours that still counts as no higher; a choice, so that the last pages decide nothing."""
 
 
+UNEVEN = 1.25
+"""Cores that one variant got over those of another, beyond which their times by the clock are not compared."""
+
+
 @dataclass
 class Clock:
     """Seconds by the clock on the wall, and seconds that all processor cores together spent on this process."""
@@ -44,7 +48,7 @@ class Measured:
     wall_s: float
     """Per image."""
     cpu_s: float
-    """Per image."""
+    """Per image; over `wall_s` it tells how many cores the variant got."""
     peak_gb: float
     """Of the process's resident memory; on a GPU, of the memory of its tensors there."""
     answer: NDArray[np.float32]
@@ -102,6 +106,21 @@ def difference(one: Measured, other: Measured) -> float:
 def load() -> str:
     """The load of the machine, for those who judge the times."""
     return f"load {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores"
+
+
+def cores(one: Measured) -> float:
+    """How many processor cores were at work for this variant while its clock ran."""
+    return one.cpu_s / one.wall_s
+
+
+def disturbance(naive: Measured, ours: Measured) -> str:
+    """A warning where the machine served two variants so differently that the clock does not compare them."""
+    one, other = cores(naive), cores(ours)
+    if not np.isnan(naive.flops):  # counted on a GPU only, where the processor's share says nothing
+        return ""
+    if max(one, other) <= UNEVEN * min(one, other):
+        return ""
+    return f", but not comparable: naive got {one:.2f} cores, this one {other:.2f}; look at processor time"
 
 
 def judged(ratio: float, target: float | None) -> str:

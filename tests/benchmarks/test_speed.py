@@ -88,6 +88,17 @@ def test_targets_are_judged_and_never_hidden(benchmark: Callable[[str], ModuleTy
     assert judged(5.99, 6.0) == "FAIL (5.99 of 6)"
 
 
+def test_times_by_the_clock_are_not_compared_when_one_variant_got_more_cores(
+    benchmark: Callable[[str], ModuleType],
+) -> None:
+    turns = benchmark("turns")
+    starved = turns.Measured(wall_s=8.0, cpu_s=6.0, peak_gb=1.0, answer=np.zeros(1))  # 0.75 cores
+    served = turns.Measured(wall_s=0.5, cpu_s=1.0, peak_gb=1.0, answer=np.zeros(1))  # 2 cores
+    alike = turns.Measured(wall_s=1.0, cpu_s=0.8, peak_gb=1.0, answer=np.zeros(1))  # 0.8 cores
+    assert "naive got 0.75 cores, this one 2.00" in turns.disturbance(starved, served)
+    assert turns.disturbance(starved, alike) == ""
+
+
 def test_the_least_time_and_the_most_memory_of_all_repeats_are_kept(benchmark: Callable[[str], ModuleType]) -> None:
     turns = benchmark("turns")
     one = turns.Measured(wall_s=2.0, cpu_s=1.0, peak_gb=0.5, answer=np.zeros(2), preparation_s=3.0)
