@@ -210,6 +210,18 @@ def test_stages_of_different_precision_follow_each_other_in_one_process(
         assert "forward" not in vars(model)  # accelerate's half-precision wrapper is off again
 
 
+def test_a_model_that_was_trained_in_half_precision_draws_in_full_precision_again(
+    train: Train, tmp_path: Path, quick: TrainingConfig
+) -> None:
+    model, _ = train(tmp_path / "half", replace(quick, epochs=1, precision="bf16"))
+    images, tokens, index = torch.ones(1, 3, 32, 32), model.tokenize(["Myocardium of the heart."]), torch.tensor([0])
+    with torch.no_grad():
+        assert torch.equal(model(images, tokens, index), load_segmenter(tmp_path / "half")(images, tokens, index))
+    again, _ = train(tmp_path / "full", replace(quick, epochs=1), model=model)
+    fresh, _ = train(tmp_path / "fresh", replace(quick, epochs=1), model=load_segmenter(tmp_path / "half"))
+    assert_same_weights(again, fresh)
+
+
 @pytest.mark.parametrize("encoders", [Encoders.TRAINED, Encoders.FROZEN])
 def test_frozen_encoders_keep_every_bit_and_trained_ones_do_not(
     train: Train, make_tiny_model: MakeModel, tmp_path: Path, quick: TrainingConfig, encoders: Encoders

@@ -16,6 +16,10 @@ MOST_WORKERS = 8
 COMPILED_BATCHES = 1000
 """Compiling takes a minute or more; a shorter training does not win it back. A guess: no GPU was at hand."""
 
+_LEFT_BY_ACCELERATE = ("forward", "_original_forward", "_is_accelerate_prepared")
+"""What `Accelerator.prepare` sets on a model: a forward pass in half precision, and the mark that would keep the next
+stage from having its own."""
+
 
 def prepare_network(model: Segmenter, config: TrainingConfig, device: torch.device, batches: int) -> None:
     """Move a model to the device and switch on what `config` says or, for `auto`, what the device profits from."""
@@ -31,8 +35,8 @@ def prepare_network(model: Segmenter, config: TrainingConfig, device: torch.devi
 def release_network(model: Segmenter) -> None:
     """Undo what `prepare_network` and accelerate did, and leave the model on the CPU in evaluation mode."""
     model._compiled_call_impl = None
-    for wrapper in ("forward", "_original_forward"):  # accelerate's, for half precision
-        vars(model).pop(wrapper, None)
+    for name in _LEFT_BY_ACCELERATE:
+        vars(model).pop(name, None)
     recompute(model, False)
     model.to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
     model.cpu().eval()
