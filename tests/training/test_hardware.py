@@ -63,6 +63,21 @@ def test_recomputing_gives_the_same_gradients_and_keeps_less(model: Segmenter) -
     assert all("forward" not in vars(module) for module in model.modules())
 
 
+def test_recomputing_counts_no_batch_twice(model: Segmenter) -> None:
+    found = []
+    for switched_on in (False, True):
+        again = build_segmenter(model.name, "tiny")
+        recompute(again, switched_on)
+        again.train()
+        torch.manual_seed(0)  # of dropout
+        gradients(again)
+        found.append(dict(again.named_buffers()))
+    for name, expected in found[0].items():
+        torch.testing.assert_close(found[1][name], expected, rtol=1e-5, atol=1e-7, msg=name)
+    if model.name == "cris":
+        assert found[1]["network.backbone.visual.bn1.num_batches_tracked"] == 1
+
+
 def test_memory_order_changes_rounding_at_most(model: Segmenter, quick: TrainingConfig) -> None:
     expected = gradients(model)
     prepare_network(model, replace(quick, channels_last="on"), CPU, batches=1)

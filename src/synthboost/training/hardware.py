@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import partial
+from typing import Any
 
 import torch
 from torch import nn
@@ -50,7 +53,29 @@ def recompute(model: Segmenter, switched_on: bool) -> None:
                 if isinstance(module, nn.Module):
                     vars(module).pop("forward", None)
                     if switched_on:
-                        module.forward = partial(checkpoint, module.forward, use_reentrant=False)
+                        module.forward = partial(_checkpointed, module, module.forward)
+
+
+def _checkpointed(module: nn.Module, forward: Callable[..., Any], *inputs: Any, **named: Any) -> Any:
+    if torch.compiler.is_compiling():  # it takes no contexts of ours, and repeats without side effects anyway
+        return checkpoint(forward, *inputs, use_reentrant=False, **named)
+    return checkpoint(forward, *inputs, use_reentrant=False, context_fn=partial(_contexts, module), **named)
+
+
+def _contexts(module: nn.Module) -> tuple[AbstractContextManager[None], AbstractContextManager[None]]:
+    """For the forward pass, and for the one that repeats it."""
+    return nullcontext(), _buffers_stay(module)
+
+
+@contextmanager
+def _buffers_stay(module: nn.Module) -> Iterator[None]:
+    """Undo what happens to buffers: running statistics would count every batch twice."""
+    before = [(buffer, buffer.clone()) for buffer in module.buffers()]
+    try:
+        yield
+    finally:
+        for buffer, content in before:
+            buffer.copy_(content)
 
 
 def choose_precision(wish: str) -> str:
