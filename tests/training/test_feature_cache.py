@@ -14,6 +14,8 @@ from safetensors import safe_open
 from synthboost.data import TripletRecipe
 from synthboost.errors import ConfigError, TrainingError
 from synthboost.models.clipseg.model import ClipSeg
+from synthboost.models.cris.model import Cris
+from synthboost.models.cris.settings import TINY
 from synthboost.models.freezing import Encoders
 from synthboost.models.registry import BUILDERS, build_segmenter
 from synthboost.training import feature_cache
@@ -113,6 +115,25 @@ def test_the_key_changes_with_weights_and_preprocessing_but_not_with_text_or_dec
     with torch.no_grad():
         model.parameter_groups()["vision"][-1][0] += 1e-6
     assert encoder_key(model) != before
+
+
+@pytest.mark.parametrize("change", [{"extract_layers": (0, 2)}, {"vision_heads": 4}])
+def test_the_key_changes_with_what_no_weight_shows(make_tiny_model: MakeModel, change: dict[str, Any]) -> None:
+    model, other = make_tiny_model(extract_layers=(1, 2)), make_tiny_model(**{"extract_layers": (1, 2)} | change)
+    images = torch.ones(1, 3, 32, 32)
+    assert all(map(torch.equal, model.parameters(), other.parameters()))
+    with torch.no_grad():
+        assert not all(map(torch.equal, model.encode_image(images), other.encode_image(images)))
+    assert encoder_key(model) != encoder_key(other)
+
+
+def test_the_key_changes_with_the_heads_of_attention_pooling() -> None:
+    keys = set()
+    for heads in (2, 4):
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(0)
+            keys.add(encoder_key(Cris.from_settings(replace(TINY, vision_heads=heads))))
+    assert len(keys) == 2
 
 
 def test_training_from_the_cache_agrees_with_training_without_it(

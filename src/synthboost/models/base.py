@@ -91,6 +91,14 @@ class Segmenter(nn.Module, ABC):
         """Encode images (B, 3, S, S) into features, each with leading dimension B."""
 
     @abstractmethod
+    def image_settings(self) -> tuple[object, ...]:
+        """Return what decides an image's features and shows neither in the encoder's weights nor in its input.
+
+        For instance the number of attention heads, and which blocks are read: features that were kept for one model
+        must not be taken for those of another.
+        """
+
+    @abstractmethod
     def encode_text(self, tokens: Tensor) -> Features:
         """Encode tokens (M, L) into text features, each with leading dimension M."""
 

@@ -100,6 +100,12 @@ class ClipSeg(Segmenter):
             outputs[number] = hidden
         return tuple(outputs[number] for number in read)
 
+    def image_settings(self) -> tuple[object, ...]:
+        """Return the blocks that are read and what the library's configuration adds; see `Segmenter.image_settings`."""
+        vision = self.network.config.vision_config
+        read = self.settings.extract_layers
+        return read, vision.num_attention_heads, vision.hidden_act, vision.layer_norm_eps
+
     def encode_text(self, tokens: Tensor) -> Features:
         """Encode tokens (M, L) into the pooled, projected embedding (M, projection_width) of each sentence.
 

@@ -95,6 +95,10 @@ class Cris(Segmenter):
         maps: Features = self.network.backbone.visual(images)
         return maps
 
+    def image_settings(self) -> tuple[object, ...]:
+        """Return the heads of the attention pooling; see `Segmenter.image_settings`."""
+        return (self.settings.vision_heads,)
+
     def encode_text(self, tokens: Tensor) -> Features:
         """Return word features (M, L, text_width), states (M, embedding_width) and where no word is (M, L), bool."""
         return self.network.backbone.encode_text(tokens, self.tokenizer.eos_token_id)
