@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -193,6 +194,40 @@ def test_a_build_that_was_killed_goes_on_with_the_next_file(
     assert sum(encoded) == 4 + 1
     assert all(key in cache for key in training_frames.image_keys())
     assert len(list(folder.glob("*.safetensors"))) == 3
+
+
+def test_processes_share_what_the_main_one_found_missing(
+    model: ClipSeg, encoded: list[int], frames: Callable[..., FrameSet], training_frames: FrameSet,
+    plain: TrainingConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    monkeypatch.setattr(feature_cache, "FILE_BYTES", BYTES_EACH)
+    keys = image_keys(training_frames)
+    build(model, frames("written by the main process meanwhile", 0, 1), plain, tmp_path)
+    encoded.clear()
+    second = SimpleNamespace(process_index=1, num_processes=2, is_main_process=False, wait_for_everyone=lambda: None)
+    monkeypatch.setattr(feature_cache, "this_process", lambda: second)
+    monkeypatch.setattr(feature_cache, "broadcast_object_list", lambda own: ["disk", keys])
+    cache = build(model, training_frames, plain, tmp_path)
+    assert sum(encoded) == 1 + 3
+    assert [key in cache for key in keys] == [True, True, False, True, False, True]
+
+
+def test_a_build_reads_none_of_the_files_it_writes(
+    model: ClipSeg, training_frames: FrameSet, plain: TrainingConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(feature_cache, "FILE_BYTES", BYTES_EACH)
+    opened: list[Path] = []
+
+    def opening(path: Path, kind: str) -> Any:
+        opened.append(path)
+        return safe_open(path, kind)
+
+    monkeypatch.setattr(feature_cache, "safe_open", opening)
+    cache = build(model, training_frames, plain, tmp_path)
+    assert opened == []
+    build(model, training_frames, plain, tmp_path)
+    assert len(opened) == len(training_frames)
+    assert all(key in cache for key in image_keys(training_frames))
 
 
 def test_a_damaged_file_is_encoded_again_and_said_so(

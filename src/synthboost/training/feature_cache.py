@@ -70,16 +70,17 @@ class FeatureCache:
         return {**vars(self), "_files": {} if self.folder is not None else self._files}
 
     def find(self) -> None:
-        """Learn which images the folder holds by now. A file that cannot be read is removed and said so."""
+        """Learn which images the folder holds by now. A new file that cannot be read is removed and said so."""
+        known = {name for name, _ in self._where.values()}
         for path in sorted(self.folder.glob("*.safetensors")) if self.folder is not None else ():
-            if path.name.startswith("."):
+            if path.name in known or path.name.startswith("."):
                 continue
             try:
                 with safe_open(path, "pt") as file:
                     keys = json.loads((file.metadata() or {})["images"])
             except (SafetensorError, OSError, KeyError, ValueError) as error:
                 print(f"{path}: damaged ({error}); its images are encoded again", file=sys.stderr)
-                path.unlink()
+                path.unlink(missing_ok=True)  # another process may have met it too
                 continue
             self._where.update({key: (path.name, row) for row, key in enumerate(keys)})
 
@@ -117,7 +118,7 @@ def make_feature_cache(
         if config.feature_cache in ("disk", "memory"):
             raise ConfigError("TrainingConfig", "feature_cache", config.feature_cache, "off or auto", obstacle)
         return None
-    images = {key: (frames, position) for frames in sets for position, key in enumerate(frames.image_keys())}
+    images = {key: (frames, position) for frames in sets for position, key in enumerate(image_keys(frames))}
     frames, position = next(iter(images.values()))
     example = _encode(model, [frames[position].image])
     bytes_each = sum(2 * tensor.numel() for tensor in example)
@@ -125,9 +126,9 @@ def make_feature_cache(
     on_disk = FeatureCache(folder)
     on_disk.find()
     missing = [key for key in images if key not in on_disk]
-    # All processes must decide alike, and the others may see what the first one has written by then.
-    decided: list[Place] = [_choose_place(config, folder, len(missing) * bytes_each, len(images) * bytes_each)]
-    [place] = broadcast_object_list(decided)
+    place = _choose_place(config, folder, len(missing) * bytes_each, len(images) * bytes_each)
+    # Processes look at different instants, and what one of them has written since must not shift the others' shares.
+    place, missing = broadcast_object_list([place, missing])
     if place == "off":
         return None
     cache = on_disk if place == "disk" else FeatureCache(None)
@@ -136,6 +137,18 @@ def make_feature_cache(
         _describe(folder, model, bytes_each)
     _fill(cache, model, images, missing if place == "disk" else list(images), bytes_each)
     return cache
+
+
+def image_keys(frames: FrameSet) -> list[str]:
+    """Return the SHA-256 (hex) of each frame's pixels and shape, in order."""
+    return [image_key(frame.image) for frame in frames]
+
+
+def image_key(image: GreyImage) -> str:
+    """Return the SHA-256 (hex) of an image's pixels and shape."""
+    digest = hashlib.sha256(repr(image.shape).encode())
+    digest.update(image.tobytes())
+    return digest.hexdigest()
 
 
 def encoder_key(model: Segmenter) -> str:
