@@ -201,7 +201,7 @@ def test_processes_share_what_the_main_one_found_missing(
     plain: TrainingConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
     monkeypatch.setattr(feature_cache, "FILE_BYTES", BYTES_EACH)
-    keys = image_keys(training_frames)
+    keys = training_frames.image_keys()
     build(model, frames("written by the main process meanwhile", 0, 1), plain, tmp_path)
     encoded.clear()
     second = SimpleNamespace(process_index=1, num_processes=2, is_main_process=False, wait_for_everyone=lambda: None)
@@ -227,7 +227,7 @@ def test_a_build_reads_none_of_the_files_it_writes(
     assert opened == []
     build(model, training_frames, plain, tmp_path)
     assert len(opened) == len(training_frames)
-    assert all(key in cache for key in image_keys(training_frames))
+    assert all(key in cache for key in training_frames.image_keys())
 
 
 def test_a_damaged_file_is_encoded_again_and_said_so(
