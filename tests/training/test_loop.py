@@ -20,7 +20,7 @@ from synthboost.errors import CheckpointError, DataError, OutputError, TrainingE
 from synthboost.models.clipseg.model import ClipSeg
 from synthboost.models.cris.model import Cris
 from synthboost.models.freezing import Encoders
-from synthboost.models.registry import load_segmenter
+from synthboost.models.registry import BUILDERS, build_segmenter, load_segmenter
 from synthboost.records.run_folder import EpochLog, RunPaths, read_log
 from synthboost.training import loop
 from synthboost.training.config import TrainingConfig
@@ -139,6 +139,20 @@ def test_dropout_and_running_statistics_come_back_after_an_interruption(
     assert_same_weights(resumed, expected)
     other, _ = train(tmp_path / "other seed", replace(quick, seed=1), model=make_tiny_cris())
     assert not torch.equal(next(other.parameters()), next(expected.parameters()))
+
+
+@pytest.mark.parametrize("name", sorted(BUILDERS))
+def test_frozen_encoders_are_resumed_to_the_same_bits(
+    train: Train, tmp_path: Path, quick: TrainingConfig, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    config = replace(quick, epochs=3, save_minutes=1e-9)
+    whole, log = train(tmp_path / "whole", config, model=build_segmenter(name, "tiny"), encoders=Encoders.FROZEN)
+    with monkeypatch.context() as patch, pytest.raises(Interrupted):
+        interrupt_at(patch, 5)  # when most sentences have been encoded, each with those that were new beside it
+        train(tmp_path / "broken", config, model=build_segmenter(name, "tiny"), encoders=Encoders.FROZEN)
+    resumed, again = train(tmp_path / "broken", config, model=build_segmenter(name, "tiny"), encoders=Encoders.FROZEN)
+    assert timeless(again) == timeless(log)
+    assert_same_weights(resumed, whole)
 
 
 def test_what_was_done_is_not_done_again(

@@ -22,16 +22,25 @@ class TextMemory:
         self._known: dict[str, Features] = {}
 
     def recall(self, sentences: Sequence[str]) -> Features:
-        """Return the text features of M sentences; those that are new are encoded together."""
+        """Return the text features of M sentences; those that are new are encoded.
+
+        On a CPU one at a time, so that no bit depends on its neighbours: a training that is resumed meets the
+        sentences in another company than before.
+        """
         if len(self._known) > MOST_SENTENCES:
             self._known.clear()
         if new := [sentence for sentence in dict.fromkeys(sentences) if sentence not in self._known]:
-            self._learn(new)
+            at_once = len(new) if self._device.type == "cuda" else 1
+            for first in range(0, len(new), at_once):
+                self._learn(new[first : first + at_once])
         return self._model.join_text([self._known[sentence] for sentence in sentences])
 
     @torch.no_grad()
     def _learn(self, sentences: Sequence[str]) -> None:
-        device = next(self._model.parameters()).device
-        features = self._model.encode_text(self._model.tokenize(sentences).to(device))
+        features = self._model.encode_text(self._model.tokenize(sentences).to(self._device))
         for position, sentence in enumerate(sentences):
             self._known[sentence] = tuple(tensor[position : position + 1] for tensor in features)
+
+    @property
+    def _device(self) -> torch.device:
+        return next(self._model.parameters()).device
