@@ -10,7 +10,7 @@ from torch import nn
 
 from synthboost.errors import ConfigError
 from synthboost.models.adapters import plain_state
-from synthboost.models.audit import audit
+from synthboost.models.audit import audit, faults
 from synthboost.models.base import Segmenter
 from synthboost.models.freezing import Encoders, Tuning
 from synthboost.models.registry import BUILDERS, build_segmenter, load_segmenter
@@ -75,6 +75,24 @@ def test_what_learns_is_what_gets_a_gradient_and_frozen_buffers_stay(model: Segm
             assert one.buffers_moved == 0
     assert found["decoder"].trainable == found["decoder"].tensors
     assert found["unused"].trainable == 0
+
+
+def test_the_audit_moves_neither_the_model_nor_the_callers_random_state(model: Segmenter) -> None:
+    model.set_encoders(Encoders.TRAINED)
+    before, state = {name: tensor.clone() for name, tensor in model.state_dict().items()}, torch.get_rng_state()
+    audit(model, SENTENCES)
+    assert all(torch.equal(tensor, before[name]) for name, tensor in model.state_dict().items())
+    assert torch.equal(torch.get_rng_state(), state)
+
+
+def test_a_tensor_that_shall_learn_but_has_no_part_in_a_mask_is_a_fault(model: Segmenter) -> None:
+    model.set_encoders(Encoders.TRAINED)
+    assert faults(Encoders.TRAINED, audit(model, SENTENCES)) == []
+    first = model.encoder_blocks()["vision"][0][0]
+    assert isinstance(first, nn.Module)
+    first.register_parameter("idle", nn.Parameter(torch.ones(1)))
+    [fault] = faults(Encoders.TRAINED, audit(model, SENTENCES))
+    assert fault == "vision shall learn, but 1 of its tensors have no part in any mask"
 
 
 def test_the_last_blocks_learn_and_those_before_are_in_evaluation(model: Segmenter) -> None:

@@ -29,6 +29,8 @@ class GroupAudit:
     """Tensors that ask for a gradient."""
     with_gradient: int
     """Tensors that got a gradient with a value other than zero."""
+    out_of_reach: int
+    """Tensors that ask for a gradient but have no part in any mask; training by several processes stops at them."""
     buffers: int
     buffers_moved: int
     """Buffers (e.g. running statistics) whose content changed."""
@@ -38,9 +40,9 @@ def audit(model: Segmenter, sentences: tuple[str, ...], seed: int = 0) -> dict[s
     """Run one step on random images and random targets, without an update, and count per parameter group.
 
     Args:
-        model: in any freezing policy; its weights, gradients and mode are as before afterwards (gradients: none).
+        model: in any freezing policy; its weights, buffers and mode are as before afterwards, and it has no gradients.
         sentences: at least one; two images are paired with all of them.
-        seed: of the random images and targets.
+        seed: of the random images and targets, and of dropout.
     """
     generator = torch.Generator().manual_seed(seed)
     buffers = {
@@ -54,7 +56,9 @@ def audit(model: Segmenter, sentences: tuple[str, ...], seed: int = 0) -> dict[s
     images = torch.randn(2, 3, model.input_size, model.input_size, generator=generator)
     tokens = model.tokenize(sentences).repeat(2, 1)
     index = torch.arange(2).repeat_interleave(len(sentences))
-    logits = model(images, tokens, index)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        logits = model(images, tokens, index)
     target = torch.rand(logits.shape, generator=generator).round()
     torch.autograd.backward(F.binary_cross_entropy_with_logits(logits, target))
     result = {}
@@ -66,9 +70,13 @@ def audit(model: Segmenter, sentences: tuple[str, ...], seed: int = 0) -> dict[s
             learning=sum(p.numel() for p in parameters if p.requires_grad),
             trainable=sum(p.requires_grad for p in parameters),
             with_gradient=sum(p.grad is not None and bool(p.grad.any()) for p in parameters),
+            out_of_reach=sum(p.requires_grad and p.grad is None for p in parameters),
             buffers=len(own),
             buffers_moved=sum(not torch.equal(a, b) for a, b in zip(before.get(group, []), own, strict=True)),
         )
+    for group, members in before.items():
+        for buffer, content in zip(buffers[group], members, strict=True):
+            buffer.copy_(content)
     model.zero_grad(set_to_none=True)
     model.train(was_training)
     return result
@@ -84,6 +92,8 @@ def faults(encoders: Encoders, found: dict[str, GroupAudit]) -> list[str]:
                 wrong.append(f"{group} shall not learn, but {one.with_gradient} of its tensors get a gradient")
         elif not one.with_gradient:
             wrong.append(f"{group} shall learn, but none of its tensors gets a gradient")
+        elif one.out_of_reach:
+            wrong.append(f"{group} shall learn, but {one.out_of_reach} of its tensors have no part in any mask")
         if kind in ("frozen", "lora") and one.buffers_moved:
             wrong.append(f"{group} is frozen, but {one.buffers_moved} of its buffers moved")
     return wrong
