@@ -361,3 +361,15 @@ def test_the_precision_that_was_asked_for_is_kept_and_auto_is_full_on_a_cpu() ->
     assert [choose_precision(wish) for wish in ("no", "bf16", "fp16")] == ["no", "bf16", "fp16"]
     if not torch.cuda.is_available():
         assert choose_precision("auto") == "no"
+
+
+@pytest.mark.parametrize(("computes", "expected"), [(True, "bf16"), (False, "no")])
+def test_half_precision_that_a_gpu_only_imitates_is_not_taken_by_itself(
+    monkeypatch: pytest.MonkeyPatch, computes: bool, expected: str
+) -> None:
+    def supported(including_emulation: bool = True) -> bool:
+        return computes or including_emulation
+
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", supported)
+    assert choose_precision("auto") == expected

@@ -79,10 +79,11 @@ def _buffers_stay(module: nn.Module) -> Iterator[None]:
 
 
 def choose_precision(wish: str) -> str:
-    """Resolve `auto`: bf16 on a GPU that computes in it, full precision everywhere else."""
+    """Resolve `auto`: bf16 on a GPU that computes in it and does not only imitate it, full precision elsewhere."""
     if wish != "auto":
         return wish
-    return "bf16" if torch.cuda.is_available() and torch.cuda.is_bf16_supported() else "no"
+    computes_in_it = torch.cuda.is_available() and torch.cuda.is_bf16_supported(including_emulation=False)
+    return "bf16" if computes_in_it else "no"
 
 
 def choose_workers(config: TrainingConfig, device: torch.device) -> int:
