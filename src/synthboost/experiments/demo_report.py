@@ -57,10 +57,10 @@ def _summary(settings: DemoSettings, simulated: bool) -> tuple[str, ...]:
     )
     return (
         "An ultrasound image and an English sentence go in; the mask of the structure that the sentence names comes "
-        "out. The model is a small CLIPSeg that starts from random weights, so that everything runs on a laptop "
-        "without a download. It is trained under the strategies of the paper: not at all (zero-shot), on the target "
-        "domain only (real), on synthetic data only (synthetic), and on synthetic data first and then on the target "
-        "domain (synth-PT:real-FT).",
+        f"out. The models are small ones ({', '.join(settings.models)}) that start from random weights, so that "
+        "everything runs on a laptop without a download. Each is trained under the strategies of the paper: not at all "
+        "(zero-shot), on the target domain only (real), on synthetic data only (synthetic), and on synthetic data "
+        "first and then on the target domain (synth-PT:real-FT).",
         f"Here the target domain is {target}. The synthetic data come from the simulator too: one clean scanner and "
         "hearts drawn from reference ranges in the literature; no annotation was needed to make them. All strategies "
         f"use the sentences of prompt set {settings.prompt_set}.",
@@ -86,6 +86,12 @@ def _commands() -> tuple[tuple[str, str], ...]:
             "Train the published CLIPSeg under the paper's winning strategy",
             "synthboost train --data CAMUS --synthetic simulated --strategy synth-PT:real-FT "
             "--weights CIDAS/clipseg-rd64-refined --prompts P6",
+        ),
+        ("Convert a published file of CRIS, once", "synthboost weights convert cris_best.pth --out cris"),
+        (
+            "The same strategy with it",
+            "synthboost train --data CAMUS --synthetic simulated --strategy synth-PT:real-FT "
+            "--model cris --weights cris --prompts P6",
         ),
         ("Report the finished runs", "synthboost report runs/* --out report.html"),
     )
