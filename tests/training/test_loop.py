@@ -155,6 +155,25 @@ def test_frozen_encoders_are_resumed_to_the_same_bits(
     assert_same_weights(resumed, whole)
 
 
+def test_the_main_process_statistics_are_judged_and_saved(
+    train: Train, make_tiny_cris: Callable[..., Cris], tmp_path: Path, quick: TrainingConfig,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    monkeypatch.setattr(loop, "broadcast", lambda buffer: torch.full_like(buffer, 7))  # what the main one would send
+    judged: list[float] = []
+    original = loop._Stage._validation_scores
+
+    def look(self: Any) -> tuple[float, float]:
+        scores = original(self)
+        judged.append(float(self._bare_model.network.neck.aggr[1].running_mean[0]))
+        return scores
+
+    monkeypatch.setattr(loop._Stage, "_validation_scores", look)
+    train(tmp_path, replace(quick, epochs=1), model=make_tiny_cris())
+    assert judged == [7.0]
+    assert all((buffer == 7).all() for buffer in load_segmenter(tmp_path).network.neck.buffers() if buffer.dim() == 1)
+
+
 def test_what_was_done_is_not_done_again(
     train: Train, tmp_path: Path, quick: TrainingConfig, monkeypatch: pytest.MonkeyPatch
 ) -> None:

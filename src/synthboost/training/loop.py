@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from accelerate import Accelerator
 from accelerate.state import AcceleratorState
-from accelerate.utils import DataLoaderConfiguration
+from accelerate.utils import DataLoaderConfiguration, broadcast
 from safetensors import SafetensorError
 from torch import Tensor
 
@@ -291,6 +291,8 @@ class _Stage:
     def _validation_scores(self) -> tuple[float, float]:
         self.model.eval()
         model, accelerator = self._bare_model, self.accelerator
+        for buffer in model.buffers():  # every process has statistics of its own batches; the main one's are saved
+            buffer.copy_(broadcast(buffer))
         sums = torch.zeros(3, dtype=torch.float64, device=accelerator.device)
         for batch in _share(self.validation_loader, accelerator):
             with accelerator.autocast():
