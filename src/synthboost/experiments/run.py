@@ -105,8 +105,8 @@ def _ensure_trained(spec: RunSpec, paths: RunPaths, parent: RunPaths | None) -> 
 def train(spec: RunSpec, paths: RunPaths, parent: RunPaths | None) -> Segmenter:
     """Train the stages that are this run's own; return the model with the best epoch's weights."""
     model = initial_model(spec, parent)
-    model.set_encoders(spec.encoders, spec.seed)
     for role in spec.own_stages:
+        model.set_encoders(spec.encoders, spec.seed)  # a stage leaves LoRA's updates merged
         source = spec.sources[role]
         train_stage(
             model,

@@ -15,9 +15,12 @@ from synthboost.domain import GreyImage
 from synthboost.errors import ConfigError, DataError, PromptError
 from synthboost.models.base import Segmenter
 from synthboost.models.registry import load_segmenter
+from synthboost.models.text_memory import TextMemory
 
 THRESHOLD = 0.5
 """A pixel is inside when its probability is larger (the paper's text; its CRIS configuration says 0.35)."""
+MOST_PAIRS = 48
+"""Decoded at a time, which bounds the memory that many sentences take."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,6 +52,7 @@ class Predictor:
         self.device = choose_device(device)
         self.model = model.to(self.device).eval()
         self.threshold = threshold
+        self.texts = TextMemory(self.model)
 
     @classmethod
     def from_pretrained(cls, source: str | Path, device: str = "auto", threshold: float = THRESHOLD) -> Self:
@@ -80,12 +84,14 @@ class Predictor:
         flat = [sentence for of_image in sentences for sentence in of_image]
         distinct = list(dict.fromkeys(flat))
         pixels = torch.stack([self.model.preprocess(image) for image in images]).to(self.device)
-        tokens = self.model.tokenize(distinct).to(self.device)
+        text = self.texts.recall(distinct)
         number = {sentence: position for position, sentence in enumerate(distinct)}
         text_index = torch.tensor([number[sentence] for sentence in flat], device=self.device)
         counts = [len(of_image) for of_image in sentences]
         image_index = torch.arange(len(images)).repeat_interleave(torch.tensor(counts)).to(self.device)
-        logits = self.model(pixels, tokens, image_index, text_index)
+        features = self.model.encode_image(pixels)
+        parts = zip(torch.split(image_index, MOST_PAIRS), torch.split(text_index, MOST_PAIRS), strict=True)
+        logits = torch.cat([self.model(features, text, images_of, texts_of) for images_of, texts_of in parts])
         predictions = []
         for image, own, part in zip(images, sentences, torch.split(logits, counts), strict=True):
             probability = self.model.postprocess(part, image.shape).cpu().numpy()

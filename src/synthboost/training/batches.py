@@ -6,9 +6,10 @@ for a frame a function of (seed, epoch, frame), so the number of worker processe
 
 from __future__ import annotations
 
+import time
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -191,6 +192,8 @@ def _fetch(batches: Iterator[Batch | SynthboostError], workers: int) -> Batch | 
         # The pipe breaks under a batch when its worker dies then. What a worker raises itself is "Caught ... in ...".
         if not workers or str(error).startswith("Caught"):
             raise
+        with suppress(RuntimeError):
+            time.sleep(1)  # torch's word of the death, by signal, arrives here and not in whatever handles ours
         raise _dead_worker(error) from error
 
 

@@ -50,7 +50,7 @@ class TrainingConfig:
     """Where the features of a frozen image encoder are kept (half precision), so that each image is encoded once.
     `auto`: on disk beside the runs, which all runs share, else in memory, else nowhere, as there is room."""
     feature_cache_gb: float | None = None
-    """At most so many gigabytes; `None` is half of what is free."""
+    """A stage adds at most so many gigabytes; `None` is half of what is free."""
     compile: Literal["auto", "on", "off"] = "auto"
     """torch.compile. `auto`: on a GPU, for trainings of 1,000 batches or more."""
     channels_last: Literal["auto", "on", "off"] = "auto"

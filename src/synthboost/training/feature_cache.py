@@ -12,7 +12,9 @@ import json
 import shutil
 import sys
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 from typing import Any, Literal
 
@@ -22,9 +24,8 @@ import transformers
 from accelerate.utils import broadcast_object_list
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
-from torch import nn
+from torch import Tensor, nn
 
-from synthboost.domain import GreyImage
 from synthboost.errors import ConfigError, TrainingError
 from synthboost.files import whole_file, write_json
 from synthboost.models.base import Features, Segmenter
@@ -39,6 +40,8 @@ FILE_BYTES = 64e6
 """About the size of one file: what a kill can cost, and what one process encodes at a time."""
 SHARE = 0.5
 """Of the free disk or memory, what the cache takes at most when no limit is given."""
+READERS = 4
+"""Threads that read and prepare images beside the one that encodes."""
 GPU_BATCH = 16
 """Images encoded together on a GPU. On a CPU one at a time, so that no bit depends on its neighbours."""
 
@@ -118,9 +121,9 @@ def make_feature_cache(
         if config.feature_cache in ("disk", "memory"):
             raise ConfigError("TrainingConfig", "feature_cache", config.feature_cache, "off or auto", obstacle)
         return None
-    images = {key: (frames, position) for frames in sets for position, key in enumerate(image_keys(frames))}
+    images = {key: (frames, position) for frames in sets for position, key in enumerate(frames.image_keys())}
     frames, position = next(iter(images.values()))
-    example = _encode(model, [frames[position].image])
+    example = _encode(model, [model.preprocess(frames[position].image)])
     bytes_each = sum(2 * tensor.numel() for tensor in example)
     folder = None if root is None else root / encoder_key(model)
     on_disk = FeatureCache(folder)
@@ -137,18 +140,6 @@ def make_feature_cache(
         _describe(folder, model, bytes_each)
     _fill(cache, model, images, missing if place == "disk" else list(images), bytes_each)
     return cache
-
-
-def image_keys(frames: FrameSet) -> list[str]:
-    """Return the SHA-256 (hex) of each frame's pixels and shape, in order."""
-    return [image_key(frame.image) for frame in frames]
-
-
-def image_key(image: GreyImage) -> str:
-    """Return the SHA-256 (hex) of an image's pixels and shape."""
-    digest = hashlib.sha256(repr(image.shape).encode())
-    digest.update(image.tobytes())
-    return digest.hexdigest()
 
 
 def encoder_key(model: Segmenter) -> str:
@@ -244,20 +235,23 @@ def _fill(
 
 
 def _encode_all(model: Segmenter, members: Sequence[tuple[FrameSet, int]], bar: Progress) -> Iterator[Features]:
+    """Encode the images of one file, while threads read and prepare those that come next."""
     device = next(model.parameters()).device
     size = GPU_BATCH if device.type == "cuda" else 1
-    for first in range(0, len(members), size):
-        batch = members[first : first + size]
-        yield _encode(model, [frames[position].image for frames, position in batch])
-        bar.advance(len(batch))
+    with ThreadPoolExecutor(READERS) as pool:
+        prepared = pool.map(lambda member: model.preprocess(member[0][member[1]].image), members)
+        for first in range(0, len(members), size):
+            batch = list(islice(prepared, size))
+            yield _encode(model, batch)
+            bar.advance(len(members[first : first + size]))
 
 
 @torch.inference_mode()
-def _encode(model: Segmenter, images: Sequence[GreyImage]) -> Features:
+def _encode(model: Segmenter, prepared: Sequence[Tensor]) -> Features:
     device = next(model.parameters()).device
     was_training = model.training
     model.eval()
-    features = model.encode_image(torch.stack([model.preprocess(image) for image in images]).to(device))
+    features = model.encode_image(torch.stack(list(prepared)).to(device))
     model.train(was_training)
     halves = tuple(feature.half().cpu() for feature in features)
     if not all(bool(half.isfinite().all()) for half in halves):

@@ -14,6 +14,7 @@ from torch.utils.checkpoint import checkpoint
 
 from synthboost.models.base import Segmenter
 from synthboost.training.config import TrainingConfig
+from synthboost.training.processes import this_process
 
 MOST_WORKERS = 8
 COMPILED_BATCHES = 1000
@@ -90,4 +91,6 @@ def choose_workers(config: TrainingConfig, device: torch.device) -> int:
     """Return how many processes prepare batches."""
     if config.workers is not None:
         return config.workers
-    return min(MOST_WORKERS, (os.cpu_count() or 1) - 1) if device.type == "cuda" else 0
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    own = cores // this_process().num_processes
+    return min(MOST_WORKERS, max(own - 1, 0)) if device.type == "cuda" else 0

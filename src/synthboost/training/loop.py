@@ -22,6 +22,7 @@ from synthboost.errors import CheckpointError, DataError, OutputError, TrainingE
 from synthboost.files import whole_folder
 from synthboost.models.adapters import remove_adapters
 from synthboost.models.base import Features, Segmenter
+from synthboost.models.text_memory import TextMemory
 from synthboost.progress import Progress
 from synthboost.records.run_folder import EpochLog, RunPaths, write_log
 from synthboost.training.batches import (
@@ -38,7 +39,6 @@ from synthboost.training.frame_set import FrameSet
 from synthboost.training.hardware import choose_precision, choose_workers, prepare_network, release_network
 from synthboost.training.losses import hard_dice, segmentation_loss
 from synthboost.training.optimizer import make_optimizer, make_scheduler
-from synthboost.training.text_memory import TextMemory
 
 VALIDATION_BATCH_FACTOR = 2
 """Validation keeps no gradients, so its batches can be larger."""
@@ -136,12 +136,14 @@ class _Stage:
             dataloader_config=DataLoaderConfiguration(non_blocking=True),
         )
         device = self.accelerator.device
+        for parameter in model.parameter_groups()["unused"]:
+            parameter.requires_grad_(False)  # several processes would wait for its gradient
         self.optimizer = make_optimizer(model, config)
         self.batches = EpochBatches(len(training), config.batch_images, config.seed, shuffle=True)
         self.scheduler = make_scheduler(self.optimizer, config, self._steps_per_epoch)
         prepare_network(model, config, device, self.total_batches)
         cache = make_feature_cache(model, (training, validation), config, caches)
-        self.text = TextMemory(model) if model.is_frozen("text") else None
+        self.text = TextMemory(model, one_at_a_time=True) if model.is_frozen("text") else None
         samples = TrainingFrames(training, model, recipe, config.augmentation, cache)
         workers = choose_workers(config, device)
         on_gpu = device.type == "cuda"
@@ -263,7 +265,7 @@ class _Stage:
             stage=self.name,
             epoch=progress.epoch,
             images_seen=progress.images_seen,
-            training_loss=progress.loss_sum / progress.pairs,
+            training_loss=self._training_loss(),
             validation_loss=loss,
             validation_dice=dice,
             learning_rate=rate,
@@ -276,6 +278,13 @@ class _Stage:
         if better:
             progress.best_dice = dice
         self._write(entry, better)
+
+    def _training_loss(self) -> float:
+        """Over the pairs of all processes."""
+        own = [self.progress.loss_sum, float(self.progress.pairs)]
+        sums = torch.tensor(own, dtype=torch.float64, device=self.accelerator.device)
+        loss, pairs = self.accelerator.reduce(sums, "sum").tolist()
+        return float(loss / pairs)
 
     def _write(self, entry: EpochLog, better: bool) -> None:
         if self.accelerator.is_main_process:

@@ -1,4 +1,4 @@
-"""What a frozen text encoder says of each sentence, computed the first time the sentence comes and kept."""
+"""What a text encoder that does not learn says of each sentence, computed when the sentence first comes and kept."""
 
 from __future__ import annotations
 
@@ -15,22 +15,24 @@ MOST_SENTENCES = 20_000
 class TextMemory:
     """Features by sentence, on the model's device."""
 
-    def __init__(self, model: Segmenter) -> None:
-        """Remember for `model`, whose text encoder must be frozen."""
-        assert model.is_frozen("text")
-        self._model = model
+    def __init__(self, model: Segmenter, one_at_a_time: bool = False) -> None:
+        """Remember for `model`, whose text encoder must not change any more.
+
+        Args:
+            model: in evaluation mode, or with a frozen text encoder.
+            one_at_a_time: encode every sentence alone on a CPU, so that no bit depends on its neighbours: a training
+                that is resumed meets the sentences in another company than before.
+        """
+        self._model, self._one_at_a_time = model, one_at_a_time
         self._known: dict[str, Features] = {}
 
     def recall(self, sentences: Sequence[str]) -> Features:
-        """Return the text features of M sentences; those that are new are encoded.
-
-        On a CPU one at a time, so that no bit depends on its neighbours: a training that is resumed meets the
-        sentences in another company than before.
-        """
+        """Return the text features of M sentences; those that are new are encoded."""
         if len(self._known) > MOST_SENTENCES:
             self._known.clear()
         if new := [sentence for sentence in dict.fromkeys(sentences) if sentence not in self._known]:
-            at_once = len(new) if self._device.type == "cuda" else 1
+            alone = self._one_at_a_time and self._device.type == "cpu"
+            at_once = 1 if alone else len(new)
             for first in range(0, len(new), at_once):
                 self._learn(new[first : first + at_once])
         return self._model.join_text([self._known[sentence] for sentence in sentences])
