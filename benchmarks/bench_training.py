@@ -34,6 +34,7 @@ from synthboost.data import TripletRecipe, make_triplets, open_dataset
 from synthboost.domain import PromptSet
 from synthboost.models.base import Segmenter
 from synthboost.models.freezing import Encoders
+from synthboost.models.text_memory import TextMemory
 from synthboost.simulator.settings import NATIVE_SPACING_MM, SimulationSettings
 from synthboost.simulator.writer import write_dataset
 from synthboost.training.batches import Batch, EpochBatches, TrainingFrames, batches_of, make_loader
@@ -42,7 +43,6 @@ from synthboost.training.feature_cache import make_feature_cache
 from synthboost.training.frame_set import FrameSet
 from synthboost.training.losses import segmentation_loss
 from synthboost.training.optimizer import make_optimizer
-from synthboost.training.text_memory import TextMemory
 
 EPOCH_IMAGES = 1600
 """Of CAMUS' training part."""
