@@ -10,10 +10,10 @@ import pytest
 import torch
 
 from synthboost.models import published
-from synthboost.models.checkpoint import file_sha256
 from synthboost.models.cris.network import CrisNetwork
 from synthboost.models.cris.settings import TINY
 from synthboost.models.published import CATALOGUE
+from synthboost.weights_file import file_sha256
 
 TOKENS = 62
 """The vocabulary of the tokenizer in `clip_folder`."""

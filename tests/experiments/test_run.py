@@ -15,10 +15,10 @@ from synthboost.experiments.run import FEATURES_FOLDER, Evaluation, execute
 from synthboost.experiments.spec import RunSpec
 from synthboost.experiments.strategies import Role
 from synthboost.lock import exclusive
-from synthboost.models.checkpoint import file_sha256
 from synthboost.models.freezing import Encoders
 from synthboost.records.rows import read_rows
 from synthboost.records.run_folder import read_run
+from synthboost.weights_file import file_sha256
 
 MakeSpec = Callable[..., RunSpec]
 

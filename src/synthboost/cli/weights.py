@@ -122,8 +122,8 @@ class Weights:
 
 
 def _print_file(path: Path) -> None:
-    from synthboost.models.checkpoint import file_sha256
     from synthboost.models.published import by_sha256
+    from synthboost.weights_file import file_sha256
 
     digest = file_sha256(path)
     known = by_sha256(digest)

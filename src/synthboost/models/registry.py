@@ -11,11 +11,11 @@ import torch
 
 from synthboost.errors import CheckpointError, ConfigError
 from synthboost.models.base import Segmenter
-from synthboost.models.checkpoint import CARD_FILE, file_sha256, read_card, weights_path
 from synthboost.models.clipseg.model import ClipSeg
 from synthboost.models.clipseg.settings import PRESETS as CLIPSEG_PRESETS
 from synthboost.models.cris.model import Cris
 from synthboost.models.cris.settings import PRESETS as CRIS_PRESETS
+from synthboost.weights_file import CARD_FILE, file_sha256, read_card, weights_path
 
 BUILDERS: dict[str, Callable[[Any], Segmenter]] = {"clipseg": ClipSeg.from_settings, "cris": Cris.from_settings}
 """model -> builder with random weights from the settings of a preset."""

@@ -19,7 +19,10 @@ from synthboost.errors import CheckpointError
 from synthboost.files import whole_folder
 from synthboost.models.adapters import plain_state
 from synthboost.models.base import Features, Part, Segmenter
-from synthboost.models.checkpoint import (
+from synthboost.models.clipseg.settings import ClipSegSettings
+from synthboost.models.grammar_tokenizer import grammar_tokenizer
+from synthboost.models.tokenizing import require_tokenizer_files, tokenize, unknown_words
+from synthboost.weights_file import (
     load_strictly,
     load_weights,
     read_card,
@@ -27,9 +30,6 @@ from synthboost.models.checkpoint import (
     save_weights,
     write_card,
 )
-from synthboost.models.clipseg.settings import ClipSegSettings
-from synthboost.models.grammar_tokenizer import grammar_tokenizer
-from synthboost.models.tokenizing import require_tokenizer_files, tokenize, unknown_words
 
 OUTDATED_BUFFERS = ("position_ids",)
 """Stored by older releases of the library; computed, not learnt."""

@@ -19,7 +19,12 @@ from synthboost.errors import CheckpointError
 from synthboost.files import whole_folder
 from synthboost.models.adapters import plain_state
 from synthboost.models.base import Features, Part, Segmenter
-from synthboost.models.checkpoint import (
+from synthboost.models.cris.network import CrisNetwork
+from synthboost.models.cris.settings import CrisSettings
+from synthboost.models.cris.text import pad_sentences
+from synthboost.models.grammar_tokenizer import grammar_tokenizer
+from synthboost.models.tokenizing import require_tokenizer_files, tokenize, unknown_words
+from synthboost.weights_file import (
     CARD_FILE,
     load_strictly,
     load_weights,
@@ -28,11 +33,6 @@ from synthboost.models.checkpoint import (
     save_weights,
     write_card,
 )
-from synthboost.models.cris.network import CrisNetwork
-from synthboost.models.cris.settings import CrisSettings
-from synthboost.models.cris.text import pad_sentences
-from synthboost.models.grammar_tokenizer import grammar_tokenizer
-from synthboost.models.tokenizing import require_tokenizer_files, tokenize, unknown_words
 
 
 class Cris(Segmenter):

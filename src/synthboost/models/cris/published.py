@@ -19,12 +19,12 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from synthboost.errors import CheckpointError
-from synthboost.models.checkpoint import load_strictly, refuse_non_finite
 from synthboost.models.cris.model import Cris
 from synthboost.models.cris.network import CrisNetwork
 from synthboost.models.cris.settings import CrisSettings
 from synthboost.models.cris.sizes import infer_settings, infer_vocabulary
 from synthboost.models.tokenizing import clip_tokenizer
+from synthboost.weights_file import load_strictly, refuse_non_finite
 
 BACKBONE = "backbone."
 MARK = "visual.conv1.weight"
