@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import TypeAlias, TypeVar
 
 import torch
 import torch.nn.functional as F
@@ -26,6 +26,7 @@ TABLE_SHARE = 0.25
 Told: TypeAlias = Mapping[Spade, Modulation]
 """What the map dictates to each SPADE layer."""
 Resize: TypeAlias = Callable[[Tensor], Tensor]
+Layer = TypeVar("Layer", bound=nn.Module)
 PERIOD = 10_000.0
 """The longest period of the time's sinusoids, in steps."""
 
@@ -35,13 +36,9 @@ class Condition:
     """What a network is told about a batch, in its own terms; good for any image and time until its weights change."""
 
     modulations: tuple[Modulation, ...]
-    """One for each SPADE layer, in the order of `SemanticUNet.spades`."""
+    """One for each SPADE layer, in the order of `SemanticUNet.spades`; those of a single map serve any batch."""
     attributes: Tensor | None
     """(B, 4 width), to be added to the time's embedding; `None` where the network knows no attributes."""
-
-    def with_maps_of(self, other: Condition) -> Condition:
-        """Return a condition with this one's attributes and the other's maps."""
-        return Condition(other.modulations, self.attributes)
 
 
 @dataclass(frozen=True)
@@ -52,10 +49,6 @@ class Encoded:
     """(B, 4 width)."""
     features: tuple[Tensor, ...]
     """Outputs of all its blocks, input first."""
-
-    def repeated(self, times: int) -> Encoded:
-        """Return the batch so many times one after the other."""
-        return Encoded(self.time.repeat(times, 1), tuple(feature.repeat(times, 1, 1, 1) for feature in self.features))
 
 
 class SemanticUNet(nn.Module):
@@ -228,8 +221,8 @@ class ResBlock(nn.Module):
         h = _normalise(self.norm2, self.conv1(h), told)
         scale, shift = self.time(F.silu(time))[:, :, None, None].chunk(2, dim=1)
         h = self.dropout(F.silu(torch.addcmul(shift, h, 1 + scale)))
-        shortcut: Tensor = self.skip(x)
-        return shortcut + self.conv2(h)
+        output: Tensor = self.skip(x) + self.conv2(h)
+        return output
 
 
 class Attention(nn.Module):
@@ -248,8 +241,8 @@ class Attention(nn.Module):
         qkv = self.qkv(self.norm(x).flatten(2))  # (B, 3C, h w): queries, keys, values, each head by head
         q, k, v = qkv.reshape(batch, 3, self.heads, channels // self.heads, height * width).transpose(3, 4).unbind(1)
         attended = F.scaled_dot_product_attention(q, k, v).transpose(2, 3).reshape(batch, channels, height * width)
-        out: Tensor = self.out(attended)
-        return x + out.reshape(x.shape).contiguous(memory_format=torch.channels_last)
+        attended = self.out(attended)
+        return x + attended.reshape(x.shape).contiguous(memory_format=torch.channels_last)
 
 
 class DownLevel(nn.Module):
@@ -351,7 +344,7 @@ def _double(x: Tensor) -> Tensor:
     return F.interpolate(x, scale_factor=2.0)
 
 
-def _zeroed(layer: nn.Module) -> nn.Module:
+def _zeroed(layer: Layer) -> Layer:
     """Make a layer begin as nothing, so that a residual block begins as its shortcut."""
     for parameter in layer.parameters():
         nn.init.zeros_(parameter)
