@@ -29,10 +29,10 @@ State = dict[str, Tensor]
 def golden() -> dict[str, np.ndarray]:
     """What the authors' `UNetModel` made of the images of `draw_images`.
 
-    github.com/WeilunWang/semantic-diffusion-model, built with the sizes of `SETTINGS`, `learn_sigma`, `use_scale_shift_norm`, `resblock_updown`, and with the weights
-    of `draw_weights`; once for each order of attention, and once for a map of zeros. The module of Echo from Noise gave
-    the same numbers to the last bit. `names` are those of its state dict, with shapes; `sum` and `images_sum` tell
-    whether numpy still draws the same numbers.
+    github.com/WeilunWang/semantic-diffusion-model, built with the sizes of `SETTINGS`, `learn_sigma`,
+    `use_scale_shift_norm` and `resblock_updown`, and with the weights of `draw_weights`; once for each order of
+    attention, and once for a map of zeros. The module of Echo from Noise gave the same numbers to the last bit.
+    `names` are those of its state dict, with shapes; `sum` and `images_sum` tell whether numpy still draws the same.
     """
     torch.set_num_threads(1)
     with np.load(GOLDEN) as file:
