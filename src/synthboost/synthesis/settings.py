@@ -100,7 +100,7 @@ class DiffusionSettings:
 
 
 TINY = DiffusionSettings(
-    size=64, channels=1, width=16, multipliers=(1, 2, 3, 4), blocks=1, attention=(8,), head_width=32, groups=8,
+    size=64, channels=1, width=16, multipliers=(1, 2, 2, 4), blocks=1, attention=(8,), head_width=32, groups=8,
     spade_width=16, null_label=True, attributes=True, learned_sigma=False, objective=Objective.FLOW,
 )  # fmt: skip
 """For two CPU cores: a training step of eight images in less than half a second."""
