@@ -14,7 +14,7 @@ from torch import Tensor
 
 from synthboost.errors import CheckpointError, ConfigError
 from synthboost.synthesis.network import SemanticUNet
-from synthboost.synthesis.published import infer_settings, load_published, rename_table
+from synthboost.synthesis.published import ECHO_FROM_NOISE_CLASSES, infer_settings, load_published, rename_table
 from synthboost.synthesis.settings import DiffusionSettings
 
 GOLDEN = Path(__file__).parent / "data" / "sdm_golden.npz"
@@ -93,6 +93,18 @@ def test_no_label_is_the_authors_map_of_zeros(golden: dict[str, np.ndarray], pat
     nothing = torch.full((2, 32, 32), network.settings.null)
     output = network(draw_images(), TIMES, network.condition(nothing, tables=tables))
     torch.testing.assert_close(output, torch.from_numpy(golden["unlabelled"]), rtol=0, atol=1e-4)
+
+
+@torch.no_grad()
+def test_classes_with_other_numbers_are_translated(golden: dict[str, np.ndarray], path: Path) -> None:
+    network = load_published(path, size=32, head_width=16, classes=ECHO_FROM_NOISE_CLASSES)
+    theirs = draw_labels()
+    ours = torch.tensor([ECHO_FROM_NOISE_CLASSES.index(label) for label in range(5)])[theirs]
+    assert (ours != theirs).any()
+    output = network(draw_images(), TIMES, network.condition(ours))
+    torch.testing.assert_close(output, torch.from_numpy(golden["kinds_first"]), rtol=0, atol=1e-4)
+    with pytest.raises(ConfigError, match=r"classes: \(0, 1, 1, 3, 4\); expected each number from 0 to 4 once"):
+        load_published(path, size=32, head_width=16, classes=(0, 1, 1, 3, 4))
 
 
 def test_the_orders_of_attention_differ(golden: dict[str, np.ndarray]) -> None:

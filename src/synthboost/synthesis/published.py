@@ -3,17 +3,18 @@
 Both write plain state dicts of one architecture (`ema_0.9999_050000.pt`, `model050000.pt`). Their names are translated,
 the sizes are read from the shapes, and what no shape tells is asked for. Of the public SDM only networks that were
 trained without instance edges (`--no_instance True`) mean what ours do: an edge channel would be taken for a class.
+The public SDM was trained with the linear noise schedule, Echo from Noise with the cosine one.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
-from synthboost.errors import CheckpointError
+from synthboost.errors import CheckpointError, ConfigError
 from synthboost.synthesis.network import SemanticUNet
 from synthboost.synthesis.settings import DiffusionSettings
 from synthboost.weights_file import load_strictly, refuse_non_finite
@@ -30,10 +31,14 @@ MAPPED_BLOCK = {
     "conv2": "out_layers.2", "skip": "skip_connection",
 }  # fmt: skip
 """The same of a block with SPADE."""
+ECHO_FROM_NOISE_CLASSES = (0, 2, 1, 3, 4)
+"""Echo from Noise's number of each class of ours: there the cavity is 1, and the other tissue of the sector 2."""
 ATTENTION = {"norm": "norm", "qkv": "qkv", "out": "proj_out"}
 
 
-def load_published(path: Path, size: int = 256, head_width: int = 64, heads_first: bool = False) -> SemanticUNet:
+def load_published(
+    path: Path, size: int = 256, head_width: int = 64, heads_first: bool = False, classes: Sequence[int] | None = None
+) -> SemanticUNet:
     """Build the network that a published file belongs to, with its weights. No code of the file runs.
 
     Args:
@@ -42,18 +47,23 @@ def load_published(path: Path, size: int = 256, head_width: int = 64, heads_firs
         head_width: channels per attention head (`--num_head_channels`).
         heads_first: whether it was trained with `--use_new_attention_order False`, the default of the public SDM;
             Echo from Noise sets it to true. No tensor tells, so a wrong choice gives wrong images.
+        classes: the file's number of each class of ours, e.g. `ECHO_FROM_NOISE_CLASSES`; the same numbers when absent.
 
     Raises:
         CheckpointError: the file is absent or damaged, or is of another architecture; differing tensors are named.
-        ConfigError: `size` or `head_width` does not go with the file's sizes.
+        ConfigError: `size`, `head_width` or `classes` does not go with the file's sizes.
     """
     state = _read(path)
     settings = infer_settings(state, path, size, head_width)
     ours = rename(state, settings)
     if heads_first:
-        ours = {
-            name: _split_kinds_first(tensor, head_width) if ".qkv." in name else tensor for name, tensor in ours.items()
-        }
+        ours |= {name: _split_kinds_first(ours[name], head_width) for name in ours if ".qkv." in name}
+    if classes is not None:
+        if sorted(classes) != list(range(settings.classes)):
+            raise ConfigError(
+                "load_published", "classes", classes, f"each number from 0 to {settings.classes - 1} once"
+            )
+        ours |= {name: ours[name][:, list(classes)] for name in ours if name.endswith(".shared.weight")}
     with torch.random.fork_rng(devices=[]):
         network = SemanticUNet(settings)
     load_strictly(network, ours, path)

@@ -8,8 +8,6 @@ from enum import StrEnum
 from synthboost.domain import Phase, Quality, View
 from synthboost.errors import ConfigError
 
-LABELS = ("outside the sector", "tissue", "left ventricular cavity", "myocardium", "left atrium cavity")
-"""The classes of a condition map, by number. Echo from Noise (arXiv 2305.05424) numbers them otherwise."""
 ATTRIBUTES: dict[str, tuple[str, ...]] = {"view": tuple(View), "phase": tuple(Phase), "quality": tuple(Quality)}
 """What a network is told beside the map. Code 0 is unknown, the others follow in this order."""
 
@@ -45,8 +43,8 @@ class DiffusionSettings:
     """Of the normalisations."""
     spade_width: int = 128
     """Channels between a map and the scale and shift that it dictates."""
-    classes: int = len(LABELS)
-    """Of the condition map."""
+    classes: int = 5
+    """Of the condition map: outside the sector, tissue, left ventricular cavity, myocardium, left atrium cavity."""
     null_label: bool = False
     """Whether "no label here" has weights of its own. Without, it is a map of zeros, as published for guidance."""
     attributes: bool = False
