@@ -1,7 +1,7 @@
 """The distinct label neighbourhoods of condition maps: what SPADE can say about a pixel, it need say only once.
 
 Two 3 x 3 convolutions over a label map see 5 x 5 labels, and a map of a few smooth regions has few different ones:
-2 % of its pixels at 256 x 256 (measured; `benchmarks/bench_sampling.py`).
+2 % of the pixels at 256 x 256, 6 % at 128, 18 % at 64 (simulated hearts; `benchmarks/bench_sampling.py`).
 """
 
 from __future__ import annotations
