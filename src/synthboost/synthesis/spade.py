@@ -27,16 +27,15 @@ class Modulation:
 
     def maps(self) -> tuple[Tensor, Tensor]:
         """Return gain and shift, each (B, C, h, w)."""
-        values = self.values
-        if self.index is not None:
-            # As `embedding` because its gather of whole rows, channels last, is several times faster than indexing.
-            values = F.embedding(self.index, values).permute(0, 3, 1, 2)
-        gain, shift = values.chunk(2, dim=1)
+        gain, shift = self.expanded().values.chunk(2, dim=1)
         return gain, shift
 
     def expanded(self) -> Modulation:
         """Return the same as maps: nothing is left to look up, and more memory is used."""
-        return self if self.index is None else Modulation(torch.cat(self.maps(), dim=1))
+        if self.index is None:
+            return self
+        # By `embedding`, because its gather of whole rows, channels last, is several times faster than indexing.
+        return Modulation(F.embedding(self.index, self.values).permute(0, 3, 1, 2))
 
 
 class Spade(nn.Module):
