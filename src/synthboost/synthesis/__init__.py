@@ -1,1 +1,1 @@
-"""Synthetic images from masks by diffusion: the network, its objectives, its samplers, and what conditions it."""
+"""Synthetic echo from masks by diffusion: the network, its objectives and samplers, and what conditions it."""
