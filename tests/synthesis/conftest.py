@@ -1,14 +1,16 @@
-"""For the tests of synthesis: a network of some ten thousand weights, and condition maps like an apical view."""
+"""For the tests of synthesis: a small network, condition maps like an apical view, and a heart of ellipses in a fan."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
 
 from synthboost.synthesis.network import SemanticUNet
+from synthboost.synthesis.sector import Sector
 from synthboost.synthesis.settings import DiffusionSettings
 
 SMALL = DiffusionSettings(
@@ -61,3 +63,24 @@ def draw_maps(size: int, count: int) -> Tensor:
         labels[((row - 0.7) / 0.2) ** 2 + ((column - shift) / 0.3) ** 2 < 1] = 4
         maps.append(labels)
     return torch.stack(maps)
+
+
+@pytest.fixture
+def heart() -> np.ndarray:
+    """(128, 128): a cavity in a wall that is open at the base, an atrium below it."""
+    row, column = np.mgrid[:128, :128].astype(float)
+
+    def inside(centre: float, height: float, width: float) -> np.ndarray:
+        return ((row - centre) / height) ** 2 + ((column - 64) / width) ** 2 < 1
+
+    labels = np.zeros((128, 128), np.uint8)
+    labels[inside(58, 34, 22) & (row < 80)] = 2
+    labels[inside(58, 28, 14) & (row < 80)] = 1
+    labels[inside(92, 14, 14) & (row >= 80)] = 3
+    return labels
+
+
+@pytest.fixture
+def sector() -> np.ndarray:
+    """(128, 128): the fan around it."""
+    return Sector(apex=(0.0, 63.5), slopes=(-0.7, 0.7), radii=(122.0, 122.0)).mask((128, 128))
