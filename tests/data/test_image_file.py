@@ -35,5 +35,5 @@ def test_different_spacings_are_refused_and_both_named(write_image, corner):
 
 
 def test_an_unknown_kind_of_file_is_refused_with_the_known_ones(tmp_path):
-    with pytest.raises(DataError, match=r"\.png; expected one of \.nii\.gz, \.nii, \.mhd"):
-        read_image(tmp_path / "image.png")
+    with pytest.raises(DataError, match=r"\.jpg; expected one of \.nii\.gz, \.nii, \.mhd, \.png"):
+        read_image(tmp_path / "image.jpg")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import io
 import subprocess
 import sys
 from collections.abc import Callable
@@ -10,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from synthboost.data.frames_csv import read_frames_csv
 from synthboost.data.image_file import read_image, read_label_map
@@ -24,7 +26,7 @@ CSV = (
 )
 
 
-@pytest.mark.parametrize("kind", ["nii", "nii.gz", "header in gz", "mhd", "cfg", "csv"])
+@pytest.mark.parametrize("kind", ["nii", "nii.gz", "header in gz", "mhd", "png", "cfg", "csv"])
 def test_mutated_files_give_a_result_or_a_typed_error(tmp_path, write_image, kind):
     labels = np.random.default_rng(1).integers(0, 4, (20, 30)).astype(np.uint8)
     packed = write_image(labels).read_bytes()
@@ -39,6 +41,7 @@ def test_mutated_files_give_a_result_or_a_typed_error(tmp_path, write_image, kin
             lambda h: gzip.compress(h + bytes(600)),
         ),
         "mhd": (read_image, "image.mhd", header, bytes),
+        "png": (read_label_map, "x.png", _png(labels), bytes),
         "cfg": (read_info, "Info_2CH.cfg", CFG, bytes),
         "csv": (lambda path: read_frames_csv(path, "camus-nifti", "database_nifti"), "frames.csv", CSV, bytes),
     }
@@ -52,6 +55,12 @@ def test_mutated_files_give_a_result_or_a_typed_error(tmp_path, write_image, kin
         except DataError:
             refused += 1
     assert refused > ROUNDS / 3
+
+
+def _png(pixels: np.ndarray) -> bytes:
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).save(buffer, "PNG")
+    return buffer.getvalue()
 
 
 def _mutated(data: bytes, rng: np.random.Generator) -> bytes:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,15 +12,21 @@ from numpy.typing import NDArray
 from synthboost.data.mhd_file import read_mhd
 from synthboost.data.nifti_file import read_nifti
 from synthboost.data.pixels import Spacing, to_grey_image, to_label_map
+from synthboost.data.png_file import read_png
+from synthboost.data.sdm_labels import read_sdm_labels
 from synthboost.domain import GreyImage, LabelMap
 from synthboost.errors import DataError
 
-FILE_READERS: dict[str, Callable[[Path], tuple[NDArray[Any], Spacing]]] = {
+FileReader: TypeAlias = Callable[[Path], tuple[NDArray[Any], Spacing]]
+FILE_READERS: dict[str, FileReader] = {
     ".nii.gz": read_nifti,
     ".nii": read_nifti,
     ".mhd": read_mhd,
+    ".png": read_png,
 }
 """From the end of a file's name to its reader, which gives pixels (rows, columns) and spacing (rows, columns) in mm."""
+LABEL_READERS: dict[str, FileReader] = {**FILE_READERS, ".png": read_sdm_labels}
+"""The same for label maps: those in PNG come in two codings, of which only their histogram tells."""
 SPACING_TOLERANCE = 1e-3
 """Relative; image and label map may come from programs that round differently."""
 
@@ -31,7 +37,7 @@ def read_image(path: Path) -> tuple[GreyImage, Spacing]:
     Raises:
         DataError: anything about the file is not as it should be; see the reader of its kind.
     """
-    pixels, spacing_mm = _reader(path)(path)
+    pixels, spacing_mm = _reader(path, FILE_READERS)(path)
     return to_grey_image(path, pixels), spacing_mm
 
 
@@ -41,7 +47,7 @@ def read_label_map(path: Path) -> tuple[LabelMap, Spacing]:
     Raises:
         DataError: as for `read_image`, or there are other labels.
     """
-    pixels, spacing_mm = _reader(path)(path)
+    pixels, spacing_mm = _reader(path, LABEL_READERS)(path)
     return to_label_map(path, pixels), spacing_mm
 
 
@@ -69,8 +75,8 @@ def _size(pixels: NDArray[Any]) -> str:
     return f"{pixels.shape[1]} x {pixels.shape[0]} (columns x rows)"
 
 
-def _reader(path: Path) -> Callable[[Path], tuple[NDArray[Any], Spacing]]:
-    for suffix, reader in FILE_READERS.items():
+def _reader(path: Path, readers: Mapping[str, FileReader]) -> FileReader:
+    for suffix, reader in readers.items():
         if path.name.lower().endswith(suffix):
             return reader
-    raise DataError(path, "kind of file", path.suffix, f"one of {', '.join(FILE_READERS)}")
+    raise DataError(path, "kind of file", path.suffix, f"one of {', '.join(readers)}")

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from synthboost.data import camus_mhd, camus_nifti
+from synthboost.data import camus_mhd, camus_nifti, camus_sdm
 from synthboost.data.dataset import Dataset
 from synthboost.errors import DataError
 
@@ -29,6 +29,9 @@ READERS: dict[str, Reader] = {
     ),
     camus_mhd.RELEASE: Reader(
         find_root=camus_mhd.find_root, read=camus_mhd.read_camus_mhd, looks_for=camus_mhd.LOOKS_FOR
+    ),
+    camus_sdm.RELEASE: Reader(
+        find_root=camus_sdm.find_root, read=camus_sdm.read_camus_sdm, looks_for=camus_sdm.LOOKS_FOR
     ),
 }
 """Release -> its reader. A new release is one file and one entry."""

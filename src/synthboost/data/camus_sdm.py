@@ -1,0 +1,148 @@
+"""The public diffusion images of CAMUS ("SDM CAMUS", arXiv 2305.05424): PNGs whose names tell view, phase and part.
+
+`images/**/patient0001_2CH_ES_validation_1.png` and a label map of the same name. What its authors' code leaves is read:
+the first copy has no number or 1, split folders may be there or not. Nothing is known of patients' attributes, and the
+spacing is lost: frames were squeezed to a square.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from synthboost.data.dataset import Dataset, FrameFiles
+from synthboost.domain import Domain, FrameInfo, PatientId, Phase, SplitPart, View
+from synthboost.errors import DataError
+
+RELEASE = "camus-sdm"
+IMAGES = "images"
+LABEL_FOLDERS = ("sector_annotations", "annotations", "labels")
+"""In the order of preference: the first holds what the images were made from, tissue marked or not."""
+INNER_FOLDERS = ("all_frames_combined", "all_views")
+"""The folder of all views, which holds those two, may be given by the folder around it."""
+LOOKS_FOR = f"{IMAGES}/**/patientXXXX_2CH_ED_training_1.png with {LABEL_FOLDERS[0]}/"
+SOURCE_RELEASE = "camus-mhd"
+SOURCE_FOLDERS = {
+    SplitPart.TRAINING: "training",
+    SplitPart.VALIDATION: "training",
+    SplitPart.TESTING: "testing",
+}
+"""Whose masks they are: the authors read CAMUS' first release, and took their validation patients from its training
+folder. The NIfTI release numbers patients otherwise, so a name there may be another person."""
+_NAME = re.compile(
+    rf"(?P<patient>patient[0-9]{{4,8}})_(?P<view>{'|'.join(View)})_(?P<phase>{'|'.join(Phase)})"
+    rf"_(?P<part>{'|'.join(SplitPart)})(?:_(?P<copy>[0-9]{{1,4}}))?"
+)
+_SHOWN = 10
+
+
+@dataclass(frozen=True)
+class _Name:
+    """What a file's name says."""
+
+    patient: str
+    view: View
+    phase: Phase
+    part: SplitPart
+    copy: str
+
+    @property
+    def info(self) -> FrameInfo:
+        """Each copy is a patient of its own, told apart by the folder: a frame is known by patient, view and phase."""
+        folder = f"{self.part}-{self.copy}" if self.copy else str(self.part)
+        return FrameInfo(
+            PatientId(RELEASE, folder, self.patient),
+            self.view,
+            self.phase,
+            domain=Domain.DIFFUSION,
+            source=PatientId(SOURCE_RELEASE, SOURCE_FOLDERS[self.part], self.patient),
+        )
+
+
+def find_root(path: Path) -> Path | None:
+    """The folder that holds `images` and a folder of label maps, both of PNGs: `path` or one in it; else `None`."""
+    for place in (path, *(path / name for name in INNER_FOLDERS)):
+        if _has_png(place / IMAGES) and _label_folder(place) is not None:
+            return place
+    return None
+
+
+def read_camus_sdm(root: Path, allow_missing: bool = False) -> Dataset:
+    """Read names, no pixel. The official split is the part in each name; a copy belongs to the part of its source.
+
+    Statistics by patient should go by `FrameInfo.source`: the copies of one mask are not independent.
+
+    Raises:
+        DataError: a name is not understood, a frame is there twice, a file lies in another part's folder, or an image
+            or a label map has no partner (unless allowed: it is then left out and listed in `absent`).
+    """
+    label_folder = _label_folder(root)
+    assert label_folder is not None, "find_root found one"
+    images, labels = (_by_stem(root, folder) for folder in (IMAGES, label_folder))
+    alone = sorted(images.keys() ^ labels.keys())
+    absent = [f"{label_folder if stem in images else IMAGES}/.../{stem}.png" for stem in alone]
+    if absent and not allow_missing:
+        more = f" and {len(absent) - _SHOWN} more" if len(absent) > _SHOWN else ""
+        raise DataError(
+            root, f"{len(absent)} missing files", ", ".join(absent[:_SHOWN]) + more, "an image for every label map",
+            "Complete the data set, or allow missing files: such frames are then left out and counted.",
+        )  # fmt: skip
+    names = {stem: _parse(root, path) for stem, path in images.items() if stem in labels}
+    if not names:
+        raise DataError(root, "frames", "none complete", "at least one image with its label map")
+    files: dict[FrameInfo, FrameFiles] = {}
+    for stem, name in sorted(names.items()):
+        if name.info in files:
+            raise DataError(root / images[stem], "frame", f"{stem} again under another number", "each copy once")
+        files[name.info] = FrameFiles(images[stem], labels[stem])
+    official = {
+        part: tuple(sorted({n.info.patient for n in names.values() if n.part is part}))
+        for part in SplitPart
+        if any(n.part is part for n in names.values())
+    }
+    return Dataset(
+        root=root,
+        release=RELEASE,
+        frames=tuple(sorted(files, key=lambda i: (i.patient, i.view, i.phase))),
+        files={(i.patient, i.view, i.phase): f for i, f in files.items()},
+        official=official,
+        absent=tuple(absent),
+    )
+
+
+def _has_png(folder: Path) -> bool:
+    return next(folder.rglob("patient*.png"), None) is not None
+
+
+def _label_folder(root: Path) -> str | None:
+    return next((name for name in LABEL_FOLDERS if _has_png(root / name)), None)
+
+
+def _by_stem(root: Path, folder: str) -> dict[str, Path]:
+    """Name without suffix -> path relative to the root, of all PNGs in a folder and those in it; hidden ones not."""
+    found: dict[str, Path] = {}
+    for path in sorted((root / folder).rglob("*.png")):
+        if path.name.startswith("."):
+            continue
+        relative = path.relative_to(root)
+        if path.stem in found:
+            raise DataError(path, "frame", f"also at {found[path.stem].as_posix()}", "each name once")
+        _parse(root, relative)
+        found[path.stem] = relative
+    return found
+
+
+def _parse(root: Path, path: Path) -> _Name:
+    match = _NAME.fullmatch(path.stem)
+    if match is None:
+        raise DataError(
+            root / path, "name", path.name, "patient0001_2CH_ES_validation_1.png: patient, view, phase, part, copy",
+            "Move other pictures away: they would silently be left out.",
+        )  # fmt: skip
+    part = SplitPart(match["part"])
+    folders = {folder for folder in path.parts[:-1] if folder in set(SplitPart)}
+    if folders - {str(part)}:
+        raise DataError(root / path, "folder", ", ".join(sorted(folders)), f"{part}, as the name says")
+    copy = match["copy"].lstrip("0") or "0" if match["copy"] else ""
+    return _Name(match["patient"], View(match["view"]), Phase(match["phase"]), part, copy)
