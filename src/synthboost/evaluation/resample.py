@@ -46,6 +46,16 @@ def to_grid(
     return np.rint(lines[:, left] * (1 - across) + lines[:, right] * across).astype(array.dtype)
 
 
+def area_weights(old: int, new: int) -> NDArray[np.float64]:
+    """(new, old) length of each of `old` pixels that lies in each of `new` ones over the same line, in old pixels.
+
+    `rows @ image @ columns.T` of two such matrices is the sum over each new pixel, parts of pixels counted as parts.
+    """
+    edges = np.arange(new + 1) * old / new
+    start, end, pixel = edges[:-1, None], edges[1:, None], np.arange(old)[None, :]
+    return np.asarray(np.clip(np.minimum(end, pixel + 1) - np.maximum(start, pixel), 0, None))
+
+
 def spacing_on_grid(
     spacing_mm: tuple[float, float], shape: tuple[int, int], grid: tuple[int, int]
 ) -> tuple[float, float]:

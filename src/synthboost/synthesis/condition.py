@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from synthboost.domain import LabelMap, Mask, Structure
 from synthboost.errors import ConfigError, DataError
+from synthboost.evaluation.resample import area_weights, to_grid
 
 ConditionMap = NDArray[np.uint8]
 """(H, W) with values of `ConditionClass`."""
@@ -66,10 +67,9 @@ def condition_map(
     lookup = np.array([ConditionClass.TISSUE, *_OF_STRUCTURE.values()], dtype=np.uint8)
     whole = np.where(sector, lookup[label_map], np.uint8(ConditionClass.BACKGROUND))
     if resize == "nearest":
-        rows, columns = (((np.arange(size) + 0.5) * old / size).astype(np.intp) for old in whole.shape)
-        return np.asarray(whole[np.ix_(rows, columns)])
+        return to_grid(whole, (size, size))
     if resize == "majority":
-        down, across = _overlap(whole.shape[0], size), _overlap(whole.shape[1], size)
+        down, across = area_weights(whole.shape[0], size), area_weights(whole.shape[1], size)
         cover = np.stack([down @ (whole == c) @ across.T for c in ConditionClass])
         return np.asarray((cover > cover.max(axis=0) - 1e-9).argmax(axis=0), dtype=np.uint8)
     raise ConfigError("condition map", "resize", resize, "nearest or majority")
@@ -96,14 +96,6 @@ def to_published(condition: ConditionMap) -> ConditionMap:
     """
     _require_classes(condition)
     return np.asarray(np.array([PUBLISHED_CODING[c] for c in ConditionClass], dtype=np.uint8)[condition])
-
-
-def _overlap(old: int, new: int) -> NDArray[np.float64]:
-    """(new, old) length of each old pixel that lies in each new one, in old pixels."""
-    edges = np.arange(new + 1) * old / new
-    start, end = edges[:-1, None], edges[1:, None]
-    pixel = np.arange(old)[None, :]
-    return np.asarray(np.clip(np.minimum(end, pixel + 1) - np.maximum(start, pixel), 0, None))
 
 
 def _require(label_map: LabelMap, sector: Mask) -> None:

@@ -1,0 +1,130 @@
+"""Are synthetic images copies of training images? Distances to the nearest one, with unseen images as yardstick."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from synthboost.errors import ConfigError, DataError
+from synthboost.evaluation.fidelity.echo_set import EchoSet
+from synthboost.evaluation.fidelity.frechet import require_samples
+from synthboost.evaluation.resample import area_weights
+from synthboost.evaluation.statistics import patient_means
+
+Numbers = NDArray[np.float64]
+
+NEAR_SHARE = 0.05
+"""Of the held-out images that count as near to the training set."""
+
+
+@dataclass(frozen=True)
+class Suspect:
+    """A synthetic image that is nearer to a training image than every held-out image is."""
+
+    synthetic: str
+    training: str
+    distance: float
+
+
+@dataclass(frozen=True)
+class Memorisation:
+    """Distances to the nearest training image, of synthetic and of held-out real images."""
+
+    ratio: float
+    """Median of the synthetic ones over that of the held-out ones; well below 1 means copies."""
+    near_share: float
+    """Part of the synthetic images nearer than the nearest 5 % of the held-out ones; 0.05 if they are alike."""
+    p_value: float
+    """That synthetic images are not the nearer ones: Mann-Whitney, one-sided, on means by patient."""
+    suspects: tuple[Suspect, ...]
+    """Nearest first. Look at them."""
+    n_synthetic: int
+    n_training: int
+    n_held_out: int
+
+
+def nearest_neighbour_test(
+    synthetic: Numbers,
+    training: Numbers,
+    held_out: Numbers,
+    *,
+    synthetic_patients: Sequence[str],
+    held_out_patients: Sequence[str],
+    synthetic_names: Sequence[str],
+    training_names: Sequence[str],
+) -> Memorisation:
+    """Compare nearest distances in any space: features brought to one scale, or pixels of `low_resolution`.
+
+    A generator that is given masks of training patients comes nearer to them than strangers do without copying a
+    pixel, so the number to watch is the ratio over training time, and the suspects to be looked at.
+
+    Args:
+        synthetic, training, held_out: (n, d) each, one row per image.
+        synthetic_patients, held_out_patients: whose they are; images of one patient are not independent.
+        synthetic_names, training_names: for the list of suspects.
+
+    Raises:
+        DataError: samples, patients or names do not fit together, or a held-out image is itself in the training set
+            (a distance of 0): then it is no yardstick.
+    """
+    from scipy.spatial import KDTree
+    from scipy.stats import mannwhitneyu
+
+    require_samples(training, synthetic)
+    require_samples(training, held_out)
+    for field, values, rows in (
+        ("synthetic_names", synthetic_names, synthetic),
+        ("training_names", training_names, training),
+    ):
+        if len(values) != len(rows):
+            raise DataError("memorisation", field, len(values), f"{len(rows)}, one per image")
+    tree = KDTree(training)
+    ours, nearest = tree.query(synthetic)
+    theirs, _ = tree.query(held_out)
+    if theirs.min() == 0:
+        raise DataError(
+            "memorisation", "held-out images", f"{np.count_nonzero(theirs == 0)} equal a training image",
+            "images that the generator has not seen", "Split by patient, and leave twins out.",
+        )  # fmt: skip
+    by_patient = patient_means(ours, synthetic_patients), patient_means(theirs, held_out_patients)
+    order = np.argsort(ours, kind="stable")
+    return Memorisation(
+        ratio=float(np.median(ours) / np.median(theirs)),
+        near_share=float(np.mean(ours < np.quantile(theirs, NEAR_SHARE))),
+        p_value=float(mannwhitneyu(*by_patient, alternative="less").pvalue),
+        suspects=tuple(
+            Suspect(synthetic_names[i], training_names[nearest[i]], float(ours[i]))
+            for i in order
+            if ours[i] < theirs.min()
+        ),
+        n_synthetic=len(synthetic),
+        n_training=len(training),
+        n_held_out=len(held_out),
+    )
+
+
+def low_resolution(images: EchoSet, side: int = 16) -> Numbers:
+    """(n, side * side) of each image's block means over the sector, less their mean, and of length 1.
+
+    The distance of two such rows is sqrt(2 - 2 c), where c is the correlation of the blurred images: brightness,
+    contrast and speckle play no part in it.
+
+    Raises:
+        ConfigError: the images are smaller than `side`.
+    """
+    height, width = images.shape
+    if not 1 <= side <= min(height, width):
+        raise ConfigError("low_resolution", "side", side, f"1 to {min(height, width)}, the images' size")
+    down, across = area_weights(height, side), area_weights(width, side)
+    sectors = images.sectors.astype(np.float64)
+    cover = down @ sectors @ across.T
+    total = down @ (images.images * sectors) @ across.T
+    seen = cover > 0
+    block = np.where(seen, total / np.where(seen, cover, 1), 0.0)
+    mean = block.sum(axis=(1, 2), keepdims=True) / seen.sum(axis=(1, 2), keepdims=True)
+    rows = np.where(seen, block - mean, 0.0).reshape(len(images), -1)
+    length = np.linalg.norm(rows, axis=1, keepdims=True)
+    return np.asarray(rows / np.where(length > 0, length, 1))

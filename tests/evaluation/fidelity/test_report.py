@@ -1,0 +1,139 @@
+"""The whole report: equal sets look equal, blurred ones are found out, copies are flagged, and it is written."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from synthboost.domain import Structure
+from synthboost.errors import ConfigError, DataError
+from synthboost.evaluation.fidelity import FidelitySettings, Region, judge, to_html, to_markdown, write_fidelity
+
+QUICK = FidelitySettings(repeats=8, draws=100)
+
+
+@pytest.fixture(scope="module")
+def sets(echo):
+    """Training, held-out, fresh and blurred images of one distribution (the last not)."""
+    return {
+        "training": echo(12, 4, seed=1, prefix="t"),
+        "held_out": echo(12, 4, seed=2, prefix="h"),
+        "fresh": echo(12, 4, seed=3, prefix="t"),
+        "blurred": echo(12, 4, seed=3, prefix="t", blur=0.8),
+    }
+
+
+@pytest.fixture(scope="module")
+def fresh(sets):
+    labels = sets["fresh"].label_maps
+    return judge(sets["training"], sets["fresh"], sets["held_out"], predictions=labels, settings=QUICK)
+
+
+@pytest.fixture(scope="module")
+def blurred(sets):
+    return judge(sets["training"], sets["blurred"], sets["held_out"], settings=QUICK)
+
+
+def _gap(report, region, statistic):
+    return next(c.gap for c in report.speckle if (c.region, c.statistic) == (region, statistic))
+
+
+def test_images_of_the_same_kind_come_close_to_the_floor(fresh):
+    assert fresh.frechet.low < fresh.frechet.floor_high
+    assert fresh.kernel.low < 0.5
+    assert fresh.coverage.value > 0.7
+    assert fresh.reference == "held-out"
+    assert (fresh.n_real, fresh.n_synthetic, fresh.real_patients, fresh.left_out) == (48, 48, 12, (0, 0))
+    assert fresh.frechet.images == 24
+    assert max(abs(c.gap) for c in fresh.speckle if c.statistic == "nakagami_m") < 0.6
+
+
+def test_blur_is_found_out_and_named(fresh, blurred):
+    assert blurred.frechet.low > blurred.frechet.floor_high
+    assert blurred.kernel.low > max(0, fresh.kernel.high)
+    assert blurred.coverage.value < fresh.coverage.value
+    assert _gap(blurred, Region.TISSUE, "axial_length") > 3
+    assert _gap(blurred, Region.TISSUE, "lateral_length") > 3
+
+
+def test_predictions_that_equal_the_masks_are_wholly_consistent(fresh, blurred):
+    assert {s: i.mean for s, i in fresh.consistency.dice.items()} == dict.fromkeys(Structure, 1.0)
+    assert blurred.consistency is None
+
+
+def test_copies_of_training_images_are_flagged_in_both_spaces(sets, fresh):
+    noise = np.random.default_rng(0).integers(-2, 3, sets["training"].images.shape)
+    noisy = np.clip(sets["training"].images + noise, 0, 255).astype(np.uint8)
+    copies = replace(sets["training"], images=noisy, names=tuple(f"s-{n}" for n in sets["training"].names))
+    found = judge(sets["training"], copies, sets["held_out"], settings=QUICK)
+    for space in ("pixels 16 x 16", "radiomic features"):
+        assert found.memorisation[space].ratio < 0.5
+        assert found.memorisation[space].p_value < 0.001
+        assert fresh.memorisation[space].ratio > 0.8
+    suspects = found.memorisation["pixels 16 x 16"].suspects
+    assert len(suspects) == 48
+    assert all(s.synthetic == f"s-{s.training}" for s in suspects)
+
+
+def test_without_held_out_images_nothing_is_said_about_copies(sets):
+    found = judge(sets["training"], sets["fresh"], settings=QUICK)
+    assert found.reference == "training"
+    assert found.memorisation == {}
+
+
+def test_an_image_without_an_atrium_is_left_out_of_the_distances_and_counted(sets):
+    labels = sets["fresh"].label_maps.copy()
+    labels[0][labels[0] == 3] = 0
+    found = judge(sets["training"], replace(sets["fresh"], label_maps=labels), settings=QUICK)
+    assert found.left_out == (0, 1)
+    counts = {c.region: c.images for c in found.speckle}
+    assert counts[Region.LA] == (48, 47)
+    assert counts[Region.MYO] == (48, 48)
+
+
+def test_the_same_seed_gives_the_same_report(sets, blurred):
+    assert judge(sets["training"], sets["blurred"], sets["held_out"], settings=QUICK) == blurred
+
+
+def test_the_report_is_written_as_json_markdown_and_html(tmp_path, fresh, blurred):
+    write_fidelity(fresh, tmp_path)
+    values = json.loads((tmp_path / "fidelity.json").read_text())
+    assert values["frechet"]["value"] == fresh.frechet.value
+    assert values["consistency"]["LV"]["mean"] == 1.0
+    assert values["frechet_by_region"].keys() == {"LV", "MYO", "LA", "tissue"}
+    text = (tmp_path / "fidelity.md").read_text()
+    assert f"| Frechet radiomic distance | {fresh.frechet.value:.3f} [" in text
+    assert "Mask consistency" in text
+    assert "Mask consistency" not in to_markdown(blurred)
+    page = to_html(blurred)
+    assert page.startswith("<section>")
+    assert page.count("<table>") == page.count("</table>") >= 3
+
+
+def test_names_cannot_break_out_of_tables(fresh):
+    space, found = next(iter(fresh.memorisation.items()))
+    from synthboost.evaluation.fidelity.memorisation import Suspect
+
+    odd = replace(found, suspects=(Suspect("<b>|x", "t", 0.1),))
+    report = replace(fresh, memorisation={space: odd})
+    assert "<b>" not in to_html(report).replace("<br>", "")
+    assert r"<b>\|x" in to_markdown(report)
+
+
+def test_sets_that_cannot_be_compared_are_refused(sets, echo):
+    small = echo(2, 2)
+    with pytest.raises(DataError, match="real images: with all four regions: 4"):
+        judge(small, sets["fresh"], settings=QUICK)
+    with pytest.raises(DataError, match="held-out images: patients: t0"):
+        judge(sets["training"], sets["fresh"], sets["training"], settings=QUICK)
+    cut = sets["fresh"]
+    cut = replace(cut, images=cut.images[:, 1:], label_maps=cut.label_maps[:, 1:], sectors=cut.sectors[:, 1:])
+    with pytest.raises(DataError, match=r"synthetic images: size: \(47, 48\)"):
+        judge(sets["training"], cut, settings=QUICK)
+    with pytest.raises(DataError, match="predictions"):
+        judge(sets["training"], sets["fresh"], predictions=sets["fresh"].label_maps[:3], settings=QUICK)
+    with pytest.raises(ConfigError, match="repeats >= 1"):
+        FidelitySettings(repeats=0)
