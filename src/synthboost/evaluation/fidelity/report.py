@@ -149,7 +149,11 @@ def judge(
         density=floored(lambda x, y: density_and_coverage(x, y).density),
         coverage=floored(lambda x, y: density_and_coverage(x, y).coverage),
         speckle=_compare_speckle(reference, synthetic, settings),
-        memorisation={} if held_out is None else _memorisation(real, synthetic, held_out, settings),
+        memorisation={}
+        if held_out is None
+        else _memorisation(
+            (synthetic, real, held_out), (raw["synthetic"], radiomic_features(real), raw["real"]), settings
+        ),
         consistency=None
         if predictions is None
         else mask_consistency(synthetic.label_maps, predictions, synthetic.patients, settings.seed),
@@ -209,11 +213,10 @@ def _speckle_table(images: EchoSet, region: Region, settings: FidelitySettings) 
 
 
 def _memorisation(
-    training: EchoSet, synthetic: EchoSet, held_out: EchoSet, settings: FidelitySettings
+    sets: tuple[EchoSet, EchoSet, EchoSet], features: tuple[Numbers, Numbers, Numbers], settings: FidelitySettings
 ) -> dict[str, Memorisation]:
-    sets = (synthetic, training, held_out)
+    """Of synthetic, training and held-out images, and their radiomic features."""
     pixels = [low_resolution(images, settings.low_resolution) for images in sets]
-    features = [radiomic_features(images) for images in sets]
     whole = [_complete(table) for table in features]
     scale = _Scale.of(features[1][whole[1]])
     everyone = [np.ones(len(images), dtype=np.bool_) for images in sets]

@@ -18,6 +18,8 @@ FEWEST_PIXELS = 32
 """Below it a region has no statistics; a guess."""
 LONGEST_LAG = 8
 """Pixels; a longer correlation is reported as this."""
+MOST_NAKAGAMI = 100.0
+"""A constant region would have infinity."""
 TREND = 1 / 32
 """Of the longer side: the Gaussian width of what counts as the region's shading, not its speckle; a guess."""
 
@@ -34,7 +36,8 @@ class Speckle:
     skewness: float
     """Of the grey values; -1.14 for log-compressed Rayleigh speckle."""
     nakagami_m: float
-    """Of the amplitudes, by moments of the intensity; 1 is Rayleigh, less is clumped, more is smoothed."""
+    """Of the amplitudes, by the variance of their logarithm; 1 is Rayleigh, less is clumped, more is smoothed, at most
+    100."""
     rayleigh_misfit: float
     """Largest difference between the amplitudes' distribution and the Rayleigh one of the same power, 0-1."""
     axial_length: float
@@ -50,8 +53,10 @@ SPECKLE: tuple[str, ...] = tuple(field.name for field in fields(Speckle))
 def speckle(image: GreyImage, mask: Mask, dynamic_range_db: float = DYNAMIC_RANGE_DB) -> Speckle | None:
     """Measure the speckle in a mask (H, W) of an image (H, W); `None` if fewer than 32 of its pixels are not black.
 
-    Amplitudes are 10 ** (grey / 255 * dynamic range / 20). The Nakagami parameter is the moment estimate of Shankar
-    (IEEE Trans Ultrason 48:1716, 2001). Lengths are of the grey values after local mean has been taken off.
+    Amplitudes are 10 ** (grey / 255 * dynamic range / 20). The Nakagami parameter m solves trigamma(m) = variance of
+    the logarithm of the intensity, which follows from the intensity being gamma distributed. The common estimate by
+    moments of the intensity hangs on the brightest pixels: it gives 0.09 for CAMUS' myocardium, this one about 0.6.
+    Lengths are of the grey values after the local mean has been taken off.
 
     Raises:
         DataError: the shapes differ, or the dynamic range is not positive.
@@ -72,7 +77,7 @@ def speckle(image: GreyImage, mask: Mask, dynamic_range_db: float = DYNAMIC_RANG
         sd=sd,
         snr=_ratio(float(amplitude.mean()), float(amplitude.std())),
         skewness=_ratio(float(((grey - mean) ** 3).mean()), sd**3),
-        nakagami_m=_ratio(float(power.mean()) ** 2, float(power.var())),
+        nakagami_m=_nakagami(float(np.log(power).var())),
         rayleigh_misfit=_misfit(power),
         axial_length=_half_length(residual, mask),
         lateral_length=_half_length(residual.T, mask.T),
@@ -82,6 +87,17 @@ def speckle(image: GreyImage, mask: Mask, dynamic_range_db: float = DYNAMIC_RANG
 def _ratio(above: float, below: float) -> float:
     """0 where there is nothing, or but rounding, to divide by: a constant region has no texture."""
     return above / below if below > 1e-12 * abs(above) else 0.0
+
+
+def _nakagami(log_variance: float) -> float:
+    """The m with trigamma(m) equal to the variance of the log intensity; trigamma falls from infinity to 0."""
+    from scipy.optimize import brentq
+    from scipy.special import polygamma
+
+    low, high = 1e-3, MOST_NAKAGAMI
+    if log_variance <= polygamma(1, high):
+        return high
+    return float(brentq(lambda m: polygamma(1, m) - log_variance, low, high))
 
 
 def _misfit(power: Numbers) -> float:
