@@ -17,6 +17,7 @@ from synthboost.cli.predict import Predict
 from synthboost.cli.prompts import Prompts
 from synthboost.cli.report import Report
 from synthboost.cli.simulate import Simulate
+from synthboost.cli.synthesize import Synthesize
 from synthboost.cli.train import Train
 from synthboost.cli.weights import Weights
 from synthboost.errors import SynthboostError
@@ -36,6 +37,7 @@ class Verb(Protocol):
 Verbs = (
     Annotated[Demo, tyro.conf.subcommand("demo")]
     | Annotated[Simulate, tyro.conf.subcommand("simulate")]
+    | Annotated[Synthesize, tyro.conf.subcommand("synthesize")]
     | Annotated[Data, tyro.conf.subcommand("data")]
     | Annotated[Prompts, tyro.conf.subcommand("prompts")]
     | Annotated[Train, tyro.conf.subcommand("train")]

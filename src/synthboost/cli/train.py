@@ -33,7 +33,7 @@ class Train:
     out: Path = Path("runs")
     """The folder of runs."""
     synthetic: Path | None = None
-    """A synthetic data set (see `simulate`), for the strategies that train on one."""
+    """A synthetic data set (see `simulate` and `synthesize`), for the strategies that train on one."""
     strategy: TrainableStrategy = Strategy.REAL
     """Which data train the model, and in which order."""
     model: str = "clipseg"
@@ -88,7 +88,9 @@ class Train:
 
         sources = {Role.REAL: open_source(self.data, self.split, self.patients, self.allow_missing, self.leave_out)}
         if self.synthetic is not None:
-            sources[Role.SYNTHETIC] = open_source(self.synthetic, self.synthetic_split)
+            sources[Role.SYNTHETIC] = open_source(
+                self.synthetic, self.synthetic_split, made_from=sources[Role.REAL].split
+            )
         return RunSpec(
             strategy=self.strategy,
             sources=sources,

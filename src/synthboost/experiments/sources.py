@@ -65,6 +65,7 @@ def open_source(
     patients: int | None = None,
     allow_missing: bool = False,
     leave_out: Sequence[str] = (),
+    made_from: Split | None = None,
 ) -> Source:
     """Open a data set, split it, and check that no patient leaks between parts.
 
@@ -74,6 +75,7 @@ def open_source(
         patients: train on the first so many patients only.
         allow_missing: accept that listed patients or files are absent.
         leave_out: names of patients that no part may hold, e.g. one of two that share an image.
+        made_from: for a diffusion set: the split of the data set whose masks it was made from, to rule leaks out.
 
     Raises:
         DataError: the data set or its split is broken, or has fewer training patients.
@@ -84,7 +86,9 @@ def open_source(
         parts = without_patients(parts, _named(dataset, leave_out))
     if patients is not None:
         parts = fewer_training_patients(parts, dataset, patients)
-    check_split(parts, dataset, allow_missing=allow_missing, workers=2)
+    diffusion = any(info.source is not None for info in dataset.frames)
+    sources = made_from if diffusion else None
+    check_split(parts, dataset, allow_missing=allow_missing, workers=2, sources=sources)
     return Source(dataset, parts)
 
 

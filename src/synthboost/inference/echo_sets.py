@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable
 
 import numpy as np
@@ -13,6 +14,9 @@ from synthboost.evaluation.fidelity import EchoSet
 from synthboost.evaluation.resample import area_weights, to_grid
 from synthboost.progress import track
 from synthboost.synthesis.sector import find_sector
+
+MOST_WITHOUT_SECTOR = 0.05
+"""Share of the frames in which no sector is found. Up to it they are left out and named, beyond it nothing is read."""
 
 
 def read_echo_set(dataset: Dataset, frames: Iterable[FrameInfo], size: int, workers: int = 0) -> EchoSet:
@@ -28,8 +32,8 @@ def read_echo_set(dataset: Dataset, frames: Iterable[FrameInfo], size: int, work
         workers: threads that read.
 
     Raises:
-        DataError: a file is broken, a frame is not annotated or smaller than `size`, or its sector cannot be found; or
-            there is no frame.
+        DataError: a file is broken, a frame is not annotated or smaller than `size`, or more than a few have no visible
+            sector; or there is no frame.
         ConfigError: `size` is less than 1.
     """
     if size < 1:
@@ -37,20 +41,31 @@ def read_echo_set(dataset: Dataset, frames: Iterable[FrameInfo], size: int, work
     infos = list(frames)
     if not infos:
         raise DataError(dataset.root, "frames", 0, "at least one annotated frame")
-    images, label_maps, sectors = [], [], []
+    images, label_maps, sectors, kept, blurred = [], [], [], [], []
     for frame in track(load_many(dataset, infos, workers), "reading frames", len(infos), "frame"):
         _require(dataset, frame, size)
         assert frame.label_map is not None
-        sector = find_sector(frame.image, frame.info.name).mask(frame.image.shape)
+        try:
+            sector = find_sector(frame.image, frame.info.name).mask(frame.image.shape)
+        except DataError as error:
+            blurred.append(f"{frame.info.name} ({error.value})")
+            continue
+        kept.append(frame.info)
         images.append(_averaged(frame.image, size))
         label_maps.append(to_grid(frame.label_map, (size, size)))
         sectors.append(to_grid(sector, (size, size)))
+    if len(blurred) > MOST_WITHOUT_SECTOR * len(infos):
+        raise DataError(
+            dataset.root, f"sector of {len(blurred)} of {len(infos)} frames", "; ".join(blurred[:3]), "a visible fan"
+        )
+    if blurred:
+        print(f"{dataset.root}: left out, no sector found: {'; '.join(blurred)}", file=sys.stderr)
     return EchoSet(
         images=np.stack(images),
         label_maps=np.stack(label_maps),
         sectors=np.stack(sectors),
-        patients=tuple(str(info.source or info.patient) for info in infos),
-        names=tuple(f"{info.patient.folder}/{info.name}" for info in infos),
+        patients=tuple(str(info.source or info.patient) for info in kept),
+        names=tuple(f"{info.patient.folder}/{info.name}" for info in kept),
     )
 
 

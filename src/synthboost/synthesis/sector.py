@@ -6,6 +6,7 @@ is black, and these holes would tell a network where the image is dark.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -88,6 +89,8 @@ def find_sector(image: GreyImage, name: str = "image") -> Sector:
     Raises:
         DataError: an edge or the arc cannot be made out, or the fan leaves out too much that is bright.
     """
+    from scipy import ndimage
+
     bright = _evidence(image)
     rng = np.random.default_rng(0)
     tolerance = max(1.0, TOLERANCE * max(image.shape))
@@ -97,7 +100,8 @@ def find_sector(image: GreyImage, name: str = "image") -> Sector:
     row = (right[0] - left[0]) / (left[1] - right[1])
     apex = (float(row), float(left[0] + left[1] * row))
     sector = Sector(apex, (left[1], right[1]), _arc(bright, apex, (left[1], right[1]), tolerance, rng, name))
-    outside = np.count_nonzero(bright & ~sector.mask(bright.shape)) / np.count_nonzero(bright)
+    fan = ndimage.binary_dilation(sector.mask(bright.shape), iterations=math.ceil(tolerance))  # coarse rims are jagged
+    outside = np.count_nonzero(bright & ~fan) / np.count_nonzero(bright)
     if outside > MOST_OUTSIDE:
         raise DataError(
             name, "sector", f"{outside:.1%} of the bright pixels lie outside the fan that fits best",

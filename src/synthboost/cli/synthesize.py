@@ -1,0 +1,202 @@
+"""`synthboost synthesize`: train a semantic diffusion model, sample a data set from masks, judge how real it looks."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import tyro
+
+from synthboost.domain import SplitPart
+from synthboost.errors import ConfigError
+from synthboost.training.diffusion_config import DiffusionTraining
+
+if TYPE_CHECKING:
+    from synthboost.synthesis.sampling import Schedule
+    from synthboost.synthesis.settings import DiffusionSettings
+
+
+@dataclass(frozen=True)
+class TrainDiffusion:
+    """Train one model for all views and phases on the training patients of a data set.
+
+    The same command resumes it after an interruption. The folder's `checkpoint/` is what `sample` takes.
+    """
+
+    data: Path
+    """The annotated data set whose training patients are learned from."""
+    out: Path
+    """The folder of the model."""
+    preset: Literal["tiny", "small", "sdm256"] = "small"
+    """Size: `tiny` (64 px, for two CPU cores), `small` (128 px), `sdm256` (published for echo: 256 px, 652 M)."""
+    split: str = "official"
+    """How patients are split: `official`, `paper` or `no-test`."""
+    patients: int | None = None
+    """Train on the first so many training patients only."""
+    leave_out: tuple[str, ...] = ()
+    """Patients that are not learned from."""
+    allow_missing: bool = False
+    """Go on when listed patients or files are absent."""
+    training: DiffusionTraining = field(default_factory=DiffusionTraining)
+
+    def run(self) -> None:
+        """Train, and say where the weights are."""
+        import torch
+
+        from synthboost.experiments.sources import open_source
+        from synthboost.files import write_json, write_text
+        from synthboost.lock import exclusive
+        from synthboost.synthesis.network import SemanticUNet
+        from synthboost.synthesis.settings import PRESETS
+        from synthboost.training.diffusion_data import make_examples
+        from synthboost.training.diffusion_loop import WEIGHTS, train_diffusion
+
+        source = open_source(self.data, self.split, self.patients, self.allow_missing, self.leave_out)
+        with exclusive(self.out):
+            if (self.out / "DONE").is_file():
+                print(f"finished before: {self.out / WEIGHTS}")
+                return
+            settings = PRESETS[self.preset]
+            examples = make_examples(source.frames(SplitPart.TRAINING, self.data.name), settings.size)
+            with torch.random.fork_rng(devices=[]):
+                torch.manual_seed(self.training.seed)
+                network = SemanticUNet(settings)
+            write_json(self.out / "source.json", source.as_dict())
+            train_diffusion(network, examples, self.training, self.out)
+            write_text(self.out / "DONE", "")
+        print(f"weights: {self.out / WEIGHTS}")
+
+
+@dataclass(frozen=True)
+class SampleDiffusion:
+    """Make a data set in CAMUS' layout: for every mask, images of perturbed copies of it.
+
+    Synthetic patients stand in the part of the patient whose masks they have; test patients' masks are never used.
+    The same command finishes what was begun. Shards may run at once, on any machine that sees `out`.
+    """
+
+    model: Path
+    """The folder of a trained model, or its `checkpoint/`."""
+    masks: Path
+    """The data set whose masks are used: annotated, or simulated."""
+    out: Path
+    """A new folder, or one that the same command began."""
+    split: str = "official"
+    """How the patients of `masks` are split."""
+    copies: int = 5
+    """Synthetic patients for each patient."""
+    perturb: bool = True
+    """Deform the masks as Echo from Noise does; without, copies differ in their noise only."""
+    method: Literal["default", "ddpm", "ddim", "dpm++", "unipc", "euler", "heun"] = "default"
+    """The sampler; by default Heun for a flow, DPM-Solver++ for predicted noise."""
+    steps: int | None = None
+    """Of the sampler; by default 20 evaluations of the network."""
+    guidance: float = 1.0
+    """How far images are pushed towards their map; 1 is not."""
+    patients: int | None = None
+    """Use the first so many training patients only."""
+    leave_out: tuple[str, ...] = ()
+    """Patients whose masks are not used."""
+    allow_missing: bool = False
+    """Go on when listed patients or files of `masks` are absent."""
+    shard: str = "1/1"
+    """`3/16`: the third of sixteen shares."""
+    seed: int = 0
+    batch: int = 16
+    """Images at a time; halved by itself when memory runs out."""
+    device: str = "auto"
+
+    def run(self) -> None:
+        """Sample, and say what was made."""
+        from synthboost.experiments.sources import open_source
+        from synthboost.inference.predictor import choose_device
+        from synthboost.inference.synthesize import SynthesisSettings, synthesize
+        from synthboost.synthesis.checkpoint import load_diffusion
+        from synthboost.synthesis.perturbation import PerturbationSettings
+        from synthboost.weights_file import file_sha256, weights_path
+
+        shard = _parse_shard(self.shard)
+        source = open_source(self.masks, self.split, self.patients, self.allow_missing, self.leave_out)
+        folder = self.model / "checkpoint" if (self.model / "checkpoint").is_dir() else self.model
+        network = load_diffusion(folder).to(choose_device(self.device))
+        settings = SynthesisSettings(
+            copies=self.copies,
+            perturbation=PerturbationSettings(copies=self.copies) if self.perturb else None,
+            guidance=self.guidance,
+            seed=self.seed,
+            batch=self.batch,
+        )
+        sha256 = file_sha256(weights_path(folder))
+        schedule = self._schedule(network.settings)
+        made = synthesize(network, sha256, source.dataset, source.split, self.out, settings, schedule, shard)
+        whole = "" if (self.out / "frames.csv").is_file() else "; other shards are still to come"
+        print(f"{made} synthetic patients made now: {self.out}{whole}")
+
+    def _schedule(self, settings: DiffusionSettings) -> Schedule:
+        from dataclasses import replace
+
+        from synthboost.synthesis.sampling import Method, default_schedule, require_method
+
+        default = default_schedule(settings)
+        method = default.method if self.method == "default" else Method(self.method)
+        steps = self.steps or (default.steps if method == default.method else 20)
+        schedule = replace(default, method=method, steps=steps)
+        require_method(schedule, settings)
+        return schedule
+
+
+@dataclass(frozen=True)
+class JudgeDiffusion:
+    """Compare synthetic images with real ones: texture by structure, distances with a floor, copies of training images.
+
+    Both sets are brought to one size. The real training patients are what the model learned from; the real validation
+    patients are the yardstick. The report's sheets show images of both: keep them as confidential as the data.
+    """
+
+    real: tyro.conf.Positional[Path]
+    """The real data set."""
+    synthetic: tyro.conf.Positional[Path]
+    """The synthetic one."""
+    out: Path
+    """A new folder for `fidelity.json`, `fidelity.md`, `fidelity.html` and contact sheets."""
+    split: str = "official"
+    """How the real patients are split."""
+    checkpoint: str | None = None
+    """A segmenter trained on real images: its masks in the synthetic images are compared with the masks they were made
+    from."""
+    size: int = 128
+    """Pixels per side at which texture is compared; at most the synthetic images' own."""
+    images: int = 400
+    """At most so many of each set, patients evenly chosen by seed."""
+    allow_missing: bool = False
+    """Go on when listed patients or files are absent."""
+    seed: int = 0
+
+    def run(self) -> None:
+        """Judge, write the report and print its main lines."""
+        from synthboost.experiments.fidelity import FidelityPlan, judge_sets
+
+        print(judge_sets(FidelityPlan(**vars(self))))
+
+
+@dataclass(frozen=True)
+class Synthesize:
+    """Train a semantic diffusion model, sample from masks, judge the result."""
+
+    act: (
+        Annotated[TrainDiffusion, tyro.conf.subcommand("train")]
+        | Annotated[SampleDiffusion, tyro.conf.subcommand("sample")]
+        | Annotated[JudgeDiffusion, tyro.conf.subcommand("judge")]
+    )
+
+    def run(self) -> None:
+        """Do what was asked for."""
+        self.act.run()
+
+
+def _parse_shard(text: str) -> tuple[int, int]:
+    first, slash, last = text.partition("/")
+    if slash and first.isdecimal() and last.isdecimal() and 1 <= int(first) <= int(last):
+        return int(first), int(last)
+    raise ConfigError("synthesize", "shard", text, "i/n with i from 1 to n, such as 3/16")

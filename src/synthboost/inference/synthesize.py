@@ -1,0 +1,322 @@
+"""Synthetic images from masks, written as a data set in CAMUS' layout: perturbed masks in, image and mask out.
+
+A synthetic patient is one copy of a source patient: all of its frames with masks perturbed anew. It stands in the part
+of its source, so that no mask of a validation or test patient ever feeds a training image.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import SimpleITK as sitk
+import torch
+from numpy.typing import NDArray
+
+from synthboost.data import Dataset, Split
+from synthboost.data.frames_csv import FRAMES_COLUMNS, FRAMES_CSV, RELEASE_COLUMN
+from synthboost.domain import Domain, Frame, FrameInfo, GreyImage, LabelMap, PatientId, SplitPart, View
+from synthboost.errors import ConfigError, DataError, OutputError
+from synthboost.files import recover, whole_file, whole_folder, write_csv, write_json, write_text
+from synthboost.lock import exclusive
+from synthboost.progress import Progress
+from synthboost.synthesis.condition import condition_map, label_map_of
+from synthboost.synthesis.network import SemanticUNet
+from synthboost.synthesis.perturbation import PerturbationSettings, perturb, perturbation_rng
+from synthboost.synthesis.sampling import Schedule, default_schedule, sample_images, to_grey
+from synthboost.synthesis.sector import find_sector
+from synthboost.training.diffusion_data import frame_codes
+
+GENERATOR = "synthboost.synthesis"
+GENERATOR_VERSION = "1"
+RECORD = "synthesis.json"
+"""At the root: what was asked for. A folder that was begun otherwise is refused."""
+IMAGES, SPLIT = "database_nifti", "database_split"
+MOST_COPIES = 99
+"""A copy's number takes the last two digits of a synthetic patient's."""
+
+
+@dataclass(frozen=True)
+class SynthesisSettings:
+    """What is made of every mask."""
+
+    copies: int = 5
+    """Synthetic patients for each source patient; Echo from Noise makes 5."""
+    perturbation: PerturbationSettings | None = field(default_factory=PerturbationSettings)
+    """`None` leaves the masks as they are: only the noise differs between copies."""
+    guidance: float = 1.0
+    """How far images are pushed towards their map; 1 is not."""
+    seed: int = 0
+    batch: int = 16
+    """Images made together; halved by itself when memory runs out. Without influence on any image but for rounding."""
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be."""
+        for name, holds, expected in (
+            ("copies", 1 <= self.copies <= MOST_COPIES, f"1 to {MOST_COPIES}"),
+            ("guidance", self.guidance >= 0, "zero or more"),
+            ("seed", self.seed >= 0, "zero or more"),
+            ("batch", self.batch >= 1, "1 or more"),
+        ):
+            if not holds:
+                raise ConfigError("SynthesisSettings", name, getattr(self, name), expected)
+
+
+@dataclass(frozen=True)
+class Copy:
+    """One synthetic patient to be."""
+
+    source: PatientId
+    number: int
+    """Of the copy, from 0."""
+    part: SplitPart
+
+    @property
+    def name(self) -> str:
+        """E.g. `patient001203`: the fourth copy of patient0012."""
+        return f"{self.source.name}{self.number:02d}"
+
+
+def synthesize(
+    network: SemanticUNet,
+    weights_sha256: str,
+    dataset: Dataset,
+    split: Split,
+    out: Path,
+    settings: SynthesisSettings,
+    schedule: Schedule | None = None,
+    shard: tuple[int, int] = (1, 1),
+) -> int:
+    """Write the synthetic data set, or the share of one worker, or what is missing of it.
+
+    Args:
+        network: in evaluation mode, on the device that samples.
+        weights_sha256: of its weights; part of the set's release name.
+        dataset: where the masks come from: real, or simulated.
+        split: parts of `dataset`; training and validation patients are copied, test patients never.
+        out: a new or empty folder, or one that was begun with the same settings.
+        settings: what to make.
+        schedule: of sampling; `None` is the network's default of 20 evaluations.
+        shard: (i, n): every n-th synthetic patient, the i-th first. Shards may run at the same time, on any machine
+            that sees `out`; the last to finish writes the lists.
+
+    Returns:
+        How many synthetic patients were made now.
+
+    Raises:
+        ConfigError: the shard is none.
+        DataError: a mask or a sector cannot be used, naming the frame.
+        OutputError: the folder holds something else, or cannot be written.
+    """
+    if not 1 <= shard[0] <= shard[1]:
+        raise ConfigError("synthesize", "shard", f"{shard[0]}/{shard[1]}", "i/n with i from 1 to n")
+    chosen = schedule or default_schedule(network.settings)
+    release = f"diffusion-{weights_sha256[:8]}-seed{settings.seed}"
+    copies = planned_copies(dataset, split, settings)
+    _claim(out, release, dataset, split, settings, chosen)
+    own = copies[shard[0] - 1 :: shard[1]]
+    with exclusive(out / f".shard-{shard[0]}-of-{shard[1]}"):
+        if shard[1] == 1:
+            recover(out / IMAGES, held=True)
+        missing = [copy for copy in own if not (out / IMAGES / copy.name).is_dir()]
+        maker = _Maker(network, dataset, settings, chosen)
+        frames = {p: [i for i in dataset.frames if i.patient == p] for p in {copy.source for copy in missing}}
+        total = sum(len(frames[copy.source]) for copy in missing)
+        with Progress("sampling", total, "image") as bar:
+            for copy in missing:
+                made = maker.make(copy, frames[copy.source])
+                _write_patient(out / IMAGES / copy.name, copy, made, settings.seed)
+                bar.advance(len(made))
+    if all((out / IMAGES / copy.name).is_dir() for copy in copies):
+        _write_lists(out, copies, dataset, release, settings)
+    return len(missing)
+
+
+def planned_copies(dataset: Dataset, split: Split, settings: SynthesisSettings) -> list[Copy]:
+    """Return every synthetic patient, in the order of parts, sources and copies."""
+    return [
+        Copy(patient, number, part)
+        for part in (SplitPart.TRAINING, SplitPart.VALIDATION)
+        for patient in split.parts[part]
+        if any(info.patient == patient and dataset.has_annotation(info) for info in dataset.frames)
+        for number in range(settings.copies)
+    ]
+
+
+@dataclass(frozen=True, eq=False)
+class Made:
+    """One synthetic frame."""
+
+    info: FrameInfo
+    """Of the source frame."""
+    image: GreyImage
+    """(S, S)."""
+    label_map: LabelMap
+    """(S, S) 0-3."""
+    spacing_mm: tuple[float, float]
+    """Rows, columns: the source frame's extent over S pixels."""
+    note: str
+    """Why the mask is not a perturbed one, if it is not."""
+
+
+class _Maker:
+    def __init__(
+        self, network: SemanticUNet, dataset: Dataset, settings: SynthesisSettings, schedule: Schedule
+    ) -> None:
+        self.network, self.dataset, self.settings, self.schedule = network, dataset, settings, schedule
+        self.batch = settings.batch
+
+    def make(self, copy: Copy, infos: list[FrameInfo]) -> list[Made]:
+        prepared = [self._prepare(copy, info) for info in infos if self.dataset.has_annotation(info)]
+        maps = np.stack([condition for _, condition, _ in prepared])
+        codes = np.array([frame_codes(frame) for frame, _, _ in prepared])
+        names = [f"{copy.name}{frame.info.name.removeprefix(copy.source.name)}" for frame, _, _ in prepared]
+        images = np.concatenate(list(self._sample(maps, codes, names)))
+        size = self.network.settings.size
+        return [
+            Made(
+                frame.info,
+                image,
+                label_map_of(condition),
+                (frame.spacing_mm[0] * frame.image.shape[0] / size, frame.spacing_mm[1] * frame.image.shape[1] / size),
+                note,
+            )
+            for image, (frame, condition, note) in zip(images, prepared, strict=True)
+        ]
+
+    def _prepare(self, copy: Copy, info: FrameInfo) -> tuple[Frame, NDArray[np.uint8], str]:
+        frame = self.dataset.load(info)
+        assert frame.label_map is not None
+        sector = find_sector(frame.image, info.name).mask(frame.image.shape)
+        label_map, note = frame.label_map, ""
+        if self.settings.perturbation is not None:
+            rng = perturbation_rng(self.settings.seed, str(info.patient) + info.name, copy.number)
+            found = perturb(label_map, sector, self.settings.perturbation, rng, info.name)
+            label_map, note = found.label_map, found.note
+        return frame, condition_map(label_map, sector, self.network.settings.size, "majority"), note
+
+    def _sample(
+        self, maps: NDArray[np.uint8], codes: NDArray[np.int64], names: list[str]
+    ) -> Iterator[NDArray[np.uint8]]:
+        first = 0
+        while first < len(names):
+            last = first + self.batch
+            try:
+                yield self._sample_batch(maps[first:last], codes[first:last], names[first:last])
+                first = last
+            except (torch.OutOfMemoryError, MemoryError, RuntimeError) as error:
+                if self.batch == 1 or not _is_lack_of_memory(error):
+                    raise
+                self.batch //= 2
+                print(f"memory ran out: {self.batch} images at a time from here on", file=sys.stderr, flush=True)
+
+    def _sample_batch(self, maps: NDArray[np.uint8], codes: NDArray[np.int64], names: list[str]) -> NDArray[np.uint8]:
+        attributes = torch.from_numpy(codes) if self.network.settings.attributes else None
+        labels = torch.from_numpy(maps).long()
+        images = sample_images(
+            self.network, labels, attributes, names, self.schedule, self.settings.seed, self.settings.guidance
+        )
+        grey = to_grey(images)
+        grey[maps == 0] = 0  # outside the sector there is nothing, and a real frame is black there
+        return grey
+
+
+def _is_lack_of_memory(error: BaseException) -> bool:
+    return isinstance(error, torch.OutOfMemoryError | MemoryError) or "not enough memory" in str(error)
+
+
+def _write_patient(folder: Path, copy: Copy, made: list[Made], seed: int) -> None:
+    with whole_folder(folder) as temporary:
+        for one in made:
+            name = f"{copy.name}_{one.info.view}_{one.info.phase}"
+            _write_nifti(temporary / f"{name}.nii.gz", one.image, one.spacing_mm)
+            _write_nifti(temporary / f"{name}_gt.nii.gz", one.label_map, one.spacing_mm)
+        for view in View:
+            of_view = [one.info for one in made if one.info.view == view]
+            if of_view:
+                write_text(temporary / f"Info_{view}.cfg", _info_text(of_view[0]))
+        notes = {f"{one.info.view}_{one.info.phase}": one.note for one in made if one.note}
+        write_json(temporary / RECORD, {"source": str(copy.source), "copy": copy.number, "seed": seed, "notes": notes})
+
+
+def _write_nifti(path: Path, array: NDArray[np.uint8], spacing_mm: tuple[float, float]) -> None:
+    image = sitk.GetImageFromArray(array)
+    image.SetSpacing((spacing_mm[1], spacing_mm[0]))
+    with whole_file(path) as temporary:
+        sitk.WriteImage(image, str(temporary), useCompression=True)
+
+
+def _info_text(info: FrameInfo) -> str:
+    """The source's attributes; not its ejection fraction, which perturbed masks no longer have."""
+    known = info.attributes
+    values: dict[str, Any] = {"ED": 1, "ES": 2, "NbFrame": 2, "Sex": known.sex, "Age": known.age}
+    values["ImageQuality"] = known.quality
+    return "".join(f"{key}: {value}\n" for key, value in values.items() if value is not None)
+
+
+def _claim(
+    out: Path, release: str, dataset: Dataset, split: Split, settings: SynthesisSettings, schedule: Schedule
+) -> None:
+    wanted: dict[str, Any] = {
+        "generator": GENERATOR,
+        "generator_version": GENERATOR_VERSION,
+        "release": release,
+        "masks": dataset.fingerprint(),
+        "split": split.name,
+        "settings": {name: value for name, value in asdict(settings).items() if name != "batch"},
+        "schedule": {**asdict(schedule), "method": str(schedule.method), "spacing": str(schedule.spacing)},
+    }
+    wanted = json.loads(json.dumps(wanted))
+    record = out / RECORD
+    if record.is_file():
+        found = _read_record(record)
+        if odd := sorted(key for key in wanted.keys() | found.keys() if wanted.get(key) != found.get(key)):
+            raise OutputError(
+                out, ", ".join(odd), "not as the folder was begun with", "the same weights, masks and settings",
+                "Nothing was touched. Choose another folder.",
+            )  # fmt: skip
+        return
+    occupied = next((p.name for p in out.iterdir() if not p.name.startswith(".")), None) if out.is_dir() else None
+    if occupied is not None:
+        raise OutputError(
+            out, "folder", f"holds {occupied!r} and no {RECORD}", "a new or empty folder, or one begun by `synthesize`",
+            "Nothing was touched. Choose another folder.",
+        )  # fmt: skip
+    write_json(record, wanted)
+
+
+def _read_record(record: Path) -> dict[str, Any]:
+    try:
+        found = json.loads(record.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise OutputError(record, "file", error, "a readable record", "Choose another folder.") from error
+    return found if isinstance(found, dict) else {}
+
+
+def _write_lists(out: Path, copies: list[Copy], dataset: Dataset, release: str, settings: SynthesisSettings) -> None:
+    for part in SplitPart:
+        names = [copy.name for copy in copies if copy.part == part]
+        write_text(out / SPLIT / f"subgroup_{part}.txt", "".join(f"{name}\n" for name in names))
+    rows = [
+        {
+            "frame": f"{copy.name}_{info.view}_{info.phase}",
+            "domain": Domain.DIFFUSION,
+            "source_patient": str(copy.source),
+            "source_split": copy.part,
+            "generator": GENERATOR,
+            "generator_version": GENERATOR_VERSION,
+            "seed": settings.seed,
+            RELEASE_COLUMN: release,
+        }
+        for copy in copies
+        for info in dataset.frames
+        if info.patient == copy.source and dataset.has_annotation(info)
+    ]
+    if not rows:
+        raise DataError(dataset.root, "annotated frames", 0, "at least one in the training or validation part")
+    write_csv(out / FRAMES_CSV, (*FRAMES_COLUMNS, RELEASE_COLUMN), rows)
