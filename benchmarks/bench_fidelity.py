@@ -37,7 +37,7 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("data", type=Path)
     parser.add_argument("--simulated", type=Path, default=None)
-    parser.add_argument("--size", type=int, default=96)
+    parser.add_argument("--size", type=int, default=80)
     parser.add_argument("--patients", type=int, default=100, help="training patients, and as many others")
     options = parser.parse_args()
     dataset = open_dataset(options.data, allow_missing=True)
