@@ -59,6 +59,15 @@ def test_blur_is_found_out_and_named(fresh, blurred):
     assert _gap(blurred, Region.TISSUE, "lateral_length") > 3
 
 
+def test_what_was_learned_from_is_measured_too_because_scanners_differ(sets, fresh, echo):
+    assert fresh.learned_frechet.low < fresh.frechet.floor_high
+    brighter = echo(12, 4, seed=1, prefix="t", gain=25.0)
+    pupil = judge(brighter, replace(brighter, names=brighter.names), sets["held_out"], settings=QUICK)
+    assert pupil.learned_frechet == pupil.frechet  # it gave back what it had learned ...
+    assert pupil.frechet.low > pupil.frechet.floor_high  # ... and that is far from the held-out patients
+    assert pupil.learned_kernel == pupil.kernel
+
+
 def test_predictions_that_equal_the_masks_are_wholly_consistent(fresh, blurred):
     assert {s: i.mean for s, i in fresh.consistency.dice.items()} == dict.fromkeys(Structure, 1.0)
     assert blurred.consistency is None
@@ -82,6 +91,8 @@ def test_without_held_out_images_nothing_is_said_about_copies(sets):
     found = judge(sets["training"], sets["fresh"], settings=QUICK)
     assert found.reference == "training"
     assert found.memorisation == {}
+    assert found.learned_frechet is None
+    assert "learned from" not in to_markdown(found)
 
 
 def test_an_image_without_an_atrium_is_left_out_of_the_distances_and_counted(sets):

@@ -81,6 +81,10 @@ class FidelityReport:
     kernel: KernelDistance
     kernel_floor: AgainstFloor
     """The kernel distance on halves."""
+    learned_frechet: AgainstFloor | None
+    """Of the images learned from, instead of the synthetic ones: what a perfect pupil would reach. The floor is lower
+    where training and held-out patients were imaged differently, as in CAMUS. `None` without held-out images."""
+    learned_kernel: KernelDistance | None
     density: AgainstFloor
     coverage: AgainstFloor
     speckle: tuple[SpeckleComparison, ...]
@@ -131,6 +135,11 @@ def judge(
             measure, a[:, columns], b[:, columns], *patients, seed=settings.seed, repeats=settings.repeats
         )
 
+    learned = None if held_out is None else radiomic_features(real)
+    if learned is not None:
+        rows = _complete(learned)
+        pupil = scale(learned[rows]), _chosen(real, rows)
+
     wide = len(FEATURES)
     return FidelityReport(
         n_real=len(reference),
@@ -146,14 +155,20 @@ def judge(
         },
         kernel=kernel_distance(a, b, *patients, seed=settings.seed, draws=settings.draws),
         kernel_floor=floored(_plain_kernel_distance),
+        learned_frechet=None
+        if learned is None
+        else against_floor(
+            frechet_distance, a, pupil[0], patients[0], pupil[1], seed=settings.seed, repeats=settings.repeats
+        ),
+        learned_kernel=None
+        if learned is None
+        else kernel_distance(a, pupil[0], patients[0], pupil[1], seed=settings.seed, draws=settings.draws),
         density=floored(lambda x, y: density_and_coverage(x, y).density),
         coverage=floored(lambda x, y: density_and_coverage(x, y).coverage),
         speckle=_compare_speckle(reference, synthetic, settings),
         memorisation={}
-        if held_out is None
-        else _memorisation(
-            (synthetic, real, held_out), (raw["synthetic"], radiomic_features(real), raw["real"]), settings
-        ),
+        if held_out is None or learned is None
+        else _memorisation((synthetic, real, held_out), (raw["synthetic"], learned, raw["real"]), settings),
         consistency=None
         if predictions is None
         else mask_consistency(synthetic.label_maps, predictions, synthetic.patients, settings.seed),

@@ -82,14 +82,26 @@ def _tables(report: FidelityReport) -> Sequence[_Table]:
 def _distances(report: FidelityReport) -> _Table:
     lines = [["Frechet radiomic distance", *_floored(report.frechet)]]
     lines += [[f"... of {region}", *_floored(v)] for region, v in report.frechet_by_region.items()]
+    if report.learned_frechet is not None:
+        lines.append(["Frechet distance of what was learned from", *_floored(report.learned_frechet)])
     k = report.kernel
     lines += [
         ["kernel distance (KID), by patient", f"{k.value:.3f} [{k.low:.3f}, {k.high:.3f}]", "0 if alike", "all"],
+        *_learned_kernel(report),
         ["kernel distance on halves", *_floored(report.kernel_floor)],
         ["density", *_floored(report.density)],
         ["coverage", *_floored(report.coverage)],
     ]
     return "Distances", ["measure", "real - synthetic", "real - real (floor)", "images"], lines
+
+
+def _learned_kernel(report: FidelityReport) -> list[list[str]]:
+    k = report.learned_kernel
+    if k is None:
+        return []
+    return [
+        ["kernel distance of what was learned from", f"{k.value:.3f} [{k.low:.3f}, {k.high:.3f}]", "0 if alike", "all"]
+    ]
 
 
 def _floored(found: AgainstFloor) -> list[str]:
