@@ -67,6 +67,24 @@ def test_training_through_tables_gives_the_gradients_of_the_convolutions(
 
 
 @torch.no_grad()
+def test_a_network_of_patches_draws_twice_the_size_on_the_same_grid(
+    make_network: Callable[[DiffusionSettings], SemanticUNet], settings: DiffusionSettings, make_maps: Maps
+) -> None:
+    small = replace(settings, learned_sigma=True)
+    network = make_network(replace(small, size=64, patch=2))
+    told = network.condition(make_maps(64, 2), CODES, tables=False)
+    half = make_network(small).condition(make_maps(32, 2), CODES, tables=False)
+    assert [m.values.shape for m in told.modulations] == [m.values.shape for m in half.modulations]
+    images = torch.zeros(2, 1, 64, 64)
+    output = network(images, TIMES, told)
+    assert output.shape == (2, 2, 64, 64)
+    for row, column in ((10, 20), (11, 21)):  # every pixel of a patch is seen, and every one is drawn
+        changed = images.clone()
+        changed[:, :, row, column] = 1
+        assert (network(changed, TIMES, told) != output)[:, 0, row, column].all()
+
+
+@torch.no_grad()
 def test_an_image_does_not_depend_on_its_batch(network: SemanticUNet, images: Tensor, make_maps: Maps) -> None:
     maps = make_maps(32, 2)
     together = network(images, TIMES, network.condition(maps, CODES))
@@ -172,6 +190,8 @@ def test_tiny_is_tiny() -> None:
     ("changes", "message"),
     [
         ({"size": 33}, "size: 33; expected a multiple of 2"),
+        ({"patch": 0}, "patch: 0; expected 1 or more"),
+        ({"patch": 4, "size": 36}, "size: 36; expected a multiple of 8"),
         ({"channels": 2}, "channels: 2; expected 1 or 3"),
         ({"attention": (8,)}, r"attention: \(8,\); expected some of \[32, 16\]"),
         ({"head_width": 5}, r"head_width: 5; expected a divisor of \[16\]"),

@@ -28,8 +28,9 @@ class TrainDiffusion:
     """The annotated data set whose training patients are learned from."""
     out: Path
     """The folder of the model."""
-    preset: Literal["tiny", "small", "sdm256"] = "small"
-    """Size: `tiny` (64 px, for two CPU cores), `small` (128 px), `sdm256` (published for echo: 256 px, 652 M)."""
+    preset: Literal["tiny", "compact", "small", "sdm256"] = "small"
+    """Size: `tiny` (64 px, minutes on two CPU cores), `compact` (128 px, an hour on two CPU cores), `small` (128 px),
+    `sdm256` (published for echo: 256 px, 652 M)."""
     split: str = "official"
     """How patients are split: `official`, `paper` or `no-test`."""
     patients: int | None = None

@@ -67,7 +67,7 @@ class SemanticUNet(nn.Module):
             {name: nn.Embedding(1 + len(values), emb) for name, values in ATTRIBUTES.items()}
             if settings.attributes else {}
         )  # fmt: skip
-        self.stem = nn.Conv2d(settings.channels, widths[0], 3, padding=1)
+        self.stem = nn.Conv2d(settings.channels * settings.patch**2, widths[0], 3, padding=1)
         self.down = nn.ModuleList(
             DownLevel(settings, level, widths[max(level - 1, 0)], widths[level]) for level in range(len(widths))
         )
@@ -79,7 +79,7 @@ class SemanticUNet(nn.Module):
         for level in reversed(range(len(widths))):
             skips = [stored.pop() for _ in range(settings.blocks + 1)]
             self.up.insert(0, UpLevel(settings, level, widths[min(level + 1, len(widths) - 1)], widths[level], skips))
-        outputs = settings.channels * (2 if settings.learned_sigma else 1)
+        outputs = settings.channels * settings.patch**2 * (2 if settings.learned_sigma else 1)
         self.head = nn.Sequential(
             nn.GroupNorm(settings.groups, widths[0]), nn.SiLU(), _zeroed(nn.Conv2d(widths[0], outputs, 3, padding=1))
         )
@@ -104,7 +104,8 @@ class SemanticUNet(nn.Module):
         time = self.time(embed_times(times, self.settings.width).to(images.dtype))
         if condition.attributes is not None:
             time = time + condition.attributes
-        features = [self.stem(images.contiguous(memory_format=torch.channels_last))]
+        folded = F.pixel_unshuffle(images, self.settings.patch)
+        features = [self.stem(folded.contiguous(memory_format=torch.channels_last))]
         for level in self.down:
             features += level(features[-1], time)
         return Encoded(time, tuple(features))
@@ -116,8 +117,7 @@ class SemanticUNet(nn.Module):
         x = self.middle(features[-1], encoded.time, told)
         for level in reversed(self.up):
             x = level(x, features, encoded.time, told)
-        output: Tensor = self.head(x)
-        return output
+        return F.pixel_shuffle(self.head(x), self.settings.patch)
 
     def condition(
         self, labels: Tensor, attributes: Tensor | None = None, tables: bool = True, expand: bool = False
@@ -192,7 +192,7 @@ class SemanticUNet(nn.Module):
         sides = {spade: self.settings.size // self.settings.stride for spade in _spades(self.middle)}
         for level, module in enumerate(self.up):
             assert isinstance(module, UpLevel)
-            side = self.settings.size >> level
+            side = self.settings.side(level)
             sides |= dict.fromkeys(_spades(module), side)
             if module.grow is not None:
                 norm = module.grow.norm2
@@ -255,7 +255,7 @@ class DownLevel(nn.Module):
 
     def __init__(self, settings: DiffusionSettings, level: int, inputs: int, width: int) -> None:
         super().__init__()
-        attended = settings.size >> level in settings.attention
+        attended = settings.side(level) in settings.attention
         count, last = settings.blocks, level == len(settings.multipliers) - 1
         self.blocks = nn.ModuleList(
             ResBlock(settings, width if i else inputs, width, mapped=False) for i in range(count)
@@ -295,7 +295,7 @@ class UpLevel(nn.Module):
 
     def __init__(self, settings: DiffusionSettings, level: int, inputs: int, width: int, skips: Sequence[int]) -> None:
         super().__init__()
-        attended = settings.size >> level in settings.attention
+        attended = settings.side(level) in settings.attention
         self.blocks = nn.ModuleList(
             ResBlock(settings, (width if i else inputs) + skip, width, mapped=True) for i, skip in enumerate(skips)
         )

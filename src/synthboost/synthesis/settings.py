@@ -26,9 +26,12 @@ class DiffusionSettings:
     """Sizes of a semantic diffusion network. The defaults are those published for echo (arXiv 2305.05424)."""
 
     size: int = 256
-    """Square images in pixels; divisible by 2 for every level but the first."""
+    """Square images in pixels; divisible by `patch`, and the quotient by 2 for every level but the first."""
     channels: int = 3
     """Of an image: 1 or 3."""
+    patch: int = 1
+    """Pixels per side that the network folds into the channels of one position and unfolds again at its end. With 2 the
+    same network draws images twice as wide and high, at the same cost (the idea is in arXiv 2301.11093)."""
     width: int = 256
     """Channels of the first level; the others have `multipliers` times as many."""
     multipliers: tuple[int, ...] = (1, 1, 2, 2, 4, 4)
@@ -36,7 +39,8 @@ class DiffusionSettings:
     blocks: int = 2
     """Residual blocks in each level of the encoder; the decoder has one more."""
     attention: tuple[int, ...] = (32, 16, 8)
-    """Resolutions, in pixels, at which positions attend to each other; the deepest level always has one attention."""
+    """Resolutions, in positions per side, at which these attend to each other; the deepest level always has one
+    attention."""
     head_width: int = 64
     """Channels per attention head."""
     groups: int = 32
@@ -59,13 +63,14 @@ class DiffusionSettings:
         self._require(
             "multipliers", len(self.multipliers) > 0 and min(self.multipliers) > 0, "1 or more, for each level"
         )
+        self._require("patch", self.patch > 0, "1 or more")
         self._require("size", self.size > 0 and self.size % self.stride == 0, f"a multiple of {self.stride}")
         self._require("channels", self.channels in (1, 3), "1 or 3")
         for name in ("width", "blocks", "head_width", "groups", "spade_width", "classes"):
             self._require(name, getattr(self, name) > 0, "1 or more")
         self._require("width", self.width % 2 == 0, "an even number")
         self._require("groups", self.width % self.groups == 0, f"a divisor of width {self.width}")
-        levels = [self.size >> level for level in range(len(self.multipliers))]
+        levels = [self.side(level) for level in range(len(self.multipliers))]
         self._require("attention", set(self.attention) <= set(levels), f"some of {levels}, the levels' resolutions")
         attended = {self.width * self.multipliers[levels.index(side)] for side in self.attention} | {self.deepest_width}
         self._require("head_width", all(c % self.head_width == 0 for c in attended), f"a divisor of {sorted(attended)}")
@@ -79,7 +84,11 @@ class DiffusionSettings:
     @property
     def stride(self) -> int:
         """Pixels of the image per position of the deepest level."""
-        return 1 << (len(self.multipliers) - 1)
+        return self.patch << (len(self.multipliers) - 1)
+
+    def side(self, level: int) -> int:
+        """Positions per side of a level, counted from 0."""
+        return self.size // self.patch >> level
 
     @property
     def deepest_width(self) -> int:
@@ -103,11 +112,22 @@ TINY = DiffusionSettings(
 )  # fmt: skip
 """For two CPU cores: a training step of eight images in less than half a second."""
 
+COMPACT = DiffusionSettings(
+    size=128, channels=1, patch=2, width=32, multipliers=(1, 2, 2, 4), blocks=1, attention=(8,), head_width=32,
+    groups=8, spade_width=32, null_label=True, attributes=True, learned_sigma=False, objective=Objective.FLOW,
+)  # fmt: skip
+"""For two CPU cores and an hour or two."""
+
 SMALL = DiffusionSettings(
     size=128, channels=1, width=64, multipliers=(1, 2, 2, 4), blocks=2, attention=(16,), head_width=64, groups=32,
     spade_width=64, null_label=True, attributes=True, learned_sigma=False, objective=Objective.FLOW,
 )  # fmt: skip
 """For a small GPU."""
 
-PRESETS: dict[str, DiffusionSettings] = {"tiny": TINY, "small": SMALL, "sdm256": DiffusionSettings()}
+PRESETS: dict[str, DiffusionSettings] = {
+    "tiny": TINY,
+    "compact": COMPACT,
+    "small": SMALL,
+    "sdm256": DiffusionSettings(),
+}
 """Architectures by name, with random weights; `sdm256` is the published one (652 M parameters)."""
