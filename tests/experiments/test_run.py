@@ -160,6 +160,21 @@ def test_frozen_encoders_are_frozen_in_the_run(make_spec: MakeSpec, evaluation: 
     assert {row.encoders for row in frozen.rows} == {"frozen"}
 
 
+def test_rows_say_what_took_part_in_training(make_spec: MakeSpec, evaluation: Evaluation, tmp_path: Path) -> None:
+    told = {}
+    for strategy in (Strategy.ZERO_SHOT, Strategy.REAL, Strategy.SYNTHETIC_THEN_REAL):
+        spec = make_spec(strategy)
+        (told[strategy],) = {
+            (row.synthetic, row.real_patients) for row in read_run(execute(spec, tmp_path, evaluation).root).rows
+        }
+    domain, patients = spec.sources[Role.SYNTHETIC].domains[0], len(spec.sources[Role.REAL].split.parts["training"])
+    assert told == {
+        Strategy.ZERO_SHOT: ("", None),
+        Strategy.REAL: ("", patients),
+        Strategy.SYNTHETIC_THEN_REAL: (domain, patients),
+    }
+
+
 def _interrupt(*_: object, **__: object) -> None:
     raise KeyboardInterrupt
 

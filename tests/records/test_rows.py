@@ -16,6 +16,7 @@ from synthboost.records.rows import ROW_COLUMNS, Row, Status, read_rows, write_r
 
 ROW = Row(
     run="clipseg-real-P6-seed0-0123456789ab", model="clipseg", strategy="real", encoders="trained", prompt_set="P6",
+    synthetic="diffusion", real_patients=None,
     paraphrase=1, sentence="Myocardium in two-chamber view, of the heart.", uses_ground_truth=True, probe="", seed=0,
     split="official", part="testing", domain="real", patient="camus-nifti/database_nifti/patient0001",
     frame="patient0001_2CH_ED", view="2CH", phase="ED", structure="MYO", quality=None, sex="F", age=None,
@@ -82,7 +83,11 @@ def test_an_absent_file_is_named(tmp_path: Path) -> None:
         ("0.30000000000000004", "nan", r"rows\.csv:2: dice: 'nan'; expected a value of type float"),
         ("0.30000000000000004", "high", r"rows\.csv:2: dice: 'high'"),
         (",True,", ",yes,", r"rows\.csv:2: uses_ground_truth: 'yes'"),
-        ("\nclipseg-real-P6-seed0-0123456789ab,clipseg,real,trained,P6,1,", "\na,b,c,d,e,,", "paraphrase: ''"),
+        (
+            "\nclipseg-real-P6-seed0-0123456789ab,clipseg,real,trained,diffusion,,P6,1,",
+            "\na,b,c,d,e,7,f,,",
+            "paraphrase: ''",
+        ),
     ],
 )
 def test_a_damaged_line_is_refused_and_named(tmp_path: Path, old: str, new: str, message: str) -> None:

@@ -35,6 +35,7 @@ def _row(dice: float | None, **other: Any) -> Row:
     """A row of patient `p1`; a Dice of `None` makes it failed."""
     values: dict[str, Any] = {
         "run": "run-a", "model": "tiny", "strategy": "real", "encoders": "trained", "prompt_set": "P6",
+        "synthetic": "", "real_patients": None,
         "paraphrase": 0, "sentence": "Myocardium.", "uses_ground_truth": False, "probe": "", "seed": 0,
         "split": "official", "part": "testing", "domain": "real", "patient": "p1", "frame": "p1_2CH_ED", "view": "2CH",
         "phase": "ED", "structure": "LV", "quality": "Good", "sex": None, "age": None, "ejection_fraction": None,

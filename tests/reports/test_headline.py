@@ -73,3 +73,22 @@ def test_without_a_comparison_the_score_stands_alone(make_row):
 def test_baselines_alone_are_no_result(make_row):
     text = headline(summarise([make_row(0.4, model="baseline", strategy="text-blind")]))
     assert text == "No run has scored a model yet, so there is no result to report."
+
+
+def test_a_boosted_run_is_compared_with_as_many_real_patients(make_row):
+    rows = pair(make_row, (0.8, 0.9), (0.7, 0.8), real_patients=10) + pair(
+        make_row, (0.7, 0.8), (0.8, 0.9), real_patients=50
+    )
+    text = headline(summarise(rows))
+    assert "For 10 it lowered mean Dice by 10.0 points" in text
+    assert "For 50 it raised mean Dice by 10.0 points" in text
+
+
+def test_each_kind_of_synthetic_images_is_compared_with_the_same_run_on_real_ones(make_row):
+    first = {"patient": "p0", "frame": "f0"}, {"patient": "p1", "frame": "f1"}
+    rows = [make_row(0.7, **where) for where in first]
+    for kind, dice in (("diffusion", 0.8), ("simulated", 0.6)):
+        rows += [make_row(dice, strategy="synthetic", synthetic=kind, **where) for where in first]
+    text = headline(summarise(rows))
+    assert "For diffusion it raised mean Dice by 10.0 points" in text
+    assert "For simulated it lowered mean Dice by 10.0 points" in text

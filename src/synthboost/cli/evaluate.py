@@ -89,6 +89,8 @@ class Evaluate:
             seed=origin.seed,
             split=source.split.name,
             part=str(self.part),
+            synthetic=origin.synthetic,
+            real_patients=origin.real_patients,
         )
         masks = self.masks or self.out / "masks"
         rows = score_frames(frames, masks, identity, Scoring(self.grid), self.workers)

@@ -12,6 +12,7 @@ from typing import Any
 from synthboost.experiments.examples import choose_examples
 from synthboost.experiments.manifest import circumstances
 from synthboost.experiments.sources import Source
+from synthboost.experiments.strategies import Role
 from synthboost.files import write_json, write_text
 from synthboost.records.examples import write_examples
 from synthboost.records.rows import Row, write_rows
@@ -27,6 +28,8 @@ class Origin:
     label: str
     """What tables call it, in the place of the strategy."""
     encoders: str = ""
+    synthetic: str = ""
+    real_patients: int | None = None
     seed: int = 0
     run: Mapping[str, Any] = field(default_factory=dict)
     """The `spec.json` of the run whose weights drew the masks; empty for others."""
@@ -53,12 +56,15 @@ def origin_of(checkpoint: str, model: str, out: Path, fingerprint: str, label: s
         return Origin(model, label or out.absolute().name)
     spec = read_json(found)
     data = spec.get("data") or {}
+    roles = {stage.get("role") for stage in spec.get("stages") or ()}
     own = any(item.get("fingerprint") == fingerprint for item in data.values())
     strategy = str(spec.get("strategy"))
     return Origin(
         model=model,
         label=label or (strategy if own else f"{strategy}, on other data"),
         encoders=str(spec.get("encoders") or ""),
+        synthetic=str(data.get(Role.SYNTHETIC, {}).get("domain", "")) if Role.SYNTHETIC in roles else "",
+        real_patients=data.get(Role.REAL, {}).get("patients") if Role.REAL in roles else None,
         seed=int(spec.get("seed") or 0),
         run=spec,
     )

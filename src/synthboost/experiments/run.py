@@ -178,6 +178,8 @@ def judge(spec: RunSpec, model: Segmenter, paths: RunPaths, evaluation: Evaluati
         seed=spec.seed,
         split=real.split.name,
         part=str(evaluation.part),
+        synthetic=spec.synthetic,
+        real_patients=spec.real_patients,
     )
     rows = score_frames(frames, paths.masks, identity, evaluation.scoring, evaluation.workers)
     write_rows(paths.rows, rows)

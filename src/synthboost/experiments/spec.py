@@ -7,7 +7,7 @@ import json
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
-from synthboost.domain import PromptSet, Strategy
+from synthboost.domain import PromptSet, SplitPart, Strategy
 from synthboost.errors import ConfigError
 from synthboost.experiments.sources import Source
 from synthboost.experiments.strategies import PARENTS, STAGES, Role
@@ -67,6 +67,18 @@ class RunSpec:
         if STAGES[self.strategy]:
             return str(self.encoders)
         return RANDOM_WEIGHTS if self.weights is None else NOTHING_TRAINED
+
+    @property
+    def synthetic(self) -> str:
+        """The domains of the synthetic images that take part in training; empty when none do."""
+        takes_part = Role.SYNTHETIC in STAGES[self.strategy]
+        return ", ".join(self.sources[Role.SYNTHETIC].domains) if takes_part else ""
+
+    @property
+    def real_patients(self) -> int | None:
+        """How many real patients take part in training; `None` when none do."""
+        takes_part = Role.REAL in STAGES[self.strategy]
+        return self.sources[Role.REAL].frames(SplitPart.TRAINING, "real").patients if takes_part else None
 
     @property
     def parent(self) -> RunSpec | None:

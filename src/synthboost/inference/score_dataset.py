@@ -28,6 +28,8 @@ class RunIdentity:
     seed: int
     split: str
     part: str
+    synthetic: str = ""
+    real_patients: int | None = None
 
 
 @dataclass(frozen=True)
@@ -181,6 +183,8 @@ def _row(job: _Job, info: FrameInfo, entry: IndexEntry, frame: Frame | None, sco
         model=identity.model,
         strategy=identity.strategy,
         encoders=identity.encoders,
+        synthetic=identity.synthetic,
+        real_patients=identity.real_patients,
         prompt_set=entry.prompt_set,
         paraphrase=entry.paraphrase,
         sentence=entry.sentence,

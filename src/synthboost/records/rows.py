@@ -41,6 +41,10 @@ class Row:
     strategy: str
     encoders: str
     """`trained`, `frozen`; `none` when nothing was trained, `random weights` when nothing ever was."""
+    synthetic: str
+    """The domains of the synthetic images that took part in training, e.g. `diffusion`; empty when none did."""
+    real_patients: int | None
+    """Real patients that took part in training; `None` when none did."""
     prompt_set: str
     paraphrase: int
     sentence: str

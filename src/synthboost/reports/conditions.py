@@ -18,6 +18,8 @@ _STRATEGY_ORDER = {str(strategy): place for place, strategy in enumerate(Strateg
 _HEADINGS = {
     "model": "model",
     "encoders": "encoders",
+    "synthetic": "synthetic images",
+    "real_patients": "real patients",
     "prompt_set": "sentences",
     "domain": "tested on",
     "part": "part",
@@ -25,6 +27,8 @@ _HEADINGS = {
 }
 _LEARNED_ONLY = ("model", "encoders", "prompt_set")
 """What a constant baseline has no choice of."""
+_TRAINED_ON = ("synthetic", "real_patients")
+"""What some strategies have none of."""
 _UNTRAINED = (NOTHING_TRAINED, RANDOM_WEIGHTS)
 """The values of `encoders` that say that there was no training to freeze them in."""
 
@@ -35,6 +39,8 @@ class Condition:
 
     model: str
     encoders: str
+    synthetic: str
+    real_patients: int | None
     prompt_set: str
     strategy: str
     domain: str
@@ -55,13 +61,15 @@ class Condition:
 
     def has_choice_of(self, name: str) -> bool:
         """Whether the field means something for this condition."""
+        if name in _TRAINED_ON:
+            return bool(getattr(self, name))
         if self.is_baseline:
             return name not in _LEARNED_ONLY
         return name != "encoders" or self.encoders not in _UNTRAINED
 
     @property
     def setting(self) -> tuple[str, ...]:
-        """All but the strategy: two strategies can be compared when their settings are equal."""
+        """All but what was trained on: two strategies can be compared when their settings are equal."""
         return (self.model, self.encoders, self.prompt_set, self.domain, self.part, self.grid)
 
 
@@ -136,4 +144,5 @@ def _values(conditions: Sequence[Condition], name: str) -> set[str]:
 def _place(condition: Condition) -> tuple[object, ...]:
     encoders = condition.encoders if condition.has_choice_of("encoders") else ""  # untrained ones come first
     setting = (condition.model, condition.prompt_set, encoders, *condition.setting[3:])
-    return (not condition.is_baseline, setting, strategy_place(condition.strategy))
+    trained_on = (condition.real_patients or 0, condition.synthetic)
+    return (not condition.is_baseline, setting, strategy_place(condition.strategy), trained_on)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from synthboost.domain import Strategy
 from synthboost.reports.cells import fixed
-from synthboost.reports.conditions import SIMULATED_TARGET, cell_text, varying_fields
+from synthboost.reports.conditions import SIMULATED_TARGET, Condition, cell_text, varying_fields
 from synthboost.reports.summary import Bounds, Summary, mean_interval, paired_differences
 
 FEW = 3
@@ -39,9 +39,14 @@ def headline(summaries: Sequence[Summary], target_is_simulated: bool = False) ->
 
 
 def _comparable(summaries: Sequence[Summary], strategy: Strategy) -> list[tuple[Summary, Summary]]:
-    base = {s.condition.setting: s for s in summaries if s.condition.strategy == Strategy.REAL}
-    boosted = [s for s in summaries if s.condition.strategy == strategy and s.condition.setting in base]
-    return [(s, base[s.condition.setting]) for s in boosted]
+    """Pairs of a boosted summary and the one on real data alone; with as many real patients, if the boost had any."""
+    bases = [s for s in summaries if s.condition.strategy == Strategy.REAL]
+    boosted = [s for s in summaries if s.condition.strategy == strategy]
+    return [(s, base) for s in boosted for base in bases if _is_base(base.condition, s.condition)]
+
+
+def _is_base(base: Condition, boosted: Condition) -> bool:
+    return base.setting == boosted.setting and boosted.real_patients in (None, base.real_patients)
 
 
 def _one_comparison(boosted: Summary, base: Summary, target: str) -> str:
