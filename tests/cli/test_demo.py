@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,9 @@ from typing import Any
 import pytest
 
 import synthboost.experiments.demo as demo
+from synthboost.records.rows import read_rows
+from synthboost.synthesis.settings import TINY
+from synthboost.training.diffusion_config import DiffusionTraining
 
 SMALL = partial(
     demo.DemoSettings,
@@ -18,6 +22,9 @@ SMALL = partial(
     source_patients=(2, 1),
     images_per_stage=8,
     least_epochs=1,
+    diffusion=replace(TINY, size=32, width=8, multipliers=(1, 2), attention=(16,), head_width=8, groups=4),
+    diffusion_training=DiffusionTraining(steps=2, batch=2),
+    diffusion_copies=1,
 )
 
 
@@ -31,6 +38,11 @@ def test_the_demo_trains_both_models_under_four_strategies_beside_two_baselines_
     strategies = ("real", "synth-PT-real-FT", "synthetic", "zero-shot")
     trained = {f"{model}-{strategy}" for model in ("clipseg", "cris") for strategy in strategies}
     assert trained <= runs
+    rows = [row for folder in (tmp_path / "demo" / "runs").iterdir() for row in read_rows(folder / "rows.csv")]
+    assert {(row.strategy, row.synthetic) for row in rows if row.model == "cris"} == {
+        ("zero-shot", ""), ("real", ""), ("synthetic", "simulated"), ("synthetic", "diffusion"),
+        ("synth-PT:real-FT", "simulated"), ("synth-PT:real-FT", "diffusion"),
+    }  # fmt: skip
     assert sorted(run.rsplit("-", 1)[0] for run in runs - trained) == ["baseline-image-blind", "baseline-text-blind"]
     page = (tmp_path / "demo" / "report.html").read_text()
     assert "simulated" in page

@@ -32,8 +32,13 @@ def model(synthboost: Run, simulated: Path, tmp_path_factory: pytest.TempPathFac
                         "--batch", 4)  # fmt: skip
     assert answer.code == 0, answer.err
     assert f"weights: {out / 'checkpoint'}" in answer.out
-    again = synthboost("synthesize", "train", "--data", simulated, "--out", out, "--preset", "tiny", "--steps", 2)
+    again = synthboost("synthesize", "train", "--data", simulated, "--out", out, "--preset", "tiny", "--steps", 2,
+                       "--batch", 4, "--threads", 1)  # fmt: skip
     assert "finished before" in again.out
+    other = synthboost("synthesize", "train", "--data", simulated, "--out", out, "--preset", "tiny", "--steps", 3,
+                       "--batch", 4)  # fmt: skip
+    assert other.code == 2
+    assert "training.steps: 2, now 3" in other.err
     patch.undo()
     return out
 

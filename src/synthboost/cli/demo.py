@@ -10,6 +10,7 @@ from pathlib import Path
 class Demo:
     """Run the paper's four strategies with a small CLIPSeg and a small CRIS, and write one HTML report.
 
+    Synthetic images come from the simulator, and from a small diffusion model that is trained on the target domain.
     Without `data` everything is simulated, the "real" target domain too, and the report says so. With `data` a CAMUS
     folder takes the target's place. What is finished in `out` is not done again.
     """

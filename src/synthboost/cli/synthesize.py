@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import tyro
 
-from synthboost.domain import SplitPart
 from synthboost.errors import ConfigError
 from synthboost.training.diffusion_config import DiffusionTraining
 
@@ -43,30 +42,13 @@ class TrainDiffusion:
 
     def run(self) -> None:
         """Train, and say where the weights are."""
-        import torch
-
+        from synthboost.experiments.diffusion import DONE, train_diffusion_on
         from synthboost.experiments.sources import open_source
-        from synthboost.files import write_json, write_text
-        from synthboost.lock import exclusive
-        from synthboost.synthesis.network import SemanticUNet
         from synthboost.synthesis.settings import PRESETS
-        from synthboost.training.diffusion_data import make_examples
-        from synthboost.training.diffusion_loop import WEIGHTS, train_diffusion
 
         source = open_source(self.data, self.split, self.patients, self.allow_missing, self.leave_out)
-        with exclusive(self.out):
-            if (self.out / "DONE").is_file():
-                print(f"finished before: {self.out / WEIGHTS}")
-                return
-            settings = PRESETS[self.preset]
-            examples = make_examples(source.frames(SplitPart.TRAINING, self.data.name), settings.size)
-            with torch.random.fork_rng(devices=[]):
-                torch.manual_seed(self.training.seed)
-                network = SemanticUNet(settings)
-            write_json(self.out / "source.json", source.as_dict())
-            train_diffusion(network, examples, self.training, self.out)
-            write_text(self.out / "DONE", "")
-        print(f"weights: {self.out / WEIGHTS}")
+        state = "finished before" if (self.out / DONE).is_file() else "weights"
+        print(f"{state}: {train_diffusion_on(source, PRESETS[self.preset], self.training, self.out)}")
 
 
 @dataclass(frozen=True)

@@ -1,21 +1,25 @@
-"""The demo: the paper's four strategies on simulated data (or on a real CAMUS folder), and a report of them."""
+"""The demo: the paper's four strategies on a simulated target (or a real CAMUS folder), with two kinds of synthetic
+images: the simulator's, and those of a diffusion model that is trained on the target."""
 
 from __future__ import annotations
 
 import os
 import sys
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from synthboost.data import make_split, open_dataset
+from synthboost.data import fewer_training_patients, make_split, open_dataset
 from synthboost.domain import PromptSet, SplitPart, Strategy
 from synthboost.experiments.baselines import FITS, execute_baseline
+from synthboost.experiments.diffusion import train_diffusion_on
 from synthboost.experiments.run import Evaluation, execute
 from synthboost.experiments.sources import Source, open_source
 from synthboost.experiments.spec import RunSpec
-from synthboost.experiments.strategies import Role
+from synthboost.experiments.strategies import STAGES, Role
 from synthboost.experiments.summary import dice_line
+from synthboost.inference.synthesize import SynthesisSettings, synthesize
 from synthboost.models.registry import preset_settings
 from synthboost.records.rows import read_rows
 from synthboost.records.run_folder import RunPaths
@@ -23,9 +27,14 @@ from synthboost.simulator.appearance import AppearanceName
 from synthboost.simulator.priors import PriorName
 from synthboost.simulator.settings import SimulationSettings
 from synthboost.simulator.writer import write_dataset
+from synthboost.synthesis.checkpoint import load_diffusion
+from synthboost.synthesis.settings import TINY, DiffusionSettings
 from synthboost.training.config import TrainingConfig
+from synthboost.training.diffusion_config import DiffusionTraining
+from synthboost.weights_file import file_sha256, weights_path
 
 STRATEGIES = (Strategy.ZERO_SHOT, Strategy.REAL, Strategy.SYNTHETIC, Strategy.SYNTHETIC_THEN_REAL)
+"""Those that take synthetic images are run once for each kind of them."""
 FIXED_DICE = 0.75
 """The validation Dice whose first reaching the report calls convergence; fixed before anything is trained."""
 
@@ -34,6 +43,9 @@ DEMO_TRAINING = TrainingConfig(batch_images=8, schedule="one-cycle", augmentatio
 """From random weights the paper's constant rate with plateaus needs many more epochs; one cycle fits the minutes."""
 DEMO_RATES = {"clipseg": 1e-3, "cris": 2e-3}
 """The highest learning rate of the cycle, by model (`docs/lab-log.md`)."""
+DEMO_DIFFUSION = replace(TINY, patch=2)
+DEMO_DIFFUSION_TRAINING = DiffusionTraining(steps=1000, batch=8, learning_rate=2e-3, ema_decay=0.99)
+"""For a minute or two; the published rate and average need fifty times as many steps."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +62,14 @@ class DemoSettings:
     target_patients: tuple[int, int, int] = (30, 10, 30)
     """Training, validation and test patients of the simulated target domain."""
     source_patients: tuple[int, int] = (100, 10)
-    """Training and validation patients of the simulated source, the synthetic data."""
+    """Training and validation patients of the simulated source, one of the two synthetic sets."""
+    diffusion: DiffusionSettings = DEMO_DIFFUSION
+    """The network that makes the other synthetic set."""
+    diffusion_training: DiffusionTraining = DEMO_DIFFUSION_TRAINING
+    diffusion_patients: int = 30
+    """Masks of at most so many training patients of the target are deformed and drawn anew."""
+    diffusion_copies: int = 3
+    """Synthetic patients for each of them, and for each validation patient."""
     images_per_stage: int = 2400
     """Images that the optimiser sees in each stage, a frame counted every time it is seen."""
     least_epochs: int = 6
@@ -89,7 +108,7 @@ def run_demo(out: Path, data: Path | None, settings: DemoSettings, patients: int
         out: the demo's folder: `data/` and `runs/`; what is finished there is not done again.
         data: a real CAMUS folder as the target domain, or `None` for a simulated one.
         settings: sizes.
-        patients: train on the first so many target patients only.
+        patients: train (the diffusion model, too) on the first so many target patients only.
     """
     workers = os.cpu_count() or 1
     began = time.monotonic()
@@ -102,23 +121,41 @@ def run_demo(out: Path, data: Path | None, settings: DemoSettings, patients: int
     if given is None:
         _say(began, 'simulating the target domain (it takes the place of real data and is called "real" below)')
         write_dataset(target, settings.target_settings(), workers)
-    sources = {
-        Role.SYNTHETIC: open_source(source, "official", allow_missing=True),
-        Role.REAL: given or _target(target, patients),
-    }
+    real = given or _target(target, patients)
+    simulated = open_source(source, "official", allow_missing=True)
+    diffusion = _diffusion_set(real, out, settings, began)
     evaluation = Evaluation(workers=workers)
-    runs = [execute_baseline(kind, sources[Role.REAL], out / "runs", evaluation) for kind in FITS]
-    specs = _specs(settings, sources)
+    runs = [execute_baseline(kind, real, out / "runs", evaluation) for kind in FITS]
+    specs = _specs(settings, real, (simulated, diffusion))
     for number, spec in enumerate(specs, start=1):
-        _say(began, f"run {number} of {len(specs)}: {spec.model}, {spec.strategy}")
+        _say(began, f"run {number} of {len(specs)}: {_name(spec.model, spec.strategy, spec.synthetic)}")
         runs.append(execute(spec, out / "runs", evaluation))
     for run in runs:
         rows = read_rows(run.rows)
-        _say(began, f"{rows[0].model} {rows[0].strategy}: {dice_line(rows)}")
+        _say(began, f"{_name(rows[0].model, rows[0].strategy, rows[0].synthetic)}: {dice_line(rows)}")
     return runs
 
 
-def _specs(settings: DemoSettings, sources: dict[Role, Source]) -> list[RunSpec]:
+def _diffusion_set(real: Source, out: Path, settings: DemoSettings, began: float) -> Source:
+    """Train a diffusion model on the target's training patients, and draw images for deformed copies of their masks."""
+    _say(began, "training a diffusion model on the target's training patients")
+    checkpoint = train_diffusion_on(real, settings.diffusion, settings.diffusion_training, out / "diffusion")
+    _say(began, "drawing synthetic images from deformed masks")
+    count = min(settings.diffusion_patients, len(real.split.parts[SplitPart.TRAINING]))
+    masks = fewer_training_patients(real.split, real.dataset, count)
+    folder = out / "data" / "diffusion"
+    synthesize(
+        load_diffusion(checkpoint),
+        file_sha256(weights_path(checkpoint)),
+        real.dataset,
+        masks,
+        folder,
+        SynthesisSettings(copies=settings.diffusion_copies, seed=settings.seed),
+    )
+    return open_source(folder, "official", made_from=real.split)
+
+
+def _specs(settings: DemoSettings, real: Source, synthetic: Sequence[Source]) -> list[RunSpec]:
     return [
         RunSpec(
             strategy=strategy,
@@ -131,7 +168,19 @@ def _specs(settings: DemoSettings, sources: dict[Role, Source]) -> list[RunSpec]
         )
         for model in settings.models
         for strategy in STRATEGIES
+        for sources in _data_of(strategy, real, synthetic)
     ]
+
+
+def _data_of(strategy: Strategy, real: Source, synthetic: Sequence[Source]) -> list[dict[Role, Source]]:
+    """Once for each synthetic set, if the strategy takes any."""
+    if Role.SYNTHETIC not in STAGES[strategy]:
+        return [{Role.REAL: real}]
+    return [{Role.REAL: real, Role.SYNTHETIC: source} for source in synthetic]
+
+
+def _name(model: str, strategy: str, synthetic: str) -> str:
+    return f"{model} {strategy}" + (f" ({synthetic} images)" if synthetic else "")
 
 
 def _training(settings: DemoSettings, model: str, source: Source) -> TrainingConfig:

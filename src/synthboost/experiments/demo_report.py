@@ -43,7 +43,7 @@ def demo_content(settings: DemoSettings, data: Path | None) -> ReportContent:
         target_is_simulated=simulated,
         sentences=tuple(_sentences()),
         commands=_commands(),
-        notes=_notes(simulated),
+        notes=_notes(settings, simulated),
         licence=(CITATION, CAMUS_TERMS),
         fixed_dice=FIXED_DICE,
     )
@@ -61,9 +61,12 @@ def _summary(settings: DemoSettings, simulated: bool) -> tuple[str, ...]:
         "everything runs on a laptop without a download. Each is trained under the strategies of the paper: not at all "
         "(zero-shot), on the target domain only (real), on synthetic data only (synthetic), and on synthetic data "
         "first and then on the target domain (synth-PT:real-FT).",
-        f"Here the target domain is {target}. The synthetic data come from the simulator too: one clean scanner and "
-        "hearts drawn from reference ranges in the literature; no annotation was needed to make them. All strategies "
-        f"use the sentences of prompt set {settings.prompt_set}.",
+        f"Here the target domain is {target}. There are two kinds of synthetic images. The simulator's (`simulated`) "
+        "show one clean scanner and hearts drawn from reference ranges in the literature; no annotation was needed to "
+        "make them. The others (`diffusion`) are the paper's way: a semantic diffusion model learns the target's "
+        "training images and masks, and draws new images for deformed masks of "
+        f"{settings.diffusion_patients} training patients. All strategies use the sentences of prompt set "
+        f"{settings.prompt_set}.",
         "Two baselines look at less than a model does: text-blind draws one and the same best mask whatever the "
         "sentence, image-blind the training set's typical mask for the sentence whatever the image.",
     )
@@ -83,6 +86,11 @@ def _commands() -> tuple[tuple[str, str], ...]:
         ("See what the folder holds and lacks", "synthboost data inspect CAMUS --deep"),
         ("Simulate pretraining data", "synthboost simulate --out simulated --patients 500"),
         (
+            "Or make them as the paper does",
+            "synthboost synthesize train --data CAMUS --out diffusion && "
+            "synthboost synthesize sample --model diffusion --masks CAMUS --out synthetic",
+        ),
+        (
             "Train the published CLIPSeg under the paper's winning strategy",
             "synthboost train --data CAMUS --synthetic simulated --strategy synth-PT:real-FT "
             "--weights CIDAS/clipseg-rd64-refined --prompts P6",
@@ -97,11 +105,13 @@ def _commands() -> tuple[tuple[str, str], ...]:
     )
 
 
-def _notes(simulated: bool) -> tuple[str, ...]:
+def _notes(settings: DemoSettings, simulated: bool) -> tuple[str, ...]:
     shared = (
         "Zero-shot means random initialisation here: no pretrained weights were given.",
         "One seed: the intervals resample patients and do not hold the chance of training. Compare several seeds "
         "before believing a small difference.",
+        f"The diffusion model is a small one ({settings.diffusion.size} x {settings.diffusion.size} pixels, "
+        f"{settings.diffusion_training.steps} steps); what it saw are the target's training patients alone.",
         "The synthetic stage's learning curve is measured on synthetic validation patients, the other stages' on "
         "validation patients of the target domain; only the latter two can be compared.",
     )
