@@ -1,0 +1,117 @@
+"""Time per image and fidelity, from the same weights: 1000 steps of DDPM that look at the map again, against ours.
+
+Run `OMP_NUM_THREADS=1 python benchmarks/bench_sampler_fidelity.py --data FOLDER --out FOLDER`, where data are real or
+simulated. A small network (64 px, patches of 2) is trained to predict noise and variances, as published, on the
+training patients; a broken training goes on. Then both samplers draw the same maps from the same noise. All steps are
+taken, none extrapolated; CPU time, one thread, all images at once for both. Fidelity is that of the fidelity report,
+against validation patients, at the size of the network.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from synthboost.domain import SplitPart
+from synthboost.evaluation.fidelity import EchoSet, judge
+from synthboost.experiments.diffusion import train_diffusion_on
+from synthboost.experiments.sources import open_source
+from synthboost.inference.echo_sets import read_echo_set
+from synthboost.synthesis.checkpoint import load_diffusion
+from synthboost.synthesis.condition import label_map_of
+from synthboost.synthesis.guidance import known_condition
+from synthboost.synthesis.network import SemanticUNet
+from synthboost.synthesis.objective import STEPS, Denoiser
+from synthboost.synthesis.sampling import Method, Schedule, sample, to_grey
+from synthboost.synthesis.settings import TINY, Objective
+from synthboost.training.diffusion_config import DiffusionTraining
+from synthboost.training.diffusion_data import DiffusionExamples, make_examples
+
+NETWORK = replace(TINY, patch=2, objective=Objective.NOISE, learned_sigma=True)
+
+
+def looking_again(network: SemanticUNet, maps: Tensor, codes: Tensor) -> Denoiser:
+    """Return the network as the published code uses it: the whole map branch at every step."""
+    return lambda images, times: network(images, times, network.condition(maps, codes, tables=False))
+
+
+def drawn(images: Tensor, examples: DiffusionExamples, patients: list[str]) -> EchoSet:
+    """Return sampled images as a set for the report: black outside the sector, as real frames are."""
+    grey = to_grey(images)
+    sectors = examples.conditions[: len(grey)] > 0
+    labels = np.stack([label_map_of(one) for one in examples.conditions[: len(grey)]])
+    return EchoSet(grey * sectors, labels, sectors, tuple(patients), examples.names[: len(grey)])
+
+
+def timed(way: Callable[[], Tensor]) -> tuple[Tensor, float]:
+    start = time.process_time()
+    images = way()
+    return images, time.process_time() - start
+
+
+@torch.no_grad()
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--out", type=Path, required=True, help="the folder of the model, kept")
+    parser.add_argument("--split", default="official")
+    parser.add_argument("--steps", type=int, default=1500, help="of training")
+    parser.add_argument("--patients", type=int, default=16, help="four maps each")
+    options = parser.parse_args()
+    torch.set_num_threads(1)
+    source = open_source(options.data, options.split, allow_missing=True)
+    training = DiffusionTraining(steps=options.steps, batch=8, learning_rate=2e-3, ema_decay=0.995, threads=1)
+    with torch.enable_grad():
+        network = load_diffusion(train_diffusion_on(source, NETWORK, training, options.out))
+    size = NETWORK.size
+    known = source.frames(SplitPart.TRAINING, "training").infos
+    chosen = sorted({info.patient for info in known})[: options.patients]
+    frames = source.frames(SplitPart.TRAINING, "maps")
+    frames.members = [member for member in frames.members if member[1].patient in set(chosen)]
+    examples = make_examples(frames, size)
+    patients = [str(info.patient) for info in frames.infos]
+    maps, codes = torch.from_numpy(examples.conditions).long(), torch.from_numpy(examples.codes)
+    noise = torch.randn(len(maps), 1, size, size, generator=torch.Generator().manual_seed(0))
+    generators = [torch.Generator().manual_seed(k) for k in range(len(maps))]
+    learned = read_echo_set(source.dataset, known[:400], size)
+    held_out = read_echo_set(source.dataset, source.frames(SplitPart.VALIDATION, "held out").infos, size)
+    schedules = [Schedule(Method.DPM, steps, learned_sigma=True) for steps in (20, 10)]
+    ways: dict[str, Callable[[], Tensor]] = {
+        f"DDPM, {STEPS} steps, map at every step": lambda: sample(
+            looking_again(network, maps, codes), noise, Schedule(Method.DDPM, STEPS, learned_sigma=True), generators
+        ),
+        **{
+            f"DPM-Solver++(2M), {s.steps} steps, map once": lambda s=s: sample(
+                known_condition(network, maps, codes), noise, s
+            )
+            for s in schedules
+        },
+    }
+    print(f"{len(maps)} images of {size} px, {options.steps} training steps\n")
+    print("| sampler | s per image | times faster | FRD | KID | density | coverage |\n|---|---|---|---|---|---|---|")
+    slowest = None
+    for name, way in ways.items():
+        images, seconds = timed(way)
+        slowest = slowest or seconds
+        found = judge(learned, drawn(images, examples, patients), held_out)
+        print(f"| {name} | {seconds / len(maps):.2f} | {slowest / seconds:.0f} | {found.frechet.value:.1f} "
+              f"[{found.frechet.low:.1f}, {found.frechet.high:.1f}] | {found.kernel.value:.2f} "
+              f"[{found.kernel.low:.2f}, {found.kernel.high:.2f}] | {found.density.value:.2f} | "
+              f"{found.coverage.value:.2f} |", flush=True)  # fmt: skip
+    assert found.learned_frechet is not None
+    assert found.learned_kernel is not None
+    print(f"| the training images themselves | | | {found.learned_frechet.value:.1f} | "
+          f"{found.learned_kernel.value:.2f} | | |")  # fmt: skip
+    print(f"\nfloor: FRD {found.frechet.floor:.1f}, density {found.density.floor:.2f}, "
+          f"coverage {found.coverage.floor:.2f}")  # fmt: skip
+
+
+if __name__ == "__main__":
+    main()
