@@ -13,8 +13,9 @@ from synthboost.evaluation.comparison import Comparison, PairedScores, compare, 
 from synthboost.evaluation.distance import BoundaryDistances, boundary, boundary_distances
 from synthboost.evaluation.overlap import area_mm2, dice, iou
 from synthboost.evaluation.resample import spacing_on_grid, to_grid
-from synthboost.evaluation.score import NSD_TOLERANCE_MM, TINY_SHARE, Scores, score_masks
+from synthboost.evaluation.score import NSD_TOLERANCE_MM, Scores, score_masks
 from synthboost.evaluation.statistics import MeanSd, cliffs_delta, holm, mean_and_sd, patient_wilcoxon
+from synthboost.records.rows import TINY_SHARE
 
 __all__ = [
     "NSD_TOLERANCE_MM",

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from synthboost.errors import DataError
 from synthboost.evaluation.bootstrap import DRAWS, Interval, bootstrap_mean
+from synthboost.evaluation.signed_rank import rank_biserial
 from synthboost.evaluation.statistics import cliffs_delta, patient_means, patient_wilcoxon
 from synthboost.records.rows import Row
 
@@ -40,6 +41,8 @@ class Comparison:
     """Two-sided, Wilcoxon on patient means; uncorrected, see `statistics.holm` for a family of comparisons."""
     cliffs_delta: float
     """-1 to 1; by custom below 0.147 negligible (Romano et al. 2006)."""
+    rank_biserial: float
+    """-1 to 1, of the patients' mean differences: the effect size of the test above."""
     patients_higher: int
     """Patients whose mean is higher in `first`."""
     n_patients: int
@@ -59,6 +62,7 @@ def compare(pairs: PairedScores, *, seed: int, draws: int = DRAWS, level: float 
         difference=bootstrap_mean(differences, pairs.patients, seed=seed, draws=draws, level=level),
         p_value=patient_wilcoxon(differences, pairs.patients),
         cliffs_delta=cliffs_delta(pairs.first, pairs.second),
+        rank_biserial=rank_biserial(means),
         patients_higher=int(np.count_nonzero(means > 0)),
         n_patients=means.size,
         n_pairs=differences.size,

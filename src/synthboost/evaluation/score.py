@@ -22,14 +22,11 @@ from synthboost.domain import Mask
 from synthboost.evaluation.checks import require_mask_pair, require_spacing
 from synthboost.evaluation.distance import boundary_distances, require_tolerance
 from synthboost.evaluation.overlap import area_mm2, dice, iou
-from synthboost.records.rows import Status
+from synthboost.records.rows import TINY_SHARE, Status
 
 NSD_TOLERANCE_MM = 2.0
 """A guess at a round number: about as far apart as two cardiologists draw one endocardial border, and six pixels of
 CAMUS' 0.308 mm; smaller tolerances would score the annotator's habit, larger ones forgive a wall's half thickness."""
-
-TINY_SHARE = 0.0005
-"""Share of the image (0.05 %) below which a true mask is `tiny`: there one pixel moves Dice by percents."""
 
 
 @dataclass(frozen=True)

@@ -177,7 +177,7 @@ def _forgotten(info: FrameInfo, structure: Structure, probe: str, like: IndexEnt
 
 def _row(job: _Job, info: FrameInfo, entry: IndexEntry, frame: Frame | None, scores: Scores | None, reason: str) -> Row:
     identity, attributes = job.identity, info.attributes
-    row_mm, column_mm = frame.spacing_mm if frame else (0.0, 0.0)
+    row_mm, column_mm = frame.spacing_mm if frame else (None, None)
     return Row(
         run=identity.run,
         model=identity.model,

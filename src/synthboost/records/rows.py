@@ -20,12 +20,16 @@ NOTHING_TRAINED = "none"
 """The `encoders` of a zero-shot run with pretrained weights, and of a baseline."""
 
 
+TINY_SHARE = 0.0005
+"""Share of the image (0.05 %) below which a true mask is `tiny`: there one pixel moves Dice by percents."""
+
+
 class Status(StrEnum):
     """How the scoring of a row went; only `failed` rows carry no scores."""
 
     OK = "ok"
     TINY = "tiny"
-    """Scored, but the true mask covers less than 0.05 % of the image, where Dice is unstable."""
+    """Scored, but the true mask covers less than `TINY_SHARE` of the image, where Dice is unstable."""
     EMPTY_PREDICTION = "empty_pred"
     EMPTY_TRUTH = "empty_gt"
     BOTH_EMPTY = "both_empty"
@@ -46,13 +50,14 @@ class Row:
     real_patients: int | None
     """Real patients that took part in training; `None` when none did."""
     prompt_set: str
-    paraphrase: int
+    paraphrase: int | None
     sentence: str
     uses_ground_truth: bool
     """The sentence contains a word derived from the true mask."""
     probe: str
     """Empty for the ordinary score; `swapped` when the sentence named another structure on purpose."""
-    seed: int
+    seed: int | None
+    """Of the training; `None` when nobody recorded it."""
     split: str
     part: str
     domain: str
@@ -67,15 +72,17 @@ class Row:
     ejection_fraction: float | None
     grid: str
     """`native`, or `HxW` when image and mask were resampled before scoring."""
-    row_mm: float
-    column_mm: float
+    row_mm: float | None
+    column_mm: float | None
+    """Spacing of the grid that was scored on; `None` when it is not known."""
     status: str
     reason: str
     """Why a row failed; empty otherwise."""
     dice: float | None
     iou: float | None
     nsd: float | None
-    nsd_tolerance_mm: float
+    nsd_tolerance_mm: float | None
+    """`None` where there is no NSD at all."""
     hd95_mm: float | None
     assd_mm: float | None
     area_true_mm2: float | None

@@ -70,5 +70,5 @@ def _reading(loss: float, right: Sequence[float], bounds: Bounds | None) -> str:
     return "no sign that it is used"
 
 
-def _pair(row: Row) -> tuple[str, str, str, int]:
+def _pair(row: Row) -> tuple[str, str, str, int | None]:
     return (row.patient, row.frame, row.structure, row.seed)

@@ -14,6 +14,8 @@ from synthboost.reports.conditions import Condition, group_rows
 Bounds = tuple[float, float]
 PairKey = tuple[str, str, str, int]
 """Patient, frame, structure, seed: what two runs have in common when they scored the same thing."""
+NO_SEED = -1
+"""Stands for a seed that nobody recorded, or that does not matter."""
 
 
 BOOTSTRAP_SEED = 0
@@ -144,11 +146,11 @@ def _refuse_doubles(rows: list[Row]) -> None:
 
 
 def _key(row: Row) -> PairKey:
-    return (row.patient, row.frame, row.structure, row.seed)
+    return (row.patient, row.frame, row.structure, NO_SEED if row.seed is None else row.seed)
 
 
 def _key_without_seed(row: Row) -> PairKey:
-    return (row.patient, row.frame, row.structure, -1)
+    return (row.patient, row.frame, row.structure, NO_SEED)
 
 
 def _dice_by(rows: Iterable[Row], key: Callable[[Row], PairKey]) -> dict[PairKey, float]:

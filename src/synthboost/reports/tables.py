@@ -82,7 +82,9 @@ def distance_table(summaries: Sequence[Summary], target_is_simulated: bool = Fal
         DataError: a distance is present in some rows of a condition and absent in others.
     """
     heads = heads_of(summaries, target_is_simulated)
-    tolerances = sorted({row.nsd_tolerance_mm for s in summaries for row in s.scored})
+    tolerances = sorted(
+        {row.nsd_tolerance_mm for s in summaries for row in s.scored if row.nsd_tolerance_mm is not None}
+    )
     columns = (
         *heads.columns,
         Column("NSD %", MEAN_SD),

@@ -1,0 +1,203 @@
+"""Read the per-image scores that the authors of arXiv 2309.12829 published, as runs like ours.
+
+Their repository (github.com/naamiinepal/synthetic-boost, MIT) holds them under `metrics/`, one `metrics.csv` in
+`<strategy>/<model>/<prompt set>/`, in percent: no patient column, but file names that tell patient, view, phase and
+structure. What the files do not say stays unknown here: spacing, attributes, training seed, and which of the two
+paraphrases was asked. Their `hausdorff_distance` is left out: it is 100 times a distance in pixels of an image that was
+squashed to 512 x 512, and no number of millimetres can be made of it.
+"""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+from synthboost.domain import Domain, Phase, PromptSet, SplitPart, Strategy, Structure, View
+from synthboost.errors import DataError
+from synthboost.records.rows import TINY_SHARE, Row, Status
+from synthboost.records.run_folder import RunRecord
+
+FILE = "metrics.csv"
+STRATEGY_FOLDERS: Mapping[str, Strategy] = {
+    "camus": Strategy.REAL,
+    "sdm_camus": Strategy.SYNTHETIC,
+    "pt_on_sdm_camus_ft_on_camus": Strategy.SYNTHETIC_THEN_REAL,
+}
+"""What a strategy's folder is called; theirs add `_metrics_reduce_lr`."""
+_SUFFIX = "_metrics"
+MODEL_FOLDERS: Mapping[str, str] = {
+    "clip_seg_bs_128": "clipseg (published)",
+    "cris": "cris (published)",
+    "clip_seg": "clipseg, second set (published)",
+}
+"""What a model's folder is called, and its name in our rows. The paper's table holds `clip_seg_bs_128`; `clip_seg` is
+another set of runs of the same model that the paper does not mention."""
+PAPER_MODELS = ("clipseg (published)", "cris (published)")
+"""Those of the paper's table."""
+GRID = "512x512"
+SENTENCE = "(not recorded)"
+"""Of all prompt sets but P0: theirs drew one of two paraphrases at random for every test image."""
+_COLUMNS = ("filename", "iou", "dice", "ones_dice_diff")
+_NAME = re.compile(r"mask_(?P<label>[123])/(?P<patient>patient\d{4})_(?P<view>2CH|4CH)_(?P<phase>ED|ES)_gt\.png")
+_PATIENTS = "camus-mhd/testing/"
+"""Release and folder of the official test patients: the names begin at patient0001 again, for other people."""
+_AGREEMENT = 0.01
+"""Percent: Dice computed from their IoU agrees with their Dice to about 0.0002; what differs by more is no percent."""
+
+
+@dataclass(frozen=True)
+class _Cell:
+    """One cell of the paper's table."""
+
+    strategy: Strategy
+    model: str
+    prompt_set: PromptSet
+
+    @property
+    def run(self) -> str:
+        model, _, rest = self.model.partition(" (published)")[0].partition(", ")
+        name = f"published-{model}{'-second' if rest else ''}-{self.strategy}-{self.prompt_set}"
+        return name.replace(":", "-")
+
+
+def read_published(folder: Path) -> list[RunRecord]:
+    """Read all published runs below `folder` (theirs is called `metrics`), in the order of their names.
+
+    Each has rows, and a spec as far as the folders tell it; logs, manifests and weights were not published.
+
+    Raises:
+        DataError: there is none, a folder's name is not one of theirs, or a file is not as `read_metrics` wants it.
+    """
+    paths = sorted(folder.glob(f"*/*/*/{FILE}"))
+    if not paths:
+        raise DataError(
+            folder, "files", "none", f"files <strategy>/<model>/<prompt set>/{FILE}",
+            "Give the folder `metrics` of a clone of github.com/naamiinepal/synthetic-boost.",
+        )  # fmt: skip
+    records = [_record(path) for path in paths]
+    return sorted(records, key=lambda record: str(record.spec["name"]))
+
+
+def read_metrics(path: Path, strategy: Strategy, model: str, prompt_set: PromptSet) -> list[Row]:
+    """Read one published file, in the order of patient, view, phase and structure.
+
+    Raises:
+        DataError: the file is absent or empty, a column is missing, a name does not tell what it shows, a value is no
+            percentage, Dice and IoU contradict each other, or two lines score the same structure of one image.
+    """
+    cell, rows = _Cell(strategy, model, prompt_set), dict[tuple[str, str], Row]()
+    for line, cells in _lines(path):
+        where = f"{path}:{line}"
+        row = _row(where, cells, cell)
+        if (row.frame, row.structure) in rows:
+            raise DataError(where, "filename", f"{row.frame} {row.structure} again", "each structure of an image once")
+        rows[row.frame, row.structure] = row
+    if not rows:
+        raise DataError(path, "lines", "none", "one line per image and structure")
+    return sorted(rows.values(), key=lambda row: (row.frame, _LABELS[row.structure]))
+
+
+_LABELS = {structure.short: structure for structure in Structure}
+_T = TypeVar("_T")
+
+
+def _record(path: Path) -> RunRecord:
+    strategy_folder, model_folder, prompt_folder = path.parts[-4:-1]
+    strategy = _known(path, "strategy folder", strategy_folder.partition(_SUFFIX)[0], STRATEGY_FOLDERS)
+    model = _known(path, "model folder", model_folder, MODEL_FOLDERS)
+    prompt_set = _known(path, "prompt folder", prompt_folder, {p.value.lower(): p for p in PromptSet})
+    rows = read_metrics(path, strategy, model, prompt_set)
+    spec = {
+        "name": rows[0].run,
+        "model": model,
+        "strategy": str(strategy),
+        "encoders": rows[0].encoders,
+        "prompt_set": str(prompt_set),
+    }
+    return RunRecord(root=path.parent, spec=spec, manifest={}, log=[], rows=rows, examples=[])
+
+
+def _known(path: Path, field: str, name: str, names: Mapping[str, _T]) -> _T:
+    if name not in names:
+        raise DataError(path, field, name, f"one of {', '.join(names)}")
+    return names[name]
+
+
+def _lines(path: Path) -> Iterable[tuple[int, dict[str, str]]]:
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as handle:
+            reader = csv.DictReader(handle)
+            header = reader.fieldnames or ()
+            if missing := [name for name in _COLUMNS if name not in header]:
+                raise DataError(path, "columns", f"no {', '.join(missing)}", f"the columns {', '.join(_COLUMNS)}")
+            yield from enumerate(reader, start=2)
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise DataError(path, "file", error, f"a readable {FILE}") from error
+
+
+def _row(where: str, cells: Mapping[str, str], cell: _Cell) -> Row:
+    name = "/".join(Path(cells["filename"] or "").parts[-2:])
+    found = _NAME.fullmatch(name)
+    if found is None:
+        raise DataError(where, "filename", name or "empty", "a path that ends as mask_1/patient0001_2CH_ED_gt.png")
+    dice, iou = (_percent(where, column, cells[column]) for column in ("dice", "iou"))
+    if abs(200 * iou / (100 + iou) - dice) > _AGREEMENT:
+        raise DataError(where, "dice", f"{dice} with an IoU of {iou}", "2 IoU / (1 + IoU), both in percent")
+    view, phase = View(found["view"]), Phase(found["phase"])
+    return Row(
+        run=cell.run,
+        model=cell.model,
+        strategy=str(cell.strategy),
+        encoders="trained",
+        prompt_set=str(cell.prompt_set),
+        paraphrase=None,
+        sentence="" if cell.prompt_set is PromptSet.P0 else SENTENCE,
+        uses_ground_truth=cell.prompt_set is PromptSet.P7,  # their shape word is read off the true mask
+        probe="",
+        seed=None,
+        split="official",
+        part=str(SplitPart.TESTING),
+        domain=str(Domain.REAL),
+        patient=_PATIENTS + found["patient"],
+        frame=f"{found['patient']}_{view}_{phase}",
+        view=str(view),
+        phase=str(phase),
+        structure=Structure(int(found["label"])).short,
+        quality=None,
+        sex=None,
+        age=None,
+        ejection_fraction=None,
+        grid=GRID,
+        row_mm=None,
+        column_mm=None,
+        status=str(_status(dice, _percent(where, "ones_dice_diff", cells["ones_dice_diff"], -100))),
+        reason="",
+        dice=dice / 100,
+        iou=iou / 100,
+        nsd=None,
+        nsd_tolerance_mm=None,
+        hd95_mm=None,
+        assd_mm=None,
+        area_true_mm2=None,
+        area_predicted_mm2=None,
+    )
+
+
+def _percent(where: str, column: str, text: str, least: float = 0.0) -> float:
+    try:
+        value = float(text)
+    except (TypeError, ValueError):
+        raise DataError(where, column, repr(text), "a number") from None
+    if not least <= value <= 100:
+        raise DataError(where, column, text, f"a value from {least:g} to 100")
+    return value
+
+
+def _status(dice: float, gain_over_all: float) -> Status:
+    """Tiny or not, from the Dice (percent) of a mask of the whole image: 2 a / (1 + a) for a true share of a."""
+    whole = (dice - gain_over_all) / 100
+    return Status.TINY if whole / (2 - whole) < TINY_SHARE else Status.OK
