@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-import csv
-import math
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields
 from enum import StrEnum
 from pathlib import Path
 
-import numpy as np
-
-from synthboost.errors import DataError
-from synthboost.files import write_csv
+from synthboost.records.typed_csv import read_typed, write_typed
 
 RANDOM_WEIGHTS = "random weights"
 """The `encoders` of a zero-shot run whose model was never trained by anybody."""
@@ -90,14 +85,11 @@ class Row:
 
 
 ROW_COLUMNS: tuple[str, ...] = tuple(field.name for field in fields(Row))
-_QUOTED = ("=", "+", "-", "@", "\t", "\r", "'")
-"""Beginnings that get an apostrophe: a spreadsheet would run the cell as a formula, or take the apostrophe away."""
-_TYPES = {field.name: str(field.type) for field in fields(Row)}
 
 
 def write_rows(path: Path, rows: Iterable[Row]) -> None:
     """Write rows as CSV, whole or not at all; floats keep every digit, `None` is an empty cell."""
-    write_csv(path, ROW_COLUMNS, ({k: _to_cell(v) for k, v in asdict(row).items()} for row in rows))
+    write_typed(path, Row, rows)
 
 
 def read_rows(path: Path) -> list[Row]:
@@ -106,54 +98,4 @@ def read_rows(path: Path) -> list[Row]:
     Raises:
         DataError: the file is absent, its columns are not a row's, or a cell does not parse.
     """
-    try:
-        with path.open(encoding="utf-8", newline="") as handle:
-            reader = csv.DictReader(handle)
-            header = tuple(reader.fieldnames or ())
-            if header != ROW_COLUMNS:
-                odd = sorted(set(header) ^ set(ROW_COLUMNS))
-                raise DataError(path, "columns", odd, "the columns of a rows.csv of this version")
-            return [_parse(path, line, cells) for line, cells in enumerate(reader, start=2)]
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise DataError(path, "file", error, "a readable rows.csv") from error
-
-
-def _to_cell(value: object) -> object:
-    if value is None:
-        return ""
-    if isinstance(value, float | np.floating):
-        assert not math.isnan(value), "an absent score is None; NaN could not be read back"
-        return repr(float(value))
-    if isinstance(value, str) and value.startswith(_QUOTED):
-        return "'" + value
-    return value
-
-
-def _parse(path: Path, line: int, cells: dict[str, str]) -> Row:
-    if None in cells or None in cells.values():
-        raise DataError(f"{path}:{line}", "cells", "too many or too few", f"{len(ROW_COLUMNS)} cells")
-    values: dict[str, object] = {}
-    for name, cell in cells.items():
-        kind = _TYPES[name]
-        try:
-            values[name] = _from_cell(cell, kind)
-        except ValueError:
-            raise DataError(f"{path}:{line}", name, repr(cell), f"a value of type {kind}") from None
-    return Row(**values)  # type: ignore[arg-type]
-
-
-def _from_cell(cell: str, kind: str) -> object:
-    if kind.endswith("| None") and cell == "":
-        return None
-    if kind.startswith("bool"):
-        return {"True": True, "False": False}[cell] if cell in ("True", "False") else _refuse(cell)
-    if kind.startswith("int"):
-        return int(cell)
-    if kind.startswith("float"):
-        number = float(cell)
-        return _refuse(cell) if math.isnan(number) else number
-    return cell[1:] if cell.startswith("'") and cell[1:].startswith(_QUOTED) else cell
-
-
-def _refuse(cell: str) -> object:
-    raise ValueError(cell)
+    return list(read_typed(path, Row))

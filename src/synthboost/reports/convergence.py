@@ -3,28 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
-from synthboost.records.run_folder import EpochLog, RunRecord
+from synthboost.evaluation import convergence as evaluation
+from synthboost.evaluation.convergence import Cost, History, cost_to_best, cost_to_dice
+from synthboost.records.run_folder import RunRecord
 from synthboost.reports.cells import Cell, Column, Table, absent, count, number, words
 from synthboost.reports.conditions import BASELINE_MODEL, SIMULATED_TARGET, strategy_heading, strategy_place
 from synthboost.reports.run_facts import is_trained, run_name, spec_text
 
 NOT_REACHED = "not reached"
 PARENT_MISSING = "parent run not given"
-
-
-@dataclass(frozen=True)
-class Cost:
-    """What a stretch of training took."""
-
-    epochs: int
-    images: int
-    """Images (not image-sentence pairs) that the optimiser saw."""
-
-    def __add__(self, other: Cost) -> Cost:
-        """Both, one after the other."""
-        return Cost(self.epochs + other.epochs, self.images + other.images)
 
 
 def convergence_table(runs: Sequence[RunRecord], fixed_dice: float, target_is_simulated: bool = False) -> Table:
@@ -67,34 +55,20 @@ def _place(run: RunRecord) -> tuple[object, ...]:
     return (model != BASELINE_MODEL, model, strategy_place(spec_text(run, "strategy")), run_name(run))
 
 
-def cost_to_best(log: Sequence[EpochLog]) -> Cost:
-    """What the first epoch with the highest validation Dice took; `log` not empty."""
-    best = max(range(len(log)), key=lambda place: (log[place].validation_dice, -place))
-    return Cost(best + 1, log[best].images_seen)
-
-
-def cost_to_dice(log: Sequence[EpochLog], fixed_dice: float) -> Cost | None:
-    """What it took until the validation Dice first was at least `fixed_dice`, or `None` if it never was."""
-    for place, line in enumerate(log):
-        if line.validation_dice >= fixed_dice:
-            return Cost(place + 1, line.images_seen)
-    return None
-
-
 def pretraining_cost(run: RunRecord, runs: Sequence[RunRecord]) -> Cost | None:
     """All training of the run's ancestors; zero without a parent, `None` when an ancestor is not among `runs`."""
-    total, known = Cost(0, 0), {run_name(other): other for other in runs}
-    seen = {run_name(run)}
+    return evaluation.pretraining_cost(run_name(run), {**histories(runs), run_name(run): history(run)})
+
+
+def histories(runs: Sequence[RunRecord]) -> dict[str, History]:
+    """How each run learned, by name."""
+    return {run_name(run): history(run) for run in runs}
+
+
+def history(run: RunRecord) -> History:
+    """How one run learned, and from whose weights it began."""
     parent = run.manifest.get("parent")
-    while parent:
-        ancestor = known.get(str(parent))
-        if ancestor is None or run_name(ancestor) in seen:
-            return None
-        seen.add(run_name(ancestor))
-        if ancestor.log:
-            total += Cost(len(ancestor.log), ancestor.log[-1].images_seen)
-        parent = ancestor.manifest.get("parent")
-    return total
+    return History(run.log, None if parent is None else str(parent))
 
 
 def _line(run: RunRecord, runs: Sequence[RunRecord], fixed_dice: float) -> tuple[Cell, ...]:
