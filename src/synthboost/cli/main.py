@@ -10,6 +10,7 @@ from typing import Annotated, Protocol
 import tyro
 
 from synthboost.cli.audit import Audit
+from synthboost.cli.compare import Compare
 from synthboost.cli.data import Data
 from synthboost.cli.demo import Demo
 from synthboost.cli.evaluate import Evaluate
@@ -45,6 +46,7 @@ Verbs = (
     | Annotated[Predict, tyro.conf.subcommand("predict")]
     | Annotated[Audit, tyro.conf.subcommand("audit")]
     | Annotated[Weights, tyro.conf.subcommand("weights")]
+    | Annotated[Compare, tyro.conf.subcommand("compare")]
     | Annotated[Report, tyro.conf.subcommand("report")]
 )
 DESCRIPTION = (

@@ -7,12 +7,15 @@ on synthetic patients, and reaching a Dice there says nothing about real ones.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
 
 from synthboost.errors import ConfigError, DataError
 from synthboost.records.run_folder import EpochLog
+
+ON_REAL = ("real", "mixed")
+"""The stages whose validation patients are the real ones (`EpochLog.stage`)."""
 
 
 @dataclass(frozen=True)
@@ -63,14 +66,14 @@ def cost_to_best(log: Sequence[EpochLog]) -> Cost:
     return Cost(best + 1, log[best].images_seen)
 
 
-def cost_to_dice(log: Sequence[EpochLog], fixed_dice: float, stage: str | None = None) -> Cost | None:
+def cost_to_dice(log: Sequence[EpochLog], fixed_dice: float, stages: Collection[str] | None = None) -> Cost | None:
     """What it took until the validation Dice (0-1) first was at least `fixed_dice`, or `None` if it never was.
 
     Args:
         log: of one run.
         fixed_dice: chosen before the runs were looked at.
-        stage: only epochs of this stage can reach it, because only they were measured on its validation patients;
-            earlier stages of the run are counted in the cost. `None`: any epoch.
+        stages: only epochs of these stages can reach it, because only they were measured on the validation patients
+            that are meant, see `ON_REAL`; other stages of the run are counted in the cost. `None`: any epoch.
 
     Raises:
         ConfigError: `fixed_dice` is not within 0-1.
@@ -78,7 +81,7 @@ def cost_to_dice(log: Sequence[EpochLog], fixed_dice: float, stage: str | None =
     if not 0 <= fixed_dice <= 1:
         raise ConfigError("convergence", "fixed Dice", fixed_dice, "a fraction from 0 to 1")
     for place, line in enumerate(log):
-        if line.validation_dice >= fixed_dice and stage in (None, line.stage):
+        if line.validation_dice >= fixed_dice and (stages is None or line.stage in stages):
             return Cost(place + 1, line.images_seen)
     return None
 
@@ -104,7 +107,7 @@ def reach_over_seeds(
     names: Sequence[str],
     histories: Mapping[str, History],
     fixed_dice: float,
-    stage: str | None = None,
+    stages: Collection[str] | None = None,
     with_pretraining: bool = False,
 ) -> Reach:
     """Summarise how soon several runs of one method reached a Dice.
@@ -112,7 +115,7 @@ def reach_over_seeds(
     Args:
         names: the runs, one per seed.
         histories: of these runs, and of their ancestors when `with_pretraining`.
-        fixed_dice, stage: see `cost_to_dice`.
+        fixed_dice, stages: see `cost_to_dice`.
         with_pretraining: add the cost of the ancestors.
 
     Raises:
@@ -121,7 +124,7 @@ def reach_over_seeds(
     """
     if not names:
         raise DataError("convergence", "runs", "none", "at least one run")
-    costs = [cost_to_dice(histories[name].log, fixed_dice, stage) for name in names]
+    costs = [cost_to_dice(histories[name].log, fixed_dice, stages) for name in names]
     if with_pretraining:
         costs = [_with_ancestors(name, histories, cost) for name, cost in zip(names, costs, strict=True)]
     return Reach(

@@ -14,8 +14,11 @@ from synthboost.evaluation.signed_rank import wilcoxon_over_pairs
 from synthboost.evaluation.statistics import holm
 from synthboost.records.rows import Row
 
-METHOD_FIELDS = ("model", "strategy", "encoders", "prompt_set")
+METHOD_FIELDS = ("model", "strategy", "encoders", "synthetic", "real_patients", "prompt_set")
 """The fields of a row that tell one method from another; runs that agree in them differ in their seed only."""
+
+NO_VALUES = ("", "None")
+"""What a setting holds where a field means nothing, such as the real patients of a run that saw none."""
 
 Setting = tuple[tuple[str, str], ...]
 """What one member of a family is about: fields and their values, e.g. `(("model", "cris"), ("prompt_set", "P2"))`."""
@@ -31,8 +34,13 @@ class Contrast:
     members: tuple[tuple[Setting, ArmPair], ...]
 
     def __str__(self) -> str:
-        """E.g. `strategy synth-PT:real-FT minus strategy real`."""
-        return f"{setting_text(self.first)} minus {setting_text(self.second)}"
+        """E.g. `strategy synth-PT:real-FT minus real`; a field that only one side has a value of follows from others."""
+        both = [
+            f"{name} {ours} minus {theirs}"
+            for (name, ours), (_, theirs) in zip(self.first, self.second, strict=True)
+            if ours not in NO_VALUES and theirs not in NO_VALUES
+        ]
+        return ", ".join(both) or f"{setting_text(self.first)} minus {setting_text(self.second)}"
 
 
 @dataclass(frozen=True)
@@ -119,8 +127,8 @@ def compare_family(
 
 
 def setting_text(setting: Setting) -> str:
-    """E.g. `model cris, prompt_set P2`; `all` for a family of one."""
-    return ", ".join(f"{name} {value}" for name, value in setting) or "all"
+    """E.g. `model cris, prompt_set P2`; fields without a value are left out."""
+    return ", ".join(f"{name} {value}" for name, value in setting if value not in NO_VALUES) or "as trained"
 
 
 def _by_method(rows: Sequence[Row], side: str) -> dict[tuple[str, ...], list[Row]]:

@@ -39,6 +39,8 @@ another set of runs of the same model that the paper does not mention."""
 PAPER_MODELS = ("clipseg (published)", "cris (published)")
 """Those of the paper's table."""
 GRID = "512x512"
+REAL_PATIENTS = 400
+"""The paper trains on 1,600 real images, four of each patient."""
 SENTENCE = "(not recorded)"
 """Of all prompt sets but P0: theirs drew one of two paraphrases at random for every test image."""
 _COLUMNS = ("filename", "iou", "dice", "ones_dice_diff")
@@ -153,6 +155,8 @@ def _row(where: str, cells: Mapping[str, str], cell: _Cell) -> Row:
         model=cell.model,
         strategy=str(cell.strategy),
         encoders="trained",
+        synthetic="" if cell.strategy is Strategy.REAL else str(Domain.DIFFUSION),
+        real_patients=None if cell.strategy is Strategy.SYNTHETIC else REAL_PATIENTS,
         prompt_set=str(cell.prompt_set),
         paraphrase=None,
         sentence="" if cell.prompt_set is PromptSet.P0 else SENTENCE,

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from synthboost.evaluation import convergence as evaluation
 from synthboost.evaluation.convergence import Cost, History, cost_to_best, cost_to_dice
+from synthboost.evaluation.convergence import pretraining_cost as cost_of_ancestors
 from synthboost.records.run_folder import RunRecord
 from synthboost.reports.cells import Cell, Column, Table, absent, count, number, words
 from synthboost.reports.conditions import BASELINE_MODEL, SIMULATED_TARGET, strategy_heading, strategy_place
@@ -57,7 +57,7 @@ def _place(run: RunRecord) -> tuple[object, ...]:
 
 def pretraining_cost(run: RunRecord, runs: Sequence[RunRecord]) -> Cost | None:
     """All training of the run's ancestors; zero without a parent, `None` when an ancestor is not among `runs`."""
-    return evaluation.pretraining_cost(run_name(run), {**histories(runs), run_name(run): history(run)})
+    return cost_of_ancestors(run_name(run), {**histories(runs), run_name(run): history(run)})
 
 
 def histories(runs: Sequence[RunRecord]) -> dict[str, History]:

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from statistics import median
 
-from synthboost.files import write_text
 from synthboost.records.rows import Row
 from synthboost.records.run_folder import RunRecord
 from synthboost.reports.breakdown import BREAKDOWNS, breakdown_table
@@ -24,10 +23,10 @@ from synthboost.reports.cells import (
     number,
 )
 from synthboost.reports.conditions import structure_place
-from synthboost.reports.formats import FORMATS
 from synthboost.reports.lines import failure_notes, heads_of
 from synthboost.reports.sentence_use import sentence_table
 from synthboost.reports.summary import Summary, metric, summarise
+from synthboost.reports.table_files import write_table
 
 
 def write_tables(folder: Path, runs: Sequence[RunRecord], *, target_is_simulated: bool = False) -> list[Path]:
@@ -37,11 +36,9 @@ def write_tables(folder: Path, runs: Sequence[RunRecord], *, target_is_simulated
         DataError: rows contradict each other, see `summarise`.
         OutputError: a file cannot be written.
     """
-    paths = []
+    paths: list[Path] = []
     for table in row_tables([row for run in runs for row in run.rows], target_is_simulated):
-        for suffix, formatter in FORMATS.items():
-            paths.append(folder / f"{table.name}.{suffix}")
-            write_text(paths[-1], formatter(table))
+        paths += write_table(folder, table)
     return paths
 
 

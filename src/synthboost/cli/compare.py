@@ -1,0 +1,80 @@
+"""`synthboost compare`: what one method gains over another, by patient, with intervals; or what was published."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import tyro
+
+from synthboost.errors import ConfigError
+from synthboost.evaluation.comparison import Metric
+
+if TYPE_CHECKING:
+    from synthboost.reports.cells import Table
+
+
+@dataclass(frozen=True)
+class Compare:
+    """Compare finished runs on the same images: first minus second, patient by patient.
+
+    Runs of one side that differ in their seed only are averaged; runs that also differ in model, encoders or
+    sentences are paired with their partners of the other side, and their p-values are corrected together (Holm).
+    With `--published FOLDER` the scores that the paper's authors published are summarised and compared instead.
+    """
+
+    runs: tyro.conf.Positional[tuple[Path, ...]] = ()
+    """The first side: folders of finished runs."""
+    second: Annotated[tuple[Path, ...], tyro.conf.arg(name="with")] = ()
+    """The second side: folders of finished runs."""
+    metric: Metric = "dice"
+    """What is compared."""
+    level: float = 0.95
+    """Coverage of the intervals."""
+    draws: int = 10_000
+    """Resamplings of the bootstrap."""
+    seed: int = 0
+    """Of the bootstrap."""
+    out: Path | None = None
+    """Also write the tables as Markdown, LaTeX, CSV and HTML into this folder."""
+    published: Path | None = None
+    """The folder `metrics` of a clone of the authors' repository, github.com/naamiinepal/synthetic-boost."""
+
+    def run(self) -> None:
+        """Compare and print."""
+        from synthboost.reports.plain_text import to_text
+        from synthboost.reports.table_files import write_table
+
+        tables = self._of_runs() if self.published is None else self._of_published(self.published)
+        print("\n".join(map(to_text, tables)), end="")
+        if self.out is not None:
+            for table in tables:
+                write_table(self.out, table)
+            print(f"\ntables: {self.out}")
+
+    def _of_runs(self) -> list[Table]:
+        from synthboost.evaluation.family import compare_family, find_contrast
+        from synthboost.records.run_folder import read_run
+        from synthboost.reports.comparison import family_table
+
+        if not (self.runs and self.second):
+            raise ConfigError(
+                "compare", "runs, with", f"{len(self.runs)} and {len(self.second)} folders", "runs on both sides",
+                "Say synthboost compare RUN ... --with RUN ...",
+            )  # fmt: skip
+        first, second = ([row for path in side for row in read_run(path).rows] for side in (self.runs, self.second))
+        contrast = find_contrast(first, second, self.metric)
+        return [
+            family_table(
+                compare_family(contrast, seed=self.seed, metric=self.metric, draws=self.draws, level=self.level)
+            )
+        ]
+
+    def _of_published(self, folder: Path) -> list[Table]:
+        from synthboost.records.published import read_published
+        from synthboost.reports.published import published_tables
+
+        if self.runs or self.second:
+            raise ConfigError("compare", "published", "given together with runs", "one of the two")
+        return published_tables(read_published(folder))

@@ -1,0 +1,138 @@
+"""What the published per-image scores say: the paper's cells, its two p-values, and the patient-level tables."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from synthboost.domain import PromptSet, Strategy
+from synthboost.errors import DataError
+from synthboost.evaluation.comparison import pair_rows
+from synthboost.evaluation.family import compare_family, find_contrast
+from synthboost.evaluation.signed_rank import Alternative, wilcoxon_over_pairs
+from synthboost.records.published import PAPER_MODELS
+from synthboost.records.rows import Row
+from synthboost.records.run_folder import RunRecord
+from synthboost.reports.cells import Cell, Column, Table, absent, mean_sd, signed, words
+from synthboost.reports.comparison import family_table, p_value
+from synthboost.reports.conditions import strategy_place
+from synthboost.reports.run_facts import spec_text
+
+_CRIS = PAPER_MODELS[1]
+_Run = tuple[Strategy, PromptSet]
+PRINTED: tuple[tuple[str, _Run, _Run, Alternative, float], ...] = (
+    ("-5.19, p = 8.8e-73", (Strategy.SYNTHETIC, PromptSet.P5), (Strategy.REAL, PromptSet.P2), "less", 8.8e-73),
+    ("+0.34, p = 8.3e-6", (Strategy.SYNTHETIC_THEN_REAL, PromptSet.P2), (Strategy.REAL, PromptSet.P2), "greater",
+     8.3e-6),
+)  # fmt: skip
+"""The paper's two tests as printed, and the pairing that reproduces them, both of CRIS: the prompt set with the best
+mean Dice of each strategy, over image-structure pairs, one-sided."""
+CONTRASTS: tuple[tuple[Strategy, Strategy], ...] = (
+    (Strategy.SYNTHETIC, Strategy.REAL),
+    (Strategy.SYNTHETIC_THEN_REAL, Strategy.REAL),
+    (Strategy.SYNTHETIC_THEN_REAL, Strategy.SYNTHETIC),
+)
+LEFT_OUT = PromptSet.P0
+"""Its sentence is empty, so nothing names the structure: no score of a segmentation by language."""
+BOOTSTRAP_SEED = 0
+
+
+def published_tables(runs: Sequence[RunRecord]) -> list[Table]:
+    """The cells, the p-values, and one family of comparisons per contrast and set of runs.
+
+    Raises:
+        DataError: `runs` lack what the tables need: the three strategies of both models.
+    """
+    second = sorted({spec_text(run, "model") for run in runs} - set(PAPER_MODELS))
+    return [
+        cell_table(runs),
+        p_value_table(runs),
+        *(
+            contrast_table(runs, models, first, base)
+            for models in (PAPER_MODELS, *((model,) for model in second))
+            for first, base in CONTRASTS
+        ),
+    ]
+
+
+def cell_table(runs: Sequence[RunRecord]) -> Table:
+    """Dice in percent, mean ± SD over image-structure pairs: strategies and models as lines, prompt sets as columns."""
+    cells = {(spec_text(r, "strategy"), spec_text(r, "model"), spec_text(r, "prompt_set")): r for r in runs}
+    lines = sorted({key[:2] for key in cells}, key=lambda line: (strategy_place(line[0]), line[1]))
+    prompt_sets = sorted({key[2] for key in cells})
+    columns = (
+        *(Column(name, is_text=True) for name in ("strategy", "model")),
+        *(Column(name, ("mean", "sd")) for name in prompt_sets),
+    )
+    return Table(
+        "published_dice",
+        "Published scores: Dice in percent, mean ± SD (n - 1) over image-structure pairs of the official test "
+        "patients, encoders trained. The second CLIPSeg set is not in the paper.",
+        columns,
+        tuple(
+            (*map(words, line), *(_dice_cell(cells.get((*line, prompt_set))) for prompt_set in prompt_sets))
+            for line in lines
+        ),
+    )
+
+
+def p_value_table(runs: Sequence[RunRecord]) -> Table:
+    """The paper's two p-values beside those of the pairing that reproduces them, and what a patient-level test says."""
+    columns = (
+        Column("as printed", is_text=True),
+        Column("first, CRIS", is_text=True),
+        Column("second, CRIS", is_text=True),
+        Column("difference, points"),
+        Column("H1", is_text=True),
+        Column("p over pairs, one-sided"),
+        Column("p over pairs, two-sided"),
+        Column("p by patient, two-sided"),
+    )
+    return Table(
+        "published_p_values",
+        "The paper's two tests: Wilcoxon's signed-rank test over 600 image-structure pairs as if they were "
+        "independent, one-sided, between the best prompt set of each strategy (chosen on the same test patients).",
+        columns,
+        tuple(_p_value_line(runs, *printed[:4]) for printed in PRINTED),
+        ('The difference that the paper prints as "+0.34" is +0.36 in the published scores.',),
+    )
+
+
+def contrast_table(runs: Sequence[RunRecord], models: Sequence[str], first: Strategy, base: Strategy) -> Table:
+    """One strategy against another over models and prompt sets, P0 left out, by patient, corrected together."""
+    sides = [_rows(runs, models, strategy) for strategy in (first, base)]
+    shared = {row.prompt_set for row in sides[0]} & {row.prompt_set for row in sides[1]} - {str(LEFT_OUT)}
+    ours, theirs = ([row for row in side if row.prompt_set in shared] for side in sides)
+    family = compare_family(find_contrast(ours, theirs), seed=BOOTSTRAP_SEED)
+    which = "" if tuple(models) == tuple(PAPER_MODELS) else "_second_set"
+    name = f"published_{first}_minus_{base}{which}".replace(":", "-")
+    return family_table(family, name)
+
+
+def _p_value_line(
+    runs: Sequence[RunRecord], printed: str, first: _Run, second: _Run, alternative: Alternative
+) -> tuple[Cell, ...]:
+    sides = [[row for row in _rows(runs, (_CRIS,), run[0]) if row.prompt_set == run[1]] for run in (first, second)]
+    pairs = pair_rows(*sides)
+    family = compare_family(find_contrast(*sides), seed=BOOTSTRAP_SEED)
+    return (
+        words(printed),
+        *(words(f"{strategy} {prompt_set}") for strategy, prompt_set in (first, second)),
+        signed(float((pairs.first - pairs.second).mean()), scale=100),
+        words(alternative),
+        p_value(wilcoxon_over_pairs(pairs.first, pairs.second, alternative)),
+        p_value(wilcoxon_over_pairs(pairs.first, pairs.second)),
+        p_value(family.members[0].comparison.p_value),
+    )
+
+
+def _rows(runs: Sequence[RunRecord], models: Sequence[str], strategy: Strategy) -> list[Row]:
+    chosen = [run for run in runs if spec_text(run, "strategy") == strategy and spec_text(run, "model") in models]
+    if lacking := set(models) - {spec_text(run, "model") for run in chosen}:
+        raise DataError("published scores", "runs", f"no {strategy} of {', '.join(lacking)}", "all that were published")
+    return [row for run in chosen for row in run.rows]
+
+
+def _dice_cell(run: RunRecord | None) -> Cell:
+    if run is None:
+        return absent(("mean", "sd"))
+    return mean_sd([row.dice for row in run.rows if row.dice is not None], scale=100)
