@@ -34,7 +34,7 @@ class Contrast:
     members: tuple[tuple[Setting, ArmPair], ...]
 
     def __str__(self) -> str:
-        """E.g. `strategy synth-PT:real-FT minus real`; a field that only one side has a value of follows from others."""
+        """E.g. `strategy synth-PT:real-FT minus real`; what only one side has a value of follows from other fields."""
         both = [
             f"{name} {ours} minus {theirs}"
             for (name, ours), (_, theirs) in zip(self.first, self.second, strict=True)

@@ -9,6 +9,7 @@ from synthboost.errors import DataError
 from synthboost.evaluation.comparison import pair_rows
 from synthboost.evaluation.family import compare_family, find_contrast
 from synthboost.evaluation.signed_rank import Alternative, wilcoxon_over_pairs
+from synthboost.evaluation.statistics import patient_wilcoxon
 from synthboost.records.published import PAPER_MODELS
 from synthboost.records.rows import Row
 from synthboost.records.run_folder import RunRecord
@@ -111,9 +112,10 @@ def contrast_table(runs: Sequence[RunRecord], models: Sequence[str], first: Stra
 def _p_value_line(
     runs: Sequence[RunRecord], printed: str, first: _Run, second: _Run, alternative: Alternative
 ) -> tuple[Cell, ...]:
-    sides = [[row for row in _rows(runs, (_CRIS,), run[0]) if row.prompt_set == run[1]] for run in (first, second)]
-    pairs = pair_rows(*sides)
-    family = compare_family(find_contrast(*sides), seed=BOOTSTRAP_SEED)
+    ours, theirs = (
+        [row for row in _rows(runs, (_CRIS,), run[0]) if row.prompt_set == run[1]] for run in (first, second)
+    )
+    pairs = pair_rows(ours, theirs)
     return (
         words(printed),
         *(words(f"{strategy} {prompt_set}") for strategy, prompt_set in (first, second)),
@@ -121,7 +123,7 @@ def _p_value_line(
         words(alternative),
         p_value(wilcoxon_over_pairs(pairs.first, pairs.second, alternative)),
         p_value(wilcoxon_over_pairs(pairs.first, pairs.second)),
-        p_value(family.members[0].comparison.p_value),
+        p_value(patient_wilcoxon(pairs.first - pairs.second, pairs.patients)),
     )
 
 
