@@ -96,6 +96,40 @@ def real_camus_mhd() -> Path:
     return _real("SYNTHBOOST_CAMUS_MHD", "camus_mhd")
 
 
+@pytest.fixture
+def published_scores(tmp_path: Path) -> Path:
+    """Scores in the layout in which the paper's authors published theirs: 3 strategies, 2 models, P0, P1, P2, P5."""
+    folder = tmp_path / "metrics"
+    for strategy, shift in {"camus": 0, "sdm_camus": -5, "pt_on_sdm_camus_ft_on_camus": 1}.items():
+        for model in ("clip_seg_bs_128", "cris"):
+            for number, prompt in enumerate(("p0", "p1", "p2", "p5")):
+                path = folder / f"{strategy}_metrics_reduce_lr" / model / prompt / "metrics.csv"
+                write_published_scores(path, shift + 0.1 * number)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def authors_scores() -> Path:
+    """The folder `metrics` of the authors' repository, if this machine has it."""
+    path = os.environ.get("SYNTHBOOST_AUTHORS_METRICS")
+    if path is None:
+        pytest.skip("SYNTHBOOST_AUTHORS_METRICS does not name the folder `metrics` of the authors' repository")
+    return Path(path)
+
+
+def write_published_scores(path: Path, shift: float = 0.0) -> None:
+    """Four patients in one view and phase, Dice from 80 % upwards plus `shift`; the true masks cover a tenth."""
+    lines = ["filename,iou,dice,hausdorff_distance,ones_dice_diff,zeros_dice_diff"]
+    for patient in range(4):
+        for label in (1, 2, 3):
+            dice = 80 + 2 * patient + label + shift * (1 + 0.1 * patient)
+            name = f"/somewhere/mask_{label}/patient{patient + 1:04}_2CH_ED_gt.png"
+            iou, over_ones = 100 * dice / (200 - dice), dice - 100 * 0.2 / 1.1
+            lines.append(f"{name},{iou:.4f},{dice:.4f},1431.7821,{over_ones:.4f},{dice:.4f}")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("\n".join(lines) + "\n")
+
+
 def _real(variable: str, folder: str) -> Path:
     path = Path(os.environ.get(variable, SHARED / folder))
     if not path.is_dir():

@@ -1,0 +1,79 @@
+"""`synthboost compare`: runs against runs, and the published scores."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from synthboost.files import write_json, write_text
+from synthboost.records.published import read_published
+from synthboost.records.rows import write_rows
+from synthboost.records.run_folder import RunPaths
+
+
+@pytest.fixture
+def runs(published_scores: Path, tmp_path: Path) -> dict[str, Path]:
+    """Finished runs with known scores, by name; the fine-tuned ones with two seeds."""
+    found = {}
+    for record in read_published(published_scores):
+        for seed in (0, 1) if "PT" in record.spec["name"] else (0,):
+            name = f"{record.spec['name']}-{seed}"
+            paths = RunPaths(tmp_path / "runs" / name)
+            write_json(paths.spec, {**record.spec, "name": name})
+            write_json(paths.manifest, {"seed": seed})
+            write_rows(paths.rows, [replace(row, run=name, seed=seed) for row in record.rows])
+            write_text(paths.done, "")
+            found[name] = paths.root
+    return found
+
+
+def test_runs_are_compared_with_their_partners_and_corrected_together(
+    synthboost: Callable[..., Any], runs: dict[str, Path], tmp_path: Path
+) -> None:
+    first = [runs[f"published-cris-synth-PT-real-FT-{p}-{seed}"] for p in ("P1", "P2") for seed in (0, 1)]
+    second = [runs[f"published-cris-real-{p}-0"] for p in ("P1", "P2")]
+    answer = synthboost("compare", *first, "--with", *second, "--out", tmp_path / "tables", "--draws", 200)
+    assert answer.code == 0, answer.err
+    assert "strategy synth-PT:real-FT minus real" in answer.out
+    assert "covers: 2 comparisons" in " ".join(answer.out.split())
+    assert "training noise not covered" in answer.out
+    with (tmp_path / "tables" / "comparison.csv").open() as handle:
+        lines = list(csv.DictReader(handle))
+    # P1: the shift of 1.1 (against 0.1) times 1 + 0.1 x patient 0 to 3, so 1.15 on average.
+    assert float(lines[0]["difference"]) == pytest.approx(1.15, abs=1e-3)
+    assert [(line["trainings first"], line["trainings second"]) for line in lines] == [("2", "1")] * 2
+    assert float(lines[0]["p by patient"]) == 0.125
+    assert float(lines[0]["p Holm"]) == 0.25
+
+
+def test_a_side_without_runs_and_runs_without_partners_are_refused(
+    synthboost: Callable[..., Any], runs: dict[str, Path]
+) -> None:
+    first = runs["published-cris-synth-PT-real-FT-P1-0"]
+    answer = synthboost("compare", first)
+    assert (answer.code, "1 and 0 folders" in answer.err) == (2, True)
+    answer = synthboost(
+        "compare", first, "--with", runs["published-clipseg-real-P2-0"], runs["published-cris-real-P1-0"]
+    )
+    assert (answer.code, "on one side only" in answer.err) == (2, True)
+
+
+def test_the_published_scores_are_summarised(
+    synthboost: Callable[..., Any], published_scores: Path, tmp_path: Path
+) -> None:
+    answer = synthboost("compare", "--published", published_scores, "--out", tmp_path / "tables")
+    assert answer.code == 0, answer.err
+    assert "published-" not in answer.out
+    assert "-5.19, p = 8.8e-73" in answer.out
+    assert {path.name for path in (tmp_path / "tables").glob("*.csv")} == {
+        "published_dice.csv",
+        "published_p_values.csv",
+        "published_synthetic_minus_real.csv",
+        "published_synth-PT-real-FT_minus_real.csv",
+        "published_synth-PT-real-FT_minus_synthetic.csv",
+    }

@@ -1,0 +1,121 @@
+"""The table of a study: all rows of all runs, each traceable to its run; CSV and Parquet say the same."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+
+from synthboost.errors import ConfigError, DataError
+from synthboost.files import write_json
+from synthboost.records.parquet import read_parquet
+from synthboost.records.published import read_published
+from synthboost.records.rows import Row, read_rows
+from synthboost.records.run_folder import EpochLog, RunPaths, RunRecord
+from synthboost.records.study_table import RunFacts, StudyPaths, read_study_table, write_study_table
+
+MANIFEST = {
+    "synthboost": "1.0", "python": "3.11.9", "packages": {"torch": "2.13.0"}, "commit": "abc", "threads": 2,
+    "device": "CPU", "precision": "fp32", "seed": 3, "data": {"real": "f00d"}, "parent": "p-run", "wall_seconds": 12.5,
+    "judged": "2026-01-01T00:00:00+00:00",
+}  # fmt: skip
+LOG = [EpochLog("real", epoch, 16 * epoch, 0.5, 0.5, 0.8, 1e-3, 1.0) for epoch in (1, 2)]
+
+
+@pytest.fixture
+def runs(published_scores: Path) -> list[RunRecord]:
+    """Two runs with everything unknown that published scores leave unknown."""
+    return read_published(published_scores)[:2]
+
+
+def ours(root: Path) -> RunRecord:
+    spec = {"name": "ours", "model": "cris", "strategy": "real", "encoders": "frozen", "prompt_set": "P6", "seed": 3}
+    write_json(RunPaths(root).evaluation, {"part": "testing", "threshold": 0.5})
+    return RunRecord(root, spec, MANIFEST, LOG, [], [])
+
+
+def test_every_row_comes_back_from_both_files(runs: list[RunRecord], tmp_path: Path) -> None:
+    paths = write_study_table(tmp_path / "table", iter(runs))
+    rows = [row for run in runs for row in run.rows]
+    assert read_rows(paths.rows_csv) == rows
+    assert read_parquet(paths.rows_parquet, Row) == rows
+    assert read_study_table(tmp_path / "table").rows == rows
+
+
+def test_a_run_is_listed_with_what_its_rows_can_be_traced_to(tmp_path: Path) -> None:
+    write_study_table(tmp_path / "table", [ours(tmp_path / "ours")])
+    (facts,) = read_study_table(tmp_path / "table").runs
+    assert (facts.run, facts.seed, facts.parent, facts.commit, facts.wall_seconds) == ("ours", 3, "p-run", "abc", 12.5)
+    assert (facts.rows, facts.epochs, facts.images_seen) == (0, 2, 32)
+    assert json.loads(facts.data or "") == {"real": "f00d"}
+    assert json.loads(facts.packages or "") == {"torch": "2.13.0"}
+    assert json.loads(facts.evaluation or "") == {"part": "testing", "threshold": 0.5}
+    assert json.loads(facts.spec)["encoders"] == "frozen"
+
+
+def test_the_hash_of_a_spec_changes_with_the_spec_and_not_with_the_order_of_its_keys(tmp_path: Path) -> None:
+    record = ours(tmp_path / "ours")
+    specs = [record.spec, dict(reversed(record.spec.items())), {**record.spec, "seed": 4}]
+    hashes = []
+    for place, spec in enumerate(specs):
+        write_study_table(tmp_path / str(place), [RunRecord(record.root, spec, MANIFEST, LOG, [], [])])
+        hashes.append(read_study_table(tmp_path / str(place)).runs[0].spec_sha256)
+    assert hashes[0] == hashes[1] != hashes[2]
+
+
+def test_a_published_run_leaves_unknown_what_was_not_published(runs: list[RunRecord], tmp_path: Path) -> None:
+    write_study_table(tmp_path / "table", runs)
+    facts = read_study_table(tmp_path / "table").runs[0]
+    assert (facts.seed, facts.commit, facts.data, facts.evaluation, facts.wall_seconds) == (None,) * 5
+    assert (facts.model, facts.rows, facts.epochs) == ("clipseg (published)", 12, 0)
+
+
+def test_an_interrupted_writing_is_noticed(runs: list[RunRecord], tmp_path: Path) -> None:
+    paths = write_study_table(tmp_path / "old", runs[:1])
+    newer = write_study_table(tmp_path / "new", runs)
+    paths.rows_csv.write_bytes(newer.rows_csv.read_bytes())  # rows are there, the runs are still the old ones
+    with pytest.raises(DataError, match=f"12 of run {runs[1].spec['name']}; expected a run that is listed"):
+        read_study_table(tmp_path / "old")
+
+
+def test_a_row_that_was_lost_or_changed_is_noticed(runs: list[RunRecord], tmp_path: Path) -> None:
+    paths = write_study_table(tmp_path, runs)
+    text = paths.rows_csv.read_text()
+    paths.rows_csv.write_text(text[: text.rstrip().rindex("\n") + 1])
+    with pytest.raises(DataError, match="11 of run .* expected the 12 that"):
+        read_study_table(tmp_path)
+    paths.rows_csv.write_text(text.replace("0.81,", "0.99,", 1))
+    with pytest.raises(DataError, match=r"rows\.parquet: rows: not those of the CSV file"):
+        read_study_table(tmp_path)
+
+
+def test_a_run_that_occurs_twice_or_has_rows_of_another_is_refused(runs: list[RunRecord], tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="every run once"):
+        write_study_table(tmp_path, [runs[0], runs[0]])
+    mixed = RunRecord(runs[0].root, runs[0].spec, {}, [], [*runs[0].rows, runs[1].rows[0]], [])
+    with pytest.raises(DataError, match="rows of run 'published"):
+        write_study_table(tmp_path, [mixed])
+    assert not StudyPaths(tmp_path).rows_csv.exists()
+
+
+def test_without_parquet_the_csv_files_are_enough_and_older_parquet_files_go(
+    runs: list[RunRecord], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_study_table(tmp_path, runs)
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    with pytest.raises(ConfigError, match=r"synthboost\[parquet\]"):
+        write_study_table(tmp_path, runs)
+    write_study_table(tmp_path, runs[:1], parquet=False)
+    assert len(read_study_table(tmp_path).runs) == 1
+
+
+def test_something_else_than_a_table_of_this_version_is_refused(runs: list[RunRecord], tmp_path: Path) -> None:
+    paths = write_study_table(tmp_path, runs)
+    with pytest.raises(DataError, match=r"runs\.parquet: columns"):
+        read_parquet(paths.runs_parquet, Row)
+    assert len(read_parquet(paths.runs_parquet, RunFacts)) == 2
+    paths.rows_parquet.write_bytes(b"PAR1 no")
+    with pytest.raises(DataError, match=r"rows\.parquet: file"):
+        read_parquet(paths.rows_parquet, Row)
