@@ -77,4 +77,6 @@ class Compare:
 
         if self.runs or self.second:
             raise ConfigError("compare", "published", "given together with runs", "one of the two")
-        return published_tables(read_published(folder))
+        if self.metric != "dice":
+            raise ConfigError("compare", "metric", self.metric, "dice, where published scores are compared")
+        return published_tables(read_published(folder), seed=self.seed, draws=self.draws, level=self.level)

@@ -1,5 +1,6 @@
 """How good a predicted mask is: overlap, boundary distances, clinical indices, and statistics by patient."""
 
+from synthboost.evaluation.arms import ArmPair, pair_arms
 from synthboost.evaluation.baselines import ConstantMasks, fit_image_blind, fit_text_blind
 from synthboost.evaluation.bootstrap import Interval, bootstrap_mean
 from synthboost.evaluation.clinical import (
@@ -11,42 +12,59 @@ from synthboost.evaluation.clinical import (
 )
 from synthboost.evaluation.comparison import Comparison, PairedScores, compare, pair_rows
 from synthboost.evaluation.distance import BoundaryDistances, boundary, boundary_distances
+from synthboost.evaluation.family import Contrast, Family, compare_family, find_contrast
+from synthboost.evaluation.groups import GROUPINGS, group_rows
 from synthboost.evaluation.overlap import area_mm2, dice, iou
 from synthboost.evaluation.resample import spacing_on_grid, to_grid
 from synthboost.evaluation.score import NSD_TOLERANCE_MM, Scores, score_masks
+from synthboost.evaluation.seeds import SeedInterval, SeedVariation, seed_variation
+from synthboost.evaluation.signed_rank import rank_biserial, wilcoxon_over_pairs
 from synthboost.evaluation.statistics import MeanSd, cliffs_delta, holm, mean_and_sd, patient_wilcoxon
 from synthboost.records.rows import TINY_SHARE
 
 __all__ = [
+    "GROUPINGS",
     "NSD_TOLERANCE_MM",
     "TINY_SHARE",
+    "ArmPair",
     "BoundaryDistances",
     "Comparison",
     "ConstantMasks",
+    "Contrast",
+    "Family",
     "Interval",
     "LabelledFrames",
     "MeanSd",
     "PairedScores",
     "Scores",
+    "SeedInterval",
+    "SeedVariation",
     "area_mm2",
     "bootstrap_mean",
     "boundary",
     "boundary_distances",
     "cliffs_delta",
     "compare",
+    "compare_family",
     "dice",
     "ejection_fraction_biplane",
     "ejection_fraction_camus",
+    "find_contrast",
     "fit_image_blind",
     "fit_text_blind",
+    "group_rows",
     "holm",
     "iou",
     "long_axis_mm",
     "mean_and_sd",
+    "pair_arms",
     "pair_rows",
     "patient_wilcoxon",
+    "rank_biserial",
     "score_masks",
+    "seed_variation",
     "spacing_on_grid",
     "to_grid",
     "volumes_ml",
+    "wilcoxon_over_pairs",
 ]

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from synthboost.domain import PromptSet, Strategy
 from synthboost.errors import DataError
+from synthboost.evaluation.bootstrap import DRAWS
 from synthboost.evaluation.comparison import pair_rows
 from synthboost.evaluation.family import compare_family, find_contrast
 from synthboost.evaluation.signed_rank import Alternative, wilcoxon_over_pairs
@@ -37,8 +38,14 @@ LEFT_OUT = PromptSet.P0
 BOOTSTRAP_SEED = 0
 
 
-def published_tables(runs: Sequence[RunRecord]) -> list[Table]:
+def published_tables(
+    runs: Sequence[RunRecord], *, seed: int = BOOTSTRAP_SEED, draws: int = DRAWS, level: float = 0.95
+) -> list[Table]:
     """The cells, the p-values, and one family of comparisons per contrast and set of runs.
+
+    Args:
+        runs: see `records.published.read_published`.
+        seed, draws, level: of the intervals over patients.
 
     Raises:
         DataError: `runs` lack what the tables need: the three strategies of both models.
@@ -48,7 +55,7 @@ def published_tables(runs: Sequence[RunRecord]) -> list[Table]:
         cell_table(runs),
         p_value_table(runs),
         *(
-            contrast_table(runs, models, first, base)
+            contrast_table(runs, models, first, base, seed=seed, draws=draws, level=level)
             for models in (PAPER_MODELS, *((model,) for model in second))
             for first, base in CONTRASTS
         ),
@@ -98,12 +105,21 @@ def p_value_table(runs: Sequence[RunRecord]) -> Table:
     )
 
 
-def contrast_table(runs: Sequence[RunRecord], models: Sequence[str], first: Strategy, base: Strategy) -> Table:
+def contrast_table(
+    runs: Sequence[RunRecord],
+    models: Sequence[str],
+    first: Strategy,
+    base: Strategy,
+    *,
+    seed: int = BOOTSTRAP_SEED,
+    draws: int = DRAWS,
+    level: float = 0.95,
+) -> Table:
     """One strategy against another over models and prompt sets, P0 left out, by patient, corrected together."""
     sides = [_rows(runs, models, strategy) for strategy in (first, base)]
     shared = {row.prompt_set for row in sides[0]} & {row.prompt_set for row in sides[1]} - {str(LEFT_OUT)}
     ours, theirs = ([row for row in side if row.prompt_set in shared] for side in sides)
-    family = compare_family(find_contrast(ours, theirs), seed=BOOTSTRAP_SEED)
+    family = compare_family(find_contrast(ours, theirs), seed=seed, draws=draws, level=level)
     which = "" if tuple(models) == tuple(PAPER_MODELS) else "_second_set"
     name = f"published_{first}_minus_{base}{which}".replace(":", "-")
     return family_table(family, name)
