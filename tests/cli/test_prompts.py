@@ -41,3 +41,8 @@ def test_prompts_of_a_data_set_name_no_shape_and_say_so(synthboost: Callable[...
         "Left ventricular cavity in two-chamber view of the heart at end of the diastole cycle of a "
         "forty-one-year-old male with medium image quality."
     )
+
+
+def test_the_domain_is_named_on_request(synthboost: Callable[..., Any]) -> None:
+    (first, *_) = _rows(synthboost("prompts", "--sets", "P1", "--name-domain").out)
+    assert first["sentence"] == "Left ventricular cavity of the heart, in a real image."

@@ -9,6 +9,7 @@ from typing import Any, get_args
 
 from synthboost.cli.train import TrainableStrategy
 from synthboost.experiments.strategies import STAGES
+from synthboost.records.rows import read_rows
 from synthboost.records.run_folder import read_run
 
 SHORT = ("--epochs", 1, "--batch-images", 4, "--scoring-workers", 1)
@@ -81,10 +82,35 @@ def test_a_strategy_without_its_data_is_refused(
 
 def test_the_strategies_that_are_offered_are_those_that_can_be_run(synthboost: Callable[..., Any]) -> None:
     assert get_args(TrainableStrategy) == tuple(STAGES)
-    assert "--strategy {zero-shot,real,synthetic,synth-PT:real-FT} " in synthboost("train", "--help").out
-    answer = synthboost("train", "--data", "anywhere", "--strategy", "mixed")
+    assert "--strategy {zero-shot,real,synthetic,synth-PT:real-FT,mixed} " in synthboost("train", "--help").out
+    answer = synthboost("train", "--data", "anywhere", "--strategy", "both")
     assert answer.code == 2
     assert "synth-PT:real-FT" in answer.err
+
+
+def test_a_mixed_run_is_asked_later_with_the_domain_it_learnt(
+    synthboost: Callable[..., Any], simulated: Path, tiny_camus: Path, tmp_path: Path
+) -> None:
+    arguments = ("--data", tiny_camus, "--synthetic", simulated, "--strategy", "mixed", "--prompts", "P1")
+    answer = synthboost("train", *arguments, "--real-share", 0.5, "--out", tmp_path / "runs", *SHORT)
+    assert answer.code == 0, answer.err
+    (run,) = (tmp_path / "runs").iterdir()
+    assert run.name.startswith("clipseg-mixed-P1-seed0-")
+    for number, (options, ending) in enumerate(
+        ((("--data", simulated), ", in a simulated image."), (("--data", simulated, "--name-domain", "no"), "heart."))
+    ):
+        out = tmp_path / f"scores{number}"
+        asked = ("evaluate", *options, "--checkpoint", run, "--prompts", "P1", "--out", out, "--workers", 1)
+        assert synthboost(*asked).code == 0
+        assert all(row.sentence.endswith(ending) for row in read_rows(out / "rows.csv"))
+    picture = next(simulated.glob("database_nifti/*/*_2CH_ED.nii.gz"))
+    for number, (sentence, noted) in enumerate(
+        (("Myocardium of the heart.", True), ("Myocardium of the heart, in a real image.", False))
+    ):
+        out = tmp_path / f"predicted{number}"
+        told = synthboost("predict", picture, "--checkpoint", run, "--sentences", sentence, "--out", out)
+        assert told.code == 0
+        assert ('"Myocardium of the heart, in a real image."' in told.err) is noted
 
 
 def test_an_unknown_model_is_refused_with_the_known_ones(

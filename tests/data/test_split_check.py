@@ -11,6 +11,7 @@ import SimpleITK as sitk
 
 from synthboost.data import (
     Split,
+    check_beside,
     check_sources,
     check_split,
     fewer_training_patients,
@@ -121,3 +122,23 @@ def test_sources_of_another_release_cannot_be_compared_and_are_refused(dataset):
     split = make_split("official", dataset)
     with pytest.raises(SplitError, match="from camus-mhd/training/patient0001"):
         check_sources(split, synthetic, split)
+
+
+def test_a_synthetic_set_beside_the_real_one_must_show_nobody_who_is_held_out(dataset, make_tiny_camus, tmp_path):
+    real = make_split("official", dataset)  # 1 and 2 train, 3 validates, 4 tests
+    beside = open_dataset(make_tiny_camus(tmp_path / "beside", first=11))  # 11 and 12 train, 13 validates, 14 tests
+    split = make_split("official", beside)
+    check_beside(split, beside, real)
+    for source, patient in ((0, 11), (1, 13), (2, 13), (3, 14)):
+        check_beside(split, _made_from(beside, dataset.patients[source], f"patient{patient:04d}"), real)
+    for source, patient, part in ((2, 11, "validation"), (3, 12, "testing"), (3, 13, "testing")):
+        with pytest.raises(SplitError, match=f"shows camus-nifti/database_nifti/patient000{source + 1} .{part}"):
+            check_beside(split, _made_from(beside, dataset.patients[source], f"patient{patient:04d}"), real)
+
+
+def test_the_real_patients_under_another_split_are_no_synthetic_set(dataset):
+    real = make_split("official", dataset)
+    check_beside(real, dataset, real)
+    turned = replace(real, parts={**real.parts, TRAINING: real.parts[TESTING], TESTING: real.parts[TRAINING]})
+    with pytest.raises(SplitError, match="4 frames of people whom split official holds out: patient0004_2CH_ED"):
+        check_beside(turned, dataset, real)

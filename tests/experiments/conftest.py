@@ -37,7 +37,7 @@ def make_spec(make_tiny_camus: Callable[..., Path], tmp_path: Path, smallest: st
         spec = RunSpec(
             strategy=strategy,
             sources={Role.REAL: open_source(real, "official"), Role.SYNTHETIC: open_source(synthetic, "official")},
-            training={Role.REAL: QUICK, Role.SYNTHETIC: QUICK},
+            training=dict.fromkeys(Role, QUICK),
             preset=smallest,
             prompt_set=PromptSet.P1,
         )

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from synthboost.domain import PromptSet, SplitPart, Strategy
-from synthboost.errors import DataError, OutputError
-from synthboost.experiments.run import FEATURES_FOLDER, Evaluation, execute
+from synthboost.domain import Domain, PromptSet, SplitPart, Strategy
+from synthboost.errors import DataError, OutputError, SplitError
+from synthboost.experiments.run import FEATURES_FOLDER, Evaluation, execute, stage_frames
 from synthboost.experiments.spec import RunSpec
 from synthboost.experiments.strategies import Role
 from synthboost.lock import exclusive
@@ -213,3 +213,55 @@ def test_frozen_runs_share_features_that_are_no_run(
     assert len([path for path in (tmp_path / "runs").iterdir() if not path.name.startswith(".")]) == 2
     [features] = (tmp_path / "runs" / FEATURES_FOLDER).iterdir()
     assert len(list(features.glob("*.safetensors"))) == 1
+
+
+def _as_simulated(spec: RunSpec) -> RunSpec:
+    """The spec with the frames of its synthetic set labelled as simulated."""
+    made = spec.sources[Role.SYNTHETIC]
+    frames = tuple(replace(info, domain=Domain.SIMULATED) for info in made.dataset.frames)
+    labelled = replace(made, dataset=replace(made.dataset, frames=frames))
+    return replace(spec, sources={**spec.sources, Role.SYNTHETIC: labelled})
+
+
+def test_a_mixed_run_learns_from_both_names_each_domain_and_is_judged_as_real(
+    make_spec: MakeSpec, evaluation: Evaluation, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from synthboost.training import batches
+
+    asked, make_triplets = set(), batches.make_triplets
+
+    def noted(frame, *arguments):  # type: ignore[no-untyped-def]
+        triplets = make_triplets(frame, *arguments)
+        asked.update((frame.info.patient.name, triplet.prompt.text.partition(", ")[2]) for triplet in triplets)
+        return triplets
+
+    monkeypatch.setattr(batches, "make_triplets", noted)
+    spec = _as_simulated(make_spec(Strategy.MIXED))
+    record = read_run(execute(spec, tmp_path / "runs", evaluation).root)
+    assert asked == {
+        ("patient0001", "in a real image."), ("patient0002", "in a real image."),
+        ("patient0011", "in a simulated image."), ("patient0012", "in a simulated image."),
+        ("patient0003", "in a real image."),  # validates; no synthetic patient does
+    }  # fmt: skip
+    assert [(line.stage, line.images_seen) for line in record.log] == [("mixed", 16), ("mixed", 32)]
+    assert {row.domain for row in record.rows} == {"real"}
+    assert all(row.sentence.endswith(", in a real image.") for row in record.rows)
+    assert record.spec["domain_named"] is True
+
+
+def test_a_share_draws_real_images_again_within_an_epoch(make_spec: MakeSpec) -> None:
+    training, _ = stage_frames(make_spec(Strategy.MIXED, real_share=0.75), Role.MIXED)
+    assert training.groups == ((8, 12), (8, 4))
+
+
+@pytest.mark.parametrize("strategy", [Strategy.MIXED, Strategy.SYNTHETIC])
+def test_a_synthetic_image_of_somebody_who_is_judged_is_refused_before_training(
+    make_spec: MakeSpec, evaluation: Evaluation, tmp_path: Path, strategy: Strategy
+) -> None:
+    spec = make_spec(strategy)
+    made, tested = spec.sources[Role.SYNTHETIC], spec.sources[Role.REAL].dataset.patients[3]
+    first, *others = made.dataset.frames
+    leaky = replace(made.dataset, frames=(replace(first, domain=Domain.DIFFUSION, source=tested), *others))
+    sources = {**spec.sources, Role.SYNTHETIC: replace(made, dataset=leaky)}
+    with pytest.raises(SplitError, match="patient0011_2CH_ED .training. shows .*patient0004 .testing"):
+        execute(replace(spec, sources=sources), tmp_path / "runs", evaluation)

@@ -11,7 +11,7 @@ from synthboost.domain import PromptSet, Strategy
 from synthboost.errors import ConfigError
 from synthboost.experiments.sources import open_source
 from synthboost.experiments.spec import RunSpec
-from synthboost.experiments.strategies import Role
+from synthboost.experiments.strategies import STAGES, Role
 from synthboost.models.freezing import Encoders
 
 MakeSpec = Callable[..., RunSpec]
@@ -79,6 +79,28 @@ def test_a_strategy_without_its_data_or_settings_is_refused(
         replace(spec, training={role: c for role, c in spec.training.items() if role is not missing})
 
 
-def test_a_strategy_that_is_not_built_yet_lists_those_that_are(make_spec: MakeSpec) -> None:
-    with pytest.raises(ConfigError, match="zero-shot, real, synthetic, synth-PT:real-FT"):
-        make_spec(Strategy.MIXED)
+def test_every_strategy_has_stages() -> None:
+    assert STAGES.keys() == set(Strategy)
+
+
+def test_mixed_is_one_stage_of_both_data_and_says_so(make_spec: MakeSpec) -> None:
+    spec = make_spec(Strategy.MIXED)
+    assert (spec.own_stages, spec.parent) == ((Role.MIXED,), None)
+    said = spec.as_dict()
+    assert said["domain_named"] is True
+    assert sorted(said["data"]) == ["real", "synthetic"]
+    assert [stage["role"] for stage in said["stages"]] == ["mixed"]
+    assert make_spec(Strategy.SYNTHETIC_THEN_REAL).as_dict()["domain_named"] is False
+    for role in (Role.REAL, Role.SYNTHETIC):
+        with pytest.raises(ConfigError, match=f"no {role} data"):
+            replace(spec, sources={other: s for other, s in spec.sources.items() if other is not role})
+
+
+def test_the_share_of_real_images_is_part_of_the_identity_and_of_mixed_alone(make_spec: MakeSpec) -> None:
+    shares = [make_spec(Strategy.MIXED, real_share=share) for share in (None, 0.25, 0.5)]
+    assert len({spec.identity for spec in shares}) == 3
+    for share in (0.0, 1.0, -0.1):
+        with pytest.raises(ConfigError, match="above 0, below 1"):
+            make_spec(Strategy.MIXED, real_share=share)
+    with pytest.raises(ConfigError, match="only the mixed strategy"):
+        make_spec(Strategy.REAL, real_share=0.5)

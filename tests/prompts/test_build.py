@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from dataclasses import replace
 from itertools import product
 from pathlib import Path
 
@@ -12,6 +13,7 @@ import pytest
 from synthboost.domain import (
     STRUCTURES,
     Attributes,
+    Domain,
     FrameInfo,
     PatientId,
     Phase,
@@ -123,6 +125,19 @@ def test_a_p7_of_which_nothing_is_known_reads_as_p3() -> None:
     prompt = build_prompt(PromptSet.P7, LV, frame(Attributes()))
     assert prompt.text == sentence(PromptSet.P3)
     assert prompt.dropped == ("shape", "age", "sex", "quality")
+
+
+@pytest.mark.parametrize("domain", Domain)
+def test_a_named_domain_ends_the_sentence_and_changes_nothing_before_it(domain: Domain) -> None:
+    info = replace(frame(PEOPLE[0]), domain=domain)
+    for prompt_set in set(PromptSet) - {PromptSet.P0}:
+        without, named = (build_prompt(prompt_set, LV, info, shape="oval", name_domain=n) for n in (False, True))
+        assert named.text == f"{without.text.removesuffix('.')}, in a {domain} image."
+        assert named.dropped == without.dropped == ()
+
+
+def test_the_empty_sentence_names_no_domain() -> None:
+    assert build_prompt(PromptSet.P0, LV, frame(PEOPLE[0]), name_domain=True).text == ""
 
 
 def test_p6_sdm_never_asks_for_quality() -> None:

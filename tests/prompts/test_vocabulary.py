@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from itertools import product
 
-from synthboost.domain import STRUCTURES, Attributes, FrameInfo, PatientId, Phase, PromptSet, Quality, Sex, View
+from synthboost.domain import STRUCTURES, Attributes, Domain, FrameInfo, PatientId, Phase, PromptSet, Quality, Sex, View
 from synthboost.prompts import SHAPE_WORDS, build_prompt, split_words, vocabulary
 
 
@@ -13,11 +13,16 @@ def test_the_words_of_all_sentences_are_the_vocabulary() -> None:
     words: set[str] = set()
     for age in range(121):
         person = Attributes(sex=list(Sex)[age % 2], age=age, quality=list(Quality)[age % 3])
-        info = FrameInfo(patient, list(View)[age % 2], list(Phase)[age // 2 % 2], person)
+        domain = list(Domain)[age % 3]
+        info = FrameInfo(patient, list(View)[age % 2], list(Phase)[age // 2 % 2], person, domain)
         shape = SHAPE_WORDS[age % len(SHAPE_WORDS)]
         for prompt_set, structure, paraphrase in product(PromptSet, STRUCTURES, (0, 1)):
             words.update(
-                split_words(build_prompt(prompt_set, structure, info, shape=shape, paraphrase=paraphrase).text)
+                split_words(
+                    build_prompt(
+                        prompt_set, structure, info, shape=shape, paraphrase=paraphrase, name_domain=bool(age % 5)
+                    ).text
+                )
             )
     assert tuple(sorted(words)) == vocabulary()
 
@@ -30,4 +35,4 @@ def test_words_are_lower_case_without_hyphens_or_stops() -> None:
 def test_the_vocabulary_is_small_and_sorted() -> None:
     words = vocabulary()
     assert words == tuple(sorted(set(words)))
-    assert len(words) == 67
+    assert len(words) == 70

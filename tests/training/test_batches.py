@@ -25,7 +25,7 @@ from synthboost.training.batches import (
     make_loader,
     naming_dead_workers,
 )
-from synthboost.training.frame_set import FrameSet
+from synthboost.training.frame_set import FrameSet, Group, mixture
 
 Pick = Callable[..., FrameSet]
 
@@ -196,3 +196,29 @@ def test_frames_are_kept_only_while_there_is_room(frames: Pick) -> None:
 
 def test_patients_are_counted_as_people(frames: Pick) -> None:
     assert frames("six", 0, 6).patients == 2
+
+
+def test_a_quota_shows_every_frame_of_a_group_equally_often_give_or_take_one() -> None:
+    batches = EpochBatches(12, 4, seed=1, shuffle=True, groups=(Group(2, 7), Group(10, 5)))
+    shown = [list(itertools.chain.from_iterable(batches)) for batches.epoch in range(2)]
+    for epoch, drawn in enumerate(shown):
+        few, many = ([pair for pair in drawn if (pair[1] < 2) == is_few] for is_few in (True, False))
+        assert sorted(position for _, position in few) in ([0] * 3 + [1] * 4, [0] * 4 + [1] * 3)
+        assert len({position for _, position in many}) == len(many) == 5
+        assert {turn for turn, _ in few} == {4 * epoch + number for number in range(4)}  # 7 of 2 are 4 rounds
+        assert {turn for turn, _ in many} == {epoch}
+        assert len(set(drawn)) == 12  # no frame is shown twice in one turn
+    assert [pair[1] for pair in shown[0]] != [pair[1] for pair in shown[1]]
+    batches.epoch, batches.start = 1, 2
+    assert list(itertools.chain.from_iterable(batches)) == shown[1][8:]
+
+
+def test_a_mixture_has_the_real_frames_first_and_as_many_draws_as_frames(frames: Pick) -> None:
+    few, many = frames("real", 0, 2), frames("synthetic", 2, 10)
+    assert mixture("mixed", few, many).members == [*few.members, *many.members]
+    assert mixture("mixed", few, many).groups == ()
+    assert mixture("mixed", few, many, 0.5).groups == ((2, 5), (8, 5))
+    assert mixture("mixed", few, many, 0.01).groups == ((2, 1), (8, 9))
+    for one, other in ((few, frames("synthetic", 0, 0)), (frames("real", 0, 0), many)):
+        with pytest.raises(DataError, match="frames: 0; expected at least one of each"):
+            mixture("mixed", one, other)

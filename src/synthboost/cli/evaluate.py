@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from synthboost.experiments.sources import Source
     from synthboost.training.frame_set import FrameSet
 
-FOR_PREDICTING = ("prompts", "paraphrase", "shape_from", "threshold", "probe_swapped", "device")
+FOR_PREDICTING = ("prompts", "paraphrase", "shape_from", "name_domain", "threshold", "probe_swapped", "device")
 """Options that mean nothing for masks that were drawn earlier."""
 
 
@@ -44,6 +44,8 @@ class Evaluate:
     """0: "... of the heart ...", 1: "... in the cardiac ultrasound ..."; the same for every frame."""
     shape_from: Literal["unknown", "ground-truth", "prediction"] = "prediction"
     """Where the shape word of P7 comes from; `ground-truth` leaks the answer and is marked in every row."""
+    name_domain: Literal["as-trained", "yes", "no"] = "as-trained"
+    """Whether each sentence says its frame's domain; `as-trained`: as in the run that the checkpoint is of."""
     split: str = "official"
     """How patients are split."""
     leave_out: tuple[str, ...] = ()
@@ -112,7 +114,7 @@ class Evaluate:
             )  # fmt: skip
 
     def _predict(self, frames: FrameSet, source: Source) -> Origin:
-        from synthboost.experiments.evaluated import Origin, origin_of
+        from synthboost.experiments.evaluated import Origin, origin_of, run_spec_of
         from synthboost.inference.predict_dataset import predict_frames
         from synthboost.inference.predictor import Predictor
         from synthboost.inference.sentences import EvaluationSentences
@@ -120,6 +122,12 @@ class Evaluate:
         if self.checkpoint is None:
             return Origin("masks", self.label or self.out.absolute().name)
         predictor = Predictor.from_pretrained(self.checkpoint, self.device, self.threshold)
-        sentences = EvaluationSentences(self.prompts, self.paraphrase, self.shape_from)
+        learnt = run_spec_of(self.checkpoint).get("domain_named") is True
+        sentences = EvaluationSentences(
+            self.prompts,
+            self.paraphrase,
+            self.shape_from,
+            name_domain=learnt if self.name_domain == "as-trained" else self.name_domain == "yes",
+        )
         predict_frames(predictor, frames, sentences, self.out / "masks", probe_swapped=self.probe_swapped)
         return origin_of(self.checkpoint, predictor.model.name, self.out, source.fingerprint, self.label)

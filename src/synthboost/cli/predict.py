@@ -8,6 +8,7 @@ from pathlib import Path
 
 import tyro
 
+from synthboost.domain import Domain
 from synthboost.errors import DataError, PromptError
 
 COLUMNS = ("image", "sentence", "mask", "overlay", "pixels", "area_mm2", "reason")
@@ -39,11 +40,13 @@ class Predict:
 
     def run(self) -> None:
         """Predict everything; images that cannot be read are listed with the reason, and make the exit code 2."""
+        from synthboost.experiments.evaluated import run_spec_of
         from synthboost.files import require_new_folder, write_csv
         from synthboost.inference.picture import find_pictures
         from synthboost.inference.predictor import Predictor
         from synthboost.progress import track
         from synthboost.prompts import clean_sentence
+        from synthboost.prompts.templates import domain_clause
 
         if not self.sentences:
             raise PromptError("predict", "sentences", "none", "one or more sentences")
@@ -53,6 +56,9 @@ class Predict:
         for sentence in sentences:
             if unknown := predictor.model.unknown_words(sentence):
                 print(f"note: the model has never read {', '.join(unknown)!s} ({sentence!r})", file=sys.stderr)
+        if run_spec_of(self.checkpoint).get("domain_named") is True and not all(map(_names_a_domain, sentences)):
+            example = f'"{sentences[0].rstrip(".")}{domain_clause(Domain.REAL)}."'
+            print(f"note: the model learnt from sentences that end with the image's domain: {example}", file=sys.stderr)
         require_new_folder(self.out, "out")
         lines = [
             line for path in track(paths, "predicting", unit="image") for line in self._one(path, sentences, predictor)
@@ -92,3 +98,9 @@ class Predict:
         if path == self.images:
             return stem
         return "_".join([*path.relative_to(self.images).parent.parts, stem])
+
+
+def _names_a_domain(sentence: str) -> bool:
+    from synthboost.prompts.templates import domain_clause
+
+    return any(domain_clause(domain) in sentence for domain in Domain)

@@ -41,6 +41,8 @@ class Prompts:
     """Which prompt sets."""
     paraphrase: int = 0
     """0: "... of the heart ...", 1: "... in the cardiac ultrasound ..."."""
+    name_domain: bool = False
+    """End each sentence with the frame's domain, as the `mixed` strategy does."""
 
     def run(self) -> None:
         """Print a header and one line per frame, structure and prompt set."""
@@ -67,4 +69,14 @@ class Prompts:
         from synthboost.prompts import build_prompt
 
         for structure in STRUCTURES:
-            yield structure, build_prompt(prompt_set, structure, info, shape=shape, paraphrase=self.paraphrase)
+            yield (
+                structure,
+                build_prompt(
+                    prompt_set,
+                    structure,
+                    info,
+                    shape=shape,
+                    paraphrase=self.paraphrase,
+                    name_domain=self.name_domain,
+                ),
+            )

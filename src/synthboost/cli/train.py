@@ -15,14 +15,14 @@ if TYPE_CHECKING:
     from synthboost.experiments.spec import RunSpec
 
 TrainableStrategy: TypeAlias = Literal[
-    Strategy.ZERO_SHOT, Strategy.REAL, Strategy.SYNTHETIC, Strategy.SYNTHETIC_THEN_REAL
+    Strategy.ZERO_SHOT, Strategy.REAL, Strategy.SYNTHETIC, Strategy.SYNTHETIC_THEN_REAL, Strategy.MIXED
 ]
 """Those with stages (`experiments.strategies.STAGES`): only what works is offered."""
 
 
 @dataclass(frozen=True)
 class Train:
-    """Train a model under one of the paper's strategies and score it on patients it has not seen.
+    """Train a model under one of the strategies and score it on patients it has not seen.
 
     The run gets a folder of its own under `out`. The same command resumes it after an interruption and returns at
     once when it is finished.
@@ -35,7 +35,10 @@ class Train:
     synthetic: Path | None = None
     """A synthetic data set (see `simulate` and `synthesize`), for the strategies that train on one."""
     strategy: TrainableStrategy = Strategy.REAL
-    """Which data train the model, and in which order."""
+    """Which data train the model, and in which order; `mixed` trains on both at once and names the domain of each
+    image in its sentence."""
+    real_share: float | None = None
+    """Of `mixed`: the share of real images in an epoch, e.g. 0.5; absent: every image once."""
     model: str = "clipseg"
     """The architecture: `clipseg` or `cris`."""
     preset: str = "tiny"
@@ -102,4 +105,5 @@ class Train:
             encoders=Encoders.parse(self.encoders),
             prompt_set=self.prompts,
             seed=self.training.seed,
+            real_share=self.real_share,
         )

@@ -5,7 +5,7 @@ from synthboost.data.inspection import PixelReport, Report, inspect_dataset
 from synthboost.data.inspection_text import render_report
 from synthboost.data.loading import load_many
 from synthboost.data.registry import READERS, open_dataset
-from synthboost.data.split_check import SplitCheck, check_sources, check_split, find_twins
+from synthboost.data.split_check import SplitCheck, check_beside, check_sources, check_split, find_twins
 from synthboost.data.splits import SPLITS, Split, fewer_training_patients, frames_of, make_split, without_patients
 from synthboost.data.triplets import ShapeSource, TripletRecipe, make_triplets
 
@@ -20,6 +20,7 @@ __all__ = [
     "Split",
     "SplitCheck",
     "TripletRecipe",
+    "check_beside",
     "check_sources",
     "check_split",
     "fewer_training_patients",

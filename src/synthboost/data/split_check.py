@@ -102,6 +102,37 @@ def check_sources(split: Split, dataset: Dataset, sources: Split | None = None) 
     _refuse(split, "frames made from patients of another part", leaks, "frame and source patient in the same part")
 
 
+HELD_OUT = {
+    SplitPart.TRAINING: (SplitPart.VALIDATION, SplitPart.TESTING),
+    SplitPart.VALIDATION: (SplitPart.TESTING,),
+    SplitPart.TESTING: (),
+}
+"""What a frame that trains, or that chooses the epoch, must not show anybody of."""
+
+
+def check_beside(split: Split, dataset: Dataset, real: Split) -> None:
+    """Check that a synthetic data set shows, and was made from, nobody whom a real split holds out; reads no pixel.
+
+    Args:
+        split: parts of `dataset`.
+        dataset: the synthetic data set.
+        real: the split of the real data that the same model validates or is judged on.
+
+    Raises:
+        SplitError: names the frames and the patients.
+    """
+    leaks = [
+        f"{info.name} ({part}) shows {person} ({real.part_of(person)})"
+        for info in dataset.frames
+        if (part := split.part_of(info.patient)) is not None
+        for person in (info.patient, info.source)
+        if person is not None and real.part_of(person) in HELD_OUT[part]
+    ]
+    _refuse(
+        split, f"frames of people whom split {real.name} holds out", leaks, "synthetic images of nobody who is held out"
+    )
+
+
 def find_twins(dataset: Dataset, infos: Iterable[FrameInfo], workers: int = 0) -> list[tuple[FrameInfo, FrameInfo]]:
     """Pairs of frames of different patients whose images are identical in size and every pixel.
 

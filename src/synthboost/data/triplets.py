@@ -36,6 +36,8 @@ class TripletRecipe:
     seed: int = 0
     """Of the drawing; the same seed gives the same sentences in every process."""
     shape: ShapeSource = ShapeSource.NONE
+    name_domain: bool = False
+    """Say at the end of every sentence which domain the frame is of."""
 
     def __post_init__(self) -> None:
         """Refuse what cannot work.
@@ -87,6 +89,7 @@ def _triplet(
         shape=shape,
         shape_uses_ground_truth=from_truth and shape is not None,
         paraphrase=_paraphrase(frame, structure, recipe, epoch),
+        name_domain=recipe.name_domain,
     )
     return Triplet(frame, structure, prompt)
 

@@ -49,12 +49,9 @@ def origin_of(checkpoint: str, model: str, out: Path, fingerprint: str, label: s
     Raises:
         DataError: the run's `spec.json` is damaged.
     """
-    folder = Path(checkpoint)
-    specs = (RunPaths(place).spec for place in (folder, folder.absolute().parent) if (place / "checkpoint").is_dir())
-    found = next((path for path in specs if path.is_file()), None)
-    if found is None:
+    spec = run_spec_of(checkpoint)
+    if not spec:
         return Origin(model, label or out.absolute().name)
-    spec = read_json(found)
     data = spec.get("data") or {}
     roles = {stage.get("role") for stage in spec.get("stages") or ()}
     own = any(item.get("fingerprint") == fingerprint for item in data.values())
@@ -68,6 +65,21 @@ def origin_of(checkpoint: str, model: str, out: Path, fingerprint: str, label: s
         seed=int(spec.get("seed") or 0),
         run=spec,
     )
+
+
+def run_spec_of(checkpoint: str) -> dict[str, Any]:
+    """Return the `spec.json` of the run that a checkpoint is of; empty for weights from elsewhere.
+
+    Args:
+        checkpoint: a run's folder, the `checkpoint` in it, or anything else that `load_segmenter` takes.
+
+    Raises:
+        DataError: the file is damaged.
+    """
+    folder = Path(checkpoint)
+    specs = (RunPaths(place).spec for place in (folder, folder.absolute().parent) if (place / "checkpoint").is_dir())
+    found = next((path for path in specs if path.is_file()), None)
+    return {} if found is None else dict(read_json(found))
 
 
 def write_evaluation(

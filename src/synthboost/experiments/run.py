@@ -13,13 +13,13 @@ from typing import Any
 
 from accelerate.utils import broadcast_object_list
 
-from synthboost.data import ShapeSource, TripletRecipe
+from synthboost.data import ShapeSource, TripletRecipe, check_beside
 from synthboost.domain import SplitPart
 from synthboost.errors import DataError
 from synthboost.experiments.examples import choose_examples
 from synthboost.experiments.manifest import make_manifest
 from synthboost.experiments.spec import RunSpec
-from synthboost.experiments.strategies import Role
+from synthboost.experiments.strategies import DATA_OF, Role
 from synthboost.files import write_json, write_text
 from synthboost.inference.predict_dataset import predict_frames
 from synthboost.inference.predictor import THRESHOLD, Predictor
@@ -31,6 +31,7 @@ from synthboost.models.registry import build_segmenter, load_segmenter
 from synthboost.records.examples import write_examples
 from synthboost.records.rows import write_rows
 from synthboost.records.run_folder import RunPaths, read_json, read_log
+from synthboost.training.frame_set import FrameSet, mixture
 from synthboost.training.loop import train_stage
 from synthboost.training.processes import this_process
 
@@ -107,11 +108,11 @@ def train(spec: RunSpec, paths: RunPaths, parent: RunPaths | None) -> Segmenter:
     model = initial_model(spec, parent)
     for role in spec.own_stages:
         model.set_encoders(spec.encoders, spec.seed)  # a stage leaves LoRA's updates merged
-        source = spec.sources[role]
+        training, validation = stage_frames(spec, role)
         train_stage(
             model,
-            training=source.frames(SplitPart.TRAINING, str(role)),
-            validation=source.frames(SplitPart.VALIDATION, f"{role} validation"),
+            training=training,
+            validation=validation,
             recipe=training_recipe(spec),
             config=replace(spec.training[role], seed=spec.seed),
             folder=paths.root,
@@ -122,13 +123,35 @@ def train(spec: RunSpec, paths: RunPaths, parent: RunPaths | None) -> Segmenter:
     return model
 
 
+def stage_frames(spec: RunSpec, role: Role) -> tuple[FrameSet, FrameSet]:
+    """Return what a stage learns from, and what chooses its epoch: of a mixture the real validation patients.
+
+    Raises:
+        SplitError: a synthetic image shows, or was made from, somebody whom the real data hold out.
+        DataError: a part of a mixture is empty.
+    """
+    of = DATA_OF[role]
+    if Role.SYNTHETIC in of:
+        made = spec.sources[Role.SYNTHETIC]
+        check_beside(made.split, made.dataset, spec.sources[Role.REAL].split)
+    training = [spec.sources[one].frames(SplitPart.TRAINING, str(one)) for one in of]
+    validation = spec.sources[of[0]].frames(SplitPart.VALIDATION, f"{of[0]} validation")
+    return mixture(str(role), *training, spec.real_share) if len(training) > 1 else training[0], validation
+
+
 def training_recipe(spec: RunSpec) -> TripletRecipe:
     """Return the sentences a run learns from: paraphrases drawn by seed, shape words (P7) from the training masks.
 
     The validation frames that choose the epoch get their shape words from their masks too; test frames do not, unless
     the evaluation asks for it (`Evaluation.shape_from`).
     """
-    return TripletRecipe(spec.prompt_set, paraphrase="seeded", seed=spec.seed, shape=ShapeSource.TRUE_MASK)
+    return TripletRecipe(
+        spec.prompt_set,
+        paraphrase="seeded",
+        seed=spec.seed,
+        shape=ShapeSource.TRUE_MASK,
+        name_domain=spec.names_domain,
+    )
 
 
 def _finish(spec: RunSpec, model: Segmenter, paths: RunPaths, evaluation: Evaluation) -> None:
@@ -166,7 +189,7 @@ def judge(spec: RunSpec, model: Segmenter, paths: RunPaths, evaluation: Evaluati
             real.dataset.root, f"{evaluation.part} part", "no annotated frame", "frames to evaluate on",
             "Choose another part or another split.",
         )  # fmt: skip
-    sentences = EvaluationSentences(spec.prompt_set, shape_from=evaluation.shape_from)
+    sentences = EvaluationSentences(spec.prompt_set, shape_from=evaluation.shape_from, name_domain=spec.names_domain)
     predictor = Predictor(model, evaluation.device, evaluation.threshold)
     predict_frames(predictor, frames, sentences, paths.masks, probe_swapped=evaluation.probe_swapped)
     model.cpu()

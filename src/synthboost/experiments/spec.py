@@ -10,7 +10,7 @@ from typing import Any
 from synthboost.domain import PromptSet, SplitPart, Strategy
 from synthboost.errors import ConfigError
 from synthboost.experiments.sources import Source
-from synthboost.experiments.strategies import PARENTS, STAGES, Role
+from synthboost.experiments.strategies import NAMES_DOMAIN, PARENTS, STAGES, Role, data_roles
 from synthboost.models.freezing import Encoders
 from synthboost.models.registry import preset_settings
 from synthboost.records.rows import NOTHING_TRAINED, RANDOM_WEIGHTS
@@ -50,16 +50,18 @@ class RunSpec:
     encoders: Encoders = Encoders.TRAINED
     prompt_set: PromptSet = PromptSet.P6
     seed: int = 0
+    real_share: float | None = None
+    """Of `mixed`: the share of real images in an epoch, above 0, below 1; `None` shows every image once."""
 
     def __post_init__(self) -> None:
         """Refuse a run whose data or settings are not all given."""
         if self.strategy not in STAGES:
             raise ConfigError("run", "strategy", self.strategy, f"one of {', '.join(STAGES)}")
-        needed = {*STAGES[self.strategy], Role.REAL}
-        if absent := needed - self.sources.keys():
+        if absent := set(data_roles(self.strategy)) - self.sources.keys():
             raise ConfigError("run", "sources", f"no {', '.join(absent)} data", f"data for {self.strategy}")
         if absent := set(STAGES[self.strategy]) - self.training.keys():
             raise ConfigError("run", "training", f"no settings for {', '.join(absent)}", "settings for every stage")
+        self._require_share()
 
     @property
     def encoders_label(self) -> str:
@@ -87,6 +89,11 @@ class RunSpec:
         return None if strategy is None else replace(self, strategy=strategy)
 
     @property
+    def names_domain(self) -> bool:
+        """Whether every sentence says the domain of its frame."""
+        return self.strategy in NAMES_DOMAIN
+
+    @property
     def own_stages(self) -> tuple[Role, ...]:
         """The stages that this run trains itself, after its parent's."""
         inherited = len(STAGES[PARENTS[self.strategy]]) if self.strategy in PARENTS else 0
@@ -94,7 +101,6 @@ class RunSpec:
 
     def as_dict(self) -> dict[str, Any]:
         """Return what `spec.json` holds; everything in it but `name` and `data.*.path name` makes the identity."""
-        stages = STAGES[self.strategy]
         return {
             "model": self.model,
             "preset": self.preset if self.weights is None else None,
@@ -103,9 +109,11 @@ class RunSpec:
             "strategy": str(self.strategy),
             "encoders": self.encoders_label,
             "prompt_set": str(self.prompt_set),
+            "domain_named": self.names_domain,
+            "real_share": self.real_share,
             "seed": self.seed,
-            "stages": [{"role": str(role), "training": self._settings(role)} for role in stages],
-            "data": {str(role): self.sources[role].as_dict() for role in sorted({*stages, Role.REAL})},
+            "stages": [{"role": str(role), "training": self._settings(role)} for role in STAGES[self.strategy]],
+            "data": {str(role): self.sources[role].as_dict() for role in data_roles(self.strategy)},
         }
 
     @property
@@ -121,6 +129,17 @@ class RunSpec:
         for source in values["data"].values():
             source.pop("path name")
         return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:12]
+
+    def _require_share(self) -> None:
+        share = self.real_share
+        if share is None:
+            return
+        if Role.MIXED not in STAGES[self.strategy]:
+            raise ConfigError(
+                "run", "real_share", share, "none: only the mixed strategy has two kinds of images at once"
+            )
+        if not 0 < share < 1:
+            raise ConfigError("run", "real_share", share, "a number above 0, below 1")
 
     def _settings(self, role: Role) -> dict[str, Any]:
         config = self.training[role]

@@ -25,6 +25,8 @@ class EvaluationSentences:
     """Where the shape word of P7 and P6-SDM comes from. `ground-truth` leaks the answer and is marked in every row;
     `prediction` asks with P6 first and names the shape of the answer; `unknown` leaves the clause out."""
     namer: ShapeNamer = field(default_factory=GeometricShape)
+    name_domain: bool = False
+    """Say at the end of every sentence which domain the frame is of, as models of the `mixed` strategy learnt it."""
 
     @property
     def needs_prediction(self) -> bool:
@@ -54,6 +56,7 @@ class EvaluationSentences:
                 shape=shapes.get(structure),
                 shape_uses_ground_truth=truth,
                 paraphrase=self.paraphrase,
+                name_domain=self.name_domain,
             )
             for structure in STRUCTURES
         }

@@ -12,6 +12,7 @@ from synthboost.prompts.templates import (
     PROMPT_SETS,
     SHAPE_WORDS,
     Attribute,
+    domain_clause,
     person_clause,
     phase_clause,
     place_clause,
@@ -30,6 +31,7 @@ def build_prompt(
     shape: str | None = None,
     shape_uses_ground_truth: bool = False,
     paraphrase: int = 0,
+    name_domain: bool = False,
 ) -> Prompt:
     """Build the sentence of `prompt_set` for one structure of one frame.
 
@@ -38,7 +40,7 @@ def build_prompt(
     - shape or quality unknown: only that clause goes (P6 reads as P5, P7 as P6, P6-SDM as P5).
     - age unknown, sex known: "of a male", as in P4.
     - sex unknown, age known: the paper has no wording for an age alone, so both go, and both are named.
-    - structure, view and phase are always known: a frame cannot exist without them.
+    - structure, view, phase and domain are always known: a frame cannot exist without them.
 
     Args:
         prompt_set: what the sentence should say; P0 gives the empty sentence.
@@ -47,6 +49,7 @@ def build_prompt(
         shape: one of `SHAPE_WORDS`, or `None` when unknown; ignored by the sets that do not name a shape.
         shape_uses_ground_truth: whether `shape` was derived from the true mask (as the authors' words were).
         paraphrase: 0 "... of the heart ...", 1 "... in the cardiac ultrasound ...".
+        name_domain: end the sentence with the frame's domain ("..., in a real image."); the empty sentence stays empty.
 
     Raises:
         PromptError: the paraphrase is not 0 or 1, the age is not 0-120, or the shape word is not a known one.
@@ -57,6 +60,8 @@ def build_prompt(
         return Prompt("", prompt_set, paraphrase)
     if Attribute.SHAPE in wanted:
         _require_shape_word(shape, info)
+    if name_domain:
+        wanted |= {Attribute.DOMAIN}
     said = wanted & _known(info, shape)
     return Prompt(
         text=_sentence(said, structure, info, shape, paraphrase),
@@ -78,7 +83,7 @@ def seeded_paraphrase(seed: int, epoch: int, frame_name: str, structure: Structu
 
 
 def _known(info: FrameInfo, shape: str | None) -> frozenset[Attribute]:
-    known = {Attribute.STRUCTURE, Attribute.VIEW, Attribute.PHASE}
+    known = {Attribute.STRUCTURE, Attribute.VIEW, Attribute.PHASE, Attribute.DOMAIN}
     if shape is not None:
         known.add(Attribute.SHAPE)
     if info.attributes.quality is not None:
@@ -107,6 +112,8 @@ def _sentence(
         clauses.append(person_clause(attributes.sex, None if age is None else age_in_words(age)))
     if Attribute.QUALITY in said and attributes.quality is not None:
         clauses.append(quality_clause(attributes.quality))
+    if Attribute.DOMAIN in said:
+        clauses.append(domain_clause(info.domain))
     return "".join(clauses) + "."
 
 

@@ -2,7 +2,7 @@
 
 A sentence is the clauses of the set's attributes, in the order of `Attribute`, and a full stop. Wording, order and
 grammar ("at end of the systole cycle of a eighteen-year-old male") are those of the authors' published prompt files
-for arXiv 2309.12829, to the byte.
+for arXiv 2309.12829, to the byte. The clause of the domain is ours: no set asks for it, the `mixed` strategy does.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 from enum import StrEnum
 from types import MappingProxyType
 
-from synthboost.domain import Phase, PromptSet, Quality, Sex, Structure, View
+from synthboost.domain import Domain, Phase, PromptSet, Quality, Sex, Structure, View
 
 
 class Attribute(StrEnum):
@@ -23,6 +23,7 @@ class Attribute(StrEnum):
     AGE = "age"
     SEX = "sex"
     QUALITY = "quality"
+    DOMAIN = "domain"
 
 
 _P1 = (Attribute.STRUCTURE,)
@@ -98,3 +99,8 @@ def person_clause(sex: Sex, age_words: str | None) -> str:
 def quality_clause(quality: Quality) -> str:
     """e.g. ` with good image quality`."""
     return f" with {QUALITIES[quality]} image quality"
+
+
+def domain_clause(domain: Domain) -> str:
+    """e.g. `, in a real image`: at the end of a sentence that says where the pixels come from."""
+    return f", in a {domain} image"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from functools import cache
 
+from synthboost.domain import Domain
 from synthboost.prompts.ages import OLDEST, age_in_words
 from synthboost.prompts.templates import (
     CHAMBERS,
@@ -14,6 +15,7 @@ from synthboost.prompts.templates import (
     SEXES,
     SHAPE_WORDS,
     STRUCTURE_NAMES,
+    domain_clause,
     person_clause,
     phase_clause,
     place_clause,
@@ -37,6 +39,7 @@ def vocabulary() -> tuple[str, ...]:
         *map(phase_clause, CYCLES),
         *(person_clause(sex, age_in_words(age)) for sex in SEXES for age in range(OLDEST + 1)),
         *map(quality_clause, QUALITIES),
+        *map(domain_clause, Domain),
     ]
     return tuple(sorted({word for clause in clauses for word in split_words(clause)}))
 

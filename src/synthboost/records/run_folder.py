@@ -19,7 +19,7 @@ class EpochLog:
     """One line of `log.csv`."""
 
     stage: str
-    """The training set's role: `real`, `synthetic`."""
+    """The training set's role: `real`, `synthetic`, `mixed`."""
     epoch: int
     """1 is the first."""
     images_seen: int

@@ -1,7 +1,8 @@
 """Batches grouped by image: each image once, with all its sentences and masks.
 
 Nothing here touches a global random state: the order of an epoch is a function of (seed, epoch), and what is drawn
-for a frame a function of (seed, epoch, frame), so the number of worker processes changes nothing.
+for a frame a function of (seed, turn, frame), so the number of worker processes changes nothing. A frame's turn counts
+how often it was its group's to be shown: the epoch, unless an epoch shows the frame more than once.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from synthboost.errors import SynthboostError, TrainingError
 from synthboost.models.base import Features, Segmenter
 from synthboost.training.augment import draw_augmentation
 from synthboost.training.feature_cache import FeatureCache, stack
-from synthboost.training.frame_set import FrameSet
+from synthboost.training.frame_set import FrameSet, Group
 
 _DEATHS = ("exited unexpectedly", "is killed by signal", "DataLoader timed out")
 """What torch's messages say, by which alone they can be told from other RuntimeErrors."""
@@ -77,7 +78,7 @@ class Sample:
 
 
 class TrainingFrames(Dataset[Sample | SynthboostError]):
-    """Frames as samples; the index is (epoch, position), so that worker processes need no state of their own."""
+    """Frames as samples; the index is (turn, position), so that worker processes need no state of their own."""
 
     def __init__(
         self,
@@ -102,16 +103,16 @@ class TrainingFrames(Dataset[Sample | SynthboostError]):
         except SynthboostError as error:
             return error  # raised by `batches_of`, in the process that waits for the batch
 
-    def _sample(self, epoch: int, position: int) -> Sample:
+    def _sample(self, turn: int, position: int) -> Sample:
         frame = self.frames[position]
-        triplets = make_triplets(frame, self.recipe, epoch)
+        triplets = make_triplets(frame, self.recipe, turn)
         sentences = [triplet.prompt.text for triplet in triplets]
         targets = torch.stack([self.model.preprocess_mask(triplet.mask) for triplet in triplets])
         if self.cache is not None:
             return Sample(self.cache[self.keys[position]], sentences, targets, frame.info.name)
         grey = self.model.resize(frame.image)
         if self.augmentation:
-            key = [self.recipe.seed, epoch, zlib.crc32(frame.info.name.encode())]
+            key = [self.recipe.seed, turn, zlib.crc32(frame.info.name.encode())]
             height, width = (n * mm for n, mm in zip(frame.image.shape, frame.spacing_mm, strict=True))
             change = draw_augmentation(np.random.default_rng(key), self.augmentation, height / width)
             grey, targets = change.image(grey), change.masks(targets)
@@ -121,8 +122,10 @@ class TrainingFrames(Dataset[Sample | SynthboostError]):
 class EpochBatches(Sampler[list[tuple[int, int]]]):
     """The batches of one epoch, as a function of (seed, epoch); `start` skips those that are done already."""
 
-    def __init__(self, length: int, batch_size: int, seed: int, shuffle: bool) -> None:
+    def __init__(self, length: int, batch_size: int, seed: int, shuffle: bool, groups: tuple[Group, ...] = ()) -> None:
+        assert not groups or (shuffle and sum(group.drawn for group in groups) == length)
         self.length, self.batch_size, self.seed, self.shuffle = length, batch_size, seed, shuffle
+        self.groups = groups
         self.drop_last = False
         self.epoch = 0
         self.start = 0
@@ -131,11 +134,26 @@ class EpochBatches(Sampler[list[tuple[int, int]]]):
         return -(-self.length // self.batch_size)
 
     def __iter__(self) -> Iterator[list[tuple[int, int]]]:
-        order = np.arange(self.length)
-        if self.shuffle:
-            order = np.random.default_rng([self.seed, self.epoch]).permutation(self.length)
+        order = self._drawn() if self.groups else self._all()
         for first in range(self.start * self.batch_size, self.length, self.batch_size):
-            yield [(self.epoch, int(position)) for position in order[first : first + self.batch_size]]
+            yield order[first : first + self.batch_size]
+
+    def _all(self) -> list[tuple[int, int]]:
+        order = np.random.default_rng([self.seed, self.epoch]).permutation(self.length) if self.shuffle else None
+        return [(self.epoch, int(position)) for position in (range(self.length) if order is None else order)]
+
+    def _drawn(self) -> list[tuple[int, int]]:
+        """The quota of each group: all its frames in random order, again and again, the last time only so many."""
+        rng = np.random.default_rng([self.seed, self.epoch])
+        drawn: list[tuple[int, int]] = []
+        first = 0
+        for group in self.groups:
+            rounds = -(-group.drawn // group.frames)
+            for number in range(rounds):
+                chosen = rng.permutation(group.frames)[: group.drawn - number * group.frames]
+                drawn += [(self.epoch * rounds + number, first + int(position)) for position in chosen]
+            first += group.frames
+        return [drawn[place] for place in rng.permutation(len(drawn))]
 
 
 def make_loader(samples: TrainingFrames, batches: EpochBatches, workers: int, pin_memory: bool) -> DataLoader[Any]:

@@ -5,12 +5,23 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from synthboost.data import Dataset
 from synthboost.domain import Frame, FrameInfo, GreyImage
+from synthboost.errors import DataError
 
 MEMORY_BYTES = 4 * 1024**3
 """Decoded frames are kept up to this much; 2,000 native CAMUS frames take about 1.5 GB."""
+
+
+class Group(NamedTuple):
+    """Members that stand next to each other and share a quota of an epoch."""
+
+    frames: int
+    """How many members."""
+    drawn: int
+    """How many images of an epoch are drawn from them."""
 
 
 @dataclass
@@ -20,6 +31,8 @@ class FrameSet:
     name: str
     members: list[tuple[Dataset, FrameInfo]]
     memory_bytes: int = MEMORY_BYTES
+    groups: tuple[Group, ...] = ()
+    """All members, in order, when some are shown more often than others; none: an epoch shows each member once."""
     _kept: dict[int, Frame] = field(default_factory=dict, repr=False)
     _bytes: int = field(default=0, repr=False)
     _keys: list[str] | None = field(default=None, repr=False)
@@ -56,6 +69,28 @@ class FrameSet:
     def patients(self) -> int:
         """How many different people the frames show."""
         return len({info.patient for info in self.infos})
+
+
+def mixture(name: str, real: FrameSet, synthetic: FrameSet, real_share: float | None = None) -> FrameSet:
+    """Put two sets into one, `real` first; an epoch has as many images as both together.
+
+    Args:
+        name: of the whole.
+        real, synthetic: their frames.
+        real_share: of an epoch's images, above 0, below 1; `None` shows every frame once.
+
+    Raises:
+        DataError: one of them is empty.
+    """
+    for frames in (real, synthetic):
+        if not len(frames):
+            raise DataError(name, f"{frames.name} frames", 0, "at least one of each to mix", "Check the split.")
+    members, total = [*real.members, *synthetic.members], len(real) + len(synthetic)
+    if real_share is None:
+        return FrameSet(name, members)
+    drawn = min(max(round(real_share * total), 1), total - 1)
+    groups = (Group(len(real), drawn), Group(len(synthetic), total - drawn))
+    return FrameSet(name, members, groups=groups)
 
 
 def _image_key(image: GreyImage) -> str:

@@ -139,7 +139,9 @@ class _Stage:
         for parameter in model.parameter_groups()["unused"]:
             parameter.requires_grad_(False)  # several processes would wait for its gradient
         self.optimizer = make_optimizer(model, config)
-        self.batches = EpochBatches(len(training), config.batch_images, config.seed, shuffle=True)
+        self.batches = EpochBatches(
+            len(training), config.batch_images, config.seed, shuffle=True, groups=training.groups
+        )
         self.scheduler = make_scheduler(self.optimizer, config, self._steps_per_epoch)
         prepare_network(model, config, device, self.total_batches)
         cache = make_feature_cache(model, (training, validation), config, caches)

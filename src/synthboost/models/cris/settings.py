@@ -31,8 +31,9 @@ class CrisSettings:
     text_heads: int = 8
     text_positions: int = 77
     """Positions for which embeddings are stored."""
-    text_length: int = 48
-    """Most tokens a sentence may have, start and end included; the longest sentence of P7 has 43.
+    text_length: int = 56
+    """Most tokens a sentence may have, start and end included; the longest sentence of P7 has 43, and the clause that
+    names the domain adds a few.
 
     The authors published 17, for shorter sentences; it is a limit only, no weight depends on it.
     """
