@@ -53,4 +53,4 @@ def test_a_policy_that_does_not_do_what_it_says_is_an_error(
 
 def test_an_unknown_policy_or_model_is_one_line(synthboost: Callable[..., Any]) -> None:
     assert "policy: half; expected trained, frozen" in synthboost("audit", "--encoders", "half").err
-    assert "model: unet; expected one of clipseg" in synthboost("audit", "--model", "unet").err
+    assert "model: vnet; expected one of clipseg" in synthboost("audit", "--model", "vnet").err

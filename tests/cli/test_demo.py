@@ -55,9 +55,9 @@ def test_one_model_can_be_chosen_and_an_unknown_one_costs_no_waiting(
 ) -> None:
     monkeypatch.setattr(demo, "DemoSettings", SMALL)
     monkeypatch.setattr(demo, "STRATEGIES", demo.STRATEGIES[:1])
-    answer = synthboost("demo", "--model", "unet", "--out", tmp_path / "demo")
+    answer = synthboost("demo", "--model", "vnet", "--out", tmp_path / "demo")
     assert answer.code == 2
-    assert "model: unet; expected one of clipseg, cris" in answer.err
+    assert "model: vnet; expected one of clipseg, cris, unet" in answer.err
     assert not (tmp_path / "demo").exists()
     assert synthboost("demo", "--model", "cris", "--out", tmp_path / "demo").code == 0
     assert len(list((tmp_path / "demo" / "runs").iterdir())) == 3

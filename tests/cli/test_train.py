@@ -116,11 +116,11 @@ def test_a_mixed_run_is_asked_later_with_the_domain_it_learnt(
 def test_an_unknown_model_is_refused_with_the_known_ones(
     synthboost: Callable[..., Any], simulated: Path, tmp_path: Path
 ) -> None:
-    answer = synthboost("train", "--data", simulated, "--model", "unet", "--out", tmp_path, *SHORT)
+    answer = synthboost("train", "--data", simulated, "--model", "vnet", "--out", tmp_path, *SHORT)
     assert answer.code == 2
     (line,) = answer.err.splitlines()
     assert line.startswith("ERROR ")
-    assert "model: unet; expected one of clipseg" in line
+    assert "model: vnet; expected one of clipseg" in line
     assert list(tmp_path.iterdir()) == []
 
 

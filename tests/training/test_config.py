@@ -39,6 +39,7 @@ def test_a_loss_of_nothing_is_refused() -> None:
 
 def test_the_papers_rate_depends_on_the_model_and_a_given_one_does_not() -> None:
     assert TrainingConfig().rate_for("cris") == 2e-5
+    assert TrainingConfig().rate_for("unet") == 1e-3
     assert (
         TrainingConfig(learning_rate=1e-3).rate_for("cris")
         == TrainingConfig(learning_rate=1e-3).rate_for("new")

@@ -22,7 +22,7 @@ class Demo:
     patients: int | None = None
     """Train on the first so many target patients only."""
     model: tuple[str, ...] = ("clipseg", "cris")
-    """The models to train."""
+    """The models to train; `unet` is a supervised baseline without text."""
     seed: int = 0
 
     def run(self) -> None:

@@ -40,10 +40,10 @@ class Train:
     real_share: float | None = None
     """Of `mixed`: the share of real images in an epoch, e.g. 0.5; absent: every image once."""
     model: str = "clipseg"
-    """The architecture: `clipseg` or `cris`."""
+    """The architecture: `clipseg`, `cris`, or `unet`, a supervised baseline without text."""
     preset: str = "tiny"
-    """Its size, when training starts from random weights: `tiny`, or the published size: `rd64` of
-    CLIPSeg, `rn50` of CRIS."""
+    """Its size, when training starts from random weights: `tiny`, or the full size: `rd64` of CLIPSeg and `rn50` of
+    CRIS, as published, `unet256` of the U-Net."""
     weights: str | None = None
     """Start from these weights instead: a folder, a run's folder, or a hub name (CIDAS/clipseg-rd64-refined)."""
     encoders: str = "trained"

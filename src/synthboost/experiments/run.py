@@ -136,7 +136,8 @@ def stage_frames(spec: RunSpec, role: Role) -> tuple[FrameSet, FrameSet]:
         check_beside(made.split, made.dataset, spec.sources[Role.REAL].split)
     training = [spec.sources[one].frames(SplitPart.TRAINING, str(one)) for one in of]
     validation = spec.sources[of[0]].frames(SplitPart.VALIDATION, f"{of[0]} validation")
-    return mixture(str(role), *training, spec.real_share) if len(training) > 1 else training[0], validation
+    first, *others = training
+    return mixture(str(role), first, others[0], spec.real_share) if others else first, validation
 
 
 def training_recipe(spec: RunSpec) -> TripletRecipe:

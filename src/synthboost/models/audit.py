@@ -86,6 +86,8 @@ def faults(encoders: Encoders, found: dict[str, GroupAudit]) -> list[str]:
     """Say in which groups an audit contradicts the policy; empty when it does what it says."""
     wrong = []
     for group, one in found.items():
+        if group in ENCODER_GROUPS and not one.tensors:
+            continue  # a model without such an encoder
         kind = getattr(encoders, group).kind if group in ENCODER_GROUPS else group
         if kind in ("frozen", "unused"):
             if one.trainable or one.with_gradient:

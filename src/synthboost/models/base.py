@@ -33,6 +33,9 @@ class Segmenter(nn.Module, ABC):
 
     name: ClassVar[str]
     """The key in the registry, e.g. `clipseg`."""
+    has_text_encoder: ClassVar[bool] = True
+    """Whether weights read the sentence. A model without only looks up which structure it names: its `text` encoder has
+    no steps and no parameters, and no policy concerns it."""
     input_size: int
     """S: images enter as (3, S, S), whatever their own size and aspect."""
     output_size: int
@@ -124,7 +127,7 @@ class Segmenter(nn.Module, ABC):
         """Return the steps of the `vision` and the `text` encoder, from input to output.
 
         Only what a mask depends on. The first step is the embedding (or stem), each later one a block; every part
-        stands in exactly one step.
+        stands in exactly one step. An encoder that the model does not have has no steps.
         """
 
     @abstractmethod
@@ -200,14 +203,14 @@ class Segmenter(nn.Module, ABC):
         steps = self.encoder_blocks()
         for group in ENCODER_GROUPS:
             tuning: Tuning = getattr(encoders, group)
-            if tuning.kind == "last" and tuning.amount >= len(steps[group]):
+            if tuning.kind == "last" and steps[group] and tuning.amount >= len(steps[group]):
                 raise ConfigError(
                     "encoders", group, tuning, f"at most last-{len(steps[group]) - 1}", "Use `trained` to train it all."
                 )
         if ranks := [
             ([part for step in steps[group] for part in step if isinstance(part, nn.Module)], tuning.amount)
             for group in ENCODER_GROUPS
-            if (tuning := getattr(encoders, group)).kind == "lora"
+            if (tuning := getattr(encoders, group)).kind == "lora" and steps[group]
         ]:
             add_adapters(self, ranks, seed)
         self.encoders = encoders

@@ -15,13 +15,19 @@ from synthboost.models.clipseg.model import ClipSeg
 from synthboost.models.clipseg.settings import PRESETS as CLIPSEG_PRESETS
 from synthboost.models.cris.model import Cris
 from synthboost.models.cris.settings import PRESETS as CRIS_PRESETS
+from synthboost.models.unet.model import UNet
+from synthboost.models.unet.settings import PRESETS as UNET_PRESETS
 from synthboost.weights_file import CARD_FILE, file_sha256, read_card, weights_path
 
-BUILDERS: dict[str, Callable[[Any], Segmenter]] = {"clipseg": ClipSeg.from_settings, "cris": Cris.from_settings}
+BUILDERS: dict[str, Callable[[Any], Segmenter]] = {
+    "clipseg": ClipSeg.from_settings,
+    "cris": Cris.from_settings,
+    "unet": UNet.from_settings,
+}
 """model -> builder with random weights from the settings of a preset."""
-PRESETS: dict[str, Mapping[str, Any]] = {"clipseg": CLIPSEG_PRESETS, "cris": CRIS_PRESETS}
+PRESETS: dict[str, Mapping[str, Any]] = {"clipseg": CLIPSEG_PRESETS, "cris": CRIS_PRESETS, "unet": UNET_PRESETS}
 """model -> preset -> settings."""
-CLASSES: dict[str, type[Segmenter]] = {"clipseg": ClipSeg, "cris": Cris}
+CLASSES: dict[str, type[Segmenter]] = {"clipseg": ClipSeg, "cris": Cris, "unet": UNet}
 CONVERT = "Convert a published file of CRIS or CLIP with `synthboost weights convert`."
 
 

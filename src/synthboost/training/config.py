@@ -10,6 +10,8 @@ from synthboost.errors import ConfigError
 
 PAPER_RATES = {"clipseg": 2e-3, "cris": 2e-5}
 """Of AdamW, by model."""
+OTHER_RATES = {"unet": 1e-3}
+"""Of models that the paper does not have. 1e-3 trains the U-Net of Echo from Noise (arXiv 2305.05424)."""
 
 
 @dataclass(frozen=True)
@@ -21,8 +23,8 @@ class TrainingConfig:
     batch_images: int = 32
     """Images per optimiser step; each brings all its sentences. The paper draws 128 single pairs for CLIPSeg."""
     learning_rate: float | None = None
-    """`None` is the paper's for the model (`PAPER_RATES`), which suits published weights. From random weights CRIS
-    needs more, e.g. 2e-3."""
+    """`None` is the paper's for the model (`PAPER_RATES`), which suits published weights, and 1e-3 for the U-Net. From
+    random weights CRIS needs more, e.g. 2e-3."""
     layer_decay: float = 1.0
     """Each block of an encoder learns at this factor times the rate of the block above it; the last block at this
     factor times the decoder's. 1: one rate for all, as in the paper."""
@@ -97,13 +99,14 @@ class TrainingConfig:
         """Return the learning rate with which a model is trained.
 
         Raises:
-            ConfigError: none is given, and the paper has none for this model.
+            ConfigError: none is given, and neither the paper nor `OTHER_RATES` has one for this model.
         """
         if self.learning_rate is not None:
             return self.learning_rate
-        if model not in PAPER_RATES:
+        known = PAPER_RATES | OTHER_RATES
+        if model not in known:
             raise ConfigError("TrainingConfig", "learning_rate", None, f"a rate; the paper has none for {model}")
-        return PAPER_RATES[model]
+        return known[model]
 
     def _require(self, name: str, holds: bool, expected: str) -> None:
         assert name in {field.name for field in fields(self)}

@@ -1,0 +1,158 @@
+"""MONAI's U-Net as a Segmenter: a supervised baseline that understands nothing of a sentence but the structure's name.
+
+The network draws all structures at once, one channel each; the sentence only chooses the channel. It learns from the
+same triplets, by the same loss, under the same strategies as the models that read. The way down is the image encoder
+(`vision`), the way up the decoder, so that frozen encoders and kept features mean the same as for every other model;
+there is no `text` to learn.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, ClassVar, Self
+
+import torch
+from torch import Tensor
+
+from synthboost.domain import STRUCTURES
+from synthboost.errors import CheckpointError, ConfigError
+from synthboost.files import whole_folder
+from synthboost.models.adapters import plain_state
+from synthboost.models.base import Features, Part, Segmenter
+from synthboost.models.unet.naming import ALL, named_structure
+from synthboost.models.unet.settings import UNetSettings
+from synthboost.prompts import split_words, vocabulary
+from synthboost.weights_file import (
+    CARD_FILE,
+    load_strictly,
+    load_weights,
+    read_card,
+    read_settings,
+    save_weights,
+    write_card,
+)
+
+
+class UNet(Segmenter):
+    """A U-Net (arXiv 1505.04597) with instance normalisation: MONAI's `BasicUNet`."""
+
+    name: ClassVar[str] = "unet"
+    has_text_encoder: ClassVar[bool] = False
+
+    def __init__(self, settings: UNetSettings) -> None:
+        """Build with random weights; `from_settings` and `from_pretrained` are the usual ways in.
+
+        Raises:
+            ConfigError: MONAI is not installed.
+        """
+        super().__init__()
+        self.settings = settings
+        self.network = _network(settings)
+        self.input_size = self.output_size = settings.input_size
+        self.pixel_mean, self.pixel_std = settings.pixel_mean, settings.pixel_std
+        self.antialias = settings.antialias
+
+    @classmethod
+    def from_settings(cls, settings: UNetSettings) -> Self:
+        """Build with random weights (from torch's global generator)."""
+        return cls(settings)
+
+    @classmethod
+    def from_pretrained(cls, folder: Path) -> Self:
+        """Read what `save_pretrained` wrote.
+
+        Raises:
+            CheckpointError: a file is absent or damaged, or the weights do not fit.
+            ConfigError: MONAI is not installed.
+        """
+        card = read_card(folder)
+        if card is None:
+            raise CheckpointError(folder, CARD_FILE, "absent", "a folder that `save_pretrained` wrote")
+        model = cls(read_settings(UNetSettings, card, folder))
+        load_strictly(model.network, load_weights(folder), folder)
+        return model
+
+    def save_pretrained(self, folder: Path) -> None:
+        """Write the weights under MONAI's names, and our card."""
+        with whole_folder(folder) as temporary:
+            save_weights(temporary, plain_state(self.network))
+            write_card(temporary, self.name, asdict(self.settings))
+
+    def tokenize(self, sentences: Sequence[str]) -> Tensor:
+        """Turn sentences into (N, 1): the label of the structure that each names, 0 for the empty sentence.
+
+        Raises:
+            PromptError: a sentence names no structure, or more than one.
+        """
+        return torch.tensor([[named_structure(sentence)] for sentence in sentences])
+
+    def unknown_words(self, sentence: str) -> tuple[str, ...]:
+        """Return the words outside the grammar, as for other small models; all but the structure's name is ignored."""
+        known = set(vocabulary())
+        words = "".join(c if c.isalnum() else " " for c in sentence).split()
+        return tuple(word for word in words if not known.issuperset(split_words(word)))
+
+    def encode_image(self, images: Tensor) -> Features:
+        """Return the maps of the five levels, (B, widths[k], S / 2**k, S / 2**k)."""
+        maps = [self.network.conv_0(images[:, :1])]
+        for down in self._downs:
+            maps.append(down(maps[-1]))
+        return tuple(maps)
+
+    def image_settings(self) -> tuple[object, ...]:
+        """Return the rectifiers' slope; see `Segmenter.image_settings`."""
+        return (self.settings.slope,)
+
+    def encode_text(self, tokens: Tensor) -> Features:
+        """Return the labels as they are, (M, 1)."""
+        return (tokens,)
+
+    def decode(self, features: Features, text: Features, image_index: Tensor) -> Tensor:
+        """Draw all structures of every image once, and choose for each pair the one that the sentence names.
+
+        The empty sentence gets the union: at each pixel the largest of the logits.
+        """
+        *skipped, hidden = features
+        for up, beside in zip(self._ups, reversed(skipped), strict=True):
+            hidden = up(hidden, beside)
+        of_pair = self.network.final_conv(hidden)[image_index]  # (N, structures, S, S)
+        label = text[0].view(-1, 1, 1, 1)
+        channel = (label - 1).clamp(min=0).expand(-1, 1, *of_pair.shape[2:])
+        chosen: Tensor = torch.where(label == ALL, of_pair.amax(1, keepdim=True), of_pair.gather(1, channel))
+        return chosen[:, 0]
+
+    def encoder_blocks(self) -> dict[str, list[list[Part]]]:
+        """Return the five levels of the way down, and no text encoder."""
+        return {"vision": [[self.network.conv_0], *([down] for down in self._downs)], "text": []}
+
+    def decoder_parts(self) -> list[Part]:
+        """Return the way up."""
+        return [*self._ups, self.network.final_conv]
+
+    @property
+    def _downs(self) -> list[Any]:
+        return [getattr(self.network, f"down_{level}") for level in (1, 2, 3, 4)]
+
+    @property
+    def _ups(self) -> list[Any]:
+        return [getattr(self.network, f"upcat_{level}") for level in (4, 3, 2, 1)]
+
+
+def _network(settings: UNetSettings) -> Any:
+    try:
+        from monai.networks.nets import BasicUNet  # here, because importing it takes seconds
+    except ImportError as error:
+        raise ConfigError(
+            "unet", "monai", "not installed", "the extra `baselines`", "pip install 'synthboost[baselines]'"
+        ) from error
+    return BasicUNet(
+        spatial_dims=2,
+        in_channels=1,
+        out_channels=len(STRUCTURES),
+        features=(*settings.widths, settings.last_width),
+        act=("LeakyReLU", {"negative_slope": settings.slope, "inplace": True}),
+        norm=("instance", {"affine": True}),
+        bias=False,  # every convolution is followed by a normalisation, which would take a bias away
+    )
