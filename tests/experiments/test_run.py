@@ -162,7 +162,7 @@ def test_frozen_encoders_are_frozen_in_the_run(make_spec: MakeSpec, evaluation: 
 
 def test_rows_say_what_took_part_in_training(make_spec: MakeSpec, evaluation: Evaluation, tmp_path: Path) -> None:
     told = {}
-    for strategy in (Strategy.ZERO_SHOT, Strategy.REAL, Strategy.SYNTHETIC_THEN_REAL):
+    for strategy in (Strategy.ZERO_SHOT, Strategy.REAL, Strategy.SYNTHETIC_THEN_REAL, Strategy.MIXED):
         spec = make_spec(strategy)
         (told[strategy],) = {
             (row.synthetic, row.real_patients) for row in read_run(execute(spec, tmp_path, evaluation).root).rows
@@ -172,6 +172,7 @@ def test_rows_say_what_took_part_in_training(make_spec: MakeSpec, evaluation: Ev
         Strategy.ZERO_SHOT: ("", None),
         Strategy.REAL: ("", patients),
         Strategy.SYNTHETIC_THEN_REAL: (domain, patients),
+        Strategy.MIXED: (domain, patients),
     }
 
 

@@ -41,7 +41,7 @@ FIXED_DICE = 0.75
 
 DEMO_TRAINING = TrainingConfig(batch_images=8, schedule="one-cycle", augmentation=0.5)
 """From random weights the paper's constant rate with plateaus needs many more epochs; one cycle fits the minutes."""
-DEMO_RATES = {"clipseg": 1e-3, "cris": 2e-3, "unet": 2e-3}
+DEMO_RATES = {"clipseg": 1e-3, "cris": 2e-3, "unet": 1e-2}
 """The highest learning rate of the cycle, by model (`docs/lab-log.md`)."""
 DEMO_DIFFUSION = replace(TINY, patch=2)
 DEMO_DIFFUSION_TRAINING = DiffusionTraining(steps=1000, batch=8, learning_rate=2e-3, ema_decay=0.99)

@@ -12,7 +12,7 @@ from typing import Any
 from synthboost.experiments.examples import choose_examples
 from synthboost.experiments.manifest import circumstances
 from synthboost.experiments.sources import Source
-from synthboost.experiments.strategies import Role
+from synthboost.experiments.strategies import DATA_OF, Role
 from synthboost.files import write_json, write_text
 from synthboost.records.examples import write_examples
 from synthboost.records.rows import Row, write_rows
@@ -53,7 +53,7 @@ def origin_of(checkpoint: str, model: str, out: Path, fingerprint: str, label: s
     if not spec:
         return Origin(model, label or out.absolute().name)
     data = spec.get("data") or {}
-    roles = {stage.get("role") for stage in spec.get("stages") or ()}
+    roles = {role for stage in spec.get("stages") or () for role in DATA_OF.get(stage.get("role"), ())}
     own = any(item.get("fingerprint") == fingerprint for item in data.values())
     strategy = str(spec.get("strategy"))
     return Origin(

@@ -10,7 +10,7 @@ from typing import Any
 from synthboost.domain import PromptSet, SplitPart, Strategy
 from synthboost.errors import ConfigError
 from synthboost.experiments.sources import Source
-from synthboost.experiments.strategies import NAMES_DOMAIN, PARENTS, STAGES, Role, data_roles
+from synthboost.experiments.strategies import NAMES_DOMAIN, PARENTS, STAGES, Role, data_roles, learns_from
 from synthboost.models.freezing import Encoders
 from synthboost.models.registry import preset_settings
 from synthboost.records.rows import NOTHING_TRAINED, RANDOM_WEIGHTS
@@ -73,13 +73,13 @@ class RunSpec:
     @property
     def synthetic(self) -> str:
         """The domains of the synthetic images that take part in training; empty when none do."""
-        takes_part = Role.SYNTHETIC in STAGES[self.strategy]
+        takes_part = Role.SYNTHETIC in learns_from(self.strategy)
         return ", ".join(self.sources[Role.SYNTHETIC].domains) if takes_part else ""
 
     @property
     def real_patients(self) -> int | None:
         """How many real patients take part in training; `None` when none do."""
-        takes_part = Role.REAL in STAGES[self.strategy]
+        takes_part = Role.REAL in learns_from(self.strategy)
         return self.sources[Role.REAL].frames(SplitPart.TRAINING, "real").patients if takes_part else None
 
     @property

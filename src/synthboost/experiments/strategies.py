@@ -43,6 +43,11 @@ PARENTS: dict[Strategy, Strategy] = {Strategy.SYNTHETIC_THEN_REAL: Strategy.SYNT
 """A strategy whose first stages are another strategy's run takes that run's weights: it is trained once."""
 
 
+def learns_from(strategy: Strategy) -> frozenset[Role]:
+    """Return whose images take part in training."""
+    return frozenset(role for stage in STAGES[strategy] for role in DATA_OF[stage])
+
+
 def data_roles(strategy: Strategy) -> tuple[Role, ...]:
-    """Return whose data a run needs: those of its stages, and always the real ones, on which it is judged."""
-    return tuple(sorted({Role.REAL, *(role for stage in STAGES[strategy] for role in DATA_OF[stage])}))
+    """Return whose data a run needs: those it learns from, and always the real ones, on which it is judged."""
+    return tuple(sorted({Role.REAL, *learns_from(strategy)}))
