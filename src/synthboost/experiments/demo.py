@@ -17,7 +17,7 @@ from synthboost.experiments.diffusion import train_diffusion_on
 from synthboost.experiments.run import Evaluation, execute
 from synthboost.experiments.sources import Source, open_source
 from synthboost.experiments.spec import RunSpec
-from synthboost.experiments.strategies import STAGES, Role
+from synthboost.experiments.strategies import Role, learns_from
 from synthboost.experiments.summary import dice_line
 from synthboost.inference.synthesize import SynthesisSettings, synthesize
 from synthboost.models.registry import preset_settings
@@ -174,7 +174,7 @@ def _specs(settings: DemoSettings, real: Source, synthetic: Sequence[Source]) ->
 
 def _data_of(strategy: Strategy, real: Source, synthetic: Sequence[Source]) -> list[dict[Role, Source]]:
     """Once for each synthetic set, if the strategy takes any."""
-    if Role.SYNTHETIC not in STAGES[strategy]:
+    if Role.SYNTHETIC not in learns_from(strategy):
         return [{Role.REAL: real}]
     return [{Role.REAL: real, Role.SYNTHETIC: source} for source in synthetic]
 
