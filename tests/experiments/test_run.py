@@ -15,7 +15,9 @@ from synthboost.experiments.run import FEATURES_FOLDER, Evaluation, execute, sta
 from synthboost.experiments.spec import RunSpec
 from synthboost.experiments.strategies import Role
 from synthboost.lock import exclusive
+from synthboost.models import registry
 from synthboost.models.freezing import Encoders
+from synthboost.models.unet.settings import UNetSettings
 from synthboost.records.rows import read_rows
 from synthboost.records.run_folder import read_run
 from synthboost.weights_file import file_sha256
@@ -266,3 +268,20 @@ def test_a_synthetic_image_of_somebody_who_is_judged_is_refused_before_training(
     sources = {**spec.sources, Role.SYNTHETIC: replace(made, dataset=leaky)}
     with pytest.raises(SplitError, match="patient0011_2CH_ED .training. shows .*patient0004 .testing"):
         execute(replace(spec, sources=sources), tmp_path / "runs", evaluation)
+
+
+def test_the_u_net_runs_under_every_strategy_and_its_rows_are_called_unet(
+    make_spec: MakeSpec, evaluation: Evaluation, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    small = UNetSettings(input_size=32, widths=(4, 4, 4, 4, 4), last_width=4)
+    monkeypatch.setitem(registry.PRESETS, "unet", {"small": small})
+    for strategy in Strategy:
+        spec = make_spec(strategy, model="unet", preset="small", prompt_set=PromptSet.P6)
+        record = read_run(execute(spec, tmp_path / "runs", evaluation).root)
+        assert {(row.model, row.strategy) for row in record.rows} == {("unet", strategy)}
+        assert len(record.rows) == 24
+        by_mask = {(row.frame, row.structure, row.probe): row.area_predicted_mm2 for row in record.rows}
+        following = {"LV": "MYO", "MYO": "LA", "LA": "LV"}
+        for (frame, structure, probe), area in by_mask.items():
+            if probe == "swapped":  # another structure's sentence draws exactly that structure
+                assert area == by_mask[frame, following[structure], ""]
