@@ -8,6 +8,7 @@ import os
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from datetime import datetime
 from pathlib import Path
 
 from synthboost.errors import OutputError
@@ -65,7 +66,7 @@ def _take(folder: Path, lock: Path) -> int:
                 _sign(folder, lock, handle)
                 return handle
         except BlockingIOError:
-            holder = _read(handle) or "that has just begun"
+            holder = _holder(handle) or "that has just begun"
             os.close(handle)
             raise _refusal(folder, lock, holder) from None
         except BaseException:
@@ -78,13 +79,19 @@ def _sign(folder: Path, lock: Path, handle: int) -> None:
     holder = _read(handle)
     process, _, host = holder.partition(" ")
     if process.isdigit() and host and host != socket.gethostname():
-        raise _refusal(folder, lock, holder)
+        raise _refusal(folder, lock, _holder(handle))
     os.ftruncate(handle, 0)
     os.pwrite(handle, f"{os.getpid()} {socket.gethostname()}".encode(), 0)
 
 
 def _read(handle: int) -> str:
     return os.pread(handle, 300, 0).decode("utf-8", errors="replace")
+
+
+def _holder(handle: int) -> str:
+    """Who holds it, and since when: the file is written once, by its holder."""
+    since = datetime.fromtimestamp(os.fstat(handle).st_mtime).astimezone()
+    return f"{holder} since {since:%Y-%m-%d %H:%M:%S}" if (holder := _read(handle)) else ""
 
 
 def _is_at(lock: Path, handle: int) -> bool:

@@ -18,6 +18,7 @@ from synthboost.cli.predict import Predict
 from synthboost.cli.prompts import Prompts
 from synthboost.cli.report import Report
 from synthboost.cli.simulate import Simulate
+from synthboost.cli.study import Study
 from synthboost.cli.synthesize import Synthesize
 from synthboost.cli.train import Train
 from synthboost.cli.weights import Weights
@@ -47,6 +48,7 @@ Verbs = (
     | Annotated[Audit, tyro.conf.subcommand("audit")]
     | Annotated[Weights, tyro.conf.subcommand("weights")]
     | Annotated[Compare, tyro.conf.subcommand("compare")]
+    | Annotated[Study, tyro.conf.subcommand("study")]
     | Annotated[Report, tyro.conf.subcommand("report")]
 )
 DESCRIPTION = (
@@ -65,7 +67,10 @@ def main(arguments: list[str] | None = None) -> None:
         print(f"ERROR {error}", file=sys.stderr)
         sys.exit(USER_ERROR)
     except KeyboardInterrupt:
-        print("\nInterrupted. Every file is whole; simulate, train and demo go on where they stopped.", file=sys.stderr)
+        print(
+            "\nInterrupted. Every file is whole; simulate, train, study and demo go on where they stopped.",
+            file=sys.stderr,
+        )
         sys.exit(INTERRUPTED)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the reader has seen enough, e.g. `head`

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import time
 from datetime import UTC, datetime
 from pathlib import Path
@@ -9,7 +11,7 @@ from pathlib import Path
 import synthboost
 from synthboost.domain import STRUCTURES, PromptSet, SplitPart
 from synthboost.evaluation.baselines import ConstantMasks, fit_image_blind, fit_text_blind
-from synthboost.experiments.run import Evaluation
+from synthboost.experiments.run import Evaluation, is_finished
 from synthboost.experiments.sources import Source
 from synthboost.experiments.strategies import Role
 from synthboost.files import whole_folder, write_json, write_text
@@ -33,11 +35,12 @@ def execute_baseline(kind: str, source: Source, root: Path, evaluation: Evaluati
         root: the folder of runs.
         evaluation: the part to score, and how.
     """
-    name = f"baseline-{kind}-{source.fingerprint[:12]}"
+    name = baseline_name(kind, source)
     paths = RunPaths(root / name)
-    if paths.done.is_file():
+    if is_finished(paths, evaluation):
         return paths
     with exclusive(paths.root):
+        paths.done.unlink(missing_ok=True)
         began, started = time.monotonic(), datetime.now(UTC)
         training = source.frames(SplitPart.TRAINING, "real")
         constant = FITS[kind](frame.label_map for frame in training if frame.label_map is not None)
@@ -63,8 +66,15 @@ def execute_baseline(kind: str, source: Source, root: Path, evaluation: Evaluati
             "judged": started.isoformat(timespec="seconds"),
         }
         write_json(paths.manifest, manifest)
+        write_json(paths.evaluation, evaluation.as_dict())
         write_text(paths.done, "")
     return paths
+
+
+def baseline_name(kind: str, source: Source) -> str:
+    """The folder's name: it ends in a hash of the data and of who trains, as a run's does."""
+    values = {name: value for name, value in source.as_dict().items() if name != "path name"}
+    return f"baseline-{kind}-{hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:12]}"
 
 
 def _predict(constant: ConstantMasks, frames: FrameSet, folder: Path) -> None:

@@ -38,15 +38,22 @@ def make_manifest(spec: RunSpec, model: Segmenter, judged: datetime, wall_second
 def circumstances(judged: datetime, wall_seconds: float) -> dict[str, Any]:
     """Collect what is true of any work of this program, here and now."""
     return {
-        "synthboost": synthboost.__version__,
-        "python": platform.python_version(),
-        "packages": {name: _version(name) for name in PACKAGES},
-        "commit": _commit(),
+        **versions(),
         "threads": torch.get_num_threads(),
         "device": torch.cuda.get_device_name() if torch.cuda.is_available() else f"CPU {platform.machine()}",
         "cpu_capability": torch.backends.cpu.get_cpu_capability(),
         "wall_seconds": round(wall_seconds, 1),
         "judged": judged.astimezone(UTC).isoformat(timespec="seconds"),
+    }
+
+
+def versions() -> dict[str, Any]:
+    """Collect what this program is, and what it runs on."""
+    return {
+        "synthboost": synthboost.__version__,
+        "python": platform.python_version(),
+        "packages": {name: _version(name) for name in PACKAGES},
+        "commit": _commit(),
     }
 
 

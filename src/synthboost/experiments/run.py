@@ -76,9 +76,9 @@ def execute(spec: RunSpec, root: Path, evaluation: Evaluation) -> RunPaths:
     """
     processes = this_process()
     paths = RunPaths(root / spec.name)
-    state = [paths.done.is_file() and _judged_so(paths, evaluation), paths.trained.is_file()]
-    [is_finished, is_trained] = broadcast_object_list(state)
-    if is_finished:
+    state = [is_finished(paths, evaluation), paths.trained.is_file()]
+    [finished, is_trained] = broadcast_object_list(state)
+    if finished:
         return paths
     parent = None if spec.parent is None or is_trained else execute(spec.parent, root, evaluation)
     with exclusive(paths.root) if processes.is_main_process else nullcontext():
@@ -113,7 +113,7 @@ def train(spec: RunSpec, paths: RunPaths, parent: RunPaths | None) -> Segmenter:
             model,
             training=training,
             validation=validation,
-            recipe=training_recipe(spec),
+            recipe=training_recipe(spec, role),
             config=replace(spec.training[role], seed=spec.seed),
             folder=paths.root,
             caches=paths.root.parent / FEATURES_FOLDER,
@@ -140,14 +140,14 @@ def stage_frames(spec: RunSpec, role: Role) -> tuple[FrameSet, FrameSet]:
     return mixture(str(role), first, others[0], spec.real_share) if others else first, validation
 
 
-def training_recipe(spec: RunSpec) -> TripletRecipe:
-    """Return the sentences a run learns from: paraphrases drawn by seed, shape words (P7) from the training masks.
+def training_recipe(spec: RunSpec, role: Role) -> TripletRecipe:
+    """Return the sentences a stage learns from: paraphrases drawn by seed, shape words (P7) from the training masks.
 
     The validation frames that choose the epoch get their shape words from their masks too; test frames do not, unless
     the evaluation asks for it (`Evaluation.shape_from`).
     """
     return TripletRecipe(
-        spec.prompt_set,
+        spec.prompt_set_of(role),
         paraphrase="seeded",
         seed=spec.seed,
         shape=ShapeSource.TRUE_MASK,
@@ -166,9 +166,12 @@ def _finish(spec: RunSpec, model: Segmenter, paths: RunPaths, evaluation: Evalua
     write_text(paths.done, "")
 
 
-def _judged_so(paths: RunPaths, evaluation: Evaluation) -> bool:
-    wanted = json.loads(json.dumps(evaluation.as_dict()))
-    return paths.evaluation.is_file() and read_json(paths.evaluation) == wanted
+def is_finished(paths: RunPaths, evaluation: Evaluation) -> bool:
+    """Whether a run is done, and was judged as asked."""
+    if not (paths.done.is_file() and paths.evaluation.is_file()):
+        return False
+    wanted: dict[str, Any] = json.loads(json.dumps(evaluation.as_dict()))
+    return read_json(paths.evaluation) == wanted
 
 
 def initial_model(spec: RunSpec, parent: RunPaths | None) -> Segmenter:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from synthboost.data import (
     Dataset,
@@ -28,6 +28,28 @@ class Source:
 
     dataset: Dataset
     split: Split
+    whole_split: Split | None = None
+    """The split before only some training patients were chosen, if they were."""
+
+    def with_patients(self, count: int) -> Self:
+        """Return the source with the first so many training patients; the other parts stay.
+
+        Raises:
+            SplitError: there are fewer.
+        """
+        whole = self.whole_split or self.split
+        return self._split_as(fewer_training_patients(whole, self.dataset, count), whole)
+
+    @property
+    def for_judging(self) -> Self:
+        """The source as a run sees it that only judges on it: how many patients others train on does not matter."""
+        return self if self.whole_split is None else self._split_as(self.whole_split, None)
+
+    def _split_as(self, split: Split, whole: Split | None) -> Self:
+        other = replace(self, split=split, whole_split=whole)
+        if "fingerprint" in vars(self):  # the same files: they need not be read again
+            vars(other)["fingerprint"] = self.fingerprint
+        return other
 
     def frames(self, part: SplitPart, name: str) -> FrameSet:
         """Return the annotated frames of a part, called `name` in messages and logs; there may be none."""
@@ -84,12 +106,13 @@ def open_source(
     parts = make_split(split, dataset)
     if leave_out:
         parts = without_patients(parts, _named(dataset, leave_out))
+    source = Source(dataset, parts)
     if patients is not None:
-        parts = fewer_training_patients(parts, dataset, patients)
+        source = source.with_patients(patients)
     diffusion = any(info.source is not None for info in dataset.frames)
     sources = made_from if diffusion else None
-    check_split(parts, dataset, allow_missing=allow_missing, workers=2, sources=sources)
-    return Source(dataset, parts)
+    check_split(source.split, dataset, allow_missing=allow_missing, workers=2, sources=sources)
+    return source
 
 
 def _named(dataset: Dataset, names: Sequence[str]) -> list[PatientId]:

@@ -30,6 +30,9 @@ WITHOUT_INFLUENCE = (
 """Settings of training that change nothing that comes out, rounding apart; of the seeds it is the run's own that
 counts."""
 
+REAL_TWINS = {PromptSet.P6_SDM: PromptSet.P6}
+"""A synthetic run that learnt from sentences made for diffusion images is judged on real ones with these."""
+
 
 @dataclass(frozen=True)
 class RunSpec:
@@ -49,6 +52,8 @@ class RunSpec:
     """Of the file that `weights` holds, so that the run's identity does not hang on a path."""
     encoders: Encoders = Encoders.TRAINED
     prompt_set: PromptSet = PromptSet.P6
+    synthetic_prompt_set: PromptSet | None = None
+    """The sentences of the synthetic stage where they are others: the paper pairs P6 and P7 with P6-SDM."""
     seed: int = 0
     real_share: float | None = None
     """Of `mixed`: the share of real images in an epoch, above 0, below 1; `None` shows every image once."""
@@ -62,6 +67,11 @@ class RunSpec:
         if absent := set(STAGES[self.strategy]) - self.training.keys():
             raise ConfigError("run", "training", f"no settings for {', '.join(absent)}", "settings for every stage")
         self._require_share()
+        if Role.REAL not in learns_from(self.strategy):
+            sources = {**self.sources, Role.REAL: self.sources[Role.REAL].for_judging}
+            object.__setattr__(self, "sources", sources)
+        if Role.SYNTHETIC not in STAGES[self.strategy] or self.synthetic_prompt_set == self.prompt_set:
+            object.__setattr__(self, "synthetic_prompt_set", None)
 
     @property
     def encoders_label(self) -> str:
@@ -86,7 +96,10 @@ class RunSpec:
     def parent(self) -> RunSpec | None:
         """The run whose weights this one starts from, if the strategy has one."""
         strategy = PARENTS.get(self.strategy)
-        return None if strategy is None else replace(self, strategy=strategy)
+        if strategy is None:
+            return None
+        learnt = self.prompt_set_of(Role.SYNTHETIC)
+        return replace(self, strategy=strategy, prompt_set=REAL_TWINS.get(learnt, learnt))
 
     @property
     def names_domain(self) -> bool:
@@ -98,6 +111,10 @@ class RunSpec:
         """The stages that this run trains itself, after its parent's."""
         inherited = len(STAGES[PARENTS[self.strategy]]) if self.strategy in PARENTS else 0
         return STAGES[self.strategy][inherited:]
+
+    def prompt_set_of(self, role: Role) -> PromptSet:
+        """The sentences that a stage learns from."""
+        return (role is Role.SYNTHETIC and self.synthetic_prompt_set) or self.prompt_set
 
     def as_dict(self) -> dict[str, Any]:
         """Return what `spec.json` holds; everything in it but `name` and `data.*.path name` makes the identity."""
@@ -112,7 +129,7 @@ class RunSpec:
             "domain_named": self.names_domain,
             "real_share": self.real_share,
             "seed": self.seed,
-            "stages": [{"role": str(role), "training": self._settings(role)} for role in STAGES[self.strategy]],
+            "stages": [self._stage(role) for role in STAGES[self.strategy]],
             "data": {str(role): self.sources[role].as_dict() for role in data_roles(self.strategy)},
         }
 
@@ -140,6 +157,11 @@ class RunSpec:
             )
         if not 0 < share < 1:
             raise ConfigError("run", "real_share", share, "a number above 0, below 1")
+
+    def _stage(self, role: Role) -> dict[str, Any]:
+        learnt = self.prompt_set_of(role)
+        sentences = {} if learnt == self.prompt_set else {"prompt_set": str(learnt)}
+        return {"role": str(role), "training": self._settings(role), **sentences}
 
     def _settings(self, role: Role) -> dict[str, Any]:
         config = self.training[role]

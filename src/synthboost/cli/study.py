@@ -1,0 +1,148 @@
+"""`synthboost study paper`: the paper's whole study, or a part of it, as one command."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+import tyro
+
+from synthboost.domain import PromptSet, SplitPart, Strategy
+from synthboost.errors import ConfigError
+
+if TYPE_CHECKING:
+    from synthboost.experiments.recipes import Grid, Preset, Recipe
+    from synthboost.experiments.study import Sources
+
+FAILED = 1
+"""The exit code when a run failed."""
+
+
+@dataclass(frozen=True)
+class Study:
+    """Carry out the paper's study: strategies x models x encoders x prompt sets x seeds.
+
+    What runs have in common is done once: `synth-PT:real-FT` starts from the `synthetic` run.
+
+    The same command goes on where it was stopped, and repeats nothing that is finished; a larger grid in the same
+    folder adds runs.
+    """
+
+    # A word and not a nested subcommand: tyro makes no subcommand of a single one.
+    name: tyro.conf.Positional[Literal["paper"]]
+    """Which study."""
+    data: Path | None = None
+    """The real data set: it trains, validates and judges."""
+    synthetic: Path | None = None
+    """The synthetic data set (see `simulate` and `synthesize`), for the strategies that train on one."""
+    out: Path = Path("study")
+    """The study's folder: `study.json`, `runs/`, `logs/`, `report.html`."""
+    preset: Literal["smoke", "small", "paper"] = "smoke"
+    """The size: `smoke` (minutes, tiny models), `small` (hours, tiny models), `paper` (published weights, GPUs)."""
+    recipe: Literal["as-written", "as-run", "ours"] = "ours"
+    """How: the paper's text, its published code, or ours, which is corrected."""
+    recipe_differences: bool = False
+    """Print in what the three recipes differ, and exit."""
+    plan: bool = False
+    """Print the runs, what is shared, and the estimated time and disk, and exit."""
+    models: tuple[str, ...] = ()
+    """Absent, as for the options below: the preset's."""
+    strategies: tuple[Strategy, ...] = ()
+    encoders: tuple[str, ...] = ()
+    """`trained`, `frozen`, or what else `train --encoders` takes."""
+    prompts: tuple[PromptSet, ...] = ()
+    seeds: tuple[int, ...] = ()
+    patients: tuple[str, ...] = ()
+    """Numbers of real training patients, the first so many each, or `all`; e.g. `50 10 all`."""
+    weights: tuple[str, ...] = ()
+    """What models start from instead, e.g. `cris=FOLDER`, `clipseg=random`."""
+    split: str | None = None
+    """How real patients are split; absent: the recipe's. `no-test` for copies without the test patients."""
+    synthetic_split: str = "official"
+    leave_out: tuple[str, ...] = ()
+    """Patients that neither train nor are judged."""
+    allow_missing: bool = False
+    """Go on when listed patients or files are absent."""
+    evaluate_on: SplitPart = SplitPart.TESTING
+    """The part of `data` that every run is judged on."""
+    executor: str = "local"
+    """Where runs are carried out: processes of this machine (`local`)."""
+    workers: int = 1
+    """Runs at a time."""
+
+    def run(self) -> None:
+        """Plan, say what is planned, and do it."""
+        from synthboost.experiments.executors.registry import make_executor
+        from synthboost.experiments.recipe_differences import differences_text
+        from synthboost.experiments.recipes import choose_preset, choose_recipe
+        from synthboost.experiments.run import Evaluation
+        from synthboost.experiments.study import initial_weights, plan_study
+        from synthboost.experiments.study_estimate import estimate
+        from synthboost.experiments.study_folder import StudyPaths, check_request, fixed_terms
+        from synthboost.experiments.study_run import run_study
+        from synthboost.experiments.study_text import plan_text
+
+        if self.recipe_differences:
+            print(differences_text())
+            return
+        recipe, preset = choose_recipe(self.recipe), choose_preset(self.preset)
+        paths = StudyPaths(self.out)
+        executor = make_executor(self.executor, self.workers, paths.executor)
+        grid = self._grid(preset)
+        weights = initial_weights(preset, grid.models, self._weights())
+        sources = self._sources(recipe, grid)
+        study = plan_study(recipe, preset, grid, sources, weights, Evaluation(part=self.evaluate_on))
+        terms = fixed_terms(recipe, preset, sources, weights, self.evaluate_on)
+        check_request(paths, terms)
+        expected = estimate(study, paths.runs)
+        text = plan_text(study, recipe, preset, grid, sources, weights, expected, self.out, self.workers)
+        if self.plan:
+            print(text)
+            return
+        failures = run_study(self.out, study, grid, terms, executor, expected.seconds, note=text)
+        print(f"{len(study.runs) - len(failures)} of {len(study.runs)} runs finished in {self.out}")
+        for outcome in failures:
+            print(f"FAILED {outcome.name}: {outcome.error}", file=sys.stderr)
+        if failures:
+            print(f"What each run said is in {paths.logs}. The same command tries them again.", file=sys.stderr)
+            sys.exit(FAILED)
+
+    def _grid(self, preset: Preset) -> Grid:
+        asked = {name: getattr(self, name) for name in ("models", "strategies", "encoders", "prompts", "seeds")}
+        counts = tuple(None if word == "all" else _count(word) for word in self.patients)
+        given = {name: values for name, values in {**asked, "patients": counts}.items() if values}
+        return replace(preset.grid, **given)
+
+    def _weights(self) -> dict[str, str]:
+        pairs = [word.partition("=") for word in self.weights]
+        for model, sign, source in pairs:
+            if not (model and sign and source):
+                raise ConfigError("study", "weights", f"{model}{sign}{source}", "MODEL=FOLDER or MODEL=random")
+        return {model: source for model, _, source in pairs}
+
+    def _sources(self, recipe: Recipe, grid: Grid) -> Sources:
+        from synthboost.experiments.sources import open_source
+        from synthboost.experiments.strategies import Role
+        from synthboost.experiments.study import uses_synthetic
+
+        if self.data is None:
+            raise ConfigError("study", "data", None, "the folder of the real data set")
+        if self.synthetic is None and uses_synthetic(grid.strategies):
+            raise ConfigError(
+                "study", "synthetic", None, "the folder of the synthetic data set",
+                "`simulate` and `synthesize` make one, or leave out the strategies that need it.",
+            )  # fmt: skip
+        split = self.split or recipe.split
+        real = open_source(self.data, split, allow_missing=self.allow_missing, leave_out=self.leave_out)
+        if self.synthetic is None:
+            return {Role.REAL: real}
+        synthetic = open_source(self.synthetic, self.synthetic_split, made_from=real.split)
+        return {Role.REAL: real, Role.SYNTHETIC: synthetic}
+
+
+def _count(word: str) -> int:
+    if not (word.isascii() and word.isdigit() and int(word) > 0):
+        raise ConfigError("study", "patients", word, "numbers from 1 on, or all")
+    return int(word)
