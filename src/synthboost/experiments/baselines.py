@@ -54,6 +54,7 @@ def execute_baseline(kind: str, source: Source, root: Path, evaluation: Evaluati
             seed=0,
             split=source.split.name,
             part=str(evaluation.part),
+            real_patients=training.patients,
         )
         write_rows(paths.rows, score_frames(frames, paths.masks, identity, evaluation.scoring, evaluation.workers))
         spec = {"name": name, "model": "baseline", "strategy": kind, "encoders": "none", "prompt_set": "P1", "seed": 0}

@@ -173,7 +173,7 @@ def smoke() -> Preset:
         architectures={"clipseg": "tiny", "cris": "tiny"},
         training=TrainingConfig(batch_images=8, schedule="one-cycle"),
         rates=TINY_RATES,
-        images_per_stage=480,
+        images_per_stage=240,
     )
 
 

@@ -98,8 +98,9 @@ class RunSpec:
         strategy = PARENTS.get(self.strategy)
         if strategy is None:
             return None
-        learnt = self.prompt_set_of(Role.SYNTHETIC)
-        return replace(self, strategy=strategy, prompt_set=REAL_TWINS.get(learnt, learnt))
+        learnt = self.synthetic_prompt_set or self.prompt_set
+        judged = self.prompt_set if self.synthetic_prompt_set is None else REAL_TWINS.get(learnt, learnt)
+        return replace(self, strategy=strategy, prompt_set=judged)
 
     @property
     def names_domain(self) -> bool:

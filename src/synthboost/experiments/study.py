@@ -53,10 +53,9 @@ class StudyRun:
     @property
     def patients(self) -> int | None:
         """How many real patients it learnt from; `None` when it learnt from none."""
-        if isinstance(self.work, RunSpec) and Role.REAL not in STAGES[self.work.strategy]:
-            return None
-        source = self.work.sources[Role.REAL] if isinstance(self.work, RunSpec) else self.work.source
-        return source.frames(SplitPart.TRAINING, "real").patients
+        if isinstance(self.work, RunSpec):
+            return self.work.real_patients
+        return self.work.source.frames(SplitPart.TRAINING, "real").patients
 
     @property
     def stages(self) -> tuple[Role, ...]:

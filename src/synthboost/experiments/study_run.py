@@ -60,19 +60,13 @@ def run_study(
 
 
 def after_study(folder: Path, runs: Sequence[StudyRun]) -> list[Path]:
-    """Write a page on the finished runs for every number of real training patients; return the pages.
-
-    Runs that learnt from no real patient stand on every page.
-    """
-    counts = sorted({run.patients for run in runs} - {None}, key=lambda count: count or 0)
-    pages = []
-    for count in counts or [None]:
-        records = [read_run(StudyPaths(folder).runs / r.name) for r in runs if r.patients in (None, count)]
-        if records:
-            page = folder / ("report.html" if len(counts) < 2 else f"report-{count}-patients.html")
-            write_report(page, records, content_from_runs(records))
-            pages.append(page)
-    return pages
+    """Write what a study leaves besides its runs, from the finished ones; return the files."""
+    records = [read_run(StudyPaths(folder).runs / run.name) for run in runs]
+    if not records:
+        return []
+    page = folder / "report.html"
+    write_report(page, records, content_from_runs(records))
+    return [page]
 
 
 @dataclass
