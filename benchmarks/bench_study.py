@@ -187,7 +187,9 @@ def everyone_alone() -> None:
 def report(options: Namespace, folder: Path, names: list[str], shared, alone) -> None:
     from synthboost.records.rows import read_rows
 
-    print(f"{len(names)} runs, {options.images} images per stage, load {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores")
+    print(
+        f"{len(names)} runs, {options.images} images per stage, load {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores"
+    )
     print("| | wall s | CPU s |\n|---|---|---|")
     for name, (wall, cpu) in (("shared", shared), ("alone", alone)):
         print(f"| {name} | {wall:.0f} | {cpu:.0f} |")

@@ -104,3 +104,39 @@ def test_the_share_of_real_images_is_part_of_the_identity_and_of_mixed_alone(mak
             make_spec(Strategy.MIXED, real_share=share)
     with pytest.raises(ConfigError, match="only the mixed strategy"):
         make_spec(Strategy.REAL, real_share=0.5)
+
+
+def test_a_strategy_that_is_not_built_yet_lists_those_that_are(make_spec: MakeSpec) -> None:
+    with pytest.raises(ConfigError, match="zero-shot, real, synthetic, synth-PT:real-FT"):
+        make_spec(Strategy.MIXED)
+
+
+def test_a_run_that_real_patients_only_judge_does_not_depend_on_how_many_train(make_spec: MakeSpec) -> None:
+    for strategy in (Strategy.ZERO_SHOT, Strategy.SYNTHETIC):
+        assert _with_patients(make_spec(strategy), 1).identity == make_spec(strategy).identity
+    both = _with_patients(make_spec(Strategy.SYNTHETIC_THEN_REAL), 1)
+    assert both.identity != make_spec(Strategy.SYNTHETIC_THEN_REAL).identity
+    assert both.parent is not None
+    assert both.parent.identity == make_spec(Strategy.SYNTHETIC).identity
+    assert both.parent.sources[Role.REAL].split.name == "official"  # which rows state
+
+
+def test_synthetic_images_can_have_sentences_of_their_own(make_spec: MakeSpec) -> None:
+    sdm = {"prompt_set": PromptSet.P7, "synthetic_prompt_set": PromptSet.P6_SDM}
+    both = make_spec(Strategy.SYNTHETIC_THEN_REAL, **sdm)
+    assert [stage.get("prompt_set") for stage in both.as_dict()["stages"]] == ["P6-SDM", None]
+    parent = make_spec(Strategy.SYNTHETIC, prompt_set=PromptSet.P6, synthetic_prompt_set=PromptSet.P6_SDM)
+    assert both.parent is not None
+    assert both.parent.identity == parent.identity  # as published: P7 starts from the run of the synthetic P6
+    assert parent.identity != make_spec(Strategy.SYNTHETIC, prompt_set=PromptSet.P6).identity
+    assert make_spec(Strategy.REAL, **sdm).identity == make_spec(Strategy.REAL, prompt_set=PromptSet.P7).identity
+
+
+def test_a_parent_learns_from_the_sentences_that_were_asked_for(make_spec: MakeSpec) -> None:
+    both = make_spec(Strategy.SYNTHETIC_THEN_REAL, prompt_set=PromptSet.P6_SDM)
+    assert both.parent is not None
+    assert both.parent.prompt_set_of(Role.SYNTHETIC) is PromptSet.P6_SDM
+
+
+def _with_patients(spec: RunSpec, count: int) -> RunSpec:
+    return replace(spec, sources={**spec.sources, Role.REAL: spec.sources[Role.REAL].with_patients(count)})

@@ -162,9 +162,7 @@ def test_no_process_outlives_its_parent(make_work: Callable[..., Any], tmp_path:
     _wait_for(lambda: not any(map(_lives, workers)))
 
 
-def test_killed_at_random_moments_it_ends_as_an_undisturbed_one(
-    make_work: Callable[..., Any], tmp_path: Path
-) -> None:
+def test_killed_at_random_moments_it_ends_as_an_undisturbed_one(make_work: Callable[..., Any], tmp_path: Path) -> None:
     make_work()
     chance = random.Random(5)
     for _ in range(12):

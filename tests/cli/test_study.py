@@ -1,0 +1,155 @@
+"""`synthboost study paper`: plan, run, grow, fail, refuse. Runs are carried out in this process, one test aside."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from synthboost.domain import Strategy
+from synthboost.experiments.executors import registry as executors
+from synthboost.experiments.executors.base import Job, Report, Work
+from synthboost.experiments.executors.job_queue import JobQueue
+from synthboost.lock import exclusive
+from synthboost.records.run_folder import read_json
+
+Call = Callable[..., Any]
+
+
+class Here:
+    """Carries out every job in this process."""
+
+    def run(self, jobs: Sequence[Job], work: Work, report: Report) -> None:
+        queue = JobQueue(jobs)
+        while (job := queue.take()) is not None:
+            for outcome in queue.ended(work(job.name)):
+                report(outcome)
+
+
+@pytest.fixture
+def study(synthboost: Call, simulated: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Call:
+    """A function (*options) that runs a study of one small model; zero-shot unless something else is asked for."""
+    from synthboost.experiments import recipes
+
+    monkeypatch.setitem(executors.EXECUTORS, "local", lambda workers, folder: Here())
+    smoke = recipes.smoke()
+    quick = {**vars(smoke), "images_per_stage": 4}
+    monkeypatch.setitem(recipes.PRESETS, "smoke", lambda: recipes.Preset(**quick))
+
+    def run(*options: object, strategies: Sequence[str] = ("zero-shot",)) -> Any:
+        grid = ("--models", "clipseg", "--encoders", "trained", "--prompts", "P1", "--strategies", *strategies)
+        data = ("--data", simulated, "--synthetic", simulated, "--out", tmp_path / "study")
+        return synthboost("study", "paper", *data, *grid, *options)
+
+    return run
+
+
+def _runs(folder: Path) -> list[str]:
+    return sorted(path.name.rsplit("-", 1)[0] for path in (folder / "runs").iterdir())
+
+
+def test_a_plan_names_runs_and_what_they_share_and_writes_nothing(study: Call, tmp_path: Path) -> None:
+    answer = study("--plan", "--seeds", "0", "1", strategies=tuple(map(str, (Strategy.SYNTHETIC_THEN_REAL,))))
+    assert answer.code == 0, answer.err
+    assert "6 runs:" in answer.out
+    assert "trained once, for itself and 1 more" in answer.out
+    assert "on one process (by a probe)" in answer.out
+    assert "GB more" in answer.out
+    assert not (tmp_path / "study").exists()
+
+
+def test_a_study_runs_grows_and_repeats_nothing(study: Call, tmp_path: Path) -> None:
+    first = study()
+    assert first.code == 0, first.err
+    assert first.out == f"3 of 3 runs finished in {tmp_path / 'study'}\n"
+    assert _runs(tmp_path / "study") == ["baseline-image-blind", "baseline-text-blind", "clipseg-zero-shot-P1-seed0"]
+    assert "[3/3] clipseg-zero-shot-P1-seed0" in first.err
+    assert (tmp_path / "study" / "report.html").is_file()
+    before = {path: path.stat().st_mtime_ns for path in tmp_path.glob("study/runs/*/DONE")}
+    larger = study(strategies=("zero-shot", "real"))
+    assert larger.out == f"4 of 4 runs finished in {tmp_path / 'study'}\n"
+    assert "[1/1] clipseg-real-P1-seed0" in larger.err
+    assert {path: path.stat().st_mtime_ns for path in before} == before
+    assert len(read_json(tmp_path / "study" / "study.json")["requests"]) == 2
+    again = study("--plan", strategies=("zero-shot", "real"))
+    assert "everything is finished" in again.out
+
+
+def test_a_failed_run_is_listed_with_its_error_and_its_followers_and_stops_nothing_else(
+    study: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from synthboost.experiments import run
+
+    train = run.train
+
+    def unlucky(spec: Any, *rest: Any) -> Any:
+        if spec.strategy is Strategy.SYNTHETIC:
+            raise RuntimeError("no luck\nat all")
+        return train(spec, *rest)
+
+    monkeypatch.setattr(run, "train", unlucky)
+    answer = study(strategies=("zero-shot", "real", "synth-PT:real-FT"))
+    assert answer.code == 1
+    assert answer.out == f"4 of 6 runs finished in {tmp_path / 'study'}\n"
+    listed = [line for line in answer.err.splitlines() if line.startswith("FAILED")]
+    assert len(listed) == 2
+    assert listed[0].endswith(": RuntimeError: no luck at all")
+    assert "synth-PT-real-FT" in listed[1]
+    assert "not run: it needs clipseg-synthetic-P1-seed0" in listed[1]
+    [log] = (tmp_path / "study" / "logs").glob("clipseg-synthetic-*.txt")
+    assert "Traceback" in log.read_text()
+    monkeypatch.setattr(run, "train", train)
+    assert study(strategies=("zero-shot", "real", "synth-PT:real-FT")).code == 0
+
+
+def test_a_second_study_on_the_folder_says_who_holds_it(study: Call, tmp_path: Path) -> None:
+    with exclusive(tmp_path / "study"):
+        answer = study()
+    assert answer.code == 2
+    assert f"held by process {os.getpid()} " in answer.err
+    assert " since 2" in answer.err
+    assert not (tmp_path / "study" / "study.json").exists()
+
+
+def test_another_recipe_or_other_data_in_the_same_folder_are_refused(
+    study: Call, simulated: Path, tmp_path: Path
+) -> None:
+    assert study().code == 0
+    other = study("--recipe", "as-run", "--split", "official")
+    assert other.code == 2
+    assert "recipe, " in other.err
+    shutil.copytree(simulated, tmp_path / "changed")
+    [info, *_] = sorted((tmp_path / "changed").rglob("Info_2CH.cfg"))
+    info.write_text(info.read_text().replace("Sex: F", "Sex: M") + "\n")
+    changed = study("--data", tmp_path / "changed")
+    assert changed.code == 2
+    assert "data, real, fingerprint" in changed.err
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["--patients", "0"], "patients: 0; expected numbers from 1 on, or all"),
+        (["--patients", "99"], "training patients: 99"),
+        (["--weights", "clipseg"], "MODEL=FOLDER"),
+        (["--executor", "abacus"], "executor: abacus; expected one of"),
+        (["--encoders", "asleep"], "asleep"),
+    ],
+)
+def test_mistakes_are_answered_before_anything_is_written(
+    study: Call, tmp_path: Path, options: list[str], words: str
+) -> None:
+    answer = study(*options)
+    assert answer.code == 2
+    assert words in answer.err
+    assert not (tmp_path / "study").exists()
+
+
+def test_the_differences_between_recipes_need_no_data(synthboost: Call) -> None:
+    answer = synthboost("study", "paper", "--recipe-differences")
+    assert answer.code == 0
+    assert "as-run     clipseg 0.5, cris 0.35" in answer.out
