@@ -197,7 +197,8 @@ def report(options: Namespace, folder: Path, names: list[str], shared, alone) ->
     means = {}
     for way, pattern in (("shared", "study/runs/*/rows.csv"), ("alone", "alone/*/*/rows.csv")):
         dice = [row.dice for path in folder.glob(pattern) for row in read_rows(path) if not row.probe]
-        assert len(dice) and None not in dice
+        assert dice
+        assert None not in dice
         means[way] = (len(dice), sum(dice) / len(dice))
     print("; ".join(f"{way}: {count} rows, mean Dice {100 * mean:.1f} %" for way, (count, mean) in means.items()))
     ratio = alone[1] / shared[1]
