@@ -63,3 +63,14 @@ def test_a_cycle_scales_every_group(tiny_model: ClipSeg, quick: TrainingConfig) 
         scheduler.step()
     assert max(decoder for decoder, _ in rates) == pytest.approx(1e-3, rel=2e-3)
     assert all(encoder == pytest.approx(0.1 * decoder) for decoder, encoder in rates)
+
+
+@pytest.mark.parametrize("steps", range(1, 8))
+def test_the_shortest_cycles_can_be_stepped_to_their_end(steps: int) -> None:
+    weight = torch.nn.Parameter(torch.zeros(1))
+    optimizer = torch.optim.AdamW([weight], lr=1.0)
+    scheduler = make_scheduler(optimizer, TrainingConfig(schedule="one-cycle", epochs=steps), 1)
+    for _ in range(steps):
+        optimizer.step()
+        scheduler.step()
+    assert 0 < optimizer.param_groups[0]["lr"] <= 1

@@ -44,11 +44,12 @@ def rate_scales(model: Segmenter, config: TrainingConfig) -> list[tuple[nn.Param
 def make_scheduler(optimizer: torch.optim.Optimizer, config: TrainingConfig, steps_per_epoch: int) -> Any:
     """Build the schedule: `one-cycle` is stepped after every batch, `plateau` after every epoch."""
     if config.schedule == "one-cycle":
+        steps = config.epochs * steps_per_epoch + 1
         return torch.optim.lr_scheduler.OneCycleLR(
             optimizer,
             max_lr=[group["lr"] for group in optimizer.param_groups],
-            total_steps=config.epochs * steps_per_epoch + 1,
-            pct_start=WARM_UP,
+            total_steps=steps,
+            pct_start=WARM_UP if WARM_UP * steps > 1 else min(1.0, 2 / steps),  # torch divides by the steps that rise
         )
     return torch.optim.lr_scheduler.ReduceLROnPlateau(
         optimizer, factor=config.plateau_factor, patience=config.plateau_patience
