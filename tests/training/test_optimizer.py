@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
+import torch
 
 from synthboost.models.clipseg.model import ClipSeg
 from synthboost.models.freezing import Encoders
