@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-VERBS = ("demo", "simulate", "data", "prompts", "train", "evaluate", "predict", "compare", "report")
+VERBS = ("demo", "simulate", "data", "prompts", "train", "evaluate", "predict", "compare", "study", "report")
 HEAVY = ("torch", "transformers", "accelerate", "scipy", "matplotlib", "pandas", "SimpleITK", "PIL")
 ASK_EVERYONE_FOR_HELP = f"""
 import contextlib, io, sys

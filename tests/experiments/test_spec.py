@@ -106,11 +106,6 @@ def test_the_share_of_real_images_is_part_of_the_identity_and_of_mixed_alone(mak
         make_spec(Strategy.REAL, real_share=0.5)
 
 
-def test_a_strategy_that_is_not_built_yet_lists_those_that_are(make_spec: MakeSpec) -> None:
-    with pytest.raises(ConfigError, match="zero-shot, real, synthetic, synth-PT:real-FT"):
-        make_spec(Strategy.MIXED)
-
-
 def test_a_run_that_real_patients_only_judge_does_not_depend_on_how_many_train(make_spec: MakeSpec) -> None:
     for strategy in (Strategy.ZERO_SHOT, Strategy.SYNTHETIC):
         assert _with_patients(make_spec(strategy), 1).identity == make_spec(strategy).identity

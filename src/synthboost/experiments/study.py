@@ -16,7 +16,7 @@ from synthboost.experiments.recipes import RANDOM, Grid, Preset, Recipe
 from synthboost.experiments.run import Evaluation, execute, is_finished
 from synthboost.experiments.sources import Source
 from synthboost.experiments.spec import RunSpec
-from synthboost.experiments.strategies import STAGES, Role
+from synthboost.experiments.strategies import DATA_OF, STAGES, Role, learns_from
 from synthboost.models.freezing import Encoders
 from synthboost.models.registry import weights_fingerprint
 from synthboost.records.run_folder import RunPaths
@@ -123,7 +123,7 @@ def plan_study(
         spec = RunSpec(
             strategy=strategy,
             sources=own,
-            training={role: preset.stage(recipe, model, _frames(source)) for role, source in own.items()},
+            training={role: preset.stage(recipe, model, _frames(own, role)) for role in STAGES[strategy]},
             model=model,
             preset=preset.architecture(model),
             weights=given,
@@ -171,8 +171,9 @@ def _real(sources: Sources, count: int | None) -> Source:
     return sources[Role.REAL] if count is None else sources[Role.REAL].with_patients(count)
 
 
-def _frames(source: Source) -> int:
-    return len(source.frames(SplitPart.TRAINING, "training"))
+def _frames(sources: Sources, stage: Role) -> int:
+    """How many frames a stage learns from; none where its data are absent, which the run's spec refuses."""
+    return sum(len(sources[role].frames(SplitPart.TRAINING, "training")) for role in DATA_OF[stage] if role in sources)
 
 
 def _with_parents(spec: RunSpec) -> Iterator[RunSpec]:
@@ -183,4 +184,4 @@ def _with_parents(spec: RunSpec) -> Iterator[RunSpec]:
 
 def uses_synthetic(strategies: tuple[Strategy, ...]) -> bool:
     """Whether any of the strategies reads synthetic data."""
-    return any(Role.SYNTHETIC in STAGES.get(strategy, ()) for strategy in strategies)
+    return any(Role.SYNTHETIC in learns_from(strategy) for strategy in strategies)

@@ -16,7 +16,7 @@ from synthboost.domain import STRUCTURES, SplitPart
 from synthboost.errors import DataError
 from synthboost.experiments.sources import Source
 from synthboost.experiments.spec import RunSpec
-from synthboost.experiments.strategies import Role
+from synthboost.experiments.strategies import DATA_OF, Role
 from synthboost.experiments.study import Study, StudyRun
 from synthboost.inference.predictor import Predictor
 from synthboost.models.registry import build_segmenter
@@ -107,7 +107,8 @@ def _images_of(specs: list[RunSpec]) -> set[object]:
     return {
         (role, info.patient, info.name)
         for spec in specs
-        for role in spec.own_stages
+        for stage in spec.own_stages
+        for role in DATA_OF[stage]
         for part in parts
         for info in spec.sources[role].frames(part, "x").infos
     }
@@ -179,7 +180,8 @@ def _speed_of(run: StudyRun, paths: RunPaths) -> Speed:
     last = read_log(paths.log)[-1]
     judged = len(_real(run.work).frames(run.evaluation.part, "judged"))
     wall = float(read_json(paths.manifest)["wall_seconds"])
-    images = last.images_seen + VALIDATION_SHARE * last.epoch * _validation(run.work)
+    validation = sum(_validation(run.work, stage) for stage in run.work.own_stages)
+    images = last.images_seen + VALIDATION_SHARE * last.epoch * validation
     weights = sum(f.stat().st_size for f in paths.checkpoint.rglob("*") if f.is_file())
     return Speed(last.seconds / images, max(0.0, wall - last.seconds) / judged, float(weights), 0.0, "finished runs")
 
@@ -204,9 +206,8 @@ def _seconds(run: StudyRun, speeds: dict[Kind, Speed]) -> float:
 
 
 def _images(spec: RunSpec, role: Role) -> float:
-    source, epochs = spec.sources[role], spec.training[role].epochs
-    training, validation = (len(source.frames(p, "x")) for p in (SplitPart.TRAINING, SplitPart.VALIDATION))
-    return float(epochs * (training + VALIDATION_SHARE * validation))
+    training = sum(len(spec.sources[one].frames(SplitPart.TRAINING, "x")) for one in DATA_OF[role])
+    return float(spec.training[role].epochs * (training + VALIDATION_SHARE * _validation(spec, role)))
 
 
 def _bytes(run: StudyRun, speeds: dict[Kind, Speed]) -> float:
@@ -219,8 +220,8 @@ def _real(spec: RunSpec) -> Source:
     return spec.sources[Role.REAL]
 
 
-def _validation(spec: RunSpec) -> int:
-    return sum(len(spec.sources[role].frames(SplitPart.VALIDATION, "x")) for role in spec.own_stages)
+def _validation(spec: RunSpec, stage: Role) -> int:
+    return len(spec.sources[DATA_OF[stage][0]].frames(SplitPart.VALIDATION, "x"))
 
 
 def _kind(spec: RunSpec) -> Kind:
