@@ -150,7 +150,7 @@ class Preset:
         return replace(config, epochs=max(self.least_epochs, round(self.images_per_stage / max(frames, 1))))
 
 
-TINY_RATES = {"clipseg": 1e-3, "cris": 2e-3}
+TINY_RATES = {"clipseg": 1e-3, "cris": 2e-3, "unet": 1e-2}
 """The highest rate of the cycle from random weights (`docs/lab-log.md`)."""
 
 
@@ -194,7 +194,7 @@ def small() -> Preset:
         architectures={"clipseg": "tiny", "cris": "tiny"},
         training=TrainingConfig(batch_images=8, schedule="one-cycle", augmentation=0.5),
         rates=TINY_RATES,
-        images_per_stage=12000,
+        images_per_stage=3600,
         least_epochs=6,
     )
 
