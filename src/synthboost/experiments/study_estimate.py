@@ -20,7 +20,6 @@ from synthboost.experiments.strategies import DATA_OF, Role
 from synthboost.experiments.study import Study, StudyRun
 from synthboost.inference.predictor import Predictor
 from synthboost.models.registry import build_segmenter
-from synthboost.prompts.templates import STRUCTURE_NAMES
 from synthboost.records.run_folder import RunPaths, read_json, read_log
 from synthboost.training.hardware import choose_precision
 from synthboost.training.losses import segmentation_loss
@@ -122,7 +121,7 @@ def probe(spec: RunSpec) -> Speed:
     predictor = Predictor(model)
     size = (model.input_size, model.input_size)
     noise = np.random.default_rng(0).integers(0, 256, (PROBE_IMAGES, *size), dtype=np.uint8)
-    sentences = [f"{STRUCTURE_NAMES[structure]} of the heart." for structure in STRUCTURES]
+    sentences = [f"{structure.name.replace('_', ' ').capitalize()} of the heart." for structure in STRUCTURES]
     images = torch.stack([model.preprocess(image) for image in noise]).to(predictor.device)
     precision = next((c.precision for c in spec.training.values()), "auto")
     training = _training_seconds(model, images, sentences, choose_precision(precision))
