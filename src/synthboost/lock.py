@@ -19,6 +19,8 @@ LOCK_FILE = ".lock"
 _UNABLE = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP)
 _HELD: set[int] = set()
 """File descriptors of the locks of this process."""
+OWNER_VARIABLE = "SYNTHBOOST_LOCK_OWNER"
+"""In the environment, so that processes which a job starts take locks in its name too."""
 
 
 @contextmanager
@@ -26,7 +28,8 @@ def exclusive(folder: Path) -> Iterator[None]:
     """Hold `folder` for this process, and put in order what a killed one left in it (`files.recover`).
 
     The lock is the system's (`flock`): however a process ends, it is given back. Some network file systems keep locks
-    to each host, so a lock file that names another host is respected even when it seems free.
+    to each host, so a lock file that names another host is respected even when it seems free, unless it was taken in
+    the name of the same job (`owned_by`).
 
     Raises:
         OutputError: another process holds the folder, or this one does already; one on another host did not give it
@@ -56,6 +59,24 @@ def exclusive(folder: Path) -> Iterator[None]:
         os.close(handle)
 
 
+@contextmanager
+def owned_by(job: str) -> Iterator[None]:
+    """Take locks in the name of a job, which inherits those that it left behind on another host.
+
+    Args:
+        job: one line. Whoever gives it vouches that no two processes do this job at a time.
+    """
+    before = os.environ.get(OWNER_VARIABLE)
+    os.environ[OWNER_VARIABLE] = job
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ[OWNER_VARIABLE]
+        else:
+            os.environ[OWNER_VARIABLE] = before
+
+
 def _take(folder: Path, lock: Path) -> int:
     while True:
         # Writable, because network file systems make a record lock of it, which asks for that.
@@ -77,11 +98,13 @@ def _take(folder: Path, lock: Path) -> int:
 
 def _sign(folder: Path, lock: Path, handle: int) -> None:
     holder = _read(handle)
-    process, _, host = holder.partition(" ")
-    if process.isdigit() and host and host != socket.gethostname():
+    process, host, job = [*holder.split(" ", 2), "", "", ""][:3]
+    own_job = os.environ.get(OWNER_VARIABLE, "")
+    inherited = bool(job) and job == own_job
+    if process.isdigit() and host and host != socket.gethostname() and not inherited:
         raise _refusal(folder, lock, _holder(handle))
     os.ftruncate(handle, 0)
-    os.pwrite(handle, f"{os.getpid()} {socket.gethostname()}".encode(), 0)
+    os.pwrite(handle, f"{os.getpid()} {socket.gethostname()} {own_job}".strip().encode(), 0)
 
 
 def _read(handle: int) -> str:
