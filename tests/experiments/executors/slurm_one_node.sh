@@ -20,7 +20,7 @@ write_configuration() {
     node=$(hostname -s)
     user=$(id -un)
     mkdir -p "$1/spool" "$1/state"
-    # cred_expire is also how long a requeued job waits. What is inactive would need root or a database.
+    # cred_expire (5 s is the least) is also how long a requeued job waits. What is inactive would need root or a database.
     cat >"$1/slurm.conf" <<CONF
 ClusterName=onenode
 SlurmctldHost=$node(127.0.0.1)
@@ -29,7 +29,7 @@ SlurmdUser=$user
 SlurmctldPort=26817
 SlurmdPort=26818
 AuthType=auth/munge
-AuthInfo=socket=$1/munge.socket,cred_expire=3
+AuthInfo=socket=$1/munge.socket,cred_expire=5
 StateSaveLocation=$1/state
 SlurmdSpoolDir=$1/spool
 SlurmctldPidFile=$1/slurmctld.pid

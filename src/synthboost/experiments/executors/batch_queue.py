@@ -21,8 +21,6 @@ LEDGER = "submitted.json"
 OUTCOMES = "outcomes"
 LARGEST_ARRAY = 1000
 """Jobs that are submitted at once; SLURM's `MaxArraySize` is 1001 unless somebody changed it."""
-GRACE_SECONDS = 30.0
-"""Before a job that is neither in the queue nor has an outcome counts as lost: shared disks show files late."""
 
 
 class Place(NamedTuple):
@@ -95,12 +93,21 @@ def carry_out(
     system: BatchSystem,
     folder: Path,
     poll_seconds: float,
-    grace_seconds: float = GRACE_SECONDS,
+    grace_seconds: float,
 ) -> None:
     """Submit all jobs and report each as it ends; what an earlier call in `folder` had submitted is taken up.
 
     Whatever becomes of this process, the jobs go on, those that wait for others included. The next call finds them in
     the queue or finds their outcomes in `folder`, submits only what is neither, and reports each outcome once.
+
+    Args:
+        jobs: see `Executor.run`, as `work` and `report`.
+        work: goes to the nodes as it is.
+        report: is called here.
+        system: the queue.
+        folder: for the ledger and the outcomes; the nodes must see it under the same name.
+        poll_seconds: between two looks at the queue.
+        grace_seconds: before a job that has left the queue without an outcome counts as lost.
 
     Raises:
         OutputError: another process does the same in this folder, or it cannot be written.

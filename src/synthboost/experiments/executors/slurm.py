@@ -42,10 +42,12 @@ class SlurmSettings:
     """Further options of `sbatch`, as `constraint=a100`."""
     poll_seconds: float = 15.0
     """Between two looks at the queue."""
+    grace_seconds: float = 30.0
+    """Before a job that has left the queue without an outcome counts as lost: shared disks show files late."""
 
     def __post_init__(self) -> None:
         """Refuse values that cannot work, naming the field."""
-        for name in ("hours", "memory_gb", "poll_seconds"):
+        for name in ("hours", "memory_gb", "poll_seconds", "grace_seconds"):
             self._require(name, math.isfinite(getattr(self, name)) and getattr(self, name) > 0, "a positive number")
         for name in ("stretches", "cpus", "at_once"):
             self._require(name, getattr(self, name) >= 1, "1 or more")
@@ -85,7 +87,7 @@ class SlurmExecutor:
             SynthboostError: SLURM refuses a job or does not answer; those that were submitted go on.
         """
         queue = SlurmQueue(self.folder / "jobs", self.settings)
-        carry_out(jobs, work, report, queue, self.folder, self.settings.poll_seconds)
+        carry_out(jobs, work, report, queue, self.folder, self.settings.poll_seconds, self.settings.grace_seconds)
 
 
 @dataclass(frozen=True)
