@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from synthboost.errors import OutputError
-from synthboost.lock import exclusive
+from synthboost.lock import OWNER_VARIABLE, exclusive, owned_by
 
 HOLD = """
 import sys
@@ -116,6 +116,28 @@ def test_a_lock_of_another_host_is_respected(tmp_path: Path, content: str) -> No
     with pytest.raises(OutputError, match=said), exclusive(tmp_path):
         pass
     assert (tmp_path / ".lock").read_text() == content
+
+
+def test_a_job_inherits_the_lock_that_it_left_on_another_host_and_no_other_job_does(tmp_path: Path) -> None:
+    (tmp_path / ".lock").write_text("77 node-3 study/run 1")
+    for other in ("study/run 2", "study/run"):
+        said = "held by process 77 node-3 study/run 1"
+        with pytest.raises(OutputError, match=said), owned_by(other), exclusive(tmp_path):
+            pass
+    with owned_by("study/run 1"):
+        with exclusive(tmp_path):
+            assert (tmp_path / ".lock").read_text() == f"{os.getpid()} {socket.gethostname()} study/run 1"
+        assert not (tmp_path / ".lock").exists()
+    assert OWNER_VARIABLE not in os.environ
+
+
+def test_the_same_job_does_not_take_a_lock_that_lives(tmp_path: Path) -> None:
+    with owned_by("study/run"):
+        holder = _start(HOLD, tmp_path)
+        assert _line(holder) == "held"
+        with pytest.raises(OutputError, match=f"held by process {holder.pid}"), exclusive(tmp_path):
+            pass
+        holder.communicate("\n")
 
 
 @pytest.mark.parametrize("content", [b"", b"nonsense", b"\xff\xfe", b"12"])

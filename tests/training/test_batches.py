@@ -58,6 +58,17 @@ def test_without_shuffling_the_order_is_that_of_the_frames() -> None:
     assert order(EpochBatches(5, 2, seed=9, shuffle=False), 7) == [0, 1, 2, 3, 4]
 
 
+def test_processes_share_each_batch_and_one_without_an_image_stands_in_with_the_first() -> None:
+    whole = [[p for _, p in batch] for batch in EpochBatches(7, 3, seed=1, shuffle=True)]
+    first, second = (EpochBatches(7, 3, seed=1, shuffle=True, process=p, processes=2) for p in (0, 1))
+    shares = [[[p for _, p in batch] for batch in batches] for batches in (first, second)]
+    assert [len(batch) for batch in whole] == [3, 3, 1]
+    assert shares[0] == [[whole[0][0], whole[0][2]], [whole[1][0], whole[1][2]], whole[2]]
+    assert shares[1] == [[whole[0][1]], [whole[1][1]], whole[2]]
+    assert [second.has_share(number) for number in range(3)] == [True, True, False]
+    assert [second.images(number) for number in range(3)] == [3, 3, 1]
+
+
 def read(model: ClipSeg, frames: FrameSet, recipe: TripletRecipe, workers: int, epochs: int = 2) -> list[Batch]:
     batches = EpochBatches(len(frames), 2, seed=0, shuffle=True)
     loader = make_loader(TrainingFrames(frames, model, recipe, augmentation=0.5), batches, workers, pin_memory=False)

@@ -49,7 +49,7 @@ class Batch(NamedTuple):
     """The B frames' names, for messages."""
 
     def to(self, device: torch.device, non_blocking: bool = True) -> Batch:
-        """Return the batch with its tensors on `device`; accelerate's loaders call this too."""
+        """Return the batch with its tensors on `device`."""
         images = self.images
         moved = (
             tuple(feature.to(device, non_blocking=non_blocking) for feature in images)
@@ -120,13 +120,24 @@ class TrainingFrames(Dataset[Sample | SynthboostError]):
 
 
 class EpochBatches(Sampler[list[tuple[int, int]]]):
-    """The batches of one epoch, as a function of (seed, epoch); `start` skips those that are done already."""
+    """The batches of one epoch, as a function of (seed, epoch); `start` skips those that are done already.
 
-    def __init__(self, length: int, batch_size: int, seed: int, shuffle: bool, groups: tuple[Group, ...] = ()) -> None:
+    Several processes share each batch: process p of n takes the images p, p + n, p + 2n, ... of it.
+    """
+
+    def __init__(
+        self,
+        length: int,
+        batch_size: int,
+        seed: int,
+        shuffle: bool,
+        groups: tuple[Group, ...] = (),
+        process: int = 0,
+        processes: int = 1,
+    ) -> None:
         assert not groups or (shuffle and sum(group.drawn for group in groups) == length)
         self.length, self.batch_size, self.seed, self.shuffle = length, batch_size, seed, shuffle
-        self.groups = groups
-        self.drop_last = False
+        self.groups, self.process, self.processes = groups, process, processes
         self.epoch = 0
         self.start = 0
 
@@ -135,8 +146,17 @@ class EpochBatches(Sampler[list[tuple[int, int]]]):
 
     def __iter__(self) -> Iterator[list[tuple[int, int]]]:
         order = self._drawn() if self.groups else self._all()
-        for first in range(self.start * self.batch_size, self.length, self.batch_size):
-            yield order[first : first + self.batch_size]
+        for number in range(self.start, len(self)):
+            batch = order[number * self.batch_size :][: self.batch_size]
+            yield batch[self.process :: self.processes] if self.has_share(number) else batch[:1]
+
+    def images(self, number: int) -> int:
+        """Return how many images a batch has, those of all processes together."""
+        return min(self.batch_size, self.length - number * self.batch_size)
+
+    def has_share(self, number: int) -> bool:
+        """Whether a batch has an image for this process; if not, it takes part with the first, which must not count."""
+        return self.process < self.images(number)
 
     def _all(self) -> list[tuple[int, int]]:
         order = np.random.default_rng([self.seed, self.epoch]).permutation(self.length) if self.shuffle else None

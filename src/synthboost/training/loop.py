@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from accelerate import Accelerator
 from accelerate.state import AcceleratorState
-from accelerate.utils import DataLoaderConfiguration, broadcast
+from accelerate.utils import broadcast
 from safetensors import SafetensorError
 from torch import Tensor
 
@@ -37,6 +37,7 @@ from synthboost.training.config import TrainingConfig
 from synthboost.training.feature_cache import make_feature_cache
 from synthboost.training.frame_set import FrameSet
 from synthboost.training.hardware import choose_precision, choose_workers, prepare_network, release_network
+from synthboost.training.joint_statistics import JointStatistics
 from synthboost.training.losses import hard_dice, segmentation_loss
 from synthboost.training.optimizer import make_optimizer, make_scheduler
 
@@ -133,25 +134,30 @@ class _Stage:
             mixed_precision=choose_precision(config.precision),
             log_with=None if config.tracker == "none" else config.tracker,
             project_dir=paths.root,
-            dataloader_config=DataLoaderConfiguration(non_blocking=True),
         )
         device = self.accelerator.device
         for parameter in model.parameter_groups()["unused"]:
             parameter.requires_grad_(False)  # several processes would wait for its gradient
         self.optimizer = make_optimizer(model, config)
         self.batches = EpochBatches(
-            len(training), config.batch_images, config.seed, shuffle=True, groups=training.groups
+            len(training),
+            config.batch_images,
+            config.seed,
+            shuffle=True,
+            groups=training.groups,
+            process=self.accelerator.process_index,
+            processes=self.accelerator.num_processes,
         )
-        self.scheduler = make_scheduler(self.optimizer, config, self._steps_per_epoch)
+        self.scheduler = make_scheduler(self.optimizer, config, len(self.batches))
         prepare_network(model, config, device, self.total_batches)
         cache = make_feature_cache(model, (training, validation), config, caches)
         self.text = TextMemory(model, one_at_a_time=True) if model.is_frozen("text") else None
         samples = TrainingFrames(training, model, recipe, config.augmentation, cache)
         workers = choose_workers(config, device)
         on_gpu = device.type == "cuda"
-        self.model, self.optimizer, self.loader = self.accelerator.prepare(
-            model, self.optimizer, make_loader(samples, self.batches, workers, on_gpu)
-        )
+        self.joint = JointStatistics(model)
+        self.model, self.optimizer = self.accelerator.prepare(model, self.optimizer)
+        self.loader = make_loader(samples, self.batches, workers, on_gpu)
         fixed = TrainingFrames(validation, model, replace(recipe, paraphrase=0), cache=cache)
         order = EpochBatches(len(validation), VALIDATION_BATCH_FACTOR * config.batch_images, 0, shuffle=False)
         self.validation_loader = make_loader(fixed, order, workers, on_gpu)
@@ -168,11 +174,6 @@ class _Stage:
     @property
     def batches_done(self) -> int:
         return self.progress.epoch * len(self.batches) + self.progress.batch
-
-    @property
-    def _steps_per_epoch(self) -> int:
-        # Each process takes every n-th batch, and all take equally many.
-        return -(-len(self.batches) // int(self.accelerator.num_processes))
 
     @property
     def shown(self) -> bool:
@@ -213,20 +214,22 @@ class _Stage:
         self.model.train()
         self.batches.epoch, self.batches.start = self.progress.epoch, self.progress.batch
         for batch in batches_of(self.loader):
-            loss = self._step(batch)
+            loss = self._step(batch.to(self.accelerator.device))
             self._count(batch, loss)
-            bar.advance(self.accelerator.num_processes)
-            if time.monotonic() - self.last_save > 60 * self.config.save_minutes:
+            bar.advance()
+            overdue = time.monotonic() - self.last_save > 60 * self.config.save_minutes
+            if self._sum_over_processes(float(overdue)) > 0:  # by any one's clock: all must save together
                 self.save_state()
 
     def _step(self, batch: Batch) -> float:
+        self.joint.counts = self._has_share
         with self.accelerator.autocast():
             logits = self.model(batch.images, self._text(batch), batch.image_index, batch.text_index)
             loss = segmentation_loss(logits, batch.targets, self.config.dice_weight, self.config.cross_entropy_weight)
         value = float(loss.detach())
         self._refuse_non_finite("loss", value, batch)
         self.optimizer.zero_grad(set_to_none=True)
-        self.accelerator.backward(loss)
+        self.accelerator.backward(loss * self._weight(batch))
         norm = self.accelerator.clip_grad_norm_(self.model.parameters(), self.config.gradient_clip)
         if self.accelerator.mixed_precision != "fp16":  # there the scaler skips steps with overflow by itself
             self._refuse_non_finite("gradient norm", float(norm), batch)
@@ -234,6 +237,24 @@ class _Stage:
         if self.config.schedule == "one-cycle":
             self.scheduler.step()
         return value
+
+    @property
+    def _has_share(self) -> bool:
+        return self.batches.has_share(self.progress.batch)
+
+    def _weight(self, batch: Batch) -> float:
+        """By which the mean over this process' pairs counts, so that gradients are the mean over all processes' pairs.
+
+        The processes' gradients are averaged as if all had equally many pairs.
+        """
+        pairs = len(batch.targets) * self._has_share
+        return int(self.accelerator.num_processes) * pairs / self._sum_over_processes(float(pairs))
+
+    def _sum_over_processes(self, value: float) -> float:
+        if self.accelerator.num_processes == 1:
+            return value
+        own = torch.tensor(value, dtype=torch.float64, device=self.accelerator.device)
+        return float(self.accelerator.reduce(own, "sum"))
 
     def _text(self, batch: Batch) -> Tensor | Features:
         return batch.tokens if self.text is None else self.text.recall(batch.sentences)
@@ -247,9 +268,9 @@ class _Stage:
             )  # fmt: skip
 
     def _count(self, batch: Batch, loss: float) -> None:
-        progress, pairs = self.progress, len(batch.targets)
-        progress.batch += self.accelerator.num_processes
-        progress.images_seen += len(batch.frames) * self.accelerator.num_processes
+        progress, pairs = self.progress, len(batch.targets) * self._has_share
+        progress.images_seen += self.batches.images(progress.batch)
+        progress.batch += 1
         progress.loss_sum += loss * pairs
         progress.pairs += pairs
 
@@ -283,10 +304,7 @@ class _Stage:
 
     def _training_loss(self) -> float:
         """Over the pairs of all processes."""
-        own = [self.progress.loss_sum, float(self.progress.pairs)]
-        sums = torch.tensor(own, dtype=torch.float64, device=self.accelerator.device)
-        loss, pairs = self.accelerator.reduce(sums, "sum").tolist()
-        return float(loss / pairs)
+        return self._sum_over_processes(self.progress.loss_sum) / self._sum_over_processes(float(self.progress.pairs))
 
     def _write(self, entry: EpochLog, better: bool) -> None:
         if self.accelerator.is_main_process:
@@ -302,7 +320,7 @@ class _Stage:
     def _validation_scores(self) -> tuple[float, float]:
         self.model.eval()
         model, accelerator = self._bare_model, self.accelerator
-        for buffer in model.buffers():  # every process has statistics of its own batches; the main one's are saved
+        for buffer in model.buffers():  # should they differ in their last digits: the main process' are saved
             buffer.copy_(broadcast(buffer))
         sums = torch.zeros(3, dtype=torch.float64, device=accelerator.device)
         for batch in _share(self.validation_loader, accelerator):
@@ -357,6 +375,7 @@ class _Stage:
         best = type(model).from_pretrained(self.paths.checkpoint)
         remove_adapters(model)  # what they learnt is merged into the checkpoint
         model.load_state_dict(best.state_dict())
+        self.joint.remove()
         release_network(model)
         if self.config.tracker != "none":
             self.accelerator.end_training()
