@@ -91,7 +91,7 @@ class _Tasks:
         self.running: dict[Any, Job] = {}
 
     def start(self, job: Job) -> None:
-        self.running[self.remote.remote(self.work, job.name, f"{self.study}/{job.name}")] = job
+        self.running[self.remote.remote(self.work, job.name, f"{self.study}/{job.name}", os.getcwd())] = job
 
     def wait(self) -> tuple[Job, Outcome | str]:
         """Wait until a task ends or its process dies; return its job and the outcome, or in words how it died."""
@@ -110,7 +110,8 @@ class _Tasks:
             self.ray.cancel(task, force=True)
 
 
-def _carry_out(work: Work, name: str, owner: str) -> Outcome:
+def _carry_out(work: Work, name: str, owner: str, folder: str) -> Outcome:
+    os.chdir(folder)  # Ray's processes start wherever Ray was started
     with owned_by(owner):
         return work(name)
 
