@@ -16,8 +16,8 @@ from synthboost.cli.main import main
 from synthboost.models.registry import load_segmenter
 from synthboost.records.run_folder import EpochLog, read_log, read_run
 
-RELATIVE = 1e-4
-"""Of losses, between one process and two."""
+RELATIVE = 1e-5
+"""Of losses, between one process and two; 2e-6 was seen."""
 TRAIN_CRIS = """
 import sys
 from dataclasses import replace
@@ -41,23 +41,18 @@ torch.manual_seed(0)
 small = replace(TINY, input_size=64, vision_positions=2, text_width=16, neck_widths=(8, 16, 16), dropout=0.0)
 model = Cris.from_settings(small)
 model.set_encoders(Encoders.TRAINED)
-config = TrainingConfig(epochs=2, batch_images=5, learning_rate=1e-3, augmentation=0.5, precision="no", threads=1)
+config = TrainingConfig(epochs=2, batch_images=5, learning_rate=1e-5, augmentation=0.5, precision="no", threads=1)
 train_stage(model, pick(0, 11), pick(12, 15), TripletRecipe(PromptSet.P6, paraphrase="seeded"), config, folder)
 """
 """Batches of five, five and one images: of the last, the second process has none. Without dropout, which draws other
-numbers in every process."""
+numbers in every process, and at a low rate, because the normalisation of so few values multiplies rounding errors."""
 
 
-def launch(launcher: list[str], program: list[str]) -> None:
+def launch(*program: str) -> None:
     settings = {**os.environ, "OMP_NUM_THREADS": "1", "ACCELERATE_USE_CPU": "1"}
-    command = [sys.executable, "-m", *launcher, *program]
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2", *program]
     done = subprocess.run(command, env=settings, capture_output=True, text=True, timeout=300, check=False)
     assert done.returncode == 0, done.stderr[-3000:]
-
-
-TORCHRUN = ["torch.distributed.run", "--standalone", "--nproc_per_node", "2"]
-ACCELERATE = ["accelerate.commands.launch", "--cpu", "--num_processes", "2", "--num_machines", "1",
-              "--mixed_precision", "no", "--dynamo_backend", "no", "--main_process_port", "0"]  # fmt: skip
 
 
 def assert_same_course(two: list[EpochLog], one: list[EpochLog]) -> None:
@@ -69,17 +64,15 @@ def assert_same_course(two: list[EpochLog], one: list[EpochLog]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("launcher", "model", "encoders"),
-    [(TORCHRUN, "cris", "frozen"), (ACCELERATE, "clipseg", "vision=lora-2,text=trained")],
-    ids=["frozen", "lora"],
+    ("model", "encoders"), [("cris", "frozen"), ("clipseg", "vision=lora-2,text=trained")], ids=["frozen", "lora"]
 )
 def test_two_processes_finish_one_run(
-    make_tiny_camus: Callable[..., Path], tmp_path: Path, launcher: list[str], model: str, encoders: str
+    make_tiny_camus: Callable[..., Path], tmp_path: Path, model: str, encoders: str
 ) -> None:
     data = make_tiny_camus(tmp_path / "data", patients=5)
     train = ["train", "--data", str(data), "--learning-rate", "1e-3", "--scoring-workers", "1", "--model", model,
              "--encoders", encoders, "--epochs", "2", "--batch-images", "5", "--prompts", "P1"]  # fmt: skip
-    launch(launcher, ["-m", "synthboost.cli.main", *train, "--out", str(tmp_path / "runs")])
+    launch("-m", "synthboost.cli.main", *train, "--out", str(tmp_path / "runs"))
     [folder] = (tmp_path / "runs").glob("[!.]*")
     run = read_run(folder)
     assert [line.images_seen for line in run.log] == [12, 24]  # three patients of four frames, each seen once an epoch
@@ -98,11 +91,12 @@ def test_two_processes_share_batches_and_their_statistics_as_one_process_has_the
     data = make_tiny_camus(tmp_path / "data", patients=4)
     program = tmp_path / "train_cris.py"
     program.write_text(TRAIN_CRIS)
-    launch(TORCHRUN, [str(program), str(data), str(tmp_path / "two")])
+    launch(str(program), str(data), str(tmp_path / "two"))
+    assert (tmp_path / "two" / "state" / "random_states_1.pkl").exists()  # there were two
     monkeypatch.setattr(sys, "argv", [str(program), str(data), str(tmp_path / "one")])
     with torch.random.fork_rng():
         runpy.run_path(str(program))
     assert_same_course(read_log(tmp_path / "two" / "log.csv"), read_log(tmp_path / "one" / "log.csv"))
     two, one = (dict(load_segmenter(tmp_path / name).named_buffers()) for name in ("two", "one"))
     for name, buffer in one.items():
-        torch.testing.assert_close(two[name], buffer, rtol=1e-3, atol=1e-4, msg=name)
+        torch.testing.assert_close(two[name], buffer, rtol=1e-4, atol=1e-5, msg=name)
