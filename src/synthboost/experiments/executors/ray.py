@@ -5,6 +5,9 @@ from __future__ import annotations
 import math
 import os
 import secrets
+import signal
+import socket
+import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -122,16 +125,27 @@ def _connected(settings: RaySettings) -> Iterator[Any]:
     if ray.is_initialized():  # by whoever called; it is theirs to end
         yield ray
         return
+    before = signal.getsignal(signal.SIGTERM)
     try:
+        _require_answer(settings.address or "")
         ray.init(address=settings.address or "local", include_dashboard=False, log_to_driver=False)
-    except (ConnectionError, ValueError, RuntimeError) as error:
+    except (OSError, ValueError, RuntimeError) as error:
         raise ConfigError(
             "executor ray", "address", settings.address, "a Ray cluster that answers", str(error)
         ) from error
     try:
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGTERM, before)  # Ray has taken it
         yield ray
     finally:
         ray.shutdown()
+
+
+def _require_answer(address: str) -> None:
+    """Ray itself would try for minutes."""
+    host, _, port = address.rpartition(":")
+    if host and port.isdigit() and "/" not in host:
+        socket.create_connection((host, int(port)), timeout=20).close()
 
 
 def _study(folder: Path) -> str:
