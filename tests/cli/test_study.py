@@ -35,7 +35,7 @@ def study(synthboost: Call, simulated: Path, tmp_path: Path, monkeypatch: pytest
     """A function (*options) that runs a study of one small model; zero-shot unless something else is asked for."""
     from synthboost.experiments import recipes
 
-    monkeypatch.setitem(executors.EXECUTORS, "local", lambda workers, folder: Here())
+    monkeypatch.setitem(executors.EXECUTORS, "local", lambda workers, folder, options: Here())
     smoke = recipes.smoke()
     quick = {**vars(smoke), "images_per_stage": 4}
     monkeypatch.setitem(recipes.PRESETS, "smoke", lambda: recipes.Preset(**quick))

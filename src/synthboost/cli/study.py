@@ -68,7 +68,10 @@ class Study:
     evaluate_on: SplitPart = SplitPart.TESTING
     """The part of `data` that every run is judged on."""
     executor: str = "local"
-    """Where runs are carried out: processes of this machine (`local`)."""
+    """Where runs are carried out: by processes of this machine (`local`), on a SLURM cluster (`slurm`), or with Ray
+    (`ray`); see `docs/clusters.md`."""
+    executor_options: tuple[str, ...] = ()
+    """What each run asks of the cluster, `name=value` each, e.g. `partition=gpu hours=4 gpus=1`."""
     workers: int = 1
     """Runs at a time."""
 
@@ -89,7 +92,7 @@ class Study:
             return
         recipe, preset = choose_recipe(self.recipe), choose_preset(self.preset)
         paths = StudyPaths(self.out)
-        executor = make_executor(self.executor, self.workers, paths.executor)
+        executor = make_executor(self.executor, self.workers, paths.executor, self.executor_options)
         grid = self._grid(preset)
         weights = initial_weights(preset, grid.models, self._weights())
         sources = self._sources(recipe, grid)
