@@ -1,53 +1,118 @@
-"""The breakdowns: Dice per strategy by structure, view, phase or image quality."""
+"""The breakdowns: Dice per strategy by structure, view, phase, image quality, sex, age and ejection fraction."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 
-from synthboost.domain import STRUCTURES, Phase, Quality, View
-from synthboost.records.rows import Row
-from synthboost.reports.cells import MEAN_SD, Column, Table, mean_sd
+from synthboost.domain import STRUCTURES, Phase, PromptSet, Quality, Sex, Strategy, View
+from synthboost.records.rows import Row, Status
+from synthboost.reports.cells import MEAN_SD, Cell, Column, Table, mean_sd, words
+from synthboost.reports.conditions import BASELINE_MODEL, SIMULATED_TARGET, group_rows, strategy_heading, strategy_place
 from synthboost.reports.lines import heads_of
 from synthboost.reports.summary import Summary, metric
 
-BREAKDOWNS = ("structure", "view", "phase", "quality")
-"""The fields of a row that a breakdown can group by."""
 UNKNOWN = "unknown"
+AGE_BANDS = ((50, "under 50"), (65, "50 to 64"), (80, "65 to 79"))
+"""First age above the band, and its name; who is older is `80 or older`. The bands are a guess."""
+OLDEST = "80 or older"
+EF_CLASSES = ("EF ≤ 45 %", "EF 45 to 55 %", "EF ≥ 55 %")
+"""The classes in which CAMUS describes its patients (Leclerc et al., IEEE TMI 38:2198, 2019, table I)."""
 
-_ORDER = (*(s.short for s in STRUCTURES), *View, *Phase, *Quality)
+
+def age_band(row: Row) -> str:
+    """The patient's age band."""
+    if row.age is None:
+        return UNKNOWN
+    return next((name for above, name in AGE_BANDS if row.age < above), OLDEST)
 
 
-def breakdown_table(summaries: Sequence[Summary], field: str, target_is_simulated: bool = False) -> Table:
-    """Dice in percent per strategy, one column per value of `field`, each with the number of pairs behind it."""
+def ef_class(row: Row) -> str:
+    """The patient's class of ejection fraction, 45 % and 55 % belonging to the outer classes."""
+    if row.ejection_fraction is None:
+        return UNKNOWN
+    return EF_CLASSES[0 if row.ejection_fraction <= 45 else 2 if row.ejection_fraction >= 55 else 1]
+
+
+def _field(name: str) -> Callable[[Row], str]:
+    return lambda row: UNKNOWN if getattr(row, name) in (None, "") else str(getattr(row, name))
+
+
+BREAKDOWNS: dict[str, Callable[[Row], str]] = {
+    **{name: _field(name) for name in ("structure", "view", "phase", "quality", "sex")},
+    "age": age_band,
+    "ejection fraction": ef_class,
+}
+"""By what a breakdown groups, and the level of a row."""
+
+_ORDER = (
+    *(s.short for s in STRUCTURES), *View, *Phase, *Quality, *Sex,
+    *(name for _, name in AGE_BANDS), OLDEST, *EF_CLASSES,
+)  # fmt: skip
+_Line = tuple[tuple[Cell, ...], Sequence[Row]]
+"""The cells that name a line, and its scored rows."""
+
+
+def breakdown_table(summaries: Sequence[Summary], by: str, target_is_simulated: bool = False) -> Table:
+    """Dice in percent per condition, one column per level of `by`, each with the number of pairs behind it.
+
+    Without lines when the level is unknown for every row.
+    """
     heads = heads_of(summaries, target_is_simulated)
-    levels = sorted({_level(row, field) for s in summaries for row in s.rows}, key=_place)
-    columns = (*heads.columns, *(Column(_heading(summaries, field, level), MEAN_SD) for level in levels))
-    lines = tuple(
-        (
-            *heads.cells(summary.condition),
-            *(mean_sd(metric(_at(summary.scored, field, level), "dice"), scale=100) for level in levels),
-        )
-        for summary in summaries
+    lines = [(heads.cells(summary.condition), summary.scored) for summary in summaries]
+    caption = heads.caption(f"Dice in percent by {by}: mean ± SD over the n scored image-structure pairs.")
+    return _table(by, caption, heads.columns, lines, heads.notes)
+
+
+def pooled_breakdown(rows: Iterable[Row], by: str, target_is_simulated: bool = False) -> Table:
+    """The same per strategy, model and encoders, all prompt sets that name a structure and all seeds together."""
+    groups: dict[tuple[str, ...], list[Row]] = {}
+    for condition, members in group_rows(rows).items():
+        if condition.is_baseline or condition.prompt_set != PromptSet.P0:
+            names = (condition.strategy_label, condition.model, condition.encoders)
+            groups.setdefault(names, []).extend(row for row in members if row.status != Status.FAILED)
+    strategy = Column(strategy_heading(target_is_simulated), is_text=True)
+    columns = (strategy, Column("model", is_text=True), Column("encoders", is_text=True))
+    lines = [(tuple(map(words, names)), groups[names]) for names in sorted(groups, key=_line_place)]
+    simulated = f' "real" is a {SIMULATED_TARGET} here.' if target_is_simulated else ""
+    caption = (
+        f"Dice in percent by {by}: mean ± SD over the n scored pairs of all seeds and of all prompt sets but P0, which "
+        f"names no structure.{simulated}"
     )
-    caption = heads.caption(f"Dice in percent by {field}: mean ± SD over the n scored image-structure pairs.")
-    return Table(f"dice_by_{field}", caption, columns, lines, heads.notes)
+    return _table(by, caption, columns, lines)
 
 
-def _heading(summaries: Sequence[Summary], field: str, level: str) -> str:
-    counts = sorted({len(_at(summary.scored, field, level)) for summary in summaries})
-    spread = f"{counts[0]}" if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
-    return f"{level} (n = {spread})"
+def _table(
+    by: str, caption: str, heads: Sequence[Column], lines: Sequence[_Line], notes: tuple[str, ...] = ()
+) -> Table:
+    level = BREAKDOWNS[by]
+    parted: list[tuple[tuple[Cell, ...], dict[str, list[Row]]]] = []
+    for cells, rows in lines:
+        levels: dict[str, list[Row]] = {}
+        for row in rows:
+            levels.setdefault(level(row), []).append(row)
+        parted.append((cells, levels))
+    names = sorted({name for _, levels in parted for name in levels}, key=_place)
+    if names == [UNKNOWN]:
+        names, parted = [], []
+    counts = {name: sorted({len(levels.get(name, ())) for _, levels in parted}) for name in names}
+    columns = (*heads, *(Column(f"{name} (n = {_spread(counts[name])})", MEAN_SD) for name in names))
+    body = tuple(
+        (*cells, *(mean_sd(metric(levels.get(name, []), "dice"), scale=100) for name in names))
+        for cells, levels in parted
+    )
+    return Table(f"dice_by_{by.replace(' ', '_')}", caption, columns, body, notes if body else ())
 
 
-def _at(rows: Sequence[Row], field: str, level: str) -> list[Row]:
-    return [row for row in rows if _level(row, field) == level]
-
-
-def _level(row: Row, field: str) -> str:
-    value = getattr(row, field)
-    return UNKNOWN if value in (None, "") else str(value)
+def _spread(counts: Sequence[int]) -> str:
+    return f"{counts[0]:,}" if len(counts) == 1 else f"{counts[0]:,} to {counts[-1]:,}"
 
 
 def _place(level: str) -> tuple[bool, int, str]:
     known = level in _ORDER
     return (not known, _ORDER.index(level) if known else 0, level)
+
+
+def _line_place(names: tuple[str, ...]) -> tuple[object, ...]:
+    label, model, encoders = names
+    plain = label.partition(" (")[0]
+    return (model != BASELINE_MODEL, model, encoders if plain != Strategy.ZERO_SHOT else "", strategy_place(plain))

@@ -13,7 +13,7 @@ _LATEX_CHARACTERS = {
     "\\": r"\textbackslash{}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_", "{": r"\{", "}": r"\}",
     "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "<": r"\textless{}", ">": r"\textgreater{}",
     '"': "''", "±": r"$\pm$", "−": "$-$", "–": "--", "†": r"$\dagger$", "→": r"$\to$", "×": r"$\times$",
-    "≥": r"$\geq$", "…": r"\dots{}",
+    "≥": r"$\geq$", "≤": r"$\leq$", "…": r"\dots{}",
 }  # fmt: skip
 
 

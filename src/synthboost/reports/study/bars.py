@@ -1,0 +1,100 @@
+"""The two bar figures of the paper: differences between strategies, and frozen minus trained encoders."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from matplotlib.axes import Axes
+
+from synthboost.reports.conditions import SIMULATED_TARGET
+from synthboost.reports.inline import plain_label
+from synthboost.reports.palette import INK, QUIET, strategy_colour
+from synthboost.reports.paper import PAPER_MODELS
+from synthboost.reports.plot import Plot, dress, file_stem, legend_above, panels
+from synthboost.reports.study.contrasts import ENCODERS, STRATEGIES, Contrast
+
+_WHISKERS = (
+    "Bars: mean difference in points of Dice; whiskers: 95 % intervals, patients resampled; dots: single seeds; "
+    "diamonds: the paper's differences."
+)
+
+
+def strategy_bars(found: Sequence[Contrast], target_is_simulated: bool = False) -> list[Plot]:
+    """Synthetic − real and synth-PT:real-FT − real by prompt set: one figure per encoders, one panel per model."""
+    plots = []
+    for encoders in dict.fromkeys(c.encoders for c in found if c.kind == STRATEGIES):
+        chosen = [c for c in found if c.kind == STRATEGIES and c.encoders == encoders]
+        caption = f"Differences between strategies, {encoders} encoders, by prompt set. {_WHISKERS}"
+        plots.append(_plot(file_stem("strategy-differences", encoders), caption, chosen, target_is_simulated))
+    return plots
+
+
+def encoder_bars(found: Sequence[Contrast], target_is_simulated: bool = False) -> list[Plot]:
+    """Frozen minus trained encoders by prompt set, one colour per strategy; no figure without frozen runs."""
+    chosen = [c for c in found if c.kind == ENCODERS]
+    caption = f"Frozen minus trained encoders under each strategy, by prompt set. {_WHISKERS}"
+    return [_plot("frozen-minus-trained", caption, chosen, target_is_simulated)] if chosen else []
+
+
+def series_bars(found: Sequence[tuple[str, list[Contrast]]], target_is_simulated: bool = False) -> list[Plot]:
+    """The same differences side by side over the series, one figure per encoders and prompt set with two or more."""
+    places: dict[tuple[str, str], list[tuple[str, Contrast]]] = {}
+    for name, group in found:
+        for c in group:
+            if c.kind == STRATEGIES:
+                places.setdefault((c.encoders, c.prompt_set), []).append((name, c))
+    plots = []
+    for (encoders, prompt_set), members in places.items():
+        names = list(dict.fromkeys(name for name, _ in members))
+        if len(names) < 2:
+            continue
+        where = {id(c): name for name, c in members}
+        caption = f"Differences between strategies, {encoders} encoders, {prompt_set}, in every series. {_WHISKERS}"
+        stem, chosen = file_stem("series-differences", encoders, prompt_set), [c for _, c in members]
+        plots.append(_plot(stem, caption, chosen, target_is_simulated, lambda c, where=where: where[id(c)], names))
+    return plots
+
+
+def _plot(
+    name: str, caption: str, found: Sequence[Contrast], target_is_simulated: bool,
+    category: Callable[[Contrast], str] = lambda c: c.prompt_set, categories: Sequence[str] | None = None,
+) -> Plot:  # fmt: skip
+    order = list(categories or sorted({category(c) for c in found}))
+    models = sorted({c.model for c in found}, key=lambda m: (m not in PAPER_MODELS, m))
+    sorts = list(dict.fromkeys(c.name for c in found))
+    figure, axes = panels(len(models), 2.3)
+    for panel, model in zip(axes, models, strict=True):
+        chosen = [c for c in found if c.model == model]
+        _draw(panel, chosen, sorts, order, category)
+        dress(panel, PAPER_MODELS.get(model, plain_label(model)))
+        panel.set_ylabel("points of Dice", color=INK, fontsize=9)
+    legend_above(figure, axes, columns=min(3, len(sorts)))
+    simulated = f" “real” is the {SIMULATED_TARGET}." if target_is_simulated else ""
+    return Plot(name, caption + simulated, _alternative(found, category), figure)
+
+
+def _draw(
+    axes: Axes, found: Sequence[Contrast], sorts: Sequence[str], order: Sequence[str],
+    category: Callable[[Contrast], str],
+) -> None:  # fmt: skip
+    width = 0.8 / len(sorts)
+    for c in found:
+        place = order.index(category(c)) + (sorts.index(c.name) - (len(sorts) - 1) / 2) * width
+        strategy = c.name.partition(" − ")[0]
+        axes.bar(
+            place, c.difference, 0.9 * width, color=strategy_colour(strategy), alpha=0.75, label=plain_label(c.name)
+        )
+        if c.interval is not None:
+            axes.plot([place, place], c.interval, color=INK, linewidth=1.4, solid_capstyle="butt")
+        if len(c.seeds) > 1:
+            axes.plot([place - 0.2 * width] * len(c.seeds), c.seeds, ".", color=INK, markersize=3.5)
+        if c.paper is not None:
+            axes.plot(place + 0.25 * width, c.paper, "D", markersize=4, markerfacecolor="white", markeredgecolor=INK)
+    axes.axhline(0, color=QUIET, linewidth=1)
+    axes.set_xticks(range(len(order)), [plain_label(name).replace(", ", "\n") for name in order])
+    axes.set_xlim(-0.6, len(order) - 0.4)
+
+
+def _alternative(found: Sequence[Contrast], category: Callable[[Contrast], str]) -> str:
+    parts = [f"{c.model} {c.name} {category(c)} {c.difference:+.1f}" for c in found]
+    return f"Differences in points of Dice: {'; '.join(parts)}. The table has the same numbers with their intervals."
