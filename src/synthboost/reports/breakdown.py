@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 
 from synthboost.domain import STRUCTURES, Phase, PromptSet, Quality, Sex, Strategy, View
-from synthboost.records.rows import Row, Status
+from synthboost.records.rows import Row
 from synthboost.reports.cells import MEAN_SD, Cell, Column, Table, mean_sd, words
-from synthboost.reports.conditions import BASELINE_MODEL, SIMULATED_TARGET, group_rows, strategy_heading, strategy_place
+from synthboost.reports.conditions import BASELINE_MODEL, SIMULATED_TARGET, strategy_heading, strategy_place
 from synthboost.reports.lines import heads_of
-from synthboost.reports.summary import Summary, metric
+from synthboost.reports.summary import Summary
 
 UNKNOWN = "unknown"
 AGE_BANDS = ((50, "under 50"), (65, "50 to 64"), (80, "65 to 79"))
@@ -48,8 +48,8 @@ _ORDER = (
     *(s.short for s in STRUCTURES), *View, *Phase, *Quality, *Sex,
     *(name for _, name in AGE_BANDS), OLDEST, *EF_CLASSES,
 )  # fmt: skip
-_Line = tuple[tuple[Cell, ...], Sequence[Row]]
-"""The cells that name a line, and its scored rows."""
+Levels = dict[str, list[float]]
+"""Dice (0-1) by level."""
 
 
 def breakdown_table(summaries: Sequence[Summary], by: str, target_is_simulated: bool = False) -> Table:
@@ -58,18 +58,20 @@ def breakdown_table(summaries: Sequence[Summary], by: str, target_is_simulated: 
     Without lines when the level is unknown for every row.
     """
     heads = heads_of(summaries, target_is_simulated)
-    lines = [(heads.cells(summary.condition), summary.scored) for summary in summaries]
+    lines = [(heads.cells(summary.condition), _levels(summary, by)) for summary in summaries]
     caption = heads.caption(f"Dice in percent by {by}: mean ± SD over the n scored image-structure pairs.")
     return _table(by, caption, heads.columns, lines, heads.notes)
 
 
-def pooled_breakdown(rows: Iterable[Row], by: str, target_is_simulated: bool = False) -> Table:
+def pooled_breakdown(summaries: Sequence[Summary], by: str, target_is_simulated: bool = False) -> Table:
     """The same per strategy, model and encoders, all prompt sets that name a structure and all seeds together."""
-    groups: dict[tuple[str, ...], list[Row]] = {}
-    for condition, members in group_rows(rows).items():
+    groups: dict[tuple[str, ...], Levels] = {}
+    for summary in summaries:
+        condition = summary.condition
         if condition.is_baseline or condition.prompt_set != PromptSet.P0:
-            names = (condition.strategy_label, condition.model, condition.encoders)
-            groups.setdefault(names, []).extend(row for row in members if row.status != Status.FAILED)
+            group = groups.setdefault((condition.strategy_label, condition.model, condition.encoders), {})
+            for level, dice in _levels(summary, by).items():
+                group.setdefault(level, []).extend(dice)
     strategy = Column(strategy_heading(target_is_simulated), is_text=True)
     columns = (strategy, Column("model", is_text=True), Column("encoders", is_text=True))
     lines = [(tuple(map(words, names)), groups[names]) for names in sorted(groups, key=_line_place)]
@@ -81,25 +83,25 @@ def pooled_breakdown(rows: Iterable[Row], by: str, target_is_simulated: bool = F
     return _table(by, caption, columns, lines)
 
 
-def _table(
-    by: str, caption: str, heads: Sequence[Column], lines: Sequence[_Line], notes: tuple[str, ...] = ()
-) -> Table:
+def _levels(summary: Summary, by: str) -> Levels:
     level = BREAKDOWNS[by]
-    parted: list[tuple[tuple[Cell, ...], dict[str, list[Row]]]] = []
-    for cells, rows in lines:
-        levels: dict[str, list[Row]] = {}
-        for row in rows:
-            levels.setdefault(level(row), []).append(row)
-        parted.append((cells, levels))
-    names = sorted({name for _, levels in parted for name in levels}, key=_place)
+    found: Levels = {}
+    for row in summary.scored:
+        assert row.dice is not None, "summarise refuses scored rows without Dice"
+        found.setdefault(level(row), []).append(row.dice)
+    return found
+
+
+def _table(
+    by: str, caption: str, heads: Sequence[Column], lines: Sequence[tuple[tuple[Cell, ...], Levels]],
+    notes: tuple[str, ...] = (),
+) -> Table:  # fmt: skip
+    names = sorted({name for _, levels in lines for name in levels}, key=_place)
     if names == [UNKNOWN]:
-        names, parted = [], []
-    counts = {name: sorted({len(levels.get(name, ())) for _, levels in parted}) for name in names}
+        names, lines = [], []
+    counts = {name: sorted({len(levels.get(name, ())) for _, levels in lines}) for name in names}
     columns = (*heads, *(Column(f"{name} (n = {_spread(counts[name])})", MEAN_SD) for name in names))
-    body = tuple(
-        (*cells, *(mean_sd(metric(levels.get(name, []), "dice"), scale=100) for name in names))
-        for cells, levels in parted
-    )
+    body = tuple((*cells, *(mean_sd(levels.get(name, []), scale=100) for name in names)) for cells, levels in lines)
     return Table(f"dice_by_{by.replace(' ', '_')}", caption, columns, body, notes if body else ())
 
 

@@ -68,7 +68,7 @@ def panels(count: int, height: float, columns: int = 1) -> tuple[Figure, Sequenc
 
 def dress(axes: Axes, title: str, label_size: float = 9) -> None:
     """The common look: a title flush left, lines across, no frame."""
-    axes.set_title(title, loc="left", fontsize=10, color=INK, fontweight="semibold")
+    axes.set_title(title, loc="left", fontsize=10, color=INK, fontweight="bold")
     axes.grid(axis="y", color=RULE, linewidth=0.8)
     axes.set_axisbelow(True)
     axes.spines[["top", "right", "left"]].set_visible(False)

@@ -78,21 +78,31 @@ def _draw(
     category: Callable[[Contrast], str],
 ) -> None:  # fmt: skip
     width = 0.8 / len(sorts)
-    for c in found:
-        place = order.index(category(c)) + (sorts.index(c.name) - (len(sorts) - 1) / 2) * width
-        strategy = c.name.partition(" − ")[0]
-        axes.bar(
-            place, c.difference, 0.9 * width, color=strategy_colour(strategy), alpha=0.75, label=plain_label(c.name)
-        )
-        if c.interval is not None:
-            axes.plot([place, place], c.interval, color=INK, linewidth=1.4, solid_capstyle="butt")
-        if len(c.seeds) > 1:
-            axes.plot([place - 0.2 * width] * len(c.seeds), c.seeds, ".", color=INK, markersize=3.5)
-        if c.paper is not None:
-            axes.plot(place + 0.25 * width, c.paper, "D", markersize=4, markerfacecolor="white", markeredgecolor=INK)
+    for number, name in enumerate(sorts):
+        chosen = [c for c in found if c.name == name]
+        places = [order.index(category(c)) + (number - (len(sorts) - 1) / 2) * width for c in chosen]
+        at = list(zip(places, chosen, strict=True))
+        colour = strategy_colour(name.partition(" − ")[0])
+        axes.bar(places, [c.difference for c in chosen], 0.9 * width, color=colour, alpha=0.75, label=plain_label(name))
+        whiskers = [(x, *c.interval) for x, c in at if c.interval is not None]
+        if whiskers:
+            axes.vlines(*zip(*whiskers, strict=True), color=INK, linewidth=1.4)
+        dots = [(x - 0.2 * width, value) for x, c in at if len(c.seeds) > 1 for value in c.seeds]
+        diamonds = [(x + 0.25 * width, c.paper) for x, c in at if c.paper is not None]
+        _points(axes, dots, ".", 3.5)
+        _points(axes, diamonds, "D", 4)
     axes.axhline(0, color=QUIET, linewidth=1)
     axes.set_xticks(range(len(order)), [plain_label(name).replace(", ", "\n") for name in order])
     axes.set_xlim(-0.6, len(order) - 0.4)
+
+
+def _points(axes: Axes, points: Sequence[tuple[float, float]], marker: str, size: float) -> None:
+    if points:
+        fill = "white" if marker == "D" else INK
+        axes.plot(
+            *zip(*points, strict=True), marker, markersize=size, markerfacecolor=fill, markeredgecolor=INK,
+            markeredgewidth=1 if marker == "D" else 0,
+        )  # fmt: skip
 
 
 def _alternative(found: Sequence[Contrast], category: Callable[[Contrast], str]) -> str:

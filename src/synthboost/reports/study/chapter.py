@@ -73,7 +73,8 @@ def work_out(series: Series, content: StudyContent) -> Chapter:
         DataError: rows contradict each other, see `summarise`.
     """
     simulated, rows = content.target_is_simulated, series.rows
-    summaries, found = summarise(rows), contrasts(rows)
+    summaries = summarise(rows)
+    found = contrasts(summaries)
     return Chapter(
         series=series,
         headline=headline(summaries, simulated),
@@ -92,7 +93,7 @@ def work_out(series: Series, content: StudyContent) -> Chapter:
         learning=tuple(learning_plots(series.runs, content.fixed_dice, simulated)),
         convergence=convergence_over_seeds(series.runs, content.fixed_dice, simulated),
         convergence_by_run=convergence_table(series.runs, content.fixed_dice, simulated),
-        pooled=tuple(pooled_breakdown(rows, by, simulated) for by in BREAKDOWNS),
+        pooled=tuple(pooled_breakdown(summaries, by, simulated) for by in BREAKDOWNS),
         breakdowns=tuple(breakdown_table(summaries, by, simulated) for by in BREAKDOWNS),
         hardest=hardest_pairs(rows),
     )

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from synthboost.domain import Domain, SplitPart
 from synthboost.records.rows import Row
 from synthboost.records.run_folder import RunRecord
+from synthboost.reports.cells import NOT_RECORDED
 from synthboost.reports.conditions import BASELINE_MODEL
 from synthboost.reports.paper import PAPER_GRID, PAPER_MODELS, PAPER_PATIENTS, PAPER_TRAINING_PATIENTS
 from synthboost.reports.run_facts import data_sets
@@ -40,10 +41,9 @@ def _of_the_test(rows: Sequence[Row]) -> list[str]:
     domains = sorted({row.domain for row in rows})
     if domains != [Domain.REAL]:
         found.append(f"the test images are {' and '.join(domains)}, the paper's are of patients")
-    parts = sorted({f"{row.split} {row.part}" for row in rows})
-    official = all(row.part == SplitPart.TESTING and row.split in OFFICIAL_SPLITS for row in rows)
-    if not official:
-        found.append(f"scored on the patients of {' and '.join(parts)}, not on the official test patients")
+    parts = sorted({f"{row.part} patients of the split {row.split or NOT_RECORDED}" for row in rows})
+    if not all(row.part == SplitPart.TESTING and row.split in OFFICIAL_SPLITS for row in rows):
+        found.append(f"scored on the {' and the '.join(parts)}, not on the official test patients")
     patients = len({row.patient for row in rows})
     if patients != PAPER_PATIENTS:
         found.append(f"{patients} patients are tested, not {PAPER_PATIENTS}")

@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from synthboost.domain import Strategy
-from synthboost.records.rows import Row, Status
+from synthboost.records.rows import Row
 from synthboost.reports.cells import INTERVAL, Column, Table, absent, count, interval, signed, words
-from synthboost.reports.conditions import SIMULATED_TARGET, Condition, group_rows, strategy_place
+from synthboost.reports.conditions import SIMULATED_TARGET, Condition, strategy_place
 from synthboost.reports.paper import PAPER_MODELS, paper_cell, paper_difference
-from synthboost.reports.summary import Bounds, mean_interval
+from synthboost.reports.summary import Bounds, Summary, mean_interval
 
 STRATEGY_PAIRS = (
     (Strategy.SYNTHETIC, Strategy.REAL),
@@ -59,16 +59,15 @@ class Contrast:
         return "higher" if low > 0 else "lower" if high < 0 else "not told apart"
 
 
-def contrasts(rows: Sequence[Row]) -> list[Contrast]:
+def contrasts(summaries: Sequence[Summary]) -> list[Contrast]:
     """All contrasts of one series: strategies against `real`, then frozen against trained encoders.
 
     Several seeds are averaged pair by pair first, so an interval holds the variation over patients; how far the seeds
     lie apart stands beside it.
     """
-    groups = group_rows(rows)
-    tables = {condition: _scores(group) for condition, group in groups.items()}
+    tables = {summary.condition: _scores(summary.scored) for summary in summaries}
     found = []
-    for condition in groups:
+    for condition in tables:
         for first, second in STRATEGY_PAIRS:
             if condition.strategy == first:
                 base = _find(tables, condition, strategy=str(second))
@@ -124,7 +123,7 @@ class _Scores:
 def _scores(rows: Sequence[Row]) -> _Scores:
     found: dict[int, _Table] = {}
     for row in rows:
-        if row.status != Status.FAILED and row.dice is not None:
+        if row.dice is not None:
             found.setdefault(row.seed, {})[(row.patient, row.frame, row.structure)] = row.dice
     return _Scores(found)
 

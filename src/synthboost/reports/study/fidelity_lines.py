@@ -37,8 +37,8 @@ def fidelity_table(name: str, report: Mapping[str, Any], place: int = 0) -> Tabl
         lines = [tuple(words(text) for text in line) for line in (*_distances(report), *_others(report))]
         caption = (
             f"Fidelity of {name}: {report['n_synthetic']:,} synthetic images against {report['n_real']:,} "
-            f"{report['reference']} real images of {report['real_patients']:,} patients at {report['size'][0]} x {report['size'][1]} px, no "
-            "downloaded network involved; 95 % ranges in brackets."
+            f"{report['reference']} real images of {report['real_patients']:,} patients at {report['size'][0]} x "
+            f"{report['size'][1]} px, no downloaded network involved; 95 % ranges in brackets."
         )
     except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
         raise DataError(
