@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 
 from matplotlib.axes import Axes
 
+from synthboost.reports.cells import fixed
 from synthboost.reports.conditions import SIMULATED_TARGET
 from synthboost.reports.inline import plain_label
 from synthboost.reports.palette import INK, QUIET, strategy_colour
@@ -15,14 +16,15 @@ from synthboost.reports.study.contrasts import ENCODERS, STRATEGIES, Contrast
 
 _WHISKERS = (
     "Bars: mean difference in points of Dice; whiskers: 95 % intervals, patients resampled; dots: single seeds; "
-    "diamonds: the paper's differences."
+    "diamonds: the paper's differences, with their value where they lie outside."
 )
 
 
 def strategy_bars(found: Sequence[Contrast], target_is_simulated: bool = False) -> list[Plot]:
     """Synthetic − real and synth-PT:real-FT − real by prompt set: one figure per encoders, one panel per model."""
     plots = []
-    for encoders in dict.fromkeys(c.encoders for c in found if c.kind == STRATEGIES):
+    every = {c.encoders for c in found if c.kind == STRATEGIES}
+    for encoders in sorted(every, key=lambda e: (e != "trained", e)):
         chosen = [c for c in found if c.kind == STRATEGIES and c.encoders == encoders]
         caption = f"Differences between strategies, {encoders} encoders, by prompt set. {_WHISKERS}"
         plots.append(_plot(file_stem("strategy-differences", encoders), caption, chosen, target_is_simulated))
@@ -78,6 +80,7 @@ def _draw(
     category: Callable[[Contrast], str],
 ) -> None:  # fmt: skip
     width = 0.8 / len(sorts)
+    papers: list[tuple[float, float]] = []
     for number, name in enumerate(sorts):
         chosen = [c for c in found if c.name == name]
         places = [order.index(category(c)) + (number - (len(sorts) - 1) / 2) * width for c in chosen]
@@ -90,18 +93,37 @@ def _draw(
         dots = [(x - 0.2 * width, value) for x, c in at if len(c.seeds) > 1 for value in c.seeds]
         diamonds = [(x + 0.25 * width, c.paper) for x, c in at if c.paper is not None]
         _points(axes, dots, ".", 3.5)
-        _points(axes, diamonds, "D", 4)
+        papers += diamonds
     axes.axhline(0, color=QUIET, linewidth=1)
+    _draw_papers(axes, papers)
     axes.set_xticks(range(len(order)), [plain_label(name).replace(", ", "\n") for name in order])
     axes.set_xlim(-0.6, len(order) - 0.4)
+
+
+def _draw_papers(axes: Axes, papers: Sequence[tuple[float, float]]) -> None:
+    """Diamonds do not set the scale, or one outlier of the paper would flatten every bar; those outside say where."""
+    low, high = axes.get_ylim()
+    margin = 0.15 * (high - low)
+    low, high = low - margin, high + margin
+    axes.set_ylim(low, high)
+    _points(axes, [(x, y) for x, y in papers if low <= y <= high], "D", 4)
+    for x, y in papers:
+        if not low <= y <= high:
+            edge = low if y < low else high
+            inward = 5 if y < low else -5
+            _points(axes, [(x, edge)], "D", 4)
+            axes.annotate(
+                fixed(y, 1), (x, edge), xytext=(4, inward), textcoords="offset points", fontsize=7.5, color=INK,
+                va="bottom" if y < low else "top",
+            )  # fmt: skip
 
 
 def _points(axes: Axes, points: Sequence[tuple[float, float]], marker: str, size: float) -> None:
     if points:
         fill = "white" if marker == "D" else INK
         axes.plot(
-            *zip(*points, strict=True), marker, markersize=size, markerfacecolor=fill, markeredgecolor=INK,
-            markeredgewidth=1 if marker == "D" else 0,
+            *zip(*points, strict=True), marker=marker, markersize=size, markerfacecolor=fill, markeredgecolor=INK,
+            markeredgewidth=1 if marker == "D" else 0, clip_on=False, linestyle="none",
         )  # fmt: skip
 
 

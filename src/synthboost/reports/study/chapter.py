@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from synthboost.reports.breakdown import BREAKDOWNS, breakdown_table, pooled_breakdown
 from synthboost.reports.cells import Table
@@ -58,7 +58,7 @@ class Chapter:
         yield from (*self.paper, self.cells, self.differences, self.frozen, self.dice, self.sentences, self.distances)
         yield from (self.convergence, self.convergence_by_run, *self.breakdowns, self.hardest)
         for table in self.pooled:
-            yield Table(f"{table.name}_pooled", table.caption, table.columns, table.lines, table.notes)
+            yield replace(table, name=f"{table.name}_pooled")
 
     @property
     def plots(self) -> Iterator[Plot]:

@@ -15,6 +15,8 @@ from synthboost.reports.study.series import REAL, trains_on
 
 OFFICIAL_SPLITS = ("official", "paper")
 """Splits of ours whose test patients are the official ones of CAMUS."""
+VALIDATION_SPLIT = "no-test"
+"""The split for copies without test patients: it tests on the official validation patients."""
 
 
 def reasons_against(runs: Sequence[RunRecord]) -> tuple[str, ...]:
@@ -41,13 +43,19 @@ def _of_the_test(rows: Sequence[Row]) -> list[str]:
     domains = sorted({row.domain for row in rows})
     if domains != [Domain.REAL]:
         found.append(f"the test images are {' and '.join(domains)}, the paper's are of patients")
-    parts = sorted({f"{row.part} patients of the split {row.split or NOT_RECORDED}" for row in rows})
+    parts = sorted({_part(row) for row in rows})
     if not all(row.part == SplitPart.TESTING and row.split in OFFICIAL_SPLITS for row in rows):
         found.append(f"scored on the {' and the '.join(parts)}, not on the official test patients")
     patients = len({row.patient for row in rows})
     if patients != PAPER_PATIENTS:
         found.append(f"{patients} patients are tested, not {PAPER_PATIENTS}")
     return found
+
+
+def _part(row: Row) -> str:
+    if row.split == VALIDATION_SPLIT and row.part == SplitPart.TESTING:
+        return f"official validation patients (split {row.split})"
+    return f"{row.part} patients of the split {row.split or NOT_RECORDED}"
 
 
 def _of_the_grid(rows: Sequence[Row]) -> list[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from synthboost.domain import Strategy
 from synthboost.records.rows import Row
@@ -70,11 +70,12 @@ def contrasts(summaries: Sequence[Summary]) -> list[Contrast]:
     for condition in tables:
         for first, second in STRATEGY_PAIRS:
             if condition.strategy == first:
-                base = _find(tables, condition, strategy=str(second))
-                found += [] if base is None else [_of_strategies(condition, base, tables)]
+                found += [
+                    _of_strategies(condition, base, tables) for base in tables if _is_base(base, second, condition)
+                ]
         if condition.encoders == "frozen":
-            base = _find(tables, condition, encoders="trained")
-            found += [] if base is None else [_of_encoders(condition, base, tables)]
+            trained = replace(condition, encoders="trained")
+            found += [_of_encoders(condition, trained, tables)] if trained in tables else []
     return sorted((contrast for contrast in found if contrast.pairs), key=_place)
 
 
@@ -116,7 +117,7 @@ class _Scores:
     def pooled(self, seeds: Sequence[int]) -> _Table:
         """Mean over the seeds of every pair that each of them scored."""
         tables = [self.by_seed[seed] for seed in seeds]
-        common = set.intersection(*(set(table) for table in tables))
+        common = set.intersection(*(set(table) for table in tables)) if tables else set()
         return {key: math.fsum(table[key] for table in tables) / len(tables) for key in sorted(common)}
 
 
@@ -128,11 +129,10 @@ def _scores(rows: Sequence[Row]) -> _Scores:
     return _Scores(found)
 
 
-def _find(tables: dict[Condition, _Scores], like: Condition, **other: str) -> Condition | None:
-    names = ("model", "encoders", "prompt_set", "strategy", "domain", "part", "grid")
-    wanted = {name: getattr(like, name) for name in names} | other
-    found = Condition(**wanted)
-    return found if found in tables and tables[found].by_seed and tables[like].by_seed else None
+def _is_base(base: Condition, strategy: str, first: Condition) -> bool:
+    """Whether a condition is `first` under another strategy, with as many real patients if `first` had any."""
+    same = base.setting == first.setting and first.real_patients in (None, base.real_patients)
+    return same and base.strategy == strategy
 
 
 def _of_strategies(first: Condition, base: Condition, tables: dict[Condition, _Scores]) -> Contrast:

@@ -19,6 +19,8 @@ TABLES = {"trained": "2", "frozen": "3"}
 """Encoders to the number of the paper's table."""
 NO_SENTENCE = "no sentence"
 """The column of models that read none."""
+INSET = "– "
+"""Begins the head of a line that belongs to the one above."""
 
 
 @dataclass(frozen=True)
@@ -118,7 +120,8 @@ def _table(encoders: str, place: str, blocks: Sequence[Block], note: str, target
     if target_is_simulated:
         caption += f' "real" is a {SIMULATED_TARGET} here.'
     lines = tuple(line for block in blocks for line in _lines(block, names))
-    return Table(f"paper_table_{place}", caption, columns, lines, tuple(_notes(cells)))
+    inset = frozenset(k for k, line in enumerate(lines) if line[0].text.startswith(INSET))
+    return Table(f"paper_table_{place}", caption, columns, lines, tuple(_notes(cells)), inset)
 
 
 def _pooling(seeds: int) -> str:
@@ -151,7 +154,7 @@ def _lines(block: Block, names: Sequence[str]) -> Iterator[tuple[Cell, ...]]:
 
 
 def _under(block: Block, what: str) -> Cell:
-    return Cell(f"– {what}", (f"{block.name}: {what}",))
+    return Cell(INSET + what, (f"{block.name}: {what}",))
 
 
 def _blocks(rows: Iterable[Row], encoders: str) -> list[Block]:

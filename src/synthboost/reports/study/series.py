@@ -84,8 +84,9 @@ def _facts(run: RunRecord) -> dict[str, str]:
         if role in data and trains_on(run, role):
             item = data[role]
             facts[role] = " ".join(filter(None, (data_set_name(item), str(item.get("fingerprint") or "")[:_SHORT])))
-    if REAL in facts and data[REAL].get("patients") is not None:
-        facts["patients"] = str(data[REAL]["patients"])
+    patients = data[REAL].get("patients") if REAL in facts else next((row.real_patients for row in run.rows), None)
+    if patients is not None:
+        facts["patients"] = str(patients)
     start = run.spec.get("weights") or run.spec.get("preset")
     if start:
         facts["start"] = str(start)[:_SHORT]
