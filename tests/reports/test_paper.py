@@ -21,7 +21,9 @@ def test_a_cell_is_found_by_our_names():
 
 
 def test_zero_shot_has_the_same_cell_whatever_the_encoders():
-    assert paper_cell("random weights", "zero-shot", "clipseg", "P7") is paper_cell("none", "zero-shot", "clipseg", "P7")
+    assert paper_cell("random weights", "zero-shot", "clipseg", "P7") is paper_cell(
+        "none", "zero-shot", "clipseg", "P7"
+    )
 
 
 @pytest.mark.parametrize("key", [("trained", "synthetic", "cris", "P7"), ("lora-8", "real", "cris", "P1"),
