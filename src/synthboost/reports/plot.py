@@ -9,6 +9,7 @@ from functools import cached_property
 from pathlib import Path
 
 from matplotlib import rc_context
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
@@ -78,7 +79,7 @@ def dress(axes: Axes, title: str, label_size: float = 9) -> None:
 
 def legend_above(figure: Figure, axes: Sequence[Axes], columns: int = 2) -> None:
     """One legend over all panels, each entry once."""
-    entries: dict[str, object] = {}
+    entries: dict[str, Artist] = {}
     for each in axes:
         for handle, label in zip(*each.get_legend_handles_labels(), strict=True):
             entries.setdefault(label, handle)

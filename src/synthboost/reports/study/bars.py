@@ -51,9 +51,13 @@ def series_bars(found: Sequence[tuple[str, list[Contrast]]], target_is_simulated
         if len(names) < 2:
             continue
         where = {id(c): name for name, c in members}
+
+        def series_of(c: Contrast, where: dict[int, str] = where) -> str:
+            return where[id(c)]
+
         caption = f"Differences between strategies, {encoders} encoders, {prompt_set}, in every series. {_WHISKERS}"
         stem, chosen = file_stem("series-differences", encoders, prompt_set), [c for _, c in members]
-        plots.append(_plot(stem, caption, chosen, target_is_simulated, lambda c, where=where: where[id(c)], names))
+        plots.append(_plot(stem, caption, chosen, target_is_simulated, series_of, names))
     return plots
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from synthboost.domain import Strategy
 from synthboost.records.rows import Row
-from synthboost.reports.cells import INTERVAL, Column, Table, absent, count, interval, signed, words
+from synthboost.reports.cells import INTERVAL, Cell, Column, Table, absent, count, interval, signed, words
 from synthboost.reports.conditions import SIMULATED_TARGET, Condition, strategy_place
 from synthboost.reports.paper import PAPER_MODELS, paper_cell, paper_difference
 from synthboost.reports.summary import Bounds, Summary, mean_interval
@@ -86,14 +86,14 @@ def contrast_table(found: Sequence[Contrast], kind: str, target_is_simulated: bo
         *(Column(name, is_text=True) for name in ("comparison" if of_strategies else "strategy", "model")),
         *((Column("encoders", is_text=True),) if of_strategies else ()),
         Column("sentences", is_text=True), Column("difference"), Column("95 % interval", INTERVAL),
-        Column("reading", is_text=True), Column("patients higher"), Column("patients"), Column("pairs"),
+        Column("reading", is_text=True), Column("patients higher", ("higher", "of")), Column("pairs"),
         Column("seeds"), Column("lowest and highest seed", INTERVAL), Column("paper's difference"),
     )  # fmt: skip
     lines = tuple(
         (
             words(c.name), words(c.model), *((words(c.encoders),) if of_strategies else ()), words(c.prompt_set),
-            signed(c.difference), interval(c.interval, sign=True), words(c.reading), count(c.higher),
-            count(c.patients), count(c.pairs), count(len(c.seeds)),
+            signed(c.difference), interval(c.interval, sign=True), words(c.reading),
+            Cell(f"{c.higher} of {c.patients}", (c.higher, c.patients)), count(c.pairs), count(len(c.seeds)),
             interval((min(c.seeds), max(c.seeds)) if len(c.seeds) > 1 else None, sign=True),
             absent() if c.paper is None else signed(c.paper),
         )
@@ -181,11 +181,5 @@ def _higher(values: Sequence[float], patients: Sequence[str]) -> int:
 
 def _place(c: Contrast) -> tuple[object, ...]:
     strategy = c.name.partition(" − ")[0]
-    return (
-        c.kind == ENCODERS,
-        strategy_place(strategy),
-        c.model not in PAPER_MODELS,
-        c.model,
-        c.encoders,
-        c.prompt_set,
-    )
+    setting = (c.model not in PAPER_MODELS, c.model, c.encoders != "trained", c.encoders, c.prompt_set)
+    return (c.kind == ENCODERS, strategy_place(strategy), setting)

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from synthboost.errors import DataError
-from synthboost.reports.cells import NO_VALUE, Column, Table, fixed, words
+from synthboost.reports.cells import Column, Table, fixed, words
+from synthboost.reports.conditions import NO_VALUE
 
 GAPS = 4
 """The largest gaps of the speckle statistics that are shown."""
@@ -48,18 +49,23 @@ def fidelity_table(name: str, report: Mapping[str, Any], place: int = 0) -> Tabl
 
 
 def _distances(report: Mapping[str, Any]) -> list[tuple[str, str, str, str]]:
-    learned = {"frechet": report.get("learned_frechet")}
     lines = [
         (
             heading,
             _range(report[key], "value", "low", "high"),
             _range(report[key], "floor", "floor_low", "floor_high"),
-            _range(learned[key], "value", "low", "high") if learned.get(key) else NO_VALUE,
+            _pupil(report, "learned_frechet") if key == "frechet" else NO_VALUE,
         )
         for key, heading in _MEASURES
     ]
-    pupil = _range(report["learned_kernel"], "value", "low", "high") if report.get("learned_kernel") else NO_VALUE
-    return [*lines, ("kernel distance, all images", _range(report["kernel"], "value", "low", "high"), "0", pupil)]
+    kernel = _range(report["kernel"], "value", "low", "high")
+    return [*lines, ("kernel distance, all images", kernel, "0", _pupil(report, "learned_kernel"))]
+
+
+def _pupil(report: Mapping[str, Any], key: str) -> str:
+    """What the images learned from would get; a dash without held-out images."""
+    found = report.get(key)
+    return NO_VALUE if found is None else _range(found, "value", "low", "high")
 
 
 def _others(report: Mapping[str, Any]) -> list[tuple[str, str, str, str]]:

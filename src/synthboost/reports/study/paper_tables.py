@@ -169,8 +169,8 @@ def _blocks(rows: Iterable[Row], encoders: str) -> list[Block]:
             groups.setdefault((_strategy(row), row.model), {}).setdefault(name, []).append(row)
     blocks = []
     for (strategy, model), cells in sorted(groups.items(), key=_block_place):
-        pooled = {name: cell for name, group in cells.items() if (cell := seed_cell(group)) is not None}
-        blocks.append(Block(encoders, strategy, model, pooled))
+        pooled = {name: seed_cell(group) for name, group in cells.items()}
+        blocks.append(Block(encoders, strategy, model, {name: c for name, c in pooled.items() if c is not None}))
     return blocks
 
 
