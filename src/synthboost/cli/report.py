@@ -24,8 +24,8 @@ class Report:
     tables: Path | None = None
     """Also write the tables as Markdown, LaTeX, CSV and HTML into this folder; for a study in its `tables/`, and its
     figures as SVG and PDF in its `figures/`."""
-    study: bool | None = None
-    """The report of a study. Without this option: when a folder of runs was given."""
+    study: bool = False
+    """The report of a study; a folder of runs gives it without this option."""
     fidelity: tuple[Path, ...] = ()
     """Of a study: the `fidelity.json` files of its synthetic sets (`synthboost synthesize judge`)."""
     title: str | None = None
@@ -36,7 +36,7 @@ class Report:
         from synthboost.records.study_folder import find_runs
 
         found = find_runs(self.runs)
-        if self.study if self.study is not None else found.is_study:
+        if self.study or found.is_study:
             self._write_study(found.finished, found.unfinished)
         else:
             self._write_runs(found.finished)

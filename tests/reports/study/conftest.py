@@ -11,7 +11,7 @@ from synthboost.records.run_folder import RunRecord
 STAGES = {"zero-shot": (), "real": ("real",), "synthetic": ("synthetic",), "synth-PT:real-FT": ("synthetic", "real")}
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def make_study_run(make_row, make_run, make_log):
     """A run whose patients `p0`, `p1`, ... have one pair each with the Dice given."""
 

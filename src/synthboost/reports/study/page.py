@@ -79,7 +79,7 @@ def write_study_report(out: Path, runs: Sequence[RunRecord], content: StudyConte
 
 def render_study(page: StudyPage) -> str:
     """The page as HTML text."""
-    return template("study.html.j2", plot=lambda plot: Markup(plot.svg), folded=_folded).render(
+    return template("study.html.j2", plot=lambda plot: Markup(plot.svg), folded=folded).render(
         page=page,
         version=__version__,
         simulated_target=SIMULATED_TARGET,
@@ -142,7 +142,7 @@ def _own_table(runs: Sequence[RunRecord], own: Sequence[dict[str, str]]) -> Tabl
     return Table("provenance", "What differs between the runs, as they recorded it.", columns, lines)
 
 
-def _folded(table: Table, always: bool = False) -> Markup:
+def folded(table: Table, always: bool = False) -> Markup:
     """The table, behind a line to press when it is long."""
     if not always and len(table.lines) <= LONG:
         return Markup(to_html(table))
