@@ -10,9 +10,9 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 from markupsafe import Markup
 
 from synthboost import __version__
+from synthboost.evaluation.groups import GROUPINGS
 from synthboost.files import write_text
 from synthboost.records.run_folder import RunRecord
-from synthboost.reports.breakdown import BREAKDOWNS
 from synthboost.reports.cells import Cell, Column, Table, words
 from synthboost.reports.conditions import SIMULATED_TARGET, strategy_heading
 from synthboost.reports.content import ReportContent
@@ -113,7 +113,7 @@ def assemble(runs: Sequence[RunRecord], content: ReportContent) -> Page:
         data=data_table(ordered, simulated),
         runs=runs_table(ordered, simulated),
         tables=tables,
-        breakdowns=tuple((by, tables[f"dice_by_{by.replace(' ', '_')}"]) for by in BREAKDOWNS),
+        breakdowns=tuple((grouping.heading, tables[f"dice_by_{by}"]) for by, grouping in GROUPINGS.items()),
         intervals=interval_plot(summaries),
         curves=learning_curves(ordered, content.fixed_dice, simulated),
         galleries=galleries(ordered, content.examples_per_run),

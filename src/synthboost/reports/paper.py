@@ -36,6 +36,10 @@ class PaperCell:
     """Over the pairs, n - 1 in the denominator."""
 
 
+PUBLISHED = " (published)"
+"""Ends the name of a model in rows that the authors published; those are the paper's own runs."""
+
+
 PaperKey = tuple[str, str, str, str]
 """Encoders, strategy, model, prompt set."""
 
@@ -65,10 +69,24 @@ def paper_dice() -> dict[PaperKey, PaperCell]:
 
 
 def paper_cell(encoders: str, strategy: str, model: str, prompt_set: str) -> PaperCell | None:
-    """One cell; a zero-shot one whatever the encoders, because nothing is trained in it. `None` if not printed."""
+    """One cell; a zero-shot one whatever the encoders, because nothing is trained in it. `None` if not printed.
+
+    The paper's own runs (see `records.published`) have the cells of their models.
+    """
     if strategy == Strategy.ZERO_SHOT:
         encoders = "none"
-    return paper_dice().get((encoders, strategy, model, prompt_set))
+    return paper_dice().get((encoders, strategy, model.removesuffix(PUBLISHED), prompt_set))
+
+
+def model_heading(model: str) -> str:
+    """What the paper calls a model, e.g. `CLIPSeg`, or our name of one that it does not have."""
+    known = PAPER_MODELS.get(model.removesuffix(PUBLISHED))
+    return model if known is None else known + (PUBLISHED if model.endswith(PUBLISHED) else "")
+
+
+def model_place(model: str) -> tuple[bool, str]:
+    """Sorts models: the paper's first, published rows behind ours, then others by name."""
+    return (model.removesuffix(PUBLISHED) not in PAPER_MODELS, model)
 
 
 def paper_difference(encoders: str, strategies: tuple[str, str], model: str, prompt_set: str) -> float | None:

@@ -66,8 +66,8 @@ def test_the_table_has_a_line_per_contrast_in_the_papers_order(make_study_run):
     )  # fmt: skip
     table = contrast_table(found, STRATEGIES)
     assert [[cell.text for cell in line[:6]] for line in table.lines] == [
-        ["synthetic − real", "cris", "trained", "P1", "−10.00", "−10.00 to −10.00"],
-        ["synth-PT:real-FT − real", "cris", "trained", "P1", "+10.00", "+10.00 to +10.00"],
+        ["synthetic − real", "CRIS", "trained", "P1", "−10.00", "−10.00 to −10.00"],
+        ["synth-PT:real-FT − real", "CRIS", "trained", "P1", "+10.00", "+10.00 to +10.00"],
     ]
 
 

@@ -31,11 +31,11 @@ def test_a_band_reaches_to_the_last_epoch_that_all_seeds_have(make_run, make_log
     assert group.images == [100, 200]
 
 
-def test_convergence_is_the_median_over_the_seeds_that_arrived(make_run, make_log):
+def test_convergence_is_the_median_over_the_seeds_with_those_that_never_arrived_as_the_slowest(make_run, make_log):
     line = cells(convergence_over_seeds(seeds(make_run, make_log, [0.8], [0.5, 0.76], [0.1, 0.2, 0.3]), 0.75))
     assert line["seeds to Dice 75 %"] == "2 of 3"
-    assert line["epochs to Dice 75 %"] == "2 (1 to 2)"  # of 1 and 2: 1.5, printed without decimals
-    assert line["images to Dice 75 %"] == "150 (100 to 200)"
+    assert line["epochs to Dice 75 %"] == "2 (1 to not reached)"
+    assert line["images to Dice 75 %"] == "200 (100 to not reached)"
     assert line["best validation Dice %"] == "76.00 (30.00 to 80.00)"
 
 

@@ -10,7 +10,7 @@ from synthboost.reports.cells import fixed
 from synthboost.reports.conditions import SIMULATED_TARGET
 from synthboost.reports.inline import plain_label
 from synthboost.reports.palette import INK, QUIET, strategy_colour
-from synthboost.reports.paper import PAPER_MODELS
+from synthboost.reports.paper import model_heading, model_place
 from synthboost.reports.plot import Plot, dress, file_stem, legend_above, panels
 from synthboost.reports.study.contrasts import ENCODERS, STRATEGIES, Contrast
 
@@ -66,13 +66,13 @@ def _plot(
     category: Callable[[Contrast], str] = lambda c: c.prompt_set, categories: Sequence[str] | None = None,
 ) -> Plot:  # fmt: skip
     order = list(categories or sorted({category(c) for c in found}))
-    models = sorted({c.model for c in found}, key=lambda m: (m not in PAPER_MODELS, m))
+    models = sorted({c.model for c in found}, key=model_place)
     sorts = list(dict.fromkeys(c.name for c in found))
     figure, axes = panels(len(models), 2.3)
     for panel, model in zip(axes, models, strict=True):
         chosen = [c for c in found if c.model == model]
         _draw(panel, chosen, sorts, order, category)
-        dress(panel, PAPER_MODELS.get(model, plain_label(model)))
+        dress(panel, plain_label(model_heading(model)))
         panel.set_ylabel("points of Dice", color=INK, fontsize=9)
     legend_above(figure, axes, columns=min(3, len(sorts)))
     simulated = f" “real” is the {SIMULATED_TARGET}." if target_is_simulated else ""

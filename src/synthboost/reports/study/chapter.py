@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from synthboost.reports.breakdown import BREAKDOWNS, breakdown_table, pooled_breakdown
+from synthboost.evaluation.groups import GROUPINGS
+from synthboost.reports.breakdown import breakdown_table, pooled_breakdown
 from synthboost.reports.cells import Table
 from synthboost.reports.convergence import convergence_table
 from synthboost.reports.headline import headline
@@ -16,6 +17,7 @@ from synthboost.reports.study.cases import hardest_pairs
 from synthboost.reports.study.comparability import reasons_against
 from synthboost.reports.study.content import StudyContent
 from synthboost.reports.study.contrasts import ENCODERS, STRATEGIES, Contrast, contrast_table, contrasts
+from synthboost.reports.study.families import family_tables
 from synthboost.reports.study.learning import convergence_over_seeds, learning_plots
 from synthboost.reports.study.overview import overview_plot
 from synthboost.reports.study.paper_tables import cell_table, paper_tables
@@ -37,6 +39,10 @@ class Chapter:
     contrasts: tuple[Contrast, ...]
     differences: Table
     frozen: Table
+    families: tuple[Table, ...]
+    """Tests by patient, corrected together."""
+    untested: tuple[str, ...]
+    """Why a contrast has no test."""
     strategy_plots: tuple[Plot, ...]
     encoder_plots: tuple[Plot, ...]
     overview: tuple[Plot, ...]
@@ -56,7 +62,7 @@ class Chapter:
     def tables(self) -> Iterator[Table]:
         """All tables, for files."""
         yield from (*self.paper, self.cells, self.differences, self.frozen, self.dice, self.sentences, self.distances)
-        yield from (self.convergence, self.convergence_by_run, *self.breakdowns, self.hardest)
+        yield from (*self.families, self.convergence, self.convergence_by_run, *self.breakdowns, self.hardest)
         for table in self.pooled:
             yield replace(table, name=f"{table.name}_pooled")
 
@@ -74,6 +80,7 @@ def work_out(series: Series, content: StudyContent) -> Chapter:
     """
     simulated, rows = content.target_is_simulated, series.rows
     summaries = summarise(rows)
+    families, untested = family_tables(rows)
     found = contrasts(summaries)
     return Chapter(
         series=series,
@@ -84,6 +91,8 @@ def work_out(series: Series, content: StudyContent) -> Chapter:
         contrasts=tuple(found),
         differences=contrast_table(found, STRATEGIES, simulated),
         frozen=contrast_table(found, ENCODERS, simulated),
+        families=tuple(families),
+        untested=tuple(untested),
         strategy_plots=tuple(strategy_bars(found, simulated)),
         encoder_plots=tuple(encoder_bars(found, simulated)),
         overview=tuple(overview_plot(summaries, simulated)),
@@ -93,7 +102,7 @@ def work_out(series: Series, content: StudyContent) -> Chapter:
         learning=tuple(learning_plots(series.runs, content.fixed_dice, simulated)),
         convergence=convergence_over_seeds(series.runs, content.fixed_dice, simulated),
         convergence_by_run=convergence_table(series.runs, content.fixed_dice, simulated),
-        pooled=tuple(pooled_breakdown(summaries, by, simulated) for by in BREAKDOWNS),
-        breakdowns=tuple(breakdown_table(summaries, by, simulated) for by in BREAKDOWNS),
+        pooled=tuple(pooled_breakdown(summaries, by, simulated) for by in GROUPINGS),
+        breakdowns=tuple(breakdown_table(summaries, by, simulated) for by in GROUPINGS),
         hardest=hardest_pairs(rows),
     )

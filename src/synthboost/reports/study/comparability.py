@@ -9,7 +9,7 @@ from synthboost.records.rows import Row
 from synthboost.records.run_folder import RunRecord
 from synthboost.reports.cells import NOT_RECORDED
 from synthboost.reports.conditions import BASELINE_MODEL
-from synthboost.reports.paper import PAPER_GRID, PAPER_MODELS, PAPER_PATIENTS, PAPER_TRAINING_PATIENTS
+from synthboost.reports.paper import PAPER_GRID, PAPER_MODELS, PAPER_PATIENTS, PAPER_TRAINING_PATIENTS, PUBLISHED
 from synthboost.reports.run_facts import data_sets
 from synthboost.reports.study.series import REAL, trains_on
 
@@ -22,10 +22,12 @@ VALIDATION_SPLIT = "no-test"
 def reasons_against(runs: Sequence[RunRecord]) -> tuple[str, ...]:
     """Why these runs' Dice is not comparable with the paper's; empty when nothing speaks against it.
 
-    Test images, grid and training are looked at, because a difference can come from each of them.
+    Test images, grid and training are looked at, because a difference can come from each of them. Rows that the
+    authors published are the paper's own: they count only where there are none of ours.
     """
-    models = [run for run in runs if run.spec.get("model") in PAPER_MODELS or _models(run) & PAPER_MODELS.keys()]
-    rows = [row for run in models for row in run.rows if row.probe == "" and row.model in PAPER_MODELS]
+    ours = [run for run in runs if _models(run) & PAPER_MODELS.keys()]
+    models = ours or [run for run in runs if any(name.removesuffix(PUBLISHED) in PAPER_MODELS for name in _models(run))]
+    rows = [row for run in models for row in run.rows if row.probe == ""]
     if not rows:
         return ()
     return (*_of_the_test(rows), *_of_the_grid(rows), *_of_the_training(models))

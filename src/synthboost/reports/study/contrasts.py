@@ -10,7 +10,7 @@ from synthboost.domain import Strategy
 from synthboost.records.rows import Row
 from synthboost.reports.cells import INTERVAL, Cell, Column, Table, absent, count, interval, signed, words
 from synthboost.reports.conditions import SIMULATED_TARGET, Condition, strategy_place
-from synthboost.reports.paper import PAPER_MODELS, paper_cell, paper_difference
+from synthboost.reports.paper import model_heading, model_place, paper_cell, paper_difference
 from synthboost.reports.summary import Bounds, Summary, mean_interval
 
 STRATEGY_PAIRS = (
@@ -91,7 +91,8 @@ def contrast_table(found: Sequence[Contrast], kind: str, target_is_simulated: bo
     )  # fmt: skip
     lines = tuple(
         (
-            words(c.name), words(c.model), *((words(c.encoders),) if of_strategies else ()), words(c.prompt_set),
+            words(c.name), words(model_heading(c.model)),
+            *((words(c.encoders),) if of_strategies else ()), words(c.prompt_set),
             signed(c.difference), interval(c.interval, sign=True), words(c.reading),
             Cell(f"{c.higher} of {c.patients}", (c.higher, c.patients)), count(c.pairs), count(len(c.seeds)),
             interval((min(c.seeds), max(c.seeds)) if len(c.seeds) > 1 else None, sign=True),
@@ -112,9 +113,9 @@ def contrast_table(found: Sequence[Contrast], kind: str, target_is_simulated: bo
 class _Scores:
     """Dice (0-1) by seed, then by patient, frame and structure."""
 
-    by_seed: dict[int, _Table]
+    by_seed: dict[int | None, _Table]
 
-    def pooled(self, seeds: Sequence[int]) -> _Table:
+    def pooled(self, seeds: Sequence[int | None]) -> _Table:
         """Mean over the seeds of every pair that each of them scored."""
         tables = [self.by_seed[seed] for seed in seeds]
         common = set.intersection(*(set(table) for table in tables)) if tables else set()
@@ -122,7 +123,7 @@ class _Scores:
 
 
 def _scores(rows: Sequence[Row]) -> _Scores:
-    found: dict[int, _Table] = {}
+    found: dict[int | None, _Table] = {}
     for row in rows:
         if row.dice is not None:
             found.setdefault(row.seed, {})[(row.patient, row.frame, row.structure)] = row.dice
@@ -151,9 +152,9 @@ def _of_encoders(first: Condition, base: Condition, tables: dict[Condition, _Sco
 def _contrast(
     kind: str, name: str, condition: Condition, encoders: str, first: _Scores, second: _Scores, paper: float | None
 ) -> Contrast:
-    common = sorted(first.by_seed.keys() & second.by_seed.keys())
+    common = [seed for seed in first.by_seed if seed in second.by_seed]
     # Without a common seed all are pooled on each side: patients still pair up.
-    ours, base = (s.pooled(common or sorted(s.by_seed)) for s in (first, second))
+    ours, base = (s.pooled(common or list(s.by_seed)) for s in (first, second))
     differences = {key: 100 * (ours[key] - base[key]) for key in ours.keys() & base.keys()}
     keys = sorted(differences)
     values, patients = [differences[key] for key in keys], [key[0] for key in keys]
@@ -181,5 +182,5 @@ def _higher(values: Sequence[float], patients: Sequence[str]) -> int:
 
 def _place(c: Contrast) -> tuple[object, ...]:
     strategy = c.name.partition(" − ")[0]
-    setting = (c.model not in PAPER_MODELS, c.model, c.encoders != "trained", c.encoders, c.prompt_set)
+    setting = (model_place(c.model), c.encoders != "trained", c.encoders, c.prompt_set)
     return (c.kind == ENCODERS, strategy_place(strategy), setting)

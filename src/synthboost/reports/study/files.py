@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 
-from synthboost.files import write_text
 from synthboost.records.run_folder import RunRecord
 from synthboost.reports.cells import Table
-from synthboost.reports.formats import FORMATS
 from synthboost.reports.study.content import StudyContent
 from synthboost.reports.study.page import StudyPage, assemble_study
+from synthboost.reports.table_files import write_table
 
 FIGURES, TABLES = "figures", "tables"
 
@@ -38,19 +36,13 @@ def write_page_files(folder: Path, page: StudyPage) -> list[Path]:
         paths += plot.write(folder / FIGURES)
     for chapter in page.chapters:
         for table in chapter.tables:
-            label = f"{chapter.series.slug}-{table.name}" if chapter.series.slug else table.name
-            paths += _write_table(folder / TABLES / chapter.series.slug, table, label)
+            paths += _write_table(folder / TABLES / chapter.series.slug, table)
         for plot in chapter.plots:
             paths += plot.write(folder / FIGURES / chapter.series.slug)
     return paths
 
 
-def _write_table(folder: Path, table: Table, label: str | None = None) -> list[Path]:
+def _write_table(folder: Path, table: Table) -> list[Path]:
     if not table.lines:
         return []
-    named = table if label is None else replace(table, name=label)
-    paths = []
-    for suffix, formatter in FORMATS.items():
-        paths.append(folder / f"{table.name}.{suffix}")
-        write_text(paths[-1], formatter(named))
-    return paths
+    return write_table(folder, table)

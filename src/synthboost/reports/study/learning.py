@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
 
@@ -10,23 +11,17 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
+from synthboost.evaluation.convergence import History, Spread, cost_to_best, pretraining_cost, reach_over_seeds
 from synthboost.records.run_folder import RunRecord
-from synthboost.reports.cells import Cell, Column, Table, absent, count, number, words
+from synthboost.reports.cells import Cell, Column, Table, absent, count, words
 from synthboost.reports.conditions import SIMULATED_TARGET, strategy_heading
-from synthboost.reports.convergence import (
-    NOT_REACHED,
-    PARENT_MISSING,
-    cost_to_best,
-    cost_to_dice,
-    in_table_order,
-    pretraining_cost,
-)
+from synthboost.reports.convergence import NOT_REACHED, PARENT_MISSING, histories, in_table_order
 from synthboost.reports.curves import Curve, curve_of
 from synthboost.reports.inline import plain_label
 from synthboost.reports.palette import INK, QUIET, strategy_colour, strategy_stroke
-from synthboost.reports.paper import PAPER_MODELS
+from synthboost.reports.paper import model_heading
 from synthboost.reports.plot import Plot, dress, file_stem, legend_above, panels
-from synthboost.reports.run_facts import is_trained, spec_text
+from synthboost.reports.run_facts import is_trained, run_name, spec_text
 
 
 @dataclass(frozen=True)
@@ -87,40 +82,47 @@ def convergence_over_seeds(runs: Sequence[RunRecord], fixed_dice: float, target_
         f"that was fixed beforehand; median, and lowest to highest in brackets.{simulated}"
     )
     note = (
-        "Seeds that did not reach it are counted and not in the median. With pretraining: all images of the parent run "
+        "A seed that did not reach it counts as infinitely slow. With pretraining: all images of the parent run "
         "are added. The stages `synthetic` and `real` are measured on validation patients of their own data: compare "
         "the speeds of strategies that end on the same data only."
     )
-    lines = tuple(_line(key, group, runs, fixed_dice) for key, group in groups.items())
+    known = histories(runs)
+    lines = tuple(_line(key, group, known, fixed_dice) for key, group in groups.items())
     return Table("convergence_over_seeds", caption, columns, lines, (note,))
 
 
 def _line(
-    key: tuple[str, ...], group: Sequence[RunRecord], runs: Sequence[RunRecord], fixed_dice: float
+    key: tuple[str, ...], group: Sequence[RunRecord], known: Mapping[str, History], fixed_dice: float
 ) -> tuple[Cell, ...]:
-    reached = [(run, cost) for run in group if (cost := cost_to_dice(run.log, fixed_dice)) is not None]
-    before = [pretraining_cost(run, runs) for run, _ in reached]
-    whole = [b.images + c.images for b, (_, c) in zip(before, reached, strict=True) if b is not None]
-    missing = absent(text=PARENT_MISSING) if any(b is None for b in before) else absent(text=NOT_REACHED)
+    names = [run_name(run) for run in group]
+    reach = reach_over_seeds(names, known, fixed_dice)
+    complete = all(pretraining_cost(name, known) is not None for name in names)
+    whole = reach_over_seeds(names, known, fixed_dice, with_pretraining=True).images if complete else None
     best = [100 * max(line.validation_dice for line in run.log) for run in group]
+    epochs = [float(cost_to_best(run.log).epochs) for run in group]
     return (
         *map(words, key),
         count(len(group)),
-        number(median(best)) if len(best) == 1 else _spread(best, 2),
-        _spread([cost_to_best(run.log).epochs for run in group]),
-        Cell(f"{len(reached)} of {len(group)}", (len(reached),)),
-        _spread([cost.epochs for _, cost in reached]) if reached else absent(text=NOT_REACHED),
-        _spread([cost.images for _, cost in reached]) if reached else absent(text=NOT_REACHED),
-        _spread(whole) if reached and len(whole) == len(reached) else missing,
+        _spread(Spread(median(best), min(best), max(best)), 2),
+        _spread(Spread(median(epochs), min(epochs), max(epochs))),
+        Cell(f"{reach.runs - reach.never} of {reach.runs}", (reach.runs - reach.never,)),
+        _spread(reach.epochs),
+        _spread(reach.images),
+        absent(text=PARENT_MISSING) if whole is None else _spread(whole),
     )
 
 
-def _spread(values: Sequence[float], decimals: int = 0) -> Cell:
-    middle = float(median(values))
-    text = f"{middle:,.{decimals}f}"
-    if len(values) > 1:
-        text += f" ({min(values):,.{decimals}f} to {max(values):,.{decimals}f})"
-    return Cell(text, (middle,))
+def _spread(found: Spread, decimals: int = 0) -> Cell:
+    """The median, and lowest to highest in brackets where they differ; infinity is `not reached`."""
+    low, middle, high = (_number(value, decimals) for value in (found.low, found.median, found.high))
+    text = middle if low == high else f"{middle} ({low} to {high})"
+    return Cell(text, (found.median if math.isfinite(found.median) else None,))
+
+
+def _number(value: float, decimals: int) -> str:
+    if math.isinf(value):
+        return NOT_REACHED
+    return f"{value:,.{decimals}f}" if decimals or value == int(value) else f"{value:,.1f}"
 
 
 def _plot(
@@ -146,7 +148,7 @@ def _plot(
     legend_above(figure, axes)
     simulated = f" “real” is the {SIMULATED_TARGET}." if target_is_simulated else ""
     caption = (
-        f"Learning curves of {PAPER_MODELS.get(model, model)}, {encoders} encoders, by prompt set. Line: mean over "
+        f"Learning curves of {model_heading(model)}, {encoders} encoders, by prompt set. Line: mean over "
         "seeds; band: lowest to highest; a fine-tuned line continues where its pretraining ended, on validation "
         f"patients of other data.{simulated}"
     )

@@ -8,7 +8,7 @@ from synthboost.reports.cells import moments
 from synthboost.reports.conditions import SIMULATED_TARGET, Condition
 from synthboost.reports.inline import plain_label
 from synthboost.reports.palette import INK, QUIET, strategy_colour
-from synthboost.reports.paper import PAPER_MODELS
+from synthboost.reports.paper import model_heading
 from synthboost.reports.plot import Plot, dress, legend_above, panels
 from synthboost.reports.summary import Summary
 
@@ -50,14 +50,14 @@ def overview_plot(summaries: Sequence[Summary], target_is_simulated: bool = Fals
 
 def _panel(condition: Condition) -> str:
     """Untrained models stand beside the trained encoders of the same model."""
-    name = PAPER_MODELS.get(condition.model, plain_label(condition.model))
+    name = plain_label(model_heading(condition.model))
     encoders = condition.encoders if condition.has_choice_of("encoders") else "trained"
     extra = f", {condition.domain} {condition.part}, {condition.grid} grid"
     return f"{name}, {encoders} encoders" + extra
 
 
 def _seed_means(summary: Summary) -> list[float]:
-    seeds: dict[int, list[float]] = {}
+    seeds: dict[int | None, list[float]] = {}
     for row in summary.scored:
         seeds.setdefault(row.seed, []).append(100 * (row.dice or 0))
     return [moments(values)[0] for values in seeds.values()] if len(seeds) > 1 else []

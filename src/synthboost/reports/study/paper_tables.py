@@ -11,7 +11,7 @@ from synthboost.records.rows import RANDOM_WEIGHTS, Row, Status
 from synthboost.reports.cells import MEAN_SD, Cell, Column, Table, absent, count, fixed, moments, number, signed, words
 from synthboost.reports.conditions import BASELINE_MODEL, SIMULATED_TARGET, strategy_place
 from synthboost.reports.lines import GROUND_TRUTH_MARK
-from synthboost.reports.paper import PAPER_MODELS, PAPER_PROMPTS, PaperCell, paper_cell, paper_dice
+from synthboost.reports.paper import PAPER_PROMPTS, PaperCell, model_heading, model_place, paper_cell, paper_dice
 from synthboost.reports.study.comparability import comparison_note, reasons_against
 from synthboost.reports.study.series import Series
 
@@ -54,18 +54,18 @@ class Block:
     @property
     def name(self) -> str:
         """e.g. `real, CLIPSeg`."""
-        return f"{self.strategy}, {PAPER_MODELS.get(self.model, self.model)}"
+        return f"{self.strategy}, {model_heading(self.model)}"
 
 
 def seed_cell(rows: Sequence[Row]) -> SeedCell | None:
     """Pool the rows of one cell; `None` when none was scored."""
-    seeds: dict[int, list[float]] = {}
+    seeds: dict[int | None, list[float]] = {}
     for row in rows:
         if row.status != Status.FAILED and row.dice is not None:
             seeds.setdefault(row.seed, []).append(100 * row.dice)
     if not seeds:
         return None
-    pairs = [moments(values) for _, values in sorted(seeds.items())]
+    pairs = [moments(values) for values in seeds.values()]
     means = tuple(mean for mean, _ in pairs)
     variances = [sd * sd for _, sd in pairs if sd is not None]
     return SeedCell(
@@ -196,7 +196,7 @@ def _block_place(item: tuple[tuple[str, str], object]) -> tuple[object, ...]:
     (strategy, model), _ = item
     plain = strategy.removesuffix(f" ({RANDOM_WEIGHTS})")
     zero_shot = plain == Strategy.ZERO_SHOT
-    return (model == BASELINE_MODEL, not zero_shot, strategy_place(plain), strategy, model not in PAPER_MODELS, model)
+    return (model == BASELINE_MODEL, not zero_shot, strategy_place(plain), strategy, model_place(model))
 
 
 def _columns(blocks: Sequence[Block]) -> list[str]:
