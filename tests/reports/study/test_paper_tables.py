@@ -80,7 +80,7 @@ def test_random_weights_are_not_the_papers_zero_shot(make_study_run):
 def test_baselines_and_other_models_stand_below_in_the_same_table(make_study_run, make_run, make_row):
     rows = [make_row(0.4, run="b", model="baseline", strategy="text-blind", encoders="none", prompt_set="P1")]
     baseline = make_run(rows, spec={"model": "baseline", "strategy": "text-blind", "encoders": "none"}, root="runs/b")
-    unet = make_study_run([0.9], model="unet", prompt_set="")
+    unet = make_study_run([0.9], model="unet")
     (table,) = tables(make_study_run([0.8]), unet, baseline)
     found = lines(table)
     assert found["text-blind, baseline"]["no sentence"] == "40.00 ± –"

@@ -62,5 +62,10 @@ def test_presets_and_recipes_part_runs_and_models_of_their_own_size_do_not(make_
     assert [one.name for one in split_into_series(recipes)] == ["recipe as run", "recipe ours"]
 
 
+def test_shares_of_real_images_part_mixed_runs(make_study_run):
+    runs = [make_study_run([0.8], spec={"strategy": "mixed", "real_share": share}) for share in (0.5, 0.25)]
+    assert [one.name for one in split_into_series(runs)] == ["real share 0.25", "real share 0.5"]
+
+
 def test_no_runs_are_no_series():
     assert split_into_series([]) == []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Callable, Sequence
 
 from matplotlib.axes import Axes
@@ -100,7 +101,7 @@ def _draw(
         papers += diamonds
     axes.axhline(0, color=QUIET, linewidth=1)
     _draw_papers(axes, papers)
-    axes.set_xticks(range(len(order)), [plain_label(name).replace(", ", "\n") for name in order])
+    axes.set_xticks(range(len(order)), [textwrap.fill(plain_label(name), 16) for name in order])
     axes.set_xlim(-0.6, len(order) - 0.4)
 
 

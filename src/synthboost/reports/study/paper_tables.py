@@ -19,6 +19,8 @@ TABLES = {"trained": "2", "frozen": "3"}
 """Encoders to the number of the paper's table."""
 NO_SENTENCE = "no sentence"
 """The column of models that read none."""
+WITHOUT_TEXT = (BASELINE_MODEL, "unet")
+"""Models that read no sentence, whatever prompt set their rows name."""
 INSET = "– "
 """Begins the head of a line that belongs to the one above."""
 
@@ -165,7 +167,7 @@ def _blocks(rows: Iterable[Row], encoders: str) -> list[Block]:
             groups.setdefault((cell.strategy, cell.model), {})
     for row in rows:
         if row.probe == "" and _belongs(row, encoders):
-            name = NO_SENTENCE if row.model == BASELINE_MODEL else row.prompt_set or NO_SENTENCE
+            name = NO_SENTENCE if row.model in WITHOUT_TEXT else row.prompt_set or NO_SENTENCE
             groups.setdefault((_strategy(row), row.model), {}).setdefault(name, []).append(row)
     blocks = []
     for (strategy, model), cells in sorted(groups.items(), key=_block_place):

@@ -22,6 +22,7 @@ _TEXTS = {
     "synthetic": "synthetic data {}",
     "start": "from {}",
     "recipe": "recipe {}",
+    "share": "real share {}",
     "training": "training settings {}",
 }
 """What may differ between series, and how a heading says it."""
@@ -92,6 +93,8 @@ def _facts(run: RunRecord) -> dict[str, str]:
         facts["start"] = str(start)[:_SHORT]
     if run.spec.get("recipe"):
         facts["recipe"] = str(run.spec["recipe"])
+    if run.spec.get("real_share") is not None:
+        facts["share"] = str(run.spec["real_share"])
     if run.spec.get("stages"):
         text = json.dumps(run.spec["stages"], sort_keys=True, default=str)
         facts["training"] = hashlib.sha256(text.encode()).hexdigest()[:_SHORT]  # too long to say; provenance has it
