@@ -38,6 +38,43 @@ def evaluated(synthboost: Callable[..., Any], simulated: Path, trained_run: Path
     return out
 
 
+def test_a_folder_of_runs_is_reported_as_a_study_with_tables_and_figures(
+    synthboost: Callable[..., Any], trained_run: Path, tmp_path: Path
+) -> None:
+    shutil.copytree(trained_run, tmp_path / "study" / "runs" / trained_run.name)
+    broken = tmp_path / "study" / "runs" / "broken"
+    broken.mkdir()
+    (broken / "spec.json").write_text("{}")
+    page, files = tmp_path / "report.html", tmp_path / "files"
+    answer = synthboost("report", tmp_path / "study", "--out", page, "--tables", files, "--title", "A small study")
+    assert answer.code == 0, answer.err
+    text = page.read_text()
+    assert "A small study" in text
+    assert "broken: not finished" in text
+    assert "the test images are simulated" in text
+    assert (files / "tables" / "paper_table_2.tex").is_file()
+    assert (files / "figures" / "dice_by_prompt.pdf").is_file()
+
+
+def test_one_run_can_be_reported_as_a_study(synthboost: Callable[..., Any], trained_run: Path, tmp_path: Path) -> None:
+    answer = synthboost("report", trained_run, "--out", tmp_path / "report.html", "--study")
+    assert answer.code == 0, answer.err
+    assert "Beside the paper" in (tmp_path / "report.html").read_text()
+
+
+def test_what_belongs_to_a_study_is_refused_without_one(
+    synthboost: Callable[..., Any], trained_run: Path, tmp_path: Path
+) -> None:
+    answer = synthboost("report", trained_run, "--title", "t", "--out", tmp_path / "report.html")
+    assert answer.code == 2
+    assert "--study" in answer.err
+    other = tmp_path / "fidelity.json"
+    other.write_text("{}")
+    answer = synthboost("report", trained_run, "--out", tmp_path / "r.html", "--study", "--fidelity", other)
+    assert answer.code == 2
+    assert "synthboost synthesize judge" in answer.err
+
+
 def _dice_lines(tables: Path) -> list[dict[str, str]]:
     with (tables / "dice.csv").open() as handle:
         return list(csv.DictReader(handle))

@@ -16,17 +16,17 @@ MakeRow = Callable[..., Row]
 MakeRun = Callable[..., RunRecord]
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def make_row() -> MakeRow:
     return _row
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def make_run() -> MakeRun:
     return _run
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def make_log() -> Callable[..., list[EpochLog]]:
     return _log
 

@@ -184,11 +184,11 @@ def test_probes_never_enter_the_ordinary_tables(make_row):
 
 
 def test_no_rows_give_tables_without_lines():
-    assert [len(table.lines) for table in row_tables([])] == [0] * 7
+    assert [len(table.lines) for table in row_tables([])] == [0] * 10
 
 
 def test_tables_are_written_in_four_formats(make_row, make_run, tmp_path):
     paths = write_tables(tmp_path / "tables", [make_run([make_row(0.8)])])
     assert sorted(path.name for path in tmp_path.glob("tables/*")) == sorted(path.name for path in paths)
-    assert len(paths) == 7 * 4
+    assert len(paths) == 10 * 4
     assert "80.00 ± –" in (tmp_path / "tables" / "dice.md").read_text(encoding="utf-8")

@@ -1,4 +1,4 @@
-"""`synthboost report`: one self-contained HTML page, and tables as files, from finished runs."""
+"""`synthboost report`: one self-contained HTML page, and tables and figures as files, from finished runs."""
 
 from __future__ import annotations
 
@@ -10,27 +10,61 @@ import tyro
 
 @dataclass(frozen=True)
 class Report:
-    """Write the report of one or more finished runs: Dice table, learning curves, contours, provenance.
+    """Write the report of finished runs: Dice tables, learning curves, contours, provenance.
 
-    The page shows images of the data set: keep it as confidential as the data.
+    A folder of runs, or `--study`, gives the report of a study: beside the paper's tables, differences with
+    intervals, seeds pooled, worst and best cases. The page shows images of the data set: keep it as confidential as
+    the data.
     """
 
     runs: tyro.conf.Positional[tuple[Path, ...]]
-    """Folders of finished runs."""
+    """Folders of finished runs, or folders of such folders."""
     out: Path = Path("report.html")
     """The page."""
     tables: Path | None = None
-    """Also write the tables as Markdown, LaTeX and CSV into this folder."""
+    """Also write the tables as Markdown, LaTeX, CSV and HTML into this folder; for a study in its `tables/`, and its
+    figures as SVG and PDF in its `figures/`."""
+    study: bool = False
+    """The report of a study; a folder of runs gives it without this option."""
+    fidelity: tuple[Path, ...] = ()
+    """Of a study: the `fidelity.json` files of its synthetic sets (`synthboost synthesize judge`)."""
+    title: str | None = None
+    """Of a study's page."""
 
     def run(self) -> None:
         """Read the runs and write the page."""
+        from synthboost.records.study_folder import find_runs
+
+        found = find_runs(self.runs)
+        if self.study or found.is_study:
+            self._write_study(found.finished, found.unfinished)
+        else:
+            self._write_runs(found.finished)
+        print(f"report: {self.out}")
+
+    def _write_runs(self, folders: tuple[Path, ...]) -> None:
+        from synthboost.errors import ConfigError
         from synthboost.records.run_folder import read_run
         from synthboost.reports.content import content_from_runs
         from synthboost.reports.page import write_report
         from synthboost.reports.tables import write_tables
 
-        records = [read_run(path) for path in self.runs]
+        if self.fidelity or self.title:
+            raise ConfigError("report", "fidelity, title", "given", "a study", "Add --study, or leave them out.")
+        records = [read_run(path) for path in folders]
         write_report(self.out, records, content_from_runs(records))
         if self.tables is not None:
             write_tables(self.tables, records)
-        print(f"report: {self.out}")
+
+    def _write_study(self, folders: tuple[Path, ...], unfinished: tuple[Path, ...]) -> None:
+        from synthboost.records.run_folder import read_json, read_run
+        from synthboost.reports.study import study_content_from_runs, write_study_report
+
+        records = [read_run(path) for path in folders]
+        content = study_content_from_runs(
+            records,
+            title=self.title,
+            fidelity=tuple((path.absolute().parent.name, read_json(path)) for path in self.fidelity),
+            unfinished=tuple((path.name, "not finished") for path in unfinished),
+        )
+        write_study_report(self.out, records, content, files=self.tables)

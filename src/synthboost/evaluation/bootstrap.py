@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal
 
 import numpy as np
@@ -14,6 +15,9 @@ from synthboost.evaluation.statistics import patient_sums
 
 DRAWS = 10_000
 """Enough that the ends of a 95 % interval move by about 1 % of its width between seeds."""
+
+FEW_PATIENTS = 500
+"""Up to so many, the draws are kept for the next interval (40 MB each at most)."""
 
 
 @dataclass(frozen=True)
@@ -61,7 +65,7 @@ def bootstrap_mean(
     if sums.size < 2:
         raise DataError("bootstrap", "patients", sums.size, "at least two patients")
     mean = float(sums.sum() / counts.sum())
-    means = _resampled_means(sums, counts, draws, np.random.default_rng(seed))
+    means = _resampled_means(sums, counts, draws, seed)
     tails = np.array([(1 - level) / 2, (1 + level) / 2])
     if method == "bca" and np.ptp(sums / counts) > 0:
         tails = _bca_tails(tails, mean, means, sums, counts)
@@ -70,11 +74,21 @@ def bootstrap_mean(
 
 
 def _resampled_means(
-    sums: NDArray[np.float64], counts: NDArray[np.int64], draws: int, generator: np.random.Generator
+    sums: NDArray[np.float64], counts: NDArray[np.int64], draws: int, seed: int
 ) -> NDArray[np.float64]:
     """(draws,) means over the values of as many patients as there are, drawn with replacement."""
-    times = generator.multinomial(sums.size, np.full(sums.size, 1 / sums.size), size=draws)  # (draws, patients)
+    times = (_kept_times if sums.size <= FEW_PATIENTS else _times)(sums.size, draws, seed)
     return np.asarray((times @ sums) / (times @ counts))
+
+
+def _times(patients: int, draws: int, seed: int) -> NDArray[np.float64]:
+    """(draws, patients) how often each is drawn; as floats, because only their products are fast."""
+    generator = np.random.default_rng(seed)
+    return generator.multinomial(patients, np.full(patients, 1 / patients), size=draws).astype(np.float64)
+
+
+_kept_times = lru_cache(maxsize=4)(_times)
+"""A study asks for hundreds of intervals over the same patients; drawing takes far longer than multiplying."""
 
 
 def _bca_tails(

@@ -40,6 +40,8 @@ class Table:
     columns: tuple[Column, ...]
     lines: tuple[tuple[Cell, ...], ...]
     notes: tuple[str, ...] = ()
+    inset: frozenset[int] = frozenset()
+    """Places of lines that belong to the line above them."""
 
     def __post_init__(self) -> None:
         """A line of another length is a programming error."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields
+from operator import attrgetter
 
 from synthboost.domain import STRUCTURES, Strategy
 from synthboost.records.rows import NOTHING_TRAINED, RANDOM_WEIGHTS, Row
@@ -75,16 +76,21 @@ class Condition:
 
 def group_rows(rows: Iterable[Row], probe: str = "") -> dict[Condition, list[Row]]:
     """The rows of one probe by condition; baselines first, then by setting, then in the paper's order of strategies."""
-    groups: dict[Condition, list[Row]] = {}
+    groups: dict[tuple[str, ...], list[Row]] = {}
     for row in rows:
         if row.probe == probe:
-            groups.setdefault(condition_of(row), []).append(row)
-    return {condition: groups[condition] for condition in sorted(groups, key=_place)}
+            groups.setdefault(_condition_values(row), []).append(row)
+    found = {condition_of(group[0]): group for group in groups.values()}
+    return {condition: found[condition] for condition in sorted(found, key=_place)}
 
 
 def condition_of(row: Row) -> Condition:
     """The condition under which a row was scored."""
     return Condition(**{field.name: getattr(row, field.name) for field in fields(Condition)})
+
+
+_condition_values = attrgetter(*(field.name for field in fields(Condition)))
+"""The same without making an object of it: a study has hundreds of thousands of rows."""
 
 
 def varying_fields(conditions: Sequence[Condition]) -> tuple[str, ...]:

@@ -61,12 +61,13 @@ def learning_curves(
         if is_trained(run):
             settings.setdefault(", ".join(spec_text(run, key) for key in _SETTING), []).append(run)
     return tuple(
-        Drawing(title, _draw([_curve(run, runs) for run in group], fixed_dice, target_is_simulated))
+        Drawing(title, _draw([curve_of(run, runs) for run in group], fixed_dice, target_is_simulated))
         for title, group in settings.items()
     )
 
 
-def _curve(run: RunRecord, runs: Sequence[RunRecord]) -> Curve:
+def curve_of(run: RunRecord, runs: Sequence[RunRecord]) -> Curve:
+    """The run's line, behind the images that its ancestors among `runs` had seen."""
     before = pretraining_cost(run, runs)
     return Curve(run, before.images if before else 0, before is None)
 

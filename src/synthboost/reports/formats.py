@@ -9,11 +9,14 @@ from html import escape
 
 from synthboost.reports.cells import Cell, Column, Table
 
+LONG_TEXT = 40
+"""Characters from which a cell of words is set wide, so that it does not become a tower on a narrow screen."""
+
 _LATEX_CHARACTERS = {
     "\\": r"\textbackslash{}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_", "{": r"\{", "}": r"\}",
     "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "<": r"\textless{}", ">": r"\textgreater{}",
     '"': "''", "±": r"$\pm$", "−": "$-$", "–": "--", "†": r"$\dagger$", "→": r"$\to$", "×": r"$\times$",
-    "≥": r"$\geq$", "…": r"\dots{}",
+    "≥": r"$\geq$", "≤": r"$\leq$", "…": r"\dots{}",
 }  # fmt: skip
 
 
@@ -66,7 +69,11 @@ def to_html(table: Table) -> str:
     """A captioned table; the first column heads its line; everything is escaped."""
     label = f"caption-{escape(table.name)}"
     head = "".join(f'<th scope="col"{_class(column)}>{escape(column.heading)}</th>' for column in table.columns)
-    body = "\n".join(f"<tr>{_html_line(table.columns, line)}</tr>" for line in table.lines)
+    inset = ("", ' class="inset"')
+    body = "\n".join(
+        f"<tr{inset[place in table.inset]}>{_html_line(table.columns, line)}</tr>"
+        for place, line in enumerate(table.lines)
+    )
     notes = "".join(f'<p class="note">{escape(note)}</p>' for note in table.notes)
     # The caption stands outside of what scrolls, so that it can be read whole on a narrow screen.
     return (
@@ -110,10 +117,12 @@ def _csv_value(value: float | int | str | None) -> object:
 
 def _html_line(columns: tuple[Column, ...], line: tuple[Cell, ...]) -> str:
     first, *others = zip(columns, line, strict=True)
-    cells = [f'<th scope="row"{_class(first[0])}>{escape(first[1].text)}</th>']
-    cells += [f"<td{_class(column)}>{escape(cell.text)}</td>" for column, cell in others]
+    cells = [f'<th scope="row"{_class(*first)}>{escape(first[1].text)}</th>']
+    cells += [f"<td{_class(column, cell)}>{escape(cell.text)}</td>" for column, cell in others]
     return "".join(cells)
 
 
-def _class(column: Column) -> str:
-    return ' class="words"' if column.is_text else ""
+def _class(column: Column, cell: Cell | None = None) -> str:
+    if not column.is_text:
+        return ""
+    return ' class="words long"' if cell is not None and len(cell.text) > LONG_TEXT else ' class="words"'

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 from markupsafe import Markup
 
 from synthboost import __version__
+from synthboost.evaluation.groups import GROUPINGS
 from synthboost.files import write_text
 from synthboost.records.run_folder import RunRecord
 from synthboost.reports.cells import Cell, Column, Table, words
@@ -48,6 +49,8 @@ class Page:
     runs: Table
     tables: dict[str, Table]
     """By name."""
+    breakdowns: tuple[tuple[str, Table], ...]
+    """By what each groups."""
     intervals: str
     """SVG."""
     curves: tuple[Drawing, ...]
@@ -74,6 +77,17 @@ def render(runs: Sequence[RunRecord], content: ReportContent) -> str:
     Raises:
         DataError: rows contradict each other, see `summarise`.
     """
+    return template("report.html.j2").render(
+        page=assemble(runs, content),
+        version=__version__,
+        simulated_target=SIMULATED_TARGET,
+        true_colour=TRUE_CONTOUR,
+        predicted_colour=PREDICTED_CONTOUR,
+    )
+
+
+def template(name: str, **filters: Callable[..., Markup]) -> Template:
+    """A template of this package; all it is given is escaped, except what filters return: they do it themselves."""
     environment = Environment(
         loader=PackageLoader("synthboost.reports"), autoescape=True, undefined=StrictUndefined,
         trim_blocks=True, lstrip_blocks=True,
@@ -81,13 +95,8 @@ def render(runs: Sequence[RunRecord], content: ReportContent) -> str:
     environment.filters["table"] = lambda table: Markup(to_html(table))
     environment.filters["svg"] = lambda markup: Markup(markup)
     environment.filters["nobreak"] = lambda text: text.replace(" %", "\u00a0%")
-    return environment.get_template("report.html.j2").render(
-        page=assemble(runs, content),
-        version=__version__,
-        simulated_target=SIMULATED_TARGET,
-        true_colour=TRUE_CONTOUR,
-        predicted_colour=PREDICTED_CONTOUR,
-    )
+    environment.filters |= filters
+    return environment.get_template(name)
 
 
 def assemble(runs: Sequence[RunRecord], content: ReportContent) -> Page:
@@ -101,9 +110,10 @@ def assemble(runs: Sequence[RunRecord], content: ReportContent) -> Page:
     return Page(
         content=content,
         headline=headline(summaries, simulated),
-        data=_data_table(ordered, simulated),
-        runs=_runs_table(ordered, simulated),
+        data=data_table(ordered, simulated),
+        runs=runs_table(ordered, simulated),
         tables=tables,
+        breakdowns=tuple((grouping.heading, tables[f"dice_by_{by}"]) for by, grouping in GROUPINGS.items()),
         intervals=interval_plot(summaries),
         curves=learning_curves(ordered, content.fixed_dice, simulated),
         galleries=galleries(ordered, content.examples_per_run),
@@ -112,7 +122,8 @@ def assemble(runs: Sequence[RunRecord], content: ReportContent) -> Page:
     )
 
 
-def _data_table(runs: Sequence[RunRecord], target_is_simulated: bool) -> Table:
+def data_table(runs: Sequence[RunRecord], target_is_simulated: bool) -> Table:
+    """The data sets of the runs, each once."""
     lines: dict[tuple[str, ...], tuple[Cell, ...]] = {}
     for run in runs:
         for role, item in data_sets(run).items():
@@ -123,7 +134,8 @@ def _data_table(runs: Sequence[RunRecord], target_is_simulated: bool) -> Table:
     return Table("data", "The data sets, their domains and sizes.", columns, tuple(lines[key] for key in sorted(lines)))
 
 
-def _runs_table(runs: Sequence[RunRecord], target_is_simulated: bool) -> Table:
+def runs_table(runs: Sequence[RunRecord], target_is_simulated: bool) -> Table:
+    """The runs, a line each."""
     names = ("run", strategy_heading(target_is_simulated), "model", "preset", "encoders", "sentences", "stages")
     keys = ("strategy", "model", "preset", "encoders", "prompt_set")
     lines = tuple(

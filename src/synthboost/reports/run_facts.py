@@ -65,6 +65,14 @@ def stages_text(run: RunRecord) -> str:
     return " → ".join(_stage_text(stage) for stage in stages)
 
 
+def stage_roles(run: RunRecord) -> tuple[str, ...]:
+    """The roles of the data that the stages train on, in order; empty when nothing is trained or recorded."""
+    stages = run.spec.get("stages")
+    if not isinstance(stages, Sequence) or isinstance(stages, str):
+        return ()
+    return tuple(fact_text(_mapping(stage).get("role")) for stage in stages)
+
+
 def parameters_text(run: RunRecord) -> str:
     """Trained of all parameters, e.g. `1,127,009 of 150,747,746`."""
     parameters = _mapping(run.manifest.get("parameters"))

@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from statistics import median
 
+from synthboost.evaluation.groups import GROUPINGS
 from synthboost.records.rows import Row
 from synthboost.records.run_folder import RunRecord
-from synthboost.reports.breakdown import BREAKDOWNS, breakdown_table
+from synthboost.reports.breakdown import breakdown_table
 from synthboost.reports.cells import (
     INTERVAL,
     MEAN_SD,
@@ -49,7 +50,7 @@ def row_tables(rows: Sequence[Row], target_is_simulated: bool = False) -> list[T
         dice_table(summaries, target_is_simulated),
         sentence_table(rows, target_is_simulated),
         distance_table(summaries, target_is_simulated),
-        *(breakdown_table(summaries, name, target_is_simulated) for name in BREAKDOWNS),
+        *(breakdown_table(summaries, name, target_is_simulated) for name in GROUPINGS),
     ]
 
 

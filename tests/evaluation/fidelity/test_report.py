@@ -11,6 +11,7 @@ import pytest
 from synthboost.domain import Structure
 from synthboost.errors import ConfigError, DataError
 from synthboost.evaluation.fidelity import FidelitySettings, Region, judge, to_html, to_markdown, write_fidelity
+from synthboost.reports.study.fidelity_lines import fidelity_table
 
 QUICK = FidelitySettings(repeats=8, draws=100)
 
@@ -115,6 +116,8 @@ def test_the_report_is_written_as_json_markdown_and_html(tmp_path, fresh, blurre
     assert values["frechet"]["value"] == fresh.frechet.value
     assert values["consistency"]["LV"]["mean"] == 1.0
     assert values["frechet_by_region"].keys() == {"LV", "MYO", "LA", "tissue"}
+    main = {line[0].text: line[1].text for line in fidelity_table("fresh", values).lines}  # what a study's report shows
+    assert main["mask consistency, LV: Dice of a segmenter trained on real"] == "1.00 [1.00, 1.00]"
     text = (tmp_path / "fidelity.md").read_text()
     assert f"| Frechet radiomic distance | {fresh.frechet.value:.3f} [" in text
     assert "Mask consistency" in text

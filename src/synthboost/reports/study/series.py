@@ -1,0 +1,162 @@
+"""Series: the runs of a study that may share a table, because they were trained on the same data in the same way."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from synthboost.domain import Strategy
+from synthboost.records.rows import Row
+from synthboost.records.run_folder import RunRecord
+from synthboost.reports.conditions import BASELINE_MODEL
+from synthboost.reports.convergence import in_table_order
+from synthboost.reports.run_facts import data_set_name, data_sets, spec_text, stage_roles
+
+REAL, SYNTHETIC = "real", "synthetic"
+_TEXTS = {
+    "patients": "{} real training patients",
+    "real": "real data {}",
+    "synthetic": "synthetic data {}",
+    "start": "from {}",
+    "recipe": "recipe {}",
+    "share": "real share {}",
+    "training": "training settings {}",
+}
+"""What may differ between series, and how a heading says it."""
+_SHORT = 12
+"""Characters of a checksum in a heading."""
+
+
+@dataclass(frozen=True)
+class Series:
+    """Runs that differ in model, strategy, encoders, sentences and seed only."""
+
+    name: str
+    """What sets it apart, e.g. `50 real training patients`; empty when the study has one series."""
+    runs: tuple[RunRecord, ...]
+
+    @property
+    def rows(self) -> list[Row]:
+        """All rows of its runs."""
+        return [row for run in self.runs for row in run.rows]
+
+    @property
+    def slug(self) -> str:
+        """The name as a part of file names and addresses; empty when the study has one series."""
+        return re.sub(r"[^a-z0-9]+", "-", self.name.lower()).strip("-")
+
+
+def split_into_series(runs: Sequence[RunRecord]) -> list[Series]:
+    """Part runs that one table could not hold apart; one series if there is nothing to part.
+
+    Whatever differs between runs of one model, strategy, encoders and prompt set makes series: the number of real
+    training patients, the data, the weights or preset to start from, the recipe, the training settings. A run that a
+    difference does not concern stands in every series: `synthetic` alone does not depend on the real patients.
+    """
+    ordered = in_table_order(runs)
+    facts = [_facts(run) for run in ordered]
+    varying = _varying(ordered, facts)
+    keys = [tuple(fact.get(name) for name in varying) for fact in facts]
+    whole = [key for key in dict.fromkeys(keys) if not any(_is_part(key, other) for other in keys)]
+    found = []
+    for key in sorted(whole, key=_natural):
+        members = [run for run, own in zip(ordered, keys, strict=True) if own == key or _is_part(own, key)]
+        name = ", ".join(_TEXTS[n].format(value) for n, value in zip(varying, key, strict=True) if value is not None)
+        found.append(Series(name, tuple(_without_copies(members))))
+    return found
+
+
+def trains_on(run: RunRecord, role: str) -> bool:
+    """Whether a stage of the run, or of its ancestors, learns from the data of this role."""
+    if spec_text(run, "model") == BASELINE_MODEL:
+        return role == REAL  # a constant predictor is fitted on the real label maps
+    if spec_text(run, "strategy") == Strategy.MIXED:
+        return True
+    return role in stage_roles(run)
+
+
+def _facts(run: RunRecord) -> dict[str, str]:
+    """What the run was trained on and with; only what concerns it and what it records."""
+    data, facts = data_sets(run), {}
+    for role in (REAL, SYNTHETIC):
+        if role in data and trains_on(run, role):
+            item = data[role]
+            facts[role] = " ".join(filter(None, (data_set_name(item), str(item.get("fingerprint") or "")[:_SHORT])))
+    patients = data[REAL].get("patients") if REAL in facts else next((row.real_patients for row in run.rows), None)
+    if patients is not None:
+        facts["patients"] = str(patients)
+    start = run.spec.get("weights") or run.spec.get("preset")
+    if start:
+        facts["start"] = str(start)[:_SHORT]
+    if run.spec.get("recipe"):
+        facts["recipe"] = str(run.spec["recipe"])
+    if run.spec.get("real_share") is not None:
+        facts["share"] = str(run.spec["real_share"])
+    if run.spec.get("stages"):
+        text = json.dumps(run.spec["stages"], sort_keys=True, default=str)
+        facts["training"] = hashlib.sha256(text.encode()).hexdigest()[:_SHORT]  # too long to say; provenance has it
+    return facts
+
+
+def _varying(runs: Sequence[RunRecord], facts: Sequence[dict[str, str]]) -> list[str]:
+    """The facts that part series; the training settings only where nothing shorter does."""
+    cells: dict[tuple[str, ...], list[dict[str, str]]] = {}
+    for run, fact in zip(runs, facts, strict=True):
+        cells.setdefault(_cell(run), []).append(fact)
+    short = [name for name in _TEXTS if name != "training"]
+    varying = [name for name in short if any(len(_values(group, name)) > 1 for group in cells.values())]
+    groups: dict[tuple[object, ...], list[dict[str, str]]] = {}
+    for cell, members in cells.items():
+        for fact in members:
+            groups.setdefault((cell, *(fact.get(name) for name in varying)), []).append(fact)
+    more = any(len(_values(group, "training")) > 1 for group in groups.values())
+    return [*varying, "training"] if more else varying
+
+
+def _values(facts: Sequence[dict[str, str]], name: str) -> set[str]:
+    return {fact[name] for fact in facts if name in fact}
+
+
+def _cell(run: RunRecord) -> tuple[str, ...]:
+    return tuple(spec_text(run, key) for key in ("model", "strategy", "encoders", "prompt_set"))
+
+
+def _is_part(key: tuple[str | None, ...], whole: tuple[str | None, ...]) -> bool:
+    """Whether `whole` says the same and more."""
+    return key != whole and all(a is None or a == b for a, b in zip(key, whole, strict=True))
+
+
+def _without_copies(runs: Sequence[RunRecord]) -> list[RunRecord]:
+    """Leave out a run that is there only because it names other real data than it learned from.
+
+    Zero-shot and `synthetic` runs of two numbers of real patients are the same run under two names: one is enough.
+    """
+    counts = {_patients(run) for run in runs if trains_on(run, REAL)}
+    kept: dict[tuple[object, ...], RunRecord] = {}
+    for run in runs:
+        free = not trains_on(run, REAL)
+        key = (*_cell(run), spec_text(run, "seed"), *_judged(run), "" if free else _patients(run))
+        other = kept.get(key)
+        if other is None:
+            kept[key] = run
+        elif free and _patients(other) != _patients(run):
+            kept[key] = run if _patients(run) in counts else other
+        else:
+            kept[(*key, run.root)] = run  # two results for one thing: the tables will refuse them
+    return list(kept.values())
+
+
+def _judged(run: RunRecord) -> tuple[str, ...]:
+    return tuple(sorted({f"{row.split} {row.part} {row.grid} {row.domain}" for row in run.rows}))
+
+
+def _patients(run: RunRecord) -> str:
+    return str(data_sets(run).get(REAL, {}).get("patients"))
+
+
+def _natural(key: tuple[str | None, ...]) -> list[tuple[int, float, str]]:
+    """Numbers by size, then words."""
+    return [(1, 0.0, "") if v is None else (0, float(v), "") if v.isdigit() else (2, 0.0, v) for v in key]
