@@ -14,6 +14,8 @@ from synthboost.models.audit import audit, faults
 from synthboost.models.base import Segmenter
 from synthboost.models.freezing import Encoders, Tuning
 from synthboost.models.registry import BUILDERS, build_segmenter, load_segmenter
+from synthboost.training.config import TrainingConfig
+from synthboost.training.optimizer import make_optimizer
 
 SENTENCES = ("Myocardium of the heart.", "Left atrium cavity of the heart.")
 WORDS = ["trained", "frozen", "last-1", "lora-2", "vision=frozen,text=trained", "vision=last-2,text=lora-1"]
@@ -131,10 +133,60 @@ def test_adapters_start_as_nothing_and_are_merged_when_saved(model: Segmenter, t
     model.save_pretrained(tmp_path / "merged")
     merged = load_segmenter(tmp_path / "merged")
     assert set(merged.state_dict()) == names
-    torch.testing.assert_close(merged(images, tokens, index), changed, rtol=0, atol=2e-4)
+    torch.testing.assert_close(merged(images, tokens, index), changed, rtol=0, atol=2e-5)
     model.set_encoders(Encoders.TRAINED)
     assert set(model.state_dict()) == names
     torch.testing.assert_close(model(images, tokens, index), before, rtol=0, atol=1e-5)
+
+
+@torch.no_grad()
+def test_an_update_counts_once_in_every_matrix_it_is_merged_into(model: Segmenter) -> None:
+    before = plain_state(model)
+    model.set_encoders(Encoders.parse("lora-2"))
+    learnt = dict(model.named_parameters())
+    for name, parameter in learnt.items():
+        if "lora_B" in name:
+            parameter.normal_(0, 0.1)
+    after, adapted = plain_state(model), [name for name in learnt if "lora_A" in name]
+    assert len(adapted) > 10
+    for name in adapted:
+        first, second = learnt[name], learnt[name.replace("lora_A", "lora_B")]
+        weight = name.replace(".lora_A.synthboost", "").replace("in_proj.weight", "in_proj_weight")
+        change = (second.flatten(1) @ first.flatten(1)).reshape(before[weight].shape)
+        torch.testing.assert_close(after[weight] - before[weight], change, rtol=1e-4, atol=1e-6, msg=name)
+
+
+@pytest.mark.parametrize("word", WORDS)
+def test_a_step_of_the_optimiser_moves_what_learns_and_leaves_every_other_bit(model: Segmenter, word: str) -> None:
+    model.set_encoders(Encoders.parse(word))
+    model.train()
+    learns = {name: parameter.requires_grad for name, parameter in model.named_parameters()}
+    before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
+    optimizer = make_optimizer(model, TrainingConfig(learning_rate=1e-3, weight_decay=0.1))
+    torch.manual_seed(0)
+    for _ in range(3):  # after the first, both halves of a LoRA update get a gradient
+        images = torch.randn(2, 3, model.input_size, model.input_size)
+        logits = model(images, model.tokenize(SENTENCES), torch.tensor([0, 1]))
+        optimizer.zero_grad()
+        logits.square().mean().backward()
+        optimizer.step()
+    after = model.state_dict()
+    assert after.keys() == before.keys()
+    for name, learning in learns.items():
+        assert torch.equal(after[name], before[name]) != learning, name
+    evaluating = {name for name, module in model.named_modules() if not module.training}
+    buffers = [name for name in before.keys() - learns.keys() if name.rpartition(".")[0] in evaluating]
+    assert bool(buffers) == (model.name == "cris" and word != "trained")
+    assert all(torch.equal(after[name], before[name]) for name in buffers)
+
+
+def test_adapters_count_as_part_of_the_encoders_and_nothing_is_counted_twice(model: Segmenter) -> None:
+    unused = audit(model, SENTENCES)["unused"]
+    model.set_encoders(Encoders.parse("lora-2"))
+    for _ in range(2):
+        found = audit(model, SENTENCES)
+        assert found["unused"].tensors == unused.tensors
+        assert sum(one.parameters for one in found.values()) == sum(p.numel() for p in model.parameters())
 
 
 def test_without_peft_the_extra_is_named(model: Segmenter, monkeypatch: pytest.MonkeyPatch) -> None:
