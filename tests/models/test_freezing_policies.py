@@ -97,6 +97,24 @@ def test_a_tensor_that_shall_learn_but_has_no_part_in_a_mask_is_a_fault(model: S
     assert fault == "vision shall learn, but 1 of its tensors have no part in any mask"
 
 
+def test_what_asks_for_no_gradient_and_statistics_of_frozen_blocks_that_move_are_faults(model: Segmenter) -> None:
+    model.set_encoders(Encoders.TRAINED)
+    model.parameter_groups()["text"][0].requires_grad_(False)
+    next(model.decoder_parts()[-1].parameters()).requires_grad_(False)  # type: ignore[union-attr]
+    assert faults(Encoders.TRAINED, audit(model, SENTENCES)) == [
+        f"{group} shall learn, but 1 of its tensors ask for no gradient" for group in ("text", "decoder")
+    ]
+    last = Encoders.parse("last-1")
+    model.set_encoders(last)
+    assert faults(last, audit(model, SENTENCES)) == []
+    first = model.encoder_blocks()["vision"][0][0]
+    assert isinstance(first, nn.Module)
+    first.register_buffer("count", torch.zeros(1))
+    first.register_forward_hook(lambda module, *_: module.count.add_(1))
+    [fault] = faults(last, audit(model, SENTENCES))
+    assert fault == "vision is frozen, in whole or in part, but 1 of its buffers moved there"
+
+
 def test_the_last_blocks_learn_and_those_before_are_in_evaluation(model: Segmenter) -> None:
     model.set_encoders(Encoders.parse("last-2"))
     model.train()
