@@ -139,8 +139,8 @@ def test_the_key_changes_with_the_heads_of_attention_pooling() -> None:
 
 @pytest.mark.parametrize("name", sorted(BUILDERS))
 def test_training_from_the_cache_agrees_with_training_without_it(
-    name: str, make_tiny_model: MakeModel, training_frames: FrameSet, validation_frames: FrameSet, recipe: TripletRecipe,
-    plain: TrainingConfig, tmp_path: Path,
+    name: str, make_tiny_model: MakeModel, training_frames: FrameSet, validation_frames: FrameSet,
+    recipe: TripletRecipe, plain: TrainingConfig, tmp_path: Path,
 ) -> None:  # fmt: skip
     logs = {}
     for place in ("off", "disk", "memory"):

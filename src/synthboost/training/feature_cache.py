@@ -5,8 +5,8 @@ first two name a folder, the third the entry. Entries are half precision in file
 mapped into memory when they are read; a file is whole or absent, so a build that was killed goes on where it was.
 
 Half precision rounds a value by up to 5e-4 of its size. Where images hardly differ in their features (an encoder with
-random weights whose normalisation layers are frozen), that would be as much as what tells them apart, and the statistics
-of a batch would make it large: such features are kept in single precision.
+random weights whose normalisation layers are frozen), that is as much as what tells them apart, and a batch's own
+statistics would make it large: such features are kept in single precision.
 """
 
 from __future__ import annotations
