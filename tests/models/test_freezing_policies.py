@@ -110,7 +110,7 @@ def test_what_asks_for_no_gradient_and_statistics_of_frozen_blocks_that_move_are
     first = model.encoder_blocks()["vision"][0][0]
     assert isinstance(first, nn.Module)
     first.register_buffer("count", torch.zeros(1))
-    first.register_forward_hook(lambda module, *_: module.count.add_(1))
+    first.register_forward_pre_hook(lambda module, _: module.count.add_(1) and None)
     [fault] = faults(last, audit(model, SENTENCES))
     assert fault == "vision is frozen, in whole or in part, but 1 of its buffers moved there"
 

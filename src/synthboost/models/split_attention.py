@@ -40,8 +40,8 @@ class SplitAttention(nn.Module):
         assert query is key is value
         assert is_causal
         assert not need_weights
-        parts = self.in_proj(query).unflatten(2, (3, self.heads, -1)).permute(2, 0, 3, 1, 4)
-        attended = F.scaled_dot_product_attention(*parts.unbind(0), is_causal=True)
+        q, k, v = self.in_proj(query).unflatten(2, (3, self.heads, -1)).permute(2, 0, 3, 1, 4)
+        attended = F.scaled_dot_product_attention(q, k, v, is_causal=True)
         return self.out_proj(attended.transpose(1, 2).flatten(2)), None
 
 
