@@ -129,7 +129,8 @@ def load_strictly(module: nn.Module, state: Mapping[str, Tensor], source: Path, 
         ignore: endings of names that older releases stored and that carry no weight.
 
     Raises:
-        CheckpointError: tensors are missing, unexpected, or of another shape; the first of each are named.
+        CheckpointError: tensors are missing, unexpected, of another shape, or integers, truth values or complex numbers
+            where there shall be weights; the first of each are named.
     """
     state = {name: tensor for name, tensor in state.items() if not name.endswith(ignore)} if ignore else dict(state)
     own = module.state_dict()
@@ -140,6 +141,11 @@ def load_strictly(module: nn.Module, state: Mapping[str, Tensor], source: Path, 
             f"{name} {tuple(state[name].shape)} instead of {tuple(own[name].shape)}"
             for name in sorted(own.keys() & state.keys())
             if own[name].shape != state[name].shape
+        ],
+        "no real numbers": [
+            f"{name} {state[name].dtype} instead of {own[name].dtype}"
+            for name in sorted(own.keys() & state.keys())
+            if own[name].is_floating_point() and not state[name].is_floating_point()
         ],
     }
     found = [f"{len(names)} {kind}: {', '.join(names[:5])}" for kind, names in faults.items() if names]

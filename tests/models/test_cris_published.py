@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from synthboost.errors import CheckpointError, ConfigError
 from synthboost.models.cris.model import Cris
 from synthboost.models.cris.network import CrisNetwork
-from synthboost.models.cris.published import ConversionReport, Kind, convert, read_published
+from synthboost.models.cris.published import ConversionReport, Kind, check, convert, read_published
 from synthboost.models.cris.settings import CrisSettings
 from synthboost.models.cris.sizes import infer_settings
 from synthboost.models.freezing import Encoders
@@ -101,7 +101,7 @@ def test_a_file_of_the_authors_training_is_converted_whatever_wrapped_the_networ
     path = write_training_file(tmp_path / "cris_best.pth", state, prefix)
     report = convert(path, tmp_path / "cris", clip_folder)
     beside = ("best_iou", "cur_iou", "epoch", "optimizer", "prec", "scheduler")
-    assert report == ConversionReport(Kind.CRIS, matched=tuple(sorted(state)), left_random=(), dropped=beside)
+    assert report == ConversionReport(Kind.CRIS, tuple(sorted(state)), left_random=(), zeroed=(), dropped=beside)
     assert same(tmp_path / "cris", state)
 
 
@@ -197,6 +197,49 @@ def test_missing_and_unexpected_tensors_are_listed_and_nothing_is_written(
     assert not (tmp_path / "cris").exists()
 
 
+def test_counters_that_a_file_leaves_out_begin_at_zero_and_are_told(
+    state: State, clip_folder: Path, tmp_path: Path
+) -> None:
+    counters = {name for name in state if name.endswith("num_batches_tracked")}
+    path = write_training_file(tmp_path / "x.pth", {n: t for n, t in state.items() if n not in counters})
+    report = convert(path, tmp_path / "cris", clip_folder)
+    assert len(counters) == len(report.zeroed) > 30
+    assert set(report.matched) == state.keys() - counters
+    assert report.left_random == ()
+    assert same(tmp_path / "cris", state)  # `state` has zeros there
+    del state["backbone.visual.bn1.running_mean"]
+    torch.save(state, tmp_path / "y.pth")
+    with pytest.raises(CheckpointError, match=r"1 missing: backbone\.visual\.bn1\.running_mean; expected"):
+        check(tmp_path / "y.pth")
+
+
+def test_a_tensor_under_two_names_is_refused_since_one_would_be_lost(state: State, tmp_path: Path) -> None:
+    name = "proj.txt.bias"
+    wrapped = {f"module.{n}": t for n, t in state.items()}
+    torch.save(wrapped | {name: state[name] + 1}, tmp_path / "x.pth")
+    with pytest.raises(CheckpointError, match=r"with and without the prefix 'module\.': module\.proj\.txt\.bias"):
+        read_published(tmp_path / "x.pth")
+
+
+@pytest.mark.parametrize(
+    ("name", "tensor", "message"),
+    [
+        ("neck.aggr.0.weight", torch.zeros(3, 3).to_sparse(), r"entries: neck\.aggr\.0\.weight; expected .* dense"),
+        ("proj.txt.bias", torch.zeros(37, device="meta"), r"entries: proj\.txt\.bias; expected .* with content"),
+        ("proj.txt.bias", torch.ones(37, dtype=torch.bool), r"1 no real numbers: proj\.txt\.bias torch\.bool instead"),
+        ("proj.txt.bias", torch.ones(37, dtype=torch.complex64), r"1 no real numbers: .* torch\.complex64 instead"),
+        ("backbone.positional_embedding", torch.zeros(12, 0), r"positional_embedding is \(12, 0\)"),
+        ("backbone.visual.attnpool.positional_embedding", torch.zeros(0, 128), r"positional_embedding is \(0, 128\)"),
+    ],
+)
+def test_tensors_that_hold_no_weights_are_refused(
+    state: State, tmp_path: Path, name: str, tensor: Tensor, message: str
+) -> None:
+    torch.save(state | {name: tensor}, tmp_path / "x.pth")
+    with pytest.raises(CheckpointError, match=message):
+        check(tmp_path / "x.pth")
+
+
 def test_half_a_clip_is_refused(clip_state: State, clip_folder: Path, tmp_path: Path) -> None:
     del clip_state["ln_final.weight"]
     torch.save(clip_state, tmp_path / "RN50.pt")
@@ -223,6 +266,8 @@ def test_a_clip_with_a_vision_transformer_is_refused(tmp_path: Path) -> None:
     [
         ({"weight": torch.zeros(1)}, r"weights: 1 entries: weight; expected those of a CRIS or of CLIP"),
         ([torch.zeros(1)], "file: list; expected a file that maps names to tensors"),
+        ({0: torch.zeros(1)}, "file: dict; expected a file that maps names to tensors"),
+        ({"state_dict": {"visual.conv1.weight": torch.zeros(1), 3: 4}}, "file: dict; expected a file that maps names"),
         ({"state_dict": {}}, "weights: 0 entries"),
     ],
 )

@@ -14,6 +14,8 @@ from synthboost.models.audit import audit, faults
 from synthboost.models.base import Segmenter
 from synthboost.models.freezing import Encoders, Tuning
 from synthboost.models.registry import BUILDERS, build_segmenter, load_segmenter
+from synthboost.training.config import TrainingConfig
+from synthboost.training.optimizer import make_optimizer
 
 SENTENCES = ("Myocardium of the heart.", "Left atrium cavity of the heart.")
 WORDS = ["trained", "frozen", "last-1", "lora-2", "vision=frozen,text=trained", "vision=last-2,text=lora-1"]
@@ -95,6 +97,24 @@ def test_a_tensor_that_shall_learn_but_has_no_part_in_a_mask_is_a_fault(model: S
     assert fault == "vision shall learn, but 1 of its tensors have no part in any mask"
 
 
+def test_what_asks_for_no_gradient_and_statistics_of_frozen_blocks_that_move_are_faults(model: Segmenter) -> None:
+    model.set_encoders(Encoders.TRAINED)
+    model.parameter_groups()["text"][0].requires_grad_(False)
+    next(model.decoder_parts()[-1].parameters()).requires_grad_(False)  # type: ignore[union-attr]
+    assert faults(Encoders.TRAINED, audit(model, SENTENCES)) == [
+        f"{group} shall learn, but 1 of its tensors ask for no gradient" for group in ("text", "decoder")
+    ]
+    last = Encoders.parse("last-1")
+    model.set_encoders(last)
+    assert faults(last, audit(model, SENTENCES)) == []
+    first = model.encoder_blocks()["vision"][0][0]
+    assert isinstance(first, nn.Module)
+    first.register_buffer("count", torch.zeros(1))
+    first.register_forward_pre_hook(lambda module, _: module.count.add_(1) and None)
+    [fault] = faults(last, audit(model, SENTENCES))
+    assert fault == "vision is frozen, in whole or in part, but 1 of its buffers moved there"
+
+
 def test_the_last_blocks_learn_and_those_before_are_in_evaluation(model: Segmenter) -> None:
     model.set_encoders(Encoders.parse("last-2"))
     model.train()
@@ -135,10 +155,60 @@ def test_adapters_start_as_nothing_and_are_merged_when_saved(model: Segmenter, t
     model.save_pretrained(tmp_path / "merged")
     merged = load_segmenter(tmp_path / "merged")
     assert set(merged.state_dict()) == names
-    torch.testing.assert_close(merged(images, tokens, index), changed, rtol=0, atol=2e-4)
+    torch.testing.assert_close(merged(images, tokens, index), changed, rtol=0, atol=2e-5)
     model.set_encoders(Encoders.TRAINED)
     assert set(model.state_dict()) == names
     torch.testing.assert_close(model(images, tokens, index), before, rtol=0, atol=1e-5)
+
+
+@torch.no_grad()
+def test_an_update_counts_once_in_every_matrix_it_is_merged_into(model: Segmenter) -> None:
+    before = plain_state(model)
+    model.set_encoders(Encoders.parse("lora-2"))
+    learnt = dict(model.named_parameters())
+    for name, parameter in learnt.items():
+        if "lora_B" in name:
+            parameter.normal_(0, 0.1)
+    after, adapted = plain_state(model), [name for name in learnt if "lora_A" in name]
+    assert len(adapted) > 10
+    for name in adapted:
+        first, second = learnt[name], learnt[name.replace("lora_A", "lora_B")]
+        weight = name.replace(".lora_A.synthboost", "").replace("in_proj.weight", "in_proj_weight")
+        change = (second.flatten(1) @ first.flatten(1)).reshape(before[weight].shape)
+        torch.testing.assert_close(after[weight] - before[weight], change, rtol=1e-4, atol=1e-6, msg=name)
+
+
+@pytest.mark.parametrize("word", WORDS)
+def test_a_step_of_the_optimiser_moves_what_learns_and_leaves_every_other_bit(model: Segmenter, word: str) -> None:
+    model.set_encoders(Encoders.parse(word))
+    model.train()
+    learns = {name: parameter.requires_grad for name, parameter in model.named_parameters()}
+    before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
+    optimizer = make_optimizer(model, TrainingConfig(learning_rate=1e-3, weight_decay=0.1))
+    torch.manual_seed(0)
+    for _ in range(3):  # after the first, both halves of a LoRA update get a gradient
+        images = torch.randn(2, 3, model.input_size, model.input_size)
+        logits = model(images, model.tokenize(SENTENCES), torch.tensor([0, 1]))
+        optimizer.zero_grad()
+        logits.square().mean().backward()
+        optimizer.step()
+    after = model.state_dict()
+    assert after.keys() == before.keys()
+    for name, learning in learns.items():
+        assert torch.equal(after[name], before[name]) != learning, name
+    evaluating = {name for name, module in model.named_modules() if not module.training}
+    buffers = [name for name in before.keys() - learns.keys() if name.rpartition(".")[0] in evaluating]
+    assert bool(buffers) == (model.name == "cris" and word != "trained")
+    assert all(torch.equal(after[name], before[name]) for name in buffers)
+
+
+def test_adapters_count_as_part_of_the_encoders_and_nothing_is_counted_twice(model: Segmenter) -> None:
+    unused = audit(model, SENTENCES)["unused"]
+    model.set_encoders(Encoders.parse("lora-2"))
+    for _ in range(2):
+        found = audit(model, SENTENCES)
+        assert found["unused"].tensors == unused.tensors
+        assert sum(one.parameters for one in found.values()) == sum(p.numel() for p in model.parameters())
 
 
 def test_without_peft_the_extra_is_named(model: Segmenter, monkeypatch: pytest.MonkeyPatch) -> None:

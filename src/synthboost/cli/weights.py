@@ -61,6 +61,8 @@ class ConvertWeights:
         print(f"kind: {report.kind}")
         _print_names("matched", report.matched, names=False)
         _print_names("left random, to be trained", report.left_random)
+        if report.zeroed:
+            _print_names("counters without influence, set to 0", report.zeroed)
         _print_names("not weights, left out", report.dropped)
         print(f"folder: {self.out}")
 
@@ -91,6 +93,8 @@ class VerifyWeights:
         print(f"kind: {report.kind}")
         _print_names("matched", report.matched, names=False)
         _print_names("missing, would be left random", report.left_random)
+        if report.zeroed:
+            _print_names("counters without influence, would be set to 0", report.zeroed)
         _print_names("not weights, left out", report.dropped)
         print("unexpected: 0\nIt can be converted.")
 

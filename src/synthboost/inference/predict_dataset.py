@@ -9,7 +9,7 @@ from synthboost.domain import STRUCTURES, Frame, Mask, Prompt, Structure
 from synthboost.errors import DataError
 from synthboost.files import whole_folder
 from synthboost.inference.masks import IndexEntry, mask_name, write_index, write_mask
-from synthboost.inference.predictor import Predictor
+from synthboost.inference.predictor import Predictor, Seen
 from synthboost.inference.sentences import EvaluationSentences, swapped
 from synthboost.progress import track
 from synthboost.training.frame_set import FrameSet
@@ -54,27 +54,27 @@ def _predict_batch(
 ) -> Iterator[IndexEntry]:
     if not frames:
         return
+    seen = predictor.look_at([frame.image for frame in frames])
     prompts = [sentences.first(frame) for frame in frames]
     if sentences.needs_prediction:
-        guesses = _ask(predictor, frames, prompts)
+        guesses = _ask(predictor, seen, prompts)
         prompts = [sentences.second(frame, guess) for frame, guess in zip(frames, guesses, strict=True)]
-    probes = {"": prompts}
+    answers = _ask(predictor, seen, prompts)
+    # A mask depends on the image and the sentence alone: asked for another structure, the answer is the one at hand.
+    probes = {"": (prompts, answers)}
     if probe_swapped:
-        probes["swapped"] = [swapped(of_frame) for of_frame in prompts]
-    for probe, asked in probes.items():
-        for frame, of_frame, masks in zip(frames, asked, _ask(predictor, frames, asked), strict=True):
+        probes["swapped"] = [swapped(of_frame) for of_frame in prompts], [swapped(masks) for masks in answers]
+    for probe, (asked, given) in probes.items():
+        for frame, of_frame, masks in zip(frames, asked, given, strict=True):
             for structure, mask in masks.items():
                 entry = _entry(frame.info.name, structure, probe, of_frame[structure])
                 write_mask(folder / entry.file, mask)
                 yield entry
 
 
-def _ask(
-    predictor: Predictor, frames: list[Frame], prompts: list[dict[Structure, Prompt]]
-) -> list[dict[Structure, Mask]]:
+def _ask(predictor: Predictor, seen: Seen, prompts: list[dict[Structure, Prompt]]) -> list[dict[Structure, Mask]]:
     texts = [[of_frame[structure].text for structure in STRUCTURES] for of_frame in prompts]
-    answers = predictor.predict_batch([frame.image for frame in frames], texts)
-    return [dict(zip(STRUCTURES, answer.masks, strict=True)) for answer in answers]
+    return [dict(zip(STRUCTURES, answer.masks, strict=True)) for answer in predictor.ask(seen, texts)]
 
 
 def _entry(frame: str, structure: Structure, probe: str, prompt: Prompt) -> IndexEntry:

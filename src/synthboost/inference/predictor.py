@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from synthboost.domain import GreyImage
 from synthboost.errors import ConfigError, DataError, PromptError
-from synthboost.models.base import Segmenter
+from synthboost.models.base import Features, Segmenter
 from synthboost.models.registry import load_segmenter
 from synthboost.models.text_memory import TextMemory
 
@@ -36,6 +36,15 @@ class Prediction:
     def masks(self) -> NDArray[np.bool_]:
         """(N, H, W), true inside."""
         return self.probability > self.threshold
+
+
+@dataclass(frozen=True, eq=False)
+class Seen:
+    """Images that were encoded, to be asked about as often as wanted."""
+
+    features: Features
+    sizes: tuple[tuple[int, int], ...]
+    """(H, W) of each."""
 
 
 class Predictor:
@@ -72,29 +81,46 @@ class Predictor:
         """
         return self.predict_batch([image], [sentences])[0]
 
-    @torch.inference_mode()
     def predict_batch(self, images: Sequence[GreyImage], sentences: Sequence[Sequence[str]]) -> list[Prediction]:
         """Draw in several images at once, each with sentences of its own; sizes may differ.
 
         Each image and each distinct sentence is encoded once.
         """
-        for image, own in zip(images, sentences, strict=True):
+        return self.ask(self.look_at(images), sentences)
+
+    @torch.inference_mode()
+    def look_at(self, images: Sequence[GreyImage]) -> Seen:
+        """Encode images, for one or more calls of `ask`.
+
+        Raises:
+            DataError: one is not a two-dimensional uint8 array.
+        """
+        for image in images:
             _require_grey(image)
+        pixels = torch.stack([self.model.preprocess(image) for image in images]).to(self.device)
+        return Seen(self.model.encode_image(pixels), tuple((image.shape[0], image.shape[1]) for image in images))
+
+    @torch.inference_mode()
+    def ask(self, seen: Seen, sentences: Sequence[Sequence[str]]) -> list[Prediction]:
+        """Draw what each sentence names in the image that it is about; see `predict_batch`.
+
+        Raises:
+            PromptError: an image has no sentence, or one is longer than the text encoder takes.
+        """
+        for own in sentences:
             _require_sentence(own)
         flat = [sentence for of_image in sentences for sentence in of_image]
         distinct = list(dict.fromkeys(flat))
-        pixels = torch.stack([self.model.preprocess(image) for image in images]).to(self.device)
         text = self.texts.recall(distinct)
         number = {sentence: position for position, sentence in enumerate(distinct)}
         text_index = torch.tensor([number[sentence] for sentence in flat], device=self.device)
         counts = [len(of_image) for of_image in sentences]
-        image_index = torch.arange(len(images)).repeat_interleave(torch.tensor(counts)).to(self.device)
-        features = self.model.encode_image(pixels)
+        image_index = torch.arange(len(seen.sizes)).repeat_interleave(torch.tensor(counts)).to(self.device)
         parts = zip(torch.split(image_index, MOST_PAIRS), torch.split(text_index, MOST_PAIRS), strict=True)
-        logits = torch.cat([self.model(features, text, images_of, texts_of) for images_of, texts_of in parts])
+        logits = torch.cat([self.model(seen.features, text, images_of, texts_of) for images_of, texts_of in parts])
         predictions = []
-        for image, own, part in zip(images, sentences, torch.split(logits, counts), strict=True):
-            probability = self.model.postprocess(part, image.shape).cpu().numpy()
+        for size, own, part in zip(seen.sizes, sentences, torch.split(logits, counts), strict=True):
+            probability = self.model.postprocess(part, size).cpu().numpy()
             predictions.append(Prediction(tuple(own), probability, self.threshold))
         return predictions
 

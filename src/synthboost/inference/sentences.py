@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, TypeVar
 
 from synthboost.domain import STRUCTURES, Frame, Mask, Prompt, PromptSet, Structure
 from synthboost.prompts import PROMPT_SETS, Attribute, ShapeNamer, build_prompt
 from synthboost.prompts.shape import GeometricShape
 
+T = TypeVar("T")
 ShapeFrom = Literal["unknown", "ground-truth", "prediction"]
 SHAPELESS = PromptSet.P6
 """Asked first when the shape word is to come from a predicted mask: it says everything but the shape."""
@@ -62,7 +63,7 @@ class EvaluationSentences:
         }
 
 
-def swapped(prompts: dict[Structure, Prompt]) -> dict[Structure, Prompt]:
-    """Give each structure the sentence of the next one, to see whether the sentence is used at all."""
+def swapped(of_structure: dict[Structure, T]) -> dict[Structure, T]:
+    """Give each structure the next one's sentence (or the mask it drew), to see whether the sentence is used at all."""
     following = {s: STRUCTURES[(number + 1) % len(STRUCTURES)] for number, s in enumerate(STRUCTURES)}
-    return {structure: prompts[following[structure]] for structure in STRUCTURES}
+    return {structure: of_structure[following[structure]] for structure in STRUCTURES}

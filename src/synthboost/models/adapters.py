@@ -10,14 +10,15 @@ import torch
 from torch import Tensor, nn
 
 from synthboost.errors import ConfigError
+from synthboost.models.split_attention import join_attention, split_attention
 
 NAME = "synthboost"
 """Of the adapter inside peft's layers."""
-ADAPTED = (nn.Linear, nn.Conv2d, nn.MultiheadAttention)
+ADAPTED = (nn.Linear, nn.Conv2d)
 
 
 def add_adapters(network: nn.Module, ranks: Sequence[tuple[Iterable[nn.Module], int]], seed: int) -> None:
-    """Give every matrix (linear layer, convolution, attention) of some modules a low-rank update that starts at zero.
+    """Give every matrix of some modules (linear, convolution, attention) a low-rank update that starts at zero.
 
     Args:
         network: holds the modules; changed in place. It must have no adapters yet.
@@ -33,12 +34,15 @@ def add_adapters(network: nn.Module, ranks: Sequence[tuple[Iterable[nn.Module], 
         raise ConfigError(
             "encoders", "lora", "peft is not installed", "the extra `peft`", "pip install 'synthboost[peft]'"
         ) from error
+    ranks = [(list(modules), rank) for modules, rank in ranks]
+    for modules, _ in ranks:
+        for module in modules:
+            split_attention(module)
     rank_of = {id(part): rank for modules, rank in ranks for module in modules for part in module.modules()}
-    attentions = tuple(f"{name}." for name, part in network.named_modules() if isinstance(part, nn.MultiheadAttention))
     targets = {
         name: rank_of[id(part)]
         for name, part in network.named_modules()
-        if id(part) in rank_of and isinstance(part, ADAPTED) and not name.startswith(attentions)
+        if id(part) in rank_of and isinstance(part, ADAPTED)
     }
     pattern = {f"^{re.escape(name)}$": rank for name, rank in targets.items()}
     config = LoraConfig(target_modules=list(targets), rank_pattern=pattern, alpha_pattern=pattern)
@@ -68,17 +72,12 @@ def plain_state(network: nn.Module) -> dict[str, Tensor]:
 
 
 def _unwrap(network: nn.Module, merge: bool) -> None:
-    wrapped = {name: part for name, part in network.named_modules() if _is_wrapper(part)}
-    outermost = [name for name in wrapped if not name.startswith(tuple(f"{other}." for other in wrapped))]
-    for name in outermost:
-        layer, (parent, _, own) = wrapped[name], name.rpartition(".")
-        if hasattr(layer, "unload_and_optionally_merge_module"):  # attention: its output matrix is wrapped as well
-            plain = layer.unload_and_optionally_merge_module(merge, safe_merge=False, adapter_names=[NAME])
-        else:
-            if merge:
-                layer.merge(adapter_names=[NAME])
-            plain = layer.get_base_layer()
-        setattr(network.get_submodule(parent), own, plain)
+    for name, layer in [(name, part) for name, part in network.named_modules() if _is_wrapper(part)]:
+        if merge:
+            layer.merge(adapter_names=[NAME])
+        parent, _, own = name.rpartition(".")
+        setattr(network.get_submodule(parent), own, layer.get_base_layer())
+    join_attention(network)
 
 
 def _is_wrapper(module: nn.Module) -> bool:

@@ -6,13 +6,14 @@ the measurement that would have shown it.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
-from torch import nn
+from torch import Tensor, nn
 
-from synthboost.models.base import ENCODER_GROUPS, Segmenter
+from synthboost.models.base import ENCODER_GROUPS, Part, Segmenter
 from synthboost.models.freezing import Encoders
 
 
@@ -34,6 +35,8 @@ class GroupAudit:
     buffers: int
     buffers_moved: int
     """Buffers (e.g. running statistics) whose content changed."""
+    fixed_moved: int
+    """Of these, those in blocks that shall not change."""
 
 
 def audit(model: Segmenter, sentences: tuple[str, ...], seed: int = 0) -> dict[str, GroupAudit]:
@@ -45,10 +48,8 @@ def audit(model: Segmenter, sentences: tuple[str, ...], seed: int = 0) -> dict[s
         seed: of the random images and targets, and of dropout.
     """
     generator = torch.Generator().manual_seed(seed)
-    buffers = {
-        group: [buffer for part in parts if isinstance(part, nn.Module) for buffer in part.buffers()]
-        for group, parts in model.groups().items()
-    }
+    buffers = {group: _buffers(parts) for group, parts in model.groups().items()}
+    fixed = {id(buffer) for group in ENCODER_GROUPS for buffer in _buffers(model.fixed_parts(group))}
     before = {group: [buffer.clone() for buffer in members] for group, members in buffers.items()}
     was_training = model.training
     model.zero_grad(set_to_none=True)
@@ -64,6 +65,7 @@ def audit(model: Segmenter, sentences: tuple[str, ...], seed: int = 0) -> dict[s
     result = {}
     for group, parameters in model.parameter_groups().items():
         own = buffers.get(group, [])
+        moved = [a for a, b in zip(own, before.get(group, []), strict=True) if not torch.equal(a, b)]
         result[group] = GroupAudit(
             tensors=len(parameters),
             parameters=sum(p.numel() for p in parameters),
@@ -72,7 +74,8 @@ def audit(model: Segmenter, sentences: tuple[str, ...], seed: int = 0) -> dict[s
             with_gradient=sum(p.grad is not None and bool(p.grad.any()) for p in parameters),
             out_of_reach=sum(p.requires_grad and p.grad is None for p in parameters),
             buffers=len(own),
-            buffers_moved=sum(not torch.equal(a, b) for a, b in zip(before.get(group, []), own, strict=True)),
+            buffers_moved=len(moved),
+            fixed_moved=sum(id(buffer) in fixed for buffer in moved),
         )
     for group, members in before.items():
         for buffer, content in zip(buffers[group], members, strict=True):
@@ -94,8 +97,14 @@ def faults(encoders: Encoders, found: dict[str, GroupAudit]) -> list[str]:
                 wrong.append(f"{group} shall not learn, but {one.with_gradient} of its tensors get a gradient")
         elif not one.with_gradient:
             wrong.append(f"{group} shall learn, but none of its tensors gets a gradient")
+        elif kind in ("trained", "decoder") and one.trainable < one.tensors:
+            wrong.append(f"{group} shall learn, but {one.tensors - one.trainable} of its tensors ask for no gradient")
         elif one.out_of_reach:
             wrong.append(f"{group} shall learn, but {one.out_of_reach} of its tensors have no part in any mask")
-        if kind in ("frozen", "lora") and one.buffers_moved:
-            wrong.append(f"{group} is frozen, but {one.buffers_moved} of its buffers moved")
+        if one.fixed_moved:
+            wrong.append(f"{group} is frozen, in whole or in part, but {one.fixed_moved} of its buffers moved there")
     return wrong
+
+
+def _buffers(parts: Iterable[Part]) -> list[Tensor]:
+    return [buffer for part in parts if isinstance(part, nn.Module) for buffer in part.buffers()]

@@ -226,13 +226,17 @@ class Segmenter(nn.Module, ABC):
     def train(self, mode: bool = True) -> Self:
         """Switch between training and evaluation; blocks whose own weights do not learn stay in evaluation."""
         super().train(mode)
-        for group, steps in self.encoder_blocks().items():
-            learning = [] if getattr(self.encoders, group).kind == "lora" else self._learning(steps, group)
-            for step in steps[: len(steps) - len(learning)]:
-                for part in step:
-                    if isinstance(part, nn.Module):
-                        part.train(False)
+        for group in self.encoder_blocks():
+            for part in self.fixed_parts(group):
+                if isinstance(part, nn.Module):
+                    part.train(False)
         return self
+
+    def fixed_parts(self, group: str) -> list[Part]:
+        """Return the parts of the `vision` or `text` encoder whose own weights and buffers never change."""
+        steps = self.encoder_blocks()[group]
+        learning = [] if getattr(self.encoders, group).kind == "lora" else self._learning(steps, group)
+        return [part for step in steps[: len(steps) - len(learning)] for part in step]
 
     def _learning(self, steps: list[list[Part]], group: str) -> list[list[Part]]:
         """The steps, always the last ones, in which something learns."""

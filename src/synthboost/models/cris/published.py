@@ -35,6 +35,8 @@ CLIP_SIZES = frozenset({"input_resolution", "context_length", "vocab_size"})
 """Numbers that OpenAI's archives keep among the weights."""
 CONNECT = "backbone.visual.attnpool.connect."
 """Inside the image encoder, but CRIS' addition to CLIP."""
+COUNTER = ".num_batches_tracked"
+"""Of a normalisation layer. No result depends on it, and old or exported files leave it out; torch fills it in too."""
 
 
 class Kind(StrEnum):
@@ -65,6 +67,8 @@ class ConversionReport:
     """Tensors of the network that came from the file."""
     left_random: tuple[str, ...]
     """Tensors that the file does not have: all that CRIS adds to CLIP. Never empty for `Kind.CLIP`."""
+    zeroed: tuple[str, ...]
+    """Counters of batches that the file leaves out and that begin at zero. No result depends on them."""
     dropped: tuple[str, ...]
     """As in `PublishedWeights`."""
 
@@ -79,7 +83,7 @@ def read_published(path: Path) -> PublishedWeights:
     mark = next((name for name in container if name.endswith(MARK)), None)
     if mark is None or not isinstance(container[mark], Tensor):
         raise CheckpointError(
-            path, "weights", f"{len(container)} entries: {', '.join(sorted(map(str, container))[:5])}",
+            path, "weights", f"{len(container)} entries: {', '.join(sorted(container)[:5])}",
             f"those of a CRIS or of CLIP, among them {MARK}",
         )  # fmt: skip
     prefix = mark.removesuffix(MARK)
@@ -87,12 +91,17 @@ def read_published(path: Path) -> PublishedWeights:
     prefix = prefix.removesuffix(BACKBONE)
     _require_resnet(path, container, mark)
     state = {name.removeprefix(prefix): tensor for name, tensor in container.items()}
+    if len(state) < len(container):
+        twice = sorted(name for name in container if name.startswith(prefix) and name.removeprefix(prefix) in container)
+        raise CheckpointError(
+            path, "entries", f"with and without the prefix {prefix!r}: {', '.join(twice[:5])}", "each tensor once"
+        )
     if kind is Kind.CLIP:
         dropped += tuple(sorted(CLIP_SIZES & state.keys()))
         state = {BACKBONE + name: tensor for name, tensor in state.items() if name not in CLIP_SIZES}
-    strangers = [name for name, tensor in state.items() if not isinstance(tensor, Tensor)]
+    strangers = [name for name, tensor in state.items() if not _is_plain(tensor)]
     if strangers:
-        raise CheckpointError(path, "entries", ", ".join(strangers[:5]), "tensors only")
+        raise CheckpointError(path, "entries", ", ".join(strangers[:5]), "tensors only, dense and with content")
     refuse_non_finite(path, state)
     floats = {name: tensor.float() if tensor.is_floating_point() else tensor for name, tensor in state.items()}
     return PublishedWeights(kind, floats, dropped)
@@ -131,7 +140,7 @@ def convert(
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         model = Cris(infer_settings(weights.state, path, input_size), words)
-    left = _load(model.network, weights, path)
+    left, zeroed = _load(model.network, weights, path)
     model.save_pretrained(folder)
     if left:
         warnings.warn(
@@ -140,7 +149,7 @@ def convert(
             "features.",
             UserWarning, stacklevel=2,
         )  # fmt: skip
-    return ConversionReport(weights.kind, tuple(sorted(weights.state)), left, weights.dropped)
+    return ConversionReport(weights.kind, tuple(sorted(weights.state)), left, zeroed, weights.dropped)
 
 
 def check(path: Path) -> ConversionReport:
@@ -152,16 +161,22 @@ def check(path: Path) -> ConversionReport:
     weights = read_published(path)
     settings = infer_settings(weights.state, path, CrisSettings.input_size)
     with torch.random.fork_rng(devices=[]):
-        left = _load(CrisNetwork(settings, infer_vocabulary(weights.state, path)), weights, path)
-    return ConversionReport(weights.kind, tuple(sorted(weights.state)), left, weights.dropped)
+        left, zeroed = _load(CrisNetwork(settings, infer_vocabulary(weights.state, path)), weights, path)
+    return ConversionReport(weights.kind, tuple(sorted(weights.state)), left, zeroed, weights.dropped)
 
 
-def _load(network: CrisNetwork, weights: PublishedWeights, path: Path) -> tuple[str, ...]:
-    """Copy the file's tensors into a network, all of them or none; return the names of what stays as it was."""
+def _load(network: CrisNetwork, weights: PublishedWeights, path: Path) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Copy the file's tensors into a network, all of them or none.
+
+    Returns:
+        The names of what CRIS adds to CLIP and the file lacks, and of counters that it lacks: they stay as they were.
+    """
     left = () if weights.kind is Kind.CRIS else _added_to_clip(network)
     own = network.state_dict()
-    load_strictly(network, {name: own[name] for name in left} | weights.state, path)
-    return left
+    absent = own.keys() - weights.state.keys() - set(left)
+    zeroed = tuple(sorted(name for name in absent if name.endswith(COUNTER)))
+    load_strictly(network, {name: own[name] for name in (*left, *zeroed)} | weights.state, path)
+    return left, zeroed
 
 
 def _added_to_clip(network: CrisNetwork) -> tuple[str, ...]:
@@ -188,15 +203,20 @@ def _unpack(path: Path) -> tuple[dict[str, Any], tuple[str, ...]]:
     except FileNotFoundError as error:
         raise CheckpointError(path, "file", "absent", "a published file of weights") from error
     except Exception as error:  # reading a foreign file can raise anything; all of it means: not weights
+        said = str(error).partition(". ")[0][:200]  # torch goes on with advice to run what the file holds
         raise CheckpointError(
-            path, "file", f"{type(error).__name__}: {str(error)[:200]}", "an intact file that holds weights only"
+            path, "file", f"{type(error).__name__}: {said}", "an intact file that holds weights only"
         ) from error
-    if not isinstance(found, Mapping):
-        raise CheckpointError(path, "file", type(found).__name__, "a file that maps names to tensors")
-    inner = found.get("state_dict")
-    if isinstance(inner, Mapping):
-        return dict(inner), tuple(sorted(str(name) for name in found if name != "state_dict"))
-    return dict(found), ()
+    inner = found.get("state_dict") if isinstance(found, Mapping) else None
+    weights = inner if isinstance(inner, Mapping) else found
+    if not isinstance(weights, Mapping) or not all(isinstance(name, str) for name in weights):
+        raise CheckpointError(path, "file", type(weights).__name__, "a file that maps names to tensors")
+    return dict(weights), () if weights is found else tuple(sorted(str(name) for name in found if name != "state_dict"))
+
+
+def _is_plain(entry: Any) -> bool:
+    """Whether an entry is a tensor with numbers in it: dense, and not only a promise of some."""
+    return isinstance(entry, Tensor) and entry.layout is torch.strided and not entry.is_meta
 
 
 def _read(path: Path) -> Any:

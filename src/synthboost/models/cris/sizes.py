@@ -67,7 +67,7 @@ def infer_vocabulary(state: Mapping[str, Tensor], source: Path) -> int:
 
 def _shape(shapes: Mapping[str, tuple[int, ...]], name: str, dimensions: int, source: Path) -> tuple[int, ...]:
     found = shapes.get(name)
-    if found is None or len(found) != dimensions:
+    if found is None or len(found) != dimensions or 0 in found:
         raise CheckpointError(
             source, "tensors", f"{name} is {'missing' if found is None else found}", f"one of {dimensions} dimensions",
             "Nothing was loaded.",
