@@ -10,13 +10,16 @@ from pathlib import Path
 from typing import Any
 
 from synthboost.experiments.executors.base import Executor, Outcome
+from synthboost.experiments.recipe_differences import recipe_differences
 from synthboost.experiments.recipes import Grid
-from synthboost.experiments.study import Study, StudyRun
+from synthboost.experiments.study import Study
 from synthboost.experiments.study_folder import StudyPaths, check_request, note_request
 from synthboost.experiments.study_work import StudyWork
 from synthboost.lock import exclusive
-from synthboost.records.run_folder import read_run
-from synthboost.reports import content_from_runs, write_report
+from synthboost.records.parquet import has_parquet
+from synthboost.records.run_folder import RunPaths, read_json, read_run
+from synthboost.records.study_table import write_study_table
+from synthboost.reports.study import RecipeDifference, study_content_from_runs, write_study_report
 
 
 def run_study(
@@ -54,19 +57,44 @@ def run_study(
         jobs = [job for job in study.jobs if job.name in progress.expected]
         if jobs:
             executor.run(jobs, StudyWork(study, root), progress.report)
-        finished = [run for run in study.runs if run.is_finished(paths.runs)]
-        after_study(root, finished)
+        write_results(root, progress.failures)
     return progress.failures
 
 
-def after_study(folder: Path, runs: Sequence[StudyRun]) -> list[Path]:
-    """Write what a study leaves besides its runs, from the finished ones; return the files."""
-    records = [read_run(StudyPaths(folder).runs / run.name) for run in runs]
+def write_results(root: Path, failures: Sequence[Outcome] = ()) -> None:
+    """Write what a study leaves besides its runs: the table of all rows, and the report with its tables and figures.
+
+    Every finished run of the folder takes part, those of earlier requests too.
+
+    Args:
+        root: the study's folder.
+        failures: runs that ended without a result, and why.
+
+    Raises:
+        DataError: rows contradict each other.
+        OutputError: a file cannot be written.
+    """
+    paths = StudyPaths(root)
+    known = read_json(paths.description)
+    records = [read_run(paths.runs / name) for name in known["runs"] if RunPaths(paths.runs / name).done.is_file()]
     if not records:
-        return []
-    page = folder / "report.html"
-    write_report(page, records, content_from_runs(records))
-    return [page]
+        return
+    write_study_table(root / "table", records, parquet=has_parquet())
+    content = study_content_from_runs(
+        records,
+        recipe=_differences(str(known["terms"]["recipe"]["name"])),
+        unfinished=tuple((outcome.name, outcome.error or "") for outcome in failures),
+    )
+    write_study_report(root / "report.html", records, content, files=root / "results")
+
+
+def _differences(recipe: str) -> tuple[RecipeDifference, ...]:
+    """In what a recipe departs from the paper's text."""
+    return tuple(
+        RecipeDifference(line.what, line.by_recipe["as-written"], line.instead or line.by_recipe[recipe])
+        for line in recipe_differences()
+        if line.by_recipe["as-written"] != (line.instead or line.by_recipe[recipe])
+    )
 
 
 @dataclass

@@ -7,6 +7,7 @@ package and loads fastest; it is loaded only when a Parquet file is asked for.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from importlib.util import find_spec
 from itertools import islice
 from pathlib import Path
 from typing import Any, TypeVar
@@ -18,6 +19,11 @@ from synthboost.records.typed_csv import field_types
 _Item = TypeVar("_Item")
 _GROUP = 50_000
 """Items per row group: what is in memory as columns at a time."""
+
+
+def has_parquet() -> bool:
+    """Tell whether Parquet can be written here, without loading anything."""
+    return find_spec("pyarrow") is not None
 
 
 def require_parquet() -> None:
