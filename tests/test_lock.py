@@ -23,13 +23,14 @@ with exclusive(Path(sys.argv[1])):
     input()
 """
 HOLD_WITH_A_CHILD = """
-import multiprocessing, sys, time
+import multiprocessing, os, sys, time
 from pathlib import Path
 from synthboost.lock import exclusive
+def live_on():
+    print(os.getpid(), flush=True)  # only now has it begun, and let go of what it inherited
+    time.sleep(60)
 with exclusive(Path(sys.argv[1])):
-    child = multiprocessing.get_context("fork").Process(target=time.sleep, args=(60,))
-    child.start()
-    print(child.pid, flush=True)
+    multiprocessing.get_context("fork").Process(target=live_on).start()
     input()
 """
 COUNT = """

@@ -99,10 +99,11 @@ def test_a_tensor_that_shall_learn_but_has_no_part_in_a_mask_is_a_fault(model: S
 
 def test_what_asks_for_no_gradient_and_statistics_of_frozen_blocks_that_move_are_faults(model: Segmenter) -> None:
     model.set_encoders(Encoders.TRAINED)
-    model.parameter_groups()["text"][0].requires_grad_(False)
+    encoder = "text" if model.has_text_encoder else "vision"
+    model.parameter_groups()[encoder][0].requires_grad_(False)
     next(model.decoder_parts()[-1].parameters()).requires_grad_(False)  # type: ignore[union-attr]
     assert faults(Encoders.TRAINED, audit(model, SENTENCES)) == [
-        f"{group} shall learn, but 1 of its tensors ask for no gradient" for group in ("text", "decoder")
+        f"{group} shall learn, but 1 of its tensors ask for no gradient" for group in (encoder, "decoder")
     ]
     last = Encoders.parse("last-1")
     model.set_encoders(last)
@@ -170,7 +171,7 @@ def test_an_update_counts_once_in_every_matrix_it_is_merged_into(model: Segmente
         if "lora_B" in name:
             parameter.normal_(0, 0.1)
     after, adapted = plain_state(model), [name for name in learnt if "lora_A" in name]
-    assert len(adapted) > 10
+    assert len(adapted) >= 10
     for name in adapted:
         first, second = learnt[name], learnt[name.replace("lora_A", "lora_B")]
         weight = name.replace(".lora_A.synthboost", "").replace("in_proj.weight", "in_proj_weight")

@@ -14,6 +14,7 @@ from safetensors import safe_open
 
 from synthboost.data import TripletRecipe
 from synthboost.errors import ConfigError, TrainingError
+from synthboost.models.base import Segmenter
 from synthboost.models.clipseg.model import ClipSeg
 from synthboost.models.cris.model import Cris
 from synthboost.models.cris.settings import TINY
@@ -145,7 +146,8 @@ def test_the_first_loss_from_the_cache_is_the_one_without_it(
     # Of later ones CRIS' differ, whatever rounds: AdamW's first steps turn the smallest gradients into whole ones.
     losses = {}
     for place in ("off", "disk", "memory"):
-        model = {"clipseg": make_tiny_model, "cris": make_tiny_cris}[name]()
+        makers: dict[str, Callable[[], Segmenter]] = {"clipseg": make_tiny_model, "cris": make_tiny_cris}
+        model = makers.get(name, lambda: build_segmenter(name, "tiny", seed=0))()
         model.set_encoders(Encoders.FROZEN)
         config = replace(plain, epochs=1, batch_images=len(training_frames), feature_cache=place)
         [log] = train_stage(

@@ -195,7 +195,7 @@ def small() -> Preset:
         training=TrainingConfig(batch_images=8, schedule="one-cycle", augmentation=0.5),
         rates=TINY_RATES,
         images_per_stage=3600,
-        least_epochs=6,
+        least_epochs=3,
     )
 
 
