@@ -2,8 +2,8 @@
 
 Run `OMP_NUM_THREADS=1 python benchmarks/bench_sampler_fidelity.py --data FOLDER --out FOLDER`, where data are real or
 simulated. A small flow (64 px, patches of 2) is trained on the training patients; a broken training goes on. As a
-predictor of noise (`as_noise_predictor`) it serves the samplers for noise, too. All samplers draw the same maps from the
-same noise. All steps are taken, none extrapolated; CPU time, one thread, all images at once for all. Fidelity is that of
+predictor of noise (`as_noise_predictor`) it serves the samplers for noise, too. All samplers draw the same maps from
+the same noise. All steps are taken, none extrapolated; CPU time, one thread, all images at once. Fidelity is that of
 the fidelity report, against validation patients, at the size of the network.
 """
 

@@ -39,19 +39,23 @@ class JointStatistics:
         axes = [axis for axis in range(values.dim()) if axis != 1]
         weight = float(self.counts)
         sums = weight * torch.cat([values.sum(axes), values.new_tensor([values.numel() / values.shape[1]])])
-        totals = _SumOverProcesses.apply(sums)
+        totals = _sum_over_processes(sums)
         number = totals[-1].detach()
         if float(number) <= 1:  # one value has no variance
-            with torch.no_grad():
-                mean, variance = norm.running_mean.clone(), norm.running_var.clone()
+            mean, variance, _ = (statistic.clone() for statistic in _running(norm))
         else:
             mean = totals[:-1] / number
             deviation = values - _along(mean, values)
-            variance = _SumOverProcesses.apply(weight * deviation.square().sum(axes)) / number
+            variance = _sum_over_processes(weight * deviation.square().sum(axes)) / number
             _keep(norm, mean.detach(), variance.detach() * number / (number - 1))
         scale = torch.rsqrt(variance + norm.eps) * norm.weight
         result = (values - _along(mean, values)) * _along(scale, values) + _along(norm.bias, values)
         return result.to(x.dtype)
+
+
+def _sum_over_processes(values: Tensor) -> Tensor:
+    total: Tensor = _SumOverProcesses.apply(values)  # type: ignore[no-untyped-call]
+    return total
 
 
 class _SumOverProcesses(torch.autograd.Function):
@@ -64,7 +68,7 @@ class _SumOverProcesses(torch.autograd.Function):
         return total
 
     @staticmethod
-    def backward(context: Any, gradient: Tensor) -> Tensor:  # type: ignore[override]
+    def backward(context: Any, gradient: Tensor) -> Tensor:
         total = gradient.clone()
         dist.all_reduce(total)
         return total
@@ -78,7 +82,16 @@ def _along(channels: Tensor, values: Tensor) -> Tensor:
 @torch.no_grad()
 def _keep(norm: _BatchNorm, mean: Tensor, variance: Tensor) -> None:
     """Move the running statistics towards those of the batch; its variance is the unbiased one."""
-    norm.num_batches_tracked.add_(1)
-    momentum = 1 / float(norm.num_batches_tracked) if norm.momentum is None else norm.momentum
-    norm.running_mean.lerp_(mean, momentum)
-    norm.running_var.lerp_(variance, momentum)
+    running_mean, running_variance, batches = _running(norm)
+    batches.add_(1)
+    momentum = 1 / float(batches) if norm.momentum is None else norm.momentum
+    running_mean.lerp_(mean, momentum)
+    running_variance.lerp_(variance, momentum)
+
+
+def _running(norm: _BatchNorm) -> tuple[Tensor, Tensor, Tensor]:
+    """Mean, variance and number of batches; only normalisations that keep them are installed."""
+    assert norm.running_mean is not None
+    assert norm.running_var is not None
+    assert norm.num_batches_tracked is not None
+    return norm.running_mean, norm.running_var, norm.num_batches_tracked

@@ -123,7 +123,7 @@ class _Ledger:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         path = folder / LEDGER
-        found = _read(path) if path.is_file() else {"study": secrets.token_hex(4), "tickets": {}}
+        found: dict[str, Any] = _read(path) if path.is_file() else {"study": secrets.token_hex(4), "tickets": {}}
         self.study: str = found["study"]
         self.tickets = {
             name: Ticket(Place(*ticket.pop("place")), **ticket) for name, ticket in found["tickets"].items()
