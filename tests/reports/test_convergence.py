@@ -79,3 +79,18 @@ def test_runs_stand_by_model_and_then_in_the_papers_order_after_the_baselines(ma
     assert [run.spec["name"] for run in in_table_order(runs)] == [
         "baselinetext-blind", "clipsegreal", "clipsegsynthetic", "crisreal",
     ]  # fmt: skip
+
+
+def test_two_kinds_of_synthetic_images_have_lines_of_their_own(make_run, make_row, make_log):
+    runs = [
+        make_run(
+            [make_row(0.8, run=kind, synthetic=kind)], make_log([0.5, 0.8], stage="synthetic"),
+            spec={"name": kind, "strategy": "synthetic"},
+        )
+        for kind in ("diffusion", "simulated")
+    ]  # fmt: skip
+    (both,) = learning_curves(runs, 0.75)
+    assert "synthetic, diffusion" in both.svg
+    assert "synthetic, simulated" in both.svg
+    (alone,) = learning_curves(runs[:1], 0.75)
+    assert "diffusion" not in alone.svg

@@ -14,8 +14,10 @@ from synthboost.reports.conditions import SIMULATED_TARGET
 from synthboost.reports.convergence import in_table_order, pretraining_cost
 from synthboost.reports.inline import figure_svg, plain_label
 from synthboost.reports.palette import INK, QUIET, RULE, strategy_colour, strategy_stroke
-from synthboost.reports.run_facts import is_trained, spec_text
+from synthboost.reports.run_facts import is_trained, spec_text, synthetic_domain
 
+_MARKERS = ("o", "s", "^", "D", "v")
+"""Of the kinds of synthetic images, where a figure has several."""
 _SETTING = ("model", "preset", "encoders", "prompt_set")
 """Runs that agree in these share one figure; the strategies and seeds are its lines."""
 
@@ -75,21 +77,24 @@ def curve_of(run: RunRecord, runs: Sequence[RunRecord]) -> Curve:
 def _draw(curves: Sequence[Curve], fixed_dice: float, target_is_simulated: bool) -> str:
     figure = Figure(figsize=(5.6, 3.9), layout="constrained")
     axes = figure.add_subplot()
+    kinds = list(dict.fromkeys(kind for curve in curves if (kind := synthetic_domain(curve.run))))
     named: set[str] = set()
     for curve in curves:
-        _draw_line(axes, curve, named)
+        _draw_line(axes, curve, kinds, named)
     goal = f"{100 * fixed_dice:g} %, fixed beforehand"
     axes.axhline(100 * fixed_dice, color=QUIET, linewidth=1, linestyle=(0, (1, 3)), label=goal)
     _dress(axes, target_is_simulated)
     return figure_svg(figure, _alternative(curves))
 
 
-def _draw_line(axes: Axes, curve: Curve, named: set[str]) -> None:
-    strategy = spec_text(curve.run, "strategy")
-    label = plain_label(f"{strategy} (pretraining not shown)" if curve.parent_missing else strategy)
+def _draw_line(axes: Axes, curve: Curve, kinds: Sequence[str], named: set[str]) -> None:
+    strategy, kind = spec_text(curve.run, "strategy"), synthetic_domain(curve.run)
+    name = f"{strategy}, {kind}" if kind and len(kinds) > 1 else strategy
+    label = plain_label(f"{name} (pretraining not shown)" if curve.parent_missing else name)
     axes.plot(
         curve.images, curve.dice, color=strategy_colour(strategy), linestyle=strategy_stroke(strategy), linewidth=2,
-        marker="o", markersize=3.5 if len(curve.dice) <= 30 else 0,
+        marker=_MARKERS[kinds.index(kind) % len(_MARKERS)] if kind else "o",
+        markersize=(5 if len(kinds) > 1 else 3.5) if len(curve.dice) <= 30 else 0,
         label=label if label not in named else "_another seed",
     )  # fmt: skip
     named.add(label)

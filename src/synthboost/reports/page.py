@@ -14,7 +14,7 @@ from synthboost.evaluation.groups import GROUPINGS
 from synthboost.files import write_text
 from synthboost.records.run_folder import RunRecord
 from synthboost.reports.cells import Cell, Column, Table, words
-from synthboost.reports.conditions import SIMULATED_TARGET, strategy_heading
+from synthboost.reports.conditions import NO_VALUE, SIMULATED_TARGET, strategy_heading
 from synthboost.reports.content import ReportContent
 from synthboost.reports.convergence import convergence_table, in_table_order
 from synthboost.reports.curves import Drawing, learning_curves
@@ -34,6 +34,7 @@ from synthboost.reports.run_facts import (
     shared_and_own,
     spec_text,
     stages_text,
+    synthetic_domain,
 )
 from synthboost.reports.summary import summarise
 from synthboost.reports.tables import row_tables
@@ -136,13 +137,15 @@ def data_table(runs: Sequence[RunRecord], target_is_simulated: bool) -> Table:
 
 def runs_table(runs: Sequence[RunRecord], target_is_simulated: bool) -> Table:
     """The runs, a line each."""
-    names = ("run", strategy_heading(target_is_simulated), "model", "preset", "encoders", "sentences", "stages")
+    names = ("run", strategy_heading(target_is_simulated), "model", "preset", "encoders", "sentences", "stages",
+             "synthetic images")  # fmt: skip
     keys = ("strategy", "model", "preset", "encoders", "prompt_set")
     lines = tuple(
         (
             words(run_name(run)),
             *(words(spec_text(run, key)) for key in keys),
             words(stages_text(run)),
+            words(synthetic_domain(run) or NO_VALUE),
             words(spec_text(run, "seed")),
             words(parameters_text(run)),
             words(duration_text(run.manifest.get("wall_seconds"))),

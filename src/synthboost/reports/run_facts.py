@@ -73,6 +73,12 @@ def stage_roles(run: RunRecord) -> tuple[str, ...]:
     return tuple(fact_text(_mapping(stage).get("role")) for stage in stages)
 
 
+def synthetic_domain(run: RunRecord) -> str:
+    """The domains of the synthetic images that took part in training; empty when none did."""
+    took_part = {row.synthetic for row in run.rows if row.synthetic}
+    return ", ".join(sorted(took_part))
+
+
 def parameters_text(run: RunRecord) -> str:
     """Trained of all parameters, e.g. `1,127,009 of 150,747,746`."""
     parameters = _mapping(run.manifest.get("parameters"))

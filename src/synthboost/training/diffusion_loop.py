@@ -72,7 +72,9 @@ class _DiffusionStage:
         self.accelerator = Accelerator(mixed_precision=choose_precision(config.precision))
         network.to(self.accelerator.device).train()
         self.ema = Ema(network, config.ema_decay)
-        optimizer = torch.optim.AdamW(network.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay)
+        optimizer = torch.optim.AdamW(
+            network.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay, fused=True
+        )
         self.bare = network
         self.network, self.optimizer = self.accelerator.prepare(_Loss(network), optimizer)
         self.step, self.seconds = 0, 0.0
