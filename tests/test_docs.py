@@ -117,4 +117,6 @@ def test_every_link_to_a_file_leads_somewhere(page: Path) -> None:
 def test_the_readme_runs_the_whole_way_from_simulation_to_report() -> None:
     run = [snippet for snippet in _snippets(ROOT / "README.md") if snippet.runs and snippet.language == "sh"]
     verbs = {command[1] for snippet in run for command in snippet.commands}
-    assert verbs == {"simulate", "data", "prompts", "train", "evaluate", "predict", "audit", "weights", "report"}
+    assert verbs == {
+        "simulate", "data", "prompts", "train", "evaluate", "predict", "study", "audit", "weights", "report",
+    }  # fmt: skip
