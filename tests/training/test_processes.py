@@ -41,7 +41,7 @@ torch.manual_seed(0)
 small = replace(TINY, input_size=64, vision_positions=2, text_width=16, neck_widths=(8, 16, 16), dropout=0.0)
 model = Cris.from_settings(small)
 model.set_encoders(Encoders.TRAINED)
-config = TrainingConfig(epochs=2, batch_images=5, learning_rate=1e-5, augmentation=0.5, precision="no", threads=1)
+config = TrainingConfig(epochs=1, batch_images=5, learning_rate=1e-5, augmentation=0.5, precision="no", threads=1)
 train_stage(model, pick(0, 11), pick(12, 15), TripletRecipe(PromptSet.P6, paraphrase="seeded"), config, folder)
 """
 """Batches of five, five and one images: of the last, the second process has none. Without dropout, which draws other
