@@ -72,9 +72,9 @@ class SampleDiffusion:
     perturb: bool = True
     """Deform the masks as Echo from Noise does; without, copies differ in their noise only."""
     method: Literal["default", "ddpm", "ddim", "dpm++", "unipc", "euler", "heun"] = "default"
-    """The sampler; by default Heun for a flow, DPM-Solver++ for predicted noise."""
+    """The sampler; by default Euler for a flow, DPM-Solver++ for predicted noise."""
     steps: int | None = None
-    """Of the sampler; by default 20 evaluations of the network."""
+    """Of the sampler; by default 10 for a flow, 20 for predicted noise."""
     guidance: float = 1.0
     """How far images are pushed towards their map; 1 is not."""
     patients: int | None = None

@@ -28,7 +28,6 @@ from synthboost.simulator.priors import PriorName
 from synthboost.simulator.settings import SimulationSettings
 from synthboost.simulator.writer import write_dataset
 from synthboost.synthesis.checkpoint import load_diffusion
-from synthboost.synthesis.sampling import Method, Schedule
 from synthboost.synthesis.settings import TINY, DiffusionSettings
 from synthboost.training.config import TrainingConfig
 from synthboost.training.diffusion_config import DiffusionTraining
@@ -47,7 +46,6 @@ DEMO_RATES = {"clipseg": 1e-3, "cris": 2e-3, "unet": 1e-2}
 DEMO_DIFFUSION = replace(TINY, patch=2)
 DEMO_DIFFUSION_TRAINING = DiffusionTraining(steps=350, batch=8, learning_rate=2e-3, ema_decay=0.99)
 """For a minute; the published rate and average need a hundred times as many steps."""
-DEMO_SCHEDULE = Schedule(Method.EULER, 10)
 
 
 @dataclass(frozen=True)
@@ -153,7 +151,6 @@ def _diffusion_set(real: Source, out: Path, settings: DemoSettings, began: float
         masks,
         folder,
         SynthesisSettings(copies=settings.diffusion_copies, seed=settings.seed),
-        DEMO_SCHEDULE,
     )
     return open_source(folder, "official", made_from=real.split)
 

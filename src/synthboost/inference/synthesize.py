@@ -101,7 +101,7 @@ def synthesize(
         split: parts of `dataset`; training and validation patients are copied, test patients never.
         out: a new or empty folder, or one that was begun with the same settings.
         settings: what to make.
-        schedule: of sampling; `None` is the network's default of 20 evaluations.
+        schedule: of sampling; `None` is the network's default.
         shard: (i, n): every n-th synthetic patient, the i-th first. Shards may run at the same time, on any machine
             that sees `out`; the last to finish writes the lists.
 
