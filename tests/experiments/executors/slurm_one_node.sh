@@ -2,19 +2,9 @@
 # A SLURM of one node on this machine, for the tests beside this file. Needs Debian's slurm-wlm and munge, no rights
 # beyond one's own, and no file outside FOLDER.
 #
-#     . tests/experiments/executors/slurm_one_node.sh start FOLDER     (sourced: it exports SLURM_CONF)
-#     . tests/experiments/executors/slurm_one_node.sh stop FOLDER
+#     eval "$(sh tests/experiments/executors/slurm_one_node.sh start FOLDER)"     (it prints: export SLURM_CONF=...)
+#     sh tests/experiments/executors/slurm_one_node.sh stop FOLDER
 set -u
-
-slurm_one_node() {
-    command=$1
-    mkdir -p -m 711 "$2" && home=$(cd "$2" && pwd) || return 1
-    case $command in
-    start) write_configuration "$home" && start_daemons "$home" ;;
-    stop) stop_daemons "$home" ;;
-    *) echo "start or stop, not $command" >&2; return 2 ;;
-    esac
-}
 
 write_configuration() {
     node=$(hostname -s)
@@ -53,10 +43,13 @@ start_daemons() {
     export SLURM_CONF="$1/slurm.conf"
     [ -f "$1/munge.key" ] || (umask 077 && dd if=/dev/urandom of="$1/munge.key" bs=128 count=1 2>/dev/null)
     munged --socket="$1/munge.socket" --key-file="$1/munge.key" --log-file="$1/munged.log" \
-        --pid-file="$1/munged.pid" --seed-file="$1/munge.seed" &&
-        slurmctld -c && slurmd -c || return 1
+        --pid-file="$1/munged.pid" --seed-file="$1/munge.seed" >"$1/start.log" 2>&1 &&
+        slurmctld -c >>"$1/start.log" 2>&1 && slurmd -c >>"$1/start.log" 2>&1
     for attempt in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
-        [ "$(sinfo --noheader --format=%T 2>/dev/null)" = idle ] && return 0
+        if [ "$(sinfo --noheader --format=%T 2>/dev/null)" = idle ]; then
+            echo "export SLURM_CONF='$SLURM_CONF'"
+            return 0
+        fi
         sleep 1
     done
     echo "the node is not idle after 20 s; see the logs in $1" >&2
@@ -67,7 +60,15 @@ stop_daemons() {
     for daemon in slurmd slurmctld munged; do
         [ -f "$1/$daemon.pid" ] && kill "$(cat "$1/$daemon.pid")" 2>/dev/null
     done
-    unset SLURM_CONF
 }
 
-slurm_one_node "$@"
+if [ $# -ne 2 ]; then
+    echo "usage: sh $0 start|stop FOLDER" >&2
+    exit 2
+fi
+mkdir -p -m 711 "$2" && home=$(cd "$2" && pwd) || exit 1
+case $1 in
+start) write_configuration "$home" && start_daemons "$home" ;;
+stop) stop_daemons "$home" ;;
+*) echo "start or stop, not $1" >&2; exit 2 ;;
+esac

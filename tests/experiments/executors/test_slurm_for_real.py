@@ -1,6 +1,6 @@
 """The same jobs on a SLURM that runs; skipped where none answers.
 
-`. tests/experiments/executors/slurm_one_node.sh start FOLDER` makes one of this machine.
+`eval "$(sh tests/experiments/executors/slurm_one_node.sh start FOLDER)"` makes one of this machine.
 """
 
 from __future__ import annotations
