@@ -17,6 +17,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from bench_sampling import looking_again
 from torch import Tensor
 
 from synthboost.domain import SplitPart
@@ -28,18 +29,13 @@ from synthboost.synthesis.checkpoint import load_diffusion
 from synthboost.synthesis.condition import label_map_of
 from synthboost.synthesis.guidance import known_condition
 from synthboost.synthesis.network import SemanticUNet
-from synthboost.synthesis.objective import STEPS, Denoiser, NoiseSchedule, as_noise_predictor
+from synthboost.synthesis.objective import STEPS, NoiseSchedule, as_noise_predictor
 from synthboost.synthesis.sampling import Method, Schedule, sample, to_grey
 from synthboost.synthesis.settings import TINY
 from synthboost.training.diffusion_config import DiffusionTraining
 from synthboost.training.diffusion_data import DiffusionExamples, make_examples
 
 NETWORK = replace(TINY, patch=2)
-
-
-def looking_again(network: SemanticUNet, maps: Tensor, codes: Tensor) -> Denoiser:
-    """Return the network as the published code uses it: the whole map branch at every step."""
-    return lambda images, times: network(images, times, network.condition(maps, codes, tables=False))
 
 
 def drawn(images: Tensor, examples: DiffusionExamples, patients: list[str]) -> EchoSet:

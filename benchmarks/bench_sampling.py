@@ -53,9 +53,9 @@ def simulated_maps(size: int, count: int) -> Tensor:
     return torch.stack(maps[:count])
 
 
-def looking_again(network: SemanticUNet, labels: Tensor) -> Denoiser:
+def looking_again(network: SemanticUNet, labels: Tensor, attributes: Tensor | None = None) -> Denoiser:
     """Return the network as the published code uses it: the whole map branch at every step."""
-    return lambda images, times: network(images, times, network.condition(labels, tables=False))
+    return lambda images, times: network(images, times, network.condition(labels, attributes, tables=False))
 
 
 def cpu_seconds(*ways: Callable[[], object], repetitions: int = 3) -> list[float]:
