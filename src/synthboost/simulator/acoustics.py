@@ -74,11 +74,11 @@ def point_spread(
     """
     rows, beams = grid.shape
     padded = fft.next_fast_len(rows + 16)
-    axial = transfer(padded, acquisition.vendor.axial_fwhm_mm / FWHM / grid.step_mm)
+    axial = transfer(padded, acquisition.axial_scale * acquisition.vendor.axial_fwhm_mm / FWHM / grid.step_mm)
     echo = fft.ifft(fft.fft(scatter, padded, axis=0) * axial[:, None], axis=0)[:rows]
     echo /= np.sqrt(np.mean(axial**2))
     wavelength = SOUND_MM_PER_US / acquisition.vendor.frequency_mhz
-    factor = acquisition.vendor.lateral_factor * acquisition.level(1.0, 1.1, 1.22) * lateral
+    factor = acquisition.lateral_scale * acquisition.vendor.lateral_factor * acquisition.level(1.0, 1.1, 1.22) * lateral
     width = factor * 0.82 * wavelength * np.maximum(F_NUMBER / grid.depths_mm, 1.0 / APERTURE_MM)
     sigma = np.minimum(width / FWHM / grid.step_rad, beams / 8.0)
     across = _lateral_transfer(sigma, beams)
@@ -99,7 +99,7 @@ def to_grey(decibel: Field, grid: PolarGrid, acquisition: Acquisition) -> Field:
     scale = (0.2 / grid.step_mm, np.deg2rad(0.29) / grid.step_rad)
     smooth = ndimage.gaussian_filter(grey, (5.0 * scale[0], 3.0 * scale[1]), truncate=3.0)
     grey = smooth + np.float32(acquisition.detail) * (grey - smooth)
-    sigma = acquisition.vendor.smoothing
+    sigma = acquisition.smoothing_scale * acquisition.vendor.smoothing
     grey = ndimage.gaussian_filter(grey, (sigma * scale[0], sigma * scale[1]))
     grey = np.clip(grey, 0.0, 1.0)
     if acquisition.vendor.curve == "s":
@@ -135,7 +135,7 @@ def _shadows(grid: PolarGrid, acquisition: Acquisition, shared: Generator) -> Fi
     for rank in range(3):
         side, centre = shared.choice([-1.0, 1.0]), shared.uniform(0.55, 1.05)
         width, depth = shared.uniform(0.05, 0.16), shared.uniform(8.0, 22.0)
-        share = float(np.clip(acquisition.level(0.25, 1.0, 2.2) - rank, 0.0, 1.0)) * acquisition.artefacts
+        share = float(np.clip(acquisition.level(0.25, 1.0, 2.2) - rank, 0.0, 1.0)) * acquisition.shadows
         lost = 1.0 - 10.0 ** (-share * depth / 20.0)
         profile = lost * np.exp(-(np.abs((grid.angles - side * centre * half) / width) ** 4))
         reach = np.clip((grid.depths_mm - 12.0) / 6.0, 0.0, 1.0)
@@ -156,7 +156,8 @@ def _clutter(canvas: Canvas, acquisition: Acquisition, shared: Generator) -> Ech
     haze = haze + 10.0 ** (everywhere / 20.0) * 10.0 ** (3.0 * canvas.field(40.0, 25.0) / 20.0)
     ring, thick = shared.uniform(6.0, 11.0), shared.uniform(1.3, 2.4)
     skin = 10.0 ** (shared.uniform(-6.0, 3.0) / 20.0) * np.exp(-0.5 * ((depth - ring) / thick) ** 2)
-    return np.asarray((haze + skin) * _noise(canvas.rng, grid.shape), dtype=np.complex64)
+    gain = 10.0 ** (acquisition.haze_db / 20.0)
+    return np.asarray((gain * haze + skin) * _noise(canvas.rng, grid.shape), dtype=np.complex64)
 
 
 def _receive_gain(canvas: Canvas, acquisition: Acquisition, shared: Generator) -> Field:

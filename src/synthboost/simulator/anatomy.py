@@ -19,6 +19,8 @@ from synthboost.simulator.streams import stream
 
 DEPTH_MM = (110.0, 190.0)
 """Shallowest and deepest fan of CAMUS' 400 training patients."""
+ANY_HALF_ANGLE = (30.0, 50.0)
+"""Degrees; the range of the dial."""
 MOST_OUTSIDE = {
     Structure.LEFT_VENTRICULAR_CAVITY: 0.05,
     Structure.MYOCARDIUM: 0.25,
@@ -48,7 +50,9 @@ class Anatomy:
     views: dict[View, ViewAnatomy]
 
 
-def draw_anatomy(seed: int, patient_number: int, prior: Prior, half_angles: dict[float, float]) -> Anatomy:
+def draw_anatomy(
+    seed: int, patient_number: int, prior: Prior, half_angles: dict[float, float], any_angle: float = 0.0
+) -> Anatomy:
     """Draw a patient from a prior.
 
     Args:
@@ -56,6 +60,7 @@ def draw_anatomy(seed: int, patient_number: int, prior: Prior, half_angles: dict
         patient_number: which patient of it; each has streams of its own, whoever draws it and when.
         prior: the table of parameters.
         half_angles: half opening angle of the fan in degrees -> its share.
+        any_angle: 0-1; half of it is the share of fans with any angle from 30 to 50 degrees instead.
 
     Raises:
         ConfigError: no pose fits a fan so narrow.
@@ -63,18 +68,19 @@ def draw_anatomy(seed: int, patient_number: int, prior: Prior, half_angles: dict
     heart = draw_heart(stream(seed, patient_number, "shape"), prior)
     views = {}
     for view in View:
-        views[view] = _fit_view(seed, patient_number, heart, prior, view, half_angles)
+        views[view] = _fit_view(seed, patient_number, heart, prior, view, half_angles, any_angle)
     return Anatomy(heart, views)
 
 
 def _fit_view(
-    seed: int, patient_number: int, heart: Heart, prior: Prior, view: View, half_angles: dict[float, float]
-) -> ViewAnatomy:
+    seed: int, patient_number: int, heart: Heart, prior: Prior, view: View, half_angles: dict[float, float],
+    any_angle: float,
+) -> ViewAnatomy:  # fmt: skip
     for attempt in range(MOST_ATTEMPTS):
         pose = draw_pose(stream(seed, patient_number, "pose", view, attempt), heart, prior, view)
         contours = {phase: draw_contours(heart, pose, view, phase) for phase in Phase}
         rng = stream(seed, patient_number, "sector", view, attempt)
-        sector = _draw_sector(rng, contours, prior, half_angles)
+        sector = _draw_sector(rng, contours, prior, half_angles, any_angle)
         if all(_fits(c, sector) for c in contours.values()):
             return ViewAnatomy(pose, sector, contours)
     raise ConfigError(
@@ -84,10 +90,12 @@ def _fit_view(
 
 
 def _draw_sector(
-    rng: Generator, contours: dict[Phase, Contours], prior: Prior, half_angles: dict[float, float]
+    rng: Generator, contours: dict[Phase, Contours], prior: Prior, half_angles: dict[float, float], any_angle: float
 ) -> Sector:
     angles, shares = np.array(list(half_angles)), np.array(list(half_angles.values()))
     half_angle = float(rng.choice(angles, p=shares / shares.sum()))
+    if rng.random() < 0.5 * any_angle:
+        half_angle = float(rng.uniform(*ANY_HALF_ANGLE))
     roof = max(float(np.hypot(*c.atrium.T).max()) for c in contours.values())
     base = max(float(np.hypot(*c.hinges.T).max()) for c in contours.values())
     if prior.depth_in_steps:

@@ -1,14 +1,15 @@
-"""How images look: presets (`clean`, `clinical`), and one acquisition drawn from a preset."""
+"""How images look: presets (`clean`, `clinical`, `wild`), and one acquisition drawn from a preset."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 import numpy as np
 from numpy.random import Generator
 
 from synthboost.domain import Quality, View
+from synthboost.simulator.dials import ALL, NONE, Dials
 
 
 class AppearanceName(StrEnum):
@@ -16,6 +17,7 @@ class AppearanceName(StrEnum):
 
     CLEAN = "clean"
     CLINICAL = "clinical"
+    WILD = "wild"
 
 
 @dataclass(frozen=True)
@@ -51,20 +53,24 @@ class Appearance:
     """Half opening angle of the fan in degrees -> share."""
     artefacts: float
     """0: no shadow, dropout, haze or operator's gain; 1: as in a clinic."""
+    dials: Dials = NONE
+    """How far beyond the ranges of a clinic everything varies."""
 
 
+_CLINICAL = Appearance(
+    vendors=("A", "B", "C"),
+    # CAMUS, 2CH and 4CH pooled: 45 / 39 / 16 %.
+    quality_shares=(0.46, 0.38, 0.16),
+    # 400 four-chamber training frames of CAMUS.
+    half_angles={37.4: 0.85, 45.0: 0.05, 40.0: 0.04, 35.0: 0.03, 32.0: 0.02, 30.0: 0.01},
+    artefacts=1.0,
+)
 APPEARANCES = {
     AppearanceName.CLEAN: Appearance(
         vendors=("A",), quality_shares=(1.0, 0.0, 0.0), half_angles={37.5: 1.0}, artefacts=0.0
     ),
-    AppearanceName.CLINICAL: Appearance(
-        vendors=("A", "B", "C"),
-        # CAMUS, 2CH and 4CH pooled: 45 / 39 / 16 %.
-        quality_shares=(0.46, 0.38, 0.16),
-        # 400 four-chamber training frames of CAMUS.
-        half_angles={37.4: 0.85, 45.0: 0.05, 40.0: 0.04, 35.0: 0.03, 32.0: 0.02, 30.0: 0.01},
-        artefacts=1.0,
-    ),
+    AppearanceName.CLINICAL: _CLINICAL,
+    AppearanceName.WILD: replace(_CLINICAL, dials=ALL),
 }
 QUALITY_STEP_SHARE = 0.17
 """A view is one step better, or one step worse, than the patient's other image with this probability each
@@ -99,6 +105,20 @@ class Acquisition:
     gamma: float
     detail: float
     """Share of the speckle's contrast that the scanner's speckle reduction leaves."""
+    axial_scale: float = 1.0
+    lateral_scale: float = 1.0
+    """On the vendor's pulse and beam width."""
+    smoothing_scale: float = 1.0
+    """On the vendor's smoothing of the compressed image."""
+    haze_db: float = 0.0
+    """Added to all clutter."""
+    shadow_scale: float = 1.0
+    """On the depth of shadows, dB."""
+
+    @property
+    def shadows(self) -> float:
+        """How deep the shadows of ribs and lung are, as a factor."""
+        return self.artefacts * self.shadow_scale
 
     def level(self, good: float, medium: float, poor: float) -> float:
         """Interpolate a quantity given for the three qualities."""
@@ -119,15 +139,22 @@ def draw_acquisition(
     """
     vendor = VENDORS[appearance.vendors[int(rng.integers(len(appearance.vendors)))]]
     artefacts = appearance.artefacts * artefact_strength
-    spread = rng.standard_normal(4) * min(artefacts, 1.0)
+    dials = appearance.dials
+    spread = rng.standard_normal(4) * min(artefacts, 1.0) * dials.stretch(dials.gain, 2.5)
+    beyond = rng.standard_normal(4)
     badness = 1.0 + (QUALITIES.index(quality) - 1.0) * quality_strength
     return Acquisition(
         vendor=vendor,
         badness=float(np.clip(badness, 0.0, 2.0)),
         artefacts=artefacts,
         # Fitted to the grey levels of 300 real four-chamber frames of CAMUS.
-        high=float(np.clip(0.80 + 0.08 * spread[0], 0.62, 0.97)),
-        low=float(np.clip(0.20 + 0.06 * spread[1], 0.05, 0.38)),
-        gamma=float(np.clip(1.45 + 0.16 * spread[2], 1.0, 1.8)),
-        detail=float(np.clip(0.50 + 0.08 * spread[3], 0.3, 0.75)),
+        high=float(np.clip(0.80 + 0.08 * spread[0], 0.55, 0.97)),
+        low=float(np.clip(0.20 + 0.06 * spread[1], 0.02, 0.42)),
+        gamma=float(np.clip(1.45 + 0.16 * spread[2], 0.8, 2.2)),
+        detail=float(np.clip(0.50 + 0.08 * spread[3], 0.2, 0.9)),
+        axial_scale=float(np.exp(0.25 * dials.acoustics * beyond[0])),
+        lateral_scale=float(np.exp(0.25 * dials.acoustics * beyond[1])),
+        smoothing_scale=float(np.exp(0.5 * dials.scan_conversion * beyond[2])),
+        shadow_scale=dials.stretch(dials.artefacts, 1.5),
+        haze_db=4.0 * dials.artefacts * float(beyond[3]),
     )

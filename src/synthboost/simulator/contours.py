@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from synthboost.domain import Phase, View
+from synthboost.simulator.oblique import ObliqueCut, oblique_cut
 from synthboost.simulator.population import ChamberState, Heart
 from synthboost.simulator.pose import Pose
 from synthboost.simulator.profile import WIDEST_RATIO, Floats, half_width
@@ -17,8 +18,6 @@ SAMPLES = 200
 """Points along the endocardium, from the left hinge point over the apex to the right one."""
 FLUSH_SHARE = 0.07
 """Share of the outline, at either end, over which the wall's normal turns into the line of the annulus."""
-APICAL_THINNING = 0.18
-"""The wall at the apex is so much thinner (share) than at the base."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,7 +43,7 @@ class Contours:
     @property
     def myocardium(self) -> Points:
         """Closed polygon of the wall together with the cavity, which is painted over it."""
-        return self.epicardium
+        return np.concatenate([self.epicardium, self.hinges[::-1]])
 
 
 def draw_contours(heart: Heart, pose: Pose, view: View, phase: Phase) -> Contours:
@@ -55,31 +54,30 @@ def draw_contours(heart: Heart, pose: Pose, view: View, phase: Phase) -> Contour
     state = heart.states[phase]
     tilt = np.deg2rad(pose.tilt[phase])
     axis = np.array([np.sin(tilt), np.cos(tilt)])
-    apex = np.array(pose.apex) + _apical_wall(state) * axis
-    outline = _endocardium(heart, pose, view, phase, apex, axis)
+    cut = oblique_cut(heart, pose, view, phase)
+    apex = np.array(pose.apex) + cut.apical_wall * axis
+    outline = _endocardium(heart, pose, view, phase, cut, apex, axis)
     endocardium = _even_by_length(outline, SAMPLES)
-    normals = _wall_normals(endocardium)
-    wall = _wall_thickness(heart, pose, phase)
+    normals = _wall_normals(endocardium, pose.base_drop)
+    wall = _wall_thickness(heart, pose, phase, cut)
     atrium = _atrium(state, heart.atrium_exponent, pose, view, endocardium[[0, -1]], axis)
     # Smoothed, because an offset curve folds where the outline turns sharply, above all at the hinge points.
     epicardium = _smoothed(endocardium + wall[:, None] * normals, 8)
     return Contours(endocardium, epicardium, normals, atrium, axis)
 
 
-def _apical_wall(state: ChamberState) -> float:
-    return (1.0 - APICAL_THINNING) * state.wall
-
-
-def _endocardium(heart: Heart, pose: Pose, view: View, phase: Phase, apex: Points, axis: Points) -> Points:
+def _endocardium(
+    heart: Heart, pose: Pose, view: View, phase: Phase, cut: ObliqueCut, apex: Points, axis: Points
+) -> Points:
     """Outline of the cavity as drawn, before it is sampled evenly."""
-    length = heart.states[phase].length * pose.foreshortening
+    length = heart.states[phase].length * (1.0 - cut.start) * pose.foreshortening
     # Denser at the apex, where the outline turns.
     t = np.linspace(0.0, 1.0, 240) ** 1.5
     across = np.array([axis[1], -axis[0]])
     bend = pose.bend * length * np.sin(np.pi * t)
     sides = []
     for index, side in enumerate((-1, 1)):
-        width = _side_width(heart, pose, view, phase, index, t)
+        width = _side_width(heart, pose, view, phase, index, cut.place(t)) * cut.narrowing(t)
         offset = side * width
         oblique = np.tan(np.deg2rad(pose.annulus_tilt)) * offset * t**2
         sides.append(apex + (t * length + oblique)[:, None] * axis + (offset + bend)[:, None] * across)
@@ -114,8 +112,8 @@ def _hypokinetic_weight(pose: Pose, t: Floats) -> Floats:
     return np.asarray(weak.amount * np.exp(-0.5 * ((t - weak.centre) / weak.width) ** 2))
 
 
-def _wall_thickness(heart: Heart, pose: Pose, phase: Phase) -> Floats:
-    """(200,) mm along the outline: thinner at the apex, uneven, and not thickened where hypokinetic."""
+def _wall_thickness(heart: Heart, pose: Pose, phase: Phase, cut: ObliqueCut) -> Floats:
+    """(200,) mm along the outline: its own at the apex, uneven, and not thickened where hypokinetic."""
     s = np.linspace(0.0, 1.0, SAMPLES)
     t = np.abs(2.0 * s - 1.0)
     thickness = np.full(SAMPLES, heart.states[phase].wall)
@@ -127,7 +125,10 @@ def _wall_thickness(heart: Heart, pose: Pose, phase: Phase) -> Floats:
     sides = pose.wall_scale[0] * (1.0 - s) + pose.wall_scale[1] * s
     amplitude, offset = pose.wall_waves
     waves = np.cos(np.pi * np.outer(s, np.arange(1, 5)) + offset) @ amplitude
-    apical = 1.0 - APICAL_THINNING * np.exp(-0.5 * (t / 0.3) ** 2)
+    thickness = thickness * cut.thickening(t)
+    # On the outline as on the axis: 1 at the apex, where the cut decides.
+    at_apex = np.exp(-0.5 * (t / 0.3) ** 2)
+    apical = 1.0 + at_apex * (cut.apical_wall / heart.states[phase].wall - 1.0)
     return np.asarray(thickness * sides * apical * (1.0 + waves))
 
 
@@ -138,8 +139,8 @@ def _even_by_length(points: Points, count: int) -> Points:
     return np.stack([np.interp(even, length, points[:, k]) for k in (0, 1)], axis=1)
 
 
-def _wall_normals(endocardium: Points) -> Points:
-    """Outward normals, turned into the line of the annulus at both ends so that the wall ends flush with it."""
+def _wall_normals(endocardium: Points, drop_deg: float) -> Points:
+    """Outward normals, turned at both ends to where the wall ends: flush with the annulus, or lower by an angle."""
     # Smoothed, because the offset curve of a sharp corner would fold.
     tangent = np.gradient(_smoothed(endocardium, 5), axis=0)
     normal = np.stack([tangent[:, 1], -tangent[:, 0]], axis=1)
@@ -147,7 +148,9 @@ def _wall_normals(endocardium: Points) -> Points:
     s = np.linspace(0.0, 1.0, SAMPLES)
     annulus = endocardium[-1] - endocardium[0]
     annulus /= np.hypot(*annulus)
-    for place, direction in ((0.0, -annulus), (1.0, annulus)):
+    down = np.array([-annulus[1], annulus[0]])
+    drop = np.tan(np.deg2rad(drop_deg)) * down
+    for place, direction in ((0.0, drop - annulus), (1.0, drop + annulus)):
         weight = np.exp(-0.5 * ((s - place) / (0.5 * FLUSH_SHARE)) ** 2)[:, None]
         normal = (1.0 - weight) * normal + weight * direction
     return np.asarray(normal / np.hypot(*normal.T)[:, None])

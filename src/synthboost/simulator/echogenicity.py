@@ -12,6 +12,7 @@ from synthboost.domain import View
 from synthboost.simulator.appearance import Acquisition
 from synthboost.simulator.canvas import Canvas, paint
 from synthboost.simulator.contours import SAMPLES, Contours
+from synthboost.simulator.dials import NONE, Dials
 from synthboost.simulator.fields import Field, Values
 from synthboost.simulator.profile import Floats
 from synthboost.simulator.sector import Points
@@ -41,21 +42,28 @@ class Tissue:
     """How much darker the fan's right side is towards its depth."""
     inferior: float
     """Added to the left-hand wall: septum in 4CH, inferior wall in 2CH."""
+    apex: tuple[float, float]
+    """How much darker the wall at the apex is, which lies in the near field, and over which share of the outline."""
+    wall: float
+    background: float
+    """Added to the myocardium and to all that has no outline."""
+    more_dropped: float
+    """Dropped segments beyond those of the quality."""
 
 
-def draw_tissue(rng: Generator, view: View) -> Tissue:
+def draw_tissue(rng: Generator, view: View, dials: Dials = NONE) -> Tissue:
     """Draw the tissues of one view. Dropped segments are drawn for the worst image; better ones use fewer."""
-    side = rng.random(4) < 0.72  # mostly the right-hand (lateral, anterior) wall, along the lung
+    side = rng.random(6) < 0.72  # mostly the right-hand (lateral, anterior) wall, along the lung
     dropped = tuple(
         (
             float(rng.uniform(0.55, 0.97) if right else rng.uniform(0.03, 0.45)),
-            rng.uniform(0.05, 0.11),
+            rng.uniform(0.05, 0.11) * dials.stretch(dials.artefacts, 1.8),
             rng.uniform(10.0, 18.0),
         )
         for right in side
     )
     return Tissue(
-        blood=rng.normal(0.0, 1.5),
+        blood=rng.normal(0.0, np.hypot(1.5, 4.0 * dials.acoustics)),
         atrial_blood=rng.uniform(0.0, 6.0),
         right_blood=rng.uniform(0.0, 6.0),
         roughness=rng.uniform(2.2, 4.2),
@@ -68,6 +76,10 @@ def draw_tissue(rng: Generator, view: View) -> Tissue:
         pericardium=rng.normal(1.0, 3.5),
         lung=rng.uniform(0.0, 8.0),
         inferior=3.2 if view is View.FOUR_CHAMBER else 3.5,
+        apex=(rng.uniform(0.0, 14.0), rng.uniform(0.06, 0.14)),
+        wall=rng.normal(0.0, 4.0 * dials.acoustics),
+        background=rng.normal(0.0, 4.0 * dials.acoustics),
+        more_dropped=2.0 * dials.artefacts * rng.random(),
     )
 
 
@@ -141,7 +153,7 @@ def _background(canvas: Canvas, contours: Contours, tissue: Tissue, fine: Field)
     # Fat and valve plane scatter more than the lung above them.
     base = float(np.hypot(*contours.hinges.mean(axis=0)))
     around_base = np.exp(-0.5 * ((canvas.grid.depths_mm[:, None] - base) / 25.0) ** 2)
-    return np.asarray(level - tissue.lung * right * deep + 6.0 * around_base, dtype=np.float32)
+    return np.asarray(level + tissue.background - tissue.lung * right * deep + 6.0 * around_base, dtype=np.float32)
 
 
 def _posterior_band(level: Field, canvas: Canvas, contours: Contours, tissue: Tissue, rough: Values) -> None:
@@ -168,8 +180,10 @@ def _wall_level(
     left = 1.0 / (1.0 + np.exp((s - 0.42) / 0.05))
     waves = np.cos(np.pi * np.outer(s, np.arange(1, 6))) @ np.array(tissue.wall_waves)
     loss = acquisition.level(3.0, 5.0, 7.5) * (1.0 - 0.5 * left) * (1.0 - facing)
-    level = -3.0 + tissue.inferior * left + waves - loss * (0.4 + 0.6 * acquisition.artefacts)
-    seen = acquisition.level(0.5, 1.5, 3.5) * acquisition.artefacts
+    level = -3.0 + tissue.wall + tissue.inferior * left + waves - loss * (0.4 + 0.6 * acquisition.artefacts)
+    loss, width = tissue.apex
+    level = level - min(acquisition.artefacts, 1.0) * loss * np.exp(-0.5 * ((s - 0.5) / width) ** 2)
+    seen = acquisition.level(0.5, 1.5, 3.5) * acquisition.artefacts + tissue.more_dropped
     for rank, (place, width, depth) in enumerate(tissue.dropped):
         share = float(np.clip(seen - rank, 0.0, 1.0))
         level = level - share * depth * np.exp(-0.5 * ((s - place) / width) ** 2)

@@ -77,11 +77,11 @@ def draw_heart(rng: Generator, prior: Prior) -> Heart:
     diastolic = _diastolic_volume(rng, traits, prior, sex, age, body)
     systolic = diastolic * (1.0 - truncated_normal(rng, *traits.ejection_fraction) / 100.0)
     volume = {Phase.END_DIASTOLE: diastolic, Phase.END_SYSTOLE: systolic}
-    states = _states(rng, prior, condition, sex, age, volume, body)
+    least_base_ratio = float(rng.uniform(*prior.least_base_ratio))
+    states = _states(rng, prior, condition, sex, age, volume, body, least_base_ratio)
     return Heart(
-        sex, age, condition, volume, states, atrium_exponent=rng.uniform(2.1, 2.9),
-        least_base_ratio=prior.least_base_ratio,
-    )  # fmt: skip
+        sex, age, condition, volume, states, atrium_exponent=rng.uniform(2.1, 2.9), least_base_ratio=least_base_ratio
+    )
 
 
 def _diastolic_volume(rng: Generator, traits: ConditionPrior, prior: Prior, sex: Sex, age: int, body: float) -> float:
@@ -91,8 +91,9 @@ def _diastolic_volume(rng: Generator, traits: ConditionPrior, prior: Prior, sex:
 
 
 def _states(
-    rng: Generator, prior: Prior, condition: Condition, sex: Sex, age: int, volume: dict[Phase, float], body: float
-) -> dict[Phase, ChamberState]:
+    rng: Generator, prior: Prior, condition: Condition, sex: Sex, age: int, volume: dict[Phase, float], body: float,
+    least: float,
+) -> dict[Phase, ChamberState]:  # fmt: skip
     traits = CONDITIONS[condition]
     diastolic, systolic = volume[Phase.END_DIASTOLE], volume[Phase.END_SYSTOLE]
     length = rng.normal(prior.length_factor[condition], prior.length_factor_sd) * np.cbrt(1000.0 * diastolic)
@@ -104,18 +105,21 @@ def _states(
     oval = float(np.exp(rng.normal(0.0, 0.07)))
     exponent = truncated_normal(rng, 2.3 if condition is Condition.DILATED else 2.1, 0.18, 1.85, 2.7)
     atrium = _atrium(rng, traits, body, excursion)
-    diastolic_state = _ventricle(diastolic, length, annulus, oval, exponent, prior, atrium[Phase.END_DIASTOLE])
+    diastolic_state = _ventricle(diastolic, length, annulus, oval, exponent, least, atrium[Phase.END_DIASTOLE])
     # End systole is more conical than end diastole.
     systolic_state = _ventricle(
-        systolic, length - excursion, annulus_systolic, oval, exponent - 0.15, prior, atrium[Phase.END_SYSTOLE]
+        systolic, length - excursion, annulus_systolic, oval, exponent - 0.15, least, atrium[Phase.END_SYSTOLE]
     )
     extra = rng.normal(*traits.extra_wall) * prior.wall_condition_weight + prior.wall_per_year * (age - 50)
-    wall = float(np.clip(rng.normal(prior.wall[sex], prior.wall_sd) + extra, 6.2, 18.0))
+    seen = max(0.0, rng.normal(*prior.wall_as_seen))
+    wall = float(np.clip(rng.normal(prior.wall[sex], prior.wall_sd) + extra + seen, 6.2, 20.0))
     ratio = truncated_normal(rng, *prior.wall_area_ratio, 0.85, 1.12) if prior.wall_rule is WallRule.AREA else 1.0
     diastolic_state = _with_wall(diastolic_state, wall)
     return {
         Phase.END_DIASTOLE: diastolic_state,
-        Phase.END_SYSTOLE: _with_wall(systolic_state, _systolic_wall(diastolic_state, systolic_state, prior, ratio)),
+        Phase.END_SYSTOLE: _with_wall(
+            systolic_state, _systolic_wall(diastolic_state, systolic_state, prior, ratio, least)
+        ),
     }
 
 
@@ -129,11 +133,11 @@ def _atrium(rng: Generator, traits: ConditionPrior, body: float, excursion: floa
 
 
 def _ventricle(
-    volume_ml: float, length: float, annulus: float, oval: float, exponent: float, prior: Prior,
+    volume_ml: float, length: float, annulus: float, oval: float, exponent: float, least: float,
     atrium: tuple[float, float],
 ) -> ChamberState:  # fmt: skip
     bases = (annulus, TWO_CHAMBER_ANNULUS * annulus)
-    widths = _widths(volume_ml, length, bases, oval, exponent, prior.least_base_ratio)
+    widths = _widths(volume_ml, length, bases, oval, exponent, least)
     atrium_length, atrium_volume = atrium
     atrium_bases = (0.96 * bases[0], 0.96 * bases[1])
     atrium_widths = _widths(atrium_volume, atrium_length, atrium_bases, 1.0, 2.5, 0.0)
@@ -163,14 +167,15 @@ def _widths(
     return width, oval * width
 
 
-def _systolic_wall(diastole: ChamberState, systole: ChamberState, prior: Prior, area_ratio: float) -> float:
+def _systolic_wall(
+    diastole: ChamberState, systole: ChamberState, prior: Prior, area_ratio: float, least: float
+) -> float:
     """Wall thickness at end systole by bisection on the prior's rule, mm."""
 
     def amount(state: ChamberState, wall: float) -> float:
         if prior.wall_rule is WallRule.VOLUME:
-            least = prior.least_base_ratio
             return _epicardial_volume(state, wall, least) - _cavity_volume(state, least)
-        return _wall_area(state, wall, prior.least_base_ratio)
+        return _wall_area(state, wall, least)
 
     wanted = amount(diastole, diastole.wall) * area_ratio
     low, high = 0.5 * diastole.wall, 3.0 * diastole.wall

@@ -45,6 +45,10 @@ class Pose:
     """(x, z) of the epicardial apex."""
     foreshortening: float
     """Factor on the length, <= 1."""
+    plane_offset: float
+    """How far the image plane passes the apex; it goes through the middle of the annulus."""
+    base_drop: float
+    """Angle by which the wall's lower end hangs below the line of the annulus."""
     bend: float
     """Of the centre line, share of the length."""
     asymmetry: float
@@ -71,9 +75,11 @@ def draw_pose(rng: Generator, heart: Heart, prior: Prior, view: View) -> Pose:
         atrium_lean=rng.normal(ATRIUM_LEAN_DEG[view], 7.0),
         apex=(apex_x, apex_z),
         foreshortening=1.0 - abs(rng.normal(0.0, 0.03)),
+        plane_offset=abs(rng.normal(*prior.plane_offset)),
+        base_drop=rng.normal(*prior.base_drop),
         bend=rng.normal(CENTRE_LINE_BEND[view], 0.018),
         asymmetry=rng.normal(0.0, 0.05),
-        residues=rng.normal(size=(2, 5)) * 0.9 / np.arange(1, 6) ** 1.5,
+        residues=rng.normal(size=(2, 5)) * prior.outline_mm / np.arange(1, 6) ** 1.5,
         septal_bulge=max(0.0, rng.normal(0.0, 1.2)) if view is View.FOUR_CHAMBER else 0.0,
         wall_scale=(rng.normal(1.0, 0.06), rng.normal(0.97, 0.07)),
         wall_waves=np.stack([rng.normal(0.0, 0.05, 4) / np.sqrt(2.0), rng.uniform(0.0, 2.0 * np.pi, 4)]),

@@ -77,10 +77,14 @@ class Prior:
     annulus_sd: float
     annulus_systolic: tuple[float, float]
     """Its width at end systole over that at end diastole."""
-    least_base_ratio: float
-    """The cavity keeps at least this share of its width until just above the hinge points."""
+    least_base_ratio: tuple[float, float]
+    """The cavity keeps at least this share of its width until just above the hinge points; drawn between the two."""
+    outline_mm: float
+    """Standard deviation of the first of five sine waves along each side of the outline."""
     wall: dict[Sex, float]
     wall_sd: float
+    wall_as_seen: tuple[float, float]
+    """Added to the compact wall: the trabeculae and the width of the beam, which apical images show as wall."""
     wall_condition_weight: float
     """On `ConditionPrior.extra_wall`."""
     wall_per_year: float
@@ -97,6 +101,10 @@ class Prior:
     """Of the epicardial apex below the probe."""
     apex_lateral: dict[View, float]
     apex_lateral_sd: float
+    plane_offset: tuple[float, float]
+    """By how much the image plane passes the apex (foreshortening); the absolute value of a normal variate."""
+    base_drop: tuple[float, float]
+    """Angle by which the drawn wall's end hangs below the line of the annulus."""
     depth_in_steps: bool
     """The scanner's depth comes in steps of 10 mm (CAMUS) or follows the atrium's roof freely."""
 
@@ -112,9 +120,11 @@ _LITERATURE = Prior(
     annulus={Sex.MALE: 31.0, Sex.FEMALE: 28.5},
     annulus_sd=2.3,
     annulus_systolic=(1.0, 0.05),
-    least_base_ratio=0.0,
+    least_base_ratio=(0.0, 0.85),
+    outline_mm=0.9,
     wall={Sex.MALE: 9.1, Sex.FEMALE: 8.3},
     wall_sd=0.8,
+    wall_as_seen=(2.0, 1.0),
     wall_condition_weight=1.0,
     wall_per_year=0.02,
     wall_rule=WallRule.VOLUME,
@@ -125,6 +135,8 @@ _LITERATURE = Prior(
     apex_depth=(19.0, 4.0),
     apex_lateral={View.FOUR_CHAMBER: 0.0, View.TWO_CHAMBER: 0.0},
     apex_lateral_sd=5.0,
+    plane_offset=(8.0, 4.0),
+    base_drop=(20.0, 8.0),
     depth_in_steps=False,
 )  # fmt: skip
 """Reference ranges: ASE/EACVI 2015 (chambers), HUNT (age, length), 3D echo studies of the mitral annulus."""
@@ -140,9 +152,11 @@ _CAMUS = Prior(
     annulus={Sex.MALE: 32.0, Sex.FEMALE: 29.5},
     annulus_sd=4.2,
     annulus_systolic=(0.91, 0.08),
-    least_base_ratio=0.83,
+    least_base_ratio=(0.83, 0.83),
+    outline_mm=0.9,
     wall={Sex.MALE: 12.6, Sex.FEMALE: 11.8},
     wall_sd=1.4,
+    wall_as_seen=(0.0, 0.0),
     wall_condition_weight=0.6,
     wall_per_year=0.01,
     wall_rule=WallRule.AREA,
@@ -153,6 +167,8 @@ _CAMUS = Prior(
     apex_depth=(20.0, 6.0),
     apex_lateral={View.FOUR_CHAMBER: -5.0, View.TWO_CHAMBER: -2.0},
     apex_lateral_sd=6.0,
+    plane_offset=(0.0, 0.0),
+    base_drop=(0.0, 0.0),
     depth_in_steps=True,
 )  # fmt: skip
 """Calibrated to aggregate statistics (means, deviations) of 400 four-chamber training masks of CAMUS: foreshortened

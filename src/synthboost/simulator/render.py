@@ -65,7 +65,8 @@ def simulate_patient(
         ConfigError: no heart fits the fan.
     """
     preset = settings.preset
-    anatomy = draw_anatomy(settings.seed, number, settings.prior_table, preset.half_angles)
+    prior = preset.dials.widen(settings.prior_table)
+    anatomy = draw_anatomy(settings.seed, number, prior, preset.half_angles, preset.dials.scan_conversion)
     drawn = draw_qualities(stream(settings.seed, number, "quality"), preset)
     qualities = drawn if qualities is None else qualities
     frames: dict[tuple[View, Phase], SimulatedFrame] = {}
@@ -105,7 +106,7 @@ def _simulate_frame(
 
     # Streams without the phase give both instants the same neighbours, tissue and shadows.
     sizes = draw_sizes(stream(settings.seed, number, "surroundings", view))
-    tissue = draw_tissue(stream(settings.seed, number, "appearance", view), view)
+    tissue = draw_tissue(stream(settings.seed, number, "appearance", view), view, settings.preset.dials)
     shared = stream(settings.seed, number, "shadows and gain", view)
     canvas = Canvas(polar, stream(settings.seed, number, "speckle", view, phase))
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
 from synthboost.errors import ConfigError
 from synthboost.simulator.appearance import APPEARANCES, Appearance, AppearanceName
+from synthboost.simulator.dials import Dials
 from synthboost.simulator.priors import PRIORS, Prior, PriorName
 
+DIALS = tuple(field.name for field in fields(Dials))
 NATIVE_SPACING_MM = 0.308
 """Of CAMUS' NIfTI release; give it as `spacing_mm` for frames as large as CAMUS' own."""
 
@@ -22,9 +24,21 @@ class SimulationSettings:
     seed: int = 0
     """Of all random numbers. Two sets share no patient when their seeds, priors or patient numbers differ."""
     prior: PriorName = PriorName.CAMUS
-    """Which hearts: reference ranges of the literature, or as CAMUS' annotators drew them."""
+    """Which hearts: the literature's, which know nothing of any annotation, or as CAMUS' annotators drew them."""
     appearance: AppearanceName = AppearanceName.CLINICAL
-    """Which images: `clean` (one scanner, good, no artefact) or `clinical` (three scanners, all qualities)."""
+    """Which images: `clean` (one scanner, good, no artefact), `clinical` (three scanners, all qualities) or `wild`
+    (clinical, with every dial below at 1)."""
+    anatomy: float | None = None
+    """Dial, 0-1: how much more than the prior hearts and their pose vary. Absent, as for the other dials: the
+    preset's; what each widens, and by how much, is in `docs/data.md`."""
+    acoustics: float | None = None
+    """Dial, 0-1: echogenicity of wall, blood and background, pulse and beam width."""
+    artefacts: float | None = None
+    """Dial, 0-1: walls that are not seen, haze, shadows; on top of `artefact_strength`."""
+    gain: float | None = None
+    """Dial, 0-1: the operator's grey levels and the scanner's speckle reduction."""
+    scan_conversion: float | None = None
+    """Dial, 0-1: opening angle of the fan, smoothing of the image."""
     artefact_strength: float = 1.0
     """Factor on the shadows, dropouts and haze of the preset; 0-1.5. Between clean and clinical, continuously."""
     quality_strength: float = 1.0
@@ -45,6 +59,9 @@ class SimulationSettings:
         _require(self.patients >= 1, "patients", self.patients, "at least 1")
         _require(self.seed >= 0, "seed", self.seed, "0 or more")
         _require(0.0 <= self.artefact_strength <= 1.5, "artefact_strength", self.artefact_strength, "0-1.5")
+        for dial in DIALS:
+            value = getattr(self, dial)
+            _require(value is None or 0.0 <= value <= 1.0, dial, value, "0-1")
         _require(0.0 <= self.quality_strength <= 1.0, "quality_strength", self.quality_strength, "0-1")
         _require(32 <= self.size <= 2048, "size", self.size, "32-2048 pixels")
         spacing = self.spacing_mm
@@ -64,11 +81,11 @@ class SimulationSettings:
 
     @property
     def preset(self) -> Appearance:
-        """The preset that `appearance` names, with the shares of qualities asked for."""
+        """The preset that `appearance` names, with the shares of qualities and the dials asked for."""
         preset = APPEARANCES[self.appearance]
-        if self.quality_shares is None:
-            return preset
-        return Appearance(preset.vendors, self.quality_shares, preset.half_angles, preset.artefacts)
+        asked = {dial: value for dial in DIALS if (value := getattr(self, dial)) is not None}
+        shares = preset.quality_shares if self.quality_shares is None else self.quality_shares
+        return replace(preset, quality_shares=shares, dials=replace(preset.dials, **asked))
 
     @property
     def patient_numbers(self) -> range:

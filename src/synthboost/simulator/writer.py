@@ -25,7 +25,7 @@ from synthboost.simulator.render import SimulatedPatient, simulate_patient
 from synthboost.simulator.settings import SimulationSettings
 
 GENERATOR = "synthboost.simulator"
-GENERATOR_VERSION = "2"
+GENERATOR_VERSION = "3"
 """Raised whenever the same settings would give other pixels or masks."""
 RECORD = "simulation.json"
 """At the root: what was asked for. In a patient's folder: what is known of the patient besides CAMUS' keys."""
@@ -79,12 +79,15 @@ def write_patient(folder: Path, patient: SimulatedPatient) -> None:
 
 
 def release_name(settings: SimulationSettings) -> str:
-    """Return what `patient0001` needs besides its number to mean one heart, e.g. `simulated-2-camus-seed0`.
+    """Return what `patient0001` needs besides its number to mean one heart, e.g. `simulated-3-camus-seed0`.
 
     The number of patients, their images and their sizes are not in it: with one prior and one seed, patient0001 of a
-    small set and of a large one, of a clean and of a clinical one, are the same person.
+    small set and of a large one, of a clean and of a clinical one, are the same person. The dial of the anatomy is: it
+    makes other hearts of the same draws.
     """
-    return f"simulated-{GENERATOR_VERSION}-{settings.prior}-seed{settings.seed}"
+    dial = settings.preset.dials.anatomy
+    hearts = f"{settings.prior}-anatomy{dial:g}" if dial else str(settings.prior)
+    return f"simulated-{GENERATOR_VERSION}-{hearts}-seed{settings.seed}"
 
 
 def patient_name(number: int) -> str:
