@@ -73,6 +73,8 @@ class Domain(StrEnum):
     REAL = "real"
     DIFFUSION = "diffusion"
     SIMULATED = "simulated"
+    PSEUDO_LABELLED = "pseudo-labelled"
+    """Real pixels whose masks a model drew: no expert annotated them."""
 
 
 class PromptSet(StrEnum):

@@ -1,4 +1,4 @@
-"""`synthboost study paper`: the paper's whole study, or a part of it, as one command."""
+"""`synthboost study paper | label-free`: a whole study, or a part of it, as one command."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from synthboost.errors import ConfigError
 
 if TYPE_CHECKING:
     from synthboost.experiments.recipes import Grid, Preset, Recipe
+    from synthboost.experiments.sources import Source
     from synthboost.experiments.study import Sources
 
 FAILED = 1
@@ -22,7 +23,10 @@ FAILED = 1
 
 @dataclass(frozen=True)
 class Study:
-    """Carry out the paper's study: strategies x models x encoders x prompt sets x seeds.
+    """Carry out a study: strategies x models x encoders x prompt sets x seeds.
+
+    `paper` is the paper's. `label-free` asks what annotation is worth: Dice against the number of annotated real
+    patients, with real images alone and after each of several synthetic sets.
 
     What runs have in common is done once: `synth-PT:real-FT` starts from the `synthetic` run.
 
@@ -31,12 +35,13 @@ class Study:
     """
 
     # A word and not a nested subcommand: tyro makes no subcommand of a single one.
-    name: tyro.conf.Positional[Literal["paper"]]
+    name: tyro.conf.Positional[Literal["paper", "label-free"]]
     """Which study."""
     data: Path | None = None
     """The real data set: it trains, validates and judges."""
-    synthetic: Path | None = None
-    """The synthetic data set (see `simulate` and `synthesize`), for the strategies that train on one."""
+    synthetic: tuple[Path, ...] = ()
+    """The synthetic data set (see `simulate`, `synthesize`, `pseudo-label`), for the strategies that train on one;
+    `label-free` takes several."""
     out: Path = Path("study")
     """The study's folder: `study.json`, `runs/`, `logs/`, `report.html`."""
     preset: Literal["smoke", "small", "paper"] = "smoke"
@@ -78,10 +83,13 @@ class Study:
     def run(self) -> None:
         """Plan, say what is planned, and do it."""
         from synthboost.experiments.executors.registry import make_executor
+        from synthboost.experiments.label_free import plan_label_free
         from synthboost.experiments.recipe_differences import differences_text
         from synthboost.experiments.recipes import choose_preset, choose_recipe
         from synthboost.experiments.run import Evaluation
-        from synthboost.experiments.study import initial_weights, plan_study
+        from synthboost.experiments.sources import open_source
+        from synthboost.experiments.strategies import Role
+        from synthboost.experiments.study import initial_weights, plan_study, uses_synthetic
         from synthboost.experiments.study_estimate import estimate
         from synthboost.experiments.study_folder import StudyPaths, check_request, fixed_terms
         from synthboost.experiments.study_run import run_study
@@ -94,10 +102,19 @@ class Study:
         paths = StudyPaths(self.out)
         executor = make_executor(self.executor, self.workers, paths.executor, self.executor_options)
         grid = self._grid(preset)
+        self._check_sets(grid)
         weights = initial_weights(preset, grid.models, self._weights())
-        sources = self._sources(recipe, grid)
-        study = plan_study(recipe, preset, grid, sources, weights, Evaluation(part=self.evaluate_on))
-        terms = fixed_terms(recipe, preset, sources, weights, self.evaluate_on)
+        evaluation = Evaluation(part=self.evaluate_on)
+        real, synthetic = self._real(recipe), []
+        for folder in self.synthetic if uses_synthetic(grid.strategies) else ():
+            synthetic.append(open_source(folder, self.synthetic_split, made_from=real.split))
+        if self.name == "label-free":
+            study = plan_label_free(recipe, preset, grid, real, synthetic, weights, evaluation)
+            sources: Sources = {Role.REAL: real}
+        else:
+            sources = {Role.REAL: real, **({Role.SYNTHETIC: synthetic[0]} if synthetic else {})}
+            study = plan_study(recipe, preset, grid, sources, weights, evaluation)
+        terms = fixed_terms(recipe, preset, sources, weights, self.evaluate_on, self.name)
         check_request(paths, terms)
         expected = estimate(study, paths.runs)
         text = plan_text(study, recipe, preset, grid, sources, weights, expected, self.out, self.workers)
@@ -113,7 +130,11 @@ class Study:
             sys.exit(FAILED)
 
     def _grid(self, preset: Preset) -> Grid:
+        from synthboost.experiments.label_free import label_free
+
         asked = {name: getattr(self, name) for name in ("models", "strategies", "encoders", "prompts", "seeds")}
+        if self.name == "label-free":
+            preset = label_free(preset)
         counts = tuple(None if word == "all" else _count(word) for word in self.patients)
         given = {name: values for name, values in {**asked, "patients": counts}.items() if values}
         return replace(preset.grid, **given)
@@ -125,24 +146,26 @@ class Study:
                 raise ConfigError("study", "weights", f"{model}{sign}{source}", "MODEL=FOLDER or MODEL=random")
         return {model: source for model, _, source in pairs}
 
-    def _sources(self, recipe: Recipe, grid: Grid) -> Sources:
+    def _real(self, recipe: Recipe) -> Source:
         from synthboost.experiments.sources import open_source
-        from synthboost.experiments.strategies import Role
-        from synthboost.experiments.study import uses_synthetic
 
         if self.data is None:
             raise ConfigError("study", "data", None, "the folder of the real data set")
-        if self.synthetic is None and uses_synthetic(grid.strategies):
+        return open_source(
+            self.data, self.split or recipe.split, allow_missing=self.allow_missing, leave_out=self.leave_out
+        )
+
+    def _check_sets(self, grid: Grid) -> None:
+        from synthboost.experiments.study import uses_synthetic
+
+        given = ", ".join(map(str, self.synthetic)) or None
+        if not self.synthetic and uses_synthetic(grid.strategies):
             raise ConfigError(
-                "study", "synthetic", None, "the folder of the synthetic data set",
+                "study", "synthetic", given, "the folder of the synthetic data set",
                 "`simulate` and `synthesize` make one, or leave out the strategies that need it.",
             )  # fmt: skip
-        split = self.split or recipe.split
-        real = open_source(self.data, split, allow_missing=self.allow_missing, leave_out=self.leave_out)
-        if self.synthetic is None:
-            return {Role.REAL: real}
-        synthetic = open_source(self.synthetic, self.synthetic_split, made_from=real.split)
-        return {Role.REAL: real, Role.SYNTHETIC: synthetic}
+        if len(self.synthetic) > 1 and self.name == "paper":
+            raise ConfigError("study", "synthetic", given, "one folder", "`study label-free` compares several.")
 
 
 def _count(word: str) -> int:

@@ -15,6 +15,8 @@ FRAMES_CSV = "frames.csv"
 FRAMES_COLUMNS = ("frame", "domain", "source_patient", "source_split", "generator", "generator_version", "seed")
 RELEASE_COLUMN = "release"
 """Optional, the last: the release that the set's patients belong to, the same in every line."""
+MADE_FROM_REAL = frozenset({Domain.DIFFUSION, Domain.PSEUDO_LABELLED})
+"""Domains whose frames go back to a real patient."""
 _RELEASE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 
@@ -24,7 +26,7 @@ class Provenance:
 
     domain: Domain
     source: PatientId | None
-    """For a diffusion frame: the real patient whose mask it was made from."""
+    """For a diffusion frame: the real patient whose mask it was made from; for a pseudo-labelled one: who it shows."""
 
 
 @dataclass(frozen=True)
@@ -104,9 +106,9 @@ def _parse(where: str, cells: Mapping[str, str], release: str, folder: str) -> P
     except ValueError:
         raise DataError(where, "domain", repr(cells["domain"]), ", ".join(Domain)) from None
     source = _source(where, cells["source_patient"], release, folder)
-    if domain is Domain.DIFFUSION and source is None:
+    if domain in MADE_FROM_REAL and source is None:
         raise DataError(
-            where, "source_patient", "empty", "the real patient whose mask the frame was made from",
+            where, "source_patient", "empty", "the real patient whom the frame shows or whose mask it was made from",
             "Without it a leak from test patients cannot be ruled out.",
         )  # fmt: skip
     return Provenance(domain, source)

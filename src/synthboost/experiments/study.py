@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import product
@@ -135,6 +135,11 @@ def plan_study(
         )
         judged = replace(evaluation, threshold=recipe.threshold(model))
         runs += [StudyRun(one, judged) for one in _with_parents(spec)]
+    return without_repeats(runs)
+
+
+def without_repeats(runs: Iterable[StudyRun]) -> Study:
+    """Return the runs as a study, each once, in the order of their first appearance."""
     return Study(tuple({run.name: run for run in runs}.values()))
 
 

@@ -51,7 +51,7 @@ class StudyPaths:
 
 
 def fixed_terms(
-    recipe: Recipe, preset: Preset, sources: Sources, weights: Mapping[str, str], part: str
+    recipe: Recipe, preset: Preset, sources: Sources, weights: Mapping[str, str], part: str, name: str = "paper"
 ) -> dict[str, Any]:
     """Return what must be the same in every request to one folder: all but the grid."""
     terms = {
@@ -59,6 +59,8 @@ def fixed_terms(
         "preset": {name: value for name, value in asdict(preset).items() if name not in ("grid", "weights")},
         "data": {str(role): _data(sources, role) for role in sorted(sources)},
         "judged on": part,
+        # Of the paper's study nothing is said, so that folders begun before there was another are still its own.
+        **({} if name == "paper" else {"study": name}),
     }
     plain: dict[str, Any] = json.loads(json.dumps(terms, default=str))
     return {**plain, "weights": dict(weights)}

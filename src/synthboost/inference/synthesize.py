@@ -14,15 +14,15 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import SimpleITK as sitk
 import torch
 from numpy.typing import NDArray
 
 from synthboost.data import Dataset, Split
+from synthboost.data.camus_layout import IMAGES, info_text, write_frame_nifti, write_split_lists
 from synthboost.data.frames_csv import FRAMES_COLUMNS, FRAMES_CSV, RELEASE_COLUMN
 from synthboost.domain import Domain, Frame, FrameInfo, GreyImage, LabelMap, PatientId, SplitPart, View
 from synthboost.errors import ConfigError, DataError, OutputError
-from synthboost.files import recover, whole_file, whole_folder, write_csv, write_json, write_text
+from synthboost.files import recover, whole_folder, write_csv, write_json, write_text
 from synthboost.lock import exclusive
 from synthboost.progress import Progress
 from synthboost.synthesis.condition import condition_map, label_map_of
@@ -36,7 +36,6 @@ GENERATOR = "synthboost.synthesis"
 GENERATOR_VERSION = "1"
 RECORD = "synthesis.json"
 """At the root: what was asked for. A folder that was begun otherwise is refused."""
-IMAGES, SPLIT = "database_nifti", "database_split"
 MOST_COPIES = 99
 """A copy's number takes the last two digits of a synthetic patient's."""
 
@@ -234,29 +233,14 @@ def _write_patient(folder: Path, copy: Copy, made: list[Made], seed: int) -> Non
     with whole_folder(folder) as temporary:
         for one in made:
             name = f"{copy.name}_{one.info.view}_{one.info.phase}"
-            _write_nifti(temporary / f"{name}.nii.gz", one.image, one.spacing_mm)
-            _write_nifti(temporary / f"{name}_gt.nii.gz", one.label_map, one.spacing_mm)
+            write_frame_nifti(temporary / f"{name}.nii.gz", one.image, one.spacing_mm)
+            write_frame_nifti(temporary / f"{name}_gt.nii.gz", one.label_map, one.spacing_mm)
         for view in View:
             of_view = [one.info for one in made if one.info.view == view]
             if of_view:
-                write_text(temporary / f"Info_{view}.cfg", _info_text(of_view[0]))
+                write_text(temporary / f"Info_{view}.cfg", info_text(of_view[0]))
         notes = {f"{one.info.view}_{one.info.phase}": one.note for one in made if one.note}
         write_json(temporary / RECORD, {"source": str(copy.source), "copy": copy.number, "seed": seed, "notes": notes})
-
-
-def _write_nifti(path: Path, array: NDArray[np.uint8], spacing_mm: tuple[float, float]) -> None:
-    image = sitk.GetImageFromArray(array)
-    image.SetSpacing((spacing_mm[1], spacing_mm[0]))
-    with whole_file(path) as temporary:
-        sitk.WriteImage(image, str(temporary), useCompression=True)
-
-
-def _info_text(info: FrameInfo) -> str:
-    """The source's attributes; not its ejection fraction, which perturbed masks no longer have."""
-    known = info.attributes
-    values: dict[str, Any] = {"ED": 1, "ES": 2, "NbFrame": 2, "Sex": known.sex, "Age": known.age}
-    values["ImageQuality"] = known.quality
-    return "".join(f"{key}: {value}\n" for key, value in values.items() if value is not None)
 
 
 def _claim(
@@ -299,9 +283,7 @@ def _read_record(record: Path) -> dict[str, Any]:
 
 
 def _write_lists(out: Path, copies: list[Copy], dataset: Dataset, release: str, settings: SynthesisSettings) -> None:
-    for part in SplitPart:
-        names = [copy.name for copy in copies if copy.part == part]
-        write_text(out / SPLIT / f"subgroup_{part}.txt", "".join(f"{name}\n" for name in names))
+    write_split_lists(out, {part: [copy.name for copy in copies if copy.part == part] for part in SplitPart})
     rows = [
         {
             "frame": f"{copy.name}_{info.view}_{info.phase}",

@@ -29,7 +29,8 @@ def write_study_files(folder: Path, runs: Sequence[RunRecord], content: StudyCon
 def write_page_files(folder: Path, page: StudyPage) -> list[Path]:
     """Write the files of a page that is worked out already."""
     paths = []
-    common = (page.data, page.runs, page.origins, page.recipe, page.own, *page.fidelity, *page.content.statistics)
+    common = (page.data, page.runs, page.origins, page.recipe, page.own, *page.fidelity, *page.annotation)
+    common += page.content.statistics
     for table in common:
         paths += _write_table(folder / TABLES, table)
     for plot in page.across:

@@ -19,6 +19,7 @@ from synthboost.reports.page import data_table, runs_table, template
 from synthboost.reports.palette import PREDICTED_CONTOUR, TRUE_CONTOUR
 from synthboost.reports.plot import Plot
 from synthboost.reports.run_facts import provenance, run_name, shared_and_own
+from synthboost.reports.study.annotation import annotation_plot, annotation_points, annotation_table
 from synthboost.reports.study.bars import series_bars
 from synthboost.reports.study.cases import Case, extreme_cases
 from synthboost.reports.study.chapter import Chapter, work_out
@@ -42,6 +43,8 @@ class StudyPage:
     """One per series."""
     across: tuple[Plot, ...]
     """Figures over the series."""
+    annotation: tuple[Table, ...]
+    """What annotation is worth, one table per setting that was trained on several numbers of real patients."""
     data: Table
     runs: Table
     origins: Table
@@ -94,11 +97,16 @@ def assemble_study(runs: Sequence[RunRecord], content: StudyContent) -> StudyPag
     chapters = tuple(work_out(series, content) for series in split_into_series(ordered))
     worst, best = extreme_cases(ordered, content.cases)
     shared, own = shared_and_own([provenance(run) for run in ordered])
+    annotation = annotation_points(ordered)
     return StudyPage(
         content=content,
         extent=_extent(ordered),
         chapters=chapters,
-        across=tuple(series_bars([(c.series.name, list(c.contrasts)) for c in chapters], simulated)),
+        across=(
+            *series_bars([(c.series.name, list(c.contrasts)) for c in chapters], simulated),
+            *(annotation_plot(setting, points) for setting, points in annotation.items()),
+        ),
+        annotation=tuple(annotation_table(setting, points) for setting, points in annotation.items()),
         data=data_table(ordered, simulated),
         runs=runs_table(ordered, simulated),
         origins=origin_table(ordered, simulated),
