@@ -153,3 +153,28 @@ def test_the_differences_between_recipes_need_no_data(synthboost: Call) -> None:
     answer = synthboost("study", "paper", "--recipe-differences")
     assert answer.code == 0
     assert "as-run     clipseg 0.5, cris 0.35" in answer.out
+
+
+def test_the_label_free_study_is_planned_over_numbers_of_patients(
+    synthboost: Call, simulated: Path, study: Call, tmp_path: Path
+) -> None:
+    data = ("--data", simulated, "--synthetic", simulated, "--out", tmp_path / "study")
+    grid = ("--models", "clipseg", "--encoders", "trained", "--prompts", "P1", "--seeds", "0", "--patients", "1", "all")
+    answer = synthboost("study", "label-free", *data, *grid, "--plan")
+    assert answer.code == 0, answer.err
+    # Real alone for both numbers, the synthetic set once, and finetuned for both; two baselines for each number.
+    assert "9 runs:" in answer.out
+
+
+def test_the_papers_study_takes_one_synthetic_set(synthboost: Call, simulated: Path, tmp_path: Path) -> None:
+    data = ("--data", simulated, "--synthetic", simulated, tmp_path, "--out", tmp_path / "study")
+    answer = synthboost("study", "paper", *data)
+    assert answer.code == 2
+    assert "label-free" in answer.err
+
+
+def test_the_length_of_stages_can_be_chosen_and_is_part_of_the_studys_terms(study: Call, tmp_path: Path) -> None:
+    assert study("--images-per-stage", "8").code == 0
+    assert read_json(tmp_path / "study" / "study.json")["terms"]["preset"]["images_per_stage"] == 8
+    assert "images_per_stage" in study("--images-per-stage", "9").err
+    assert "at least 1" in study("--images-per-stage", "0").err

@@ -61,6 +61,9 @@ class Study:
     seeds: tuple[int, ...] = ()
     patients: tuple[str, ...] = ()
     """Numbers of real training patients, the first so many each, or `all`; e.g. `50 10 all`."""
+    images_per_stage: int | None = None
+    """Images that every stage's optimiser sees, instead of the preset's, e.g. twice as many for a control of real
+    images alone with as many steps as pretraining and finetuning take together."""
     weights: tuple[str, ...] = ()
     """What models start from instead, e.g. `cris=FOLDER`, `clipseg=random`."""
     split: str | None = None
@@ -98,7 +101,7 @@ class Study:
         if self.recipe_differences:
             print(differences_text())
             return
-        recipe, preset = choose_recipe(self.recipe), choose_preset(self.preset)
+        recipe, preset = choose_recipe(self.recipe), self._preset(choose_preset(self.preset))
         paths = StudyPaths(self.out)
         executor = make_executor(self.executor, self.workers, paths.executor, self.executor_options)
         grid = self._grid(preset)
@@ -138,6 +141,14 @@ class Study:
         counts = tuple(None if word == "all" else _count(word) for word in self.patients)
         given = {name: values for name, values in {**asked, "patients": counts}.items() if values}
         return replace(preset.grid, **given)
+
+    def _preset(self, preset: Preset) -> Preset:
+        wanted = self.images_per_stage
+        if wanted is None:
+            return preset
+        if wanted < 1:
+            raise ConfigError("study", "images_per_stage", wanted, "at least 1")
+        return replace(preset, images_per_stage=wanted)
 
     def _weights(self) -> dict[str, str]:
         pairs = [word.partition("=") for word in self.weights]
