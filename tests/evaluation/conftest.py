@@ -6,8 +6,11 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import pytest
 
+from synthboost.domain import LabelMap, Phase, Structure, View
+from synthboost.evaluation.patient_numbers import Maps
 from synthboost.records.rows import Row, Status
 
 MakeRow = Callable[..., Row]
@@ -61,3 +64,46 @@ def make_row() -> MakeRow:
         return replace(ROW, **changes)
 
     return make
+
+
+MakeMaps = Callable[..., Maps]
+SIZES_MM = {
+    Phase.END_DIASTOLE: {"length": 90.0, View.TWO_CHAMBER: 24.0, View.FOUR_CHAMBER: 26.0, "atrium": 40.0},
+    Phase.END_SYSTOLE: {"length": 75.0, View.TWO_CHAMBER: 18.0, View.FOUR_CHAMBER: 20.0, "atrium": 48.0},
+}
+"""Of half ellipsoids that share their flat side: the cavity's length, its half widths there (the atrium's are 2 mm
+less), the atrium's length."""
+
+
+@pytest.fixture
+def make_maps() -> MakeMaps:
+    """A function (spacing, tilt in degrees, known=True) -> the four label maps of a heart whose numbers are known."""
+    return _maps
+
+
+def _maps(spacing: tuple[float, float] = (0.4, 0.4), tilt: float = 0.0, known: bool = True) -> Maps:
+    return {
+        (view, phase): (
+            half_ellipses(size["length"], size[view], size["atrium"], spacing, tilt),
+            spacing if known else None,
+        )
+        for phase, size in SIZES_MM.items()
+        for view in View
+    }
+
+
+def half_ellipses(
+    length: float, half_width: float, atrium: float, spacing: tuple[float, float], tilt: float, wall: float = 8.0
+) -> LabelMap:
+    """A cavity with its apex on top, a wall around it, and an atrium below; 170 mm x 120 mm."""
+    rows, columns = np.mgrid[: int(170 / spacing[0]), : int(120 / spacing[1])]
+    down, right = (rows + 0.5) * spacing[0] - 112, (columns + 0.5) * spacing[1] - 60
+    c, s = np.cos(np.radians(tilt)), np.sin(np.radians(tilt))
+    up, across = -(c * down + s * right), -s * down + c * right
+    labels = np.zeros(rows.shape, dtype=np.uint8)
+    labels[(up < 0) & ((up / atrium) ** 2 + (across / (half_width - 2)) ** 2 < 1)] = Structure.LEFT_ATRIUM_CAVITY
+    outer = (up / (length + wall)) ** 2 + (across / (half_width + wall)) ** 2 < 1
+    labels[(up >= 0) & outer] = Structure.MYOCARDIUM
+    cavity = (up >= 0) & ((up / length) ** 2 + (across / half_width) ** 2 < 1)
+    labels[cavity] = Structure.LEFT_VENTRICULAR_CAVITY
+    return labels

@@ -10,6 +10,7 @@ from typing import Annotated, Protocol
 import tyro
 
 from synthboost.cli.audit import Audit
+from synthboost.cli.clinical import Clinical
 from synthboost.cli.compare import Compare
 from synthboost.cli.data import Data
 from synthboost.cli.demo import Demo
@@ -45,6 +46,7 @@ Verbs = (
     | Annotated[Train, tyro.conf.subcommand("train")]
     | Annotated[Evaluate, tyro.conf.subcommand("evaluate")]
     | Annotated[Predict, tyro.conf.subcommand("predict")]
+    | Annotated[Clinical, tyro.conf.subcommand("clinical")]
     | Annotated[Audit, tyro.conf.subcommand("audit")]
     | Annotated[Weights, tyro.conf.subcommand("weights")]
     | Annotated[Compare, tyro.conf.subcommand("compare")]

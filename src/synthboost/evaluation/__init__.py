@@ -14,12 +14,16 @@ from synthboost.evaluation.comparison import Comparison, PairedScores, compare, 
 from synthboost.evaluation.distance import BoundaryDistances, boundary, boundary_distances
 from synthboost.evaluation.family import Contrast, Family, compare_family, find_contrast
 from synthboost.evaluation.groups import GROUPINGS, group_rows
+from synthboost.evaluation.method_agreement import MethodAgreement, method_agreement
 from synthboost.evaluation.overlap import area_mm2, dice, iou
+from synthboost.evaluation.patient_numbers import Measurement, PatientNumbers, measure_patient
+from synthboost.evaluation.plausibility import Check, check_frame, check_patient
 from synthboost.evaluation.resample import spacing_on_grid, to_grid
 from synthboost.evaluation.score import NSD_TOLERANCE_MM, Scores, score_masks
 from synthboost.evaluation.seeds import SeedInterval, SeedVariation, seed_variation
 from synthboost.evaluation.signed_rank import rank_biserial, wilcoxon_over_pairs
 from synthboost.evaluation.statistics import MeanSd, cliffs_delta, holm, mean_and_sd, patient_wilcoxon
+from synthboost.evaluation.uncertainty import SelfAgreement, self_agreement
 from synthboost.records.rows import TINY_SHARE
 
 __all__ = [
@@ -28,6 +32,7 @@ __all__ = [
     "TINY_SHARE",
     "ArmPair",
     "BoundaryDistances",
+    "Check",
     "Comparison",
     "ConstantMasks",
     "Contrast",
@@ -35,14 +40,20 @@ __all__ = [
     "Interval",
     "LabelledFrames",
     "MeanSd",
+    "Measurement",
+    "MethodAgreement",
     "PairedScores",
+    "PatientNumbers",
     "Scores",
     "SeedInterval",
     "SeedVariation",
+    "SelfAgreement",
     "area_mm2",
     "bootstrap_mean",
     "boundary",
     "boundary_distances",
+    "check_frame",
+    "check_patient",
     "cliffs_delta",
     "compare",
     "compare_family",
@@ -57,12 +68,15 @@ __all__ = [
     "iou",
     "long_axis_mm",
     "mean_and_sd",
+    "measure_patient",
+    "method_agreement",
     "pair_arms",
     "pair_rows",
     "patient_wilcoxon",
     "rank_biserial",
     "score_masks",
     "seed_variation",
+    "self_agreement",
     "spacing_on_grid",
     "to_grid",
     "volumes_ml",

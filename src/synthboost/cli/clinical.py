@@ -1,0 +1,149 @@
+"""`synthboost clinical`: volumes, ejection fraction, walls and atrium of a data set's patients, and their agreement."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import tyro
+
+from synthboost.domain import PromptSet, SplitPart
+from synthboost.errors import ConfigError
+
+if TYPE_CHECKING:
+    from synthboost.experiments.sources import Source
+    from synthboost.inference.label_maps import FoundMap
+    from synthboost.inference.predictor import Predictor
+    from synthboost.training.frame_set import FrameSet
+
+REFERENCE = "reference"
+"""In the place of a model: the data set's own label maps."""
+
+
+@dataclass(frozen=True)
+class Clinical:
+    """Measure patients from masks and compare with the reference: research software, not a medical device.
+
+    Writes `patients.csv` (all numbers of each patient, what could not be measured and why), `checks.csv` (is it a
+    heart?), `agreement.json` and the same as tables, and a Bland-Altman plot.
+    """
+
+    masks: tyro.conf.Positional[str]
+    """A run's folder, a folder of weights or a hub name, to be asked for all structures; or a folder of masks with
+    `index.csv`, such as a run's `masks`; or the word `reference`: the data set's own label maps."""
+    data: Path
+    """The annotated data set."""
+    out: Path
+    """A new folder."""
+    prompts: PromptSet | None = None
+    """Which sentences the model is asked with; absent: those of the run, or P6."""
+    split: str = "official"
+    """How patients are split."""
+    leave_out: tuple[str, ...] = ()
+    """Patients that are not judged."""
+    part: SplitPart = SplitPart.TESTING
+    """The part that is judged."""
+    threshold: float = 0.5
+    """A pixel belongs to the most probable structure when its probability is larger."""
+    uncertainty: bool = False
+    """Also ask in the words of P1 to P7, and the mirror image, and write how far the answers agree
+    (`uncertainty.csv`); takes some twenty times as long."""
+    level: float = 0.95
+    """Coverage of the confidence intervals."""
+    allow_missing: bool = False
+    """Go on when listed patients or files are absent."""
+    device: str = "auto"
+
+    def run(self) -> None:
+        """Find label maps, measure, compare, write, print the table."""
+        from synthboost.experiments.clinical import compare_cases, measure_cases, write_clinical, write_uncertainty
+        from synthboost.experiments.manifest import versions
+        from synthboost.experiments.sources import open_source
+        from synthboost.files import require_new_folder
+        from synthboost.inference.uncertainty import Variations
+        from synthboost.progress import track
+        from synthboost.reports.plain_text import to_text
+
+        if not 0 < self.level < 1:
+            raise ConfigError("clinical", "level", self.level, "a coverage between 0 and 1, such as 0.95")
+        source = open_source(self.data, self.split, allow_missing=self.allow_missing, leave_out=self.leave_out)
+        frames = source.frames(self.part, f"{self.data.name} {self.part}")
+        if not len(frames):
+            raise ConfigError("clinical", "part", self.part, f"a part of split {self.split} with annotated frames")
+        predictor, found, facts = self._found(frames)
+        require_new_folder(self.out, "out")
+        judged = "reference" if self.masks == REFERENCE else "predicted"
+        cases = list(
+            measure_cases(
+                track(found, f"measuring {frames.name}", len(frames), "frame"), with_reference=judged == "predicted"
+            )
+        )
+        if self.uncertainty and predictor is not None:
+            write_uncertainty(self.out, predictor, frames, Variations(name_domain=bool(facts["domain named"])))
+        compared = compare_cases(cases, judged, self.level)
+        table = write_clinical(self.out, cases, compared, {**facts, **self._facts(source), "software": versions()})
+        plausible = sum(not case.failed("implausible") and not case.unread for case in cases)
+        print(to_text(table), end="")
+        print(f"\nplausible hearts: {plausible} of {len(cases)} patients\npatients: {self.out / 'patients.csv'}")
+
+    def _facts(self, source: Source) -> dict[str, Any]:
+        listed = source.split.parts[self.part]
+        absent = sorted(patient.name for patient in set(listed) - set(source.dataset.patients))
+        return {
+            "data": source.dataset.root.name,
+            "release": source.dataset.release,
+            "domain": ", ".join(source.domains),
+            "fingerprint": source.fingerprint,
+            "split": source.split.name,
+            "part": str(self.part),
+            "patients listed": len(listed),
+            "patients without a folder": absent,
+        }
+
+    def _found(self, frames: FrameSet) -> tuple[Predictor | None, Iterator[FoundMap], dict[str, Any]]:
+        from synthboost.experiments.evaluated import run_spec_of
+        from synthboost.inference.label_maps import predicted_maps, stored_maps, true_maps
+        from synthboost.inference.masks import INDEX_FILE, read_index
+        from synthboost.inference.predictor import Predictor
+        from synthboost.inference.sentences import EvaluationSentences
+
+        folder = Path(self.masks)
+        stored = (folder / INDEX_FILE).is_file()
+        if self.masks == REFERENCE or stored:
+            self._refuse_idle_options()
+        if self.masks == REFERENCE:
+            return None, true_maps(frames), {"model": "reference label maps", "run": None, "sentences": "none"}
+        spec = run_spec_of(self.masks)
+        run = spec.get("name")
+        if stored:
+            sets = sorted({entry.prompt_set for entry in read_index(folder) if not entry.probe})
+            model = str(spec.get("model") or "masks on disk")
+            facts = {"model": model, "run": run, "sentences": ", ".join(sets), "overlaps": "LV over MYO over LA"}
+            return None, stored_maps(folder, frames), facts
+        predictor = Predictor.from_pretrained(self.masks, self.device, self.threshold)
+        prompts = self.prompts or PromptSet(spec.get("prompt_set") or PromptSet.P6)
+        named = spec.get("domain_named") is True
+        sentences = EvaluationSentences(prompts, name_domain=named)
+        facts = {
+            "model": predictor.model.name,
+            "run": run,
+            "sentences": str(prompts),
+            "domain named": named,
+            "threshold": self.threshold,
+            "overlaps": "the most probable structure",
+        }
+        return predictor, predicted_maps(predictor, frames, sentences), facts
+
+    def _refuse_idle_options(self) -> None:
+        given = {
+            "prompts": self.prompts is not None,
+            "threshold": self.threshold != 0.5,
+            "uncertainty": self.uncertainty,
+        }
+        if idle := [name for name, is_given in given.items() if is_given]:
+            raise ConfigError(
+                "clinical", ", ".join(idle), "given with masks that were drawn earlier", "a model",
+                "Give a run's folder or weights, or leave them out.",
+            )  # fmt: skip

@@ -1,0 +1,132 @@
+"""The Bland-Altman plot and the table of agreement: differences of two methods against their mean."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from matplotlib.axes import Axes
+from numpy.typing import NDArray
+
+from synthboost.evaluation.method_agreement import Estimate, MethodAgreement
+from synthboost.reports.cells import Cell, Column, Table, absent, count, fixed, number, words
+from synthboost.reports.inline import plain_label
+from synthboost.reports.palette import INK, QUIET, TRUE_CONTOUR
+from synthboost.reports.plot import Plot, dress, panels
+
+NOT_A_DEVICE = "Research software, not a medical device."
+INTERVAL = ("value", "low", "high")
+
+
+@dataclass(frozen=True, eq=False)
+class Compared:
+    """One quantity, measured in two ways in the same patients."""
+
+    name: str
+    """e.g. `EF`."""
+    unit: str
+    first: str
+    """What stands before the minus sign, e.g. `predicted, biplane`."""
+    second: str
+    values: NDArray[np.float64]
+    """(n, 2) first and second of each patient with both."""
+    missing: tuple[tuple[str, str], ...]
+    """Patients without both values, with the reason."""
+    agreement: MethodAgreement | None
+    """`None` when too few patients have both."""
+
+    @property
+    def title(self) -> str:
+        """e.g. `EF: predicted, biplane - stated (%)`."""
+        return f"{self.name}: {self.first} - {self.second} ({self.unit})"
+
+
+def agreement_table(compared: Sequence[Compared], caption: str, notes: Sequence[str] = ()) -> Table:
+    """One line per quantity; patients that could not be compared are counted in the table and named below it."""
+    level = next((f"{100 * item.agreement.level:g} %" for item in compared if item.agreement), "95 %")
+    columns = (
+        Column("quantity", is_text=True),
+        Column("first", is_text=True),
+        Column("second", is_text=True),
+        Column("unit", is_text=True),
+        Column("patients"),
+        Column("not measured"),
+        Column(f"bias [{level} CI]", INTERVAL),
+        Column(f"lower limit [{level} CI]", INTERVAL),
+        Column(f"upper limit [{level} CI]", INTERVAL),
+        Column("mean absolute error"),
+        Column("Pearson r"),
+        Column("Spearman rho"),
+    )
+    absentees = [
+        f"Not measured, {item.name} ({item.first}): {', '.join(sorted(patient for patient, _ in item.missing))}."
+        for item in compared
+        if item.missing
+    ]
+    explained = "Differences are first minus second; 95 % of them are expected between the limits (Bland and Altman)."
+    return Table(
+        name="agreement",
+        caption=caption,
+        columns=columns,
+        lines=tuple(_line(item) for item in compared),
+        notes=(explained, *absentees, *notes, NOT_A_DEVICE),
+    )
+
+
+def bland_altman_plot(compared: Sequence[Compared], caption: str) -> Plot:
+    """Panels of difference against mean, with bias and limits and their intervals; those without agreement are out."""
+    shown = [item for item in compared if item.agreement is not None]
+    figure, axes = panels(len(shown), 2.5)
+    for each, item in zip(axes, shown, strict=True):
+        _draw(each, item)
+    parts = [
+        f"{item.title}: bias {item.agreement.bias.value:.1f}, limits {item.agreement.lower_limit.value:.1f} to "
+        f"{item.agreement.upper_limit.value:.1f}, {item.agreement.n} patients"
+        for item in shown
+        if item.agreement is not None
+    ]
+    return Plot("bland-altman", f"{caption} {NOT_A_DEVICE}", f"Bland-Altman plots. {'; '.join(parts)}.", figure)
+
+
+def _draw(axes: Axes, item: Compared) -> None:
+    agreement = item.agreement
+    assert agreement is not None
+    means, differences = item.values.mean(axis=1), item.values[:, 0] - item.values[:, 1]
+    dress(axes, plain_label(item.title))
+    axes.scatter(means, differences, s=14, color=TRUE_CONTOUR, edgecolors=INK, linewidths=0.4, zorder=3)
+    for estimate, stroke, word in (
+        (agreement.bias, "solid", "bias"),
+        (agreement.lower_limit, "dashed", "−1.96 SD"),
+        (agreement.upper_limit, "dashed", "+1.96 SD"),
+    ):
+        axes.axhline(estimate.value, color=INK, linewidth=1.1, linestyle=stroke)
+        axes.axhspan(estimate.low, estimate.high, color=QUIET, alpha=0.15, linewidth=0)
+        axes.annotate(
+            f"{word} {fixed(estimate.value, 1, sign=True)}", (1, estimate.value), xycoords=("axes fraction", "data"),
+            xytext=(-2, 3), textcoords="offset points", ha="right", fontsize=8, color=INK,
+        )  # fmt: skip
+    axes.set_xlabel(f"mean of both ({item.unit}), {agreement.n} patients", color=INK, fontsize=9)
+    axes.set_ylabel("difference", color=INK, fontsize=9)
+
+
+def _line(item: Compared) -> tuple[Cell, ...]:
+    found = item.agreement
+    head = (words(item.name), words(item.first), words(item.second), words(item.unit))
+    counts = (count(len(item.values)), count(len(item.missing)))
+    if found is None:
+        return (*head, *counts, *(absent(INTERVAL) for _ in range(3)), absent(), absent(), absent())
+    return (
+        *head,
+        *counts,
+        *(_estimate(estimate) for estimate in (found.bias, found.lower_limit, found.upper_limit)),
+        number(found.mean_absolute_error, 1),
+        absent() if found.pearson is None else number(found.pearson),
+        absent() if found.spearman is None else number(found.spearman),
+    )
+
+
+def _estimate(estimate: Estimate) -> Cell:
+    low, high = fixed(estimate.low, 1, sign=True), fixed(estimate.high, 1, sign=True)
+    values = (estimate.value, estimate.low, estimate.high)
+    return Cell(f"{fixed(estimate.value, 1, sign=True)} [{low}, {high}]", values)

@@ -1,0 +1,94 @@
+"""`synthboost clinical`: with the annotation, with a model, with masks on disk."""
+
+from __future__ import annotations
+
+import csv
+import json
+import shutil
+
+import pytest
+
+from synthboost.files import write_text
+
+
+@pytest.fixture(scope="module")
+def few(simulated, tmp_path_factory):
+    """The three simulated patients, all to be tested: the fewest whose agreement has an interval."""
+    root = tmp_path_factory.mktemp("few") / "simulated"
+    shutil.copytree(simulated, root)
+    lists = {"training": [], "validation": [], "testing": sorted(p.name for p in (root / "database_nifti").iterdir())}
+    for part, names in lists.items():
+        (root / "database_split" / f"subgroup_{part}.txt").write_text("".join(f"{name}\n" for name in names))
+    return root
+
+
+def read(path):
+    with path.open(encoding="utf-8", newline="") as handle:
+        return list(csv.DictReader(handle))
+
+
+def test_the_annotation_gives_the_stated_fraction(synthboost, few, tmp_path):
+    out = tmp_path / "out"
+    answer = synthboost("clinical", "reference", "--data", few, "--out", out)
+    assert answer.code == 0, answer.err
+    assert "not a medical device" in answer.out
+    patients = read(out / "patients.csv")
+    assert len(patients) == 3
+    for patient in patients:
+        # The simulator states the fraction that CAMUS' algorithm gives on the masks, as a whole number.
+        assert float(patient["ef_camus_percent"]) == pytest.approx(float(patient["stated_ef_percent"]), abs=0.6)
+        assert float(patient["lv_volume_biplane_ED_ml"]) > float(patient["lv_volume_biplane_ES_ml"])
+    record = json.loads((out / "agreement.json").read_text())
+    assert [item["measured"] for item in record["compared"]] == [3, 3]
+    assert record["compared"][0]["agreement"]["n"] == 3
+    assert record["split"] == "official"
+    assert {path.name for path in out.iterdir()} == {
+        "patients.csv", "checks.csv", "agreement.json", "agreement.md", "agreement.tex", "agreement.csv",
+        "agreement.html", "bland-altman.svg", "bland-altman.pdf",
+    }  # fmt: skip
+
+
+def test_a_model_that_learnt_nothing_still_has_every_patient_counted(synthboost, few, trained_run, tmp_path):
+    out = tmp_path / "out"
+    answer = synthboost("clinical", trained_run, "--data", few, "--out", out, "--prompts", "P1", "--uncertainty")
+    assert answer.code == 0, answer.err
+    record = json.loads((out / "agreement.json").read_text())
+    assert (record["model"], record["run"], record["sentences"]) == ("clipseg", trained_run.name, "P1")
+    for item in record["compared"]:
+        assert item["measured"] + len(item["not measured"]) == 3
+        assert all(entry["reason"] for entry in item["not measured"])
+    assert len(read(out / "patients.csv")) == 3
+    lines = read(out / "uncertainty.csv")
+    assert len(lines) == 3 * 4 * 3
+    assert all(0 <= float(line["mean_dice"]) <= 1 for line in lines)
+
+
+def test_masks_on_disk_are_measured_and_a_lost_one_is_reported(synthboost, simulated, trained_run, tmp_path):
+    masks = tmp_path / "masks"
+    masks.mkdir()
+    for file in (trained_run / "masks").iterdir():
+        (masks / file.name).write_bytes(file.read_bytes())
+    lost = next(masks.glob("*_LV.png"))
+    lost.unlink()
+    answer = synthboost("clinical", masks, "--data", simulated, "--out", tmp_path / "out")
+    assert answer.code == 0, answer.err
+    (patient,) = read(tmp_path / "out" / "patients.csv")
+    assert lost.name in patient["not_measured"]
+    assert patient["plausible"] == "False"
+    record = json.loads((tmp_path / "out" / "agreement.json").read_text())
+    assert record["sentences"] == "P6"
+    assert record["compared"][0]["agreement"] is None
+
+
+def test_options_for_a_model_are_refused_without_one(synthboost, few, tmp_path):
+    answer = synthboost("clinical", "reference", "--data", few, "--out", tmp_path / "out", "--threshold", 0.4)
+    assert answer.code == 2
+    assert "threshold" in answer.err
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_full_folder_is_left_alone(synthboost, few, tmp_path):
+    write_text(tmp_path / "out" / "mine.txt", "mine")
+    answer = synthboost("clinical", "reference", "--data", few, "--out", tmp_path / "out")
+    assert answer.code == 2
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["mine.txt"]
