@@ -17,6 +17,7 @@ from synthboost.cli.demo import Demo
 from synthboost.cli.evaluate import Evaluate
 from synthboost.cli.predict import Predict
 from synthboost.cli.prompts import Prompts
+from synthboost.cli.pseudo_label import PseudoLabel
 from synthboost.cli.report import Report
 from synthboost.cli.simulate import Simulate
 from synthboost.cli.study import Study
@@ -47,6 +48,7 @@ Verbs = (
     | Annotated[Evaluate, tyro.conf.subcommand("evaluate")]
     | Annotated[Predict, tyro.conf.subcommand("predict")]
     | Annotated[Clinical, tyro.conf.subcommand("clinical")]
+    | Annotated[PseudoLabel, tyro.conf.subcommand("pseudo-label")]
     | Annotated[Audit, tyro.conf.subcommand("audit")]
     | Annotated[Weights, tyro.conf.subcommand("weights")]
     | Annotated[Compare, tyro.conf.subcommand("compare")]

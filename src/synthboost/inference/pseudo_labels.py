@@ -1,0 +1,281 @@
+"""Self-training's first half: let a model annotate real images, and keep what could be a heart.
+
+No annotation is read: the label maps of the images, if there are any, and the ejection fractions, which were measured
+on them, are taken away before anything else happens. What is written is a data set in CAMUS' layout of the domain
+`pseudo-labelled`; train on it as on any synthetic set.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from synthboost.data import Dataset, Split
+from synthboost.data.camus_layout import IMAGES, info_text, write_frame_nifti, write_split_lists
+from synthboost.data.frames_csv import FRAMES_COLUMNS, FRAMES_CSV, RELEASE_COLUMN
+from synthboost.domain import (
+    STRUCTURES,
+    Domain,
+    Frame,
+    FrameInfo,
+    GreyImage,
+    LabelMap,
+    PatientId,
+    PromptSet,
+    SplitPart,
+    View,
+)
+from synthboost.errors import ConfigError, DataError, OutputError
+from synthboost.evaluation.plausibility import check_patient
+from synthboost.files import recover, whole_folder, write_csv, write_json, write_text
+from synthboost.inference.predictor import Predictor
+from synthboost.inference.sentences import EvaluationSentences
+from synthboost.lock import exclusive
+from synthboost.progress import track
+
+GENERATOR = "synthboost.pseudo_labels"
+GENERATOR_VERSION = "1"
+RECORD = "pseudo_labels.json"
+"""At the root: what was asked for; in a patient's folder: which frames were kept, and why others were not."""
+REPORT = "rejected.csv"
+GAMMAS = (1.0, 0.75, 1.33)
+"""Grey curves under which a frame is looked at; the answers are averaged."""
+EVERY_TENTH = 10
+"""Of the patients, one in so many validates."""
+
+
+@dataclass(frozen=True)
+class PseudoLabelSettings:
+    """How images are annotated, and which annotations are kept."""
+
+    prompt_set: PromptSet = PromptSet.P1
+    """The sentences that the model is asked with."""
+    least_confidence: float = 0.7
+    """Mean probability inside a structure, below which a frame is not kept; 0-1."""
+    plausible: bool = True
+    """Keep only frames that pass the checks of form, contact and size (`evaluation.plausibility`)."""
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be."""
+        if not 0.0 <= self.least_confidence < 1.0:
+            raise ConfigError("PseudoLabelSettings", "least_confidence", self.least_confidence, "0 or more, below 1")
+
+
+@dataclass(frozen=True)
+class Annotated:
+    """How a set of images was annotated."""
+
+    frames: int
+    kept: int
+    rejected: Mapping[str, int]
+    """Reason -> frames."""
+
+
+@dataclass(frozen=True, eq=False)
+class _Guess:
+    frame: Frame
+    label_map: LabelMap
+    confidence: float
+    reasons: tuple[str, ...]
+
+
+def without_annotations(dataset: Dataset) -> Dataset:
+    """Return the data set as if nobody had annotated it: no label maps, no ejection fractions."""
+    files = {key: replace(one, label_map=None) for key, one in dataset.files.items()}
+    frames = tuple(
+        replace(info, attributes=replace(info.attributes, ejection_fraction=None)) for info in dataset.frames
+    )
+    return replace(dataset, files=files, frames=frames)
+
+
+def write_pseudo_labels(
+    predictor: Predictor, model: str, dataset: Dataset, split: Split, out: Path, settings: PseudoLabelSettings
+) -> Annotated:
+    """Annotate the training patients of a data set by a model; an interrupted call is finished by the same call.
+
+    Args:
+        predictor: holds the model.
+        model: the name of its run or the checksum of its weights; a folder begun with another is refused.
+        dataset: its annotations are not read.
+        split: of `dataset`; validation and test patients are not looked at.
+        out: a new or empty folder, or one begun with the same model, images and settings.
+        settings: see `PseudoLabelSettings`.
+
+    Raises:
+        DataError: an image is broken, or not one annotation was kept.
+        OutputError: the folder holds something else.
+    """
+    bare = without_annotations(dataset)
+    patients = split.parts[SplitPart.TRAINING]
+    with exclusive(out):
+        _claim(out, model, bare, split, settings)
+        recover(out / IMAGES, held=True)
+        missing = [patient for patient in patients if not (out / IMAGES / patient.name).is_dir()]
+        for patient in track(missing, "annotating", unit="patient"):
+            infos = [info for info in bare.frames if info.patient == patient]
+            _write_patient(out / IMAGES / patient.name, list(_annotate(predictor, bare, infos, settings)), patient)
+        return _write_lists(out, bare, patients, model)
+
+
+def _annotate(
+    predictor: Predictor, dataset: Dataset, infos: list[FrameInfo], settings: PseudoLabelSettings
+) -> Iterator[_Guess]:
+    guesses = [_guess(predictor, dataset.load(info), settings.prompt_set) for info in infos]
+    failed: dict[str, list[str]] = {}
+    if settings.plausible:
+        maps = {(g.frame.info.view, g.frame.info.phase): (g.label_map, g.frame.spacing_mm) for g in guesses}
+        for check in check_patient(maps):
+            if not check.passed and check.rule.severity == "implausible":
+                failed.setdefault(check.where, []).append(check.name)
+    for guess in guesses:
+        info = guess.frame.info
+        reasons = [*failed.get(f"{info.view} {info.phase}", []), *failed.get("patient", [])]
+        if guess.confidence < settings.least_confidence:
+            reasons.append("confidence")
+        yield replace(guess, reasons=tuple(reasons))
+
+
+def _guess(predictor: Predictor, frame: Frame, prompt_set: PromptSet) -> _Guess:
+    prompts = EvaluationSentences(prompt_set, shape_from="unknown").first(frame)
+    sentences = [prompts[structure].text for structure in STRUCTURES]
+    looks = [_with_gamma(frame.image, gamma) for gamma in GAMMAS]
+    answers = predictor.predict_batch(looks, [sentences] * len(looks))
+    probability = np.mean([answer.probability for answer in answers], axis=0)
+    label_map = resolve(probability, predictor.threshold)
+    inside = [probability[number][label_map == int(s)] for number, s in enumerate(STRUCTURES)]
+    confidence = min(float(values.mean()) if values.size else 0.0 for values in inside)
+    return _Guess(frame, label_map, confidence, ())
+
+
+def resolve(probability: NDArray[np.floating[Any]], threshold: float) -> LabelMap:
+    """Make one label map of a probability per structure: the likeliest where one exceeds the threshold.
+
+    Of every structure the largest piece is kept, and holes in the cavities are filled.
+
+    Args:
+        probability: (3, H, W), in the order of `STRUCTURES`.
+        threshold: a pixel is inside when its probability is larger.
+
+    Returns:
+        (H, W) uint8, 0-3.
+    """
+    values = np.array([int(structure) for structure in STRUCTURES], dtype=np.uint8)
+    label_map = np.where(probability.max(axis=0) > threshold, values[probability.argmax(axis=0)], 0).astype(np.uint8)
+    for value in values:
+        pieces, count = ndimage.label(label_map == value)
+        if count > 1:
+            largest = 1 + int(np.bincount(pieces.ravel())[1:].argmax())
+            label_map[(pieces > 0) & (pieces != largest)] = 0
+    for value in (1, 3):
+        holes = ndimage.binary_fill_holes(label_map == value) & (label_map == 0)
+        label_map[holes] = value
+    return label_map
+
+
+def _with_gamma(image: GreyImage, gamma: float) -> GreyImage:
+    if gamma == 1.0:
+        return image
+    return np.round(255.0 * (image / 255.0) ** gamma).astype(np.uint8)
+
+
+def _write_patient(folder: Path, guesses: list[_Guess], patient: PatientId) -> None:
+    with whole_folder(folder) as temporary:
+        kept = [guess for guess in guesses if not guess.reasons]
+        for guess in kept:
+            name, spacing = guess.frame.info.name, guess.frame.spacing_mm
+            write_frame_nifti(temporary / f"{name}.nii.gz", guess.frame.image, spacing)
+            write_frame_nifti(temporary / f"{name}_gt.nii.gz", guess.label_map, spacing)
+        for view in View:
+            if of_view := [guess.frame.info for guess in kept if guess.frame.info.view == view]:
+                write_text(temporary / f"Info_{view}.cfg", info_text(of_view[0]))
+        frames = {g.frame.info.name: {"confidence": g.confidence, "rejected for": list(g.reasons)} for g in guesses}
+        write_json(temporary / RECORD, {"patient": str(patient), "frames": frames})
+
+
+def _claim(out: Path, model: str, dataset: Dataset, split: Split, settings: PseudoLabelSettings) -> None:
+    wanted = {
+        "generator": GENERATOR,
+        "generator_version": GENERATOR_VERSION,
+        "model": model,
+        "images": dataset.fingerprint(),
+        "split": split.name,
+        "settings": asdict(settings),
+    }
+    wanted = json.loads(json.dumps(wanted))
+    record = out / RECORD
+    if record.is_file():
+        found = _read_record(record)
+        if odd := sorted(key for key in wanted.keys() | found.keys() if wanted.get(key) != found.get(key)):
+            raise OutputError(
+                out, ", ".join(odd), "not as the folder was begun with", "the same model, images and settings",
+                "Nothing was touched. Choose another folder.",
+            )  # fmt: skip
+        return
+    if occupied := next((p.name for p in out.iterdir() if not p.name.startswith(".")), None):
+        raise OutputError(
+            out, "folder", f"holds {occupied!r} and no {RECORD}", "a new or empty folder, or one begun by this verb",
+            "Nothing was touched. Choose another folder.",
+        )  # fmt: skip
+    write_json(record, wanted)
+
+
+def _read_record(record: Path) -> dict[str, Any]:
+    try:
+        found = json.loads(record.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise OutputError(record, "file", error, "a readable record", "Choose another folder.") from error
+    return found if isinstance(found, dict) else {}
+
+
+def _write_lists(out: Path, dataset: Dataset, patients: tuple[PatientId, ...], model: str) -> Annotated:
+    records = {patient: _read_record(out / IMAGES / patient.name / RECORD)["frames"] for patient in patients}
+    infos = {info.name: info for info in dataset.frames if info.patient in records}
+    kept = {p: [name for name, one in frames.items() if not one["rejected for"]] for p, frames in records.items()}
+    rejected = [
+        {"frame": name, "confidence": f"{one['confidence']:.4f}", "rejected_for": "; ".join(one["rejected for"])}
+        for frames in records.values()
+        for name, one in frames.items()
+        if one["rejected for"]
+    ]
+    write_csv(out / REPORT, ("frame", "confidence", "rejected_for"), rejected)
+    usable = [patient for patient in patients if kept[patient]]
+    if not usable:
+        raise DataError(
+            out, "annotations kept", 0, "at least one plausible one",
+            f"{REPORT} says why. Train the model longer, or accept less confidence.",
+        )  # fmt: skip
+    validation = usable[EVERY_TENTH - 1 :: EVERY_TENTH] or usable[-1:]
+    write_split_lists(
+        out,
+        {
+            SplitPart.TRAINING: [p.name for p in usable if p not in validation] or [p.name for p in usable],
+            SplitPart.VALIDATION: [p.name for p in validation],
+        },
+    )
+    rows = [
+        {
+            "frame": name,
+            "domain": Domain.PSEUDO_LABELLED,
+            "source_patient": str(patient),
+            "source_split": SplitPart.TRAINING,
+            "generator": GENERATOR,
+            "generator_version": f"{GENERATOR_VERSION}, {model}",
+            "seed": 0,
+            RELEASE_COLUMN: dataset.release,
+        }
+        for patient in usable
+        for name in kept[patient]
+    ]
+    write_csv(out / FRAMES_CSV, (*FRAMES_COLUMNS, RELEASE_COLUMN), rows)
+    counts: dict[str, int] = {}
+    for line in rejected:
+        for reason in line["rejected_for"].split("; "):
+            counts[reason] = counts.get(reason, 0) + 1
+    return Annotated(len(infos), len(rows), dict(sorted(counts.items(), key=lambda item: -item[1])))
