@@ -61,7 +61,7 @@ def _key(image: NDArray[np.uint8]) -> bytes:
 
 @pytest.fixture(scope="module")
 def hearts(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Twelve simulated patients in the place of real ones: the tiny data set's rectangles are no hearts."""
+    """Fourteen simulated patients in the place of real ones: the tiny data set's rectangles are no hearts."""
     root = tmp_path_factory.mktemp("hearts") / "set"
     write_dataset(root, SimulationSettings(patients=14, size=96, split_counts=(12, 1, 1)))
     return root
@@ -79,12 +79,11 @@ def _label(source: Source, out: Path, oracle: Oracle | None = None, settings: Ps
 
 def test_the_answer_is_a_data_set_of_real_people_with_a_models_masks(source: Source, tmp_path: Path) -> None:
     done = _label(source, tmp_path / "out")
-    assert (done.frames, done.kept, done.rejected) == (48, 48, {})
+    assert (done.frames, done.kept, done.rejected) == (52, 52, {})
     made = reopen(tmp_path / "out")
     assert {info.domain for info in made.frames} == {Domain.PSEUDO_LABELLED}
     assert {info.source for info in made.frames} == {info.patient for info in made.frames}
-    assert set(made.patients) == set(source.split.parts[SplitPart.TRAINING])
-    assert [len(made.official[part]) for part in SplitPart] == [11, 1, 0]
+    assert {part: made.official[part] for part in SplitPart} == {**source.split.parts, SplitPart.TESTING: ()}
     for info in made.frames:
         true = next(i for i in source.dataset.frames if i.patient == info.patient and i.name == info.name)
         np.testing.assert_array_equal(made.load(info).label_map, source.dataset.load(true).label_map)
@@ -105,7 +104,7 @@ def test_no_annotation_is_read_so_the_label_files_may_be_absent(hearts: Path, so
     unseen = open_source(bare, "official")
     write_pseudo_labels(oracle, "oracle 1", unseen.dataset, unseen.split, tmp_path / "without", SETTINGS)
     files = sorted(p.relative_to(tmp_path / "with") for p in (tmp_path / "with").rglob("*.nii.gz"))
-    assert len(files) == 96
+    assert len(files) == 104
     for file in files:
         assert (tmp_path / "with" / file).read_bytes() == (tmp_path / "without" / file).read_bytes()
 
@@ -123,8 +122,15 @@ def test_a_frame_without_an_atrium_and_what_hangs_on_it_is_left_out_and_said(sou
         rejected = {line["frame"]: line["rejected_for"] for line in csv.DictReader(handle)}
     assert "LA pixels" in rejected["patient0002_4CH_ED"]
     assert all(name.startswith("patient0002") for name in rejected)
-    names = {info.name for info in open_dataset(tmp_path / "out", allow_missing=True).frames}
+    names = {info.name for info in open_dataset(tmp_path / "out").frames}
     assert not names & rejected.keys()
+    assert len(names) == done.kept
+
+
+def test_frames_that_are_left_out_are_not_missing_when_the_set_is_trained_on(source: Source, tmp_path: Path) -> None:
+    _label(source, tmp_path / "out", Oracle(source.dataset, blind_to="patient0002"))
+    made = open_source(tmp_path / "out", "official", made_from=source.split)
+    assert len(made.split.parts[SplitPart.TRAINING]) == 11
 
 
 def test_an_unsure_model_annotates_nothing_and_that_is_an_error(source: Source, tmp_path: Path) -> None:
@@ -153,10 +159,10 @@ def test_a_folder_of_another_model_is_refused(source: Source, tmp_path: Path) ->
     assert json.loads((tmp_path / "out" / RECORD).read_text()) == before
 
 
-def test_validation_and_test_patients_are_not_looked_at(source: Source, tmp_path: Path) -> None:
+def test_test_patients_are_not_looked_at(source: Source, tmp_path: Path) -> None:
     oracle = Oracle(source.dataset)
     _label(source, tmp_path / "out", oracle)
-    assert oracle.asked == 4 * 12
+    assert oracle.asked == 4 * 13
 
 
 def test_the_likeliest_structure_wins_above_the_threshold_and_one_piece_of_it_stays() -> None:

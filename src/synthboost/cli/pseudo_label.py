@@ -13,7 +13,7 @@ from synthboost.domain import PromptSet
 
 @dataclass(frozen=True)
 class PseudoLabel:
-    """Annotate the training patients of a data set by a model: self-training, without an expert.
+    """Annotate the training and validation patients of a data set by a model: self-training, without an expert.
 
     The annotations that the data set may have are not read. Frames whose masks could not be a heart, or of which the
     model is not sure, are left out and listed in `rejected.csv`. Train on the result with `--synthetic`.
@@ -34,7 +34,7 @@ class PseudoLabel:
     threshold: float = 0.5
     """A pixel is inside when its probability is larger."""
     split: str = "official"
-    """How patients are split; only training patients are looked at."""
+    """How patients are split; test patients are not looked at."""
     leave_out: tuple[str, ...] = ()
     """Patients that are not looked at."""
     allow_missing: bool = False

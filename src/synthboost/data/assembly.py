@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 from synthboost.data.dataset import Dataset, FrameFiles, FrameKey
@@ -21,6 +21,7 @@ def assemble(
     official: Mapping[SplitPart, tuple[PatientId, ...]],
     side_files: Sequence[Path],
     allow_missing: bool,
+    listed: Collection[str] | None = None,
 ) -> Dataset:
     """Read all patients' folders (no pixel) into a data set.
 
@@ -29,6 +30,7 @@ def assemble(
         official: the split that the release states.
         side_files: files that were read besides the patients' own, relative to `root`.
         allow_missing: skip patients of whom a file is missing, and list them in `absent`.
+        listed: see `read_patient`.
 
     Raises:
         DataError: a file is missing and that is not allowed, or there is no patient left, or a file is broken.
@@ -36,7 +38,7 @@ def assemble(
     frames: dict[FrameInfo, FrameFiles] = {}
     all_side_files, missing = list(side_files), list[Path]()
     for patient in patients:
-        folder = read_patient(root, patient, suffix)
+        folder = read_patient(root, patient, suffix, listed)
         frames |= folder.frames
         all_side_files += folder.side_files
         missing += folder.missing

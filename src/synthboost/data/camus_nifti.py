@@ -25,7 +25,10 @@ def find_root(path: Path) -> Path | None:
 
 
 def read_camus_nifti(root: Path, allow_missing: bool = False) -> Dataset:
-    """Read the release at `root`, no pixel. A synthetic set states in `frames.csv` which release its patients are of.
+    """Read the release at `root`, no pixel.
+
+    A synthetic set states in `frames.csv` which release its patients are of, and which frames it has: of some patients
+    there may be fewer than four.
 
     Raises:
         DataError: a file is missing (unless allowed) or is not as it should be.
@@ -36,7 +39,8 @@ def read_camus_nifti(root: Path, allow_missing: bool = False) -> Dataset:
     patients = find_patients(root / PATIENTS_FOLDER, release)
     official, lists = read_subgroups(root, release, PATIENTS_FOLDER)
     side_files = [*lists, *([Path(FRAMES_CSV)] if listed else [])]
-    dataset = assemble(root, release, patients, ".nii.gz", official, side_files, allow_missing)
+    names = listed.frames.keys() if listed else None
+    dataset = assemble(root, release, patients, ".nii.gz", official, side_files, allow_missing, names)
     if listed is None:
         return dataset
     folders = {patient.name for patient in patients}

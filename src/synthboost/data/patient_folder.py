@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -42,7 +43,7 @@ def find_patients(parent: Path, release: str) -> list[PatientId]:
     return [PatientId(release, parent.name, name) for name in names]
 
 
-def read_patient(root: Path, patient: PatientId, suffix: str) -> PatientFolder:
+def read_patient(root: Path, patient: PatientId, suffix: str, listed: Collection[str] | None = None) -> PatientFolder:
     """Read names and attributes of a patient's frames, no pixel.
 
     A patient with no label map at all is simply not annotated; with some, the lacking ones count as missing.
@@ -51,6 +52,7 @@ def read_patient(root: Path, patient: PatientId, suffix: str) -> PatientFolder:
         root: of the data set.
         patient: whose `folder` is the folder in `root` that holds the patient's.
         suffix: the end of image names, `.nii.gz` or `.mhd`.
+        listed: names of the frames that the set says it has, of all patients; `None`: four of every patient.
 
     Raises:
         DataError: an `Info_*.cfg` is not as it should be.
@@ -58,9 +60,12 @@ def read_patient(root: Path, patient: PatientId, suffix: str) -> PatientFolder:
     folder = Path(patient.folder) / patient.name
     present = {entry.name for entry in _entries(root / folder) if entry.is_file()}
     stems = {(view, phase): f"{patient.name}_{view}_{phase}" for view in View for phase in Phase}
+    if listed is not None:
+        # What is there and not listed is kept, so that somebody asks what it is.
+        stems = {key: stem for key, stem in stems.items() if stem in listed or f"{stem}{suffix}" in present}
     annotated = any(f"{stem}_gt{suffix}" in present for stem in stems.values())
     endings = ("", "_gt") if annotated else ("",)
-    info_names = {view: f"Info_{view}.cfg" for view in View}
+    info_names = {view: f"Info_{view}.cfg" for view in dict.fromkeys(view for view, _ in stems)}
     images = [
         f"{stem}{ending}{extension}"
         for stem in stems.values()

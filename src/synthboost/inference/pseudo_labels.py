@@ -47,8 +47,8 @@ RECORD = "pseudo_labels.json"
 REPORT = "rejected.csv"
 GAMMAS = (1.0, 0.75, 1.33)
 """Grey curves under which a frame is looked at; the answers are averaged."""
-EVERY_TENTH = 10
-"""Of the patients, one in so many validates."""
+PARTS = (SplitPart.TRAINING, SplitPart.VALIDATION)
+"""Whose images are annotated; a frame stands in the part of its patient. Test patients are not looked at."""
 
 
 @dataclass(frozen=True)
@@ -98,13 +98,13 @@ def without_annotations(dataset: Dataset) -> Dataset:
 def write_pseudo_labels(
     predictor: Predictor, model: str, dataset: Dataset, split: Split, out: Path, settings: PseudoLabelSettings
 ) -> Annotated:
-    """Annotate the training patients of a data set by a model; an interrupted call is finished by the same call.
+    """Annotate a data set's training and validation patients by a model; the same call finishes a stopped one.
 
     Args:
         predictor: holds the model.
         model: the name of its run or the checksum of its weights; a folder begun with another is refused.
         dataset: its annotations are not read.
-        split: of `dataset`; validation and test patients are not looked at.
+        split: of `dataset`; test patients are not looked at.
         out: a new or empty folder, or one begun with the same model, images and settings.
         settings: see `PseudoLabelSettings`.
 
@@ -113,7 +113,9 @@ def write_pseudo_labels(
         OutputError: the folder holds something else.
     """
     bare = without_annotations(dataset)
-    patients = split.parts[SplitPart.TRAINING]
+    parts = {patient: part for part in PARTS for patient in split.parts[part]}
+    present = set(bare.patients)
+    patients = [patient for patient in parts if patient in present]
     with exclusive(out):
         _claim(out, model, bare, split, settings)
         recover(out / IMAGES, held=True)
@@ -121,7 +123,7 @@ def write_pseudo_labels(
         for patient in track(missing, "annotating", unit="patient"):
             infos = [info for info in bare.frames if info.patient == patient]
             _write_patient(out / IMAGES / patient.name, list(_annotate(predictor, bare, infos, settings)), patient)
-        return _write_lists(out, bare, patients, model)
+        return _write_lists(out, bare, {patient: parts[patient] for patient in patients}, model)
 
 
 def _annotate(
@@ -234,8 +236,8 @@ def _read_record(record: Path) -> dict[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
-def _write_lists(out: Path, dataset: Dataset, patients: tuple[PatientId, ...], model: str) -> Annotated:
-    records = {patient: _read_record(out / IMAGES / patient.name / RECORD)["frames"] for patient in patients}
+def _write_lists(out: Path, dataset: Dataset, parts: Mapping[PatientId, SplitPart], model: str) -> Annotated:
+    records = {patient: _read_record(out / IMAGES / patient.name / RECORD)["frames"] for patient in parts}
     infos = {info.name: info for info in dataset.frames if info.patient in records}
     kept = {p: [name for name, one in frames.items() if not one["rejected for"]] for p, frames in records.items()}
     rejected = [
@@ -245,26 +247,19 @@ def _write_lists(out: Path, dataset: Dataset, patients: tuple[PatientId, ...], m
         if one["rejected for"]
     ]
     write_csv(out / REPORT, ("frame", "confidence", "rejected_for"), rejected)
-    usable = [patient for patient in patients if kept[patient]]
+    usable = [patient for patient in parts if kept[patient]]
     if not usable:
         raise DataError(
             out, "annotations kept", 0, "at least one plausible one",
             f"{REPORT} says why. Train the model longer, or accept less confidence.",
         )  # fmt: skip
-    validation = usable[EVERY_TENTH - 1 :: EVERY_TENTH] or usable[-1:]
-    write_split_lists(
-        out,
-        {
-            SplitPart.TRAINING: [p.name for p in usable if p not in validation] or [p.name for p in usable],
-            SplitPart.VALIDATION: [p.name for p in validation],
-        },
-    )
+    write_split_lists(out, {part: [p.name for p in usable if parts[p] is part] for part in PARTS})
     rows = [
         {
             "frame": name,
             "domain": Domain.PSEUDO_LABELLED,
             "source_patient": str(patient),
-            "source_split": SplitPart.TRAINING,
+            "source_split": parts[patient],
             "generator": GENERATOR,
             "generator_version": f"{GENERATOR_VERSION}, {model}",
             "seed": 0,
