@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 
-from synthboost.training.augment import Augmentation, draw_augmentation
+from synthboost.training.augment import NOISE, SHADING_LOG, Augmentation, draw_augmentation
 
 IDENTITY = torch.tensor([[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]])
 
@@ -86,3 +88,32 @@ def test_the_generator_alone_decides() -> None:
     assert torch.equal(one.theta, same.theta)
     assert (one.gamma, one.gain, one.blur) == (same.gamma, same.gain, same.blur)
     assert not torch.equal(one.theta, other.theta)
+
+
+def test_up_to_strength_one_nothing_is_shaded_and_no_noise_added() -> None:
+    drawn = draw(0, strength=1.0)
+    assert drawn.shading is None
+    assert drawn.noise == 0.0
+
+
+def test_beyond_strength_one_the_first_draws_stay_the_same_kind_and_shading_and_noise_come_in() -> None:
+    drawn = [draw(seed, strength=2.0) for seed in range(40)]
+    assert all(0.0 < one.noise <= NOISE for one in drawn)
+    logs = torch.stack([one.shading for one in drawn])
+    assert logs.std().item() == pytest.approx(SHADING_LOG, rel=0.1)
+    assert max(one.gamma for one in drawn) > np.exp(0.4), "ranges widen with the strength"
+
+
+def test_shading_by_hand_and_black_stays_black() -> None:
+    pixels = torch.tensor([[[0.0, 0.2], [0.2, 0.2]]])
+    even = Augmentation(IDENTITY, 1.0, 1.0, 0.0, shading=torch.full((4, 4), float(np.log(2.0))), noise=0.5)
+    changed = even.image(pixels)
+    assert changed[0, 0, 0] == 0.0
+    quiet = replace(even, noise=0.0).image(pixels)
+    torch.testing.assert_close(quiet, torch.tensor([[[0.0, 0.4], [0.4, 0.4]]]))
+
+
+def test_noise_is_the_same_whenever_the_change_is_applied() -> None:
+    drawn = draw(1, strength=2.0)
+    pixels = torch.rand(1, 16, 16, generator=torch.Generator().manual_seed(0))
+    torch.testing.assert_close(drawn.image(pixels), drawn.image(pixels))

@@ -21,7 +21,7 @@ def test_the_defaults_are_the_papers() -> None:
         ("epochs", 0), ("batch_images", 0), ("stopping_patience", 0), ("learning_rate", 0.0),
         ("learning_rate", -1e-3), ("learning_rate", float("nan")), ("learning_rate", float("inf")),
         ("gradient_clip", 0.0), ("save_minutes", 0.0), ("weight_decay", -0.1), ("dice_weight", -1.0),
-        ("cross_entropy_weight", float("nan")), ("augmentation", -0.1), ("augmentation", 1.1),
+        ("cross_entropy_weight", float("nan")), ("augmentation", -0.1), ("augmentation", 2.1),
         ("plateau_factor", 0.0), ("plateau_factor", 1.0), ("plateau_patience", -1), ("workers", -1), ("threads", 0),
         ("seed", -1), ("schedule", "cosine"), ("precision", "fp8"), ("tracker", "paper"),
     ],

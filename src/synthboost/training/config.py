@@ -7,6 +7,7 @@ from dataclasses import dataclass, fields
 from typing import Literal, get_args, get_origin, get_type_hints
 
 from synthboost.errors import ConfigError
+from synthboost.training.augment import STRONGEST
 
 PAPER_RATES = {"clipseg": 2e-3, "cris": 2e-5}
 """Of AdamW, by model."""
@@ -45,7 +46,7 @@ class TrainingConfig:
     gradient_clip: float = 1.0
     """Largest norm of the gradient; not stated in the paper."""
     augmentation: float = 0.0
-    """Strength 0-1 of random affine and grey-level changes; the paper uses none."""
+    """Strength 0-2 of random affine and grey-level changes, beyond 1 with shading and noise; the paper uses none."""
     precision: Literal["auto", "no", "bf16", "fp16"] = "auto"
     """`auto`: bf16 on a GPU that has it, full precision elsewhere (bf16 is slower than fp32 on CPUs without AMX)."""
     feature_cache: Literal["auto", "disk", "memory", "off"] = "auto"
@@ -84,7 +85,7 @@ class TrainingConfig:
         self._require("feature_cache_gb", limit is None or _positive(limit), "a positive number")
         for name in ("weight_decay", "dice_weight", "cross_entropy_weight", "augmentation"):
             self._require(name, _positive(getattr(self, name)) or getattr(self, name) == 0, "zero or more")
-        self._require("augmentation", self.augmentation <= 1, "0 to 1")
+        self._require("augmentation", self.augmentation <= STRONGEST, f"0 to {STRONGEST:g}")
         self._require("cross_entropy_weight", self.dice_weight + self.cross_entropy_weight > 0, "not both weights zero")
         self._require("plateau_factor", 0 < self.plateau_factor < 1, "between 0 and 1")
         self._require("plateau_patience", self.plateau_patience >= 0, "zero or more")
