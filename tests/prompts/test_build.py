@@ -25,6 +25,7 @@ from synthboost.domain import (
 )
 from synthboost.errors import PromptError
 from synthboost.prompts import build_prompt, seeded_paraphrase
+from synthboost.prompts.templates import domain_clause
 
 GOLDEN = Path(__file__).with_name("golden_sentences.txt")
 LV = Structure.LEFT_VENTRICULAR_CAVITY
@@ -132,7 +133,7 @@ def test_a_named_domain_ends_the_sentence_and_changes_nothing_before_it(domain: 
     info = replace(frame(PEOPLE[0]), domain=domain)
     for prompt_set in set(PromptSet) - {PromptSet.P0}:
         without, named = (build_prompt(prompt_set, LV, info, shape="oval", name_domain=n) for n in (False, True))
-        assert named.text == f"{without.text.removesuffix('.')}, in a {domain} image."
+        assert named.text == f"{without.text.removesuffix('.')}{domain_clause(domain)}."
         assert named.dropped == without.dropped == ()
 
 

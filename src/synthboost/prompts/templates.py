@@ -101,6 +101,10 @@ def quality_clause(quality: Quality) -> str:
     return f" with {QUALITIES[quality]} image quality"
 
 
+SAME_PIXELS = {Domain.PSEUDO_LABELLED: Domain.REAL}
+"""Domains whose images look as another's: a sentence speaks of the image, not of who drew the masks."""
+
+
 def domain_clause(domain: Domain) -> str:
     """e.g. `, in a real image`: at the end of a sentence that says where the pixels come from."""
-    return f", in a {domain} image"
+    return f", in a {SAME_PIXELS.get(domain, domain)} image"
