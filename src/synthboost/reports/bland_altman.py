@@ -121,8 +121,8 @@ def _line(item: Compared) -> tuple[Cell, ...]:
         *counts,
         *(_estimate(estimate) for estimate in (found.bias, found.lower_limit, found.upper_limit)),
         number(found.mean_absolute_error, 1),
-        absent() if found.pearson is None else number(found.pearson),
-        absent() if found.spearman is None else number(found.spearman),
+        absent() if found.pearson is None else number(found.pearson, 3),
+        absent() if found.spearman is None else number(found.spearman, 3),
     )
 
 
