@@ -8,7 +8,10 @@ import shutil
 
 import pytest
 
+from synthboost.data import open_dataset
+from synthboost.domain import Structure
 from synthboost.files import write_text
+from synthboost.inference.masks import IndexEntry, mask_name, write_index, write_mask
 
 
 @pytest.fixture(scope="module")
@@ -78,6 +81,27 @@ def test_masks_on_disk_are_measured_and_a_lost_one_is_reported(synthboost, simul
     record = json.loads((tmp_path / "out" / "agreement.json").read_text())
     assert record["sentences"] == "P6"
     assert record["compared"][0]["agreement"] is None
+
+
+def test_true_masks_on_disk_agree_with_the_reference_in_everything(synthboost, few, tmp_path):
+    masks, out, entries = tmp_path / "masks", tmp_path / "out", []
+    dataset = open_dataset(few)
+    for info in dataset.frames:
+        frame = dataset.load(info)
+        for structure in Structure:
+            file = mask_name(info.name, structure)
+            write_mask(masks / file, frame.mask(structure))
+            entries.append(IndexEntry(info.name, structure.short, "", "P1", 0, "a sentence", False, file, ""))
+    write_index(masks, entries)
+    answer = synthboost("clinical", masks, "--data", few, "--out", out)
+    assert answer.code == 0, answer.err
+    of_reference = [
+        item
+        for item in json.loads((out / "agreement.json").read_text())["compared"]
+        if item["second"] == "reference label maps"
+    ]
+    assert len(of_reference) == 9
+    assert all(item["agreement"]["bias"]["value"] == item["agreement"]["sd"] == 0 for item in of_reference)
 
 
 def test_options_for_a_model_are_refused_without_one(synthboost, few, tmp_path):
