@@ -35,6 +35,7 @@ def test_the_annotation_gives_the_stated_fraction(synthboost, few, tmp_path):
     answer = synthboost("clinical", "reference", "--data", few, "--out", out)
     assert answer.code == 0, answer.err
     assert "not a medical device" in answer.out
+    assert "of 3 patients; checks.csv says why" in answer.out
     patients = read(out / "patients.csv")
     assert len(patients) == 3
     for patient in patients:

@@ -84,9 +84,7 @@ class Clinical:
             write_uncertainty(self.out, predictor, frames, Variations(name_domain=bool(facts["domain named"])))
         compared = compare_cases(cases, judged, self.level)
         table = write_clinical(self.out, cases, compared, {**facts, **self._facts(source), "software": versions()})
-        plausible = sum(not case.failed("implausible") and not case.unread for case in cases)
-        print(to_text(table), end="")
-        print(f"\nplausible hearts: {plausible} of {len(cases)} patients\npatients: {self.out / 'patients.csv'}")
+        print(f"{to_text(table)}\npatients: {self.out / 'patients.csv'}")
 
     def _facts(self, source: Source) -> dict[str, Any]:
         listed = source.split.parts[self.part]

@@ -123,7 +123,9 @@ def write_clinical(out: Path, cases: Sequence[Case], compared: Sequence[Compared
     write_csv(out / "patients.csv", _columns(cases), (_line(case) for case in cases))
     write_csv(out / "checks.csv", CHECK_COLUMNS, (line for case in cases for line in _check_lines(case)))
     caption = f"Agreement over {len(cases)} patients: {facts['model']}, split {facts['split']}, {facts['part']}."
-    table = agreement_table(compared, caption, [f"Sentences: {facts['sentences']}."])
+    plausibility = plausibility_counts(cases)
+    hearts = f"Plausible hearts: {plausibility['plausible patients']} of {len(cases)} patients; checks.csv says why."
+    table = agreement_table(compared, caption, [f"Sentences: {facts['sentences']}.", hearts])
     write_table(out, table)
     if any(item.agreement for item in compared):
         bland_altman_plot(compared[:PLOTTED], caption).write(out)
@@ -133,7 +135,7 @@ def write_clinical(out: Path, cases: Sequence[Case], compared: Sequence[Compared
             "notice": NOT_A_DEVICE,
             **facts,
             "patients": len(cases),
-            "plausibility": plausibility_counts(cases),
+            "plausibility": plausibility,
             "compared": [_compared_record(item) for item in compared],
         },
     )
@@ -160,9 +162,7 @@ def plausibility_counts(cases: Sequence[Case]) -> dict[str, Any]:
             for check in case.failed(severity):
                 counts[check.name] = counts.get(check.name, 0) + 1
     return {
-        "patients without an implausible finding": sum(
-            not case.failed("implausible") and not case.unread for case in cases
-        ),
+        "plausible patients": sum(not case.failed("implausible") and not case.unread for case in cases),
         "patients": len(cases),
         "failed checks": failed,
     }
