@@ -183,6 +183,16 @@ def test_a_hole_in_a_cavity_is_filled() -> None:
     assert resolve(probability, 0.5)[2, 2] == 3
 
 
+def test_a_seam_between_ventricle_and_wall_goes_to_the_likelier_of_the_two() -> None:
+    probability = np.zeros((3, 5, 5))
+    probability[1] = 0.9
+    probability[1, 1:4, 1:4] = 0.1
+    probability[0, 2, 2] = 0.9
+    probability[0, 1:4, 1] = 0.3
+    # The eight pixels around the ventricle are below the threshold: three of them are rather ventricle than wall.
+    np.testing.assert_array_equal(resolve(probability, 0.5)[1:4, 1:4], [[1, 2, 2], [1, 1, 2], [1, 2, 2]])
+
+
 @pytest.mark.parametrize("value", [-0.1, 1.0])
 def test_a_confidence_that_cannot_be_is_refused(value: float) -> None:
     with pytest.raises(ConfigError, match="least_confidence"):

@@ -159,7 +159,8 @@ def _guess(predictor: Predictor, frame: Frame, prompt_set: PromptSet) -> _Guess:
 def resolve(probability: NDArray[np.floating[Any]], threshold: float) -> LabelMap:
     """Make one label map of a probability per structure: the likeliest where one exceeds the threshold.
 
-    Of every structure the largest piece is kept, and holes in the cavities are filled.
+    Of every structure the largest piece is kept. Holes in a cavity are filled; what ventricle and wall enclose, such
+    as a seam between two masks that were drawn apart, goes to the likelier of the two.
 
     Args:
         probability: (3, H, W), in the order of `STRUCTURES`.
@@ -178,6 +179,9 @@ def resolve(probability: NDArray[np.floating[Any]], threshold: float) -> LabelMa
     for value in (1, 3):
         holes = ndimage.binary_fill_holes(label_map == value) & (label_map == 0)
         label_map[holes] = value
+    heart = (label_map == 1) | (label_map == 2)
+    seams = ndimage.binary_fill_holes(heart) & ~heart
+    label_map[seams] = values[probability[:2].argmax(axis=0)][seams]
     return label_map
 
 
