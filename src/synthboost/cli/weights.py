@@ -111,13 +111,36 @@ class VerifyWeights:
 
 
 @dataclass(frozen=True)
+class PushWeights:
+    """Publish a run's weights with their model card on the Hugging Face hub; private unless asked otherwise.
+
+    Everything in the folder of weights is uploaded, nothing else of the run: no images, no rows. Whether the terms of
+    the training data allow it is for you to decide; the card names them.
+    """
+
+    source: tyro.conf.Positional[Path]
+    """A finished run's folder, or a folder of weights."""
+    repo: str
+    """`name/model` on the hub. Log in first: `hf auth login`."""
+    public: bool = False
+    """Let everybody see it."""
+
+    def run(self) -> None:
+        """Upload, and print the address."""
+        from synthboost.models.registry import push_weights
+
+        print(push_weights(self.source, self.repo, private=not self.public))
+
+
+@dataclass(frozen=True)
 class Weights:
-    """List, convert and verify published weights."""
+    """List, convert, verify and publish weights."""
 
     act: (
         Annotated[ListWeights, tyro.conf.subcommand("list")]
         | Annotated[ConvertWeights, tyro.conf.subcommand("convert")]
         | Annotated[VerifyWeights, tyro.conf.subcommand("verify")]
+        | Annotated[PushWeights, tyro.conf.subcommand("push")]
     )
 
     def run(self) -> None:

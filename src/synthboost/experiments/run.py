@@ -29,8 +29,9 @@ from synthboost.lock import exclusive
 from synthboost.models.base import Segmenter
 from synthboost.models.registry import build_segmenter, load_segmenter
 from synthboost.records.examples import write_examples
-from synthboost.records.rows import write_rows
-from synthboost.records.run_folder import RunPaths, read_json, read_log
+from synthboost.records.rows import read_rows, write_rows
+from synthboost.records.run_folder import RunPaths, RunRecord, read_json, read_log
+from synthboost.reports.model_card import CARD, model_card
 from synthboost.training.frame_set import FrameSet, mixture
 from synthboost.training.loop import train_stage
 from synthboost.training.processes import this_process
@@ -163,7 +164,15 @@ def _finish(spec: RunSpec, model: Segmenter, paths: RunPaths, evaluation: Evalua
     wall_seconds = training_seconds + time.monotonic() - began
     write_json(paths.manifest, make_manifest(spec, model, judged, wall_seconds))
     write_json(paths.evaluation, evaluation.as_dict())
+    write_card(paths)
     write_text(paths.done, "")
+
+
+def write_card(paths: RunPaths) -> None:
+    """Write the model card of a judged run beside its weights."""
+    rows, log = read_rows(paths.rows), read_log(paths.log) if paths.log.is_file() else []
+    record = RunRecord(paths.root, read_json(paths.spec), read_json(paths.manifest), log, rows, [])
+    write_text(paths.checkpoint / CARD, model_card(record))
 
 
 def is_finished(paths: RunPaths, evaluation: Evaluation) -> bool:

@@ -82,6 +82,32 @@ def weights_fingerprint(source: str | Path) -> str:
     return file_sha256(weights_path(_folder_of(source)))
 
 
+def push_weights(source: str | Path, repo: str, private: bool = True) -> str:
+    """Upload a folder of weights, with its card, to the hub; return its address.
+
+    Args:
+        source: a finished run's folder or a folder of weights; it is loaded first, so that nothing broken is published.
+        repo: `owner/name`; made if absent.
+        private: whether only its owner sees it.
+
+    Raises:
+        CheckpointError: the weights are not sound, or the hub refuses (no login, no right, no network).
+    """
+    from huggingface_hub import HfApi
+    from huggingface_hub.errors import HfHubHTTPError
+
+    load_segmenter(source)
+    folder, api = _folder_of(source), HfApi()
+    try:
+        api.create_repo(repo, private=private, exist_ok=True)
+        return str(api.upload_folder(repo_id=repo, folder_path=folder, commit_message="Add weights"))
+    except (OSError, HfHubHTTPError, ValueError) as error:
+        raise CheckpointError(
+            repo, "hub", f"{type(error).__name__}: {error}", "a repository that you may write to",
+            "Log in with `hf auth login`, and write the name as owner/name.",
+        ) from error  # fmt: skip
+
+
 def _require_known(model: str, preset: str) -> None:
     if model not in PRESETS:
         raise ConfigError("run", "model", model, f"one of {', '.join(PRESETS)}")

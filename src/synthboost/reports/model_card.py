@@ -1,0 +1,147 @@
+"""The model card of a run: what was trained on what, asked how, how well it did, and what it is not for.
+
+Hugging Face's form: a head in YAML, then Markdown. It is written beside the weights, so that a folder of weights that
+travels says what it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from synthboost.domain import Domain, Quality, Structure
+from synthboost.evaluation.statistics import mean_and_sd
+from synthboost.records.rows import RANDOM_WEIGHTS, Row
+from synthboost.records.run_folder import RunRecord
+from synthboost.reports.paper import model_heading
+from synthboost.reports.run_facts import data_set_name, data_sets, fact_text, parameters_text, run_name, spec_text
+
+CARD = "README.md"
+PAPER = "https://arxiv.org/abs/2309.12829"
+RESTRICTED = (Domain.REAL, Domain.DIFFUSION, Domain.PSEUDO_LABELLED)
+"""Domains whose images go back to patients: the terms of the data hold for weights that learnt from them."""
+
+
+def model_card(run: RunRecord) -> str:
+    """Return the card as text; the same run gives the same text.
+
+    Args:
+        run: a finished run, judged.
+    """
+    return "\n".join([*_head(run), "", *_what(run), "", *_numbers(run.rows), "", *_use(run), "", *_limits(run), ""])
+
+
+def _head(run: RunRecord) -> list[str]:
+    licence = "other" if _restricted(run) else "mit"
+    return [
+        "---",
+        "library_name: synthboost",
+        "pipeline_tag: image-segmentation",
+        f"license: {licence}",
+        *(["license_name: terms-of-the-training-data"] if licence == "other" else []),
+        "tags: [medical, echocardiography, ultrasound, language-guided-segmentation]",
+        "---",
+    ]
+
+
+def _what(run: RunRecord) -> list[str]:
+    data = data_sets(run)
+    lines = [
+        f"# {run_name(run)}",
+        "",
+        f"{model_heading(spec_text(run, 'model'))} draws what a sentence names in an apical echocardiogram, after "
+        f"[Synthetic Boost]({PAPER}). **Research software, not a medical device.**",
+        "",
+        "| | |",
+        "|---|---|",
+        f"| strategy | {spec_text(run, 'strategy')} |",
+        f"| encoders | {spec_text(run, 'encoders')} |",
+        f"| began from | {_start(run)} |",
+        f"| parameters, trained of all | {parameters_text(run)} |",
+        f"| sentences | prompt set {spec_text(run, 'prompt_set')} |",
+        f"| seed | {spec_text(run, 'seed')} |",
+    ]
+    roles = [stage.get("role") for stage in run.spec.get("stages") or [] if isinstance(stage, dict)]
+    learnt = {"real", "synthetic"} if "mixed" in roles else set(roles)
+    for role in sorted(set(data) & learnt):
+        item = data[role]
+        facts = ", ".join(f"{fact_text(item.get(key))} {key}" for key in ("patients", "frames"))
+        lines.append(
+            f"| trained on ({role}) | {data_set_name(item)}: {fact_text(item.get('domain'))} images, {facts}, split "
+            f"{fact_text(item.get('split'))} |"
+        )
+    if not learnt:
+        lines.append("| trained on | nothing |")
+    return lines
+
+
+def _numbers(rows: Sequence[Row]) -> list[str]:
+    own = [row for row in rows if not row.probe and row.dice is not None]
+    if not own:
+        return ["## Numbers", "", "It was not scored."]
+    patients, parts = len({row.patient for row in own}), ", ".join(sorted({f"{r.split}, {r.part}" for r in own}))
+    lines = [
+        "## Numbers",
+        "",
+        f"Dice in percent, mean ± standard deviation over images, on {patients} patients "
+        f"({', '.join(sorted({row.domain for row in own}))} images; split {parts}):",
+        "",
+        f"| structure | all | {' | '.join(str(quality).lower() for quality in Quality)} |",
+        "|---|---|---|---|---|",
+    ]
+    for name in (*(structure.short for structure in Structure), "all"):
+        of_structure = [row for row in own if name in ("all", row.structure)]
+        cells = [_dice(of_structure)]
+        cells += [_dice([row for row in of_structure if row.quality == quality]) for quality in Quality]
+        lines.append(f"| {name} | {' | '.join(cells)} |")
+    if any(row.uses_ground_truth for row in own):
+        lines += ["", "The sentences contain words that were derived from the true masks: the numbers are too good."]
+    if all(row.domain == Domain.SIMULATED for row in own):
+        lines += ["", "The images are simulated: these numbers say nothing about patients."]
+    return lines
+
+
+def _dice(rows: Sequence[Row]) -> str:
+    values = [row.dice for row in rows if row.dice is not None]
+    return str(mean_and_sd(values)) if values else "–"
+
+
+def _use(run: RunRecord) -> list[str]:
+    example = next((row.sentence for row in run.rows if row.sentence and not row.probe), "Myocardium of the heart.")
+    return [
+        "## Use",
+        "",
+        "```python",
+        "from synthboost.inference.predictor import Predictor",
+        "",
+        "predictor = Predictor.from_pretrained(FOLDER)  # this folder, or its name on the hub",
+        f'prediction = predictor.predict(image, ["{example}"])  # image: uint8 (rows, columns), the probe on top',
+        "prediction.masks  # bool (sentences, rows, columns)",
+        "```",
+    ]
+
+
+def _limits(run: RunRecord) -> list[str]:
+    lines = [
+        "## Limits",
+        "",
+        "- For research on apical two- and four-chamber views. Not for diagnosis, not for other views or organs.",
+        "- It draws something for any sentence and any image; nothing in it knows when it does not know.",
+        "- Numbers hold for data like those above. Quality, scanner and population change them.",
+    ]
+    if _restricted(run):
+        lines.append(
+            "- It learnt from images of patients, or from images made of theirs: the terms of those data hold for the "
+            "weights. CAMUS: CC BY-NC-SA 4.0, non-commercial scientific research only; cite Leclerc et al., IEEE TMI "
+            "38(9):2198-2210, 2019."
+        )
+    return lines
+
+
+def _start(run: RunRecord) -> str:
+    weights = run.spec.get("weights")
+    return fact_text(weights) if weights else f"{RANDOM_WEIGHTS} (preset {spec_text(run, 'preset')})"
+
+
+def _restricted(run: RunRecord) -> bool:
+    domains = " ".join(fact_text(item.get("domain")) for item in data_sets(run).values())
+    return any(str(domain) in domains for domain in RESTRICTED)
