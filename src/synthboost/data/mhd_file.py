@@ -38,7 +38,9 @@ def read_mhd(path: Path) -> tuple[NDArray[Any], Spacing]:
     """
     clip = open_mhd_clip(path)
     if clip.shape[0] != 1:
-        raise DataError(path, "DimSize", f"{clip.shape[0]} slices", "one 2-D image", "Save the frame you mean by itself.")
+        raise DataError(
+            path, "DimSize", f"{clip.shape[0]} slices", "one 2-D image", "Save the frame you mean by itself."
+        )
     return next(clip.frames()), clip.spacing_mm
 
 

@@ -102,22 +102,20 @@ class _Layout:
         with _silent(self.path, "PhotometricInterpretation"):
             kind = str(self.header.PhotometricInterpretation)
         if kind not in GREY + COLOUR:
-            raise DataError(self.path, "Photometric Interpretation", "none of ours", f"one of {', '.join(GREY + COLOUR)}")
+            raise DataError(
+                self.path, "Photometric Interpretation", "none of ours", f"one of {', '.join(GREY + COLOUR)}"
+            )
         if (bits := self.whole("BitsStored")) != 8 or self.whole("BitsAllocated") != 8:
             raise DataError(self.path, "Bits Stored", bits, "8, as ultrasound has", "Window the image to 8 bits first.")
 
     def frame_seconds(self) -> float | None:
-        for name, seconds in (
-            ("FrameTime", lambda value: value / 1000),
-            ("CineRate", lambda value: 1 / value),
-            ("RecommendedDisplayFrameRate", lambda value: 1 / value),
-        ):
+        for name in ("FrameTime", "CineRate", "RecommendedDisplayFrameRate"):
             try:
                 value = float(self.header.get(name))
             except (TypeError, ValueError):
                 continue
             if np.isfinite(value) and value > 0:
-                return float(seconds(value))
+                return value / 1000 if name == "FrameTime" else 1 / value
         return None
 
     def region(self, shape: tuple[int, int]) -> tuple[Region, tuple[float, float] | None]:
