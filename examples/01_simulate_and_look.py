@@ -7,7 +7,7 @@ import tyro
 
 from synthboost.data import open_dataset
 from synthboost.domain import STRUCTURES
-from synthboost.inference.picture import Picture, write_overlay
+from synthboost.inference.outputs.overlay import write_overlay
 from synthboost.simulator.settings import SimulationSettings
 from synthboost.simulator.writer import write_dataset
 
@@ -20,7 +20,7 @@ def main(folder: Path = Path("example"), patients: int = 6, size: int = 128) -> 
     frame = dataset.load(dataset.frames[0])
     masks = np.stack([frame.mask(structure) for structure in STRUCTURES])
     overlay = folder / f"{frame.info.name}.png"
-    write_overlay(overlay, Picture(overlay, frame.image, frame.spacing_mm), masks)
+    write_overlay(overlay, frame.image, masks, frame.spacing_mm)
 
     print(f"{len(dataset.frames)} simulated frames of {len(dataset.patients)} patients in {root}")
     pixel_mm2 = frame.spacing_mm[0] * frame.spacing_mm[1]

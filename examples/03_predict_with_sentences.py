@@ -5,7 +5,7 @@ from pathlib import Path
 import tyro
 
 from synthboost.data import open_dataset
-from synthboost.inference.picture import Picture, write_overlay
+from synthboost.inference.outputs.overlay import write_overlay
 from synthboost.inference.predictor import Predictor
 
 SENTENCES = (
@@ -25,7 +25,7 @@ def main(folder: Path = Path("example")) -> None:
     for sentence, mask in zip(prediction.sentences, prediction.masks, strict=True):
         print(f"{mask.mean():6.1%} of {frame.info.name}: {sentence}")
     overlay = folder / f"{frame.info.name}_predicted.png"
-    write_overlay(overlay, Picture(overlay, frame.image, frame.spacing_mm), prediction.masks)
+    write_overlay(overlay, frame.image, prediction.masks, frame.spacing_mm)
     print(f"drawn: {overlay}")
 
 

@@ -1,4 +1,4 @@
-"""`synthboost predict`: a PNG, a NIfTI, a folder with a broken file."""
+"""`synthboost predict`: a PNG, a NIfTI, a clip, a folder with a broken file, a second call."""
 
 from __future__ import annotations
 
@@ -33,14 +33,14 @@ def test_a_png_gives_png_masks_of_its_own_size(
     sentences = ("--sentences", "Myocardium of the heart.", "Left atrium cavity of the heart.")
     answer = synthboost("predict", picture, "--checkpoint", trained_run, "--out", out, *sentences)
     assert answer.code == 0, answer.err
-    assert "1 of 1 images predicted" in answer.out
+    assert "1 of 1 recordings predicted" in answer.out
     lines = _lines(out)
     assert [line["sentence"] for line in lines] == list(sentences[1:])
     with Image.open(out / lines[0]["mask"]) as mask:
         assert mask.size == (30, 40)
         assert int(np.array(mask).sum()) == int(lines[0]["pixels"])
     assert lines[0]["area_mm2"] == ""
-    assert (out / "echo_overlay.png").is_file()
+    assert (out / "echo" / "overlay.png").is_file()
 
 
 def test_a_nifti_gives_nifti_masks_with_its_spacing_and_an_area(
@@ -69,11 +69,12 @@ def test_one_broken_file_in_a_folder_is_listed_and_the_others_are_predicted(
     out = tmp_path / "out"
     answer = synthboost("predict", folder, "--checkpoint", trained_run, "--out", out)
     assert answer.code == 2
-    assert "2 of 3 images predicted" in answer.out
+    assert "2 of 3 recordings predicted" in answer.out
     assert answer.err.splitlines()[-1].startswith("ERROR ")
     (failed,) = [line for line in _lines(out) if line["reason"]]
-    assert failed["image"].endswith("broken.png")
-    assert {path.name for path in out.glob("*_overlay.png")} == {"one_overlay.png", "b_one_overlay.png"}
+    assert failed["recording"] == "broken"
+    found = {path.relative_to(out).as_posix() for path in out.rglob("overlay.png")}
+    assert found == {"one/overlay.png", "b/one/overlay.png"}
 
 
 def _chunk(kind: bytes, body: bytes) -> bytes:
@@ -112,7 +113,7 @@ def _postscript_that_calls_itself_png(folder: Path) -> Path:
     [
         (_sixteen_bits, "mode: RGB, 16 bits; expected 8-bit grey or RGB without transparency"),
         (_one_colour_means_transparent, "mode: RGB, transparent; expected 8-bit grey or RGB without transparency"),
-        (_postscript, "expected a readable PNG, JPEG, BMP, TIFF"),
+        (_postscript, "kind of file: .eps"),
         (_postscript_that_calls_itself_png, "expected a readable PNG, JPEG, BMP, TIFF"),
     ],
 )
@@ -126,7 +127,7 @@ def test_a_picture_that_would_be_misread_is_refused_with_one_line(
     assert "Traceback" not in answer.err
     (line,) = _lines(out)
     assert reason in line["reason"]
-    assert [path.name for path in out.iterdir()] == ["predictions.csv"]
+    assert {path.name for path in out.iterdir()} == {"predict.json", "predictions.csv", "recordings.csv"}
 
 
 def test_an_ordinary_picture_of_the_same_making_is_predicted(
@@ -165,3 +166,32 @@ def test_an_occupied_output_folder_is_left_alone(
     answer = synthboost("predict", picture, "--checkpoint", trained_run, "--out", tmp_path)
     assert answer.code == 2
     assert [path.name for path in tmp_path.iterdir()] == ["echo.png"]
+
+
+def test_structures_by_name_give_a_label_map_and_a_second_call_finds_it(
+    synthboost: Callable[..., Any], trained_run: Path, tmp_path: Path
+) -> None:
+    pages = [Image.fromarray(np.full((20, 30), 40 * n, np.uint8)) for n in range(3)]
+    pages[0].save(tmp_path / "clip.gif", save_all=True, append_images=pages[1:], duration=50)
+    call = ("predict", tmp_path / "clip.gif", "--checkpoint", trained_run, "--out", tmp_path / "out")
+    answer = synthboost(*call, "--structures", "lv", "la", "--batch", 2)
+    assert answer.code == 0, answer.err
+    labels = sitk.GetArrayFromImage(sitk.ReadImage(str(tmp_path / "out" / "clip" / "labels.nii.gz")))
+    assert labels.shape == (3, 20, 30)
+    assert set(np.unique(labels)) <= {0, 1, 3}
+    assert len(_lines(tmp_path / "out")) == 3 * 2
+    assert "(1 of them before)" in synthboost(*call, "--structures", "lv", "la").out
+    other = synthboost(*call, "--structures", "lv")
+    assert other.code == 2
+    assert "questions: not as the folder was begun with" in other.err
+
+
+def test_structures_and_sentences_together_are_refused(
+    synthboost: Callable[..., Any], trained_run: Path, tmp_path: Path
+) -> None:
+    picture = _png(tmp_path / "e.png")
+    options = ("--structures", "lv", "--sentences", "The wall.")
+    answer = synthboost("predict", picture, "--checkpoint", trained_run, "--out", tmp_path / "out", *options)
+    assert answer.code == 2
+    assert "one of the two" in answer.err
+    assert not (tmp_path / "out").exists()

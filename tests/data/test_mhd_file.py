@@ -53,7 +53,7 @@ def test_a_short_raw_file_is_refused_with_expected_and_actual_bytes(frame):
 def test_a_long_raw_file_is_refused(frame):
     with frame.with_suffix(".raw").open("ab") as handle:
         handle.write(b"x")
-    with pytest.raises(DataError, match="more than 15 bytes"):
+    with pytest.raises(DataError, match="length: 16 bytes; expected 15 bytes"):
         read_mhd(frame)
 
 

@@ -15,6 +15,7 @@ from synthboost.cli.compare import Compare
 from synthboost.cli.data import Data
 from synthboost.cli.demo import Demo
 from synthboost.cli.evaluate import Evaluate
+from synthboost.cli.export import Export
 from synthboost.cli.predict import Predict
 from synthboost.cli.prompts import Prompts
 from synthboost.cli.pseudo_label import PseudoLabel
@@ -49,6 +50,7 @@ Verbs = (
     | Annotated[Predict, tyro.conf.subcommand("predict")]
     | Annotated[Clinical, tyro.conf.subcommand("clinical")]
     | Annotated[PseudoLabel, tyro.conf.subcommand("pseudo-label")]
+    | Annotated[Export, tyro.conf.subcommand("export")]
     | Annotated[Audit, tyro.conf.subcommand("audit")]
     | Annotated[Weights, tyro.conf.subcommand("weights")]
     | Annotated[Compare, tyro.conf.subcommand("compare")]
@@ -72,7 +74,7 @@ def main(arguments: list[str] | None = None) -> None:
         sys.exit(USER_ERROR)
     except KeyboardInterrupt:
         print(
-            "\nInterrupted. Every file is whole; simulate, train, study and demo go on where they stopped.",
+            "\nInterrupted. Every file is whole; simulate, train, predict, study and demo go on where they stopped.",
             file=sys.stderr,
         )
         sys.exit(INTERRUPTED)

@@ -1,106 +1,104 @@
-"""`synthboost predict`: an image or a folder of images and sentences in, masks and overlays out."""
+"""`synthboost predict`: recordings and structures or sentences in; label maps, masks, outlines and tables out."""
 
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import tyro
 
-from synthboost.domain import Domain
-from synthboost.errors import DataError, PromptError
+from synthboost.domain import Domain, View
+from synthboost.errors import ConfigError, DataError, PromptError
 
-COLUMNS = ("image", "sentence", "mask", "overlay", "pixels", "area_mm2", "reason")
+ALL = ("lv", "myocardium", "la")
 
 
 @dataclass(frozen=True)
 class Predict:
-    """Draw what each sentence names in each image, at the image's own size.
+    """Draw structures, or what sentences name, in each image and each frame of each clip.
 
-    Writes one mask per image and sentence (NIfTI with the image's spacing where it has one, else PNG), one overlay
-    per image, and `predictions.csv`.
+    Writes one folder per recording (label map, masks, outlines, overlay, and for DICOM a Segmentation object), and
+    `predictions.csv`, `recordings.csv` and, if patients have folders, `patients.csv`. Given the same folder again, it
+    goes on where it stopped. Names, dates and words burnt in beside the sector stay in the input.
     """
 
     images: tyro.conf.Positional[Path]
-    """An image (NIfTI, MHD, PNG, JPEG, BMP, TIFF) or a folder of images."""
+    """A recording (DICOM, NIfTI, MHD, PNG, JPEG, BMP, TIFF, GIF, MP4, AVI ...) or a folder of recordings."""
     checkpoint: str
     """A run's folder, a folder of weights, or a hub name."""
     out: Path
-    """A new folder."""
-    sentences: tuple[str, ...] = (
-        "Left ventricular cavity of the heart.",
-        "Myocardium of the heart.",
-        "Left atrium cavity of the heart.",
-    )
-    """What to draw, one mask each."""
+    """A new folder, or one that was begun with the same weights and questions."""
+    structures: tuple[str, ...] | None = None
+    """Structures by name: lv, myocardium (myo), la. All three, if there are no sentences either."""
+    sentences: tuple[str, ...] | None = None
+    """Free sentences instead: what to draw, one mask each."""
+    label_map: bool | None = None
+    """Resolve all answers into one label map without overlaps. The default does so for structures only."""
+    view: View | None = None
+    """Of all recordings; said in the sentences of structures."""
+    dicom_seg: bool = True
+    """Write a DICOM Segmentation for each DICOM recording."""
     threshold: float = 0.5
     """A pixel is inside when its probability is larger."""
+    batch: int = 8
+    """Frames of a clip that are predicted at a time."""
     device: str = "auto"
 
     def run(self) -> None:
-        """Predict everything; images that cannot be read are listed with the reason, and make the exit code 2."""
+        """Predict everything; recordings that cannot be read are listed with the reason, and make the exit code 2."""
         from synthboost.experiments.evaluated import run_spec_of
-        from synthboost.files import require_new_folder, write_csv
-        from synthboost.inference.picture import find_pictures
+        from synthboost.inference.predict_folder import predict_folder
+        from synthboost.inference.predict_recording import Wanted
         from synthboost.inference.predictor import Predictor
-        from synthboost.progress import track
-        from synthboost.prompts import clean_sentence
-        from synthboost.prompts.templates import domain_clause
+        from synthboost.inference.questions import ask_sentences, ask_structures
+        from synthboost.inference.recordings import find_recordings
+        from synthboost.models.registry import weights_fingerprint
 
-        if not self.sentences:
-            raise PromptError("predict", "sentences", "none", "one or more sentences")
-        paths = find_pictures(self.images)
-        sentences = tuple(clean_sentence(sentence) for sentence in self.sentences)
+        self._check()
+        paths = find_recordings(self.images)
+        named = run_spec_of(self.checkpoint).get("domain_named") is True
+        if self.sentences is not None:
+            questions = ask_sentences(self.sentences)
+            if named:
+                _advise(questions[0].sentence, [question.sentence for question in questions])
+        else:
+            questions = ask_structures(self.structures or ALL, self.view, named)
         predictor = Predictor.from_pretrained(self.checkpoint, self.device, self.threshold)
-        for sentence in sentences:
-            if unknown := predictor.model.unknown_words(sentence):
-                print(f"note: the model has never read {', '.join(unknown)!s} ({sentence!r})", file=sys.stderr)
-        if run_spec_of(self.checkpoint).get("domain_named") is True and not all(map(_names_a_domain, sentences)):
-            example = f'"{sentences[0].rstrip(".")}{domain_clause(Domain.REAL)}."'
-            print(f"note: the model learnt from sentences that end with the image's domain: {example}", file=sys.stderr)
-        require_new_folder(self.out, "out")
-        lines = [
-            line for path in track(paths, "predicting", unit="image") for line in self._one(path, sentences, predictor)
-        ]
-        write_csv(self.out / "predictions.csv", COLUMNS, lines)
-        failed = [line for line in lines if line["reason"]]
-        print(f"{len(paths) - len(failed)} of {len(paths)} images predicted: {self.out / 'predictions.csv'}")
+        for question in questions:
+            if unknown := predictor.model.unknown_words(question.sentence):
+                print(f"note: the model has never read {', '.join(unknown)} ({question.sentence!r})", file=sys.stderr)
+        label_map = self.sentences is None if self.label_map is None else self.label_map
+        wanted = Wanted(questions, label_map, self.dicom_seg, self.batch)
+        sha256 = weights_fingerprint(self.checkpoint)
+        outcomes = predict_folder(predictor, sha256, self.images, paths, self.out, wanted)
+        failed = [outcome for outcome in outcomes if outcome.reason]
+        kept = sum(outcome.result is not None and not outcome.new for outcome in outcomes)
+        print(
+            f"{len(paths) - len(failed)} of {len(paths)} recordings predicted"
+            f"{f' ({kept} of them before)' if kept else ''}: {self.out / 'predictions.csv'}"
+        )
+        for outcome in failed:
+            print(f"failed: {outcome.reason}", file=sys.stderr)
         if failed:
-            raise DataError(self.images, "images", f"{len(failed)} could not be read", "readable images",
-                            f"First: {failed[0]['reason']}")  # fmt: skip
+            raise DataError(self.images, "recordings", f"{len(failed)} could not be read", "readable recordings",
+                            f"First: {failed[0].reason}")  # fmt: skip
 
-    def _one(self, path: Path, sentences: tuple[str, ...], predictor) -> list[dict[str, object]]:  # type: ignore[no-untyped-def]
-        from synthboost.inference.picture import read_picture, write_mask_image, write_overlay
-
-        empty: dict[str, object] = dict.fromkeys(COLUMNS, "")
-        try:
-            picture = read_picture(path)
-        except DataError as error:
-            return [{**empty, "image": str(path), "reason": str(error)}]
-        prediction = predictor.predict(picture.image, sentences)
-        name = self._name(path, picture.stem)
-        overlay = f"{name}_overlay.png"
-        write_overlay(self.out / overlay, picture, prediction.masks)
-        lines = []
-        for number, (sentence, mask) in enumerate(zip(sentences, prediction.masks, strict=True), start=1):
-            file = write_mask_image(self.out, f"{name}_mask{number}", mask, picture)
-            pixels = int(mask.sum())
-            area = "" if picture.spacing_mm is None else pixels * picture.spacing_mm[0] * picture.spacing_mm[1]
-            lines.append(
-                {**empty, "image": str(path), "sentence": sentence, "mask": file, "overlay": overlay,
-                 "pixels": pixels, "area_mm2": area}
-            )  # fmt: skip
-        return lines
-
-    def _name(self, path: Path, stem: str) -> str:
-        # Files of the same name in different folders must not overwrite each other.
-        if path == self.images:
-            return stem
-        return "_".join([*path.relative_to(self.images).parent.parts, stem])
+    def _check(self) -> None:
+        if self.structures is not None and self.sentences is not None:
+            raise ConfigError("predict", "structures and sentences", "both", "one of the two")
+        if self.sentences == () or self.structures == ():
+            raise PromptError("predict", "sentences", "none", "one or more sentences or structures")
+        if self.view is not None and self.sentences is not None:
+            raise ConfigError("predict", "view", self.view, "none with free sentences", "Say it in the sentence.")
+        if self.batch < 1:
+            raise ConfigError("predict", "batch", self.batch, "1 or more")
 
 
-def _names_a_domain(sentence: str) -> bool:
+def _advise(example: str, sentences: Sequence[str]) -> None:
     from synthboost.prompts.templates import domain_clause
 
-    return any(domain_clause(domain) in sentence for domain in Domain)
+    if not all(any(domain_clause(domain) in sentence for domain in Domain) for sentence in sentences):
+        said = f'"{example.rstrip(".")}{domain_clause(Domain.REAL)}."'
+        print(f"note: the model learnt from sentences that end with the image's domain: {said}", file=sys.stderr)

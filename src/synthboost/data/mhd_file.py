@@ -1,4 +1,4 @@
-"""Read one 2-D MetaImage (`.mhd` beside its `.raw`), the format of CAMUS' first release.
+"""Read a MetaImage (`.mhd` beside its `.raw`), one frame or a clip, the format of CAMUS' first release.
 
 The header is text written by anybody: it may name any file on the machine as its pixels, so it is parsed here and
 only the neighbour of the same name is opened. Format: https://docs.itk.org/en/latest/learn/metaio.html
@@ -6,6 +6,8 @@ only the neighbour of the same name is opened. Format: https://docs.itk.org/en/l
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -34,13 +36,61 @@ def read_mhd(path: Path) -> tuple[NDArray[Any], Spacing]:
         DataError: the header does not parse, is not one uncompressed 2-D grey image, is too large, has an impossible
             spacing, points anywhere but to the `.raw` of its own name, or that file has another length than it says.
     """
+    clip = open_mhd_clip(path)
+    if clip.shape[0] != 1:
+        raise DataError(
+            path, "DimSize", f"{clip.shape[0]} slices", "one 2-D image", "Save the frame you mean by itself."
+        )
+    return next(clip.frames()), clip.spacing_mm
+
+
+@dataclass(frozen=True, eq=False)
+class MhdClip:
+    """The frames of a file, read one after the other."""
+
+    raw: Path
+    shape: tuple[int, int, int]
+    """(frames, rows, columns)."""
+    spacing_mm: Spacing
+    dtype: np.dtype[Any]
+
+    def frames(self) -> Iterator[NDArray[Any]]:
+        """Yield (rows, columns) in the file's own number type, one at a time.
+
+        Raises:
+            DataError: the file is absent, or shorter or longer than its header says; before the first frame.
+        """
+        frames, rows, columns = self.shape
+        size = rows * columns * self.dtype.itemsize
+        try:
+            with self.raw.open("rb") as handle:
+                have = handle.seek(0, 2)
+                if have != frames * size:
+                    raise DataError(
+                        self.raw, "length", f"{have} bytes", f"{frames * size} bytes, as {self.raw.stem}.mhd says",
+                        "Copy it again.",
+                    )  # fmt: skip
+                handle.seek(0)
+                for _ in range(frames):
+                    yield np.frombuffer(handle.read(size), self.dtype).reshape(rows, columns)
+        except OSError as error:
+            reason = error.strerror or error
+            raise DataError(self.raw, "file", reason, f"the pixels of {self.raw.stem}.mhd") from error
+
+
+def open_mhd_clip(path: Path) -> MhdClip:
+    """Read the header of a frame or a clip (whose third axis is time); `MhdClip.frames` then reads the pixels.
+
+    Raises:
+        DataError: as for `read_mhd`, except that there may be several frames.
+    """
     fields = _parse_header(path)
     for key, value in _MUST_BE.items():
         if fields.get(key, value).casefold() != value.casefold():
             raise DataError(path, key, fields[key], value, "Save it uncompressed, as one grey image.")
-    columns, rows = _plane(path, fields)
+    shape = _shape(path, fields)
     dtype = _number_type(path, fields)
-    return _read_raw(path, fields, dtype, columns, rows), _spacing(path, fields)
+    return MhdClip(_raw_path(path, fields), shape, _spacing(path, fields), dtype)
 
 
 def _parse_header(path: Path) -> dict[str, str]:
@@ -83,19 +133,18 @@ def _numbers(path: Path, fields: dict[str, str], key: str, count: int) -> list[f
 def _axes(path: Path, fields: dict[str, str]) -> int:
     text = _required(path, fields, "NDims")
     if text not in ("2", "3"):
-        raise DataError(path, "NDims", repr(text), "2, or 3 with one slice")
+        raise DataError(path, "NDims", repr(text), "2, or 3 with one slice or a clip's frames")
     return int(text)
 
 
-def _plane(path: Path, fields: dict[str, str]) -> tuple[int, int]:
+def _shape(path: Path, fields: dict[str, str]) -> tuple[int, int, int]:
+    """(frames, rows, columns)."""
     sizes = _numbers(path, fields, "DimSize", _axes(path, fields))
-    if any(size != int(size) for size in sizes if abs(size) < 1e9) or any(size != 1 for size in sizes[2:]):
-        raise DataError(path, "DimSize", fields["DimSize"], "one 2-D image", "Save the frame you mean by itself.")
-    if not all(abs(size) < 1e9 for size in sizes):
+    if not all(1 <= size < 1e9 and size == int(size) for size in sizes):
         raise DataError(path, "DimSize", fields["DimSize"], "the size of an image in pixels")
-    columns, rows = int(sizes[0]), int(sizes[1])
+    columns, rows, frames = (int(size) for size in (*sizes, 1)[:3])
     check_size(path, columns, rows)
-    return columns, rows
+    return frames, rows, columns
 
 
 def _number_type(path: Path, fields: dict[str, str]) -> np.dtype[Any]:
@@ -112,20 +161,11 @@ def _spacing(path: Path, fields: dict[str, str]) -> Spacing:
     return check_spacing(path, key, (rows_mm, columns_mm))
 
 
-def _read_raw(path: Path, fields: dict[str, str], dtype: np.dtype[Any], columns: int, rows: int) -> NDArray[Any]:
+def _raw_path(path: Path, fields: dict[str, str]) -> Path:
     name, own = _required(path, fields, "ElementDataFile"), f"{path.stem}.raw"
     if name != own:
         raise DataError(
             path, "ElementDataFile", repr(name), own,
             "A header that points elsewhere is not read: it could mean another frame, or any file of this machine.",
         )  # fmt: skip
-    raw, expected = path.with_name(name), columns * rows * dtype.itemsize
-    try:
-        with raw.open("rb") as handle:
-            data = handle.read(expected + 1)
-    except OSError as error:
-        raise DataError(raw, "file", error.strerror or error, f"the pixels of {path.name}") from error
-    if len(data) != expected:
-        have = f"more than {expected}" if len(data) > expected else len(data)
-        raise DataError(raw, "length", f"{have} bytes", f"{expected} bytes, as {path.name} says", "Copy it again.")
-    return np.frombuffer(data, dtype).reshape(rows, columns)
+    return path.with_name(name)

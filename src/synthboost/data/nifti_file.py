@@ -1,4 +1,4 @@
-"""Read one 2-D NIfTI-1 file (`.nii.gz`, `.nii`) and believe nothing: sizes first, every byte accounted for.
+"""Read a NIfTI-1 file (`.nii.gz`, `.nii`), one frame or a clip, and believe nothing: sizes first, no byte unread.
 
 The usual libraries fill a truncated file with zeros and stop before gzip's checksum, so the format is read here.
 It is small: a header of 348 bytes (https://nifti.nimh.nih.gov/pub/dist/src/niftilib/nifti1.h), then the pixels.
@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import struct
 import zlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
@@ -30,6 +31,8 @@ _TYPES = {2: "u1", 4: "i2", 8: "i4", 16: "f4", 64: "f8", 256: "i1", 512: "u2", 7
 _COLOUR_TYPES = {128: "RGB", 2304: "RGBA"}
 _MM_PER_UNIT = {0: 1.0, 1: 1000.0, 2: 1.0, 3: 0.001}
 """NIfTI's codes unknown (taken as mm, as everybody does), metre, mm, micron."""
+_SECONDS_PER_UNIT = {8: 1.0, 16: 1e-3, 24: 1e-6}
+"""NIfTI's codes of second, millisecond, microsecond."""
 _REMEDY_COPY = "Copy or download the file again."
 
 
@@ -57,10 +60,56 @@ def read_nifti(path: Path) -> tuple[NDArray[Any], Spacing]:
     return _scaled(path, pixels, header), header.spacing_mm
 
 
+@dataclass(frozen=True, eq=False)
+class NiftiClip:
+    """The frames of a file, read one after the other: (columns, rows, frames) or (columns, rows, 1, frames) on disk."""
+
+    path: Path
+    shape: tuple[int, int, int]
+    """(frames, rows, columns)."""
+    spacing_mm: Spacing
+    frame_seconds: float | None
+    """Between two frames, or `None` when the file does not say."""
+    header: bytes
+    """The 348 bytes, as they stand in the file: its geometry, for masks on the same grid."""
+
+    def frames(self) -> Iterator[NDArray[Any]]:
+        """Yield (rows, columns) in the file's own number type, one at a time; the length is checked at the end.
+
+        Raises:
+            DataError: truncated, damaged, too long, or a scaling that does not give whole numbers.
+        """
+        stream = _open(self.path)
+        header = _parse_header(self.path, _read(self.path, stream, HEADER_BYTES), clip=True)
+        _read(self.path, stream, header.offset - HEADER_BYTES)
+        for number in range(header.frames):
+            body = _read(self.path, stream, header.pixel_bytes)
+            if len(body) != header.pixel_bytes:
+                raise DataError(
+                    self.path, "length", f"ends in frame {number + 1}", f"{header.frames} frames", _REMEDY_COPY
+                )
+            yield _scaled(self.path, np.frombuffer(body, header.dtype).reshape(header.rows, header.columns), header)
+        if _read(self.path, stream, 1):
+            raise DataError(self.path, "length", "goes on", f"an end after {header.frames} frames", _REMEDY_COPY)
+
+
+def open_nifti_clip(path: Path) -> NiftiClip:
+    """Read the header of a frame or a clip; `NiftiClip.frames` then reads the pixels.
+
+    Raises:
+        DataError: as for `read_nifti`, except that there may be several frames.
+    """
+    data = _read(path, _open(path), HEADER_BYTES)
+    header = _parse_header(path, data, clip=True)
+    return NiftiClip(path, (header.frames, header.rows, header.columns), header.spacing_mm, header.frame_seconds, data)
+
+
 @dataclass(frozen=True)
 class _Header:
     columns: int
     rows: int
+    frames: int
+    frame_seconds: float | None
     dtype: np.dtype[Any]
     offset: int
     spacing_mm: Spacing
@@ -69,6 +118,7 @@ class _Header:
 
     @property
     def pixel_bytes(self) -> int:
+        """Of one frame."""
         return self.rows * self.columns * self.dtype.itemsize
 
 
@@ -96,17 +146,19 @@ def _read(path: Path, stream: Inflater | BytesIO, count: int) -> bytes:
         raise DataError(path, "content", f"damaged ({error})", "an intact gzip file", _REMEDY_COPY) from error
 
 
-def _parse_header(path: Path, data: bytes) -> _Header:
+def _parse_header(path: Path, data: bytes, clip: bool = False) -> _Header:
     if len(data) < HEADER_BYTES:
         raise DataError(path, "length", f"{len(data)} bytes", f"a header of {HEADER_BYTES} bytes", _REMEDY_COPY)
     order = _byte_order(path, data)
-    columns, rows = _plane(path, struct.unpack(f"{order}8h", data[40:56]))
+    columns, rows, frames, time_axis = _plane(path, struct.unpack(f"{order}8h", data[40:56]), clip)
     datatype, bits = struct.unpack(f"{order}2h", data[70:74])
     pixdim = struct.unpack(f"{order}8f", data[76:108])
     offset, slope, intercept = struct.unpack(f"{order}3f", data[108:120])
     return _Header(
         columns=columns,
         rows=rows,
+        frames=frames,
+        frame_seconds=_frame_seconds(pixdim, data[123]) if time_axis else None,
         dtype=_number_type(path, order, datatype, bits),
         offset=_pixel_offset(path, offset),
         spacing_mm=_spacing(path, pixdim, data[123]),
@@ -124,18 +176,26 @@ def _byte_order(path: Path, data: bytes) -> str:
     raise DataError(path, "format", f"first bytes {data[:16]!r}", "a NIfTI-1 file", "Convert other formats first.")
 
 
-def _plane(path: Path, dim: tuple[int, ...]) -> tuple[int, int]:
+def _plane(path: Path, dim: tuple[int, ...], clip: bool) -> tuple[int, int, int, bool]:
+    """(columns, rows, frames, whether the frames lie along NIfTI's fourth axis, time)."""
     axes = dim[0]
     if not 2 <= axes <= 7:
         raise DataError(path, "dim[0]", axes, "2 axes (more only if their size is 1)")
     columns, rows, *others = dim[1 : axes + 1]
-    if any(size != 1 for size in others):
+    longer = [axis for axis, size in enumerate(others) if size != 1]
+    if longer and not (clip and len(longer) == 1 and longer[0] < 2 and others[longer[0]] > 0):
         raise DataError(
-            path, "dim", " x ".join(map(str, dim[1 : axes + 1])), "one 2-D image",
+            path, "dim", " x ".join(map(str, dim[1 : axes + 1])), "one clip" if clip else "one 2-D image",
+            "Save the clip you mean by itself." if clip else
             "Sequences and volumes are not frames: save the frame you mean by itself.",
         )  # fmt: skip
     check_size(path, columns, rows)
-    return columns, rows
+    return columns, rows, others[longer[0]] if longer else 1, longer == [1]
+
+
+def _frame_seconds(pixdim: tuple[float, ...], units: int) -> float | None:
+    seconds = float(str(np.float32(pixdim[4]))) * _SECONDS_PER_UNIT.get(units & 0b111000, math.nan)
+    return seconds if math.isfinite(seconds) and seconds > 0 else None
 
 
 def _number_type(path: Path, order: str, code: int, bits: int) -> np.dtype[Any]:

@@ -1,0 +1,38 @@
+"""`synthboost export`: a trained model and its sentences as one ONNX file."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Export:
+    """Write a model for use without this package: one image in, one map of logits per sentence out.
+
+    The sentences are fixed. Beside the file lies a JSON that says how to prepare an image and read the answer.
+    """
+
+    checkpoint: str
+    """A run's folder, a folder of weights, or a hub name."""
+    out: Path
+    """The file, ending in .onnx."""
+    sentences: tuple[str, ...] = (
+        "Left ventricular cavity of the heart.",
+        "Myocardium of the heart.",
+        "Left atrium cavity of the heart.",
+    )
+    """What the exported model will be asked."""
+
+    def run(self) -> None:
+        """Export, and compare the file's answer with the original's."""
+        from synthboost.errors import PromptError
+        from synthboost.inference.onnx_export import export_onnx
+        from synthboost.models.registry import load_segmenter
+        from synthboost.prompts import clean_sentence
+
+        if not self.sentences:
+            raise PromptError("export", "sentences", "none", "one or more sentences")
+        sentences = [clean_sentence(sentence) for sentence in self.sentences]
+        difference = export_onnx(load_segmenter(self.checkpoint), sentences, self.out)
+        print(f"exported: {self.out} and {self.out.with_suffix('.json')}; logits differ by {difference:.1g} at most")

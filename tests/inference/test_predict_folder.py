@@ -1,0 +1,148 @@
+"""Recordings of every kind to one folder of results: whole, resumable, and without a name."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import json
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from synthboost.errors import OutputError
+from synthboost.inference.predict_folder import predict_folder, result_names
+from synthboost.inference.predict_recording import Wanted
+from synthboost.inference.questions import ask_sentences, ask_structures
+from synthboost.inference.recordings import find_recordings
+
+ALL = Wanted(ask_structures(["lv", "myo", "la"]), label_map=True, batch=3)
+
+
+def _rows(path: Path) -> list[dict[str, str]]:
+    with path.open(encoding="utf-8", newline="") as handle:
+        return list(csv.DictReader(handle))
+
+
+def _fans(frames: int) -> np.ndarray:
+    """A grey fan in a frame of 60 x 80 with something bright in its upper corner."""
+    row, column = np.mgrid[:60, :80].astype(float)
+    inside = (np.abs(column - 40) <= 0.7 * row) & (np.hypot(row, column - 40) <= 56)
+    grey = np.where(inside, np.random.default_rng(0).integers(60, 180, (frames, 60, 80)), 0)
+    grey[:, 2:6, 2:20] = 255
+    return grey.astype(np.uint8)
+
+
+def _predict(predictor, root: Path, out: Path, wanted: Wanted = ALL, weights: str = "w"):
+    return predict_folder(predictor, weights, root, find_recordings(root), out, wanted)
+
+
+def test_a_dicom_cine_gives_labels_masks_outlines_overlays_a_segmentation_and_phases(
+    predictor, make_dicom, make_region, tmp_path
+) -> None:
+    pydicom = pytest.importorskip("pydicom")
+    region = make_region(10, 0, 69, 59, millimetres=0.4)
+    path, out = make_dicom("cine.dcm", _fans(7), SequenceOfUltrasoundRegions=[region]), tmp_path / "out"
+    (outcome,) = _predict(predictor, path, out)
+    assert outcome.reason == ""
+    folder = out / "cine"
+    result = json.loads((folder / "result.json").read_text())
+    assert (result["frames"], result["spacing_mm"]) == (7, pytest.approx([0.4, 0.4]))
+    labels = np.frombuffer(gzip.decompress((folder / "labels.nii.gz").read_bytes())[352:], np.uint8).reshape(7, 60, 80)
+    assert not labels[:, :, :10].any()  # outside the region nothing is drawn
+    assert not labels[:, :, 70:].any()
+    rows = _rows(out / "predictions.csv")
+    assert len(rows) == 7 * 3
+    for row in rows:
+        pixels = int((labels[int(row["frame"])] == int(row["label"])).sum())
+        assert int(row["pixels"]) == pixels
+        assert float(row["area_mm2"]) == pytest.approx(0.16 * pixels)
+    segmentation = pydicom.dcmread(folder / "segmentation.dcm")
+    assert [str(segment.SegmentLabel) for segment in segmentation.SegmentSequence] == ["LV", "MYO", "LA"]
+    outlines = json.loads((folder / "contours.json").read_text())
+    assert [frame["frame"] for frame in outlines["frames"]] == list(range(7))
+    with Image.open(folder / "overlay.gif") as film:
+        assert film.n_frames > 1
+    stills = {f"overlay_{p}.png": result["phases"][p] for p in ("ED", "ES")} if result["phases"] else {"overlay.png": 0}
+    for name, number in stills.items():
+        drawn = np.array(Image.open(folder / name))  # of the region, 60 x 60
+        free = labels[number, 2:6, 10:20] == 0
+        assert drawn[2:6, :10][free].max(initial=0) == 0  # the words in the corner
+    (recording,) = _rows(out / "recordings.csv")
+    if result["phases"]:
+        assert recording["ED"] == str(result["phases"]["ED"])
+
+
+def test_no_output_holds_a_name_a_date_or_the_words_burnt_in(predictor, make_dicom, tmp_path) -> None:
+    pytest.importorskip("pydicom")
+    root, out = tmp_path / "in", tmp_path / "out"
+    root.mkdir()
+    make_dicom("cine.dcm", _fans(3)).rename(root / "cine.dcm")
+    make_dicom("half.dcm", _fans(3)).rename(root / "half.dcm")
+    (root / "half.dcm").write_bytes((root / "half.dcm").read_bytes()[:-2000])
+    make_dicom("report.dcm", _fans(1), PixelData=None).rename(root / "report.dcm")
+    outcomes = _predict(predictor, root, out)
+    assert [bool(outcome.reason) for outcome in outcomes] == [False, True, True]
+    for file in (file for file in out.rglob("*") if file.is_file()):
+        data = file.read_bytes()
+        contents = [data]
+        if file.suffix == ".gz":
+            contents.append(gzip.decompress(data))
+        if file.suffix in (".png", ".gif"):
+            with Image.open(file) as picture:
+                contents.append(repr(picture.info).encode())
+        for content in contents:
+            for secret in (b"DOE", b"JANE", b"19610704"):
+                assert secret not in content, file
+            assert "DOE".encode("utf-16-le") not in content
+
+
+def test_finished_recordings_are_not_made_again_and_another_question_is_refused(predictor, tmp_path) -> None:
+    root, out = tmp_path / "in", tmp_path / "out"
+    root.mkdir()
+    for name in ("a.png", "b.png"):
+        Image.fromarray(_fans(1)[0]).save(root / name)
+    _predict(predictor, root / "a.png", out)
+    made = (out / "a" / "labels.png").stat()
+    again = _predict(predictor, root, out)
+    assert [(outcome.name, outcome.new) for outcome in again] == [("a", False), ("b", True)]
+    assert (out / "a" / "labels.png").stat().st_mtime_ns == made.st_mtime_ns
+    assert {row["recording"] for row in _rows(out / "predictions.csv")} == {"a", "b"}
+    before = sorted(out.rglob("*"))
+    with pytest.raises(OutputError, match="questions: not as the folder was begun with"):
+        _predict(predictor, root, out, Wanted(ask_sentences(["The wall."]), label_map=False))
+    with pytest.raises(OutputError, match="weights_sha256"):
+        _predict(predictor, root, out, weights="other")
+    assert sorted(out.rglob("*")) == before
+
+
+def test_patients_who_have_folders_have_rows(predictor, tiny_camus, tmp_path) -> None:
+    _predict(predictor, tiny_camus / "database_nifti", tmp_path / "out")
+    rows = _rows(tmp_path / "out" / "patients.csv")
+    assert [(row["patient"], row["recordings"], row["failed"]) for row in rows[:2]] == [
+        ("patient0001", "4", "0"),
+        ("patient0002", "4", "0"),
+    ]
+
+
+def test_sentences_give_masks_that_may_overlap_and_no_label_map(predictor, tmp_path) -> None:
+    Image.fromarray(_fans(1)[0]).save(tmp_path / "a.png")
+    wanted = Wanted(ask_sentences(["Myocardium of the heart.", "Myocardium of the heart."]), label_map=False)
+    _predict(predictor, tmp_path / "a.png", tmp_path / "out", wanted)
+    one, two = (np.array(Image.open(tmp_path / "out" / "a" / f"mask_{n}.png")) for n in (1, 2))
+    np.testing.assert_array_equal(one, two)
+    assert not (tmp_path / "out" / "a" / "labels.png").exists()
+
+
+def test_names_of_results_never_meet(tmp_path) -> None:
+    root = tmp_path / "in"
+    (root / "a").mkdir(parents=True)
+    paths = [root / "a" / "x.png", root / "a.png", root / "b.mhd", root / "b.png", root / "c.nii.gz"]
+    assert result_names(root, paths) == ["a/x", "a.png", "b.mhd", "b.png", "c"]
+
+
+def test_a_name_that_is_no_unicode_is_spelt_out(tmp_path) -> None:
+    path = Path(os.fsdecode(os.fsencode(tmp_path) + b"/\xff.png"))
+    assert result_names(path, [path]) == ["\\udcff"]
