@@ -34,6 +34,7 @@ from synthboost.synthesis.sampling import Method, Schedule, sample, to_grey
 from synthboost.synthesis.settings import TINY
 from synthboost.training.diffusion_config import DiffusionTraining
 from synthboost.training.diffusion_data import DiffusionExamples, make_examples
+from synthboost.training.frame_set import FrameSet
 
 NETWORK = replace(TINY, patch=2)
 
@@ -73,16 +74,15 @@ def main() -> None:
     with torch.enable_grad():
         network = load_diffusion(train_diffusion_on(source, NETWORK, training, options.out))
     size = NETWORK.size
-    known = source.frames(SplitPart.TRAINING, "training").infos
-    chosen = sorted({info.patient for info in known})[: options.patients]
-    frames = source.frames(SplitPart.TRAINING, "maps")
-    frames.members = [member for member in frames.members if member[1].patient in set(chosen)]
+    known = source.frames(SplitPart.TRAINING, "training")
+    chosen = set(sorted({info.patient for info in known.infos})[: options.patients])
+    frames = FrameSet("maps", [member for member in known.members if member[1].patient in chosen])
     examples = make_examples(frames, size)
     patients = [str(info.patient) for info in frames.infos]
     maps, codes = torch.from_numpy(examples.conditions).long(), torch.from_numpy(examples.codes)
     noise = torch.randn(len(maps), 1, size, size, generator=torch.Generator().manual_seed(0))
     generators = [torch.Generator().manual_seed(k) for k in range(len(maps))]
-    learned = read_echo_set(source.dataset, known[:400], size)
+    learned = read_echo_set(source.dataset, known.infos[:400], size)
     held_out = read_echo_set(source.dataset, source.frames(SplitPart.VALIDATION, "held out").infos, size)
     again = as_noise_predictor(looking_again(network, maps, codes), NoiseSchedule())
     ways: dict[str, Callable[[], Tensor]] = {

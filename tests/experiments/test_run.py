@@ -39,6 +39,7 @@ def test_a_finished_run_leaves_everything_that_a_report_needs(
     assert {example.note for example in record.examples} == {"best", "median", "worst"}
     assert record.manifest["parent"] is None
     assert record.manifest["parameters"]["trained"] > 0
+    assert record.manifest["mask_patients"] == 0
     assert record.spec["data"]["real"]["patients"] == 2
     assert not paths.state.exists()
     assert not list(paths.root.glob(".*"))

@@ -5,9 +5,10 @@ from pathlib import Path
 
 import pytest
 
+from synthboost.data import make_split, open_dataset
 from synthboost.domain import SplitPart
 from synthboost.errors import SplitError
-from synthboost.experiments.sources import open_source
+from synthboost.experiments.sources import Source, open_source
 from synthboost.simulator.settings import SimulationSettings
 from synthboost.simulator.writer import write_dataset
 from synthboost.training.frame_set import FrameSet
@@ -74,3 +75,22 @@ def two_folders(tmp_path: Path, tiny_camus: Path) -> Path:
         for file in origin.glob("*.cfg"):
             shutil.copy(file, target / file.name)
     return root
+
+
+def test_copies_of_a_mask_are_the_annotation_of_one_patient(tiny_camus: Path) -> None:
+    lines = [
+        f"patient{number:04}_{view}_{phase},diffusion,camus-nifti/database_nifti/patient{source:04},training,g,1,0\n"
+        for number, source in ((1, 7), (2, 7), (3, 8), (4, 9))
+        for view in ("2CH", "4CH")
+        for phase in ("ED", "ES")
+    ]  # fmt: skip
+    header = "frame,domain,source_patient,source_split,generator,generator_version,seed\n"
+    (tiny_camus / "frames.csv").write_text(header + "".join(lines))
+    source = Source(dataset := open_dataset(tiny_camus), make_split("official", dataset))
+    assert source.mask_patients == 1  # patients 1 and 2 train
+    assert source.as_dict()["patients"] == 2  # the run's identity says what it always said
+    assert "mask_patients" not in source.as_dict()
+
+
+def test_real_images_carry_no_masks_of_others(tiny_camus: Path) -> None:
+    assert open_source(tiny_camus, "official").mask_patients == 0

@@ -16,6 +16,7 @@ from synthboost.experiments.sources import open_source
 from synthboost.experiments.spec import RunSpec
 from synthboost.experiments.strategies import Role
 from synthboost.experiments.study import Sources, Study, initial_weights, needed_prompts, plan_study
+from synthboost.files import write_json, write_text
 
 ONE = replace(smoke().grid, models=("cris",), encoders=("trained",), prompts=(PromptSet.P1,))
 
@@ -50,16 +51,28 @@ def test_the_synthetic_run_is_one_for_all_numbers_of_real_patients(sources: Sour
     }
     assert len(study.runs) == 8 + 2 * 3  # two baselines for each number
     [synthetic] = [run.name for run in study.runs if "-synthetic-" in run.name]
-    assert [job.needs for job in study.jobs if "synth-PT" in job.name] == [(synthetic,)] * 3
+    assert [run.needs for run in study.runs if "synth-PT" in run.name] == [(synthetic,)] * 3
 
 
 def test_a_need_stands_before_what_needs_it_even_when_nobody_asked_for_it(sources: Sources) -> None:
     study = _plan(sources, replace(ONE, strategies=(Strategy.SYNTHETIC_THEN_REAL,), seeds=(0, 1)))
     assert _strategies(study) == ["synthetic", "synth-PT:real-FT"] * 2
     seen: set[str] = set()
-    for job in study.jobs:
+    for job in study.jobs(Path("runs")):
         assert set(job.needs) <= seen
         seen.add(job.name)
+
+
+def test_a_job_is_done_once_its_run_is_finished_and_judged_as_asked(sources: Sources, tmp_path: Path) -> None:
+    study = _plan(sources, replace(ONE, strategies=(Strategy.ZERO_SHOT,)))
+    job = study.jobs(tmp_path)[-1]
+    assert job.is_done is not None
+    assert not job.is_done()
+    write_json(tmp_path / job.name / "evaluation.json", Evaluation().as_dict())
+    write_text(tmp_path / job.name / "DONE", "")
+    assert job.is_done()
+    write_json(tmp_path / job.name / "evaluation.json", Evaluation(threshold=0.1).as_dict())
+    assert not job.is_done()
 
 
 def test_a_run_without_training_is_one_for_all_encoders(sources: Sources) -> None:

@@ -14,7 +14,7 @@ from synthboost.records.parquet import read_parquet
 from synthboost.records.published import read_published
 from synthboost.records.rows import Row, read_rows
 from synthboost.records.run_folder import EpochLog, RunPaths, RunRecord
-from synthboost.records.study_table import RunFacts, StudyPaths, read_study_table, write_study_table
+from synthboost.records.study_table import RunFacts, StudyTablePaths, read_study_table, write_study_table
 
 MANIFEST = {
     "synthboost": "1.0", "python": "3.11.9", "packages": {"torch": "2.13.0"}, "commit": "abc", "threads": 2,
@@ -97,7 +97,7 @@ def test_a_run_that_occurs_twice_or_has_rows_of_another_is_refused(runs: list[Ru
     mixed = RunRecord(runs[0].root, runs[0].spec, {}, [], [*runs[0].rows, runs[1].rows[0]], [])
     with pytest.raises(DataError, match="rows of run 'published"):
         write_study_table(tmp_path, [mixed])
-    assert not StudyPaths(tmp_path).rows_csv.exists()
+    assert not StudyTablePaths(tmp_path).rows_csv.exists()
 
 
 def test_without_parquet_the_csv_files_are_enough_and_older_parquet_files_go(

@@ -13,7 +13,7 @@ import torch
 
 import synthboost
 from synthboost.experiments.spec import RunSpec
-from synthboost.experiments.strategies import STAGES
+from synthboost.experiments.strategies import STAGES, Role, learns_from
 from synthboost.models.base import Segmenter
 from synthboost.training.hardware import choose_precision
 
@@ -25,11 +25,13 @@ def make_manifest(spec: RunSpec, model: Segmenter, judged: datetime, wall_second
     stages = STAGES[spec.strategy]
     precision = choose_precision(spec.training[stages[-1]].precision) if stages else "no"
     parent = spec.parent
+    made = spec.sources.get(Role.SYNTHETIC) if Role.SYNTHETIC in learns_from(spec.strategy) else None
     return {
         **circumstances(judged, wall_seconds),
         "seed": spec.seed,
         "precision": "fp32" if precision == "no" else precision,
         "data": {str(role): source.fingerprint for role, source in spec.sources.items()},
+        "mask_patients": made.mask_patients if made is not None else 0,
         "parent": None if parent is None else parent.name,
         "parameters": _parameters(model, bool(stages)),
     }

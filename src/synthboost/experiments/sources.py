@@ -18,7 +18,7 @@ from synthboost.data import (
     without_annotations,
     without_patients,
 )
-from synthboost.domain import PatientId, SplitPart
+from synthboost.domain import Domain, PatientId, SplitPart
 from synthboost.errors import SplitError
 from synthboost.training.frame_set import FrameSet
 
@@ -75,6 +75,12 @@ class Source:
     def domains(self) -> list[str]:
         """The domains of the frames, e.g. `["simulated"]`."""
         return sorted({str(info.domain) for info in self.dataset.frames})
+
+    @property
+    def mask_patients(self) -> int:
+        """Of how many patients the diffusion images among the training frames carry the annotated masks."""
+        infos = self.frames(SplitPart.TRAINING, "training").infos
+        return len({info.source for info in infos if info.domain is Domain.DIFFUSION} - {None})
 
     def as_dict(self, unlabelled: bool = False) -> dict[str, Any]:
         """Return what a run's spec says of this source; `unlabelled` counts frames without annotation as well."""

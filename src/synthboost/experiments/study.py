@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 from itertools import product
 from pathlib import Path
 
@@ -79,10 +79,9 @@ class Study:
 
     runs: tuple[StudyRun, ...]
 
-    @property
-    def jobs(self) -> list[Job]:
-        """What an executor carries out."""
-        return [Job(run.name, run.needs) for run in self.runs]
+    def jobs(self, root: Path) -> list[Job]:
+        """What an executor carries out; `root` is the folder of runs, where what is done can be seen."""
+        return [Job(run.name, run.needs, partial(run.is_finished, root)) for run in self.runs]
 
     def __getitem__(self, name: str) -> StudyRun:
         return self._by_name[name]

@@ -54,7 +54,7 @@ def run_study(
             print(note, file=sys.stderr, flush=True)
         open_runs = [run for run in study.runs if not run.is_finished(paths.runs)]
         progress = _StudyProgress({run.name: seconds.get(run.name, 0.0) for run in open_runs})
-        jobs = [job for job in study.jobs if job.name in progress.expected]
+        jobs = [job for job in study.jobs(paths.runs) if job.name in progress.expected]
         if jobs:
             executor.run(jobs, StudyWork(study, root), progress.report)
         write_results(root, progress.failures)

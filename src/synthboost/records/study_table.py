@@ -61,7 +61,7 @@ class RunFacts:
 
 
 @dataclass(frozen=True)
-class StudyPaths:
+class StudyTablePaths:
     """The files of a study's table."""
 
     folder: Path
@@ -95,7 +95,7 @@ class StudyTable:
     runs: list[RunFacts]
 
 
-def write_study_table(folder: Path, runs: Iterable[RunRecord], *, parquet: bool = True) -> StudyPaths:
+def write_study_table(folder: Path, runs: Iterable[RunRecord], *, parquet: bool = True) -> StudyTablePaths:
     """Write the table of a study into `folder`, replacing an older one; `runs` is gone through once.
 
     Raises:
@@ -105,7 +105,7 @@ def write_study_table(folder: Path, runs: Iterable[RunRecord], *, parquet: bool 
     """
     if parquet:
         require_parquet()
-    paths, facts = StudyPaths(folder), dict[str, RunFacts]()
+    paths, facts = StudyTablePaths(folder), dict[str, RunFacts]()
 
     def rows() -> Iterator[Row]:
         for record in runs:
@@ -135,7 +135,7 @@ def read_study_table(folder: Path) -> StudyTable:
             something else than the CSV files.
         ConfigError: there are Parquet files, and pyarrow is not installed.
     """
-    paths = StudyPaths(folder)
+    paths = StudyTablePaths(folder)
     table = StudyTable(list(read_typed(paths.rows_csv, Row)), list(read_typed(paths.runs_csv, RunFacts)))
     counted, stated = Counter(row.run for row in table.rows), {facts.run: facts.rows for facts in table.runs}
     for run in sorted(counted.keys() | stated.keys()):

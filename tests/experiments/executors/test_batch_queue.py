@@ -250,6 +250,37 @@ def test_a_failure_that_was_reported_is_tried_again_by_the_next_driver(tmp_path:
     assert run([Job("a")], nothing, queue, tmp_path) == {"a": None}
 
 
+def test_an_unread_success_whose_work_was_deleted_since_is_done_again(tmp_path: Path) -> None:
+    queue, made = PaperQueue({}), tmp_path / "made"
+    made.touch()
+    jobs = [Job("a", is_done=made.exists), Job("b")]
+    with pytest.raises(KeyboardInterrupt):  # at the report of a; that of b stays unread, too
+        carry_out(jobs, nothing, _interrupted, queue, tmp_path / "driver", 0.02, 0.0)
+    made.unlink()
+
+    class Making(PaperQueue):
+        def submit(self, tasks: Sequence[BatchTask], label: str, after: Sequence[str]) -> list[str]:
+            made.touch()
+            return super().submit(tasks, label, after)
+
+    again = Making({})
+    assert run(jobs, nothing, again, tmp_path / "driver") == {"a": None, "b": None}
+    assert again.submitted == [(["a"], [])]
+    assert not list((tmp_path / "driver" / "outcomes").iterdir())
+
+
+def test_a_job_that_succeeds_and_leaves_nothing_has_failed_after_two_attempts(tmp_path: Path) -> None:
+    queue = PaperQueue({})
+    reported = run([Job("a", is_done=lambda: False)], nothing, queue, tmp_path)
+    assert reported == {"a": "it says that it succeeded, and its work is not there; the log of job a may say why"}
+    assert queue.submitted == [(["a"], []), (["a"], [])]
+
+
+def test_a_failure_is_reported_whatever_is_there(tmp_path: Path) -> None:
+    jobs = [Job("a", is_done=lambda: False)]
+    assert run(jobs, nothing, PaperQueue({"a": ["fails"]}), tmp_path) == {"a": "it is bad"}
+
+
 def test_an_outcome_that_a_shared_disk_shows_late_is_waited_for(tmp_path: Path) -> None:
     class Late(PaperQueue):
         looks = 0

@@ -117,6 +117,21 @@ def test_several_series_have_a_heading_each_and_a_figure_over_them(make_study_ru
     assert "in every series" in text
 
 
+def test_whose_annotations_the_synthetic_images_carry_stands_at_the_origins_and_where_their_worth_is_shown(
+    make_study_run,
+):
+    found = [
+        make_study_run(dice, strategy, patients=count)
+        for count in (3, 10) for strategy, dice in (("real", [0.6, 0.7]), ("synth-PT:real-FT", [0.8, 0.9]))
+    ]  # fmt: skip
+    text, _ = page(found)
+    said = "“3 real patients” is therefore not 3 annotated patients."  # the set of 5 patients
+    assert text.count(said) == 3  # at the origins, and under the figure and the table of what annotation is worth
+    assert "“10 real patients”" not in text
+    text, _ = page(found[:2])  # no such figure and table: the section says it itself
+    assert text.count(f"{said}</p>") == 2
+
+
 def test_a_study_of_no_runs_says_so():
     text, _ = page([])
     assert "No finished run was given." in text

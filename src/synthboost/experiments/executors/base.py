@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol, TypeAlias
 
 
@@ -14,6 +14,9 @@ class Job:
     name: str
     needs: tuple[str, ...] = ()
     """Jobs that must have succeeded before this one starts; each is in the same list, earlier."""
+    is_done: Callable[[], bool] | None = field(default=None, compare=False, repr=False)
+    """Whether what it makes is there, asked before a success counts that nobody saw happen; `None`: its word is taken.
+    """
 
 
 @dataclass(frozen=True)

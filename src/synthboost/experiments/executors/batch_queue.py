@@ -98,7 +98,8 @@ def carry_out(
     """Submit all jobs and report each as it ends; what an earlier call in `folder` had submitted is taken up.
 
     Whatever becomes of this process, the jobs go on, those that wait for others included. The next call finds them in
-    the queue or finds their outcomes in `folder`, submits only what is neither, and reports each outcome once.
+    the queue or finds their outcomes in `folder`, submits only what is neither, and reports each outcome once. A
+    success whose work somebody has deleted since is none (`Job.is_done`): that job is submitted again.
 
     Args:
         jobs: see `Executor.run`, as `work` and `report`.
@@ -139,6 +140,10 @@ class _Ledger:
     def outcome_path(self, place: Place) -> Path:
         return (self.folder / OUTCOMES / f"{place.label}-{place.position}.json").absolute()
 
+    def outcome(self, ticket: Ticket) -> Outcome | None:
+        path = self.outcome_path(ticket.place)
+        return Outcome(**_read(path)) if path.is_file() else None
+
     def forget(self, name: str) -> None:
         if ticket := self.tickets.pop(name, None):
             self.outcome_path(ticket.place).unlink(missing_ok=True)
@@ -171,13 +176,13 @@ class _Driver:
         self.tidy_up()
 
     def settle(self, job: Job, queued: Mapping[Place, str]) -> None:
-        """Report a job if it has ended; give up its ticket if it was lost."""
+        """Report a job if it has ended; give up its ticket if it was lost, or its work was."""
         if failed := next((need for need in job.needs if need in self.failed), None):
             self.end(Outcome(job.name, f"not run: it needs {failed}, which failed"))
         elif ticket := self.ledger.tickets.get(job.name):
-            path = self.ledger.outcome_path(ticket.place)
-            if path.is_file():
-                self.end(Outcome(**_read(path)))
+            outcome = self.ledger.outcome(ticket)
+            if outcome is not None and (outcome.error is not None or job.is_done is None or job.is_done()):
+                self.end(outcome)
             elif ticket.place in queued:
                 self.missing_since.pop(ticket.place, None)
             elif time.monotonic() - self.missing_since.setdefault(ticket.place, time.monotonic()) >= self.grace:
@@ -195,7 +200,11 @@ class _Driver:
         has_started = not self.open.keys() & job.needs  # else it left the queue because a job it needs was lost
         if has_started and ticket.attempt >= ATTEMPTS:
             where = f"; the log of job {ticket.number} may say why" if ticket.number else ""
-            self.end(Outcome(job.name, f"its process died {ATTEMPTS} times{where}"))
+            died = self.ledger.outcome(ticket) is None
+            how = (
+                f"its process died {ATTEMPTS} times" if died else "it says that it succeeded, and its work is not there"
+            )
+            self.end(Outcome(job.name, f"{how}{where}"))
             return
         self.attempts[job.name] = ticket.attempt + has_started
         self.ledger.forget(job.name)

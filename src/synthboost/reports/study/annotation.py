@@ -96,41 +96,46 @@ def gain(point: Point, points: Sequence[Point]) -> Gain | None:
     return Gain(compare(arms.over_trainings, seed=BOOTSTRAP_SEED), seed_variation(arms).interval)
 
 
-def annotation_table(setting: Setting, points: Sequence[Point]) -> Table:
-    """One line per arm and number of annotated patients."""
+def annotation_table(setting: Setting, points: Sequence[Point], masks: Sequence[str] = ()) -> Table:
+    """One line per arm and number of annotated patients; `masks` says whose annotations diffusion images carry."""
     columns = (
-        Column("trained on", is_text=True), Column("annotated real patients"), Column("seeds"), Column("Dice %"),
+        Column("trained on", is_text=True), Column("real training patients"), Column("seeds"), Column("Dice %"),
         Column("95 % over patients", INTERVAL), Column("minus real only"), Column("95 % over patients", INTERVAL),
         Column("95 % over patients and seeds", INTERVAL),
     )  # fmt: skip
     caption = (
         f"What annotation is worth to {model_heading(setting.model)} ({setting.encoders} encoders, "
-        f"{setting.prompt_set}): mean Dice by the number of annotated real patients."
+        f"{setting.prompt_set}): mean Dice by the number of real patients in training."
     )
     notes = (
         "Seeds are averaged pair by pair before patients are resampled. The last interval holds for other patients and "
-        "other trainings. With 0 annotated patients nothing real and annotated took part in training. Diffusion images "
+        "other trainings. With 0 real patients no annotated real image took part in training. Diffusion images "
         "are made from annotated masks: those of all patients that their model learnt from are annotated, too.",
+        *masks,
     )
     name = file_stem("annotation", setting.model, setting.encoders, setting.prompt_set)
     return Table(name, caption, columns, tuple(_line(point, points) for point in points), notes)
 
 
-def annotation_plot(setting: Setting, points: Sequence[Point]) -> Plot:
-    """Dice against the number of annotated patients, one line per arm, with intervals over patients."""
+def annotation_plot(setting: Setting, points: Sequence[Point], masks: Sequence[str] = ()) -> Plot:
+    """Dice against the number of annotated patients, one line per arm, with intervals over patients.
+
+    `masks` says whose annotations diffusion images carry.
+    """
     figure, (axes,) = panels(1, 3.0)
     numbers = sorted({point.patients for point in points})
     arms = list(dict.fromkeys(point.arm for point in points))
     said = [_draw(axes, arm, rank, points, numbers) for rank, arm in enumerate(arms)]
     axes.set_xticks(range(len(numbers)), [f"{n:,}" for n in numbers])
     dress(axes, plain_label(f"{model_heading(setting.model)}, {setting.prompt_set}"))
-    axes.set_xlabel("annotated real patients", fontsize=9, color=INK)
+    axes.set_xlabel("real training patients", fontsize=9, color=INK)
     axes.set_ylabel("Dice in %", fontsize=9, color=INK)
     legend_above(figure, [axes], columns=1)
     caption = (
-        f"Dice of {model_heading(setting.model)} against the number of annotated real patients; mean over seeds, bars: "
-        "95 % over patients."
+        f"Dice of {model_heading(setting.model)} against the number of real patients in training; mean over seeds, "
+        "bars: 95 % over patients."
     )
+    caption = " ".join((caption, *masks))
     name = file_stem("annotation", setting.model, setting.encoders, setting.prompt_set)
     return Plot(name, caption, "; ".join(said), figure)
 

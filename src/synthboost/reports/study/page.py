@@ -25,6 +25,7 @@ from synthboost.reports.study.cases import Case, extreme_cases
 from synthboost.reports.study.chapter import Chapter, work_out
 from synthboost.reports.study.content import StudyContent
 from synthboost.reports.study.fidelity_lines import fidelity_table
+from synthboost.reports.study.mask_origins import mask_statements
 from synthboost.reports.study.origins import origin_statement, origin_table
 from synthboost.reports.study.series import split_into_series
 
@@ -49,6 +50,8 @@ class StudyPage:
     runs: Table
     origins: Table
     origin_statement: str
+    masks: tuple[str, ...]
+    """Which numbers of real patients are not numbers of annotated ones, because of the masks of synthetic images."""
     recipe: Table
     fidelity: tuple[Table, ...]
     worst: list[Case]
@@ -97,20 +100,21 @@ def assemble_study(runs: Sequence[RunRecord], content: StudyContent) -> StudyPag
     chapters = tuple(work_out(series, content) for series in split_into_series(ordered))
     worst, best = extreme_cases(ordered, content.cases)
     shared, own = shared_and_own([provenance(run) for run in ordered])
-    annotation = annotation_points(ordered)
+    annotation, masks = annotation_points(ordered), mask_statements(ordered)
     return StudyPage(
         content=content,
         extent=_extent(ordered),
         chapters=chapters,
         across=(
             *series_bars([(c.series.name, list(c.contrasts)) for c in chapters], simulated),
-            *(annotation_plot(setting, points) for setting, points in annotation.items()),
+            *(annotation_plot(setting, points, masks) for setting, points in annotation.items()),
         ),
-        annotation=tuple(annotation_table(setting, points) for setting, points in annotation.items()),
+        annotation=tuple(annotation_table(setting, points, masks) for setting, points in annotation.items()),
         data=data_table(ordered, simulated),
         runs=runs_table(ordered, simulated),
         origins=origin_table(ordered, simulated),
         origin_statement=origin_statement(ordered),
+        masks=masks,
         recipe=_recipe_table(content),
         fidelity=tuple(fidelity_table(name, report, k) for k, (name, report) in enumerate(content.fidelity)),
         worst=worst,
