@@ -1,11 +1,13 @@
-"""`synthboost simulate`: write a simulated data set in CAMUS' layout."""
+"""`synthboost simulate`: write a simulated data set in CAMUS' layout, or as tar shards."""
 
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, field
+import time
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from synthboost.errors import ConfigError
 from synthboost.simulator.settings import SimulationSettings
 
 
@@ -13,19 +15,45 @@ from synthboost.simulator.settings import SimulationSettings
 class Simulate:
     """Simulate a data set: images, exact masks and attributes, with no patient and no annotator behind them.
 
-    The folder has the layout of the public CAMUS release, so every other command reads it. An interrupted
-    simulation goes on where it stopped; the same settings give the same data set.
+    The folder has the layout of the public CAMUS release, or with `--frames` holds tar shards; every other command
+    reads both. An interrupted simulation goes on where it stopped; the same settings give the same data set.
     """
 
     out: Path
     """The data set's folder; made if absent."""
     settings: SimulationSettings = field(default_factory=SimulationSettings)
+    frames: int | None = None
+    """How many frames, instead of patients: written as tar shards, for 10^5 frames and more. Rounded up to whole
+    patients of four frames."""
     workers: int = os.cpu_count() or 1
     """Processes; they change nothing but the time it takes."""
 
     def run(self) -> None:
         """Write the data set."""
+        if self.frames is not None:
+            self._write_shards(self.frames)
+            return
         from synthboost.simulator.writer import write_dataset
 
         write_dataset(self.out, self.settings, self.workers)
         print(f"{4 * self.settings.patients} simulated frames of {self.settings.patients} patients in {self.out}")
+
+    def _write_shards(self, frames: int) -> None:
+        from synthboost.simulator.shard_writer import FRAMES_PER_PATIENT, write_shards
+
+        if frames < 1:
+            raise ConfigError("simulation", "frames", frames, "at least 1")
+        if self.settings.patients != SimulationSettings().patients:
+            raise ConfigError("simulation", "frames", f"{frames} and {self.settings.patients} patients", "one of them")
+        settings = replace(self.settings, patients=-(-frames // FRAMES_PER_PATIENT))
+        whole = FRAMES_PER_PATIENT * settings.patients
+        if whole != frames:
+            print(f"{frames} frames rounded up to {whole}: {settings.patients} whole patients")
+        start = time.monotonic()
+        made = write_shards(self.out, settings, self.workers)
+        seconds = time.monotonic() - start
+        size = sum(path.stat().st_size for path in self.out.iterdir() if path.is_file())
+        print(
+            f"{whole} simulated frames in {self.out}, {size} bytes on disk; {made} made now in {seconds:.1f} s: "
+            f"{made / seconds:.2f} frames/s, {made / seconds / self.workers:.2f} per worker"
+        )

@@ -10,10 +10,24 @@ from pathlib import Path
 from typing import TypeAlias
 
 from synthboost.data.image_file import read_annotated, read_image
-from synthboost.domain import Frame, FrameInfo, PatientId, Phase, SplitPart, View
+from synthboost.data.pixels import Spacing, to_label_map
+from synthboost.data.png_file import read_png
+from synthboost.domain import Frame, FrameInfo, GreyImage, PatientId, Phase, SplitPart, View
 from synthboost.errors import DataError
+from synthboost.records.shards import IMAGE, MASK, Place, read_member
 
 FrameKey: TypeAlias = tuple[PatientId, View, Phase]
+
+
+@dataclass(frozen=True)
+class Members:
+    """Where a frame lies within a shard."""
+
+    key: str
+    image: Place
+    label_map: Place
+    spacing_mm: Spacing
+    """A PNG has none of its own."""
 
 
 @dataclass(frozen=True)
@@ -25,6 +39,8 @@ class FrameFiles:
     """`None`: the frame is not annotated."""
     raw: tuple[Path, ...] = ()
     """Neighbours that hold the pixels of `.mhd` headers; part of the fingerprint."""
+    inside: Members | None = None
+    """The paths above name a tar shard, and the pixels are in there."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,6 +58,8 @@ class Dataset:
     """The split that the release states, patients without a folder included; empty when it states none."""
     absent: tuple[str, ...] = ()
     """What is missing, one text per item: files of skipped patients, listed patients without a folder."""
+    checksums: Mapping[Path, str] = field(default_factory=dict)
+    """SHA-256 (hex) that the set states of its files, relative to the root."""
 
     @property
     def patients(self) -> tuple[PatientId, ...]:
@@ -59,11 +77,24 @@ class Dataset:
             DataError: the frame is not of this data set, or a file of it is broken; names the file.
         """
         files = self.files_of(info)
+        if files.inside is not None:
+            return _load_members(info, self.root / files.image, files.inside)
         if files.label_map is None:
             image, spacing_mm = read_image(self.root / files.image)
             return Frame(info, image, None, spacing_mm)
         image, label_map, spacing_mm = read_annotated(self.root / files.image, self.root / files.label_map)
         return Frame(info, image, label_map, spacing_mm)
+
+    def load_image(self, info: FrameInfo) -> GreyImage:
+        """Read the image of one frame alone, (H, W) uint8.
+
+        Raises:
+            DataError: as for `load`.
+        """
+        files = self.files_of(info)
+        if files.inside is not None:
+            return _read_member_image(self.root / files.image, files.inside)
+        return read_image(self.root / files.image)[0]
 
     def files_of(self, info: FrameInfo) -> FrameFiles:
         """The files of a frame.
@@ -90,6 +121,10 @@ class Dataset:
             total.update(os.fsencode(path.as_posix()) + b"\0" + self._digest(path))
         return total.hexdigest()
 
+    def broken_files(self) -> list[Path]:
+        """The files whose bytes are not those of the stated checksum; reads them whole."""
+        return [path for path, stated in self.checksums.items() if self._digest(path).hex() != stated]
+
     def _all_files(self) -> set[Path]:
         of_frames = {p for f in self.files.values() for p in (f.image, f.label_map, *f.raw) if p is not None}
         return of_frames | set(self.side_files)
@@ -100,3 +135,17 @@ class Dataset:
                 return hashlib.file_digest(handle, "sha256").digest()
         except OSError as error:
             raise DataError(self.root / path, "file", error.strerror or error, "a readable file") from error
+
+
+def _load_members(info: FrameInfo, shard: Path, members: Members) -> Frame:
+    image_path, mask_path = (shard / f"{members.key}.{kind}" for kind in (IMAGE, MASK))
+    image = _read_member_image(shard, members)
+    pixels, _ = read_png(mask_path, read_member(shard, members.label_map))
+    label_map = to_label_map(mask_path, pixels)
+    if image.shape != label_map.shape:
+        raise DataError(mask_path, "size", label_map.shape, f"{image.shape} as {image_path.name} has")
+    return Frame(info, image, label_map, members.spacing_mm)
+
+
+def _read_member_image(shard: Path, members: Members) -> GreyImage:
+    return read_png(shard / f"{members.key}.{IMAGE}", read_member(shard, members.image))[0]

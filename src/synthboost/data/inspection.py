@@ -142,10 +142,11 @@ def _inspect_pixels(dataset: Dataset, workers: int) -> PixelReport:
             return error
 
     found = track(ordered_map(look, dataset.frames, workers), "reading", len(dataset.frames), "frame")
-    return _summary(list(zip((f"{i.patient.folder}/{i.name}" for i in dataset.frames), found, strict=True)))
+    changed = [f"{dataset.root / path}: checksum differs from the stated one" for path in dataset.broken_files()]
+    return _summary(changed, list(zip((f"{i.patient.folder}/{i.name}" for i in dataset.frames), found, strict=True)))
 
 
-def _summary(named: list[tuple[str, _Facts | DataError]]) -> PixelReport:
+def _summary(changed: list[str], named: list[tuple[str, _Facts | DataError]]) -> PixelReport:
     facts = {name: fact for name, fact in named if isinstance(fact, _Facts)}
     masks = [
         (name, structure, count, fact)
@@ -170,7 +171,7 @@ def _summary(named: list[tuple[str, _Facts | DataError]]) -> PixelReport:
         unit_spacing=tuple(name for name, fact in facts.items() if fact.spacing_mm == (1.0, 1.0)),
         twins=tuple(tuple(names) for names in by_digest.values() if len(names) > 1),
         not_upright=tuple(name for name, fact in facts.items() if not fact.upright),
-        faults=tuple(str(fault) for _, fault in named if isinstance(fault, DataError)),
+        faults=(*changed, *(str(fault) for _, fault in named if isinstance(fault, DataError))),
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 
 import numpy as np
@@ -19,13 +20,13 @@ GREYEST = 6.0
 A diffusion model that paints three channels does not paint them quite alike."""
 
 
-def read_png(path: Path) -> tuple[NDArray[np.uint8], Spacing]:
-    """Read grey pixels (rows, columns); of three channels their mean, rounded.
+def read_png(path: Path, content: bytes | None = None) -> tuple[NDArray[np.uint8], Spacing]:
+    """Read grey pixels (rows, columns); of three channels their mean, rounded. With `content`, the path is only a name.
 
     Raises:
         DataError: not a readable PNG of 8 bits a channel, too large, or in colour.
     """
-    pixels = _read(path, ("L", "RGB"))
+    pixels = _read(path, ("L", "RGB"), content)
     if pixels.ndim == 2:
         return pixels, UNKNOWN_SPACING
     colour = float(np.mean(pixels.max(axis=-1).astype(np.int16) - pixels.min(axis=-1)))
@@ -54,9 +55,9 @@ def read_png_labels(path: Path) -> NDArray[np.uint8]:
     return np.ascontiguousarray(pixels[..., 0])
 
 
-def _read(path: Path, modes: tuple[str, ...]) -> NDArray[np.uint8]:
+def _read(path: Path, modes: tuple[str, ...], content: bytes | None = None) -> NDArray[np.uint8]:
     try:
-        with Image.open(path, formats=("PNG",)) as file:
+        with Image.open(path if content is None else io.BytesIO(content), formats=("PNG",)) as file:
             check_size(path, *file.size)
             if file.mode not in modes:
                 raise DataError(path, "kind of pixels", file.mode, f"one of {', '.join(modes)}, 8 bits a channel")

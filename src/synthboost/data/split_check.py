@@ -10,7 +10,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from synthboost.data.dataset import Dataset
-from synthboost.data.image_file import read_image
 from synthboost.data.loading import ordered_map
 from synthboost.data.splits import Split
 from synthboost.domain import Domain, FrameInfo, GreyImage, PatientId, SplitPart
@@ -158,8 +157,7 @@ def image_digest(image: GreyImage) -> bytes:
 
 
 def _image_digest(dataset: Dataset, info: FrameInfo) -> bytes:
-    image, _ = read_image(dataset.root / dataset.files_of(info).image)
-    return image_digest(image)
+    return image_digest(dataset.load_image(info))
 
 
 def _everyone(split: Split) -> set[PatientId]:

@@ -7,8 +7,9 @@ import multiprocessing
 import os
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -55,14 +56,17 @@ def write_dataset(out: Path, settings: SimulationSettings, workers: int = 1) -> 
     if workers < 1:
         raise ConfigError("simulation", "workers", workers, "at least 1")
     with exclusive(out):
-        _claim(out, settings)
+        claim(out, settings)
         recover(out / IMAGES, held=True)
         missing = [n for n in settings.patient_numbers if not (out / IMAGES / patient_name(n)).is_dir()]
         for _ in track(
-            _write_patients(out, settings, missing, workers), "simulating patients", len(missing), "patient"
+            in_processes(partial(_simulate_to_disk, out, settings), missing, workers),
+            "simulating patients",
+            len(missing),
+            "patient",
         ):
             pass
-        _write_split(out, settings)
+        write_split(out, settings)
         write_csv(out / "frames.csv", FRAME_COLUMNS, _frame_rows(settings))
 
 
@@ -95,9 +99,14 @@ def patient_name(number: int) -> str:
     return f"patient{number:04d}"
 
 
-def _claim(out: Path, settings: SimulationSettings) -> None:
-    """Mark the folder as holding these settings, or refuse it when it holds anything else."""
+def claim(out: Path, settings: SimulationSettings, layout: Mapping[str, Any] | None = None) -> None:
+    """Mark the folder as holding these settings in this layout (absent: CAMUS'), or refuse it.
+
+    Raises:
+        OutputError: it does. Nothing is touched.
+    """
     wanted = {"generator": GENERATOR, "generator_version": GENERATOR_VERSION, "settings": settings.to_json()}
+    wanted |= layout or {}
     record = out / RECORD
     if record.exists():
         found = _read_record(record)
@@ -133,16 +142,17 @@ def _difference(found: dict[str, Any], wanted: dict[str, Any]) -> str:
     return ", ".join(f"{k} is {before.get(k)!r} there and {now.get(k)!r} now" for k in odd)
 
 
-def _write_patients(out: Path, settings: SimulationSettings, numbers: list[int], workers: int) -> Iterator[int]:
+def in_processes(task: Callable[[int], int], numbers: list[int], workers: int) -> Iterator[int]:
+    """Yield what the task returns for each number, as they end; with more than one worker in processes of their own."""
     if workers == 1 or len(numbers) < 2:
         for number in numbers:
-            yield _simulate_to_disk(out, settings, number)
+            yield task(number)
         return
     # Fresh processes: a forked one would inherit the locks of other threads.
     context = multiprocessing.get_context("spawn")
     pool = ProcessPoolExecutor(min(workers, len(numbers)), mp_context=context, initializer=_obey_the_parent)
     try:
-        for future in as_completed([pool.submit(_simulate_to_disk, out, settings, n) for n in numbers]):
+        for future in as_completed([pool.submit(task, n) for n in numbers]):
             yield future.result()
     finally:
         # On an error or Ctrl-C: patients in work are finished, the others are not begun.
@@ -191,7 +201,8 @@ def _info(patient: SimulatedPatient, view: View) -> str:
     return "".join(f"{key}: {value}\n" for key, value in lines.items())
 
 
-def _write_split(out: Path, settings: SimulationSettings) -> None:
+def write_split(out: Path, settings: SimulationSettings) -> None:
+    """Write the three lists of patients."""
     for part, numbers in _split(settings).items():
         write_text(out / SPLIT / f"subgroup_{part}.txt", "".join(f"{patient_name(n)}\n" for n in numbers))
 
