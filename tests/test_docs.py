@@ -119,4 +119,5 @@ def test_the_readme_runs_the_whole_way_from_simulation_to_report() -> None:
     verbs = {command[1] for snippet in run for command in snippet.commands}
     assert verbs == {
         "simulate", "data", "prompts", "train", "evaluate", "predict", "study", "audit", "weights", "report",
+        "clinical",
     }  # fmt: skip
