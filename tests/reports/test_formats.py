@@ -74,3 +74,14 @@ def test_html_escapes_cells_and_heads_its_columns_and_lines(table):
 def test_a_table_without_lines_has_every_format():
     table = Table("empty", "Nothing", (Column("strategy", is_text=True),), ())
     assert {name: bool(formatter(table)) for name, formatter in FORMATS.items()} == dict.fromkeys(FORMATS, True)
+
+
+@pytest.mark.parametrize(("columns", "is_small"), [(7, False), (9, True)])
+def test_a_latex_table_never_sticks_out_of_the_text_and_many_columns_are_set_small(columns: int, is_small: bool):
+    heads = (Column("strategy", is_text=True), *(Column(f"P{n}", MEAN_SD) for n in range(columns - 1)))
+    text = to_latex(Table("t", "c", heads, ()))
+    scaled = "\\resizebox{\\ifdim\\width>\\linewidth\\linewidth\\else\\width\\fi}{!}{%\n\\begin{tabular}"
+    assert scaled in text
+    assert "\\end{tabular}}\n" in text
+    assert ("\\scriptsize\n\\setlength{\\tabcolsep}{3pt}\n\\resizebox" in text) == is_small
+    assert text.count("{") == text.count("}")

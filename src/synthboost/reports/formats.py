@@ -11,6 +11,8 @@ from synthboost.reports.cells import Cell, Column, Table
 
 LONG_TEXT = 40
 """Characters from which a cell of words is set wide, so that it does not become a tower on a narrow screen."""
+MANY_COLUMNS = 8
+"""From which a LaTeX table is set in small type: so many cells of mean ± SD do not fit on A4."""
 
 _LATEX_CHARACTERS = {
     "\\": r"\textbackslash{}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_", "{": r"\{", "}": r"\}",
@@ -32,7 +34,11 @@ def to_markdown(table: Table) -> str:
 
 
 def to_latex(table: Table) -> str:
-    """A `table` environment that needs the package booktabs."""
+    r"""A `table` environment that needs the packages booktabs and graphicx.
+
+    A table of many columns is set in small type, and whatever is still wider than the text is scaled to its width.
+    """
+    small = [r"\scriptsize", r"\setlength{\tabcolsep}{3pt}"] if len(table.columns) >= MANY_COLUMNS else []
     alignment = "".join("l" if column.is_text else "r" for column in table.columns)
     body = [" & ".join(latex_text(cell.text) for cell in line) + r" \\" for line in table.lines]
     return "\n".join(
@@ -41,13 +47,15 @@ def to_latex(table: Table) -> str:
             r"\centering",
             rf"\caption{{{latex_text(table.caption)}}}",
             rf"\label{{tab:{table.name}}}",
+            *small,
+            r"\resizebox{\ifdim\width>\linewidth\linewidth\else\width\fi}{!}{%",
             rf"\begin{{tabular}}{{{alignment}}}",
             r"\toprule",
             " & ".join(latex_text(column.heading) for column in table.columns) + r" \\",
             r"\midrule",
             *body,
             r"\bottomrule",
-            r"\end{tabular}",
+            r"\end{tabular}}",
             *(rf"\par\smallskip {{\footnotesize {latex_text(note)}}}" for note in table.notes),
             r"\end{table}",
             "",
