@@ -178,9 +178,11 @@ def smoke() -> Preset:
 
 
 def small() -> Preset:
-    """Tiny models from random weights, trained until they are of use; three seeds, for two CPU cores and some hours.
+    """Tiny models from random weights, trained until they are of use; three seeds.
 
-    synthboost study paper --data CAMUS --synthetic SDM --out DIR --preset small --patients 50
+        synthboost study paper --data CAMUS --synthetic SDM --out DIR --preset small --patients 50
+
+    Its 26 runs took 38 minutes on one core; CRIS reached a Dice of 83.9 % under synth-PT:real-FT (`docs/results.md`).
     """
     return Preset(
         name="small",
