@@ -45,7 +45,9 @@ def _left(folder: Path) -> list[str]:
     return [path.name for path in folder.rglob("*") if path.is_file()]
 
 
-def test_an_example_is_drawn_at_once_and_nothing_is_loaded_from_elsewhere(visit: Callable[..., Any], served: Any) -> None:
+def test_an_example_is_drawn_at_once_and_nothing_is_loaded_from_elsewhere(
+    visit: Callable[..., Any], served: Any
+) -> None:
     page = visit()
     assert page.locator(TABLE).count() == 3
     assert "mm²" in page.inner_text("#sb-numbers")
@@ -203,14 +205,10 @@ def test_a_request_that_names_a_file_of_the_machine_as_its_upload_is_refused(ser
     request = urllib.request.Request(
         f"{served.address}gradio_api/queue/join", json.dumps(body).encode(), {"Content-Type": "application/json"}
     )
-    try:
-        with urllib.request.urlopen(request, timeout=20):
-            pass
-        with urllib.request.urlopen(f"{served.address}gradio_api/queue/data?session_hash=somebody", timeout=20) as data:
-            said = data.read().decode()
-        assert "sb-overlay" not in said
-    except urllib.error.HTTPError as error:
-        assert error.code >= 400
+    with urllib.request.urlopen(request, timeout=20):
+        pass
+    with urllib.request.urlopen(f"{served.address}gradio_api/queue/data?session_hash=somebody", timeout=20) as data:
+        assert "sb-overlay" not in data.read().decode()
     assert secret.is_file()
 
 

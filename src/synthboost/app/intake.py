@@ -7,14 +7,17 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from synthboost.domain import GreyImage
-from synthboost.errors import DataError
-from synthboost.inference.picture import PHOTO_SUFFIXES, read_picture
+from synthboost.errors import ConfigError, DataError
+from synthboost.inference.recordings import open_recording
+from synthboost.inference.recordings.find import SUFFIXES as READABLE
 
-SUFFIXES = (".nii", ".nii.gz", *PHOTO_SUFFIXES)
+SUFFIXES = tuple(suffix for suffix in READABLE if not suffix.startswith((".mhd", ".mha")))
 """No MHD: its header names a second file, and a page takes one."""
 MAX_UPLOAD_BYTES = 64 * 2**20
 MAX_FRAMES = 200
 """Of a clip: what is kept in memory for each visitor; a guess."""
+MAX_PIXELS, MAX_CLIP_PIXELS = 16_000_000, 128_000_000
+"""Of a frame, for which 32 answers of 4 bytes a pixel are kept, and of a clip; guesses."""
 LONGEST_NAME = 60
 """Characters of a file's name that are shown."""
 
@@ -41,12 +44,10 @@ def take_in(path: Path) -> Intake:
     name = shown_name(path.name)
     try:
         _require_kind(path, name)
-        frames, spacing_mm = _read(path)
-    except DataError as error:
+        frames, spacing_mm = _read(path, name)
+    except (DataError, ConfigError) as error:
         value = error.value.replace(str(path), name).replace(str(path.parent), "")
         raise DataError(name, error.field, value, error.expected, error.remedy) from error
-    if len(frames) > MAX_FRAMES:
-        raise DataError(name, "frames", len(frames), f"at most {MAX_FRAMES}", "Cut the clip.")
     return Intake(name, frames, spacing_mm)
 
 
@@ -57,9 +58,16 @@ def shown_name(name: str) -> str:
     return visible if len(visible) <= LONGEST_NAME else f"{visible[: LONGEST_NAME - 13]}…{visible[-12:]}"
 
 
-def _read(path: Path) -> tuple[tuple[GreyImage, ...], tuple[float, float] | None]:
-    picture = read_picture(path)
-    return (picture.image,), picture.spacing_mm
+def _read(path: Path, name: str) -> tuple[tuple[GreyImage, ...], tuple[float, float] | None]:
+    recording = open_recording(path)
+    rows, columns = recording.whole_shape
+    if recording.length > MAX_FRAMES:
+        raise DataError(name, "frames", recording.length, f"at most {MAX_FRAMES}", "Cut the clip.")
+    if rows * columns > MAX_PIXELS or recording.length * rows * columns > MAX_CLIP_PIXELS:
+        size = f"{recording.length} x {columns} x {rows}"
+        expected = f"at most {MAX_PIXELS} pixels a frame and {MAX_CLIP_PIXELS} together"
+        raise DataError(name, "size", size, expected, "Make it smaller.")
+    return tuple(recording.frames()), recording.spacing_mm
 
 
 def _require_kind(path: Path, name: str) -> None:

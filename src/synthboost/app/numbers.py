@@ -64,9 +64,7 @@ def measure(
     return lines
 
 
-def label_map_of(
-    labels: Sequence[int], probability: NDArray[np.float32], threshold: float
-) -> NDArray[np.uint8]:
+def label_map_of(labels: Sequence[int], probability: NDArray[np.float32], threshold: float) -> NDArray[np.uint8]:
     """Give each pixel the label of its largest probability, if that exceeds the threshold, else 0; (H, W)."""
     winner = np.array(labels, dtype=np.uint8)[probability.argmax(axis=0)]
     return np.where(probability.max(axis=0) > threshold, winner, 0).astype(np.uint8)

@@ -49,7 +49,12 @@ class PrivateHeaders:
 
 @contextmanager
 def serving(
-    predictor: Predictor, model: str, host: str, port: int | None, random_weights: bool = False, name_domain: bool = False
+    predictor: Predictor,
+    model: str,
+    host: str,
+    port: int | None,
+    random_weights: bool = False,
+    name_domain: bool = False,
 ) -> Iterator[str]:
     """Serve the page while the block runs; yields its address. Uploads are removed at the end.
 

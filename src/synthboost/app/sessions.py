@@ -17,6 +17,8 @@ from synthboost.inference.predictor import Predictor, Seen
 MAX_SESSIONS = 16
 MAX_FRAMES_SEEN = 8
 MAX_ANSWERS = 32
+MAX_ANSWER_PIXELS = 64_000_000
+"""Of all answers of a visitor, 4 bytes each; the last question is always kept."""
 
 
 class Session:
@@ -44,7 +46,7 @@ class Session:
         for sentence in sentences:
             self._answers.move_to_end((frame, sentence))
         found = np.stack([self._answers[frame, sentence] for sentence in sentences])
-        _shorten(self._answers, MAX_ANSWERS)
+        _shorten(self._answers, max(len(found), min(MAX_ANSWERS, MAX_ANSWER_PIXELS // found[0].size)))
         return found
 
     def _look(self, predictor: Predictor, frame: int) -> Seen:

@@ -69,5 +69,3 @@ def file_name_of(sentence: str, number: int) -> str:
     """A name for a mask's file: its number, and the structure if the sentence begins with one; never typed words."""
     structure = structure_named(sentence)
     return f"mask{number}" if structure is None else f"mask{number}_{structure.short}"
-
-
