@@ -8,7 +8,6 @@ from typing import Any
 import gradio as gr
 
 from synthboost.app.desk import Desk, Look, Shown
-from synthboost.app.intake import SUFFIXES
 from synthboost.app.markup import header, problem
 from synthboost.app.simulated import EXAMPLES, example
 from synthboost.app.wording import MAX_SENTENCES, Choice, sentences_of
@@ -62,9 +61,7 @@ def build_page(desk: Desk, model: str, random_weights: bool, name_domain: bool) 
                 link = gr.HTML(elem_id="sb-link")
         with gr.Row():
             with gr.Column(scale=5, min_width=320):
-                upload = gr.File(
-                    label=f"Your image ({', '.join(SUFFIXES)}; up to 64 MB)", height=140, elem_id="sb-upload"
-                )
+                upload = gr.File(label="Your image or clip, up to 64 MB", height=140, elem_id="sb-upload")
                 upload.preprocess = _path_of  # the library's own would leave an empty file behind for every upload
                 examples = gr.Dropdown(
                     list(EXAMPLES), value=FIRST, label="Or an example: simulated, no patient", elem_id="sb-examples"
