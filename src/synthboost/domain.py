@@ -75,6 +75,8 @@ class Domain(StrEnum):
     SIMULATED = "simulated"
     PSEUDO_LABELLED = "pseudo-labelled"
     """Real pixels whose masks a model drew: no expert annotated them."""
+    REFINED = "refined"
+    """Simulated pixels that a diffusion model of real, unannotated frames went over; the masks are the simulator's."""
 
 
 class PromptSet(StrEnum):

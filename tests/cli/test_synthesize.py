@@ -173,3 +173,22 @@ def test_judging_needs_a_synthetic_set_and_enough_images(
     assert "expected at least" in few.err
     small = synthboost("synthesize", "judge", simulated, made, "--out", tmp_path / "small", "--size", 16)
     assert "size: 16; expected 32 pixels or more" in small.err
+
+
+def test_a_model_of_unannotated_frames_refines_a_simulated_set(
+    synthboost: Run, simulated: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    small = replace(presets.TINY, size=32, width=8, multipliers=(1, 2), attention=(16,), head_width=8, groups=4)
+    monkeypatch.setitem(presets.PRESETS, "tiny", small)
+    model, out = tmp_path / "model", tmp_path / "refined"
+    answer = synthboost("synthesize", "train", "--unlabelled", "--data", simulated, "--out", model, "--preset", "tiny",
+                        "--steps", 2, "--batch", 4)  # fmt: skip
+    assert answer.code == 0, answer.err
+    answer = synthboost("synthesize", "refine", "--model", model, "--images", simulated, "--out", out, "--steps", 2)
+    assert answer.out == f"3 patients refined now, told sector: {out}\n"
+    assert {info.domain for info in open_dataset(out).frames} == {Domain.REFINED}
+    wrong = synthboost(
+        "synthesize", "refine", "--model", model, "--images", simulated, "--out", out, "--method", "ddim"
+    )
+    assert wrong.code == 2
+    assert "expected euler, heun" in wrong.err

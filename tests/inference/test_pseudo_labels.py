@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from synthboost.data import Dataset, open_dataset
+from synthboost.data import Dataset, open_dataset, without_annotations
 from synthboost.data.registry import open_dataset as reopen
 from synthboost.domain import STRUCTURES, Domain, GreyImage, SplitPart
 from synthboost.errors import ConfigError, DataError, OutputError
@@ -23,7 +23,6 @@ from synthboost.inference.pseudo_labels import (
     REPORT,
     PseudoLabelSettings,
     resolve,
-    without_annotations,
     write_pseudo_labels,
 )
 from synthboost.simulator.settings import SimulationSettings

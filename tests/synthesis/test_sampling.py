@@ -15,6 +15,7 @@ from synthboost.synthesis.objective import STEPS, Denoiser, NoiseSchedule, Spaci
 from synthboost.synthesis.sampling import (
     Method,
     Schedule,
+    Start,
     default_schedule,
     require_method,
     sample,
@@ -220,3 +221,68 @@ def test_the_module_does_not_load_diffusers() -> None:
 def test_grey_values_are_rounded_and_channels_averaged() -> None:
     images = torch.tensor([[-1.0, 0.0, 1.0], [-1.0, 0.01, 1.0]]).view(1, 2, 1, 3)
     assert to_grey(images).tolist() == [[[0, 128, 255]]]  # (0.005 + 1) 127.5 = 128.1
+
+
+@pytest.mark.parametrize("time", [0.05, 0.3, 0.4, 0.99])
+@pytest.mark.parametrize("method", FLOW)
+def test_a_flow_that_starts_on_the_way_leads_straight_back_to_the_image(method: Method, time: float) -> None:
+    """The velocity noise - image is constant; (1 - time) image + time noise less time times it is the image."""
+    known, drawn = torch.full((2, 1, 4, 4), 0.25), torch.randn(2, 1, 4, 4)
+    images = sample(lambda x, t: drawn - known, drawn, Schedule(method, 10), start=Start(known, time))
+    torch.testing.assert_close(images, known, rtol=0, atol=1e-6)
+
+
+def test_a_start_takes_its_share_of_the_steps_at_its_own_times() -> None:
+    seen: list[float] = []
+
+    def denoise(x: Tensor, times: Tensor) -> Tensor:
+        seen.append(round(times[0].item(), 3))
+        return torch.zeros_like(x)
+
+    sample(denoise, noise(), Schedule(Method.EULER, 10), start=Start(noise(), 0.3))
+    assert seen == [300.0, 200.0, 100.0]
+    seen.clear()
+    sample(denoise, noise(), Schedule(Method.EULER, 4), start=Start(noise(), 0.3))  # 4 steps of 0.25: two, of 0.15
+    assert seen == [300.0, 150.0]
+    seen.clear()
+    sample(denoise, noise(), Schedule(Method.DDIM, 10), start=Start(noise(), 0.3))
+    assert seen == [299.0, 199.0, 99.0]
+
+
+def test_noise_is_mixed_in_as_far_as_the_start_says() -> None:
+    """Without velocity what comes out is what went in: 0.7 image + 0.3 noise."""
+    known, drawn = torch.full((1, 1, 2, 2), 0.5), torch.full((1, 1, 2, 2), -1.0)
+    images = sample(lambda x, t: torch.zeros_like(x), drawn, Schedule(Method.EULER, 10), start=Start(known, 0.3))
+    torch.testing.assert_close(images, torch.full((1, 1, 2, 2), 0.05))
+
+
+@pytest.mark.parametrize("method", list(Method))
+def test_strength_zero_is_the_image_itself_and_strength_one_a_fresh_sample(method: Method) -> None:
+    known = torch.rand(4, 1, 16, 16) * 2 - 1
+    denoiser = perfect_velocity(0.1, 0.2) if method in FLOW else perfect_noise(0.1, 0.2, Spacing.COSINE)
+    generators = [[torch.Generator().manual_seed(seed) for seed in range(4)] for _ in range(2)]
+    schedule = Schedule(method, 4)
+    assert torch.equal(sample(denoiser, noise(), schedule, start=Start(known, 0.0)), known)
+    fresh = sample(denoiser, noise(), schedule, generators[0])
+    assert torch.equal(sample(denoiser, noise(), schedule, generators[1], Start(known, 1.0)), fresh)
+
+
+@pytest.mark.parametrize("method", NOISE_METHODS)
+def test_predicted_noise_is_removed_from_the_middle_of_the_steps(method: Method) -> None:
+    """Who knows the noise that was mixed in gets the image back, by every method."""
+    known, drawn = torch.full((2, 1, 4, 4), 0.25), torch.randn(2, 1, 4, 4)
+    kept_after = NoiseSchedule().kept.float()
+
+    def denoise(x: Tensor, times: Tensor) -> Tensor:
+        kept = kept_after[times.long()].view(-1, 1, 1, 1)
+        return (x - kept.sqrt() * known) / (1 - kept).sqrt()
+
+    generators = [torch.Generator().manual_seed(seed) for seed in (1, 2)]
+    images = sample(denoise, drawn, Schedule(method, 10), generators, Start(known, 0.4))
+    torch.testing.assert_close(images, known, rtol=0, atol=0.01)
+
+
+@pytest.mark.parametrize("time", [-0.1, 1.01, float("nan")])
+def test_a_start_that_cannot_be_is_refused(time: float) -> None:
+    with pytest.raises(ConfigError, match=r"start: .*; expected 0 \(the image\) to 1 \(noise\)"):
+        Start(noise(), time)

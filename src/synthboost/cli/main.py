@@ -16,6 +16,7 @@ from synthboost.cli.data import Data
 from synthboost.cli.demo import Demo
 from synthboost.cli.evaluate import Evaluate
 from synthboost.cli.export import Export
+from synthboost.cli.match import Match
 from synthboost.cli.predict import Predict
 from synthboost.cli.prompts import Prompts
 from synthboost.cli.pseudo_label import PseudoLabel
@@ -44,6 +45,7 @@ Verbs = (
     Annotated[Demo, tyro.conf.subcommand("demo")]
     | Annotated[Simulate, tyro.conf.subcommand("simulate")]
     | Annotated[Synthesize, tyro.conf.subcommand("synthesize")]
+    | Annotated[Match, tyro.conf.subcommand("match")]
     | Annotated[Data, tyro.conf.subcommand("data")]
     | Annotated[Prompts, tyro.conf.subcommand("prompts")]
     | Annotated[Train, tyro.conf.subcommand("train")]

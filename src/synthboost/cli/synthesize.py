@@ -1,4 +1,4 @@
-"""`synthboost synthesize`: train a semantic diffusion model, sample a data set from masks, judge how real it looks."""
+"""`synthboost synthesize`: train a semantic diffusion model, sample or refine data sets by it, judge them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import tyro
 
-from synthboost.errors import ConfigError
+from synthboost.cli.shards import parse_shard
 from synthboost.training.diffusion_config import DiffusionTraining
 
 if TYPE_CHECKING:
@@ -36,6 +36,8 @@ class TrainDiffusion:
     """Train on the first so many training patients only."""
     leave_out: tuple[str, ...] = ()
     """Patients that are not learned from."""
+    unlabelled: bool = False
+    """Learn from images alone, for `refine`: label maps may be absent, and are not opened if they are there."""
     allow_missing: bool = False
     """Go on when listed patients or files are absent."""
     training: DiffusionTraining = field(default_factory=DiffusionTraining)
@@ -48,7 +50,8 @@ class TrainDiffusion:
 
         source = open_source(self.data, self.split, self.patients, self.allow_missing, self.leave_out)
         state = "finished before" if (self.out / DONE).is_file() else "weights"
-        print(f"{state}: {train_diffusion_on(source, PRESETS[self.preset], self.training, self.out)}")
+        weights = train_diffusion_on(source, PRESETS[self.preset], self.training, self.out, self.unlabelled)
+        print(f"{state}: {weights}")
 
 
 @dataclass(frozen=True)
@@ -99,7 +102,7 @@ class SampleDiffusion:
         from synthboost.synthesis.perturbation import PerturbationSettings
         from synthboost.weights_file import file_sha256, weights_path
 
-        shard = _parse_shard(self.shard)
+        shard = parse_shard("synthesize", self.shard)
         source = open_source(self.masks, self.split, self.patients, self.allow_missing, self.leave_out)
         folder = self.model / "checkpoint" if (self.model / "checkpoint").is_dir() else self.model
         network = load_diffusion(folder).to(choose_device(self.device))
@@ -111,22 +114,65 @@ class SampleDiffusion:
             batch=self.batch,
         )
         sha256 = file_sha256(weights_path(folder))
-        schedule = self._schedule(network.settings)
+        schedule = _schedule(network.settings, self.method, self.steps)
         made = synthesize(network, sha256, source.dataset, source.split, self.out, settings, schedule, shard)
         whole = "" if (self.out / "frames.csv").is_file() else "; other shards are still to come"
         print(f"{made} synthetic patients made now: {self.out}{whole}")
 
-    def _schedule(self, settings: DiffusionSettings) -> Schedule:
-        from dataclasses import replace
 
-        from synthboost.synthesis.sampling import Method, default_schedule, require_method
+@dataclass(frozen=True)
+class RefineDiffusion:
+    """Let a diffusion model go over simulated frames: mixed with noise to some strength, and led back (SDEdit).
 
-        default = default_schedule(settings)
-        method = default.method if self.method == "default" else Method(self.method)
-        steps = self.steps or (default.steps if method == default.method else 20)
-        schedule = replace(default, method=method, steps=steps)
-        require_method(schedule, settings)
-        return schedule
+    Masks, patients and parts stay; frames get the model's size. Whether training gains by it has not been measured.
+    The same command finishes what was begun. Shards may run at once, on any machine that sees `out`.
+    """
+
+    model: Path
+    """The folder of a trained model, best `--unlabelled`, or its `checkpoint/`."""
+    images: Path
+    """The simulated data set."""
+    out: Path
+    """A new folder, or one that the same command began."""
+    strength: float = 0.4
+    """How much noise: 0 leaves images as they are, 1 keeps nothing of them."""
+    condition: Literal["default", "sector", "null"] = "default"
+    """What the model is told: the frame's sector, or nothing; by default the sector if it was trained without labels,
+    else nothing."""
+    method: Literal["default", "ddpm", "ddim", "dpm++", "unipc", "euler", "heun"] = "default"
+    """The sampler; as for `sample`."""
+    steps: int | None = None
+    """Of the whole way from noise to image, of which refining takes its share; as for `sample`."""
+    leave_out: tuple[str, ...] = ()
+    """Patients that are not refined."""
+    shard: str = "1/1"
+    """`3/16`: the third of sixteen shares."""
+    seed: int = 0
+    batch: int = 16
+    """Images at a time; halved by itself when memory runs out."""
+    device: str = "auto"
+
+    def run(self) -> None:
+        """Refine, and say what was made."""
+        from synthboost.experiments.diffusion import condition_of
+        from synthboost.experiments.sources import open_source
+        from synthboost.inference.predictor import choose_device
+        from synthboost.inference.refine import Condition, RefineSettings, refine
+        from synthboost.synthesis.checkpoint import load_diffusion
+        from synthboost.weights_file import file_sha256, weights_path
+
+        shard = parse_shard("refine", self.shard)
+        folder = self.model / "checkpoint" if (self.model / "checkpoint").is_dir() else self.model
+        network = load_diffusion(folder).to(choose_device(self.device))
+        asked = None if self.condition == "default" else Condition(self.condition)
+        condition = condition_of(self.model, network.settings, asked)
+        settings = RefineSettings(self.strength, condition, self.seed, self.batch)
+        schedule = _schedule(network.settings, self.method, self.steps)
+        source = open_source(self.images, "official", leave_out=self.leave_out)
+        sha256 = file_sha256(weights_path(folder))
+        made = refine(network, sha256, source.dataset, source.split, self.out, settings, schedule, shard)
+        whole = "" if (self.out / "frames.csv").is_file() else "; other shards are still to come"
+        print(f"{made} patients refined now, told {condition}: {self.out}{whole}")
 
 
 @dataclass(frozen=True)
@@ -165,11 +211,12 @@ class JudgeDiffusion:
 
 @dataclass(frozen=True)
 class Synthesize:
-    """Train a semantic diffusion model, sample from masks, judge the result."""
+    """Train a semantic diffusion model, sample from masks, refine simulated images, judge the result."""
 
     act: (
         Annotated[TrainDiffusion, tyro.conf.subcommand("train")]
         | Annotated[SampleDiffusion, tyro.conf.subcommand("sample")]
+        | Annotated[RefineDiffusion, tyro.conf.subcommand("refine")]
         | Annotated[JudgeDiffusion, tyro.conf.subcommand("judge")]
     )
 
@@ -178,8 +225,13 @@ class Synthesize:
         self.act.run()
 
 
-def _parse_shard(text: str) -> tuple[int, int]:
-    first, slash, last = text.partition("/")
-    if slash and first.isdecimal() and last.isdecimal() and 1 <= int(first) <= int(last):
-        return int(first), int(last)
-    raise ConfigError("synthesize", "shard", text, "i/n with i from 1 to n, such as 3/16")
+def _schedule(settings: DiffusionSettings, method: str, steps: int | None) -> Schedule:
+    from dataclasses import replace
+
+    from synthboost.synthesis.sampling import Method, default_schedule, require_method
+
+    default = default_schedule(settings)
+    chosen = default.method if method == "default" else Method(method)
+    schedule = replace(default, method=chosen, steps=steps or (default.steps if chosen == default.method else 20))
+    require_method(schedule, settings)
+    return schedule

@@ -8,6 +8,7 @@ from synthboost.data.registry import READERS, open_dataset
 from synthboost.data.split_check import SplitCheck, check_beside, check_sources, check_split, find_twins
 from synthboost.data.splits import SPLITS, Split, fewer_training_patients, frames_of, make_split, without_patients
 from synthboost.data.triplets import ShapeSource, TripletRecipe, make_triplets
+from synthboost.data.unannotated import without_annotations
 
 __all__ = [
     "READERS",
@@ -32,5 +33,6 @@ __all__ = [
     "make_triplets",
     "open_dataset",
     "render_report",
+    "without_annotations",
     "without_patients",
 ]

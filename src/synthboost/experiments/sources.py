@@ -15,6 +15,7 @@ from synthboost.data import (
     fewer_training_patients,
     make_split,
     open_dataset,
+    without_annotations,
     without_patients,
 )
 from synthboost.domain import PatientId, SplitPart
@@ -51,11 +52,19 @@ class Source:
             vars(other)["fingerprint"] = self.fingerprint
         return other
 
-    def frames(self, part: SplitPart, name: str) -> FrameSet:
-        """Return the annotated frames of a part, called `name` in messages and logs; there may be none."""
+    def without_annotations(self) -> Self:
+        """Return the source as if nobody had annotated it: no label file is opened through it."""
+        return replace(self, dataset=without_annotations(self.dataset))
+
+    def frames(self, part: SplitPart, name: str, unlabelled: bool = False) -> FrameSet:
+        """Return the annotated frames of a part, called `name` in messages and logs; there may be none.
+
+        With `unlabelled`, the frames without annotation as well.
+        """
         patients = set(self.split.parts[part])
         infos = (info for info in self.dataset.frames if info.patient in patients)
-        return FrameSet(name, [(self.dataset, info) for info in infos if self.dataset.has_annotation(info)])
+        wanted = (info for info in infos if unlabelled or self.dataset.has_annotation(info))
+        return FrameSet(name, [(self.dataset, info) for info in wanted])
 
     @cached_property
     def fingerprint(self) -> str:
@@ -67,9 +76,9 @@ class Source:
         """The domains of the frames, e.g. `["simulated"]`."""
         return sorted({str(info.domain) for info in self.dataset.frames})
 
-    def as_dict(self) -> dict[str, Any]:
-        """Return what a run's spec says of this source."""
-        training = self.frames(SplitPart.TRAINING, "training")
+    def as_dict(self, unlabelled: bool = False) -> dict[str, Any]:
+        """Return what a run's spec says of this source; `unlabelled` counts frames without annotation as well."""
+        training = self.frames(SplitPart.TRAINING, "training", unlabelled)
         return {
             "path name": self.dataset.root.name,
             "release": self.dataset.release,

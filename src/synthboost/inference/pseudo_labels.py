@@ -7,7 +7,6 @@ on them, are taken away before anything else happens. What is written is a data 
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -17,8 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from synthboost.data import Dataset, Split
-from synthboost.data.camus_layout import IMAGES, info_text, write_frame_nifti, write_split_lists
+from synthboost.data import Dataset, Split, without_annotations
+from synthboost.data.camus_layout import IMAGES, write_frames, write_split_lists
 from synthboost.data.frames_csv import FRAMES_COLUMNS, FRAMES_CSV, RELEASE_COLUMN
 from synthboost.domain import (
     STRUCTURES,
@@ -30,15 +29,15 @@ from synthboost.domain import (
     PatientId,
     PromptSet,
     SplitPart,
-    View,
 )
-from synthboost.errors import ConfigError, DataError, OutputError
+from synthboost.errors import ConfigError, DataError
 from synthboost.evaluation.plausibility import check_patient
-from synthboost.files import recover, whole_folder, write_csv, write_json, write_text
+from synthboost.files import recover, whole_folder, write_csv, write_json
 from synthboost.inference.predictor import Predictor
 from synthboost.inference.sentences import EvaluationSentences
 from synthboost.lock import exclusive
 from synthboost.progress import track
+from synthboost.records.claim import claim, read_claim
 
 GENERATOR = "synthboost.pseudo_labels"
 GENERATOR_VERSION = "1"
@@ -84,15 +83,6 @@ class _Guess:
     label_map: LabelMap
     confidence: float
     reasons: tuple[str, ...]
-
-
-def without_annotations(dataset: Dataset) -> Dataset:
-    """Return the data set as if nobody had annotated it: no label maps, no ejection fractions."""
-    files = {key: replace(one, label_map=None) for key, one in dataset.files.items()}
-    frames = tuple(
-        replace(info, attributes=replace(info.attributes, ejection_fraction=None)) for info in dataset.frames
-    )
-    return replace(dataset, files=files, frames=frames)
 
 
 def write_pseudo_labels(
@@ -193,14 +183,8 @@ def _with_gamma(image: GreyImage, gamma: float) -> GreyImage:
 
 def _write_patient(folder: Path, guesses: list[_Guess], patient: PatientId) -> None:
     with whole_folder(folder) as temporary:
-        kept = [guess for guess in guesses if not guess.reasons]
-        for guess in kept:
-            name, spacing = guess.frame.info.name, guess.frame.spacing_mm
-            write_frame_nifti(temporary / f"{name}.nii.gz", guess.frame.image, spacing)
-            write_frame_nifti(temporary / f"{name}_gt.nii.gz", guess.label_map, spacing)
-        for view in View:
-            if of_view := [guess.frame.info for guess in kept if guess.frame.info.view == view]:
-                write_text(temporary / f"Info_{view}.cfg", info_text(of_view[0]))
+        kept = [replace(guess.frame, label_map=guess.label_map) for guess in guesses if not guess.reasons]
+        write_frames(temporary, patient.name, kept)
         frames = {g.frame.info.name: {"confidence": g.confidence, "rejected for": list(g.reasons)} for g in guesses}
         write_json(temporary / RECORD, {"patient": str(patient), "frames": frames})
 
@@ -214,34 +198,11 @@ def _claim(out: Path, model: str, dataset: Dataset, split: Split, settings: Pseu
         "split": split.name,
         "settings": asdict(settings),
     }
-    wanted = json.loads(json.dumps(wanted))
-    record = out / RECORD
-    if record.is_file():
-        found = _read_record(record)
-        if odd := sorted(key for key in wanted.keys() | found.keys() if wanted.get(key) != found.get(key)):
-            raise OutputError(
-                out, ", ".join(odd), "not as the folder was begun with", "the same model, images and settings",
-                "Nothing was touched. Choose another folder.",
-            )  # fmt: skip
-        return
-    if occupied := next((p.name for p in out.iterdir() if not p.name.startswith(".")), None):
-        raise OutputError(
-            out, "folder", f"holds {occupied!r} and no {RECORD}", "a new or empty folder, or one begun by this verb",
-            "Nothing was touched. Choose another folder.",
-        )  # fmt: skip
-    write_json(record, wanted)
-
-
-def _read_record(record: Path) -> dict[str, Any]:
-    try:
-        found = json.loads(record.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise OutputError(record, "file", error, "a readable record", "Choose another folder.") from error
-    return found if isinstance(found, dict) else {}
+    claim(out / RECORD, wanted, same="the same model, images and settings", begun_by="this verb")
 
 
 def _write_lists(out: Path, dataset: Dataset, parts: Mapping[PatientId, SplitPart], model: str) -> Annotated:
-    records = {patient: _read_record(out / IMAGES / patient.name / RECORD)["frames"] for patient in parts}
+    records = {patient: read_claim(out / IMAGES / patient.name / RECORD)["frames"] for patient in parts}
     infos = {info.name: info for info in dataset.frames if info.patient in records}
     kept = {p: [name for name, one in frames.items() if not one["rejected for"]] for p, frames in records.items()}
     rejected = [

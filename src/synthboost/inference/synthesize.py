@@ -6,9 +6,6 @@ of its source, so that no mask of a validation or test patient ever feeds a trai
 
 from __future__ import annotations
 
-import json
-import sys
-from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -18,13 +15,16 @@ import torch
 from numpy.typing import NDArray
 
 from synthboost.data import Dataset, Split
-from synthboost.data.camus_layout import IMAGES, info_text, write_frame_nifti, write_split_lists
+from synthboost.data.camus_layout import IMAGES, write_frames, write_split_lists
 from synthboost.data.frames_csv import FRAMES_COLUMNS, FRAMES_CSV, RELEASE_COLUMN
-from synthboost.domain import Domain, Frame, FrameInfo, GreyImage, LabelMap, PatientId, SplitPart, View
-from synthboost.errors import ConfigError, DataError, OutputError
-from synthboost.files import recover, whole_folder, write_csv, write_json, write_text
+from synthboost.domain import Domain, Frame, FrameInfo, PatientId, SplitPart
+from synthboost.errors import ConfigError, DataError
+from synthboost.evaluation.resample import spacing_on_grid
+from synthboost.files import recover, whole_folder, write_csv, write_json
+from synthboost.inference.image_batches import ImageBatches
 from synthboost.lock import exclusive
 from synthboost.progress import Progress
+from synthboost.records.claim import claim
 from synthboost.synthesis.condition import condition_map, label_map_of
 from synthboost.synthesis.network import SemanticUNet
 from synthboost.synthesis.perturbation import PerturbationSettings, perturb, perturbation_rng
@@ -151,14 +151,8 @@ def planned_copies(dataset: Dataset, split: Split, settings: SynthesisSettings) 
 class Made:
     """One synthetic frame."""
 
-    info: FrameInfo
-    """Of the source frame."""
-    image: GreyImage
-    """(S, S)."""
-    label_map: LabelMap
-    """(S, S) 0-3."""
-    spacing_mm: tuple[float, float]
-    """Rows, columns: the source frame's extent over S pixels."""
+    frame: Frame
+    """(S, S), over the source frame's extent; what is known is what is known of the source."""
     note: str
     """Why the mask is not a perturbed one, if it is not."""
 
@@ -168,21 +162,22 @@ class _Maker:
         self, network: SemanticUNet, dataset: Dataset, settings: SynthesisSettings, schedule: Schedule
     ) -> None:
         self.network, self.dataset, self.settings, self.schedule = network, dataset, settings, schedule
-        self.batch = settings.batch
+        self.batches = ImageBatches(settings.batch)
 
     def make(self, copy: Copy, infos: list[FrameInfo]) -> list[Made]:
         prepared = [self._prepare(copy, info) for info in infos if self.dataset.has_annotation(info)]
         maps = np.stack([condition for _, condition, _ in prepared])
         codes = np.array([frame_codes(frame) for frame, _, _ in prepared])
         names = [f"{copy.name}{frame.info.name.removeprefix(copy.source.name)}" for frame, _, _ in prepared]
-        images = np.concatenate(list(self._sample(maps, codes, names)))
-        size = self.network.settings.size
+        images = self.batches.make(len(names), lambda some: self._sample_batch(maps[some], codes[some], names[some]))
         return [
             Made(
-                frame.info,
-                image,
-                label_map_of(condition),
-                (frame.spacing_mm[0] * frame.image.shape[0] / size, frame.spacing_mm[1] * frame.image.shape[1] / size),
+                Frame(
+                    frame.info,
+                    image,
+                    label_map_of(condition),
+                    spacing_on_grid(frame.spacing_mm, frame.image.shape, image.shape),
+                ),
                 note,
             )
             for image, (frame, condition, note) in zip(images, prepared, strict=True)
@@ -199,21 +194,6 @@ class _Maker:
             label_map, note = found.label_map, found.note
         return frame, condition_map(label_map, sector, self.network.settings.size, "majority"), note
 
-    def _sample(
-        self, maps: NDArray[np.uint8], codes: NDArray[np.int64], names: list[str]
-    ) -> Iterator[NDArray[np.uint8]]:
-        first = 0
-        while first < len(names):
-            last = first + self.batch
-            try:
-                yield self._sample_batch(maps[first:last], codes[first:last], names[first:last])
-                first = last
-            except (torch.OutOfMemoryError, MemoryError, RuntimeError) as error:
-                if self.batch == 1 or not _is_lack_of_memory(error):
-                    raise
-                self.batch //= 2
-                print(f"memory ran out: {self.batch} images at a time from here on", file=sys.stderr, flush=True)
-
     def _sample_batch(self, maps: NDArray[np.uint8], codes: NDArray[np.int64], names: list[str]) -> NDArray[np.uint8]:
         attributes = torch.from_numpy(codes) if self.network.settings.attributes else None
         labels = torch.from_numpy(maps).long()
@@ -225,21 +205,10 @@ class _Maker:
         return grey
 
 
-def _is_lack_of_memory(error: BaseException) -> bool:
-    return isinstance(error, torch.OutOfMemoryError | MemoryError) or "not enough memory" in str(error)
-
-
 def _write_patient(folder: Path, copy: Copy, made: list[Made], seed: int) -> None:
     with whole_folder(folder) as temporary:
-        for one in made:
-            name = f"{copy.name}_{one.info.view}_{one.info.phase}"
-            write_frame_nifti(temporary / f"{name}.nii.gz", one.image, one.spacing_mm)
-            write_frame_nifti(temporary / f"{name}_gt.nii.gz", one.label_map, one.spacing_mm)
-        for view in View:
-            of_view = [one.info for one in made if one.info.view == view]
-            if of_view:
-                write_text(temporary / f"Info_{view}.cfg", info_text(of_view[0]))
-        notes = {f"{one.info.view}_{one.info.phase}": one.note for one in made if one.note}
+        write_frames(temporary, copy.name, [one.frame for one in made])
+        notes = {f"{one.frame.info.view}_{one.frame.info.phase}": one.note for one in made if one.note}
         write_json(temporary / RECORD, {"source": str(copy.source), "copy": copy.number, "seed": seed, "notes": notes})
 
 
@@ -255,31 +224,7 @@ def _claim(
         "settings": {name: value for name, value in asdict(settings).items() if name != "batch"},
         "schedule": {**asdict(schedule), "method": str(schedule.method), "spacing": str(schedule.spacing)},
     }
-    wanted = json.loads(json.dumps(wanted))
-    record = out / RECORD
-    if record.is_file():
-        found = _read_record(record)
-        if odd := sorted(key for key in wanted.keys() | found.keys() if wanted.get(key) != found.get(key)):
-            raise OutputError(
-                out, ", ".join(odd), "not as the folder was begun with", "the same weights, masks and settings",
-                "Nothing was touched. Choose another folder.",
-            )  # fmt: skip
-        return
-    occupied = next((p.name for p in out.iterdir() if not p.name.startswith(".")), None) if out.is_dir() else None
-    if occupied is not None:
-        raise OutputError(
-            out, "folder", f"holds {occupied!r} and no {RECORD}", "a new or empty folder, or one begun by `synthesize`",
-            "Nothing was touched. Choose another folder.",
-        )  # fmt: skip
-    write_json(record, wanted)
-
-
-def _read_record(record: Path) -> dict[str, Any]:
-    try:
-        found = json.loads(record.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise OutputError(record, "file", error, "a readable record", "Choose another folder.") from error
-    return found if isinstance(found, dict) else {}
+    claim(out / RECORD, wanted, same="the same weights, masks and settings", begun_by="`synthesize`")
 
 
 def _write_lists(out: Path, copies: list[Copy], dataset: Dataset, release: str, settings: SynthesisSettings) -> None:

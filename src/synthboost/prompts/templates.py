@@ -101,7 +101,7 @@ def quality_clause(quality: Quality) -> str:
     return f" with {QUALITIES[quality]} image quality"
 
 
-SAME_PIXELS = {Domain.PSEUDO_LABELLED: Domain.REAL}
+SAME_PIXELS = {Domain.PSEUDO_LABELLED: Domain.REAL, Domain.REFINED: Domain.DIFFUSION}
 """Domains whose images look as another's: a sentence speaks of the image, not of who drew the masks."""
 
 

@@ -5,8 +5,9 @@ A flow is integrated by Euler's or Heun's method; predicted noise is removed by 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
 
@@ -18,7 +19,7 @@ from torch import Generator, Tensor
 from synthboost.errors import ConfigError
 from synthboost.synthesis.guidance import known_condition
 from synthboost.synthesis.network import SemanticUNet
-from synthboost.synthesis.objective import STEPS, Denoiser, Spacing
+from synthboost.synthesis.objective import STEPS, Denoiser, NoiseSchedule, Spacing
 from synthboost.synthesis.seeds import draw_noise, image_generator
 from synthboost.synthesis.settings import DiffusionSettings, Objective
 
@@ -90,9 +91,33 @@ def require_method(schedule: Schedule, settings: DiffusionSettings) -> None:
         )
 
 
+@dataclass(frozen=True, eq=False)
+class Start:
+    """Where to begin other than at pure noise: SDEdit (arXiv 2108.01073)."""
+
+    images: Tensor
+    """(B, C, H, W) in [-1, 1], which the noise is mixed with."""
+    time: float
+    """From 0, which leaves the images as they are, to 1, which forgets them. A flow begins exactly there, with its
+    share of the steps; predicted noise at the first step of the schedule that is at or past it."""
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be."""
+        if not 0 <= self.time <= 1:
+            raise ConfigError("sampler", "start", self.time, "0 (the image) to 1 (noise)")
+
+    def steps(self, schedule: Schedule) -> int:
+        """How many of the schedule's steps are left to take."""
+        return math.ceil(schedule.steps * self.time - 1e-9)
+
+
 @torch.no_grad()
 def sample(
-    denoiser: Denoiser, noise: Tensor, schedule: Schedule, generators: Sequence[Generator] | None = None
+    denoiser: Denoiser,
+    noise: Tensor,
+    schedule: Schedule,
+    generators: Sequence[Generator] | None = None,
+    start: Start | None = None,
 ) -> Tensor:
     """Turn noise into images.
 
@@ -101,6 +126,7 @@ def sample(
         noise: (B, C, H, W), standard normal.
         schedule: its method must go with what the denoiser predicts.
         generators: of each image, for DDPM's noise; no other method draws any.
+        start: images that the noise only changes; without, they are made of noise alone.
 
     Returns:
         (B, C, H, W) images in [-1, 1].
@@ -108,16 +134,22 @@ def sample(
     Raises:
         ConfigError: diffusers is not installed and the method is not one for flows.
     """
+    if start is not None:
+        assert start.images.shape == noise.shape, "one image for each noise"
+        if start.time == 0:
+            return start.images
+        if start.time == 1:
+            start = None
     if schedule.method in FLOW_METHODS:
-        images = _integrate(denoiser, noise, schedule)
+        images = _integrate(denoiser, noise, schedule, start)
     else:
-        images = _remove_noise(denoiser, noise, schedule, generators)
+        images = _remove_noise(denoiser, noise, schedule, generators, start)
     return images.clamp(-1, 1)
 
 
 def sample_images(
     network: SemanticUNet, labels: Tensor, attributes: Tensor | None, names: Sequence[str], schedule: Schedule,
-    seed: int = 0, guidance: float = 1.0,
+    seed: int = 0, guidance: float = 1.0, start: Start | None = None,
 ) -> Tensor:  # fmt: skip
     """Draw one image for each condition map, on the network's device.
 
@@ -129,6 +161,7 @@ def sample_images(
         schedule: see `default_schedule`.
         seed: of the whole set.
         guidance: see `known_condition`.
+        start: see `sample`; its images may be on any device.
 
     Returns:
         (B, C, S, S) images in [-1, 1].
@@ -144,7 +177,9 @@ def sample_images(
     noise = draw_noise(generators, (network.settings.channels, size, size)).to(device)
     attributes = attributes if attributes is None else attributes.to(device)
     denoiser = known_condition(network, labels.to(device), attributes, guidance)
-    return sample(denoiser, noise, schedule, generators)
+    if start is not None:
+        start = replace(start, images=start.images.to(device))
+    return sample(denoiser, noise, schedule, generators, start)
 
 
 def to_grey(images: Tensor) -> NDArray[np.uint8]:
@@ -153,11 +188,15 @@ def to_grey(images: Tensor) -> NDArray[np.uint8]:
     return grey.clamp(0, 255).round().to(torch.uint8).cpu().numpy()
 
 
-def _integrate(denoiser: Denoiser, noise: Tensor, schedule: Schedule) -> Tensor:
-    """Follow the velocity from time 1 (noise) to 0 (image)."""
-    x, length = noise, 1 / schedule.steps
-    for step in range(schedule.steps):
-        time = 1 - step * length
+def _integrate(denoiser: Denoiser, noise: Tensor, schedule: Schedule, start: Start | None) -> Tensor:
+    """Follow the velocity from time 1 (noise), or from the start, to 0 (image)."""
+    first, steps, x = 1.0, schedule.steps, noise
+    if start is not None:
+        first, steps = start.time, start.steps(schedule)
+        x = (1 - first) * start.images + first * noise
+    length = first / steps
+    for step in range(steps):
+        time = first - step * length
         velocity = denoiser(x, x.new_full((len(x),), STEPS * time))
         ahead = x - length * velocity
         if schedule.method == Method.HEUN:
@@ -168,14 +207,21 @@ def _integrate(denoiser: Denoiser, noise: Tensor, schedule: Schedule) -> Tensor:
 
 
 def _remove_noise(
-    denoiser: Denoiser, noise: Tensor, schedule: Schedule, generators: Sequence[Generator] | None
+    denoiser: Denoiser,
+    noise: Tensor,
+    schedule: Schedule,
+    generators: Sequence[Generator] | None,
+    start: Start | None,
 ) -> Tensor:
     scheduler = _scheduler(schedule)
     scheduler.set_timesteps(schedule.steps)
+    times, x = scheduler.timesteps, noise
+    if start is not None:
+        times = times[len(times) - start.steps(schedule) :]
+        x = NoiseSchedule(schedule.spacing).add_noise(start.images, noise, times[:1].expand(len(noise)))
     drawn = {"generator": None if generators is None else list(generators)} if schedule.method == Method.DDPM else {}
     channels = noise.shape[1] * (2 if schedule.method == Method.DDPM and schedule.learned_sigma else 1)
-    x = noise
-    for step in scheduler.timesteps:
+    for step in times:
         output = denoiser(x, step.to(x).expand(len(x)))
         x = scheduler.step(output[:, :channels], step, x, **drawn).prev_sample
     return x

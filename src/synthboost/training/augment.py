@@ -22,7 +22,6 @@ NOISE = 0.06
 """What comes in beyond strength 1, in full at 2: standard deviation of a smooth factor's logarithm, and the most that
 white noise has. For training on images of another domain than the target's, simulated ones above all."""
 SHADING_KNOTS = 4
-STRONGEST = 2.0
 
 
 @dataclass(frozen=True)

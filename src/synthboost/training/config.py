@@ -7,10 +7,10 @@ from dataclasses import dataclass, fields
 from typing import Literal, get_args, get_origin, get_type_hints
 
 from synthboost.errors import ConfigError
-from synthboost.training.augment import STRONGEST
 
 PAPER_RATES = {"clipseg": 2e-3, "cris": 2e-5}
 """Of AdamW, by model."""
+STRONGEST_AUGMENTATION = 2.0
 OTHER_RATES = {"unet": 1e-3}
 """Of models that the paper does not have. 1e-3 trains the U-Net of Echo from Noise (arXiv 2305.05424)."""
 
@@ -85,7 +85,7 @@ class TrainingConfig:
         self._require("feature_cache_gb", limit is None or _positive(limit), "a positive number")
         for name in ("weight_decay", "dice_weight", "cross_entropy_weight", "augmentation"):
             self._require(name, _positive(getattr(self, name)) or getattr(self, name) == 0, "zero or more")
-        self._require("augmentation", self.augmentation <= STRONGEST, f"0 to {STRONGEST:g}")
+        self._require("augmentation", self.augmentation <= STRONGEST_AUGMENTATION, "0 to 2")
         self._require("cross_entropy_weight", self.dice_weight + self.cross_entropy_weight > 0, "not both weights zero")
         self._require("plateau_factor", 0 < self.plateau_factor < 1, "between 0 and 1")
         self._require("plateau_patience", self.plateau_patience >= 0, "zero or more")

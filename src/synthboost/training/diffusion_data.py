@@ -41,18 +41,24 @@ class DiffusionExamples:
         return images, torch.from_numpy(self.conditions[positions]).long(), torch.from_numpy(self.codes[positions])
 
 
-def make_examples(frames: FrameSet, size: int) -> DiffusionExamples:
+def make_examples(frames: FrameSet, size: int, unlabelled: bool = False) -> DiffusionExamples:
     """Prepare every frame; the ultrasound sector is found in each image (never `pixel != 0`, see `find_sector`).
+
+    Args:
+        frames: annotated, unless `unlabelled`.
+        size: of the network's images.
+        unlabelled: the maps hold the sector alone, whatever the frames' label maps say.
 
     Raises:
         DataError: a frame has no annotation, or its sector cannot be made out; all such frames are named.
     """
     if not len(frames):
-        raise DataError(frames.name, "frames", 0, "at least one annotated frame", "Check the split.")
+        kind = "frame" if unlabelled else "annotated frame"
+        raise DataError(frames.name, "frames", 0, f"at least one {kind}", "Check the split.")
     found, failed = [], []
     for frame in track(frames, f"finding sectors of {frames.name}", len(frames), "frame"):
         try:
-            found.append(_example(frame, size))
+            found.append(_example(frame, size, unlabelled))
         except DataError as error:
             failed.append(f"{frame.info.name} ({error.field}: {error.value})")
     if failed:
@@ -79,8 +85,9 @@ def shrink(image: GreyImage, size: int) -> GreyImage:
     return grey
 
 
-def _example(frame: Frame, size: int) -> tuple[GreyImage, NDArray[np.uint8], tuple[int, ...]]:
-    if frame.label_map is None:
+def _example(frame: Frame, size: int, unlabelled: bool) -> tuple[GreyImage, NDArray[np.uint8], tuple[int, ...]]:
+    label_map = np.zeros_like(frame.image) if unlabelled else frame.label_map
+    if label_map is None:
         raise DataError(frame.info.name, "label map", "absent", "an annotated frame")
     sector = find_sector(frame.image, frame.info.name).mask(frame.image.shape)
-    return shrink(frame.image, size), condition_map(frame.label_map, sector, size, "majority"), frame_codes(frame)
+    return shrink(frame.image, size), condition_map(label_map, sector, size, "majority"), frame_codes(frame)
