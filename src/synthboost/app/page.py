@@ -104,13 +104,13 @@ def build_page(desk: Desk, model: str, random_weights: bool, name_domain: bool) 
             )  # fmt: skip
             choice = _choice(Domain.SIMULATED, names or list(NAMES), wanted, *state, word)
             text = "\n".join(sentences_of(choice, name_domain))
-            shown = desk.open(_key(request), intake, Domain.SIMULATED, text, _look(*seen[:2], 1))
+            shown = desk.open(_key(request), intake, Domain.SIMULATED, text, _look(seen[0], seen[1], 1))
             return [*_screen(shown), text, *state]
 
         def on_upload(request: gr.Request, path: str | None, text: str, *seen: Any) -> Any:
             if path is None:
                 return [*(gr.skip() for _ in screen), None]
-            return [*_screen(desk.open_upload(_key(request), Path(path), text, _look(*seen[:2], 1))), None]
+            return [*_screen(desk.open_upload(_key(request), Path(path), text, _look(seen[0], seen[1], 1))), None]
 
         def on_ask(request: gr.Request, text: str, *seen: Any) -> Any:
             return _screen(desk.ask(_key(request), text, _look(*seen)))

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import threading
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from synthboost.errors import CheckpointError, ConfigError
+
+if TYPE_CHECKING:  # torch is loaded when the command runs
+    from synthboost.inference.predictor import Predictor
 
 RANDOM = "random"
 
@@ -41,8 +45,9 @@ class Serve:
             )  # fmt: skip
         if not 0 <= self.port <= 65535:
             raise ConfigError("serve", "port", self.port, "0 to 65535")
+        spec: dict[str, object] = {}
         if self.checkpoint == RANDOM:
-            predictor, name, spec = Predictor(build_segmenter("clipseg", "tiny"), self.device), "random weights", {}
+            predictor, name = Predictor(build_segmenter("clipseg", "tiny"), self.device), "random weights"
         else:
             predictor, name, spec = self._load()
         warn_of_host(self.host)
@@ -52,7 +57,7 @@ class Serve:
             print(f"synthboost serves {name} at {address}  (Ctrl-C ends it)", flush=True)
             threading.Event().wait()
 
-    def _load(self):  # type: ignore[no-untyped-def]
+    def _load(self) -> tuple[Predictor, str, dict[str, object]]:
         from pathlib import Path
 
         from synthboost.experiments.evaluated import run_spec_of
