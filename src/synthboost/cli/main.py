@@ -21,6 +21,7 @@ from synthboost.cli.predict import Predict
 from synthboost.cli.prompts import Prompts
 from synthboost.cli.pseudo_label import PseudoLabel
 from synthboost.cli.report import Report
+from synthboost.cli.serve import Serve
 from synthboost.cli.simulate import Simulate
 from synthboost.cli.study import Study
 from synthboost.cli.synthesize import Synthesize
@@ -50,6 +51,7 @@ Verbs = (
     | Annotated[Train, tyro.conf.subcommand("train")]
     | Annotated[Evaluate, tyro.conf.subcommand("evaluate")]
     | Annotated[Predict, tyro.conf.subcommand("predict")]
+    | Annotated[Serve, tyro.conf.subcommand("serve")]
     | Annotated[Clinical, tyro.conf.subcommand("clinical")]
     | Annotated[PseudoLabel, tyro.conf.subcommand("pseudo-label")]
     | Annotated[Export, tyro.conf.subcommand("export")]

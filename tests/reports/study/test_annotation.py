@@ -72,3 +72,12 @@ def test_the_figure_says_its_numbers_in_words(runs: list[RunRecord]) -> None:
         "diffusion images, then real: 30.0 % with 0, 80.0 % with 10, 85.0 % with 50"
     )
     assert [label.get_text() for label in plot.figure.axes[0].get_xticklabels()] == ["0", "10", "50"]
+
+
+def test_what_no_interval_can_be_formed_of_is_left_to_the_other_tables(make_study_run) -> None:
+    def study(dice: list, seeds: tuple[int, int] = (0, 1)) -> list[RunRecord]:
+        return [make_study_run(dice, "real", patients=n, seed=seed) for n in (10, 50) for seed in seeds]
+
+    assert annotation_points(study([0.5])) == {}, "one judged patient"
+    assert annotation_points(study([0.5, None])) == {}, "a pair that was not scored"
+    assert annotation_points(study([0.5, 0.6])) != {}

@@ -72,7 +72,11 @@ class Gain:
 
 
 def annotation_points(runs: Sequence[RunRecord]) -> dict[Setting, list[Point]]:
-    """Sort the scored rows by setting, arm and number of annotated patients; settings with one number are left out."""
+    """Sort the rows by setting, arm and number of real patients.
+
+    Left out, since other tables show what there is: settings with one number of real patients, with a single judged
+    patient, with pairs that could not be scored, or with two trainings of one arm and seed (two sets of one domain).
+    """
     found: dict[Setting, dict[tuple[str, int], list[Row]]] = {}
     for run in runs:
         for row in run.rows:
@@ -80,11 +84,12 @@ def annotation_points(runs: Sequence[RunRecord]) -> dict[Setting, list[Point]]:
             if arm is not None and row.probe == "":
                 setting = Setting(row.model, row.encoders, row.prompt_set)
                 found.setdefault(setting, {}).setdefault((arm, row.real_patients or 0), []).append(row)
-    return {
+    points = {
         setting: [Point(arm, n, tuple(rows)) for (arm, n), rows in sorted(cells.items(), key=_place)]
         for setting, cells in found.items()
         if len({n for _, n in cells if n}) > 1
     }
+    return {setting: own for setting, own in points.items() if all(map(_is_comparable, own))}
 
 
 def gain(point: Point, points: Sequence[Point]) -> Gain | None:
@@ -138,6 +143,12 @@ def annotation_plot(setting: Setting, points: Sequence[Point], masks: Sequence[s
     caption = " ".join((caption, *masks))
     name = file_stem("annotation", setting.model, setting.encoders, setting.prompt_set)
     return Plot(name, caption, "; ".join(said), figure)
+
+
+def _is_comparable(point: Point) -> bool:
+    seeds = [seed for _, seed in {(row.run, row.seed) for row in point.rows}]
+    judged = {row.patient for row in point.rows}
+    return len(judged) > 1 and len(set(seeds)) == len(seeds) and all(row.dice is not None for row in point.rows)
 
 
 def _arm(row: Row) -> str | None:

@@ -1,0 +1,80 @@
+"""The one way in which a file becomes an image on the page."""
+
+from __future__ import annotations
+
+import unicodedata
+from dataclasses import dataclass
+from pathlib import Path
+
+from synthboost.domain import GreyImage
+from synthboost.errors import ConfigError, DataError
+from synthboost.inference.recordings import open_recording
+from synthboost.inference.recordings.find import SUFFIXES as READABLE
+
+SUFFIXES = tuple(suffix for suffix in READABLE if not suffix.startswith((".mhd", ".mha")))
+"""No MHD: its header names a second file, and a page takes one."""
+MAX_UPLOAD_BYTES = 64 * 2**20
+MAX_FRAMES = 200
+"""Of a clip: what is kept in memory for each visitor; a guess."""
+MAX_PIXELS, MAX_CLIP_PIXELS = 16_000_000, 128_000_000
+"""Of a frame, for which 32 answers of 4 bytes a pixel are kept, and of a clip; guesses."""
+LONGEST_NAME = 60
+"""Characters of a file's name that are shown."""
+
+
+@dataclass(frozen=True, eq=False)
+class Intake:
+    """What a visitor looks at."""
+
+    name: str
+    """For people: never used as a path."""
+    frames: tuple[GreyImage, ...]
+    """At least one, (H, W) uint8, the probe on top; all of one size."""
+    spacing_mm: tuple[float, float] | None
+    """(rows, columns), or `None` when the file does not say."""
+
+
+def take_in(path: Path) -> Intake:
+    """Read an uploaded file.
+
+    Raises:
+        DataError: empty, of another kind than its ending says, damaged, or too large; the message does not hold the
+            folder in which the upload lies.
+    """
+    name = shown_name(path.name)
+    try:
+        _require_kind(path, name)
+        frames, spacing_mm = _read(path, name)
+    except (DataError, ConfigError) as error:
+        value = error.value.replace(str(path), name).replace(str(path.parent), "")
+        raise DataError(name, error.field, value, error.expected, error.remedy) from error
+    return Intake(name, frames, spacing_mm)
+
+
+def shown_name(name: str) -> str:
+    """A file's name for people: no folders, no control or direction characters, not too long."""
+    last = name.replace("\\", "/").rsplit("/", 1)[-1]
+    visible = "".join(c for c in last if unicodedata.category(c) not in ("Cc", "Cf", "Cs"))
+    return visible if len(visible) <= LONGEST_NAME else f"{visible[: LONGEST_NAME - 13]}…{visible[-12:]}"
+
+
+def _read(path: Path, name: str) -> tuple[tuple[GreyImage, ...], tuple[float, float] | None]:
+    recording = open_recording(path)
+    rows, columns = recording.whole_shape
+    if recording.length > MAX_FRAMES:
+        raise DataError(name, "frames", recording.length, f"at most {MAX_FRAMES}", "Cut the clip.")
+    if rows * columns > MAX_PIXELS or recording.length * rows * columns > MAX_CLIP_PIXELS:
+        size = f"{recording.length} x {columns} x {rows}"
+        expected = f"at most {MAX_PIXELS} pixels a frame and {MAX_CLIP_PIXELS} together"
+        raise DataError(name, "size", size, expected, "Make it smaller.")
+    return tuple(recording.frames()), recording.spacing_mm
+
+
+def _require_kind(path: Path, name: str) -> None:
+    if not path.name.lower().endswith(SUFFIXES):
+        raise DataError(name, "kind of file", path.suffix or "no ending", f"one of {', '.join(SUFFIXES)}")
+    size = path.stat().st_size
+    if size == 0:
+        raise DataError(name, "length", "0 bytes", "an image", "The file is empty: copy it again.")
+    if size > MAX_UPLOAD_BYTES:
+        raise DataError(name, "length", f"{size} bytes", f"at most {MAX_UPLOAD_BYTES}")

@@ -1,0 +1,91 @@
+"""The page's own pieces of HTML. Whatever a visitor typed or uploaded goes through `safe` first."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Sequence
+from html import escape
+
+from synthboost.app.drawing import COLOURS
+from synthboost.app.numbers import Measured
+from synthboost.app.wording import NO_WORDS
+from synthboost.errors import SynthboostError
+
+NOT_A_DEVICE = "Research software, not a medical device."
+_TEMPLATE_SIGNS = str.maketrans({"$": "&#36;", "{": "&#123;", "}": "&#125;", "`": "&#96;"})
+
+
+def safe(text: str) -> str:
+    """Text that shows as it is: neither HTML nor the signs of the template languages of the page's library."""
+    return escape(text, quote=True).translate(_TEMPLATE_SIGNS)
+
+
+def header(model: str, random_weights: bool) -> str:
+    """The top of the page."""
+    warning = (
+        '<p class="sb-warn"><b>This model has random weights.</b> It never learnt anything: its masks mean nothing.</p>'
+        if random_weights
+        else ""
+    )
+    return (
+        '<div class="sb-head"><h1>synthboost</h1><p>Name a structure in a sentence, and see it in the echocardiogram.'
+        f'</p><p class="sb-device">{NOT_A_DEVICE}</p><p class="sb-quiet">Model: {safe(model)}. Images stay on the '
+        f"machine that runs this page, in memory, until you leave.</p>{warning}</div>"
+    )
+
+
+def figure(png: bytes, name: str, measured: Sequence[Measured]) -> str:
+    """The image with its masks; read aloud as the sentences and their shares."""
+    words = "; ".join(f"{line.sentence or NO_WORDS} {100 * line.share:.1f} % of the image" for line in measured)
+    source = base64.b64encode(png).decode("ascii")
+    return (
+        f'<figure class="sb-figure"><img id="sb-overlay" alt="{safe(name)}. {safe(words)}" '
+        f'src="data:image/png;base64,{source}"><figcaption>{safe(name)}</figcaption></figure>'
+    )
+
+
+def table(measured: Sequence[Measured], spacing_known: bool) -> str:
+    """Legend and numbers in one."""
+    unit = "mm²" if spacing_known else "pixels"
+    rows = "".join(_row(line, number, spacing_known) for number, line in enumerate(measured))
+    note = (
+        ""
+        if spacing_known
+        else '<p class="sb-quiet">The file does not say how large a pixel is, so sizes are in pixels.</p>'
+    )
+    return (
+        '<table class="sb-table" id="sb-numbers"><thead><tr><th>Sentence</th>'
+        f"<th>Area ({unit})</th><th>Long axis</th><th>Mean prob.</th></tr></thead><tbody>{rows}</tbody></table>{note}"
+    )
+
+
+def download_link(pack: bytes) -> str:
+    """A link that holds the zip itself: the server keeps no file."""
+    source = base64.b64encode(pack).decode("ascii")
+    return (
+        f'<a id="sb-zip" download="synthboost-masks.zip" href="data:application/zip;base64,{source}">'
+        f"synthboost-masks.zip ({len(pack) / 1000:.0f} kB)</a>"
+    )
+
+
+def problem(error: SynthboostError) -> str:
+    """A mistake of the visitor's, and what to do about it."""
+    remedy = f" {error.remedy}" if error.remedy else ""
+    text = f"{error.where}: {error.field}: {error.value}; expected {error.expected}.{remedy}"
+    return f'<p class="sb-problem" role="alert">{safe(" ".join(text.split()))}</p>'
+
+
+def note(text: str) -> str:
+    """A quiet line."""
+    return f'<p class="sb-quiet" role="status">{safe(text)}</p>' if text else ""
+
+
+def _row(line: Measured, number: int, spacing_known: bool) -> str:
+    colour = "#{:02x}{:02x}{:02x}".format(*COLOURS[number])
+    area = f"{line.area_mm2:,.0f}" if spacing_known and line.area_mm2 is not None else f"{line.pixels:,}"
+    length = "–" if line.length is None else f"{line.length:.0f} {line.length_unit}"
+    sure = "–" if line.confidence is None else f"{line.confidence:.2f}"
+    return (
+        f'<tr><td><span class="sb-swatch" style="background:{colour}"></span>{safe(line.sentence or NO_WORDS)}</td>'
+        f"<td>{area if line.pixels else 'nothing'}</td><td>{length}</td><td>{sure}</td></tr>"
+    )

@@ -1,0 +1,77 @@
+"""`synthboost serve`: the web page on this machine."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from synthboost.errors import CheckpointError, ConfigError
+
+if TYPE_CHECKING:  # torch is loaded when the command runs
+    from synthboost.inference.predictor import Predictor
+
+RANDOM = "random"
+
+
+@dataclass(frozen=True)
+class Serve:
+    """Open a page in the browser: drop an image, type a sentence, see and download the mask, read the numbers.
+
+    The page is reached from this machine alone. It loads nothing from elsewhere, sends nothing, and keeps nothing:
+    images live in memory until the visitor leaves. Research software, not a medical device.
+    """
+
+    checkpoint: str | None = None
+    """A run's folder, a folder of weights, or a hub name. `random` takes a small model that never learnt anything,
+    to try out the page; the page says so."""
+    port: int = 7860
+    """0 takes a free one."""
+    host: str = "127.0.0.1"
+    """Another address than this lets other machines reach the page."""
+    device: str = "auto"
+
+    def run(self) -> None:
+        """Serve until Ctrl-C."""
+        from synthboost.app.server import serving, warn_of_host
+        from synthboost.inference.predictor import Predictor
+        from synthboost.models.registry import build_segmenter
+
+        if self.checkpoint is None:
+            raise CheckpointError(
+                "serve", "checkpoint", "none", "a trained model: --checkpoint FOLDER",
+                "Train one (synthboost simulate --out simulated; synthboost train --data simulated --out runs; "
+                "then --checkpoint runs/NAME), or try the page with --checkpoint random.",
+            )  # fmt: skip
+        if not 0 <= self.port <= 65535:
+            raise ConfigError("serve", "port", self.port, "0 to 65535")
+        spec: dict[str, object] = {}
+        if self.checkpoint == RANDOM:
+            predictor, name = Predictor(build_segmenter("clipseg", "tiny"), self.device), "random weights"
+        else:
+            predictor, name, spec = self._load()
+        warn_of_host(self.host)
+        random_weights = self.checkpoint == RANDOM or never_trained(spec)
+        named = spec.get("domain_named") is True
+        with serving(predictor, name, self.host, self.port or None, random_weights, named) as address:
+            print(f"synthboost serves {name} at {address}  (Ctrl-C ends it)", flush=True)
+            threading.Event().wait()
+
+    def _load(self) -> tuple[Predictor, str, dict[str, object]]:
+        from pathlib import Path
+
+        from synthboost.experiments.evaluated import run_spec_of
+        from synthboost.inference.predictor import Predictor
+
+        assert self.checkpoint is not None
+        predictor = Predictor.from_pretrained(self.checkpoint, self.device)
+        place = Path(self.checkpoint)
+        name = place.absolute().name if place.exists() else self.checkpoint
+        return predictor, name, run_spec_of(self.checkpoint)
+
+
+def never_trained(spec: dict[str, object]) -> bool:
+    """Whether a run's `spec.json` says that nobody ever trained its weights."""
+    from synthboost.records.rows import RANDOM_WEIGHTS
+
+    return spec.get("encoders") == RANDOM_WEIGHTS

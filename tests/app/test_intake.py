@@ -1,0 +1,105 @@
+from __future__ import annotations
+
+import struct
+import zlib
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from synthboost.app.desk import Desk, Look, Shown
+from synthboost.app.intake import shown_name, take_in
+from synthboost.app.uploads import Uploads
+from synthboost.errors import DataError
+from synthboost.inference.predictor import Predictor
+
+
+def _huge_png() -> bytes:
+    def chunk(kind: bytes, body: bytes) -> bytes:
+        return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+
+    header = chunk(b"IHDR", struct.pack(">IIBBBBB", 30_000, 30_000, 8, 0, 0, 0, 0))
+    return b"\x89PNG\r\n\x1a\n" + header + chunk(b"IDAT", zlib.compress(bytes(1000))) + chunk(b"IEND", b"")
+
+
+BAD = {
+    "program.png": b"\x7fELF" + bytes(200),
+    "program.exe": b"MZ" + bytes(200),
+    "huge.png": _huge_png(),
+    "empty.png": b"",
+    "cut.gif": b"GIF89a\x10\x00\x10\x00",
+    "volume.mhd": b"ElementDataFile = /etc/passwd\n",
+    "bomb.zip": b"PK\x03\x04" + bytes(100),
+    "심장.png": b"no image",
+}
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_what_is_no_image_is_refused_by_name_and_without_its_folder(tmp_path: Path, name: str) -> None:
+    path = tmp_path / name
+    path.write_bytes(BAD[name])
+    with pytest.raises(DataError) as error:
+        take_in(path)
+    assert name in str(error.value)
+    assert str(tmp_path) not in str(error.value)
+
+
+@pytest.mark.parametrize("name", [*BAD, "good.png"])
+def test_the_page_answers_and_nothing_is_left_behind(tiny_model: object, name: str) -> None:
+    with Uploads() as uploads:
+        folder = uploads.folder
+        path = folder / "abc" / name
+        path.parent.mkdir()
+        if name == "good.png":
+            Image.fromarray(np.full((20, 24), 90, np.uint8)).save(path)
+        else:
+            path.write_bytes(BAD[name])
+        answer = Desk(Predictor(tiny_model, "cpu"), uploads).open_upload("me", path, "Myocardium.", Look())  # type: ignore[arg-type]
+        assert isinstance(answer, Shown) == (name == "good.png")
+        assert list(folder.rglob("*")) == []
+    assert not folder.exists()
+
+
+def test_a_cut_clip_of_whole_frames_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "cut.gif"
+    noise = np.random.default_rng(0).integers(0, 255, (3, 40, 40), dtype=np.uint8)
+    first, *others = map(Image.fromarray, noise)
+    first.save(path, save_all=True, append_images=others)
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    with pytest.raises(DataError, match=r"cut\.gif"):
+        take_in(path)
+
+
+def test_too_many_frames_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("synthboost.app.intake.MAX_FRAMES", 2)
+    path = tmp_path / "long.tiff"
+    first, *others = (Image.new("L", (8, 8), value) for value in (1, 2, 3))
+    first.save(path, save_all=True, append_images=others)
+    with pytest.raises(DataError, match="frames"):
+        take_in(path)
+
+
+def test_a_name_is_shown_without_folders_and_control_characters() -> None:
+    assert shown_name("../../etc/<script>.png") == "<script>.png"
+    assert shown_name("..\\..\\heart\u202e\n.png") == "heart.png"
+    assert len(shown_name("x" * 500 + ".png")) <= 60
+
+
+def test_only_what_lies_in_the_folder_is_taken(tmp_path: Path) -> None:
+    secret = tmp_path / "secret.png"
+    secret.write_bytes(b"mine")
+    with Uploads() as uploads, pytest.raises(ValueError, match="not an upload"), uploads.taken(secret):
+        pass
+    assert secret.read_bytes() == b"mine"
+
+
+def test_uploads_that_nobody_took_are_swept() -> None:
+    with Uploads() as uploads:
+        left = uploads.folder / "abc" / "left.png"
+        left.parent.mkdir()
+        left.write_bytes(b"x")
+        uploads.sweep(older_than_seconds=60)
+        assert left.exists()
+        uploads.sweep(older_than_seconds=-1)
+        assert not left.parent.exists()
