@@ -3,7 +3,13 @@ from __future__ import annotations
 import pytest
 
 from synthboost.app.wording import (
-    MAX_SENTENCES, NO_WORDS, Choice, file_name_of, read_lines, sentences_of, structure_named,
+    MAX_SENTENCES,
+    NO_WORDS,
+    Choice,
+    file_name_of,
+    read_lines,
+    sentences_of,
+    structure_named,
 )  # fmt: skip
 from synthboost.domain import Attributes, Phase, PromptSet, Structure, View
 from synthboost.errors import PromptError
