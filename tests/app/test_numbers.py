@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from synthboost.app.numbers import label_map_of, measure
+from synthboost.app.numbers import measure
 
 
 def _one(pixels: int) -> np.ndarray:
@@ -26,11 +26,6 @@ def test_without_a_spacing_there_is_no_area_in_millimetres() -> None:
 def test_an_empty_mask_has_no_confidence() -> None:
     (line,) = measure(["something"], _one(0), 0.5, None)
     assert (line.pixels, line.confidence) == (0, None)
-
-
-def test_each_pixel_belongs_to_its_likeliest_sentence_or_to_none() -> None:
-    probability = np.array([[[0.9, 0.6, 0.1]], [[0.8, 0.7, 0.2]]], np.float32)
-    assert label_map_of([1, 3], probability, 0.5).tolist() == [[1, 3, 0]]
 
 
 def test_a_ventricle_has_a_long_axis_only_beside_its_myocardium() -> None:

@@ -7,16 +7,10 @@ import pytest
 
 from synthboost.domain import PromptSet, Structure
 from synthboost.errors import DataError
-from synthboost.inference.label_maps import most_probable, painted, predicted_maps, stored_maps, true_maps
+from synthboost.inference.label_maps import painted, predicted_maps, stored_maps, true_maps
 from synthboost.inference.sentences import EvaluationSentences
 
 LV, MYO, LA = Structure
-
-
-def test_the_most_probable_structure_above_the_threshold_wins():
-    probability = np.array([[[0.9, 0.6, 0.4, 0.5]], [[0.8, 0.7, 0.3, 0.2]], [[0.1, 0.65, 0.45, 0.1]]], np.float32)
-    assert most_probable(probability, 0.5).tolist() == [[1, 2, 0, 0]]
-    assert most_probable(probability, 0.42).tolist() == [[1, 2, 3, 1]]
 
 
 def test_the_ventricle_lies_over_its_wall_and_the_wall_over_the_atrium():

@@ -22,7 +22,7 @@ from synthboost.inference.pseudo_labels import (
     RECORD,
     REPORT,
     PseudoLabelSettings,
-    resolve,
+    whole_heart,
     write_pseudo_labels,
 )
 from synthboost.simulator.settings import SimulationSettings
@@ -171,15 +171,15 @@ def test_the_likeliest_structure_wins_above_the_threshold_and_one_piece_of_it_st
     probability[0, 1, 6] = 0.9
     probability[2, 2, 0] = 0.4
     # The ventricle has 0.9 at column 2 and wins it; its single pixel at column 6 is the smaller piece; 0.4 is too low.
-    np.testing.assert_array_equal(resolve(probability, 0.5)[1], [1, 1, 1, 2, 0, 0, 0])
-    assert resolve(probability, 0.5)[2, 0] == 0
+    np.testing.assert_array_equal(whole_heart(probability, 0.5)[1], [1, 1, 1, 2, 0, 0, 0])
+    assert whole_heart(probability, 0.5)[2, 0] == 0
 
 
 def test_a_hole_in_a_cavity_is_filled() -> None:
     probability = np.zeros((3, 5, 5))
     probability[2, 1:4, 1:4] = 0.9
     probability[2, 2, 2] = 0.1
-    assert resolve(probability, 0.5)[2, 2] == 3
+    assert whole_heart(probability, 0.5)[2, 2] == 3
 
 
 def test_a_seam_between_ventricle_and_wall_goes_to_the_likelier_of_the_two() -> None:
@@ -189,7 +189,7 @@ def test_a_seam_between_ventricle_and_wall_goes_to_the_likelier_of_the_two() -> 
     probability[0, 2, 2] = 0.9
     probability[0, 1:4, 1] = 0.3
     # The eight pixels around the ventricle are below the threshold: three of them are rather ventricle than wall.
-    np.testing.assert_array_equal(resolve(probability, 0.5)[1:4, 1:4], [[1, 2, 2], [1, 1, 2], [1, 2, 2]])
+    np.testing.assert_array_equal(whole_heart(probability, 0.5)[1:4, 1:4], [[1, 2, 2], [1, 1, 2], [1, 2, 2]])
 
 
 @pytest.mark.parametrize("value", [-0.1, 1.0])

@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from synthboost.app.drawing import png_bytes
-from synthboost.app.numbers import label_map_of, measure
+from synthboost.app.numbers import measure
 from synthboost.app.wording import file_name_of, structure_named
+from synthboost.inference.outputs.label_map import resolve
 
 README = """Masks drawn by synthboost. Research software, not a medical device.
 
@@ -42,7 +43,7 @@ def zip_masks(
     sentence's number. Neither the image itself nor the upload's name is in the zip, but for the overlay.
     """
     labels = label_values(sentences)
-    label_map = label_map_of(labels, probability, threshold)
+    label_map = resolve(probability, labels, threshold)
     stream = io.BytesIO()
     with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as pack:
         names = [f"{file_name_of(sentence, n)}.png" for n, sentence in enumerate(sentences, start=1)]

@@ -12,6 +12,7 @@ from synthboost.app.wording import structure_named
 from synthboost.domain import Structure
 from synthboost.errors import DataError
 from synthboost.evaluation.chamber import Chamber, Scale, atrium, ventricle
+from synthboost.inference.outputs.label_map import resolve
 
 
 @dataclass(frozen=True)
@@ -64,12 +65,6 @@ def measure(
     return lines
 
 
-def label_map_of(labels: Sequence[int], probability: NDArray[np.float32], threshold: float) -> NDArray[np.uint8]:
-    """Give each pixel the label of its largest probability, if that exceeds the threshold, else 0; (H, W)."""
-    winner = np.array(labels, dtype=np.uint8)[probability.argmax(axis=0)]
-    return np.where(probability.max(axis=0) > threshold, winner, 0).astype(np.uint8)
-
-
 def _lengths(
     sentences: Sequence[str],
     probability: NDArray[np.float32],
@@ -80,7 +75,7 @@ def _lengths(
     if not named:
         return {}
     chosen = list(named)
-    labels = label_map_of([int(s) for s in chosen], probability[[named[s] for s in chosen]], threshold)
+    labels = resolve(probability[[named[s] for s in chosen]], chosen, threshold)
     scale = Scale.of(spacing_mm, labels.shape)
     found: dict[Structure, float] = {}
     for structure, measured in (

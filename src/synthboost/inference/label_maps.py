@@ -11,12 +11,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from synthboost.domain import STRUCTURES, Frame, FrameInfo, LabelMap, Mask, Structure
 from synthboost.errors import DataError
 from synthboost.inference.masks import IndexEntry, read_index, read_mask
+from synthboost.inference.outputs.label_map import resolve
 from synthboost.inference.predictor import Predictor
+from synthboost.inference.prompting import final_prompts, texts_of
 from synthboost.inference.sentences import EvaluationSentences
 from synthboost.training.frame_set import FrameSet
 
@@ -35,17 +36,6 @@ class FoundMap:
     reason: str = ""
     sentences: tuple[str, ...] = ()
     """Those that drew it, in the order of the structures; none for a true one."""
-
-
-def most_probable(probability: NDArray[np.float32], threshold: float) -> LabelMap:
-    """The label map (H, W) of probabilities (3, H, W) in the order of the structures.
-
-    A pixel is of the structure with the highest probability if that is above the threshold; of two equal ones the
-    first wins.
-    """
-    assert len(probability) == len(STRUCTURES), probability.shape
-    best = np.array([int(structure) for structure in STRUCTURES], dtype=np.uint8)[probability.argmax(axis=0)]
-    return np.where(probability.max(axis=0) > threshold, best, np.uint8(0))
 
 
 def painted(masks: Mapping[Structure, Mask]) -> LabelMap:
@@ -78,13 +68,10 @@ def predicted_maps(predictor: Predictor, frames: FrameSet, sentences: Evaluation
             yield FoundMap(info, None, None, reason)
             continue
         seen = predictor.look_at([frame.image])
-        prompts = sentences.first(frame)
-        if sentences.needs_prediction:
-            guesses = predictor.ask(seen, [[prompts[s].text for s in STRUCTURES]])[0].masks
-            prompts = sentences.second(frame, dict(zip(STRUCTURES, guesses, strict=True)))
-        texts = tuple(prompts[structure].text for structure in STRUCTURES)
-        answer = predictor.ask(seen, [texts])[0]
-        yield FoundMap(info, frame, most_probable(answer.probability, predictor.threshold), "", texts)
+        [prompts] = final_prompts(predictor, seen, [frame], sentences)
+        texts = texts_of(prompts)
+        [answer] = predictor.ask(seen, [texts])
+        yield FoundMap(info, frame, resolve(answer.probability, STRUCTURES, predictor.threshold), "", texts)
 
 
 def stored_maps(folder: Path, frames: FrameSet) -> Iterator[FoundMap]:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from synthboost.domain import STRUCTURES, Frame, Mask, Prompt, Structure
+from synthboost.domain import STRUCTURES, Frame, Prompt, Structure
 from synthboost.errors import DataError
 from synthboost.files import whole_folder
 from synthboost.inference.masks import IndexEntry, mask_name, write_index, write_mask
-from synthboost.inference.predictor import Predictor, Seen
+from synthboost.inference.predictor import Predictor
+from synthboost.inference.prompting import final_prompts, texts_of
 from synthboost.inference.sentences import EvaluationSentences, swapped
 from synthboost.progress import track
 from synthboost.training.frame_set import FrameSet
@@ -55,11 +56,10 @@ def _predict_batch(
     if not frames:
         return
     seen = predictor.look_at([frame.image for frame in frames])
-    prompts = [sentences.first(frame) for frame in frames]
-    if sentences.needs_prediction:
-        guesses = _ask(predictor, seen, prompts)
-        prompts = [sentences.second(frame, guess) for frame, guess in zip(frames, guesses, strict=True)]
-    answers = _ask(predictor, seen, prompts)
+    prompts = final_prompts(predictor, seen, frames, sentences)
+    answers = [
+        dict(zip(STRUCTURES, answer.masks, strict=True)) for answer in predictor.ask(seen, list(map(texts_of, prompts)))
+    ]
     # A mask depends on the image and the sentence alone: asked for another structure, the answer is the one at hand.
     probes = {"": (prompts, answers)}
     if probe_swapped:
@@ -70,11 +70,6 @@ def _predict_batch(
                 entry = _entry(frame.info.name, structure, probe, of_frame[structure])
                 write_mask(folder / entry.file, mask)
                 yield entry
-
-
-def _ask(predictor: Predictor, seen: Seen, prompts: list[dict[Structure, Prompt]]) -> list[dict[Structure, Mask]]:
-    texts = [[of_frame[structure].text for structure in STRUCTURES] for of_frame in prompts]
-    return [dict(zip(STRUCTURES, answer.masks, strict=True)) for answer in predictor.ask(seen, texts)]
 
 
 def _entry(frame: str, structure: Structure, probe: str, prompt: Prompt) -> IndexEntry:

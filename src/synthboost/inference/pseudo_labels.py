@@ -33,11 +33,14 @@ from synthboost.domain import (
 from synthboost.errors import ConfigError, DataError
 from synthboost.evaluation.plausibility import check_patient
 from synthboost.files import recover, whole_folder, write_csv, write_json
+from synthboost.inference.outputs.label_map import resolve
 from synthboost.inference.predictor import Predictor
+from synthboost.inference.prompting import texts_of
 from synthboost.inference.sentences import EvaluationSentences
 from synthboost.lock import exclusive
 from synthboost.progress import track
 from synthboost.records.claim import claim, read_claim
+from synthboost.simulator.labels import keep_largest_piece
 
 GENERATOR = "synthboost.pseudo_labels"
 GENERATOR_VERSION = "1"
@@ -135,19 +138,18 @@ def _annotate(
 
 
 def _guess(predictor: Predictor, frame: Frame, prompt_set: PromptSet) -> _Guess:
-    prompts = EvaluationSentences(prompt_set, shape_from="unknown").first(frame)
-    sentences = [prompts[structure].text for structure in STRUCTURES]
+    sentences = texts_of(EvaluationSentences(prompt_set, shape_from="unknown").first(frame))
     looks = [_with_gamma(frame.image, gamma) for gamma in GAMMAS]
     answers = predictor.predict_batch(looks, [sentences] * len(looks))
     probability = np.mean([answer.probability for answer in answers], axis=0)
-    label_map = resolve(probability, predictor.threshold)
+    label_map = whole_heart(probability, predictor.threshold)
     inside = [probability[number][label_map == int(s)] for number, s in enumerate(STRUCTURES)]
     confidence = min(float(values.mean()) if values.size else 0.0 for values in inside)
     return _Guess(frame, label_map, confidence, ())
 
 
-def resolve(probability: NDArray[np.floating[Any]], threshold: float) -> LabelMap:
-    """Make one label map of a probability per structure: the likeliest where one exceeds the threshold.
+def whole_heart(probability: NDArray[np.floating[Any]], threshold: float) -> LabelMap:
+    """Make one label map of a probability per structure (see `resolve`) and mend what no heart has.
 
     Of every structure the largest piece is kept. Holes in a cavity are filled; what ventricle and wall enclose, such
     as a seam between two masks that were drawn apart, goes to the likelier of the two.
@@ -159,25 +161,20 @@ def resolve(probability: NDArray[np.floating[Any]], threshold: float) -> LabelMa
     Returns:
         (H, W) uint8, 0-3.
     """
-    values = np.array([int(structure) for structure in STRUCTURES], dtype=np.uint8)
-    label_map = np.where(probability.max(axis=0) > threshold, values[probability.argmax(axis=0)], 0).astype(np.uint8)
-    for value in values:
-        pieces, count = ndimage.label(label_map == value)
-        if count > 1:
-            largest = 1 + int(np.bincount(pieces.ravel())[1:].argmax())
-            label_map[(pieces > 0) & (pieces != largest)] = 0
-    for value in (1, 3):
-        holes = ndimage.binary_fill_holes(label_map == value) & (label_map == 0)
-        label_map[holes] = value
-    heart = (label_map == 1) | (label_map == 2)
+    ventricle, wall, atrium = STRUCTURES
+    label_map = resolve(probability, STRUCTURES, threshold)
+    for structure in STRUCTURES:
+        keep_largest_piece(label_map, structure)
+    for cavity in (ventricle, atrium):
+        holes = ndimage.binary_fill_holes(label_map == cavity) & (label_map == 0)
+        label_map[holes] = cavity
+    heart = (label_map == ventricle) | (label_map == wall)
     seams = ndimage.binary_fill_holes(heart) & ~heart
-    label_map[seams] = values[probability[:2].argmax(axis=0)][seams]
+    label_map[seams] = np.array([ventricle, wall], dtype=np.uint8)[probability[:2].argmax(axis=0)][seams]
     return label_map
 
 
 def _with_gamma(image: GreyImage, gamma: float) -> GreyImage:
-    if gamma == 1.0:
-        return image
     return np.round(255.0 * (image / 255.0) ** gamma).astype(np.uint8)
 
 

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from synthboost.domain import STRUCTURES, Frame, GreyImage, PromptSet, Structure
 from synthboost.errors import ConfigError
 from synthboost.evaluation.uncertainty import SelfAgreement, self_agreement
-from synthboost.inference.predictor import Predictor
+from synthboost.inference.predictor import Predictor, Seen
+from synthboost.inference.prompting import final_prompts
 from synthboost.inference.sentences import EvaluationSentences
 from synthboost.prompts import PARAPHRASES
 
@@ -67,9 +68,10 @@ def uncertainty_of_frame(
         DataError: a structure has one way to be asked for only.
     """
     variations = variations or Variations()
-    texts = _texts(predictor, frame, variations)
+    seen = predictor.look_at([frame.image])
+    texts = _texts(predictor, seen, frame, variations)
     everything = list(dict.fromkeys(text for of_structure in texts.values() for text in of_structure))
-    straight, mirrored = _answers(predictor, frame.image, everything, variations.flip)
+    straight, mirrored = _answers(predictor, seen, frame.image, everything, variations.flip)
     found = {}
     for structure, own in texts.items():
         places = [everything.index(text) for text in own]
@@ -88,29 +90,26 @@ def uncertainty_of_sentences(
         PromptError: there is no sentence, or one is too long.
     """
     texts = tuple(dict.fromkeys(sentences))
-    straight, mirrored = _answers(predictor, image, list(texts), flip)
+    straight, mirrored = _answers(predictor, predictor.look_at([image]), image, list(texts), flip)
     return CaseUncertainty(texts, flip, self_agreement([*straight, *([] if mirrored is None else mirrored)]))
 
 
 def _answers(
-    predictor: Predictor, image: GreyImage, texts: list[str], flip: bool
+    predictor: Predictor, seen: Seen, image: GreyImage, texts: list[str], flip: bool
 ) -> tuple[NDArray[np.bool_], NDArray[np.bool_] | None]:
-    """Masks (N, H, W) of the image, and those of its mirror image, mirrored back."""
-    straight = predictor.predict(image, texts).masks
+    """Masks (N, H, W) of the image, which was `seen`, and those of its mirror image, mirrored back."""
+    straight = predictor.ask(seen, [texts])[0].masks
     if not flip:
         return straight, None
     return straight, predictor.predict(np.ascontiguousarray(image[:, ::-1]), texts).masks[:, :, ::-1]
 
 
-def _texts(predictor: Predictor, frame: Frame, variations: Variations) -> dict[Structure, tuple[str, ...]]:
+def _texts(predictor: Predictor, seen: Seen, frame: Frame, variations: Variations) -> dict[Structure, tuple[str, ...]]:
     texts: dict[Structure, dict[str, None]] = {structure: {} for structure in STRUCTURES}
     for prompt_set in variations.prompt_sets:
         for paraphrase in range(len(PARAPHRASES)):
             sentences = EvaluationSentences(prompt_set, paraphrase, name_domain=variations.name_domain)
-            prompts = sentences.first(frame)
-            if sentences.needs_prediction:
-                masks = predictor.predict(frame.image, [prompts[s].text for s in STRUCTURES]).masks
-                prompts = sentences.second(frame, dict(zip(STRUCTURES, masks, strict=True)))
+            [prompts] = final_prompts(predictor, seen, [frame], sentences)
             for structure, prompt in prompts.items():
                 texts[structure].setdefault(prompt.text)
     return {structure: tuple(of_structure) for structure, of_structure in texts.items()}

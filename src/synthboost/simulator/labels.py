@@ -33,7 +33,7 @@ def draw_labels(contours: Contours, grid: PixelGrid) -> LabelMap:
     # and after, because a dropped pixel can leave a gap.
     _close_the_cavity(labels, inside)
     for value in (_LV, _MYO, _LA):
-        _keep_largest_piece(labels, value)
+        keep_largest_piece(labels, value)
     _close_the_cavity(labels, inside)
     return labels
 
@@ -55,7 +55,8 @@ def _wall_the_edge(labels: LabelMap, inside: Mask) -> None:
     labels[edge & (labels == _LV)] = _MYO
 
 
-def _keep_largest_piece(labels: LabelMap, value: int) -> None:
+def keep_largest_piece(labels: LabelMap, value: int) -> None:
+    """Remove all pieces of a label but the largest, in place; pixels that meet at a corner are two pieces."""
     pieces, count = ndimage.label(labels == value)
     if count > 1:
         sizes = np.bincount(pieces.ravel())[1:]

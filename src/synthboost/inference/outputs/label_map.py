@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,7 +11,7 @@ from numpy.typing import NDArray
 from synthboost.domain import LabelMap
 
 
-def resolve(probability: NDArray[np.float32], labels: Sequence[int], threshold: float) -> LabelMap:
+def resolve(probability: NDArray[np.floating[Any]], labels: Sequence[int], threshold: float) -> LabelMap:
     """Give each pixel the label whose probability is largest among those larger than `threshold`, else 0.
 
     Args:
