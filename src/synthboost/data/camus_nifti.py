@@ -7,9 +7,10 @@ from pathlib import Path
 
 from synthboost.data.assembly import assemble
 from synthboost.data.dataset import Dataset
-from synthboost.data.frames_csv import FRAMES_CSV, apply_provenance, read_frames_csv
+from synthboost.data.frames_csv import apply_provenance, read_frames_csv
 from synthboost.data.patient_folder import find_patients
 from synthboost.data.subgroups import read_subgroups
+from synthboost.records.camus_layout import FRAMES_CSV
 
 RELEASE = "camus-nifti"
 PATIENTS_FOLDER = "database_nifti"

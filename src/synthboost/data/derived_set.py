@@ -7,15 +7,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from synthboost.data.camus_layout import IMAGES, write_frames, write_split_lists
 from synthboost.data.dataset import Dataset
-from synthboost.data.frames_csv import FRAMES_COLUMNS, FRAMES_CSV, RELEASE_COLUMN
 from synthboost.data.splits import Split
 from synthboost.domain import Domain, Frame, FrameInfo, PatientId, SplitPart
 from synthboost.errors import ConfigError, DataError
-from synthboost.files import recover, whole_folder, write_csv, write_json
+from synthboost.files import recover, whole_folder, write_json
 from synthboost.lock import exclusive
 from synthboost.progress import track
+from synthboost.records.camus_layout import IMAGES, Listed, write_frames, write_frames_csv, write_split_lists
 from synthboost.records.claim import claim
 
 Remake = Callable[[Sequence[FrameInfo]], tuple[list[Frame], Mapping[str, Any]]]
@@ -114,18 +113,5 @@ def _by_patient(dataset: Dataset, split: Split) -> dict[PatientId, list[FrameInf
 
 def _write_lists(out: Path, split: Split, infos: Mapping[PatientId, list[FrameInfo]], origin: Origin) -> None:
     write_split_lists(out, {part: [p.name for p in split.parts[part] if p in infos] for part in SplitPart})
-    rows = [
-        {
-            "frame": info.name,
-            "domain": origin.domain,
-            "source_patient": "",
-            "source_split": "",
-            "generator": origin.generator,
-            "generator_version": origin.version,
-            "seed": origin.seed,
-            RELEASE_COLUMN: info.patient.release,
-        }
-        for of_patient in infos.values()
-        for info in of_patient
-    ]
-    write_csv(out / FRAMES_CSV, (*FRAMES_COLUMNS, RELEASE_COLUMN), rows)
+    frames = (Listed(info.name, info.patient.release) for of_patient in infos.values() for info in of_patient)
+    write_frames_csv(out, frames, origin.domain, origin.generator, origin.version, origin.seed)

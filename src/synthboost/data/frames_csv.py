@@ -10,11 +10,8 @@ from pathlib import Path
 
 from synthboost.domain import Domain, FrameInfo, PatientId
 from synthboost.errors import DataError
+from synthboost.records.camus_layout import FRAMES_COLUMNS, RELEASE_COLUMN
 
-FRAMES_CSV = "frames.csv"
-FRAMES_COLUMNS = ("frame", "domain", "source_patient", "source_split", "generator", "generator_version", "seed")
-RELEASE_COLUMN = "release"
-"""Optional, the last: the release that the set's patients belong to, the same in every line."""
 MADE_FROM_REAL = frozenset({Domain.DIFFUSION, Domain.PSEUDO_LABELLED})
 """Domains whose frames go back to a real patient."""
 _RELEASE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")

@@ -7,6 +7,7 @@ on them, are taken away before anything else happens. What is written is a data 
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -17,8 +18,6 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from synthboost.data import Dataset, Split, without_annotations
-from synthboost.data.camus_layout import IMAGES, write_frames, write_split_lists
-from synthboost.data.frames_csv import FRAMES_COLUMNS, FRAMES_CSV, RELEASE_COLUMN
 from synthboost.domain import (
     STRUCTURES,
     Domain,
@@ -39,6 +38,7 @@ from synthboost.inference.prompting import texts_of
 from synthboost.inference.sentences import EvaluationSentences
 from synthboost.lock import exclusive
 from synthboost.progress import track
+from synthboost.records.camus_layout import IMAGES, Listed, write_frames, write_frames_csv, write_split_lists
 from synthboost.records.claim import claim, read_claim
 from synthboost.simulator.labels import keep_largest_piece
 
@@ -200,12 +200,11 @@ def _claim(out: Path, model: str, dataset: Dataset, split: Split, settings: Pseu
 
 def _write_lists(out: Path, dataset: Dataset, parts: Mapping[PatientId, SplitPart], model: str) -> Annotated:
     records = {patient: read_claim(out / IMAGES / patient.name / RECORD)["frames"] for patient in parts}
-    infos = {info.name: info for info in dataset.frames if info.patient in records}
-    kept = {p: [name for name, one in frames.items() if not one["rejected for"]] for p, frames in records.items()}
+    kept = {p: [name for name, one in found.items() if not one["rejected for"]] for p, found in records.items()}
     rejected = [
         {"frame": name, "confidence": f"{one['confidence']:.4f}", "rejected_for": "; ".join(one["rejected for"])}
-        for frames in records.values()
-        for name, one in frames.items()
+        for found in records.values()
+        for name, one in found.items()
         if one["rejected for"]
     ]
     write_csv(out / REPORT, ("frame", "confidence", "rejected_for"), rejected)
@@ -216,23 +215,11 @@ def _write_lists(out: Path, dataset: Dataset, parts: Mapping[PatientId, SplitPar
             f"{REPORT} says why. Train the model longer, or accept less confidence.",
         )  # fmt: skip
     write_split_lists(out, {part: [p.name for p in usable if parts[p] is part] for part in PARTS})
-    rows = [
-        {
-            "frame": name,
-            "domain": Domain.PSEUDO_LABELLED,
-            "source_patient": str(patient),
-            "source_split": parts[patient],
-            "generator": GENERATOR,
-            "generator_version": f"{GENERATOR_VERSION}, {model}",
-            "seed": 0,
-            RELEASE_COLUMN: dataset.release,
-        }
-        for patient in usable
-        for name in kept[patient]
+    frames = [
+        Listed(name, dataset.release, str(patient), parts[patient]) for patient in usable for name in kept[patient]
     ]
-    write_csv(out / FRAMES_CSV, (*FRAMES_COLUMNS, RELEASE_COLUMN), rows)
-    counts: dict[str, int] = {}
-    for line in rejected:
-        for reason in line["rejected_for"].split("; "):
-            counts[reason] = counts.get(reason, 0) + 1
-    return Annotated(len(infos), len(rows), dict(sorted(counts.items(), key=lambda item: -item[1])))
+    write_frames_csv(out, frames, Domain.PSEUDO_LABELLED, GENERATOR, f"{GENERATOR_VERSION}, {model}", seed=0)
+    counts = Counter(
+        reason for of_patient in records.values() for one in of_patient.values() for reason in one["rejected for"]
+    )
+    return Annotated(sum(map(len, records.values())), len(frames), dict(counts.most_common()))

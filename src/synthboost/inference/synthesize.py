@@ -15,15 +15,14 @@ import torch
 from numpy.typing import NDArray
 
 from synthboost.data import Dataset, Split
-from synthboost.data.camus_layout import IMAGES, write_frames, write_split_lists
-from synthboost.data.frames_csv import FRAMES_COLUMNS, FRAMES_CSV, RELEASE_COLUMN
 from synthboost.domain import Domain, Frame, FrameInfo, PatientId, SplitPart
 from synthboost.errors import ConfigError, DataError
 from synthboost.evaluation.resample import spacing_on_grid
-from synthboost.files import recover, whole_folder, write_csv, write_json
+from synthboost.files import recover, whole_folder, write_json
 from synthboost.inference.image_batches import ImageBatches
 from synthboost.lock import exclusive
 from synthboost.progress import Progress
+from synthboost.records.camus_layout import IMAGES, Listed, write_frames, write_frames_csv, write_split_lists
 from synthboost.records.claim import claim
 from synthboost.synthesis.condition import condition_map, label_map_of
 from synthboost.synthesis.network import SemanticUNet
@@ -229,21 +228,12 @@ def _claim(
 
 def _write_lists(out: Path, copies: list[Copy], dataset: Dataset, release: str, settings: SynthesisSettings) -> None:
     write_split_lists(out, {part: [copy.name for copy in copies if copy.part == part] for part in SplitPart})
-    rows = [
-        {
-            "frame": f"{copy.name}_{info.view}_{info.phase}",
-            "domain": Domain.DIFFUSION,
-            "source_patient": str(copy.source),
-            "source_split": copy.part,
-            "generator": GENERATOR,
-            "generator_version": GENERATOR_VERSION,
-            "seed": settings.seed,
-            RELEASE_COLUMN: release,
-        }
+    frames = [
+        Listed(f"{copy.name}_{info.view}_{info.phase}", release, str(copy.source), copy.part)
         for copy in copies
         for info in dataset.frames
         if info.patient == copy.source and dataset.has_annotation(info)
     ]
-    if not rows:
+    if not frames:
         raise DataError(dataset.root, "annotated frames", 0, "at least one in the training or validation part")
-    write_csv(out / FRAMES_CSV, (*FRAMES_COLUMNS, RELEASE_COLUMN), rows)
+    write_frames_csv(out, frames, Domain.DIFFUSION, GENERATOR, GENERATOR_VERSION, settings.seed)

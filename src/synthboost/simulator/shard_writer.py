@@ -15,13 +15,13 @@ from synthboost.domain import Domain, Phase, View
 from synthboost.errors import ConfigError
 from synthboost.lock import exclusive
 from synthboost.progress import Progress
+from synthboost.records.camus_layout import IMAGES
 from synthboost.records.shards import shard_name, write_index, write_shard
 from synthboost.simulator.render import SimulatedPatient, simulate_patient
 from synthboost.simulator.settings import SimulationSettings
 from synthboost.simulator.writer import (
     GENERATOR,
     GENERATOR_VERSION,
-    IMAGES,
     claim,
     in_processes,
     patient_name,

@@ -10,18 +10,16 @@ import threading
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from functools import partial
+from itertools import product
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import SimpleITK as sitk
-from numpy.typing import NDArray
-
 from synthboost.domain import Domain, Phase, SplitPart, View
 from synthboost.errors import ConfigError, OutputError
-from synthboost.files import TEMPORARY_PREFIX, recover, whole_file, whole_folder, write_csv, write_json, write_text
+from synthboost.files import TEMPORARY_PREFIX, recover, whole_folder, write_json, write_text
 from synthboost.lock import LOCK_FILE, exclusive
 from synthboost.progress import track
+from synthboost.records.camus_layout import IMAGES, Listed, write_frame_nifti, write_frames_csv, write_split_lists
 from synthboost.simulator.render import SimulatedPatient, simulate_patient
 from synthboost.simulator.settings import SimulationSettings
 
@@ -30,10 +28,6 @@ GENERATOR_VERSION = "3"
 """Raised whenever the same settings would give other pixels or masks."""
 RECORD = "simulation.json"
 """At the root: what was asked for. In a patient's folder: what is known of the patient besides CAMUS' keys."""
-IMAGES, SPLIT = "database_nifti", "database_split"
-FRAME_COLUMNS = (
-    "frame", "domain", "source_patient", "source_split", "generator", "generator_version", "seed", "release",
-)  # fmt: skip
 FRAME_RATE = 50.0
 """Hertz, written into `Info_*.cfg` only because CAMUS has the key; nothing moves between the two frames."""
 
@@ -67,7 +61,11 @@ def write_dataset(out: Path, settings: SimulationSettings, workers: int = 1) -> 
         ):
             pass
         write_split(out, settings)
-        write_csv(out / "frames.csv", FRAME_COLUMNS, _frame_rows(settings))
+        frames = (
+            Listed(f"{patient_name(number)}_{view}_{phase}", release_name(settings))
+            for number, view, phase in product(settings.patient_numbers, View, Phase)
+        )
+        write_frames_csv(out, frames, Domain.SIMULATED, GENERATOR, GENERATOR_VERSION, settings.seed)
 
 
 def write_patient(folder: Path, patient: SimulatedPatient) -> None:
@@ -75,8 +73,8 @@ def write_patient(folder: Path, patient: SimulatedPatient) -> None:
     name = patient_name(patient.number)
     with whole_folder(folder) as temporary:
         for (view, phase), frame in patient.frames.items():
-            _write_nifti(temporary / f"{name}_{view}_{phase}.nii.gz", frame.image, frame.spacing_mm)
-            _write_nifti(temporary / f"{name}_{view}_{phase}_gt.nii.gz", frame.label_map, frame.spacing_mm)
+            write_frame_nifti(temporary / f"{name}_{view}_{phase}.nii.gz", frame.image, frame.spacing_mm)
+            write_frame_nifti(temporary / f"{name}_{view}_{phase}_gt.nii.gz", frame.label_map, frame.spacing_mm)
         for view in View:
             write_text(temporary / f"Info_{view}.cfg", _info(patient, view))
         write_json(temporary / RECORD, patient.record)
@@ -177,14 +175,6 @@ def _simulate_to_disk(out: Path, settings: SimulationSettings, number: int) -> i
     return number
 
 
-def _write_nifti(path: Path, array: NDArray[np.uint8], spacing_mm: tuple[float, float]) -> None:
-    """Write (H, W) as CAMUS does: the first axis of the file is the width, the second the depth."""
-    image = sitk.GetImageFromArray(array)
-    image.SetSpacing((spacing_mm[1], spacing_mm[0]))
-    with whole_file(path) as temporary:
-        sitk.WriteImage(image, str(temporary), useCompression=True)
-
-
 def _info(patient: SimulatedPatient, view: View) -> str:
     attributes = patient.attributes[view]
     assert attributes.ejection_fraction is not None
@@ -203,8 +193,7 @@ def _info(patient: SimulatedPatient, view: View) -> str:
 
 def write_split(out: Path, settings: SimulationSettings) -> None:
     """Write the three lists of patients."""
-    for part, numbers in _split(settings).items():
-        write_text(out / SPLIT / f"subgroup_{part}.txt", "".join(f"{patient_name(n)}\n" for n in numbers))
+    write_split_lists(out, {part: map(patient_name, numbers) for part, numbers in _split(settings).items()})
 
 
 def _split(settings: SimulationSettings) -> dict[SplitPart, list[int]]:
@@ -216,19 +205,3 @@ def _split(settings: SimulationSettings) -> dict[SplitPart, list[int]]:
         SplitPart.VALIDATION: numbers[training : training + validation],
         SplitPart.TESTING: numbers[training + validation :],
     }
-
-
-def _frame_rows(settings: SimulationSettings) -> Iterator[dict[str, object]]:
-    for number in settings.patient_numbers:
-        for view in View:
-            for phase in Phase:
-                yield {
-                    "frame": f"{patient_name(number)}_{view}_{phase}",
-                    "domain": Domain.SIMULATED,
-                    "source_patient": "",
-                    "source_split": "",
-                    "generator": GENERATOR,
-                    "generator_version": GENERATOR_VERSION,
-                    "seed": settings.seed,
-                    "release": release_name(settings),
-                }

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import numpy as np
 
-from synthboost.data.camus_layout import info_text, write_frames
 from synthboost.data.image_file import read_annotated
 from synthboost.domain import Attributes, Frame, FrameInfo, PatientId, Phase, Quality, Sex, View
+from synthboost.records.camus_layout import info_text, write_frames
 
 ATTRIBUTES = Attributes(Sex.FEMALE, 61, Quality.POOR, 55.0)
 

@@ -1,8 +1,9 @@
-"""Write pieces of CAMUS' NIfTI layout: what the reader of CAMUS reads back."""
+"""Write pieces of CAMUS' NIfTI layout, and the list of frames of sets that are not CAMUS: what is read back."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -10,10 +11,28 @@ import numpy as np
 import SimpleITK as sitk
 from numpy.typing import NDArray
 
-from synthboost.domain import Frame, FrameInfo, SplitPart, View
-from synthboost.files import whole_file, write_text
+from synthboost.domain import Domain, Frame, FrameInfo, SplitPart, View
+from synthboost.files import whole_file, write_csv, write_text
 
 IMAGES, SPLIT = "database_nifti", "database_split"
+FRAMES_CSV = "frames.csv"
+FRAMES_COLUMNS = ("frame", "domain", "source_patient", "source_split", "generator", "generator_version", "seed")
+RELEASE_COLUMN = "release"
+"""Optional, the last: the release that the set's patients belong to, the same in every line."""
+
+
+@dataclass(frozen=True)
+class Listed:
+    """One line of `frames.csv`, but for what all lines of a set share."""
+
+    name: str
+    """E.g. `patient0001_2CH_ED`."""
+    release: str
+    """What its patient's name means."""
+    source_patient: str = ""
+    """The real patient behind it, if there is one."""
+    source_split: str = ""
+    """The part in which that patient is."""
 
 
 def write_frame_nifti(path: Path, array: NDArray[np.uint8], spacing_mm: tuple[float, float]) -> None:
@@ -63,3 +82,23 @@ def write_split_lists(root: Path, names: Mapping[SplitPart, Iterable[str]]) -> N
     """Write the three lists of patients' names."""
     for part in SplitPart:
         write_text(root / SPLIT / f"subgroup_{part}.txt", "".join(f"{name}\n" for name in names.get(part, ())))
+
+
+def write_frames_csv(
+    root: Path, frames: Iterable[Listed], domain: Domain, generator: str, version: str, seed: int
+) -> None:
+    """Write `frames.csv`: where each frame of the set comes from, all of one domain and by one generator."""
+    rows = (
+        {
+            "frame": frame.name,
+            "domain": domain,
+            "source_patient": frame.source_patient,
+            "source_split": frame.source_split,
+            "generator": generator,
+            "generator_version": version,
+            "seed": seed,
+            RELEASE_COLUMN: frame.release,
+        }
+        for frame in frames
+    )
+    write_csv(root / FRAMES_CSV, (*FRAMES_COLUMNS, RELEASE_COLUMN), rows)
