@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import gzip
 import io
-import struct
 import zipfile
 from collections.abc import Sequence
 
@@ -17,6 +16,7 @@ from synthboost.app.drawing import png_bytes
 from synthboost.app.numbers import measure
 from synthboost.app.wording import file_name_of, structure_named
 from synthboost.inference.outputs.label_map import resolve
+from synthboost.inference.outputs.volume import OFFSET, new_header
 
 README = """Masks drawn by synthboost. Research software, not a medical device.
 
@@ -27,7 +27,6 @@ overlay.png        as the page showed it
 masks.csv          sentence, file, value in the label map, numbers
 """
 _FIXED_TIME = (1980, 1, 1, 0, 0, 0)
-_HEADER_BYTES, _OFFSET, _MM = 348, 352, 2
 
 
 def zip_masks(
@@ -67,16 +66,8 @@ def label_values(sentences: Sequence[str]) -> list[int]:
 def nifti_bytes(label_map: NDArray[np.uint8], spacing_mm: tuple[float, float] | None) -> bytes:
     """A label map (H, W) as a compressed NIfTI-1: columns first, spacing 1 of no unit where it is unknown."""
     rows, columns = label_map.shape
-    rows_mm, columns_mm = spacing_mm or (1.0, 1.0)
-    header = bytearray(_OFFSET)
-    header[0:4] = struct.pack("<i", _HEADER_BYTES)
-    header[40:56] = struct.pack("<8h", 2, columns, rows, 1, 1, 1, 1, 1)
-    header[70:74] = struct.pack("<2h", 2, 8)  # unsigned, 8 bits
-    header[76:108] = struct.pack("<8f", 1, columns_mm, rows_mm, 1, 1, 1, 1, 1)
-    header[108:116] = struct.pack("<2f", _OFFSET, 1)
-    header[123] = 0 if spacing_mm is None else _MM
-    header[344:348] = b"n+1\0"
-    return gzip.compress(bytes(header) + np.ascontiguousarray(label_map).tobytes(), mtime=0)
+    header = new_header((rows, columns), spacing_mm)
+    return gzip.compress(bytes(header.ljust(OFFSET, b"\0")) + np.ascontiguousarray(label_map).tobytes(), mtime=0)
 
 
 def _table(

@@ -9,10 +9,9 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from synthboost.domain import GreyImage, Mask
+from synthboost.inference.outputs.overlay import OVERLAY_COLOURS
 
-COLOURS = (
-    (0, 158, 115), (230, 159, 0), (86, 180, 233), (204, 121, 167), (240, 228, 66), (213, 94, 0), (0, 114, 178),
-)  # fmt: skip
+COLOURS = (*OVERLAY_COLOURS, (240, 228, 66), (213, 94, 0), (0, 114, 178))
 """Okabe and Ito's colour-blind safe palette without black."""
 SHORTEST, LONGEST = 640, 1024
 """Pixels of the longer side as shown: smaller images are enlarged, so that outlines stay thin."""

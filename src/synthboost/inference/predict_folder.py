@@ -16,6 +16,7 @@ from synthboost.inference.recordings import open_recording
 from synthboost.inference.recordings.find import stem
 from synthboost.lock import LOCK_FILE, exclusive
 from synthboost.progress import Progress
+from synthboost.records.claim import require_same
 
 CLAIM = "predict.json"
 FRAME_COLUMNS = (
@@ -124,12 +125,7 @@ def _one(predictor: Predictor, path: Path, out: Path, name: str, wanted: Wanted,
 def _claim(out: Path, claim: dict[str, Any]) -> None:
     record = out / CLAIM
     if record.is_file():
-        found = _read(record)
-        if odd := sorted(key for key in claim.keys() | found.keys() if claim.get(key) != found.get(key)):
-            raise OutputError(
-                out, ", ".join(odd), "not as the folder was begun with", "the same weights, threshold and questions",
-                "Nothing was touched. Choose another folder.",
-            )  # fmt: skip
+        require_same(out, _read(record), claim, "the same weights, threshold and questions")
         return
     occupied = next(
         (p.name for p in out.iterdir() if p.name != LOCK_FILE and not p.name.startswith(TEMPORARY_PREFIX)), ""

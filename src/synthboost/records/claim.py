@@ -25,12 +25,7 @@ def claim(record: Path, wanted: Mapping[str, Any], same: str, begun_by: str) -> 
     """
     out, plain = record.parent, json.loads(json.dumps(wanted))
     if record.is_file():
-        found = read_claim(record)
-        if odd := sorted(key for key in plain.keys() | found.keys() if plain.get(key) != found.get(key)):
-            raise OutputError(
-                out, ", ".join(odd), "not as the folder was begun with", same,
-                "Nothing was touched. Choose another folder.",
-            )  # fmt: skip
+        require_same(out, read_claim(record), plain, same)
         return
     occupied = next((p.name for p in out.iterdir() if not p.name.startswith(".")), None) if out.is_dir() else None
     if occupied is not None:
@@ -40,6 +35,19 @@ def claim(record: Path, wanted: Mapping[str, Any], same: str, begun_by: str) -> 
             "Nothing was touched. Choose another folder.",
         )  # fmt: skip
     write_json(record, plain)
+
+
+def require_same(out: Path, found: Mapping[str, Any], wanted: Mapping[str, Any], same: str) -> None:
+    """Compare what a folder was begun with and what a call wants; see `claim`.
+
+    Raises:
+        OutputError: they differ, naming in what.
+    """
+    if odd := sorted(key for key in wanted.keys() | found.keys() if wanted.get(key) != found.get(key)):
+        raise OutputError(
+            out, ", ".join(odd), "not as the folder was begun with", same,
+            "Nothing was touched. Choose another folder.",
+        )  # fmt: skip
 
 
 def read_claim(record: Path) -> dict[str, Any]:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.random import Generator
 
 from synthboost.domain import Quality, View
-from synthboost.simulator.dials import ALL, NONE, Dials
+from synthboost.simulator.dials import ALL, NONE, Dials, stretch
 
 
 class AppearanceName(StrEnum):
@@ -140,7 +140,7 @@ def draw_acquisition(
     vendor = VENDORS[appearance.vendors[int(rng.integers(len(appearance.vendors)))]]
     artefacts = appearance.artefacts * artefact_strength
     dials = appearance.dials
-    spread = rng.standard_normal(4) * min(artefacts, 1.0) * dials.stretch(dials.gain, 2.5)
+    spread = rng.standard_normal(4) * min(artefacts, 1.0) * stretch(dials.gain, 2.5)
     beyond = rng.standard_normal(4)
     badness = 1.0 + (QUALITIES.index(quality) - 1.0) * quality_strength
     return Acquisition(
@@ -155,6 +155,6 @@ def draw_acquisition(
         axial_scale=float(np.exp(0.25 * dials.acoustics * beyond[0])),
         lateral_scale=float(np.exp(0.25 * dials.acoustics * beyond[1])),
         smoothing_scale=float(np.exp(0.5 * dials.scan_conversion * beyond[2])),
-        shadow_scale=dials.stretch(dials.artefacts, 1.5),
+        shadow_scale=stretch(dials.artefacts, 1.5),
         haze_db=4.0 * dials.artefacts * float(beyond[3]),
     )

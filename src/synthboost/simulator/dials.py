@@ -8,6 +8,11 @@ from synthboost.errors import ConfigError
 from synthboost.simulator.priors import Prior
 
 
+def stretch(strength: float, most: float) -> float:
+    """Return the factor between 1 and `most` that belongs to a strength from 0 to 1."""
+    return 1.0 + strength * (most - 1.0)
+
+
 @dataclass(frozen=True)
 class Dials:
     """Each from 0 (as the appearance's own ranges) to 1 (the widest range); what a dial widens stands under it."""
@@ -32,13 +37,9 @@ class Dials:
             if not 0.0 <= (value := getattr(self, field.name)) <= 1.0:
                 raise ConfigError("dials", field.name, value, "0-1")
 
-    def stretch(self, strength: float, most: float) -> float:
-        """Return the factor between 1 and `most` that belongs to a strength."""
-        return 1.0 + strength * (most - 1.0)
-
     def widen(self, prior: Prior) -> Prior:
         """Return the prior with the standard deviations that the dial of the anatomy asks for."""
-        k = self.stretch(self.anatomy, 1.8)
+        k = stretch(self.anatomy, 1.8)
         return replace(
             prior,
             length_factor_sd=k * prior.length_factor_sd,

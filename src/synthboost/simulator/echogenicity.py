@@ -12,7 +12,7 @@ from synthboost.domain import View
 from synthboost.simulator.appearance import Acquisition
 from synthboost.simulator.canvas import Canvas, paint
 from synthboost.simulator.contours import SAMPLES, Contours
-from synthboost.simulator.dials import NONE, Dials
+from synthboost.simulator.dials import NONE, Dials, stretch
 from synthboost.simulator.fields import Field, Values
 from synthboost.simulator.profile import Floats
 from synthboost.simulator.sector import Points
@@ -57,7 +57,7 @@ def draw_tissue(rng: Generator, view: View, dials: Dials = NONE) -> Tissue:
     dropped = tuple(
         (
             float(rng.uniform(0.55, 0.97) if right else rng.uniform(0.03, 0.45)),
-            rng.uniform(0.05, 0.11) * dials.stretch(dials.artefacts, 1.8),
+            rng.uniform(0.05, 0.11) * stretch(dials.artefacts, 1.8),
             rng.uniform(10.0, 18.0),
         )
         for right in side

@@ -42,26 +42,24 @@ class ObliqueCut:
 
     def narrowing(self, u: Floats) -> Floats:
         """Width as seen over the true width at `u`, in [0, 1]."""
-        return self._share(u, 0.0)
+        t, depth = self._at(u)
+        return np.asarray(np.sqrt(np.clip(1.0 - (self.offset * (1.0 - t) / depth) ** 2, 0.0, None)))
 
     def thickening(self, u: Floats) -> Floats:
         """Thickness of the side walls as seen over the true one at `u`; 1 where the plane goes through the axis."""
         if self.offset == 0.0:
-            return np.ones_like(u)
-        t = self.place(u)
-        inner = np.maximum(np.interp(t, _T, self.depth), 1e-6)
+            return np.ones_like(u)  # exactly, which the difference of the roots below is not
+        t, inner = self._at(u)
         outer = inner + self.wall
         # The cut of two nested circles of these radii; near the tip the apical wall takes over.
         d = self.offset * (1.0 - t)
         seen = np.sqrt(np.clip(outer**2 - d**2, 0.0, None)) - np.sqrt(np.clip(inner**2 - d**2, 0.0, None))
         return np.asarray(np.clip(seen / self.wall, 1.0, 1.8))
 
-    def _share(self, u: Floats, extra: float) -> Floats:
-        if self.offset == 0.0:
-            return np.ones_like(u)
+    def _at(self, u: Floats) -> tuple[Floats, Floats]:
+        """Positions on the true axis, and the cavity's half-width across the plane there."""
         t = self.place(u)
-        depth = np.maximum(np.interp(t, _T, self.depth) + extra, 1e-6)
-        return np.asarray(np.sqrt(np.clip(1.0 - (self.offset * (1.0 - t) / depth) ** 2, 0.0, None)))
+        return t, np.maximum(np.interp(t, _T, self.depth), 1e-6)
 
 
 def oblique_cut(heart: Heart, pose: Pose, view: View, phase: Phase) -> ObliqueCut:

@@ -14,7 +14,8 @@ from PIL import Image
 from synthboost.files import whole_file
 from synthboost.inference.recordings.recording import Recording
 
-_HEADER_BYTES, _OFFSET = 348, 352
+HEADER_BYTES, OFFSET = 348, 352
+"""Of NIfTI-1: the header's length, and where pixels begin when nothing stands between."""
 _UINT8 = 2
 _MM, _UNKNOWN_UNIT = 2, 0
 _TEXTS = (slice(4, 40), slice(148, 252), slice(328, 344))
@@ -39,7 +40,7 @@ def write_labels(folder: Path, name: str, labels: Iterable[NDArray[np.uint8]], r
         gzip.GzipFile(filename="", mode="wb", fileobj=raw, compresslevel=6, mtime=0) as handle,
     ):
         handle.write(_header(recording))
-        handle.write(bytes(_OFFSET - _HEADER_BYTES))
+        handle.write(bytes(OFFSET - HEADER_BYTES))
         for frame in labels:
             handle.write(np.ascontiguousarray(frame, dtype=np.uint8).tobytes())
     return file
@@ -53,27 +54,42 @@ def write_png(folder: Path, name: str, labels: NDArray[np.uint8]) -> str:
     return file
 
 
+def new_header(shape: tuple[int, int], spacing_mm: tuple[float, float] | None, frames: int = 1) -> bytearray:
+    """Return the 348 bytes of a NIfTI-1 of labels, columns first; without a matrix, so it says nothing of a place.
+
+    Args:
+        shape: (rows, columns).
+        spacing_mm: (rows, columns); where it is unknown, it is 1 of an unknown unit.
+        frames: along the third axis.
+    """
+    (rows, columns), (rows_mm, columns_mm) = shape, spacing_mm or (1.0, 1.0)
+    header = bytearray(HEADER_BYTES)
+    header[0:4] = struct.pack("<i", HEADER_BYTES)
+    header[40:56] = struct.pack("<8h", 3 if frames > 1 else 2, columns, rows, frames, 1, 1, 1, 1)
+    header[70:74] = struct.pack("<2h", _UINT8, 8)
+    header[76:108] = struct.pack("<8f", 1, columns_mm, rows_mm, 1, 1, 1, 1, 1)
+    header[108:116] = struct.pack("<2f", OFFSET, 1)
+    header[123] = _UNKNOWN_UNIT if spacing_mm is None else _MM
+    header[344:348] = b"n+1\0"
+    return header
+
+
 def _header(recording: Recording) -> bytes:
     own = recording.nifti_header
-    header = bytearray(own) if own is not None else _new_header(recording)
-    order = "<" if struct.unpack("<i", header[:4])[0] == _HEADER_BYTES else ">"
+    header = bytearray(own) if own is not None else _placed_header(recording)
+    order = "<" if struct.unpack("<i", header[:4])[0] == HEADER_BYTES else ">"
     for words in _TEXTS:
         header[words] = bytes(words.stop - words.start)
     header[70:74] = struct.pack(f"{order}2h", _UINT8, 8)
-    header[108:120] = struct.pack(f"{order}3f", _OFFSET, 1, 0)
+    header[108:120] = struct.pack(f"{order}3f", OFFSET, 1, 0)
     header[124:132] = struct.pack(f"{order}2f", 0, 0)  # the window for showing grey values
     header[344:348] = b"n+1\0"
     return bytes(header)
 
 
-def _new_header(recording: Recording) -> bytearray:
-    frames, (rows, columns) = recording.length, recording.whole_shape
+def _placed_header(recording: Recording) -> bytearray:
     rows_mm, columns_mm = recording.spacing_mm or (1.0, 1.0)
-    header = bytearray(_HEADER_BYTES)
-    header[0:4] = struct.pack("<i", _HEADER_BYTES)
-    header[40:56] = struct.pack("<8h", 3 if frames > 1 else 2, columns, rows, frames, 1, 1, 1, 1)
-    header[76:108] = struct.pack("<8f", 1, columns_mm, rows_mm, 1, 1, 1, 1, 1)
-    header[123] = _UNKNOWN_UNIT if recording.spacing_mm is None else _MM
+    header = new_header(recording.whole_shape, recording.spacing_mm, recording.length)
     header[252:256] = struct.pack("<2h", 0, 1)  # the matrix below holds: no rotation in the usual axes of images,
     for row, values in enumerate(((-columns_mm, 0, 0, 0), (0, -rows_mm, 0, 0), (0, 0, 1, 0))):  # which NIfTI negates
         header[280 + 16 * row : 296 + 16 * row] = struct.pack("<4f", *values)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from matplotlib.axes import Axes
 
 from synthboost.domain import Strategy
 from synthboost.evaluation.arms import pair_arms
-from synthboost.evaluation.bootstrap import bootstrap_mean
+from synthboost.evaluation.bootstrap import Interval, bootstrap_mean
 from synthboost.evaluation.comparison import Comparison, compare
 from synthboost.evaluation.seeds import SeedInterval, seed_variation
 from synthboost.records.rows import Row
@@ -56,11 +57,11 @@ class Point:
         """How many trainings stand behind it."""
         return len({row.run for row in self.rows})
 
-    def mean_dice(self) -> tuple[float, tuple[float, float]]:
+    @cached_property
+    def dice(self) -> Interval:
         """Mean over everything (0-1), and its 95 % interval over patients after averaging over seeds."""
         pairs = pair_arms(self.rows, self.rows).over_trainings
-        found = bootstrap_mean(pairs.first, pairs.patients, seed=BOOTSTRAP_SEED)
-        return found.mean, (found.low, found.high)
+        return bootstrap_mean(pairs.first, pairs.patients, seed=BOOTSTRAP_SEED)
 
 
 @dataclass(frozen=True)
@@ -167,7 +168,6 @@ def _place(cell: tuple[tuple[str, int], list[Row]]) -> tuple[bool, str, int]:
 
 
 def _line(point: Point, points: Sequence[Point]) -> tuple[Cell, ...]:
-    mean, bounds = point.mean_dice()
     better = gain(point, points)
     differences: tuple[Cell, Cell, Cell] = (absent(), absent(INTERVAL), absent(INTERVAL))
     if better is not None:
@@ -181,8 +181,8 @@ def _line(point: Point, points: Sequence[Point]) -> tuple[Cell, ...]:
         words(point.arm if point.patients else point.arm.removesuffix(", then real")),
         count(point.patients),
         count(point.seeds),
-        number(mean, scale=100.0),
-        interval(bounds, scale=100.0),
+        number(point.dice.mean, scale=100.0),
+        interval((point.dice.low, point.dice.high), scale=100.0),
         *differences,
     )
 
@@ -190,14 +190,11 @@ def _line(point: Point, points: Sequence[Point]) -> tuple[Cell, ...]:
 def _draw(axes: Axes, arm: str, rank: int, points: Sequence[Point], numbers: Sequence[int]) -> str:
     colour, marker, stroke = _LOOKS[rank % len(_LOOKS)]
     own = [point for point in points if point.arm == arm]
-    found = [point.mean_dice() for point in own]
     # Beside each other, or the bars would hide one another.
     places = [numbers.index(point.patients) + 0.08 * rank for point in own]
-    means = [100.0 * mean for mean, _ in found]
-    errors = [
-        [100.0 * (mean - low) for mean, (low, _) in found],
-        [100.0 * (high - mean) for mean, (_, high) in found],
-    ]
+    found = [point.dice for point in own]
+    means = [100.0 * dice.mean for dice in found]
+    errors = [[100.0 * (dice.mean - dice.low) for dice in found], [100.0 * (dice.high - dice.mean) for dice in found]]
     axes.errorbar(
         places, means, yerr=errors, color=colour, marker=marker, markersize=4, linestyle=stroke, linewidth=1.6,
         elinewidth=0.9, capsize=2, label=plain_label(arm),
