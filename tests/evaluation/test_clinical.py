@@ -15,6 +15,7 @@ from synthboost.evaluation import (
     LabelledFrames,
     ejection_fraction_biplane,
     ejection_fraction_camus,
+    ejection_fractions,
     long_axis_mm,
     volumes_ml,
 )
@@ -190,3 +191,8 @@ def test_the_fractions_of_ten_real_patients_are_those_of_their_files() -> None:
     # Over 150 patients the error has mean -0.2 and standard deviation 1.2 points (the other convention: +7.9).
     assert np.abs(np.mean(errors)) < 1.2
     assert np.abs(errors).max() < 5
+
+
+def test_both_fractions_at_once_are_those_of_one_at_a_time() -> None:
+    frames = heart()
+    assert ejection_fractions(frames) == (ejection_fraction_camus(frames), ejection_fraction_biplane(frames))

@@ -7,6 +7,7 @@ from synthboost.evaluation.clinical import (
     LabelledFrames,
     ejection_fraction_biplane,
     ejection_fraction_camus,
+    ejection_fractions,
     long_axis_mm,
     volumes_ml,
 )
@@ -60,6 +61,7 @@ __all__ = [
     "dice",
     "ejection_fraction_biplane",
     "ejection_fraction_camus",
+    "ejection_fractions",
     "find_contrast",
     "fit_image_blind",
     "fit_text_blind",

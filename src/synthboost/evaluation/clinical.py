@@ -24,6 +24,7 @@ from synthboost.evaluation.volume import discs_volume
 
 LabelledFrames: TypeAlias = Mapping[tuple[View, Phase], tuple[LabelMap, tuple[float, float]]]
 """For each view and phase: the label map (H, W) and its spacing (rows, columns) in mm."""
+_Axes: TypeAlias = Mapping[tuple[View, Phase], Chamber]
 _MILLIMETRES = Scale((1.0, 1.0), "mm", WALL_GAP_MM)
 """For lengths that are in mm already."""
 
@@ -50,6 +51,16 @@ def ejection_fraction_biplane(masks: LabelledFrames) -> float:
     return _ejection_fraction(volumes_ml(masks))
 
 
+def ejection_fractions(masks: LabelledFrames) -> tuple[float, float]:
+    """Both fractions in percent, `ejection_fraction_camus` and `ejection_fraction_biplane`, of ventricles found once.
+
+    Raises:
+        DataError: as for `volumes_ml`.
+    """
+    axes = _axes(masks)
+    return _ejection_fraction(_volumes(axes, one_height=True)), _ejection_fraction(_volumes(axes, one_height=False))
+
+
 def volumes_ml(masks: LabelledFrames, *, one_height: bool = False) -> dict[Phase, float]:
     """Volume of the left ventricular cavity in ml at end-diastole and end-systole.
 
@@ -61,14 +72,7 @@ def volumes_ml(masks: LabelledFrames, *, one_height: bool = False) -> dict[Phase
         DataError: a view or phase is missing, a label map or its spacing is not valid, or its cavity or the base of it
             cannot be found (see `long_axis_mm`).
     """
-    axes = {(view, phase): _measure(masks, view, phase) for view in View for phase in Phase}
-    volumes = {}
-    for phase in Phase:
-        instants = tuple(Phase) if one_height else (phase,)
-        length = max(axes[view, instant].length for view in View for instant in instants)
-        two, four = (axes[view, phase] for view in (View.TWO_CHAMBER, View.FOUR_CHAMBER))
-        volumes[phase] = discs_volume(two, four, length, _MILLIMETRES)
-    return volumes
+    return _volumes(_axes(masks), one_height)
 
 
 def long_axis_mm(label_map: LabelMap, spacing_mm: tuple[float, float]) -> float:
@@ -82,6 +86,20 @@ def long_axis_mm(label_map: LabelMap, spacing_mm: tuple[float, float]) -> float:
             encloses the cavity all around, or less than half of it.
     """
     return _ventricle(label_map, spacing_mm, "label map").length
+
+
+def _axes(masks: LabelledFrames) -> _Axes:
+    return {(view, phase): _measure(masks, view, phase) for view in View for phase in Phase}
+
+
+def _volumes(axes: _Axes, one_height: bool) -> dict[Phase, float]:
+    volumes = {}
+    for phase in Phase:
+        instants = tuple(Phase) if one_height else (phase,)
+        length = max(axes[view, instant].length for view in View for instant in instants)
+        two, four = (axes[view, phase] for view in (View.TWO_CHAMBER, View.FOUR_CHAMBER))
+        volumes[phase] = discs_volume(two, four, length, _MILLIMETRES)
+    return volumes
 
 
 def _ejection_fraction(volumes: Mapping[Phase, float]) -> float:

@@ -51,12 +51,11 @@ def _centre_line(wall: Mask, cavity: Mask, outside: Mask, scale: Scale) -> float
     from contourpy import LineType, contour_generator  # here, because it is not needed to import this package
     from scipy import ndimage
 
-    inwards, outwards = (
-        ndimage.distance_transform_edt(~region, sampling=scale.spacing) if region.any() else np.full(wall.shape, np.inf)
-        for region in (cavity, outside)
-    )
     if not outside.any():
         return 0.0
+    inwards, outwards = (
+        ndimage.distance_transform_edt(~region, sampling=scale.spacing) for region in (cavity, outside)
+    )
     rows, columns = (np.arange(size) * step for size, step in zip(wall.shape, scale.spacing, strict=True))
     difference = np.ma.array(inwards - outwards, mask=~wall)
     lines: list[NDArray[np.float64]] = contour_generator(columns, rows, difference, line_type=LineType.Separate).lines(

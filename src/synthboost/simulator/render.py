@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from synthboost.domain import Attributes, GreyImage, LabelMap, Phase, Quality, View
-from synthboost.evaluation.clinical import ejection_fraction_biplane, ejection_fraction_camus
+from synthboost.evaluation.clinical import ejection_fractions
 from synthboost.simulator.acoustics import form_image
 from synthboost.simulator.anatomy import Anatomy, ViewAnatomy, draw_anatomy
 from synthboost.simulator.appearance import Acquisition, draw_acquisition, draw_qualities
@@ -79,8 +79,9 @@ def simulate_patient(
         for phase in Phase:
             frames[view, phase] = _simulate_frame(number, settings, view_anatomy, view, phase, scanners[view])
     masks = {key: (frame.label_map, frame.spacing_mm) for key, frame in frames.items()}
-    attributes = Attributes(anatomy.heart.sex, anatomy.heart.age, None, ejection_fraction_camus(masks))
-    record = _record(number, anatomy, scanners, ejection_fraction_biplane(masks), attributes)
+    as_camus, biplane = ejection_fractions(masks)
+    attributes = Attributes(anatomy.heart.sex, anatomy.heart.age, None, as_camus)
+    record = _record(number, anatomy, scanners, biplane, attributes)
     return SimulatedPatient(number, frames, {v: replace(attributes, quality=qualities[v]) for v in View}, record)
 
 
