@@ -10,6 +10,7 @@ from typing import Annotated, Protocol
 import tyro
 
 from synthboost.cli.audit import Audit
+from synthboost.cli.calibrate import Calibrate
 from synthboost.cli.clinical import Clinical
 from synthboost.cli.compare import Compare
 from synthboost.cli.data import Data
@@ -46,6 +47,7 @@ Verbs = (
     | Annotated[Simulate, tyro.conf.subcommand("simulate")]
     | Annotated[Synthesize, tyro.conf.subcommand("synthesize")]
     | Annotated[Match, tyro.conf.subcommand("match")]
+    | Annotated[Calibrate, tyro.conf.subcommand("calibrate")]
     | Annotated[Data, tyro.conf.subcommand("data")]
     | Annotated[Prompts, tyro.conf.subcommand("prompts")]
     | Annotated[Train, tyro.conf.subcommand("train")]

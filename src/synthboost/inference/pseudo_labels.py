@@ -81,11 +81,15 @@ class Annotated:
 
 
 @dataclass(frozen=True, eq=False)
-class _Guess:
+class Guess:
+    """What a model says of one frame."""
+
     frame: Frame
     label_map: LabelMap
     confidence: float
+    """Mean probability inside the structure of which the model is least sure."""
     reasons: tuple[str, ...]
+    """Why it is not kept; none: it is."""
 
 
 def write_pseudo_labels(
@@ -115,13 +119,14 @@ def write_pseudo_labels(
         missing = [patient for patient in patients if not (out / IMAGES / patient.name).is_dir()]
         for patient in track(missing, "annotating", unit="patient"):
             infos = [info for info in bare.frames if info.patient == patient]
-            _write_patient(out / IMAGES / patient.name, list(_annotate(predictor, bare, infos, settings)), patient)
+            _write_patient(out / IMAGES / patient.name, list(annotate(predictor, bare, infos, settings)), patient)
         return _write_lists(out, bare, {patient: parts[patient] for patient in patients}, model)
 
 
-def _annotate(
+def annotate(
     predictor: Predictor, dataset: Dataset, infos: list[FrameInfo], settings: PseudoLabelSettings
-) -> Iterator[_Guess]:
+) -> Iterator[Guess]:
+    """Annotate all frames of one patient, and say of each why it is not kept, if it is not."""
     guesses = [_guess(predictor, dataset.load(info), settings.prompt_set) for info in infos]
     failed: dict[str, list[str]] = {}
     if settings.plausible:
@@ -137,7 +142,7 @@ def _annotate(
         yield replace(guess, reasons=tuple(reasons))
 
 
-def _guess(predictor: Predictor, frame: Frame, prompt_set: PromptSet) -> _Guess:
+def _guess(predictor: Predictor, frame: Frame, prompt_set: PromptSet) -> Guess:
     sentences = texts_of(EvaluationSentences(prompt_set, shape_from="unknown").first(frame))
     looks = [_with_gamma(frame.image, gamma) for gamma in GAMMAS]
     answers = predictor.predict_batch(looks, [sentences] * len(looks))
@@ -145,7 +150,7 @@ def _guess(predictor: Predictor, frame: Frame, prompt_set: PromptSet) -> _Guess:
     label_map = whole_heart(probability, predictor.threshold)
     inside = [probability[number][label_map == int(s)] for number, s in enumerate(STRUCTURES)]
     confidence = min(float(values.mean()) if values.size else 0.0 for values in inside)
-    return _Guess(frame, label_map, confidence, ())
+    return Guess(frame, label_map, confidence, ())
 
 
 def whole_heart(probability: NDArray[np.floating[Any]], threshold: float) -> LabelMap:
@@ -178,7 +183,7 @@ def _with_gamma(image: GreyImage, gamma: float) -> GreyImage:
     return np.round(255.0 * (image / 255.0) ** gamma).astype(np.uint8)
 
 
-def _write_patient(folder: Path, guesses: list[_Guess], patient: PatientId) -> None:
+def _write_patient(folder: Path, guesses: list[Guess], patient: PatientId) -> None:
     with whole_folder(folder) as temporary:
         kept = [replace(guess.frame, label_map=guess.label_map) for guess in guesses if not guess.reasons]
         write_frames(temporary, patient.name, kept)

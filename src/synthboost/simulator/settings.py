@@ -7,6 +7,7 @@ from typing import Any
 
 from synthboost.errors import ConfigError
 from synthboost.simulator.appearance import APPEARANCES, Appearance, AppearanceName
+from synthboost.simulator.calibration import Calibration
 from synthboost.simulator.dials import Dials
 from synthboost.simulator.priors import PRIORS, Prior, PriorName
 
@@ -28,6 +29,9 @@ class SimulationSettings:
     appearance: AppearanceName = AppearanceName.CLINICAL
     """Which images: `clean` (one scanner, good, no artefact), `clinical` (three scanners, all qualities) or `wild`
     (clinical, with every dial below at 1)."""
+    calibration: tuple[tuple[str, float], ...] = ()
+    """Shifts of the prior towards unannotated images, as `synthboost calibrate` prints them, e.g. `volume 0.93 wall_mm
+    1.2`."""
     anatomy: float | None = None
     """Dial, 0-1: how much more than the prior hearts and their pose vary. Absent, as for the other dials: the
     preset's; what each widens, and by how much, is in `docs/data.md`."""
@@ -64,6 +68,7 @@ class SimulationSettings:
             _require(value is None or 0.0 <= value <= 1.0, dial, value, "0-1")
         _require(0.0 <= self.quality_strength <= 1.0, "quality_strength", self.quality_strength, "0-1")
         _require(32 <= self.size <= 2048, "size", self.size, "32-2048 pixels")
+        Calibration.of_items(self.calibration)
         spacing = self.spacing_mm
         _require(spacing is None or 0.1 <= spacing <= 6.0, "spacing_mm", spacing, "0.1-6 mm")
         _require(self.first_patient_number >= 1, "first_patient_number", self.first_patient_number, "at least 1")
@@ -76,8 +81,8 @@ class SimulationSettings:
 
     @property
     def prior_table(self) -> Prior:
-        """The parameters that `prior` names."""
-        return PRIORS[self.prior]
+        """The parameters that `prior` names, calibrated."""
+        return Calibration.of_items(self.calibration).shift(PRIORS[self.prior])
 
     @property
     def preset(self) -> Appearance:
@@ -102,7 +107,9 @@ class SimulationSettings:
 
     def to_json(self) -> dict[str, Any]:
         """Plain values for a record of the settings."""
-        return {key: list(v) if isinstance(v, tuple) else v for key, v in asdict(self).items()}
+        plain = {key: list(v) if isinstance(v, tuple) else v for key, v in asdict(self).items()}
+        shifts = dict(plain.pop("calibration"))
+        return plain | ({"calibration": shifts} if shifts else {})
 
 
 def _require(fine: bool, field: str, value: object, expected: str) -> None:

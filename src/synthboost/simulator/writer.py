@@ -15,11 +15,12 @@ from pathlib import Path
 from typing import Any
 
 from synthboost.domain import Domain, Phase, SplitPart, View
-from synthboost.errors import ConfigError, OutputError
+from synthboost.errors import ConfigError, DataError, OutputError
 from synthboost.files import TEMPORARY_PREFIX, recover, whole_folder, write_json, write_text
 from synthboost.lock import LOCK_FILE, exclusive
 from synthboost.progress import track
 from synthboost.records.camus_layout import IMAGES, Listed, write_frame_nifti, write_frames_csv, write_split_lists
+from synthboost.simulator.calibration import Calibration
 from synthboost.simulator.render import SimulatedPatient, simulate_patient
 from synthboost.simulator.settings import SimulationSettings
 
@@ -84,12 +85,34 @@ def release_name(settings: SimulationSettings) -> str:
     """Return what `patient0001` needs besides its number to mean one heart, e.g. `simulated-3-camus-seed0`.
 
     The number of patients, their images and their sizes are not in it: with one prior and one seed, patient0001 of a
-    small set and of a large one, of a clean and of a clinical one, are the same person. The dial of the anatomy is: it
-    makes other hearts of the same draws.
+    small set and of a large one, of a clean and of a clinical one, are the same person. The dial of the anatomy and the
+    calibration are: they make other hearts of the same draws.
     """
     dial = settings.preset.dials.anatomy
     hearts = f"{settings.prior}-anatomy{dial:g}" if dial else str(settings.prior)
+    hearts += "".join(f"-{name}{value:g}" for name, value in settings.calibration)
     return f"simulated-{GENERATOR_VERSION}-{hearts}-seed{settings.seed}"
+
+
+def calibration_of(folder: Path) -> Calibration:
+    """Return what the prior of a simulated set was calibrated with.
+
+    Raises:
+        DataError: the folder holds no simulated set of this version.
+    """
+    try:
+        record = json.loads((folder / RECORD).read_text(encoding="utf-8"))
+        version, shifts = record["generator_version"], record["settings"].get("calibration", {})
+        calibration = Calibration.of_items(tuple((name, float(value)) for name, value in shifts.items()))
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, ConfigError) as error:
+        raise DataError(
+            folder / RECORD, "settings", repr(error), "the record of a simulated set", "Give a folder of `simulate`."
+        ) from error
+    if version != GENERATOR_VERSION:
+        raise DataError(
+            folder / RECORD, "generator_version", version, GENERATOR_VERSION, "Simulate the set with this version."
+        )
+    return calibration
 
 
 def patient_name(number: int) -> str:

@@ -1,0 +1,78 @@
+"""`synthboost calibrate`: shift the simulator's prior towards images that nobody annotated."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import tyro
+
+from synthboost.domain import PromptSet
+
+
+@dataclass(frozen=True)
+class Calibrate:
+    """Find by how much the simulator's hearts differ in size and pose from those of unannotated images.
+
+    A model that was trained on simulated images annotates both sets; plausible masks are measured alike, and the
+    differences of the medians are printed as options of `simulate`. The annotations that the images may have are not
+    read. Give simulated images that the model was not trained on.
+    """
+
+    data: tyro.conf.Positional[Path]
+    """The images: a data set whose frames need no annotation. Only its training patients are looked at."""
+    simulated: Path
+    """A simulated set with the prior that is to be shifted; what it was calibrated with before is added."""
+    checkpoint: str
+    """A run's folder, a folder of weights, or a hub name."""
+    out: Path
+    """A new JSON file: the calibration, and how many frames it was found on."""
+    patients: int = 100
+    """Training patients of either set that are looked at, the first so many."""
+    prompts: PromptSet = PromptSet.P1
+    """The sentences that the model is asked with."""
+    least_confidence: float = 0.7
+    """Mean probability inside a structure, below which a frame is left out."""
+    threshold: float = 0.5
+    """A pixel is inside when its probability is larger."""
+    split: str = "official"
+    """How the patients of `data` are split."""
+    leave_out: tuple[str, ...] = ()
+    """Patients of `data` that are not looked at."""
+    allow_missing: bool = False
+    """Go on when listed patients or files of `data` are absent."""
+    device: str = "auto"
+
+    def run(self) -> None:
+        """Measure both sets, and print and write what differs."""
+        from synthboost.errors import OutputError
+        from synthboost.experiments.sources import open_source
+        from synthboost.files import write_json
+        from synthboost.inference.calibrate import measure_hearts
+        from synthboost.inference.predictor import Predictor
+        from synthboost.inference.pseudo_labels import PseudoLabelSettings
+        from synthboost.models.registry import weights_fingerprint
+        from synthboost.simulator.calibration import calibrate
+        from synthboost.simulator.writer import calibration_of
+
+        if self.out.exists():
+            raise OutputError(self.out, "file", "exists", "a new file", "Choose another name.")
+        settings = PseudoLabelSettings(self.prompts, self.least_confidence)
+        real = open_source(self.data, self.split, allow_missing=self.allow_missing, leave_out=self.leave_out)
+        simulated = open_source(self.simulated, "official")
+        before = calibration_of(self.simulated)
+        predictor = Predictor.from_pretrained(self.checkpoint, self.device, self.threshold)
+        sides = [
+            measure_hearts(predictor, source.dataset, source.split, self.patients, settings, name)
+            for name, source in (("images", real), ("simulated images", simulated))
+        ]
+        found = before.then(calibrate(sides[0].hearts, sides[1].hearts))
+        numbers = {
+            name: {"frames": side.frames, "measured": side.kept}
+            for name, side in zip(("images", "simulated"), sides, strict=True)
+        }
+        model = f"{predictor.model.name} {weights_fingerprint(self.checkpoint)[:12]}"
+        write_json(self.out, {"calibration": dict(found.items), "model": model, **numbers})
+        for name, side in numbers.items():
+            print(f"{name}: {side['measured']} of {side['frames']} frames measured")
+        print("synthboost simulate --calibration " + " ".join(f"{name} {value:g}" for name, value in found.items))

@@ -1,0 +1,110 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from synthboost.domain import Phase, Sex, View
+from synthboost.errors import ConfigError, DataError
+from synthboost.evaluation.heart_in_view import HeartInView, measure_heart
+from synthboost.simulator.calibration import LEAST_FRAMES, NONE, Calibration, calibrate
+from synthboost.simulator.priors import PRIORS, Condition, PriorName
+from synthboost.simulator.render import simulate_patient
+from synthboost.simulator.settings import SimulationSettings
+
+ED = Phase.END_DIASTOLE
+HEART = HeartInView(length=80.0, area=2400.0, annulus=30.0, wall=10.0, tilt=5.0, apex_depth=20.0, apex_lateral=0.0)
+LITERATURE = PRIORS[PriorName.LITERATURE]
+
+
+def seen(two: HeartInView, four: HeartInView, frames: int = LEAST_FRAMES):
+    return {(View.TWO_CHAMBER, ED): [two] * frames, (View.FOUR_CHAMBER, ED): [four] * frames}
+
+
+def test_equal_hearts_need_no_calibration() -> None:
+    assert calibrate(seen(HEART, HEART), seen(HEART, HEART)) == NONE
+    assert NONE.items == ()
+    assert NONE.shift(LITERATURE) == LITERATURE
+
+
+def test_sizes_become_factors_and_poses_shifts() -> None:
+    # Length 72 of 80 and area 2592 of 2400: 1.08 ** 2 / 0.9 of the volume, and 0.9 of the length at any volume.
+    real = replace(HEART, length=72.0, area=2592.0, annulus=33.0, wall=12.5, apex_depth=23.0)
+    found = calibrate(seen(replace(real, tilt=8.0), replace(real, apex_lateral=-4.0)), seen(HEART, HEART))
+    assert found.volume == pytest.approx(1.296, abs=5e-4)
+    assert found.length == pytest.approx(0.9 / 1.296 ** (1 / 3), abs=5e-4)
+    assert found.annulus == 1.1
+    assert found.wall_mm == 2.5
+    assert (found.tilt_2ch_deg, found.tilt_4ch_deg) == (3.0, 0.0)
+    assert found.apex_depth_mm == 3.0
+    assert (found.apex_2ch_mm, found.apex_4ch_mm) == (0.0, -4.0)
+
+
+def test_medians_are_compared_and_a_wild_frame_changes_nothing() -> None:
+    wild = replace(HEART, area=9000.0, tilt=80.0)
+    real = seen(HEART, HEART, LEAST_FRAMES + 1)
+    real[View.TWO_CHAMBER, ED][0] = wild
+    assert calibrate(real, seen(HEART, HEART)) == NONE
+
+
+def test_a_prior_is_shifted_where_the_calibration_says() -> None:
+    shifted = Calibration(volume=0.5, annulus=1.2, wall_mm=1.0, tilt_4ch_deg=4.0, apex_2ch_mm=-3.0).shift(LITERATURE)
+    assert shifted.volume_scale == 0.5
+    assert shifted.annulus[Sex.MALE] == pytest.approx(1.2 * 31.0)
+    assert shifted.wall[Sex.FEMALE] == pytest.approx(9.3)
+    assert shifted.tilt == {View.FOUR_CHAMBER: 11.0, View.TWO_CHAMBER: 1.0}
+    assert shifted.apex_lateral[View.TWO_CHAMBER] == -3.0
+    assert shifted.length_factor[Condition.DILATED] == LITERATURE.length_factor[Condition.DILATED]
+
+
+def test_one_calibration_after_another_multiplies_and_adds() -> None:
+    both = Calibration(volume=0.8, wall_mm=1.0).then(Calibration(volume=0.5, wall_mm=0.5, tilt_2ch_deg=2.0))
+    assert both == Calibration(volume=0.4, wall_mm=1.5, tilt_2ch_deg=2.0)
+
+
+def test_items_there_and_back() -> None:
+    calibration = Calibration(volume=0.9, apex_4ch_mm=-2.5)
+    assert calibration.items == (("volume", 0.9), ("apex_4ch_mm", -2.5))
+    assert Calibration.of_items(calibration.items) == calibration
+
+
+@pytest.mark.parametrize(
+    ("items", "said"),
+    [
+        ((("size", 1.0),), "size"),
+        ((("volume", 9.0),), "0.4 to 2.5"),
+        ((("volume", 0.9), ("volume", 0.8)), "each name once"),
+        ((("wall_mm", float("nan")),), "wall_mm"),
+    ],
+)
+def test_a_calibration_that_cannot_be_is_refused(items: tuple[tuple[str, float], ...], said: str) -> None:
+    with pytest.raises(ConfigError, match=said):
+        SimulationSettings(calibration=items)
+
+
+def test_too_few_frames_are_refused() -> None:
+    with pytest.raises(DataError, match="simulated"):
+        calibrate(seen(HEART, HEART), seen(HEART, HEART, LEAST_FRAMES - 1))
+
+
+def test_a_calibrated_simulation_shows_what_it_was_calibrated_to() -> None:
+    """Masks of a larger, thicker, tilted heart: calibrating to them from the plain prior finds the shifts again."""
+    true = Calibration(volume=1.3, wall_mm=3.0, tilt_4ch_deg=6.0)
+    plain = SimulationSettings(patients=30, size=64, prior=PriorName.LITERATURE)
+    found = calibrate(hearts(replace(plain, calibration=true.items)), hearts(plain))
+    assert found.volume == pytest.approx(true.volume, rel=0.15)
+    assert found.wall_mm == pytest.approx(true.wall_mm, abs=1.0)
+    assert 2.5 < found.tilt_4ch_deg < 7.5  # hearts that do not fit the fan are drawn again: one step falls short
+    assert abs(found.tilt_2ch_deg) < 2.0
+
+
+def hearts(settings: SimulationSettings):
+    found: dict[tuple[View, Phase], list[HeartInView]] = {}
+    for number in settings.patient_numbers:
+        for view in View:
+            frame = simulate_patient(number, settings).frames[view, ED]
+            try:
+                found.setdefault((view, ED), []).append(measure_heart(frame.label_map, frame.spacing_mm))
+            except DataError:
+                continue
+    return found
