@@ -38,3 +38,19 @@ def test_simulate_refuses_a_folder_that_holds_something_else(synthboost: Callabl
     assert answer.code == 2
     assert "thesis.tex" in answer.err
     assert [path.name for path in tmp_path.iterdir()] == ["thesis.tex"]
+
+
+def test_a_set_that_is_drawn_when_read_is_trained_on(
+    synthboost: Callable[..., Any], simulated: Path, tmp_path: Path
+) -> None:
+    drawn = tmp_path / "drawn"
+    answer = synthboost("simulate", "--out", drawn, "--patients", 3, "--size", 64, "--seed", 1, "--on-the-fly")
+    assert answer.out == f"12 frames of 3 patients, drawn when read: {drawn}\n", answer.err
+    answer = synthboost(
+        "train", "--data", simulated, "--synthetic", drawn, "--strategy", "synthetic", "--out", tmp_path / "runs",
+        "--epochs", 1, "--batch-images", 4, "--scoring-workers", 1,
+    )  # fmt: skip
+    assert answer.code == 0, answer.err
+    answer = synthboost("simulate", "--out", tmp_path / "both", "--frames", 8, "--on-the-fly")
+    assert answer.code == 2
+    assert "--patients instead of --frames" in answer.err

@@ -52,15 +52,15 @@ class Calibrate:
         from synthboost.inference.predictor import Predictor
         from synthboost.inference.pseudo_labels import PseudoLabelSettings
         from synthboost.models.registry import weights_fingerprint
-        from synthboost.simulator.calibration import calibrate
-        from synthboost.simulator.writer import calibration_of
+        from synthboost.simulator.calibration import Calibration, calibrate
+        from synthboost.simulator.writer import settings_of
 
         if self.out.exists():
             raise OutputError(self.out, "file", "exists", "a new file", "Choose another name.")
         settings = PseudoLabelSettings(self.prompts, self.least_confidence)
         real = open_source(self.data, self.split, allow_missing=self.allow_missing, leave_out=self.leave_out)
         simulated = open_source(self.simulated, "official")
-        before = calibration_of(self.simulated)
+        before = Calibration.of_items(settings_of(self.simulated).calibration)
         predictor = Predictor.from_pretrained(self.checkpoint, self.device, self.threshold)
         sides = [
             measure_hearts(predictor, source.dataset, source.split, self.patients, settings, name)

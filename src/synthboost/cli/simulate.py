@@ -1,4 +1,4 @@
-"""`synthboost simulate`: write a simulated data set in CAMUS' layout, or as tar shards."""
+"""`synthboost simulate`: write a simulated data set in CAMUS' layout, as tar shards, or as what is drawn when read."""
 
 from __future__ import annotations
 
@@ -25,11 +25,16 @@ class Simulate:
     frames: int | None = None
     """How many frames, instead of patients: written as tar shards, for 10^5 frames and more. Rounded up to whole
     patients of four frames."""
+    on_the_fly: bool = False
+    """Write attributes, split and settings, and no image: `train` then draws each frame when it needs it."""
     workers: int = os.cpu_count() or 1
     """Processes; they change nothing but the time it takes."""
 
     def run(self) -> None:
         """Write the data set."""
+        if self.on_the_fly:
+            self._write_hearts()
+            return
         if self.frames is not None:
             self._write_shards(self.frames)
             return
@@ -37,6 +42,16 @@ class Simulate:
 
         write_dataset(self.out, self.settings, self.workers)
         print(f"{4 * self.settings.patients} simulated frames of {self.settings.patients} patients in {self.out}")
+
+    def _write_hearts(self) -> None:
+        from synthboost.simulator.on_the_fly import write_hearts
+
+        if self.frames is not None:
+            raise ConfigError(
+                "simulation", "on_the_fly", f"with {self.frames} frames", "--patients instead of --frames"
+            )
+        write_hearts(self.out, self.settings, self.workers)
+        print(f"{4 * self.settings.patients} frames of {self.settings.patients} patients, drawn when read: {self.out}")
 
     def _write_shards(self, frames: int) -> None:
         from synthboost.simulator.shard_writer import FRAMES_PER_PATIENT, write_shards

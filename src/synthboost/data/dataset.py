@@ -15,6 +15,7 @@ from synthboost.data.png_file import read_png
 from synthboost.domain import Frame, FrameInfo, GreyImage, PatientId, Phase, SplitPart, View
 from synthboost.errors import DataError
 from synthboost.records.shards import IMAGE, MASK, Place, read_member
+from synthboost.simulator.on_the_fly import Drawing
 
 FrameKey: TypeAlias = tuple[PatientId, View, Phase]
 
@@ -41,6 +42,8 @@ class FrameFiles:
     """Neighbours that hold the pixels of `.mhd` headers; part of the fingerprint."""
     inside: Members | None = None
     """The paths above name a tar shard, and the pixels are in there."""
+    drawing: Drawing | None = None
+    """The paths above name the settings of a simulation, and the pixels are drawn when they are asked for."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,6 +80,9 @@ class Dataset:
             DataError: the frame is not of this data set, or a file of it is broken; names the file.
         """
         files = self.files_of(info)
+        if files.drawing is not None:
+            drawn = files.drawing.draw(info.view, info.phase)
+            return Frame(info, drawn.image, drawn.label_map, drawn.spacing_mm)
         if files.inside is not None:
             return _load_members(info, self.root / files.image, files.inside)
         if files.label_map is None:
@@ -92,6 +98,8 @@ class Dataset:
             DataError: as for `load`.
         """
         files = self.files_of(info)
+        if files.drawing is not None:
+            return files.drawing.draw(info.view, info.phase).image
         if files.inside is not None:
             return _read_member_image(self.root / files.image, files.inside)
         return read_image(self.root / files.image)[0]

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from synthboost.data import camus_mhd, camus_nifti, camus_sdm, shards
+from synthboost.data import camus_mhd, camus_nifti, camus_sdm, drawn, shards
 from synthboost.data.dataset import Dataset
 from synthboost.errors import DataError
 
@@ -34,6 +34,7 @@ READERS: dict[str, Reader] = {
         find_root=camus_sdm.find_root, read=camus_sdm.read_camus_sdm, looks_for=camus_sdm.LOOKS_FOR
     ),
     shards.RELEASE: Reader(find_root=shards.find_root, read=shards.read_shards, looks_for=shards.LOOKS_FOR),
+    drawn.RELEASE: Reader(find_root=drawn.find_root, read=drawn.read_drawn, looks_for=drawn.LOOKS_FOR),
 }
 """Release -> its reader. A new release is one file and one entry."""
 

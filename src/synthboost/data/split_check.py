@@ -135,10 +135,12 @@ def check_beside(split: Split, dataset: Dataset, real: Split) -> None:
 def find_twins(dataset: Dataset, infos: Iterable[FrameInfo], workers: int = 0) -> list[tuple[FrameInfo, FrameInfo]]:
     """Pairs of frames of different patients whose images are identical in size and every pixel.
 
+    Frames that are drawn when read are not: each patient's speckle has random numbers of its own.
+
     Raises:
         DataError: an image is broken.
     """
-    infos = tuple(infos)
+    infos = tuple(info for info in infos if dataset.files_of(info).drawing is None)
     same: dict[bytes, list[FrameInfo]] = defaultdict(list)
     for info, digest in zip(infos, ordered_map(lambda i: _image_digest(dataset, i), infos, workers), strict=True):
         same[digest].append(info)

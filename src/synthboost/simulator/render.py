@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -64,18 +65,12 @@ def simulate_patient(
     Raises:
         ConfigError: no heart fits the fan.
     """
-    preset = settings.preset
-    prior = preset.dials.widen(settings.prior_table)
-    anatomy = draw_anatomy(settings.seed, number, prior, preset.half_angles, preset.dials.scan_conversion)
-    drawn = draw_qualities(stream(settings.seed, number, "quality"), preset)
+    anatomy, drawn = _draw_patient(number, settings)
     qualities = drawn if qualities is None else qualities
     frames: dict[tuple[View, Phase], SimulatedFrame] = {}
     scanners: dict[View, Acquisition] = {}
     for view, view_anatomy in anatomy.views.items():
-        scanners[view] = draw_acquisition(
-            stream(settings.seed, number, "acquisition"), preset, qualities[view], settings.quality_strength,
-            settings.artefact_strength,
-        )  # fmt: skip
+        scanners[view] = _draw_scanner(number, settings, qualities[view])
         for phase in Phase:
             frames[view, phase] = _simulate_frame(number, settings, view_anatomy, view, phase, scanners[view])
     masks = {key: (frame.label_map, frame.spacing_mm) for key, frame in frames.items()}
@@ -83,6 +78,46 @@ def simulate_patient(
     attributes = Attributes(anatomy.heart.sex, anatomy.heart.age, None, as_camus)
     record = _record(number, anatomy, scanners, biplane, attributes)
     return SimulatedPatient(number, frames, {v: replace(attributes, quality=qualities[v]) for v in View}, record)
+
+
+def simulate_frame(number: int, settings: SimulationSettings, view: View, phase: Phase) -> SimulatedFrame:
+    """Simulate one frame alone; the same as `simulate_patient` has.
+
+    Raises:
+        ConfigError: no heart fits the fan.
+    """
+    anatomy, qualities = _draw_patient(number, settings)
+    scanner = _draw_scanner(number, settings, qualities[view])
+    return _simulate_frame(number, settings, anatomy.views[view], view, phase, scanner)
+
+
+def describe_patient(number: int, settings: SimulationSettings) -> dict[View, Attributes]:
+    """Return a patient's attributes alone, as `simulate_patient` has them: label maps are drawn, images are not.
+
+    Raises:
+        ConfigError: no heart fits the fan.
+    """
+    anatomy, qualities = _draw_patient(number, settings)
+    masks = {}
+    for view, phase in product(anatomy.views, Phase):
+        pixels = pixel_grid(anatomy.views[view], settings)
+        masks[view, phase] = draw_labels(anatomy.views[view].contours[phase], pixels), (pixels.spacing_mm,) * 2
+    as_camus, _ = ejection_fractions(masks)
+    return {v: Attributes(anatomy.heart.sex, anatomy.heart.age, qualities[v], as_camus) for v in View}
+
+
+def _draw_patient(number: int, settings: SimulationSettings) -> tuple[Anatomy, dict[View, Quality]]:
+    preset = settings.preset
+    prior = preset.dials.widen(settings.prior_table)
+    anatomy = draw_anatomy(settings.seed, number, prior, preset.half_angles, preset.dials.scan_conversion)
+    return anatomy, draw_qualities(stream(settings.seed, number, "quality"), preset)
+
+
+def _draw_scanner(number: int, settings: SimulationSettings, quality: Quality) -> Acquisition:
+    return draw_acquisition(
+        stream(settings.seed, number, "acquisition"), settings.preset, quality, settings.quality_strength,
+        settings.artefact_strength,
+    )  # fmt: skip
 
 
 def pixel_grid(anatomy: ViewAnatomy, settings: SimulationSettings) -> PixelGrid:

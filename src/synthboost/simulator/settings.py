@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
-from typing import Any
+from typing import Any, Self
 
 from synthboost.errors import ConfigError
 from synthboost.simulator.appearance import APPEARANCES, Appearance, AppearanceName
@@ -110,6 +111,19 @@ class SimulationSettings:
         plain = {key: list(v) if isinstance(v, tuple) else v for key, v in asdict(self).items()}
         shifts = dict(plain.pop("calibration"))
         return plain | ({"calibration": shifts} if shifts else {})
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> Self:
+        """Return what `to_json` was called on.
+
+        Raises:
+            TypeError: a name is unknown.
+            ConfigError: a value cannot be.
+        """
+        plain: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in values.items()}
+        plain["prior"], plain["appearance"] = PriorName(values["prior"]), AppearanceName(values["appearance"])
+        plain["calibration"] = tuple(values.get("calibration", {}).items())
+        return cls(**plain)
 
 
 def _require(fine: bool, field: str, value: object, expected: str) -> None:

@@ -12,7 +12,7 @@ from concurrent.futures import ProcessPoolExecutor, as_completed
 from functools import partial
 from itertools import product
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from synthboost.domain import Domain, Phase, SplitPart, View
 from synthboost.errors import ConfigError, DataError, OutputError
@@ -20,7 +20,6 @@ from synthboost.files import TEMPORARY_PREFIX, recover, whole_folder, write_json
 from synthboost.lock import LOCK_FILE, exclusive
 from synthboost.progress import track
 from synthboost.records.camus_layout import IMAGES, Listed, write_frame_nifti, write_frames_csv, write_split_lists
-from synthboost.simulator.calibration import Calibration
 from synthboost.simulator.render import SimulatedPatient, simulate_patient
 from synthboost.simulator.settings import SimulationSettings
 
@@ -94,25 +93,23 @@ def release_name(settings: SimulationSettings) -> str:
     return f"simulated-{GENERATOR_VERSION}-{hearts}-seed{settings.seed}"
 
 
-def calibration_of(folder: Path) -> Calibration:
-    """Return what the prior of a simulated set was calibrated with.
+def settings_of(folder: Path) -> SimulationSettings:
+    """Return what a simulated set was made with.
 
     Raises:
-        DataError: the folder holds no simulated set of this version.
+        DataError: the folder holds no simulated set, or one of another version, whose hearts would differ.
     """
+    record = folder / RECORD
     try:
-        record = json.loads((folder / RECORD).read_text(encoding="utf-8"))
-        version, shifts = record["generator_version"], record["settings"].get("calibration", {})
-        calibration = Calibration.of_items(tuple((name, float(value)) for name, value in shifts.items()))
+        found = json.loads(record.read_text(encoding="utf-8"))
+        version, settings = found["generator_version"], SimulationSettings.from_json(found["settings"])
     except (OSError, ValueError, KeyError, TypeError, AttributeError, ConfigError) as error:
         raise DataError(
-            folder / RECORD, "settings", repr(error), "the record of a simulated set", "Give a folder of `simulate`."
+            record, "settings", repr(error), "the record of a simulated set", "Give a folder of `simulate`."
         ) from error
     if version != GENERATOR_VERSION:
-        raise DataError(
-            folder / RECORD, "generator_version", version, GENERATOR_VERSION, "Simulate the set with this version."
-        )
-    return calibration
+        raise DataError(record, "generator_version", version, GENERATOR_VERSION, "Simulate the set with this version.")
+    return settings
 
 
 def patient_name(number: int) -> str:
@@ -163,7 +160,10 @@ def _difference(found: dict[str, Any], wanted: dict[str, Any]) -> str:
     return ", ".join(f"{k} is {before.get(k)!r} there and {now.get(k)!r} now" for k in odd)
 
 
-def in_processes(task: Callable[[int], int], numbers: list[int], workers: int) -> Iterator[int]:
+_Result = TypeVar("_Result")
+
+
+def in_processes(task: Callable[[int], _Result], numbers: list[int], workers: int) -> Iterator[_Result]:
     """Yield what the task returns for each number, as they end; with more than one worker in processes of their own."""
     if workers == 1 or len(numbers) < 2:
         for number in numbers:
