@@ -1,4 +1,4 @@
-"""`synthboost data inspect`."""
+"""`synthboost data`: inspect and export."""
 
 from __future__ import annotations
 
@@ -31,3 +31,12 @@ def test_inspect_lists_what_is_missing(synthboost: Callable[..., Any], tiny_camu
     answer = synthboost("data", "inspect", tiny_camus)
     assert answer.code == 0
     assert "patient0003_2CH_ES_gt.nii.gz" in answer.out
+
+
+def test_a_set_that_is_drawn_when_read_is_exported(synthboost: Callable[..., Any], tmp_path: Path) -> None:
+    drawn, out = tmp_path / "drawn", tmp_path / "camus"
+    assert synthboost("simulate", "--out", drawn, "--patients", 3, "--size", 48, "--on-the-fly").code == 0
+    answer = synthboost("data", "export", drawn, "--out", out)
+    assert answer.out == f"3 patients exported now: {out}\n", answer.err
+    assert (out / "database_nifti" / "patient0003" / "patient0003_4CH_ES_gt.nii.gz").is_file()
+    assert "--out FOLDER" in synthboost("data", "export", drawn).err

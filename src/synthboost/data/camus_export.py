@@ -1,0 +1,44 @@
+"""Write a simulated set of any layout (shards, drawn when read) in the layout of CAMUS, for others' programs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from synthboost.data.dataset import Dataset
+from synthboost.data.derived_set import Origin, write_derived_set
+from synthboost.data.splits import make_split
+from synthboost.domain import Domain, Frame, FrameInfo
+from synthboost.simulator.writer import GENERATOR, GENERATOR_VERSION, settings_of
+
+RECORD = "export.json"
+
+
+def export_camus(dataset: Dataset, out: Path, shard: tuple[int, int] = (1, 1)) -> int:
+    """Write every frame of a simulated set, its attributes and its split; the same call finishes what was begun.
+
+    Pixels, masks, names and release stay: the export holds the same patients.
+
+    Args:
+        dataset: simulated.
+        out: a new or empty folder, or one begun with the same set.
+        shard: (i, n): every n-th patient, the i-th first.
+
+    Returns:
+        How many patients were written now.
+
+    Raises:
+        ConfigError: the shard is none.
+        DataError: the set is not simulated, or broken.
+        OutputError: the folder holds something else, or cannot be written.
+    """
+    settings = settings_of(dataset.root)
+
+    def read(infos: Sequence[FrameInfo]) -> tuple[list[Frame], Mapping[str, Any]]:
+        return [dataset.load(info) for info in infos], {"settings": settings.to_json()}
+
+    origin = Origin(
+        Domain.SIMULATED, GENERATOR, GENERATOR_VERSION, settings.seed, RECORD, "exporting", settings.to_json()
+    )
+    return write_derived_set(out, dataset, make_split("official", dataset), origin, read, shard)
