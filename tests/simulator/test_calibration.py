@@ -1,9 +1,11 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
+from synthboost.data import open_dataset
 from synthboost.domain import Phase, Sex, View
 from synthboost.errors import ConfigError, DataError
 from synthboost.evaluation.heart_in_view import HeartInView, measure_heart
@@ -11,6 +13,7 @@ from synthboost.simulator.calibration import LEAST_FRAMES, NONE, Calibration, ca
 from synthboost.simulator.priors import PRIORS, Condition, PriorName
 from synthboost.simulator.render import simulate_patient
 from synthboost.simulator.settings import SimulationSettings
+from synthboost.simulator.writer import settings_of, write_dataset
 
 ED = Phase.END_DIASTOLE
 HEART = HeartInView(length=80.0, area=2400.0, annulus=30.0, wall=10.0, tilt=5.0, apex_depth=20.0, apex_lateral=0.0)
@@ -108,3 +111,14 @@ def hearts(settings: SimulationSettings):
             except DataError:
                 continue
     return found
+
+
+def test_a_calibrated_set_is_read_and_shows_other_people_than_the_plain_one(tmp_path: Path) -> None:
+    every = Calibration(0.95, 1.03, 1.05, -0.6, 4.3, 4.8, -2.1, -0.5, -1.4)
+    plain = SimulationSettings(patients=3, size=48, prior=PriorName.LITERATURE)
+    patients = []
+    for name, settings in (("plain", plain), ("calibrated", replace(plain, calibration=every.items))):
+        write_dataset(tmp_path / name, settings)
+        patients.append(set(open_dataset(tmp_path / name).patients))
+    assert not patients[0] & patients[1]
+    assert settings_of(tmp_path / "calibrated").calibration == every.items

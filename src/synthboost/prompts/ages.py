@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from functools import cache
 
+from num2words import num2words
+
 from synthboost.errors import PromptError
 
 OLDEST = 120
@@ -25,8 +27,4 @@ def age_in_words(age: int) -> str:
             "frame", "age", repr(age), f"a whole number of years from 0 to {OLDEST}",
             "Correct the patient's file, or leave the age out: its clause is then dropped.",
         )  # fmt: skip
-    import inflect  # here, because importing it takes more than a second
-
-    words = inflect.engine().number_to_words(age)  # type: ignore[arg-type]
-    assert isinstance(words, str), words
-    return words
+    return str(num2words(age))

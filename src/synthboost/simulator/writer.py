@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import multiprocessing
 import os
@@ -89,7 +90,9 @@ def release_name(settings: SimulationSettings) -> str:
     """
     dial = settings.preset.dials.anatomy
     hearts = f"{settings.prior}-anatomy{dial:g}" if dial else str(settings.prior)
-    hearts += "".join(f"-{name}{value:g}" for name, value in settings.calibration)
+    if settings.calibration:
+        shifts = json.dumps(settings.to_json()["calibration"], sort_keys=True)
+        hearts += f"-calibrated{hashlib.sha256(shifts.encode()).hexdigest()[:8]}"
     return f"simulated-{GENERATOR_VERSION}-{hearts}-seed{settings.seed}"
 
 
