@@ -7,7 +7,9 @@ import pytest
 from scipy import ndimage
 
 from synthboost.domain import Phase, Quality, View
+from synthboost.evaluation.chamber import Scale
 from synthboost.evaluation.clinical import ejection_fraction_camus
+from synthboost.evaluation.wall import mean_wall_thickness
 from synthboost.simulator.render import SimulatedFrame, SimulatedPatient, simulate_patient
 from synthboost.simulator.sector import PixelGrid, Sector
 from synthboost.simulator.settings import NATIVE_SPACING_MM, SimulationSettings
@@ -57,6 +59,14 @@ def test_the_ejection_fraction_is_that_of_the_label_maps(clinical: list[Simulate
         # Residues, tilt and foreshortening: error of the true value -0.5 +- 2.1 points.
         known = patient.record["ejection_fraction_percent"]
         assert known["biplane"] == pytest.approx(known["drawn"], abs=9.0)
+
+
+def test_the_wall_is_that_of_the_label_maps_at_end_diastole(clinical: list[SimulatedPatient]) -> None:
+    for patient in clinical:
+        frames = [patient.frames[view, Phase.END_DIASTOLE] for view in View]
+        walls = [mean_wall_thickness(f.label_map, Scale.of(f.spacing_mm, f.label_map.shape)) for f in frames]
+        for attributes in patient.attributes.values():
+            assert attributes.wall_thickness_mm == round(sum(walls) / 2, 1)
 
 
 def test_the_same_seed_gives_the_same_masks_and_image() -> None:

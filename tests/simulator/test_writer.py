@@ -39,7 +39,7 @@ def test_the_layout_is_that_of_camus(written: Path) -> None:
     folder = written / "database_nifti" / "patient0007"
     assert len(list(folder.iterdir())) == FILES_PER_PATIENT
     keys = [line.split(": ")[0] for line in (folder / "Info_4CH.cfg").read_text().splitlines()]
-    assert keys == ["ED", "ES", "NbFrame", "Sex", "Age", "ImageQuality", "EF", "FrameRate"]
+    assert keys == ["ED", "ES", "NbFrame", "Sex", "Age", "ImageQuality", "EF", "WallThickness", "FrameRate"]
     for part, name in (("training", "patient0007"), ("validation", "patient0008"), ("testing", "patient0009")):
         assert (written / "database_split" / f"subgroup_{part}.txt").read_text() == f"{name}\n"
 
@@ -75,6 +75,7 @@ def test_the_cfg_holds_the_ejection_fraction_of_the_label_maps(written: Path) ->
     values = dict(line.split(": ") for line in lines)
     assert attributes.ejection_fraction is not None
     assert abs(int(values["EF"]) - attributes.ejection_fraction) <= 0.5
+    assert float(values["WallThickness"]) == attributes.wall_thickness_mm
     assert values["Sex"] == attributes.sex
     assert int(values["Age"]) == attributes.age
     assert values["ImageQuality"] == attributes.quality

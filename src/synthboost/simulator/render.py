@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from itertools import product
 from typing import Any
@@ -9,7 +10,10 @@ from typing import Any
 import numpy as np
 
 from synthboost.domain import Attributes, GreyImage, LabelMap, Phase, Quality, View
+from synthboost.errors import DataError
+from synthboost.evaluation.chamber import Scale
 from synthboost.evaluation.clinical import ejection_fractions
+from synthboost.evaluation.wall import mean_wall_thickness
 from synthboost.simulator.acoustics import form_image
 from synthboost.simulator.anatomy import Anatomy, ViewAnatomy, draw_anatomy
 from synthboost.simulator.appearance import Acquisition, draw_acquisition, draw_qualities
@@ -47,7 +51,8 @@ class SimulatedPatient:
     number: int
     frames: dict[tuple[View, Phase], SimulatedFrame]
     attributes: dict[View, Attributes]
-    """The quality is each view's own. The ejection fraction is measured on the label maps by CAMUS' algorithm."""
+    """The quality is each view's own. Measured on the label maps: the ejection fraction, by CAMUS' algorithm, and the
+    mean wall thickness at end diastole."""
     record: dict[str, Any]
     """What else is known: the true biplane ejection fraction, the condition, scanner and fan (plain values)."""
 
@@ -75,7 +80,7 @@ def simulate_patient(
             frames[view, phase] = _simulate_frame(number, settings, view_anatomy, view, phase, scanners[view])
     masks = {key: (frame.label_map, frame.spacing_mm) for key, frame in frames.items()}
     as_camus, biplane = ejection_fractions(masks)
-    attributes = Attributes(anatomy.heart.sex, anatomy.heart.age, None, as_camus)
+    attributes = Attributes(anatomy.heart.sex, anatomy.heart.age, None, as_camus, _diastolic_wall(frames))
     record = _record(number, anatomy, scanners, biplane, attributes)
     return SimulatedPatient(number, frames, {v: replace(attributes, quality=qualities[v]) for v in View}, record)
 
@@ -152,6 +157,16 @@ def _simulate_frame(
     beams = form_image(canvas, level, blood, mirrors, scanner, shared)
     image = scan_converter(polar, pixels)(beams)
     return SimulatedFrame(image, draw_labels(contours, pixels), (pixels.spacing_mm, pixels.spacing_mm))
+
+
+def _diastolic_wall(frames: Mapping[tuple[View, Phase], SimulatedFrame]) -> float | None:
+    """Mean wall thickness of both views' label maps at end diastole, in tenths of a mm; `None` in too coarse frames."""
+    shown = [frames[view, Phase.END_DIASTOLE] for view in View]
+    try:
+        walls = [mean_wall_thickness(f.label_map, Scale.of(f.spacing_mm, f.label_map.shape)) for f in shown]
+    except DataError:  # a wall of a single pixel has no middle
+        return None
+    return round(sum(walls) / len(walls), 1)
 
 
 def _record(

@@ -89,6 +89,7 @@ def frame_members(patient: SimulatedPatient, settings: SimulationSettings) -> di
             "view": view, "phase": phase,
             "sex": attributes.sex, "age": attributes.age, "quality": attributes.quality,
             "ejection_fraction": round(attributes.ejection_fraction),  # as in CAMUS' cfg
+            "wall_thickness_mm": attributes.wall_thickness_mm,
             "spacing_mm": frame.spacing_mm, "domain": Domain.SIMULATED, "record": patient.record,
         }  # fmt: skip
         text = json.dumps(facts, ensure_ascii=False, allow_nan=False)

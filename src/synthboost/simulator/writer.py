@@ -204,6 +204,7 @@ def _simulate_to_disk(out: Path, settings: SimulationSettings, number: int) -> i
 def _info(patient: SimulatedPatient, view: View) -> str:
     attributes = patient.attributes[view]
     assert attributes.ejection_fraction is not None
+    wall = attributes.wall_thickness_mm
     lines = {
         "ED": 1,
         "ES": 2,
@@ -212,6 +213,7 @@ def _info(patient: SimulatedPatient, view: View) -> str:
         "Age": attributes.age,
         "ImageQuality": attributes.quality,
         "EF": round(attributes.ejection_fraction),
+        **({} if wall is None else {"WallThickness": f"{wall:g}"}),
         "FrameRate": FRAME_RATE,
     }
     return "".join(f"{key}: {value}\n" for key, value in lines.items())
