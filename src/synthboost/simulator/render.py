@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
 from typing import Any
@@ -25,6 +25,7 @@ from synthboost.simulator.sector import PixelGrid, PolarGrid
 from synthboost.simulator.settings import SimulationSettings
 from synthboost.simulator.streams import stream
 from synthboost.simulator.surroundings import draw_sizes, draw_surroundings
+from synthboost.simulator.visibility import QualityRule, quality_of, segment_separations, visible_share
 
 FINEST_PIXEL_MM = 0.4
 """Frames with finer pixels need the full polar grid; coarser ones a coarser grid in proportion."""
@@ -51,8 +52,8 @@ class SimulatedPatient:
     number: int
     frames: dict[tuple[View, Phase], SimulatedFrame]
     attributes: dict[View, Attributes]
-    """The quality is each view's own. Measured on the label maps: the ejection fraction, by CAMUS' algorithm, and the
-    mean wall thickness at end diastole."""
+    """The quality is each view's own, drawn or measured as the settings say. Measured on the label maps: the ejection
+    fraction, by CAMUS' algorithm, and the mean wall thickness at end diastole."""
     record: dict[str, Any]
     """What else is known: the true biplane ejection fraction, the condition, scanner and fan (plain values)."""
 
@@ -82,6 +83,11 @@ def simulate_patient(
     as_camus, biplane = ejection_fractions(masks)
     attributes = Attributes(anatomy.heart.sex, anatomy.heart.age, None, as_camus, _diastolic_wall(frames))
     record = _record(number, anatomy, scanners, biplane, attributes)
+    if settings.quality_rule is QualityRule.VISIBLE_WALL:
+        shares = {view: _visible_share([frames[view, phase] for phase in Phase]) for view in View}
+        for view, share in shares.items():
+            record["views"][view.value] |= {"drawn_quality": qualities[view].value, "visible_wall": round(share, 4)}
+        qualities = {view: quality_of(share) for view, share in shares.items()}
     return SimulatedPatient(number, frames, {v: replace(attributes, quality=qualities[v]) for v in View}, record)
 
 
@@ -157,6 +163,11 @@ def _simulate_frame(
     beams = form_image(canvas, level, blood, mirrors, scanner, shared)
     image = scan_converter(polar, pixels)(beams)
     return SimulatedFrame(image, draw_labels(contours, pixels), (pixels.spacing_mm, pixels.spacing_mm))
+
+
+def _visible_share(frames: Sequence[SimulatedFrame]) -> float:
+    """Share of visible wall segments, both instants counted together: the quality is the view's."""
+    return visible_share(s for f in frames for s in segment_separations(f.image, f.label_map, f.spacing_mm))
 
 
 def _diastolic_wall(frames: Mapping[tuple[View, Phase], SimulatedFrame]) -> float | None:
