@@ -43,6 +43,14 @@ def write_frame_nifti(path: Path, array: NDArray[np.uint8], spacing_mm: tuple[fl
         sitk.WriteImage(image, str(temporary), useCompression=True)
 
 
+def write_clip_nifti(path: Path, array: NDArray[np.uint8], spacing_mm: tuple[float, float]) -> None:
+    """Write (T, H, W) as CAMUS' half sequences: width, depth, time; the step in time is in `Info_*.cfg`."""
+    image = sitk.GetImageFromArray(array, isVector=False)
+    image.SetSpacing((spacing_mm[1], spacing_mm[0], 1.0))
+    with whole_file(path) as temporary:
+        sitk.WriteImage(image, str(temporary), useCompression=True)
+
+
 def write_frames(folder: Path, name: str, frames: Iterable[Frame], ejection_fraction: bool = False) -> None:
     """Write images, label maps and `Info_*.cfg` of one patient.
 

@@ -18,7 +18,7 @@ NATIVE_SPACING_MM = 0.308
 """Of CAMUS' NIfTI release; give it as `spacing_mm` for frames as large as CAMUS' own."""
 
 
-YOUNGER: dict[str, object] = {"quality_rule": QualityRule.DRAWN}
+YOUNGER: dict[str, object] = {"quality_rule": QualityRule.DRAWN, "phases_between": 0}
 """Fields that folders of this generator's version may not have, and what their absence means."""
 
 
@@ -58,6 +58,8 @@ class SimulationSettings:
     quality_rule: QualityRule = QualityRule.DRAWN
     """The word for the quality: `drawn`, the one that the image was made with, or `visible-wall`, how much of the wall
     can be seen in the finished frames. The pixels are the same."""
+    phases_between: int = 0
+    """Frames between end diastole and end systole, 0-100. With any, each view also has a half sequence, as in CAMUS."""
     size: int = 256
     """Pixels of the longer side of a frame; 32-2048. Not used when `spacing_mm` is given."""
     spacing_mm: float | None = None
@@ -76,6 +78,7 @@ class SimulationSettings:
             value = getattr(self, dial)
             _require(value is None or 0.0 <= value <= 1.0, dial, value, "0-1")
         _require(0.0 <= self.quality_strength <= 1.0, "quality_strength", self.quality_strength, "0-1")
+        _require(0 <= self.phases_between <= 100, "phases_between", self.phases_between, "0-100 frames")
         _require(32 <= self.size <= 2048, "size", self.size, "32-2048 pixels")
         Calibration.of_items(self.calibration)
         spacing = self.spacing_mm

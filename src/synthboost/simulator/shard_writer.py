@@ -52,9 +52,14 @@ def write_shards(
         How many frames were made now.
 
     Raises:
-        ConfigError: `workers` or `patients_per_shard` is less than 1.
+        ConfigError: `workers` or `patients_per_shard` is less than 1, or half sequences are asked for.
         OutputError: the folder holds something else or cannot be written.
     """
+    if settings.phases_between:
+        raise ConfigError(
+            "simulation", "phases_between", settings.phases_between, "0: shards hold single frames",
+            "Leave out --frames, which makes a folder in CAMUS' layout.",
+        )  # fmt: skip
     for field, value in (("workers", workers), ("patients_per_shard", patients_per_shard)):
         if value < 1:
             raise ConfigError("simulation", field, value, "at least 1")
