@@ -98,10 +98,10 @@ def simulate_patient(
     attributes = Attributes(anatomy.heart.sex, anatomy.heart.age, None, as_camus, _diastolic_wall(masks))
     record = _record(number, anatomy, scanners, biplane, attributes)
     if settings.quality_rule is QualityRule.VISIBLE_WALL:
-        shares = {view: _visible_share([frames[view, phase] for phase in Phase]) for view in View}
-        for view, share in shares.items():
-            record["views"][view.value] |= {"drawn_quality": qualities[view].value, "visible_wall": round(share, 4)}
-        qualities = {view: quality_of(share) for view, share in shares.items()}
+        visible = {view: _visible_share([frames[view, phase] for phase in Phase]) for view in View}
+        for view, share in visible.items():
+            record["views"][view.value] |= {"drawn_quality": qualities[view].value, "visible_wall": share}
+        qualities = {view: quality_of(share) for view, share in visible.items()}
     of_view = {view: replace(attributes, quality=qualities[view]) for view in View}
     return SimulatedPatient(number, frames, of_view, record, clips)
 

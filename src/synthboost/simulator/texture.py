@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 from numpy.random import Generator
@@ -19,6 +19,7 @@ from synthboost.simulator.fields import Field, gaussian_field
 
 Echo = NDArray[np.complex64]
 """(depths, beams) complex amplitude of the received signal."""
+Number = TypeVar("Number", np.float32, np.complex64)
 Gather = NDArray[np.intp]
 """(depths, beams): for each sample of this frame, the flat index of the sample in which its tissue was, or will be."""
 
@@ -57,7 +58,8 @@ class OwnTexture:
 
     def grains(self, shape: float) -> Field:
         """See `Texture`."""
-        return self._keep(self.rng.standard_gamma(shape, self.shape, dtype=np.float32) / np.float32(shape))
+        gamma = self.rng.standard_gamma(shape, self.shape, dtype=np.float32) / np.float32(shape)
+        return self._keep(np.asarray(gamma, dtype=np.float32))
 
     def scatterers(self, blood: Field | None) -> Echo:
         """See `Texture`."""
@@ -67,7 +69,7 @@ class OwnTexture:
         """See `Texture`."""
         return self._keep(complex_noise(self.rng, self.shape))
 
-    def _keep(self, array: Any) -> Any:
+    def _keep(self, array: NDArray[Number]) -> NDArray[Number]:
         self.drawn.append(array)
         return array
 
@@ -106,11 +108,11 @@ class TextureBetween:
 
     def grains(self, shape: float) -> Field:
         """See `Texture`."""
-        return np.where(self._moving_old, *self._moved())
+        return np.asarray(np.where(self._moving_old, *self._moved()))
 
     def scatterers(self, blood: Field | None) -> Echo:
         """See `Texture`: blood has flown on, so that its scatterers are new in every frame."""
-        tissue = np.where(self._moving_old, *self._moved())
+        tissue: Echo = np.asarray(np.where(self._moving_old, *self._moved()))
         if blood is None or self._share in (0.0, 1.0):
             return tissue
         flows = self._rng.random(blood.shape, dtype=np.float32) < blood
@@ -120,7 +122,7 @@ class TextureBetween:
         """See `Texture`."""
         old, new = next(self._pairs)
         if lasting or self._share in (0.0, 1.0):
-            return np.where(self._resting_old, old, new)
+            return np.asarray(np.where(self._resting_old, old, new))
         return complex_noise(self._rng, old.shape)
 
     def _moved(self) -> tuple[Any, Any]:
