@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -45,4 +46,6 @@ def test_a_setting_that_cannot_work_is_refused_and_named(field: str, value: Any)
 
 def test_younger_fields_are_recorded_only_where_they_say_something() -> None:
     assert "quality_rule" not in SimulationSettings().to_json()
-    assert SimulationSettings(quality_rule=QualityRule.VISIBLE_WALL).to_json()["quality_rule"] == "visible-wall"
+    ruled = SimulationSettings(quality_rule=QualityRule.VISIBLE_WALL, phases_between=4)
+    assert ruled.to_json()["quality_rule"] == "visible-wall"
+    assert SimulationSettings.from_json(json.loads(json.dumps(ruled.to_json()))) == ruled
