@@ -80,7 +80,10 @@ class Domain(StrEnum):
 
 
 class PromptSet(StrEnum):
-    """The paper's prompt sets: each adds one attribute to the one before; `P6-SDM` is its P6 for diffusion images."""
+    """The paper's prompt sets: each adds one attribute to the one before; `P6-SDM` is its P6 for diffusion images.
+
+    `P6-FUNCTION` is ours: P6, the ejection fraction and the wall.
+    """
 
     P0 = "P0"
     P1 = "P1"
@@ -91,6 +94,7 @@ class PromptSet(StrEnum):
     P6 = "P6"
     P7 = "P7"
     P6_SDM = "P6-SDM"
+    P6_FUNCTION = "P6-FUNCTION"
 
 
 class Strategy(StrEnum):
@@ -137,6 +141,8 @@ class Attributes:
     quality: Quality | None = None
     ejection_fraction: float | None = None
     """In percent, by the convention of the data set."""
+    wall_thickness_mm: float | None = None
+    """Mean of the left ventricular wall at end diastole, measured on the true masks of both views."""
 
 
 @dataclass(frozen=True)

@@ -20,11 +20,12 @@ def _rows(text: str) -> list[dict[str, str]]:
 
 def test_prompts_prints_all_sets_of_the_example_frame(synthboost: Callable[..., Any]) -> None:
     rows = _rows(synthboost("prompts").out)
-    assert len(rows) == 9 * 3
+    assert len(rows) == 10 * 3
     of_myocardium = {row["prompt_set"]: row["sentence"] for row in rows if row["structure"] == "MYO"}
     assert of_myocardium["P0"] == ""
     assert of_myocardium["P1"] == "Myocardium of the heart."
     assert of_myocardium["P6"] == P6
+    assert of_myocardium["P6-FUNCTION"] == P6[:-1] + ", with a mildly reduced ejection fraction and a normal wall."
 
 
 def test_the_second_paraphrase_names_the_ultrasound(synthboost: Callable[..., Any]) -> None:

@@ -11,12 +11,13 @@ import pytest
 import torch
 from transformers import CLIPSegConfig, CLIPSegForImageSegmentation, CLIPTokenizer
 
+from synthboost.domain import Attributes, FrameInfo, PatientId, Phase, PromptSet, Quality, Sex, Structure, View
 from synthboost.errors import CheckpointError, ConfigError
 from synthboost.models.clipseg.model import ClipSeg
 from synthboost.models.clipseg.settings import ClipSegSettings
 from synthboost.models.grammar_tokenizer import grammar_tokenizer
-from synthboost.models.registry import load_segmenter, weights_fingerprint
-from synthboost.prompts import vocabulary
+from synthboost.models.registry import build_segmenter, load_segmenter, weights_fingerprint
+from synthboost.prompts import build_prompt, extra_words, vocabulary
 
 MakeModel = Callable[..., ClipSeg]
 SENTENCES = ["Myocardium of the heart.", "Left atrium cavity in two-chamber view of the heart."]
@@ -137,6 +138,37 @@ def test_the_grammars_tokenizer_knows_every_word_of_the_grammar() -> None:
     start, *middle, end = tokenizer("Two-chamber view.")["input_ids"]
     assert tokenizer.convert_ids_to_tokens(middle) == ["two", "-", "chamber", "view", "."]
     assert (start, end) == (tokenizer.bos_token_id, tokenizer.eos_token_id)
+
+
+def test_extra_words_come_last_and_leave_the_others_their_numbers() -> None:
+    plain, extended = grammar_tokenizer(), grammar_tokenizer(extra_words())
+    numbers = extended.get_vocab()
+    assert len(extended) == len(plain) + 9
+    assert {word: numbers[word] for word in plain.get_vocab()} == plain.get_vocab()
+    assert numbers["wall"] == len(extended) - 1
+
+
+@pytest.mark.parametrize("model", ["clipseg", "cris"])
+def test_a_checkpoint_brings_the_words_it_was_built_with(model: str, tmp_path: Path) -> None:
+    sentence = "Myocardium of the heart, with a normal wall."
+    plain = build_segmenter(model, "tiny")
+    extended = build_segmenter(model, "tiny", extra_words=extra_words([PromptSet.P6_FUNCTION]))
+    for built, unknown in ((plain, ("normal", "wall")), (extended, ())):
+        built.save_pretrained(tmp_path / str(len(unknown)))
+        loaded = load_segmenter(tmp_path / str(len(unknown)))
+        assert built.unknown_words(sentence) == loaded.unknown_words(sentence) == unknown
+
+
+@pytest.mark.parametrize("model", ["clipseg", "cris"])
+def test_the_longest_sentence_of_ours_fits_the_small_models(model: str) -> None:
+    person = Attributes(Sex.FEMALE, 101, Quality.MEDIUM, 35.0, 14.0)
+    info = FrameInfo(PatientId("a", "b", "c"), View.FOUR_CHAMBER, Phase.END_DIASTOLE, person)
+    prompt = build_prompt(
+        PromptSet.P6_FUNCTION, Structure.LEFT_VENTRICULAR_CAVITY, info, paraphrase=1, name_domain=True
+    )
+    built = build_segmenter(model, "tiny", extra_words=extra_words([PromptSet.P6_FUNCTION]))
+    assert built.unknown_words(prompt.text) == ()
+    assert built.tokenize([prompt.text]).shape[1] <= 64
 
 
 def test_the_fingerprint_is_that_of_the_weights_file(tiny_model: ClipSeg, tmp_path: Path) -> None:

@@ -47,10 +47,15 @@ def sentence(prompt_set: PromptSet, attributes: Attributes = PEOPLE[0], **option
     return build_prompt(prompt_set, LV, frame(attributes), **options).text  # type: ignore[arg-type]
 
 
+MEASURED = Attributes(sex=Sex.MALE, age=73, quality=Quality.GOOD, ejection_fraction=45.0, wall_thickness_mm=9.3)
+ON_FILE = [prompt_set for prompt_set in PromptSet if prompt_set is not PromptSet.P6_FUNCTION]
+"""The paper's: each sentence is the published one, or has a published grammar."""
+
+
 def golden_lines() -> list[str]:
     lines = []
     for person, prompt_set, structure, view, phase, paraphrase in product(
-        PEOPLE, PromptSet, STRUCTURES, View, Phase, (0, 1)
+        PEOPLE, ON_FILE, STRUCTURES, View, Phase, (0, 1)
     ):
         prompt = build_prompt(prompt_set, structure, frame(person, view, phase), shape="oval", paraphrase=paraphrase)
         key = f"{person.sex or '-'} {person.age or '-'} {person.quality or '-'} {prompt_set} {structure.short} {view}"
@@ -130,7 +135,7 @@ def test_a_p7_of_which_nothing_is_known_reads_as_p3() -> None:
 
 @pytest.mark.parametrize("domain", Domain)
 def test_a_named_domain_ends_the_sentence_and_changes_nothing_before_it(domain: Domain) -> None:
-    info = replace(frame(PEOPLE[0]), domain=domain)
+    info = replace(frame(MEASURED), domain=domain)
     for prompt_set in set(PromptSet) - {PromptSet.P0}:
         without, named = (build_prompt(prompt_set, LV, info, shape="oval", name_domain=n) for n in (False, True))
         assert named.text == f"{without.text.removesuffix('.')}{domain_clause(domain)}."
@@ -185,3 +190,40 @@ def test_both_paraphrases_are_drawn_about_equally_often_whatever_varies() -> Non
     by_seed = sum(seeded_paraphrase(n, 0, "patient0001_4CH_ES", LV) for n in range(1000))
     # Four standard deviations of 1000 fair draws are 63.
     assert all(437 <= ones <= 563 for ones in (by_frame, by_epoch, by_seed))
+
+
+def test_p6_function_adds_the_ejection_fraction_and_the_wall_to_p6() -> None:
+    p6 = sentence(PromptSet.P6, MEASURED)
+    assert sentence(PromptSet.P6_FUNCTION, MEASURED) == (
+        f"{p6[:-1]}, with a mildly reduced ejection fraction and a normal wall."
+    )
+
+
+@pytest.mark.parametrize(
+    ("fraction", "wall", "clause", "dropped"),
+    [
+        (60.0, 17.0, ", with a normal ejection fraction and a severely thickened wall", ()),
+        (35.0, None, ", with a moderately reduced ejection fraction", ("wall",)),
+        (None, 12.0, ", with a mildly thickened wall", ("ejection-fraction",)),
+        (None, None, "", ("ejection-fraction", "wall")),
+    ],
+)
+def test_what_is_unknown_of_the_function_is_left_out(
+    fraction: float | None, wall: float | None, clause: str, dropped: tuple[str, ...]
+) -> None:
+    person = replace(MEASURED, ejection_fraction=fraction, wall_thickness_mm=wall)
+    prompt = build_prompt(PromptSet.P6_FUNCTION, LV, frame(person))
+    assert prompt.text == f"{sentence(PromptSet.P6, person)[:-1]}{clause}."
+    assert prompt.dropped == dropped
+    assert prompt.uses_ground_truth == bool(clause)
+
+
+def test_the_function_stands_before_the_domain() -> None:
+    prompt = build_prompt(PromptSet.P6_FUNCTION, LV, frame(MEASURED), name_domain=True)
+    assert prompt.text.endswith("ejection fraction and a normal wall, in a real image.")
+
+
+def test_no_other_set_says_the_function() -> None:
+    plain = replace(MEASURED, ejection_fraction=None, wall_thickness_mm=None)
+    for prompt_set in ON_FILE:
+        assert build_prompt(prompt_set, LV, frame(MEASURED)) == build_prompt(prompt_set, LV, frame(plain))

@@ -5,14 +5,15 @@ from __future__ import annotations
 from itertools import product
 
 from synthboost.domain import STRUCTURES, Attributes, Domain, FrameInfo, PatientId, Phase, PromptSet, Quality, Sex, View
-from synthboost.prompts import SHAPE_WORDS, build_prompt, split_words, vocabulary
+from synthboost.prompts import SHAPE_WORDS, build_prompt, extra_words, split_words, vocabulary
 
 
 def test_the_words_of_all_sentences_are_the_vocabulary() -> None:
     patient = PatientId("camus-nifti", "database_nifti", "patient0001")
     words: set[str] = set()
     for age in range(121):
-        person = Attributes(sex=list(Sex)[age % 2], age=age, quality=list(Quality)[age % 3])
+        fraction, wall = float(20 + 10 * (age % 4)), float(8 + 3 * (age // 4 % 4))
+        person = Attributes(list(Sex)[age % 2], age, list(Quality)[age % 3], fraction, wall)
         domain = list(Domain)[age % 3]
         info = FrameInfo(patient, list(View)[age % 2], list(Phase)[age // 2 % 2], person, domain)
         shape = SHAPE_WORDS[age % len(SHAPE_WORDS)]
@@ -24,7 +25,16 @@ def test_the_words_of_all_sentences_are_the_vocabulary() -> None:
                     ).text
                 )
             )
-    assert tuple(sorted(words)) == vocabulary()
+    assert words == {*vocabulary(), *extra_words()}
+    assert not {*vocabulary()} & {*extra_words()}
+
+
+def test_words_of_ours_come_only_with_the_set_that_says_them() -> None:
+    ours = (
+        "ejection", "fraction", "mildly", "moderately", "normal", "reduced", "severely", "thickened", "wall"
+    )  # fmt: skip
+    assert extra_words() == extra_words([PromptSet.P6, PromptSet.P6_FUNCTION]) == ours
+    assert extra_words([p for p in PromptSet if p is not PromptSet.P6_FUNCTION]) == ()
 
 
 def test_words_are_lower_case_without_hyphens_or_stops() -> None:

@@ -7,10 +7,13 @@ import pytest
 from scipy import ndimage
 
 from synthboost.domain import Phase, Quality, View
+from synthboost.evaluation.chamber import Scale
 from synthboost.evaluation.clinical import ejection_fraction_camus
+from synthboost.evaluation.wall import mean_wall_thickness
 from synthboost.simulator.render import SimulatedFrame, SimulatedPatient, simulate_patient
 from synthboost.simulator.sector import PixelGrid, Sector
 from synthboost.simulator.settings import NATIVE_SPACING_MM, SimulationSettings
+from synthboost.simulator.visibility import QualityRule, quality_of
 
 SMALL = SimulationSettings(patients=2, size=96)
 
@@ -57,6 +60,27 @@ def test_the_ejection_fraction_is_that_of_the_label_maps(clinical: list[Simulate
         # Residues, tilt and foreshortening: error of the true value -0.5 +- 2.1 points.
         known = patient.record["ejection_fraction_percent"]
         assert known["biplane"] == pytest.approx(known["drawn"], abs=9.0)
+
+
+def test_the_wall_is_that_of_the_label_maps_at_end_diastole(clinical: list[SimulatedPatient]) -> None:
+    for patient in clinical:
+        frames = [patient.frames[view, Phase.END_DIASTOLE] for view in View]
+        walls = [mean_wall_thickness(f.label_map, Scale.of(f.spacing_mm, f.label_map.shape)) for f in frames]
+        for attributes in patient.attributes.values():
+            assert attributes.wall_thickness_mm == round(sum(walls) / 2, 1)
+
+
+def test_the_rule_for_the_quality_changes_the_word_and_no_pixel() -> None:
+    drawn = simulate_patient(2, SMALL)
+    ruled = simulate_patient(2, replace(SMALL, quality_rule=QualityRule.VISIBLE_WALL))
+    for key, frame in drawn.frames.items():
+        assert np.array_equal(ruled.frames[key].image, frame.image)
+        assert np.array_equal(ruled.frames[key].label_map, frame.label_map)
+    for view in View:
+        shown = ruled.record["views"][view.value]
+        assert shown["drawn_quality"] == drawn.attributes[view].quality
+        assert ruled.attributes[view].quality is quality_of(shown["visible_wall"])
+        assert "visible_wall" not in drawn.record["views"][view.value]
 
 
 def test_the_same_seed_gives_the_same_masks_and_image() -> None:

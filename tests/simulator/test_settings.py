@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
 
 from synthboost.errors import ConfigError
 from synthboost.simulator.settings import SimulationSettings
+from synthboost.simulator.visibility import QualityRule
 
 
 def test_a_tenth_validates_a_tenth_tests_and_the_rest_trains() -> None:
@@ -40,3 +42,10 @@ def test_seed_zero_is_a_seed() -> None:
 def test_a_setting_that_cannot_work_is_refused_and_named(field: str, value: Any) -> None:
     with pytest.raises(ConfigError, match=field):
         SimulationSettings(**{field: value})
+
+
+def test_younger_fields_are_recorded_only_where_they_say_something() -> None:
+    assert "quality_rule" not in SimulationSettings().to_json()
+    ruled = SimulationSettings(quality_rule=QualityRule.VISIBLE_WALL, phases_between=4)
+    assert ruled.to_json()["quality_rule"] == "visible-wall"
+    assert SimulationSettings.from_json(json.loads(json.dumps(ruled.to_json()))) == ruled

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from synthboost.errors import OutputError
+from synthboost.errors import ConfigError, OutputError
 from synthboost.simulator.settings import SimulationSettings
 from synthboost.simulator.shard_writer import write_shards
 
@@ -61,3 +61,8 @@ def test_killed_at_any_moment_it_resumes_to_the_same_bytes(written: Path, tmp_pa
     process.wait()
     write_shards(out, SETTINGS, 1, 2)
     assert contents(out) == contents(written)
+
+
+def test_shards_hold_no_half_sequences(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="phases_between: 2"):
+        write_shards(tmp_path / "set", SimulationSettings(patients=1, phases_between=2))

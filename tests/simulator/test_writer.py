@@ -14,8 +14,10 @@ import numpy as np
 import pytest
 import SimpleITK as sitk
 
+from synthboost.data import open_dataset
 from synthboost.domain import Phase, View
 from synthboost.errors import ConfigError, OutputError
+from synthboost.inference.recordings import open_recording
 from synthboost.simulator.appearance import AppearanceName
 from synthboost.simulator.priors import PriorName
 from synthboost.simulator.render import simulate_patient
@@ -39,7 +41,7 @@ def test_the_layout_is_that_of_camus(written: Path) -> None:
     folder = written / "database_nifti" / "patient0007"
     assert len(list(folder.iterdir())) == FILES_PER_PATIENT
     keys = [line.split(": ")[0] for line in (folder / "Info_4CH.cfg").read_text().splitlines()]
-    assert keys == ["ED", "ES", "NbFrame", "Sex", "Age", "ImageQuality", "EF", "FrameRate"]
+    assert keys == ["ED", "ES", "NbFrame", "Sex", "Age", "ImageQuality", "EF", "WallThickness", "FrameRate"]
     for part, name in (("training", "patient0007"), ("validation", "patient0008"), ("testing", "patient0009")):
         assert (written / "database_split" / f"subgroup_{part}.txt").read_text() == f"{name}\n"
 
@@ -53,6 +55,27 @@ def test_frames_and_label_maps_come_back_upright_with_their_spacing(written: Pat
         assert np.array_equal(sitk.GetArrayFromImage(labels), frame.label_map)
         assert image.GetSpacing() == pytest.approx(frame.spacing_mm[::-1])
         assert image.GetDirection() == (1.0, 0.0, 0.0, 1.0)
+
+
+def test_half_sequences_have_camus_names_and_the_frames_at_their_ends(tmp_path: Path) -> None:
+    settings = SimulationSettings(patients=1, size=48, phases_between=3)
+    write_dataset(tmp_path, settings)
+    folder = tmp_path / "database_nifti" / "patient0001"
+    assert len(list(folder.iterdir())) == FILES_PER_PATIENT + 4
+    for view in View:
+        keys = dict(line.split(": ") for line in (folder / f"Info_{view}.cfg").read_text().splitlines())
+        assert [keys[key] for key in ("ED", "ES", "NbFrame", "FrameRate")] == ["1", "5", "5", "13.3"]
+        for ending in ("", "_gt"):
+            clip = sitk.ReadImage(str(folder / f"patient0001_{view}_half_sequence{ending}.nii.gz"))
+            frames = sitk.GetArrayFromImage(clip)
+            assert (frames.dtype, len(frames), clip.GetDimension()) == (np.uint8, 5, 3)
+            for place, phase in ((0, Phase.END_DIASTOLE), (-1, Phase.END_SYSTOLE)):
+                still = sitk.ReadImage(str(folder / f"patient0001_{view}_{phase}{ending}.nii.gz"))
+                assert np.array_equal(frames[place], sitk.GetArrayFromImage(still))
+                assert clip.GetSpacing()[:2] == still.GetSpacing()
+    assert len(open_dataset(tmp_path).frames) == 4
+    recording = open_recording(folder / "patient0001_4CH_half_sequence.nii.gz")
+    assert recording.length == 5
 
 
 @pytest.mark.real_data
@@ -75,6 +98,7 @@ def test_the_cfg_holds_the_ejection_fraction_of_the_label_maps(written: Path) ->
     values = dict(line.split(": ") for line in lines)
     assert attributes.ejection_fraction is not None
     assert abs(int(values["EF"]) - attributes.ejection_fraction) <= 0.5
+    assert float(values["WallThickness"]) == attributes.wall_thickness_mm
     assert values["Sex"] == attributes.sex
     assert int(values["Age"]) == attributes.age
     assert values["ImageQuality"] == attributes.quality

@@ -1,4 +1,4 @@
-"""`synthboost prompts`: the sentences of P0-P7, for a made-up frame or for a data set's frames."""
+"""`synthboost prompts`: the sentences of all prompt sets, for a made-up frame or for a data set's frames."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ EXAMPLE = FrameInfo(
     PatientId("example", "example", "patient0001"),
     View.TWO_CHAMBER,
     Phase.END_DIASTOLE,
-    Attributes(sex=Sex.MALE, age=73, quality=Quality.GOOD),
+    Attributes(sex=Sex.MALE, age=73, quality=Quality.GOOD, ejection_fraction=45.0, wall_thickness_mm=9.0),
 )
 EXAMPLE_SHAPE = "oval"
 
@@ -36,7 +36,8 @@ class Prompts:
     """Print the sentences as CSV: for an example frame, or for every frame of a data set."""
 
     data: Path | None = None
-    """A data set's folder; absent: an example frame of a man of 73 years, good quality, an oval shape."""
+    """A data set's folder; absent: an example frame of a man of 73 years, good quality, an ejection fraction
+    of 45 %, a wall of 9 mm, an oval shape."""
     sets: tuple[PromptSet, ...] = tuple(PromptSet)
     """Which prompt sets."""
     paraphrase: int = 0

@@ -40,6 +40,8 @@ class ViewInfo:
     """In percent, as the release states it (`EF`, or `LVef` in the first release)."""
     frame_rate: float | None = None
     """Per second."""
+    wall_thickness_mm: float | None = None
+    """Of simulated sets; CAMUS' files do not state it."""
 
 
 def read_info(path: Path) -> ViewInfo:
@@ -68,12 +70,12 @@ def read_info(path: Path) -> ViewInfo:
 
 
 def merge_views(paths: Mapping[View, Path], infos: Mapping[View, ViewInfo]) -> dict[View, Attributes]:
-    """The attributes of a patient's frames by view: sex, age and EF belong to the person, quality to the view.
+    """The attributes of a patient's frames by view: sex, age, EF and wall belong to the person, quality to the view.
 
     Raises:
-        DataError: the files of the two views state different sexes or ages.
+        DataError: the files of the two views state different sexes, ages or walls.
     """
-    person = {name: _of_person(name, paths, infos) for name in ("sex", "age")}
+    person = {name: _of_person(name, paths, infos) for name in ("sex", "age", "wall_thickness_mm")}
     merged = {}
     for view, info in infos.items():
         fractions = [i.ejection_fraction for i in (info, *infos.values()) if i.ejection_fraction is not None]
@@ -82,6 +84,7 @@ def merge_views(paths: Mapping[View, Path], infos: Mapping[View, ViewInfo]) -> d
             age=person["age"],
             quality=info.quality,
             ejection_fraction=fractions[0] if fractions else None,
+            wall_thickness_mm=person["wall_thickness_mm"],
         )
     return merged
 
@@ -180,6 +183,7 @@ _KEYS: dict[str, tuple[str, Callable[[str, str, str], Any]]] = {
     "ImageQuality": ("quality", _quality),
     "EF": ("ejection_fraction", _number(0, 100)),
     "LVef": ("ejection_fraction", _number(0, 100)),
+    "WallThickness": ("wall_thickness_mm", _number(1, 60)),
     "FrameRate": ("frame_rate", _number(1, 1000)),
 }
 """Key of the file -> field of `ViewInfo` and its parser. Other keys (`LVedv`, `LVesv`, ...) are not used here."""

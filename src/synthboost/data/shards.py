@@ -56,7 +56,13 @@ def _frame(shard: Path, key: str, place: Place) -> tuple[FrameInfo, tuple[float,
             PatientId(**facts["patient"]),
             View(facts["view"]),
             Phase(facts["phase"]),
-            Attributes(Sex(facts["sex"]), facts["age"], Quality(facts["quality"]), float(facts["ejection_fraction"])),
+            Attributes(
+                Sex(facts["sex"]),
+                facts["age"],
+                Quality(facts["quality"]),
+                float(facts["ejection_fraction"]),
+                facts.get("wall_thickness_mm"),  # which older shards do not have
+            ),
             Domain(facts["domain"]),
         )
         rows, columns = map(float, facts["spacing_mm"])

@@ -17,6 +17,7 @@ def without_annotations(dataset: Dataset) -> Dataset:
         for key, one in dataset.files.items()
     }
     frames = tuple(
-        replace(info, attributes=replace(info.attributes, ejection_fraction=None)) for info in dataset.frames
+        replace(info, attributes=replace(info.attributes, ejection_fraction=None, wall_thickness_mm=None))
+        for info in dataset.frames
     )
     return replace(dataset, files=files, frames=frames)

@@ -28,6 +28,7 @@ from synthboost.inference.sentences import EvaluationSentences, ShapeFrom
 from synthboost.lock import exclusive
 from synthboost.models.base import Segmenter
 from synthboost.models.registry import build_segmenter, load_segmenter
+from synthboost.prompts import extra_words
 from synthboost.records.examples import write_examples
 from synthboost.records.rows import read_rows, write_rows
 from synthboost.records.run_folder import RunPaths, RunRecord, read_json, read_log
@@ -190,7 +191,8 @@ def initial_model(spec: RunSpec, parent: RunPaths | None) -> Segmenter:
         return load_segmenter(parent.checkpoint, spec.model)
     if spec.weights is not None:
         return load_segmenter(spec.weights, spec.model)
-    return build_segmenter(spec.model, spec.preset, spec.seed)
+    said = [s for s in (spec.prompt_set, spec.synthetic_prompt_set) if s is not None]
+    return build_segmenter(spec.model, spec.preset, spec.seed, extra_words(said))
 
 
 def judge(spec: RunSpec, model: Segmenter, paths: RunPaths, evaluation: Evaluation) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -19,20 +19,26 @@ from synthboost.models.unet.model import UNet
 from synthboost.models.unet.settings import PRESETS as UNET_PRESETS
 from synthboost.weights_file import CARD_FILE, file_sha256, read_card, weights_path
 
-BUILDERS: dict[str, Callable[[Any], Segmenter]] = {
+BUILDERS: dict[str, Callable[[Any, Sequence[str]], Segmenter]] = {
     "clipseg": ClipSeg.from_settings,
     "cris": Cris.from_settings,
     "unet": UNet.from_settings,
 }
-"""model -> builder with random weights from the settings of a preset."""
+"""model -> builder with random weights from the settings of a preset and the tokenizer's extra words."""
 PRESETS: dict[str, Mapping[str, Any]] = {"clipseg": CLIPSEG_PRESETS, "cris": CRIS_PRESETS, "unet": UNET_PRESETS}
 """model -> preset -> settings."""
 CLASSES: dict[str, type[Segmenter]] = {"clipseg": ClipSeg, "cris": Cris, "unet": UNet}
 CONVERT = "Convert a published file of CRIS or CLIP with `synthboost weights convert`."
 
 
-def build_segmenter(model: str, preset: str, seed: int = 0) -> Segmenter:
-    """Build a model with random weights that depend on the seed alone.
+def build_segmenter(model: str, preset: str, seed: int = 0, extra_words: Sequence[str] = ()) -> Segmenter:
+    """Build a model with random weights that depend on the seed, and on how many words it knows, alone.
+
+    Args:
+        model: its name.
+        preset: its sizes.
+        seed: of the weights.
+        extra_words: of its sentences, beyond the grammar's (`prompts.extra_words`).
 
     Raises:
         ConfigError: no such model or preset; the known ones are listed.
@@ -40,7 +46,7 @@ def build_segmenter(model: str, preset: str, seed: int = 0) -> Segmenter:
     _require_known(model, preset)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        return BUILDERS[model](PRESETS[model][preset]).eval()
+        return BUILDERS[model](PRESETS[model][preset], extra_words).eval()
 
 
 def preset_settings(model: str, preset: str) -> dict[str, object]:

@@ -2,9 +2,10 @@
 
 from synthboost.prompts.build import build_prompt, seeded_paraphrase
 from synthboost.prompts.clean import MAXIMUM_CHARACTERS, clean_sentence
+from synthboost.prompts.degrees import Degree, fraction_degree, wall_degree
 from synthboost.prompts.shape import GeometricShape, ShapeNamer, shape_word
 from synthboost.prompts.templates import PARAPHRASES, PROMPT_SETS, SHAPE_WORDS, Attribute
-from synthboost.prompts.vocabulary import split_words, vocabulary
+from synthboost.prompts.vocabulary import extra_words, split_words, vocabulary
 
 __all__ = [
     "MAXIMUM_CHARACTERS",
@@ -12,12 +13,16 @@ __all__ = [
     "PROMPT_SETS",
     "SHAPE_WORDS",
     "Attribute",
+    "Degree",
     "GeometricShape",
     "ShapeNamer",
     "build_prompt",
     "clean_sentence",
+    "extra_words",
+    "fraction_degree",
     "seeded_paraphrase",
     "shape_word",
     "split_words",
     "vocabulary",
+    "wall_degree",
 ]

@@ -7,12 +7,14 @@ from hashlib import blake2b
 from synthboost.domain import FrameInfo, Prompt, PromptSet, Structure
 from synthboost.errors import PromptError
 from synthboost.prompts.ages import age_in_words
+from synthboost.prompts.degrees import fraction_degree, wall_degree
 from synthboost.prompts.templates import (
     PARAPHRASES,
     PROMPT_SETS,
     SHAPE_WORDS,
     Attribute,
     domain_clause,
+    function_clause,
     person_clause,
     phase_clause,
     place_clause,
@@ -21,6 +23,9 @@ from synthboost.prompts.templates import (
     structure_clause,
     view_clause,
 )
+
+MEASURED_ON_MASKS = frozenset({Attribute.EJECTION_FRACTION, Attribute.WALL})
+"""Numbers that were read off the true masks, of CAMUS and of the simulator: they tell something of the answer."""
 
 
 def build_prompt(
@@ -38,6 +43,7 @@ def build_prompt(
     The clause of an unknown attribute is left out and the attribute is named in `Prompt.dropped`:
 
     - shape or quality unknown: only that clause goes (P6 reads as P5, P7 as P6, P6-SDM as P5).
+    - ejection fraction or wall unknown, or without a sex between the two sexes' limits: only that part goes.
     - age unknown, sex known: "of a male", as in P4.
     - sex unknown, age known: the paper has no wording for an age alone, so both go, and both are named.
     - structure, view, phase and domain are always known: a frame cannot exist without them.
@@ -68,7 +74,7 @@ def build_prompt(
         prompt_set=prompt_set,
         paraphrase=paraphrase,
         dropped=tuple(str(a) for a in Attribute if a in wanted - said),
-        uses_ground_truth=shape_uses_ground_truth and Attribute.SHAPE in said,
+        uses_ground_truth=(shape_uses_ground_truth and Attribute.SHAPE in said) or bool(MEASURED_ON_MASKS & said),
     )
 
 
@@ -92,6 +98,10 @@ def _known(info: FrameInfo, shape: str | None) -> frozenset[Attribute]:
         known.add(Attribute.SEX)
         if info.attributes.age is not None:  # an age needs a noun to stand before
             known.add(Attribute.AGE)
+    if fraction_degree(info.attributes.ejection_fraction, info.attributes.sex) is not None:
+        known.add(Attribute.EJECTION_FRACTION)
+    if wall_degree(info.attributes.wall_thickness_mm, info.attributes.sex) is not None:
+        known.add(Attribute.WALL)
     return frozenset(known)
 
 
@@ -112,6 +122,12 @@ def _sentence(
         clauses.append(person_clause(attributes.sex, None if age is None else age_in_words(age)))
     if Attribute.QUALITY in said and attributes.quality is not None:
         clauses.append(quality_clause(attributes.quality))
+    if MEASURED_ON_MASKS & said:
+        fraction = attributes.ejection_fraction if Attribute.EJECTION_FRACTION in said else None
+        wall = attributes.wall_thickness_mm if Attribute.WALL in said else None
+        clauses.append(
+            function_clause(fraction_degree(fraction, attributes.sex), wall_degree(wall, attributes.sex))
+        )  # fmt: skip
     if Attribute.DOMAIN in said:
         clauses.append(domain_clause(info.domain))
     return "".join(clauses) + "."

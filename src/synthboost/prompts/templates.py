@@ -2,7 +2,8 @@
 
 A sentence is the clauses of the set's attributes, in the order of `Attribute`, and a full stop. Wording, order and
 grammar ("at end of the systole cycle of a eighteen-year-old male") are those of the authors' published prompt files
-for arXiv 2309.12829, to the byte. The clause of the domain is ours: no set asks for it, the `mixed` strategy does.
+for arXiv 2309.12829, to the byte. Ours are the clause of the domain, which no set asks for but the `mixed` strategy,
+and those of the ejection fraction and the wall, for which `P6-FUNCTION` asks.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from enum import StrEnum
 from types import MappingProxyType
 
 from synthboost.domain import Domain, Phase, PromptSet, Quality, Sex, Structure, View
+from synthboost.prompts.degrees import Degree
 
 
 class Attribute(StrEnum):
@@ -23,6 +25,8 @@ class Attribute(StrEnum):
     AGE = "age"
     SEX = "sex"
     QUALITY = "quality"
+    EJECTION_FRACTION = "ejection-fraction"
+    WALL = "wall"
     DOMAIN = "domain"
 
 
@@ -44,6 +48,7 @@ PROMPT_SETS = MappingProxyType(
         PromptSet.P6: frozenset(_P6),
         PromptSet.P7: frozenset({*_P6, Attribute.SHAPE}),
         PromptSet.P6_SDM: frozenset({*_P5, Attribute.SHAPE}),
+        PromptSet.P6_FUNCTION: frozenset({*_P6, Attribute.EJECTION_FRACTION, Attribute.WALL}),
     }
 )
 """What each set asks for. P0 is the empty sentence."""
@@ -99,6 +104,20 @@ def person_clause(sex: Sex, age_words: str | None) -> str:
 def quality_clause(quality: Quality) -> str:
     """e.g. ` with good image quality`."""
     return f" with {QUALITIES[quality]} image quality"
+
+
+def function_clause(fraction: Degree | None, wall: Degree | None) -> str:
+    """e.g. `, with a mildly reduced ejection fraction and a normal wall`; what is `None` is not said."""
+    said = []
+    if fraction is not None:
+        said.append(f"a {_of_degree(fraction, 'reduced')} ejection fraction")
+    if wall is not None:
+        said.append(f"a {_of_degree(wall, 'thickened')} wall")
+    return f", with {' and '.join(said)}" if said else ""
+
+
+def _of_degree(degree: Degree, change: str) -> str:
+    return str(degree) if degree is Degree.NORMAL else f"{degree} {change}"
 
 
 SAME_PIXELS = {Domain.PSEUDO_LABELLED: Domain.REAL, Domain.REFINED: Domain.DIFFUSION}

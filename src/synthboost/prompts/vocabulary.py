@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from functools import cache
+from itertools import product
 
-from synthboost.domain import Domain
+from synthboost.domain import Domain, PromptSet
 from synthboost.prompts.ages import OLDEST, age_in_words
+from synthboost.prompts.degrees import Degree
 from synthboost.prompts.templates import (
     CHAMBERS,
     CYCLES,
     PARAPHRASES,
+    PROMPT_SETS,
     QUALITIES,
     SEXES,
     SHAPE_WORDS,
     STRUCTURE_NAMES,
+    Attribute,
     domain_clause,
+    function_clause,
     person_clause,
     phase_clause,
     place_clause,
@@ -30,7 +36,11 @@ _WORD = re.compile(r"[^\W_]+")
 
 @cache
 def vocabulary() -> tuple[str, ...]:
-    """List every lower-case word of every sentence that `build_prompt` can build, ages 0-120 included, sorted."""
+    """List every lower-case word of the paper's sentences, ages 0-120 included, and of the domain, sorted.
+
+    The small models' tokenizers, and with them their random weights, begin with this list: it stays as it is. What
+    sets of ours say beyond it is in `extra_words`.
+    """
     clauses = [
         *map(structure_clause, STRUCTURE_NAMES),
         *map(shape_clause, SHAPE_WORDS),
@@ -42,6 +52,15 @@ def vocabulary() -> tuple[str, ...]:
         *map(domain_clause, Domain),
     ]
     return tuple(sorted({word for clause in clauses for word in split_words(clause)}))
+
+
+def extra_words(prompt_sets: Collection[PromptSet] = tuple(PromptSet)) -> tuple[str, ...]:
+    """List the words that the sentences of these sets can have and `vocabulary` has not, sorted; mostly none."""
+    asked = frozenset[Attribute]().union(*(PROMPT_SETS[prompt_set] for prompt_set in prompt_sets))
+    if not asked & {Attribute.EJECTION_FRACTION, Attribute.WALL}:
+        return ()
+    clauses = (function_clause(fraction, wall) for fraction, wall in product(Degree, repeat=2))
+    return tuple(sorted({word for clause in clauses for word in split_words(clause)} - set(vocabulary())))
 
 
 def split_words(sentence: str) -> tuple[str, ...]:

@@ -43,6 +43,14 @@ def write_frame_nifti(path: Path, array: NDArray[np.uint8], spacing_mm: tuple[fl
         sitk.WriteImage(image, str(temporary), useCompression=True)
 
 
+def write_clip_nifti(path: Path, array: NDArray[np.uint8], spacing_mm: tuple[float, float]) -> None:
+    """Write (T, H, W) as CAMUS' half sequences: width, depth, time; the step in time is in `Info_*.cfg`."""
+    image = sitk.GetImageFromArray(array, isVector=False)
+    image.SetSpacing((spacing_mm[1], spacing_mm[0], 1.0))
+    with whole_file(path) as temporary:
+        sitk.WriteImage(image, str(temporary), useCompression=True)
+
+
 def write_frames(folder: Path, name: str, frames: Iterable[Frame], ejection_fraction: bool = False) -> None:
     """Write images, label maps and `Info_*.cfg` of one patient.
 
@@ -68,13 +76,15 @@ def info_text(info: FrameInfo, ejection_fraction: bool = False) -> str:
 
     Args:
         info: its attributes are written.
-        ejection_fraction: that too. It is measured on masks, so it is true only where the masks stay as they are.
+        ejection_fraction: that too, and the wall. They are measured on masks: true only where these stay as they are.
     """
     known = info.attributes
     values: dict[str, Any] = {"ED": 1, "ES": 2, "NbFrame": 2, "Sex": known.sex, "Age": known.age}
     values["ImageQuality"] = known.quality
     if ejection_fraction and known.ejection_fraction is not None:
         values["EF"] = f"{known.ejection_fraction:g}"
+    if ejection_fraction and known.wall_thickness_mm is not None:
+        values["WallThickness"] = f"{known.wall_thickness_mm:g}"
     return "".join(f"{key}: {value}\n" for key, value in values.items() if value is not None)
 
 

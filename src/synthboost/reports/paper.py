@@ -11,7 +11,7 @@ from synthboost.domain import PromptSet, Strategy
 
 PAPER_MODELS = {"clipseg": "CLIPSeg", "cris": "CRIS"}
 """Our name of a model to the paper's."""
-PAPER_PROMPTS: tuple[str, ...] = tuple(str(p) for p in PromptSet if p != PromptSet.P6_SDM)
+PAPER_PROMPTS: tuple[str, ...] = tuple(str(p) for p in PromptSet if "-" not in p)
 """P0 to P7."""
 PAPER_PATIENTS = 50
 """The official test patients of CAMUS."""

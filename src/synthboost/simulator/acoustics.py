@@ -11,9 +11,7 @@ from synthboost.simulator.appearance import Acquisition
 from synthboost.simulator.canvas import Canvas
 from synthboost.simulator.fields import Field, transfer
 from synthboost.simulator.sector import PolarGrid
-
-Echo = NDArray[np.complex64]
-"""(depths, beams) complex amplitude of the received signal."""
+from synthboost.simulator.texture import Echo, Texture
 
 SOUND_MM_PER_US = 1.54
 APERTURE_MM = 19.0
@@ -53,15 +51,16 @@ def envelope_decibel(
     canvas: Canvas, level: Field, blood: Field, mirrors: Field, acquisition: Acquisition, shared: Generator
 ) -> Field:
     """Received echo before the scanner's own gain and compression, dB."""
-    grid, rng = canvas.grid, canvas.rng
-    scatter = np.exp(level * np.float32(np.log(10.0) / 20.0)) * _grains(rng, blood) * _noise(rng, grid.shape)
-    scatter += mirrors * (0.45 + _noise(rng, grid.shape))
+    grid, texture = canvas.grid, canvas.texture
+    scatter = np.exp(level * np.float32(np.log(10.0) / 20.0)) * _grains(texture, blood)
+    scatter = scatter * texture.scatterers(blood)
+    scatter += mirrors * (0.45 + texture.scatterers(None))
     scatter *= _shadows(grid, acquisition, shared)
     echo = point_spread(scatter, grid, acquisition)
     echo += point_spread(_clutter(canvas, acquisition, shared), grid, acquisition, lateral=1.7, skirt=False)
     deep = 14.0 * (grid.depths_mm / grid.sector.depth_mm) ** 1.5
     floor = acquisition.level(-41.0, -38.0, -35.0) - 20.0 * (1.0 - min(acquisition.artefacts, 1.0))
-    echo += (10.0 ** ((floor + deep) / 20.0)).astype(np.float32)[:, None] * _noise(rng, grid.shape)
+    echo += (10.0 ** ((floor + deep) / 20.0)).astype(np.float32)[:, None] * texture.noise(lasting=False)
     return np.asarray(20.0 * np.log10(np.abs(echo) + 1e-6), dtype=np.float32)
 
 
@@ -109,15 +108,9 @@ def to_grey(decibel: Field, grid: PolarGrid, acquisition: Acquisition) -> Field:
     return np.asarray(grey**acquisition.gamma, dtype=np.float32)
 
 
-def _noise(rng: Generator, shape: tuple[int, int]) -> Echo:
-    """Circular complex Gaussian noise of unit mean energy."""
-    parts = rng.standard_normal((*shape, 2), dtype=np.float32)
-    return np.asarray(parts.view(np.complex64)[..., 0] * np.float32(np.sqrt(0.5)))
-
-
-def _grains(rng: Generator, blood: Field) -> Field:
+def _grains(texture: Texture, blood: Field) -> Field:
     """Amplitude modulation of tissue: the root of a gamma variate with unit mean; 1 in blood."""
-    gamma = rng.standard_gamma(GRAIN_SHAPE, blood.shape, dtype=np.float32) / np.float32(GRAIN_SHAPE)
+    gamma = texture.grains(GRAIN_SHAPE)
     return np.asarray(np.sqrt(gamma + blood * (1.0 - gamma)))
 
 
@@ -153,11 +146,11 @@ def _clutter(canvas: Canvas, acquisition: Acquisition, shared: Generator) -> Ech
     haze = 10.0 ** (near / 20.0) * np.exp(-np.clip(depth - 8.0, 0.0, None) / reach)
     haze = haze * (1.0 + 0.25 * np.cos(2.0 * np.pi * depth / period))
     everywhere = acquisition.level(-29.0, -25.5, -21.0) - absent
-    haze = haze + 10.0 ** (everywhere / 20.0) * 10.0 ** (3.0 * canvas.field(40.0, 25.0) / 20.0)
+    haze = haze + 10.0 ** (everywhere / 20.0) * 10.0 ** (3.0 * canvas.field(40.0, 25.0, still=True) / 20.0)
     ring, thick = shared.uniform(6.0, 11.0), shared.uniform(1.3, 2.4)
     skin = 10.0 ** (shared.uniform(-6.0, 3.0) / 20.0) * np.exp(-0.5 * ((depth - ring) / thick) ** 2)
     gain = 10.0 ** (acquisition.haze_db / 20.0)
-    return np.asarray((gain * haze + skin) * _noise(canvas.rng, grid.shape), dtype=np.complex64)
+    return np.asarray((gain * haze + skin) * canvas.texture.noise(lasting=True), dtype=np.complex64)
 
 
 def _receive_gain(canvas: Canvas, acquisition: Acquisition, shared: Generator) -> Field:

@@ -7,9 +7,10 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from synthboost.simulator.fields import Field, Values, gaussian_field
+from synthboost.simulator.fields import Field, Values
 from synthboost.simulator.polygons import fill_polygon
 from synthboost.simulator.sector import Points, PolarGrid
+from synthboost.simulator.texture import OwnTexture, Texture
 
 REFERENCE_STEP_MM = 0.2
 """Of the full polar grid: four samples per axial pulse width."""
@@ -22,10 +23,10 @@ RAGGEDNESS = 0.95
 class Canvas:
     """One frame's polar grid and its stream of random texture."""
 
-    def __init__(self, grid: PolarGrid, rng: Generator) -> None:
-        """Prepare the coordinates; nothing is drawn yet."""
+    def __init__(self, grid: PolarGrid, texture: Generator | Texture) -> None:
+        """Prepare the coordinates, and the wandering of borders."""
         self.grid = grid
-        self.rng = rng
+        self.texture = OwnTexture(texture, grid.shape) if isinstance(texture, Generator) else texture
         self.x, self.z = grid.points_mm()
         self._scale = (REFERENCE_STEP_MM / grid.step_mm, REFERENCE_STEP_RAD / grid.step_rad)
         # One ragged field serves all borders of a frame: fields are the main cost.
@@ -35,9 +36,9 @@ class Canvas:
         """Convert a size given in samples of the full grid to samples of this one."""
         return axial * self._scale[0], lateral * self._scale[1]
 
-    def field(self, axial: float, lateral: float) -> Field:
-        """Unit Gaussian field, correlated over so many samples of the full grid."""
-        return gaussian_field(self.rng, self.grid.shape, self.samples(axial, lateral))
+    def field(self, axial: float, lateral: float, still: bool = False) -> Field:
+        """Unit Gaussian field, correlated over so many samples of the full grid; `still` ones do not move in a clip."""
+        return self.texture.field(self.samples(axial, lateral), still)
 
     def soft(self, polygon: Points, ragged: float = RAGGEDNESS, sharpness: float = 0.35) -> Field:
         """Mask of a polygon (mm) in [0, 1] whose border is blurred and wanders."""

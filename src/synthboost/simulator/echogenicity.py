@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -125,12 +126,39 @@ def scatter_levels(
     return level, blood
 
 
-def mirror_lines(canvas: Canvas, contours: Contours, around: Surroundings, rng: Generator) -> Field:
-    """Amplitude of surfaces that mirror the beam where they face it: linings, pericardium, leaflets."""
+def draw_glints(contours: Contours, around: Surroundings, rng: Generator) -> list[Floats]:
+    """Draw for each line how bright its pieces of about 7 mm are: values on even places, natural logarithms."""
+    return [
+        rng.normal(0.0, 1.0, max(2, int(0.3 * len(_dense(points)) / 7.0) + 2))
+        for points, _ in _mirrors(contours, around)
+    ]
+
+
+def mirror_lines(
+    canvas: Canvas, contours: Contours, around: Surroundings, glints: Sequence[tuple[float, Sequence[Floats]]]
+) -> Field:
+    """Amplitude of surfaces that mirror the beam where they face it: linings, pericardium, leaflets.
+
+    Args:
+        canvas: to paint on.
+        contours, around: where the surfaces are.
+        glints: weights, whose squares sum to 1, and what `draw_glints` gave: one of a still, two of a frame between.
+    """
+    amplitude = np.zeros(canvas.grid.shape, dtype=np.float32)
+    for number, (points, decibel) in enumerate(_mirrors(contours, around)):
+        even = _dense(points)
+        place = np.linspace(0.0, 1.0, len(even))
+        glint = sum(weight * _along(place, drawn[number]) for weight, drawn in glints)
+        amplitude += canvas.line(even, 10.0 ** (decibel / 20.0) * (_facing(even) * np.exp(glint)))
+    return amplitude
+
+
+def _mirrors(contours: Contours, around: Surroundings) -> list[tuple[Points, float]]:
+    """Lines and their level in dB."""
     start = int(0.5 * SAMPLES)
     pericardium = contours.epicardium[start:] + 3.0 * contours.normals[start:]
     half = len(contours.atrium)
-    lines: list[tuple[Points, float]] = [
+    return [
         (contours.endocardium, -10.0),
         (contours.epicardium, -10.0),
         (pericardium, -6.0),
@@ -139,11 +167,10 @@ def mirror_lines(canvas: Canvas, contours: Contours, around: Surroundings, rng: 
         (contours.atrium[half // 3 : -half // 3], -9.0),
         *((leaflet, -8.0) for leaflet in around.leaflets),
     ]
-    amplitude = np.zeros(canvas.grid.shape, dtype=np.float32)
-    for points, decibel in lines:
-        even = _dense(points)
-        amplitude += canvas.line(even, 10.0 ** (decibel / 20.0) * _mirror_gain(even, rng))
-    return amplitude
+
+
+def _along(place: Floats, values: Floats) -> Floats:
+    return np.asarray(np.interp(place, np.linspace(0.0, 1.0, len(values)), values))
 
 
 def _background(canvas: Canvas, contours: Contours, tissue: Tissue, fine: Field) -> Field:
@@ -213,12 +240,10 @@ def _dense(points: Points) -> Points:
     return np.stack([np.interp(even, length, points[:, k]) for k in (0, 1)], axis=1)
 
 
-def _mirror_gain(points: Points, rng: Generator) -> Floats:
-    """Strong where the line faces the beam, with glints of about 7 mm."""
+def _facing(points: Points) -> Floats:
+    """Strong where the line faces the beam."""
     tangent = np.gradient(points, axis=0)
     tangent /= np.maximum(np.hypot(*tangent.T), 1e-9)[:, None]
     beam = points / np.maximum(np.hypot(*points.T), 1e-9)[:, None]
     facing = np.abs(tangent[:, 0] * beam[:, 1] - tangent[:, 1] * beam[:, 0])
-    knots = max(2, int(0.3 * len(points) / 7.0) + 2)
-    glint = np.interp(np.linspace(0.0, 1.0, len(points)), np.linspace(0.0, 1.0, knots), rng.normal(0.0, 1.0, knots))
-    return np.asarray((0.12 + facing**2.2) * np.exp(glint))
+    return np.asarray(0.12 + facing**2.2)

@@ -42,6 +42,8 @@ class HeartRow:
     quality_4ch: str
     ejection_fraction: int
     """Of the label maps by CAMUS' algorithm, percent."""
+    wall_thickness_mm: float | None = None
+    """Of the label maps at end diastole."""
 
     def attributes(self, view: View) -> Attributes:
         """What a sentence may say of the patient's frames in a view.
@@ -50,7 +52,8 @@ class HeartRow:
             ValueError: a word is not one of CAMUS'.
         """
         quality = self.quality_2ch if view is View.TWO_CHAMBER else self.quality_4ch
-        return Attributes(Sex(self.sex), self.age, Quality(quality), float(self.ejection_fraction))
+        fraction = float(self.ejection_fraction)
+        return Attributes(Sex(self.sex), self.age, Quality(quality), fraction, self.wall_thickness_mm)
 
 
 @dataclass(frozen=True)
@@ -76,11 +79,13 @@ def write_hearts(out: Path, settings: SimulationSettings, workers: int = 1) -> N
         workers: processes; 1 works in this one.
 
     Raises:
-        ConfigError: `workers` is less than 1.
+        ConfigError: `workers` is less than 1, or half sequences are asked for.
         OutputError: the folder holds something else or cannot be written.
     """
     if workers < 1:
         raise ConfigError("simulation", "workers", workers, "at least 1")
+    if settings.phases_between:
+        raise ConfigError("simulation", "phases_between", settings.phases_between, "0: single frames are drawn")
     numbers = settings.patient_numbers
     shares = [out / UNFINISHED / f"{k:06d}.csv" for k in range(0, len(numbers), SHARE)]
     with exclusive(out):
@@ -133,4 +138,6 @@ def _describe(settings: SimulationSettings, number: int) -> HeartRow:
     assert four.quality
     assert two.age is not None
     assert two.ejection_fraction is not None
-    return HeartRow(number, two.sex, two.age, two.quality, four.quality, round(two.ejection_fraction))
+    return HeartRow(
+        number, two.sex, two.age, two.quality, four.quality, round(two.ejection_fraction), two.wall_thickness_mm
+    )

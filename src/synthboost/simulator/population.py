@@ -61,7 +61,7 @@ class Heart:
     def wall_volume_ml(self, phase: Phase) -> float:
         """Volume of the myocardium, ml."""
         state = self.states[phase]
-        return _epicardial_volume(state, state.wall, self.least_base_ratio) - _cavity_volume(
+        return epicardial_volume(state, state.wall, self.least_base_ratio) - _cavity_volume(
             state, self.least_base_ratio
         )
 
@@ -137,10 +137,10 @@ def _ventricle(
     atrium: tuple[float, float],
 ) -> ChamberState:  # fmt: skip
     bases = (annulus, TWO_CHAMBER_ANNULUS * annulus)
-    widths = _widths(volume_ml, length, bases, oval, exponent, least)
+    widths = chamber_widths(volume_ml, length, bases, oval, exponent, least)
     atrium_length, atrium_volume = atrium
     atrium_bases = (0.96 * bases[0], 0.96 * bases[1])
-    atrium_widths = _widths(atrium_volume, atrium_length, atrium_bases, 1.0, 2.5, 0.0)
+    atrium_widths = chamber_widths(atrium_volume, atrium_length, atrium_bases, 1.0, 2.5, 0.0)
     return ChamberState(
         length=float(length),
         width=dict(zip(_VIEWS, widths, strict=True)),
@@ -153,7 +153,7 @@ def _ventricle(
     )
 
 
-def _widths(
+def chamber_widths(
     volume_ml: float, length: float, bases: tuple[float, float], oval: float, exponent: float, least_ratio: float
 ) -> tuple[float, float]:
     """Widths (4CH, 2CH) with which a chamber of that length and base holds the volume, by a fixed point."""
@@ -174,7 +174,7 @@ def _systolic_wall(
 
     def amount(state: ChamberState, wall: float) -> float:
         if prior.wall_rule is WallRule.VOLUME:
-            return _epicardial_volume(state, wall, least) - _cavity_volume(state, least)
+            return epicardial_volume(state, wall, least) - _cavity_volume(state, least)
         return _wall_area(state, wall, least)
 
     wanted = amount(diastole, diastole.wall) * area_ratio
@@ -190,10 +190,11 @@ def _with_wall(state: ChamberState, wall: float) -> ChamberState:
 
 
 def _cavity_volume(state: ChamberState, least_ratio: float) -> float:
-    return _epicardial_volume(state, 0.0, least_ratio)
+    return epicardial_volume(state, 0.0, least_ratio)
 
 
-def _epicardial_volume(state: ChamberState, wall: float, least_ratio: float) -> float:
+def epicardial_volume(state: ChamberState, wall: float, least_ratio: float) -> float:
+    """Volume of a ventricle together with a wall of that thickness in mm, ml; with 0 that of the cavity."""
     widths = [state.width[view] + 2.0 * wall for view in _VIEWS]
     profiles = [
         sampled(state.annulus[view] + 2.0 * wall, width, state.exponent, least_ratio)

@@ -1,26 +1,37 @@
-"""Simulate one patient: two views at two instants, with label maps and attributes."""
+"""Simulate one patient: two views at two instants, or from the one to the other, with label maps and attributes."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from itertools import product
 from typing import Any
 
 import numpy as np
+from numpy.random import Generator
 
 from synthboost.domain import Attributes, GreyImage, LabelMap, Phase, Quality, View
-from synthboost.evaluation.clinical import ejection_fractions
+from synthboost.errors import DataError
+from synthboost.evaluation.chamber import Scale
+from synthboost.evaluation.clinical import LabelledFrames, ejection_fractions
+from synthboost.evaluation.wall import mean_wall_thickness
 from synthboost.simulator.acoustics import form_image
 from synthboost.simulator.anatomy import Anatomy, ViewAnatomy, draw_anatomy
 from synthboost.simulator.appearance import Acquisition, draw_acquisition, draw_qualities
 from synthboost.simulator.canvas import REFERENCE_STEP_MM, REFERENCE_STEP_RAD, Canvas
-from synthboost.simulator.echogenicity import draw_tissue, mirror_lines, scatter_levels
+from synthboost.simulator.contours import Contours
+from synthboost.simulator.echogenicity import draw_glints, draw_tissue, mirror_lines, scatter_levels
 from synthboost.simulator.labels import draw_labels
+from synthboost.simulator.motion import contours_at, ejected_shares, tissue_places
+from synthboost.simulator.population import Heart
+from synthboost.simulator.profile import Floats
 from synthboost.simulator.scan_conversion import scan_converter
 from synthboost.simulator.sector import PixelGrid, PolarGrid
 from synthboost.simulator.settings import SimulationSettings
 from synthboost.simulator.streams import stream
-from synthboost.simulator.surroundings import draw_sizes, draw_surroundings
+from synthboost.simulator.surroundings import Surroundings, draw_sizes, draw_surroundings
+from synthboost.simulator.texture import OwnTexture, Texture, TextureBetween
+from synthboost.simulator.visibility import QualityRule, quality_of, segment_separations, visible_share
 
 FINEST_PIXEL_MM = 0.4
 """Frames with finer pixels need the full polar grid; coarser ones a coarser grid in proportion."""
@@ -42,14 +53,17 @@ class SimulatedFrame:
 
 @dataclass(frozen=True, eq=False)
 class SimulatedPatient:
-    """Four frames of one heart."""
+    """Four frames of one heart, and perhaps those between."""
 
     number: int
     frames: dict[tuple[View, Phase], SimulatedFrame]
     attributes: dict[View, Attributes]
-    """The quality is each view's own. The ejection fraction is measured on the label maps by CAMUS' algorithm."""
+    """The quality is each view's own, drawn or measured as the settings say. Measured on the label maps: the ejection
+    fraction, by CAMUS' algorithm, and the mean wall thickness at end diastole."""
     record: dict[str, Any]
     """What else is known: the true biplane ejection fraction, the condition, scanner and fan (plain values)."""
+    clips: dict[View, tuple[SimulatedFrame, ...]] = field(default_factory=dict)
+    """If the settings ask for them: from the end-diastolic frame to the end-systolic one, even steps in time."""
 
 
 def simulate_patient(
@@ -68,16 +82,28 @@ def simulate_patient(
     anatomy, drawn = _draw_patient(number, settings)
     qualities = drawn if qualities is None else qualities
     frames: dict[tuple[View, Phase], SimulatedFrame] = {}
+    clips: dict[View, tuple[SimulatedFrame, ...]] = {}
     scanners: dict[View, Acquisition] = {}
     for view, view_anatomy in anatomy.views.items():
         scanners[view] = _draw_scanner(number, settings, qualities[view])
-        for phase in Phase:
-            frames[view, phase] = _simulate_frame(number, settings, view_anatomy, view, phase, scanners[view])
+        studio = ViewStudio(number, settings, view_anatomy, view, scanners[view])
+        first, last = (studio.own_frame(phase) for phase in (Phase.END_DIASTOLE, Phase.END_SYSTOLE))
+        frames[view, Phase.END_DIASTOLE], frames[view, Phase.END_SYSTOLE] = first.frame, last.frame
+        if settings.phases_between:
+            shares = ejected_shares(settings.phases_between)[1:-1]
+            between = (studio.frame_between(anatomy.heart, first, last, s, k) for k, s in enumerate(shares, start=1))
+            clips[view] = (first.frame, *between, last.frame)
     masks = {key: (frame.label_map, frame.spacing_mm) for key, frame in frames.items()}
     as_camus, biplane = ejection_fractions(masks)
-    attributes = Attributes(anatomy.heart.sex, anatomy.heart.age, None, as_camus)
+    attributes = Attributes(anatomy.heart.sex, anatomy.heart.age, None, as_camus, _diastolic_wall(masks))
     record = _record(number, anatomy, scanners, biplane, attributes)
-    return SimulatedPatient(number, frames, {v: replace(attributes, quality=qualities[v]) for v in View}, record)
+    if settings.quality_rule is QualityRule.VISIBLE_WALL:
+        visible = {view: _visible_share([frames[view, phase] for phase in Phase]) for view in View}
+        for view, share in visible.items():
+            record["views"][view.value] |= {"drawn_quality": qualities[view].value, "visible_wall": share}
+        qualities = {view: quality_of(share) for view, share in visible.items()}
+    of_view = {view: replace(attributes, quality=qualities[view]) for view in View}
+    return SimulatedPatient(number, frames, of_view, record, clips)
 
 
 def simulate_frame(number: int, settings: SimulationSettings, view: View, phase: Phase) -> SimulatedFrame:
@@ -88,22 +114,26 @@ def simulate_frame(number: int, settings: SimulationSettings, view: View, phase:
     """
     anatomy, qualities = _draw_patient(number, settings)
     scanner = _draw_scanner(number, settings, qualities[view])
-    return _simulate_frame(number, settings, anatomy.views[view], view, phase, scanner)
+    return ViewStudio(number, settings, anatomy.views[view], view, scanner).own_frame(phase).frame
 
 
 def describe_patient(number: int, settings: SimulationSettings) -> dict[View, Attributes]:
-    """Return a patient's attributes alone, as `simulate_patient` has them: label maps are drawn, images are not.
+    """Return a patient's attributes alone, as `simulate_patient` has them: label maps are drawn, images only if the
+    quality is measured on them.
 
     Raises:
         ConfigError: no heart fits the fan.
     """
+    if settings.quality_rule is QualityRule.VISIBLE_WALL:
+        return simulate_patient(number, settings).attributes
     anatomy, qualities = _draw_patient(number, settings)
     masks = {}
     for view, phase in product(anatomy.views, Phase):
         pixels = pixel_grid(anatomy.views[view], settings)
         masks[view, phase] = draw_labels(anatomy.views[view].contours[phase], pixels), (pixels.spacing_mm,) * 2
     as_camus, _ = ejection_fractions(masks)
-    return {v: Attributes(anatomy.heart.sex, anatomy.heart.age, qualities[v], as_camus) for v in View}
+    wall = _diastolic_wall(masks)
+    return {v: Attributes(anatomy.heart.sex, anatomy.heart.age, qualities[v], as_camus, wall) for v in View}
 
 
 def _draw_patient(number: int, settings: SimulationSettings) -> tuple[Anatomy, dict[View, Quality]]:
@@ -133,25 +163,83 @@ def polar_grid(pixels: PixelGrid) -> PolarGrid:
     return PolarGrid(pixels.sector, coarser * REFERENCE_STEP_MM, coarser * REFERENCE_STEP_RAD)
 
 
-def _simulate_frame(
-    number: int, settings: SimulationSettings, anatomy: ViewAnatomy, view: View, phase: Phase, scanner: Acquisition
-) -> SimulatedFrame:
-    pixels = pixel_grid(anatomy, settings)
-    polar = polar_grid(pixels)
-    contours = anatomy.contours[phase]
+class ViewStudio:
+    """What all frames of one view share, and how one is made."""
 
-    # Streams without the phase give both instants the same neighbours, tissue and shadows.
-    sizes = draw_sizes(stream(settings.seed, number, "surroundings", view))
-    tissue = draw_tissue(stream(settings.seed, number, "appearance", view), view, settings.preset.dials)
-    shared = stream(settings.seed, number, "shadows and gain", view)
-    canvas = Canvas(polar, stream(settings.seed, number, "speckle", view, phase))
+    def __init__(
+        self, number: int, settings: SimulationSettings, anatomy: ViewAnatomy, view: View, scanner: Acquisition
+    ) -> None:
+        self.number, self.settings, self.anatomy, self.view, self.scanner = number, settings, anatomy, view, scanner
+        self.pixels = pixel_grid(anatomy, settings)
+        self.polar = polar_grid(self.pixels)
+        # Streams without the phase give all instants the same neighbours, tissue and shadows.
+        self.sizes = draw_sizes(self.stream("surroundings"))
+        self.tissue = draw_tissue(self.stream("appearance"), view, settings.preset.dials)
 
-    around = draw_surroundings(contours, sizes, view, phase)
-    level, blood = scatter_levels(canvas, contours, around, tissue, scanner)
-    mirrors = mirror_lines(canvas, contours, around, stream(settings.seed, number, "mirrors", view, phase))
-    beams = form_image(canvas, level, blood, mirrors, scanner, shared)
-    image = scan_converter(polar, pixels)(beams)
-    return SimulatedFrame(image, draw_labels(contours, pixels), (pixels.spacing_mm, pixels.spacing_mm))
+    def stream(self, *name: str | int) -> Generator:
+        """The view's stream of one component."""
+        component, *rest = name
+        return stream(self.settings.seed, self.number, component, self.view, *rest)
+
+    def own_frame(self, phase: Phase) -> _Made:
+        """A frame at end diastole or end systole, whose texture is its own."""
+        contours = self.anatomy.contours[phase]
+        ejected = float(phase is Phase.END_SYSTOLE)
+        glints = draw_glints(contours, self._around(contours, ejected), self.stream("mirrors", phase))
+        texture = OwnTexture(self.stream("speckle", phase), self.polar.shape)
+        return _Made(self.frame(contours, ejected, texture, [(1.0, glints)]), contours, texture, glints)
+
+    def frame_between(self, heart: Heart, first: _Made, last: _Made, ejected: float, instant: int) -> SimulatedFrame:
+        """A frame at the instant when a share of the stroke is ejected; texture and glints are its neighbours'."""
+        contours = contours_at(heart, self.anatomy.pose, self.view, ejected)
+        back, forth = (tissue_places(self.polar, contours, end.contours) for end in (first, last))
+        order = self.stream("replacement").random(self.polar.shape, dtype=np.float32)
+        texture = TextureBetween(
+            first.texture, last.texture, ejected, back, forth, order, self.stream("flow", instant)
+        )  # fmt: skip
+        glints = [(float(np.sqrt(1.0 - ejected)), first.glints), (float(np.sqrt(ejected)), last.glints)]
+        return self.frame(contours, ejected, texture, glints)
+
+    def frame(
+        self, contours: Contours, ejected: float, texture: Texture, glints: list[tuple[float, list[Floats]]]
+    ) -> SimulatedFrame:
+        """Form the image and paint the label map."""
+        canvas = Canvas(self.polar, texture)
+        around = self._around(contours, ejected)
+        level, blood = scatter_levels(canvas, contours, around, self.tissue, self.scanner)
+        mirrors = mirror_lines(canvas, contours, around, glints)
+        beams = form_image(canvas, level, blood, mirrors, self.scanner, self.stream("shadows and gain"))
+        image = scan_converter(self.polar, self.pixels)(beams)
+        spacing = self.pixels.spacing_mm
+        return SimulatedFrame(image, draw_labels(contours, self.pixels), (spacing, spacing))
+
+    def _around(self, contours: Contours, ejected: float) -> Surroundings:
+        return draw_surroundings(contours, self.sizes, self.view, ejected)
+
+
+@dataclass(frozen=True, eq=False)
+class _Made:
+    """A frame with a texture of its own, and what frames beside it need."""
+
+    frame: SimulatedFrame
+    contours: Contours
+    texture: OwnTexture
+    glints: list[Floats]
+
+
+def _visible_share(frames: Sequence[SimulatedFrame]) -> float:
+    """Share of visible wall segments, both instants counted together: the quality is the view's."""
+    return visible_share(s for f in frames for s in segment_separations(f.image, f.label_map, f.spacing_mm))
+
+
+def _diastolic_wall(masks: LabelledFrames) -> float | None:
+    """Mean wall thickness of both views' label maps at end diastole, in tenths of a mm; `None` in too coarse frames."""
+    shown = [masks[view, Phase.END_DIASTOLE] for view in View]
+    try:
+        walls = [mean_wall_thickness(labels, Scale.of(spacing, labels.shape)) for labels, spacing in shown]
+    except DataError:  # a wall of a single pixel has no middle
+        return None
+    return round(sum(walls) / len(walls), 1)
 
 
 def _record(

@@ -11,10 +11,15 @@ from synthboost.simulator.appearance import APPEARANCES, Appearance, AppearanceN
 from synthboost.simulator.calibration import Calibration
 from synthboost.simulator.dials import Dials
 from synthboost.simulator.priors import PRIORS, Prior, PriorName
+from synthboost.simulator.visibility import QualityRule
 
 DIALS = tuple(field.name for field in fields(Dials))
 NATIVE_SPACING_MM = 0.308
 """Of CAMUS' NIfTI release; give it as `spacing_mm` for frames as large as CAMUS' own."""
+
+
+YOUNGER: dict[str, object] = {"quality_rule": QualityRule.DRAWN, "phases_between": 0}
+"""Fields that folders of this generator's version may not have, and what their absence means."""
 
 
 @dataclass(frozen=True)
@@ -50,6 +55,11 @@ class SimulationSettings:
     """How much the quality label shows in the image; 0 (not at all) to 1."""
     quality_shares: tuple[float, float, float] | None = None
     """Shares of good, medium and poor images; absent: the preset's."""
+    quality_rule: QualityRule = QualityRule.DRAWN
+    """The word for the quality: `drawn`, the one that the image was made with, or `visible-wall`, how much of the wall
+    can be seen in the finished frames. The pixels are the same."""
+    phases_between: int = 0
+    """Frames between end diastole and end systole, 0-100. With any, each view also has a half sequence, as in CAMUS."""
     size: int = 256
     """Pixels of the longer side of a frame; 32-2048. Not used when `spacing_mm` is given."""
     spacing_mm: float | None = None
@@ -68,6 +78,7 @@ class SimulationSettings:
             value = getattr(self, dial)
             _require(value is None or 0.0 <= value <= 1.0, dial, value, "0-1")
         _require(0.0 <= self.quality_strength <= 1.0, "quality_strength", self.quality_strength, "0-1")
+        _require(0 <= self.phases_between <= 100, "phases_between", self.phases_between, "0-100 frames")
         _require(32 <= self.size <= 2048, "size", self.size, "32-2048 pixels")
         Calibration.of_items(self.calibration)
         spacing = self.spacing_mm
@@ -107,9 +118,13 @@ class SimulationSettings:
         return self.patients - 2 * tenth, tenth, tenth
 
     def to_json(self) -> dict[str, Any]:
-        """Plain values for a record of the settings."""
+        """Plain values for a record of the settings. Younger fields are in it only where they say something.
+
+        So folders that were begun before the fields came can be finished.
+        """
         plain = {key: list(v) if isinstance(v, tuple) else v for key, v in asdict(self).items()}
         shifts = dict(plain.pop("calibration"))
+        plain = {key: v for key, v in plain.items() if key not in YOUNGER or v != YOUNGER[key]}
         return plain | ({"calibration": shifts} if shifts else {})
 
     @classmethod
@@ -122,6 +137,7 @@ class SimulationSettings:
         """
         plain: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in values.items()}
         plain["prior"], plain["appearance"] = PriorName(values["prior"]), AppearanceName(values["appearance"])
+        plain["quality_rule"] = QualityRule(values.get("quality_rule", QualityRule.DRAWN))
         plain["calibration"] = tuple(values.get("calibration", {}).items())
         return cls(**plain)
 

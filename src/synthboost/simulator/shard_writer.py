@@ -52,9 +52,14 @@ def write_shards(
         How many frames were made now.
 
     Raises:
-        ConfigError: `workers` or `patients_per_shard` is less than 1.
+        ConfigError: `workers` or `patients_per_shard` is less than 1, or half sequences are asked for.
         OutputError: the folder holds something else or cannot be written.
     """
+    if settings.phases_between:
+        raise ConfigError(
+            "simulation", "phases_between", settings.phases_between, "0: shards hold single frames",
+            "Leave out --frames, which makes a folder in CAMUS' layout.",
+        )  # fmt: skip
     for field, value in (("workers", workers), ("patients_per_shard", patients_per_shard)):
         if value < 1:
             raise ConfigError("simulation", field, value, "at least 1")
@@ -89,6 +94,7 @@ def frame_members(patient: SimulatedPatient, settings: SimulationSettings) -> di
             "view": view, "phase": phase,
             "sex": attributes.sex, "age": attributes.age, "quality": attributes.quality,
             "ejection_fraction": round(attributes.ejection_fraction),  # as in CAMUS' cfg
+            "wall_thickness_mm": attributes.wall_thickness_mm,
             "spacing_mm": frame.spacing_mm, "domain": Domain.SIMULATED, "record": patient.record,
         }  # fmt: skip
         text = json.dumps(facts, ensure_ascii=False, allow_nan=False)

@@ -7,9 +7,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.random import Generator
 
-from synthboost.domain import Phase, View
+from synthboost.domain import View
 from synthboost.simulator.contours import SAMPLES, Contours
 from synthboost.simulator.sector import Points
+
+VALVE_SHUTS = 0.1
+"""A mitral valve that stands open at end diastole is shut when this share of the stroke is ejected (a guess)."""
 
 
 @dataclass(frozen=True)
@@ -70,8 +73,8 @@ def draw_sizes(rng: Generator) -> PatientSurroundings:
     )
 
 
-def draw_surroundings(contours: Contours, sizes: PatientSurroundings, view: View, phase: Phase) -> Surroundings:
-    """Place the unlabelled anatomy around the labelled one."""
+def draw_surroundings(contours: Contours, sizes: PatientSurroundings, view: View, ejected: float) -> Surroundings:
+    """Place the unlabelled anatomy around the labelled one; `ejected` is 0 at end diastole and 1 at end systole."""
     cavities, walls = [], []
     if view is View.FOUR_CHAMBER:
         cavities = [_right_ventricle(contours, sizes.ventricle_mm, 0.0), _right_atrium(contours, sizes, 0.0)]
@@ -81,7 +84,7 @@ def draw_surroundings(contours: Contours, sizes: PatientSurroundings, view: View
         cavity_walls=walls,
         pericardium=_pericardium(contours),
         cuffs=_cuffs(contours, sizes),
-        leaflets=_leaflets(contours, sizes, phase),
+        leaflets=_leaflets(contours, sizes, ejected),
         papillary=[_papillary(contours, *blob) for blob in sizes.papillary],
     )
 
@@ -130,20 +133,24 @@ def _cuffs(contours: Contours, sizes: PatientSurroundings) -> list[Points]:
     return cuffs
 
 
-def _leaflets(contours: Contours, sizes: PatientSurroundings, phase: Phase) -> list[Points]:
+def _leaflets(contours: Contours, sizes: PatientSurroundings, ejected: float) -> list[Points]:
     """Two quadratic curves from the hinge points: closed to a shallow tent, or hanging into the ventricle."""
     left, right = contours.hinges
     middle = left + 0.58 * (right - left)
     up = -contours.axis
-    if phase is Phase.END_DIASTOLE and sizes.open_valve:
+    height = (1.0 - 0.6 * ejected) * sizes.tenting_mm
+    tip = middle + height * up
+    ends = [tip, tip]
+    knees = [0.5 * (left + tip) + 0.4 * height * up, 0.5 * (right + tip) + 0.4 * height * up]
+    ajar = 1.0 - ejected / VALVE_SHUTS if sizes.open_valve else 0.0
+    if ajar > 0.0:
         length = 0.55 * float(np.hypot(*(right - left)))
-        ends = [left + 0.25 * (right - left) + length * up, right - 0.18 * (right - left) + 0.7 * length * up]
-        knees = [left + 0.06 * (right - left) + 0.4 * length * up, right + 0.3 * length * up]
-    else:
-        height = sizes.tenting_mm if phase is Phase.END_DIASTOLE else 0.4 * sizes.tenting_mm
-        tip = middle + height * up
-        ends = [tip, tip]
-        knees = [0.5 * (left + tip) + 0.4 * height * up, 0.5 * (right + tip) + 0.4 * height * up]
+        open_ends = [left + 0.25 * (right - left) + length * up, right - 0.18 * (right - left) + 0.7 * length * up]
+        open_knees = [left + 0.06 * (right - left) + 0.4 * length * up, right + 0.3 * length * up]
+        ends, knees = (
+            [shut + ajar * (wide - shut) if ajar < 1.0 else wide for shut, wide in zip(*pair, strict=True)]
+            for pair in ((ends, open_ends), (knees, open_knees))
+        )
     t = np.linspace(0.0, 1.0, 60)[:, None]
     return [
         (1 - t) ** 2 * hinge + 2 * t * (1 - t) * knee + t**2 * end

@@ -15,12 +15,22 @@ from itertools import product
 from pathlib import Path
 from typing import Any, TypeVar
 
+import numpy as np
+
 from synthboost.domain import Domain, Phase, SplitPart, View
 from synthboost.errors import ConfigError, DataError, OutputError
 from synthboost.files import TEMPORARY_PREFIX, recover, whole_folder, write_json, write_text
 from synthboost.lock import LOCK_FILE, exclusive
 from synthboost.progress import track
-from synthboost.records.camus_layout import IMAGES, Listed, write_frame_nifti, write_frames_csv, write_split_lists
+from synthboost.records.camus_layout import (
+    IMAGES,
+    Listed,
+    write_clip_nifti,
+    write_frame_nifti,
+    write_frames_csv,
+    write_split_lists,
+)
+from synthboost.simulator.motion import SYSTOLE_SECONDS
 from synthboost.simulator.render import SimulatedPatient, simulate_patient
 from synthboost.simulator.settings import SimulationSettings
 
@@ -30,7 +40,7 @@ GENERATOR_VERSION = "3"
 RECORD = "simulation.json"
 """At the root: what was asked for. In a patient's folder: what is known of the patient besides CAMUS' keys."""
 FRAME_RATE = 50.0
-"""Hertz, written into `Info_*.cfg` only because CAMUS has the key; nothing moves between the two frames."""
+"""Hertz, written into `Info_*.cfg` of patients without a half sequence only because CAMUS has the key."""
 
 
 def write_dataset(out: Path, settings: SimulationSettings, workers: int = 1) -> None:
@@ -70,12 +80,17 @@ def write_dataset(out: Path, settings: SimulationSettings, workers: int = 1) -> 
 
 
 def write_patient(folder: Path, patient: SimulatedPatient) -> None:
-    """Write one patient's four frames, label maps and keys into `folder`, which appears whole."""
+    """Write one patient's four frames, half sequences, label maps and keys into `folder`, which appears whole."""
     name = patient_name(patient.number)
     with whole_folder(folder) as temporary:
         for (view, phase), frame in patient.frames.items():
             write_frame_nifti(temporary / f"{name}_{view}_{phase}.nii.gz", frame.image, frame.spacing_mm)
             write_frame_nifti(temporary / f"{name}_{view}_{phase}_gt.nii.gz", frame.label_map, frame.spacing_mm)
+        for view, clip in patient.clips.items():
+            stem, spacing_mm = f"{name}_{view}_half_sequence", clip[0].spacing_mm
+            images, label_maps = np.stack([f.image for f in clip]), np.stack([f.label_map for f in clip])
+            write_clip_nifti(temporary / f"{stem}.nii.gz", images, spacing_mm)
+            write_clip_nifti(temporary / f"{stem}_gt.nii.gz", label_maps, spacing_mm)
         for view in View:
             write_text(temporary / f"Info_{view}.cfg", _info(patient, view))
         write_json(temporary / RECORD, patient.record)
@@ -204,15 +219,18 @@ def _simulate_to_disk(out: Path, settings: SimulationSettings, number: int) -> i
 def _info(patient: SimulatedPatient, view: View) -> str:
     attributes = patient.attributes[view]
     assert attributes.ejection_fraction is not None
+    wall = attributes.wall_thickness_mm
+    count = len(patient.clips.get(view, tuple(Phase)))
     lines = {
         "ED": 1,
-        "ES": 2,
-        "NbFrame": 2,
+        "ES": count,
+        "NbFrame": count,
         "Sex": attributes.sex,
         "Age": attributes.age,
         "ImageQuality": attributes.quality,
         "EF": round(attributes.ejection_fraction),
-        "FrameRate": FRAME_RATE,
+        **({} if wall is None else {"WallThickness": f"{wall:g}"}),
+        "FrameRate": f"{(count - 1) / SYSTOLE_SECONDS:.1f}" if view in patient.clips else FRAME_RATE,
     }
     return "".join(f"{key}: {value}\n" for key, value in lines.items())
 

@@ -52,9 +52,14 @@ class ClipSeg(Segmenter):
         self.output_size = _output_size(settings)
 
     @classmethod
-    def from_settings(cls, settings: ClipSegSettings) -> Self:
-        """Build with random weights (from torch's global generator) and the grammar's own tokenizer."""
-        tokenizer = grammar_tokenizer()
+    def from_settings(cls, settings: ClipSegSettings, extra_words: Sequence[str] = ()) -> Self:
+        """Build with random weights (from torch's global generator) and the grammar's own tokenizer.
+
+        Args:
+            settings: the sizes.
+            extra_words: that the tokenizer knows besides (`prompts.extra_words`).
+        """
+        tokenizer = grammar_tokenizer(extra_words)
         model = cls(settings, _library_config(settings, tokenizer), tokenizer)
         _initialise(model.network, settings)
         return model

@@ -51,9 +51,14 @@ class Cris(Segmenter):
         self.antialias = settings.antialias
 
     @classmethod
-    def from_settings(cls, settings: CrisSettings) -> Self:
-        """Build with random weights (from torch's global generator) and the grammar's own tokenizer."""
-        return cls(settings, grammar_tokenizer())
+    def from_settings(cls, settings: CrisSettings, extra_words: Sequence[str] = ()) -> Self:
+        """Build with random weights (from torch's global generator) and the grammar's own tokenizer.
+
+        Args:
+            settings: the sizes.
+            extra_words: that the tokenizer knows besides (`prompts.extra_words`).
+        """
+        return cls(settings, grammar_tokenizer(extra_words))
 
     @classmethod
     def from_pretrained(cls, folder: Path) -> Self:

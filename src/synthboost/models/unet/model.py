@@ -23,6 +23,7 @@ from synthboost.models.adapters import plain_state
 from synthboost.models.base import Features, Part, Segmenter
 from synthboost.models.unet.naming import ALL, named_structure
 from synthboost.models.unet.settings import UNetSettings
+from synthboost.prompts import extra_words as words_of_ours
 from synthboost.prompts import split_words, vocabulary
 from synthboost.weights_file import (
     CARD_FILE,
@@ -55,8 +56,8 @@ class UNet(Segmenter):
         self.antialias = settings.antialias
 
     @classmethod
-    def from_settings(cls, settings: UNetSettings) -> Self:
-        """Build with random weights (from torch's global generator)."""
+    def from_settings(cls, settings: UNetSettings, extra_words: Sequence[str] = ()) -> Self:
+        """Build with random weights (from torch's global generator); no word but the structure's name is read."""
         return cls(settings)
 
     @classmethod
@@ -90,7 +91,7 @@ class UNet(Segmenter):
 
     def unknown_words(self, sentence: str) -> tuple[str, ...]:
         """Return the words outside the grammar, as for other small models; all but the structure's name is ignored."""
-        known = set(vocabulary())
+        known = {*vocabulary(), *words_of_ours()}
         words = "".join(c if c.isalnum() else " " for c in sentence).split()
         return tuple(word for word in words if not known.issuperset(split_words(word)))
 
