@@ -43,6 +43,41 @@ def test_each_image_and_each_distinct_sentence_is_encoded_once(
     assert sorted(encoded) == [("images", 2), ("sentences", 2)]
 
 
+def _decoded(predictor: Predictor, monkeypatch: pytest.MonkeyPatch, at_once: int) -> tuple[list, list[tuple[int, int]]]:
+    lots: list[tuple[int, int]] = []
+    decode = predictor.model.decode
+
+    def seen(features, text, image_index):
+        lots.append((len(features[0]), len(image_index)))
+        return decode(features, text, image_index)
+
+    monkeypatch.setattr(type(predictor.model), "cpu_pairs", at_once)
+    monkeypatch.setattr(predictor.model, "decode", seen)
+    images = [_image(40, 50, 1), _image(64, 30, 2), _image(90, 91, 3)]
+    answers = predictor.predict_batch(images, [SENTENCES, SENTENCES[:1], SENTENCES[::-1]])
+    monkeypatch.undo()
+    return answers, lots
+
+
+@pytest.mark.parametrize(
+    ("at_once", "expected"),
+    [
+        (1, [(1, 1)] * 5),
+        (2, [(1, 2), (2, 2), (1, 1)]),  # the second lot is about the second image and the third
+        (48, [(3, 5)]),
+    ],
+)
+def test_a_lot_of_pairs_gets_only_its_own_images_and_no_answer_changes(
+    predictor: Predictor, monkeypatch: pytest.MonkeyPatch, at_once: int, expected: list[tuple[int, int]]
+) -> None:
+    whole, _ = _decoded(predictor, monkeypatch, 48)
+    parts, lots = _decoded(predictor, monkeypatch, at_once)
+    assert lots == expected  # (images, pairs) of each lot
+    for one, other in zip(whole, parts, strict=True):
+        np.testing.assert_allclose(one.probability, other.probability, atol=1e-6)
+        np.testing.assert_array_equal(one.masks, other.masks)
+
+
 def test_the_threshold_decides_what_is_inside(tiny_model: ClipSeg) -> None:
     low, high = (Predictor(tiny_model, "cpu", t).predict(_image(32, 32), SENTENCES) for t in (0.1, 0.9))
     np.testing.assert_array_equal(low.probability, high.probability)

@@ -10,6 +10,7 @@ from typing import Self
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from synthboost.domain import GreyImage
 from synthboost.errors import ConfigError, DataError, PromptError
@@ -20,7 +21,7 @@ from synthboost.models.text_memory import TextMemory
 THRESHOLD = 0.5
 """A pixel is inside when its probability is larger (the paper's text; its CRIS configuration says 0.35)."""
 MOST_PAIRS = 48
-"""Decoded at a time, which bounds the memory that many sentences take."""
+"""Decoded at a time at most, which bounds the memory that many sentences take."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -113,16 +114,35 @@ class Predictor:
         distinct = list(dict.fromkeys(flat))
         text = self.texts.recall(distinct)
         number = {sentence: position for position, sentence in enumerate(distinct)}
-        text_index = torch.tensor([number[sentence] for sentence in flat], device=self.device)
+        text_index = torch.tensor([number[sentence] for sentence in flat])
         counts = [len(of_image) for of_image in sentences]
-        image_index = torch.arange(len(seen.sizes)).repeat_interleave(torch.tensor(counts)).to(self.device)
-        parts = zip(torch.split(image_index, MOST_PAIRS), torch.split(text_index, MOST_PAIRS), strict=True)
-        logits = torch.cat([self.model(seen.features, text, images_of, texts_of) for images_of, texts_of in parts])
+        image_index = torch.arange(len(seen.sizes)).repeat_interleave(torch.tensor(counts))
+        logits = self.decode(seen.features, text, image_index, text_index)
         predictions = []
         for size, own, part in zip(seen.sizes, sentences, torch.split(logits, counts), strict=True):
             probability = self.model.postprocess(part, size).cpu().numpy()
             predictions.append(Prediction(tuple(own), probability, self.threshold))
         return predictions
+
+    def decode(self, features: Features, text: Features, image_index: Tensor, text_index: Tensor) -> Tensor:
+        """Decode N pairs a few at a time; of the images, each lot gets only those that it is about.
+
+        Args:
+            features: of B images.
+            text: of M sentences.
+            image_index: (N,) int64 on the CPU, ascending.
+            text_index: (N,) int64 on the CPU.
+
+        Returns:
+            Logits (N, s, s).
+        """
+        at_once = min(MOST_PAIRS, self.model.cpu_pairs) if self.device.type == "cpu" else MOST_PAIRS
+        lots = []
+        for images, texts in zip(torch.split(image_index, at_once), torch.split(text_index, at_once), strict=True):
+            first, last = int(images[0]), int(images[-1])
+            own = tuple(tensor[first : last + 1] for tensor in features)
+            lots.append(self.model(own, text, (images - first).to(self.device), texts.to(self.device)))
+        return torch.cat(lots)
 
 
 def choose_device(wish: str) -> torch.device:

@@ -36,6 +36,8 @@ class Segmenter(nn.Module, ABC):
     has_text_encoder: ClassVar[bool] = True
     """Whether weights read the sentence. A model without only looks up which structure it names: its `text` encoder has
     no steps and no parameters, and no policy concerns it."""
+    cpu_pairs: ClassVar[int] = 48
+    """Pairs that a prediction on a CPU decodes at a time; what a decoder does once per image it does anew in each."""
     input_size: int
     """S: images enter as (3, S, S), whatever their own size and aspect."""
     output_size: int

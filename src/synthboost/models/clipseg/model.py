@@ -39,6 +39,8 @@ class ClipSeg(Segmenter):
     """CLIPSeg (arXiv 2112.10003, Figure 2)."""
 
     name: ClassVar[str] = "clipseg"
+    cpu_pairs: ClassVar[int] = 2
+    """A pair's perceptrons take 4 MB, and fetching fresh memory for many costs more than reducing an image again."""
 
     def __init__(self, settings: ClipSegSettings, config: CLIPSegConfig, tokenizer: Any) -> None:
         """Build with random weights; `from_settings` and `from_pretrained` are the usual ways in."""

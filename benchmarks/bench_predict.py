@@ -1,0 +1,228 @@
+"""What a prediction costs beyond one look at the image: `Predictor.predict` and the page against one vision encoding.
+
+    python benchmarks/bench_predict.py --model clipseg --preset rd64 --threads 2
+
+One simulated image and three sentences; the same image as a clip, batched and frame by frame; a second sentence about
+an image that is open on the page. The weights are random (seed 0) in the published sizes: they decide no time. All
+ways take turns in one process, after a round that is not timed; a figure is the median of the rounds, and a ratio the
+median of the ratios within a round, so that what else the machine does, which changes slowly, meets both alike. The
+arithmetic is counted too, and depends on no machine.
+"""
+
+from __future__ import annotations
+
+import argparse
+from argparse import Namespace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from statistics import median
+from typing import Any
+
+import numpy as np
+import torch
+from naive import build
+from torch import Tensor
+from torch.utils.flop_counter import FlopCounterMode
+from turns import Clock, judged, load
+
+from synthboost.app.desk import Desk, Look
+from synthboost.app.intake import Intake
+from synthboost.app.uploads import Uploads
+from synthboost.domain import Domain, GreyImage, Phase, View
+from synthboost.inference.predictor import Prediction, Predictor
+from synthboost.models.text_memory import TextMemory
+from synthboost.simulator.render import simulate_patient
+from synthboost.simulator.settings import SimulationSettings
+
+SENTENCES = tuple(
+    f"{name} in two-chamber view of the heart."
+    for name in ("Left ventricular cavity", "Myocardium", "Left atrium cavity")
+)
+ABOUT_ONE_ENCODING = 0.8
+"""Encoding over prediction that still counts as "about the same": a choice, no more than a quarter beyond."""
+CPU = torch.device("cpu")
+
+
+@dataclass
+class Turns:
+    """Ways to do something, and what each took in every round."""
+
+    ways: Mapping[str, Callable[[], Any]]
+    clocks: dict[str, list[Clock]] = field(default_factory=dict)
+
+    def take(self, rounds: int) -> None:
+        """Run every way once without the clock, then `rounds` times in turns."""
+        for way in self.ways.values():
+            way()
+        self.clocks = {name: [] for name in self.ways}
+        for _ in range(rounds):
+            for name, way in self.ways.items():
+                clock = Clock()
+                with clock.running(CPU):
+                    way()
+                self.clocks[name].append(clock)
+
+    def report(self, per: int = 1) -> None:
+        """Print a table in Markdown; times are divided by `per`."""
+        print("| what | s by the clock | CPU s | cores got |\n|---|---|---|---|")
+        for name, clocks in self.clocks.items():
+            wall, cpu = median(one.wall_s for one in clocks), median(one.cpu_s for one in clocks)
+            print(f"| {name} | {wall / per:.4f} | {cpu / per:.4f} | {cpu / wall:.2f} |")
+
+    def ratio(self, over: str, under: str, time: str) -> float:
+        """The median, over the rounds, of one way's time over another's; `time` is a field of `Clock`."""
+        pairs = zip(self.clocks[over], self.clocks[under], strict=True)
+        return median(getattr(a, time) / getattr(b, time) for a, b in pairs)
+
+    def say(self, over: str, under: str, target: float | None = None) -> None:
+        """Print a ratio by both clocks, and what became of the target."""
+        for name, time in (("by the clock", "wall_s"), ("by processor time", "cpu_s")):
+            ratio = self.ratio(over, under, time)
+            verdict = "" if target is None else f": {judged(ratio, target)}"
+            print(f"{over} / {under}, {name}: {ratio:.2f}{verdict}")
+
+
+def one_image(predictor: Predictor, image: GreyImage, rounds: int) -> None:
+    """Three sentences about one image, and the parts of that."""
+    model = predictor.model
+    with torch.inference_mode():
+        pixels = model.preprocess(image)[None]
+        features, text = model.encode_image(pixels), model.encode_text(model.tokenize(SENTENCES))
+        which = torch.zeros(len(SENTENCES), dtype=torch.int64)
+        logits = model.decode(features, text, which)
+
+        turns = Turns({
+            "one encoding": lambda: model.encode_image(pixels),
+            "predict": lambda: predictor.predict(image, SENTENCES),
+            "predict, sentences never heard": lambda: _forgetful(predictor).predict(image, SENTENCES),
+            "three predictions": lambda: [predictor.predict(image, [sentence]) for sentence in SENTENCES],
+            "part: prepare the image": lambda: model.preprocess(image),
+            "part: encode the sentences": lambda: model.encode_text(model.tokenize(SENTENCES)),
+            "part: decode": lambda: _decode(predictor, features, text, which),
+            "part: enlarge to the image's size": lambda: model.postprocess(logits, (image.shape[0], image.shape[1])),
+        })  # fmt: skip
+        turns.take(rounds)
+    print(f"\n## One image of {image.shape[0]} x {image.shape[1]} px, three sentences\n")
+    turns.report()
+    print()
+    turns.say("one encoding", "predict", ABOUT_ONE_ENCODING)
+    turns.say("one encoding", "predict, sentences never heard", ABOUT_ONE_ENCODING)
+    turns.say("three predictions", "predict")
+    together, apart = predictor.predict(image, SENTENCES), [predictor.predict(image, [s]) for s in SENTENCES]
+    print(f"probabilities differ by {_difference([together], apart):.1e}")
+    encoding, whole = (_flops(turns.ways[name]) / 1e9 for name in ("one encoding", "predict"))
+    print(f"arithmetic: {encoding:.1f} GFLOP one encoding, {whole:.1f} predict; ratio {whole / encoding:.2f}")
+
+
+def clip(predictor: Predictor, frames: Sequence[GreyImage], batch: int, rounds: int) -> None:
+    """A clip with three sentences, `batch` frames at a time against frame by frame."""
+
+    def batched() -> list[Prediction]:
+        lots = [frames[first : first + batch] for first in range(0, len(frames), batch)]
+        return [one for lot in lots for one in predictor.predict_batch(lot, [SENTENCES] * len(lot))]
+
+    def by_frame() -> list[Prediction]:
+        return [predictor.predict(frame, SENTENCES) for frame in frames]
+
+    turns = Turns({"frame by frame": by_frame, "batched": batched})
+    turns.take(rounds)
+    print(f"\n## A clip of {len(frames)} frames, three sentences, {batch} frames at a time; per frame\n")
+    turns.report(per=len(frames))
+    print()
+    turns.say("frame by frame", "batched")
+    print(f"probabilities differ by {_difference(batched(), by_frame()):.1e}")
+
+
+def page(predictor: Predictor, image: GreyImage, rounds: int) -> None:
+    """The second sentence about an image that is open on the page, against the first; a new visitor each round."""
+    intake = Intake("simulated", (image,), (0.3, 0.3))
+    seen: list[int] = []
+    encode = predictor.model.encode_image
+
+    def counted(images: Tensor) -> Any:
+        seen.append(len(images))
+        return encode(images)
+
+    predictor.model.encode_image = counted  # type: ignore[method-assign]
+    with Uploads() as uploads:
+        desk = Desk(predictor, uploads)
+
+        def first() -> None:
+            _forgetful(predictor)
+            desk.open("visitor", intake, Domain.SIMULATED, SENTENCES[0], Look())
+
+        calls: dict[str, set[int]] = {}
+        turns = Turns({
+            "first sentence": _count(first, "first", seen, calls),
+            "second sentence": _count(
+                lambda: desk.ask("visitor", "\n".join(SENTENCES[:2]), Look()), "second", seen, calls
+            ),
+            "another opacity": lambda: desk.look("visitor", Look(opacity=0.5)),
+        })  # fmt: skip
+        turns.take(rounds)
+    predictor.model.encode_image = encode  # type: ignore[method-assign]
+    print("\n## The page: a second sentence about the same image\n")
+    turns.report()
+    print()
+    turns.say("first sentence", "second sentence")
+    for name, found in calls.items():
+        print(f"image encoder called in every round, {name} sentence: {', '.join(map(str, sorted(found)))} times")
+
+
+def _count(way: Callable[[], Any], name: str, seen: list[int], calls: dict[str, set[int]]) -> Callable[[], None]:
+    def counting() -> None:
+        before = len(seen)
+        way()
+        calls.setdefault(name, set()).add(len(seen) - before)
+
+    return counting
+
+
+def _decode(predictor: Predictor, features: tuple[Tensor, ...], text: tuple[Tensor, ...], which: Tensor) -> Tensor:
+    return predictor.decode(features, text, which, torch.arange(len(which)))
+
+
+def _forgetful(predictor: Predictor) -> Predictor:
+    predictor.texts = TextMemory(predictor.model)
+    return predictor
+
+
+def _flops(way: Callable[[], Any]) -> float:
+    with torch.inference_mode(), FlopCounterMode(display=False) as counter:
+        way()
+    return float(counter.get_total_flops())
+
+
+def _difference(some: Sequence[Prediction], others: Sequence[Prediction]) -> float:
+    one, other = (np.concatenate([prediction.probability for prediction in each]) for each in (some, others))
+    return float(np.abs(one - other).max())
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--model", default="clipseg")
+    parser.add_argument("--preset", default="rd64")
+    parser.add_argument("--size", type=int, default=512, help="pixels of the longer side of the image")
+    parser.add_argument("--frames", type=int, default=16, help="of the clip; 0: no clip")
+    parser.add_argument("--batch", type=int, default=8, help="frames at a time")
+    parser.add_argument("--repeats", type=int, default=5, help="timed rounds")
+    parser.add_argument("--threads", type=int, default=1)
+    options: Namespace = parser.parse_args()
+    torch.set_num_threads(options.threads)
+    patient = simulate_patient(1, SimulationSettings(size=options.size))
+    moments = [patient.frames[View.TWO_CHAMBER, phase].image for phase in Phase]
+    predictor = Predictor(build(options.model, options.preset), "cpu")
+    before = load()
+    print(
+        f"{options.model} {options.preset}, random weights, a simulated image, {options.threads} thread(s), medians of "
+        f"{options.repeats} rounds; {before} in the beginning"
+    )
+    one_image(predictor, moments[0], options.repeats)
+    page(predictor, moments[0], options.repeats)
+    if options.frames:
+        clip(predictor, [moments[n % len(moments)] for n in range(options.frames)], options.batch, options.repeats)
+    print(f"\n{load()} in the end")
+
+
+if __name__ == "__main__":
+    main()
