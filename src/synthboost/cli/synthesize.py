@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import tyro
 
 from synthboost.cli.shards import parse_shard
+from synthboost.domain import Phase, View
+from synthboost.errors import ConfigError
 from synthboost.training.diffusion_config import DiffusionTraining
 
 if TYPE_CHECKING:
@@ -24,7 +26,8 @@ class TrainDiffusion:
     """
 
     data: Path
-    """The annotated data set whose training patients are learned from."""
+    """The annotated data set whose training patients are learned from; with `--unlabelled`, also a plain folder of
+    pictures."""
     out: Path
     """The folder of the model."""
     preset: Literal["tiny", "compact", "small", "sdm256"] = "small"
@@ -38,6 +41,12 @@ class TrainDiffusion:
     """Patients that are not learned from."""
     unlabelled: bool = False
     """Learn from images alone, for `refine`: label maps may be absent, and are not opened if they are there."""
+    view: View | None = None
+    """Of a plain folder of pictures: the view of those whose names do not say it, as `x_4CH_ED.png` does."""
+    phase: Phase | None = None
+    """Of a plain folder of pictures: the phase of those whose names do not say it."""
+    spacing_mm: float | None = None
+    """Of a plain folder of pictures: mm between the pixels of those whose files do not say it."""
     allow_missing: bool = False
     """Go on when listed patients or files are absent."""
     training: DiffusionTraining = field(default_factory=DiffusionTraining)
@@ -46,9 +55,19 @@ class TrainDiffusion:
         """Train, and say where the weights are."""
         from synthboost.experiments.diffusion import DONE, train_diffusion_on
         from synthboost.experiments.sources import open_source
+        from synthboost.inference.picture_folder import Untold
         from synthboost.synthesis.settings import PRESETS
 
-        source = open_source(self.data, self.split, self.patients, self.allow_missing, self.leave_out)
+        untold = Untold(self.view, self.phase, self.spacing_mm)
+        if not self.unlabelled and untold != Untold():
+            raise ConfigError(
+                "synthesize train", "view, phase or spacing-mm", "given", "none of them where masks are learned from",
+                "Pictures have no masks: add --unlabelled.",
+            )  # fmt: skip
+        source = open_source(
+            self.data, self.split, self.patients, self.allow_missing, self.leave_out,
+            untold=untold if self.unlabelled else None,
+        )  # fmt: skip
         state = "finished before" if (self.out / DONE).is_file() else "weights"
         weights = train_diffusion_on(source, PRESETS[self.preset], self.training, self.out, self.unlabelled)
         print(f"{state}: {weights}")

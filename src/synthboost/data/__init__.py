@@ -4,8 +4,16 @@ from synthboost.data.dataset import Dataset, FrameFiles
 from synthboost.data.inspection import PixelReport, Report, inspect_dataset
 from synthboost.data.inspection_text import render_report
 from synthboost.data.loading import load_many
-from synthboost.data.registry import READERS, open_dataset
-from synthboost.data.split_check import SplitCheck, check_beside, check_sources, check_split, find_twins
+from synthboost.data.registry import READERS, looks_like_dataset, open_dataset
+from synthboost.data.split_check import (
+    STRANGERS,
+    SplitCheck,
+    check_beside,
+    check_sources,
+    check_split,
+    check_strangers,
+    find_twins,
+)
 from synthboost.data.splits import SPLITS, Split, fewer_training_patients, frames_of, make_split, without_patients
 from synthboost.data.triplets import ShapeSource, TripletRecipe, make_triplets
 from synthboost.data.unannotated import without_annotations
@@ -13,6 +21,7 @@ from synthboost.data.unannotated import without_annotations
 __all__ = [
     "READERS",
     "SPLITS",
+    "STRANGERS",
     "Dataset",
     "FrameFiles",
     "PixelReport",
@@ -24,11 +33,13 @@ __all__ = [
     "check_beside",
     "check_sources",
     "check_split",
+    "check_strangers",
     "fewer_training_patients",
     "find_twins",
     "frames_of",
     "inspect_dataset",
     "load_many",
+    "looks_like_dataset",
     "make_split",
     "make_triplets",
     "open_dataset",

@@ -60,6 +60,12 @@ def open_dataset(root: Path, allow_missing: bool = False) -> Dataset:
     return READERS[name].read(place, allow_missing)
 
 
+def looks_like_dataset(root: Path) -> bool:
+    """Whether a known release lies in the folder `root`, or in a folder of it, which `open_dataset` then says."""
+    folders = [root, *(path for path in root.iterdir() if path.is_dir())] if root.is_dir() else []
+    return any(reader.find_root(folder) for folder in folders for reader in READERS.values())
+
+
 def _what_was_looked_for() -> str:
     return " or ".join(f"{reader.looks_for} ({name})" for name, reader in READERS.items())
 

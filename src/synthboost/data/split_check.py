@@ -30,6 +30,8 @@ class SplitCheck:
 
 NOBODY = "simulated-"
 """Releases of the simulator begin so. Frames made from masks of another simulated set show no patient of this one."""
+STRANGERS = "pictures-"
+"""Releases of plain folders of pictures begin so. No split names their people; `check_strangers` looks at pixels."""
 
 
 def check_split(
@@ -90,7 +92,7 @@ def check_sources(split: Split, dataset: Dataset, sources: Split | None = None) 
         for info in made
         if info.source
         and (info.source.release, info.source.folder) not in places
-        and not info.source.release.startswith(NOBODY)
+        and not info.source.release.startswith((NOBODY, STRANGERS))
     ]
     _refuse(split, "frames from elsewhere", map(_origin, elsewhere), f"source patients of split {sources.name}")
     leaks = [
@@ -130,6 +132,39 @@ def check_beside(split: Split, dataset: Dataset, real: Split) -> None:
     _refuse(
         split, f"frames of people whom split {real.name} holds out", leaks, "synthetic images of nobody who is held out"
     )
+
+
+def check_strangers(split: Split, dataset: Dataset, real: Split, real_dataset: Dataset, workers: int = 0) -> None:
+    """Check that no picture of people without names is an image that a real split holds out; reads these images.
+
+    Only exact copies are found: that nobody who is held out was photographed twice is for the user to know.
+
+    Args:
+        split: parts of `dataset`.
+        dataset: a synthetic data set; only frames that were made from plain pictures are looked at.
+        real: the split of the real data that the same model validates or is judged on.
+        real_dataset: those data.
+        workers: threads that read images.
+
+    Raises:
+        SplitError: names the frames and the images.
+        DataError: an image is broken.
+    """
+    made = [info for info in dataset.frames if info.source and info.source.release.startswith(STRANGERS)]
+    if not made:
+        return
+    held = [info for info in real_dataset.frames if real.part_of(info.patient) not in (None, SplitPart.TRAINING)]
+    digests = ordered_map(lambda info: _image_digest(real_dataset, info), held, workers)
+    by_digest = dict(zip(digests, held, strict=True))
+    leaks = []
+    for info, digest in zip(made, ordered_map(lambda i: _image_digest(dataset, i), made, workers), strict=True):
+        part, same = split.part_of(info.patient), by_digest.get(digest)
+        if part is not None and same is not None and real.part_of(same.patient) in HELD_OUT[part]:
+            leaks.append(f"{info.name} ({part}) = {same.name} ({real.part_of(same.patient)})")
+    _refuse(
+        split, f"pictures that split {real.name} holds out", leaks, "pictures of nobody who is held out",
+        "Take these pictures out of the folder.",
+    )  # fmt: skip
 
 
 def find_twins(dataset: Dataset, infos: Iterable[FrameInfo], workers: int = 0) -> list[tuple[FrameInfo, FrameInfo]]:

@@ -13,7 +13,7 @@ from typing import Any
 
 from accelerate.utils import broadcast_object_list
 
-from synthboost.data import ShapeSource, TripletRecipe, check_beside
+from synthboost.data import ShapeSource, TripletRecipe, check_beside, check_strangers
 from synthboost.domain import SplitPart
 from synthboost.errors import DataError
 from synthboost.experiments.examples import choose_examples
@@ -135,7 +135,9 @@ def stage_frames(spec: RunSpec, role: Role) -> tuple[FrameSet, FrameSet]:
     of = DATA_OF[role]
     if Role.SYNTHETIC in of:
         made = spec.sources[Role.SYNTHETIC]
-        check_beside(made.split, made.dataset, spec.sources[Role.REAL].split)
+        real = spec.sources[Role.REAL]
+        check_beside(made.split, made.dataset, real.split)
+        check_strangers(made.split, made.dataset, real.split, real.dataset, workers=2)
     training = [spec.sources[one].frames(SplitPart.TRAINING, str(one)) for one in of]
     validation = spec.sources[of[0]].frames(SplitPart.VALIDATION, f"{of[0]} validation")
     first, *others = training

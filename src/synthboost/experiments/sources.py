@@ -13,13 +13,15 @@ from synthboost.data import (
     Split,
     check_split,
     fewer_training_patients,
+    looks_like_dataset,
     make_split,
     open_dataset,
     without_annotations,
     without_patients,
 )
 from synthboost.domain import Domain, PatientId, SplitPart
-from synthboost.errors import SplitError
+from synthboost.errors import ConfigError, SplitError
+from synthboost.inference.picture_folder import Untold, open_pictures
 from synthboost.training.frame_set import FrameSet
 
 
@@ -103,6 +105,7 @@ def open_source(
     allow_missing: bool = False,
     leave_out: Sequence[str] = (),
     made_from: Split | None = None,
+    untold: Untold | None = None,
 ) -> Source:
     """Open a data set, split it, and check that no patient leaks between parts.
 
@@ -113,11 +116,13 @@ def open_source(
         allow_missing: accept that listed patients or files are absent.
         leave_out: names of patients that no part may hold, e.g. one of two that share an image.
         made_from: for a diffusion set: the split of the data set whose masks it was made from, to rule leaks out.
+        untold: where no annotation is needed: a folder of pictures will do, of which this is true.
 
     Raises:
         DataError: the data set or its split is broken, or has fewer training patients.
+        ConfigError: something is `untold` of a data set, which tells it itself.
     """
-    dataset = open_dataset(root, allow_missing=allow_missing)
+    dataset = _open(root, allow_missing, untold)
     parts = make_split(split, dataset)
     if leave_out:
         parts = without_patients(parts, _named(dataset, leave_out))
@@ -128,6 +133,19 @@ def open_source(
     sources = made_from if diffusion else None
     check_split(source.split, dataset, allow_missing=allow_missing, workers=2, sources=sources)
     return source
+
+
+def _open(root: Path, allow_missing: bool, untold: Untold | None) -> Dataset:
+    if untold is None:
+        return open_dataset(root, allow_missing=allow_missing)
+    if root.is_dir() and not looks_like_dataset(root):
+        return open_pictures(root, untold)
+    if untold != Untold():
+        raise ConfigError(
+            root, "view, phase or spacing-mm", "given", "none of them for a data set, which tells its own",
+            "They are for plain folders of pictures.",
+        )  # fmt: skip
+    return open_dataset(root, allow_missing=allow_missing)
 
 
 def _named(dataset: Dataset, names: Sequence[str]) -> list[PatientId]:
