@@ -127,3 +127,18 @@ def test_the_benchmark_runs_at_toy_size(
     differences = [float(cells[9]) for cells in rows]
     assert max(differences) < largest_difference
     assert said.count("memory no higher: ") == len(rows) - (name == "bench_training.py")
+
+
+def test_the_benchmark_of_predictions_runs_at_toy_size_and_the_page_looks_once() -> None:
+    small = ["--preset", "tiny", "--size", "64", "--frames", "3", "--batch", "2", "--repeats", "1"]
+    command = [sys.executable, str(BENCHMARKS / "bench_predict.py"), *small]
+    said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    rows = {line.split(" | ")[0].strip("| "): line.split(" | ") for line in said.splitlines() if line.startswith("| ")}
+    del rows["what"]
+    assert len(rows) == 13  # four ways and four parts, three clicks, two ways through a clip
+    assert all(float(cells[2]) >= 0 for cells in rows.values())
+    assert "encoder called in every round, first sentence: 1 times" in said
+    assert "encoder called in every round, second sentence: 0 times" in said
+    differences = [float(number) for number in re.findall(r"probabilities differ by (\S+)", said)]
+    assert len(differences) == 2
+    assert max(differences) < 1e-4

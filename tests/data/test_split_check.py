@@ -14,6 +14,7 @@ from synthboost.data import (
     check_beside,
     check_sources,
     check_split,
+    check_strangers,
     fewer_training_patients,
     make_split,
     open_dataset,
@@ -142,3 +143,37 @@ def test_the_real_patients_under_another_split_are_no_synthetic_set(dataset):
     turned = replace(real, parts={**real.parts, TRAINING: real.parts[TESTING], TESTING: real.parts[TRAINING]})
     with pytest.raises(SplitError, match="4 frames of people whom split official holds out: patient0004_2CH_ED"):
         check_beside(turned, dataset, real)
+
+
+def _pictures(dataset: Dataset, real: Dataset) -> Dataset:
+    """The frames of `real` as if they had been found in a plain folder, all of whose patients train."""
+    strangers = {p: replace(p, release="pictures-0123") for p in real.patients}
+    frames = tuple(
+        replace(i, patient=strangers[i.patient], source=strangers[i.patient], domain=Domain.PSEUDO_LABELLED)
+        for i in real.frames
+    )
+    files = {(strangers[p], view, phase): f for (p, view, phase), f in real.files.items()}
+    return replace(dataset, frames=frames, files=files)
+
+
+def test_a_picture_that_a_real_split_holds_out_may_not_train(dataset):
+    real = make_split("official", dataset)
+    found = _pictures(dataset, dataset)
+    everybody = Split("official", {TRAINING: found.patients, VALIDATION: (), TESTING: ()})
+    check_sources(everybody, found, real)  # by name nobody is known
+    with pytest.raises(SplitError, match="8 pictures that split official holds out") as caught:
+        check_strangers(everybody, found, real, dataset)
+    assert "patient0003_2CH_ED (training) = patient0003_2CH_ED (validation)" in str(caught.value)
+
+
+def test_pictures_that_validate_may_be_those_that_validate(dataset):
+    real = make_split("official", dataset)
+    found = _pictures(dataset, dataset)
+    parts = {part: tuple(replace(p, release="pictures-0123") for p in real.parts[part]) for part in SplitPart}
+    check_strangers(Split("official", parts), found, real, dataset)
+
+
+def test_frames_with_known_people_are_not_looked_at_again(dataset, monkeypatch):
+    monkeypatch.setattr(Dataset, "load_image", lambda *_: pytest.fail("an image was read"))
+    real = make_split("official", dataset)
+    check_strangers(real, dataset, real, dataset)

@@ -120,6 +120,13 @@ def test_patients_of_two_folders_are_not_the_same_people(make: Make, tmp_path: P
     assert one.patients[0] != open_pictures(other, ALL_TOLD).patients[0]
 
 
+def test_what_is_said_of_pictures_is_part_of_their_fingerprint(make: Make) -> None:
+    root = make("a.png", "b.png")
+    one, same = (open_pictures(root, ALL_TOLD).fingerprint() for _ in range(2))
+    assert one == same
+    assert one != open_pictures(root, Untold(View.FOUR_CHAMBER, Phase.END_DIASTOLE, 0.6)).fingerprint()
+
+
 def test_a_list_says_which_picture_each_frame_is(make: Make, tmp_path: Path) -> None:
     write_picture_list(open_pictures(make("anna_4CH_ED.png", "bert.png"), ALL_TOLD), tmp_path)
     assert (tmp_path / LIST).read_text().splitlines() == [

@@ -20,8 +20,8 @@ from synthboost.errors import ConfigError, DataError
 from synthboost.files import write_csv
 from synthboost.inference.recordings import Recording, find_recordings, open_recording
 from synthboost.inference.recordings.find import stem
+from synthboost.records.camus_layout import IMAGES
 
-FOLDER = "pictures"
 LIST = "pictures.csv"
 VALIDATION_SHARE = 0.1
 """Of the patients, the last by name, who validate; at least one of three or more. Nobody tests."""
@@ -64,6 +64,10 @@ class PictureFolder(Dataset):
         """Read the pixels of one picture; see `Dataset.load_image`."""
         return _image(_open(self.root / self.files_of(info).image))
 
+    def fingerprint(self) -> str:
+        """SHA-256 (hex) of the pictures, and of what was said of them; see `Dataset.fingerprint`."""
+        return hashlib.sha256(f"{super().fingerprint()} {self.untold}".encode()).hexdigest()
+
 
 def open_pictures(root: Path, untold: Untold) -> PictureFolder:
     """Read the names and headers of all pictures in a folder and its folders, no pixel.
@@ -96,7 +100,7 @@ def open_pictures(root: Path, untold: Untold) -> PictureFolder:
     # With a hash of the pictures' names: patient0001 of two folders is two people.
     release = f"{STRANGERS}{hashlib.sha256(names.encode()).hexdigest()[:12]}"
     digits = max(4, len(str(len(people))))
-    patients = [PatientId(release, FOLDER, f"patient{n:0{digits}d}") for n in range(1, len(people) + 1)]
+    patients = [PatientId(release, IMAGES, f"patient{n:0{digits}d}") for n in range(1, len(people) + 1)]
     files: dict[FrameKey, FrameFiles] = {}
     for patient, person in zip(patients, sorted(people), strict=True):
         for (view, phase), path in sorted(people[person].items()):
