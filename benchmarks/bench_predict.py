@@ -23,7 +23,7 @@ import torch
 from naive import build
 from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
-from turns import Clock, judged, load
+from turns import UNEVEN, Clock, judged, load
 
 from synthboost.app.desk import Desk, Look
 from synthboost.app.intake import Intake
@@ -74,9 +74,17 @@ class Turns:
         pairs = zip(self.clocks[over], self.clocks[under], strict=True)
         return median(getattr(a, time) / getattr(b, time) for a, b in pairs)
 
+    def uneven(self, one: str, other: str) -> str:
+        """How differently the machine served two ways, or nothing."""
+        got = [median(clock.cpu_s / clock.wall_s for clock in self.clocks[name]) for name in (one, other)]
+        return f"they got {got[0]:.2f} and {got[1]:.2f} cores" if max(got) > UNEVEN * min(got) else ""
+
     def say(self, over: str, under: str, target: float | None = None) -> None:
-        """Print a ratio by both clocks, and what became of the target."""
+        """Print a ratio by both clocks where they compare something, and what became of the target."""
         for name, time in (("by the clock", "wall_s"), ("by processor time", "cpu_s")):
+            if time == "wall_s" and (odd := self.uneven(over, under)):
+                print(f"{over} / {under}, {name}: not comparable, {odd}")
+                continue
             ratio = self.ratio(over, under, time)
             verdict = "" if target is None else f": {judged(ratio, target)}"
             print(f"{over} / {under}, {name}: {ratio:.2f}{verdict}")

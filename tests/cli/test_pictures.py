@@ -100,7 +100,7 @@ def test_match_takes_pictures_to_be_alike(synthboost: Run, simulated: Path, pict
 def test_diffusion_learns_from_pictures_without_masks(synthboost: Run, pictures: Path, tmp_path: Path) -> None:
     answer = synthboost(
         "synthesize", "train", "--data", pictures, "--unlabelled", "--out", tmp_path / "model", "--preset", "tiny",
-        "--training.steps", 1, "--training.batch", 2, *SAID,
+        "--steps", 1, "--batch", 2, *SAID,
     )  # fmt: skip
     assert answer.code == 0, answer.err
     assert "weights: " in answer.out
