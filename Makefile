@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/.installed
 
-.PHONY: install demo test check format clean
+.PHONY: install demo test check docs format clean
 
 install: $(INSTALLED)
 
@@ -27,9 +27,16 @@ check: install
 	@$(BIN)/lint-imports
 	@$(BIN)/python -m pytest -n auto
 
+# A warning stops it, but for one: pdoc cannot name the types of a NamedTuple's constructor (`training.batches.Batch`).
+# The page in the browser is left out: it needs the extra `app`, whose pins exclude those of `dev`.
+docs: install
+	@$(BIN)/python -W error::UserWarning -W "ignore:Error parsing type annotation ForwardRef('Tensor:UserWarning" \
+		-m pdoc --docformat google --output-directory site synthboost '!synthboost.app'
+	@echo "reference: site/index.html"
+
 format: install
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .
 
 clean:
-	rm -rf .venv demo .pytest_cache .mypy_cache .ruff_cache .import_linter_cache
+	rm -rf .venv demo site .pytest_cache .mypy_cache .ruff_cache .import_linter_cache

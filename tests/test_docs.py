@@ -12,10 +12,11 @@ import signal
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
-from synthboost.cli.main import main, parse
+from synthboost.cli.main import Verbs, main, parse
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -24,6 +25,8 @@ _BLOCK = re.compile(
 )
 _LINK = re.compile(r"\]\((?!https?://|#)([^)#]+)(?:#[^)]*)?\)")
 _TARGET = re.compile(r"^([a-z]+):", re.M)
+HOWTO = (ROOT / "docs" / "howto.md").read_text(encoding="utf-8")
+MISTAKES = re.findall(r"^Goes wrong: `synthboost ([^`]+)` says `([^`]+)`", HOWTO, re.M)
 
 
 @dataclass(frozen=True)
@@ -121,3 +124,29 @@ def test_the_readme_runs_the_whole_way_from_simulation_to_report() -> None:
         "simulate", "data", "prompts", "train", "evaluate", "predict", "study", "audit", "weights", "report",
         "clinical",
     }  # fmt: skip
+
+
+def test_the_how_to_has_a_section_for_every_verb_in_the_order_of_the_help() -> None:
+    verbs = [get_args(verb)[1].name for verb in get_args(Verbs)]
+    sections = HOWTO.split("\n## ")[1:]
+    assert [section.split("\n", 1)[0] for section in sections] == verbs
+    for verb, section in zip(verbs, sections, strict=True):
+        assert f"\nsynthboost {verb}" in section, "no command"
+        assert f"\nGoes wrong: `synthboost {verb}" in section, "no mistake"
+        assert re.search(r"More: \[", section.replace("\n", " ")), "no page that explains"
+
+
+@pytest.mark.usefixtures("in_empty_folder")
+def test_every_mistake_of_the_how_to_is_answered_with_the_words_that_it_quotes(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    main(["simulate", "--out", "simulated", "--patients", "4", "--split-counts", "1", "1", "2", "--size", "64"])
+    Path("runs").mkdir()
+    assert len(MISTAKES) == HOWTO.count("\n## ")
+    for command, words in MISTAKES:
+        capsys.readouterr()
+        with pytest.raises(SystemExit) as stop:
+            main(shlex.split(command))
+        assert (stop.value.code, " ".join(words.split()) in " ".join(capsys.readouterr().err.split())) == (2, True), (
+            f"synthboost {command}"
+        )
