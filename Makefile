@@ -27,12 +27,8 @@ check: install
 	@$(BIN)/lint-imports
 	@$(BIN)/python -m pytest -n auto
 
-# A warning stops it, but for one: pdoc cannot name the types of a NamedTuple's constructor (`training.batches.Batch`).
-# The page in the browser is left out: it needs the extra `app`, whose pins exclude those of `dev`.
 docs: install
-	@$(BIN)/python -W error::UserWarning -W "ignore:Error parsing type annotation ForwardRef('Tensor:UserWarning" \
-		-m pdoc --docformat google --output-directory site synthboost '!synthboost.app'
-	@echo "reference: site/index.html"
+	@$(BIN)/python docs/build_reference.py site
 
 format: install
 	@$(BIN)/ruff format .

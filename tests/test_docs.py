@@ -6,13 +6,18 @@ targets must exist.
 
 from __future__ import annotations
 
+import ast
+import inspect
+import pkgutil
 import re
 import shlex
 import signal
+import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import get_args
+from typing import Any, get_args
 
 import pytest
 
@@ -150,3 +155,34 @@ def test_every_mistake_of_the_how_to_is_answered_with_the_words_that_it_quotes(
         assert (stop.value.code, " ".join(words.split()) in " ".join(capsys.readouterr().err.split())) == (2, True), (
             f"synthboost {command}"
         )
+
+
+def test_every_name_of_the_reference_page_imports_and_its_link_leads_to_where_it_is_defined() -> None:
+    page = ROOT / "docs" / "reference.md"
+    names = re.findall(r"^\| \[`(\w+(?:\.\w+)+)`\]\((\S+)\) \| \S", page.read_text(encoding="utf-8"), re.M)
+    assert len(names) >= 20
+    for name, link in names:
+        found: Any = pkgutil.resolve_name(name)
+        assert found.__doc__, name
+        assert Path(inspect.getfile(found)).name == Path(link).name, name
+        assert f"\n{'class' if inspect.isclass(found) else 'def'} {found.__name__}" in (page.parent / link).read_text()
+
+
+def test_make_docs_warns_of_nothing_and_shows_every_public_module_class_and_function(tmp_path: Path) -> None:
+    assert "python docs/build_reference.py site\n" in (ROOT / "Makefile").read_text(encoding="utf-8")
+    command = [sys.executable, str(ROOT / "docs" / "build_reference.py"), "site"]
+    answer = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert (answer.returncode, answer.stderr) == (0, "")
+    package = ROOT / "src" / "synthboost"
+    for source in sorted(package.rglob("*.py")):
+        module = source.relative_to(package.parent).with_suffix("")
+        if "app" in module.parts:
+            continue
+        page = tmp_path / "site" / (module.parent if module.name == "__init__" else module).with_suffix(".html")
+        shown = page.read_text(encoding="utf-8")
+        tree = ast.parse(source.read_text(encoding="utf-8"))
+        kinds = (ast.ClassDef, ast.FunctionDef)
+        defined = [node for node in tree.body if isinstance(node, kinds) and not node.name.startswith("_")]
+        assert all(ast.get_docstring(node) for node in (tree, *defined)), source
+        assert [node.name for node in defined if f'<section id="{node.name}">' not in shown] == [], source
+        assert "://" not in "".join(re.findall(r"<(?:script|link|img)[^>]*>", shown)), f"{page} needs a network"
