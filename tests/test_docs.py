@@ -31,7 +31,7 @@ _BLOCK = re.compile(
 _LINK = re.compile(r"\]\((?!https?://|#)([^)#]+)(?:#[^)]*)?\)")
 _TARGET = re.compile(r"^([a-z]+):", re.M)
 HOWTO = (ROOT / "docs" / "howto.md").read_text(encoding="utf-8")
-MISTAKES = re.findall(r"^Goes wrong: `synthboost ([^`]+)` says `([^`]+)`", HOWTO, re.M)
+MISTAKES = re.findall(r"^Goes wrong: `synthboost ([^`]+)` says\s`([^`]+)`", HOWTO, re.M)
 
 
 @dataclass(frozen=True)
