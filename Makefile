@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/.installed
 
-.PHONY: install demo test check format clean
+.PHONY: install demo test check docs format clean
 
 install: $(INSTALLED)
 
@@ -27,9 +27,12 @@ check: install
 	@$(BIN)/lint-imports
 	@$(BIN)/python -m pytest -n auto
 
+docs: install
+	@$(BIN)/python docs/build_reference.py site
+
 format: install
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .
 
 clean:
-	rm -rf .venv demo .pytest_cache .mypy_cache .ruff_cache .import_linter_cache
+	rm -rf .venv demo site .pytest_cache .mypy_cache .ruff_cache .import_linter_cache

@@ -6,16 +6,22 @@ targets must exist.
 
 from __future__ import annotations
 
+import ast
+import inspect
+import pkgutil
 import re
 import shlex
 import signal
+import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, get_args
 
 import pytest
 
-from synthboost.cli.main import main, parse
+from synthboost.cli.main import Verbs, main, parse
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -24,6 +30,8 @@ _BLOCK = re.compile(
 )
 _LINK = re.compile(r"\]\((?!https?://|#)([^)#]+)(?:#[^)]*)?\)")
 _TARGET = re.compile(r"^([a-z]+):", re.M)
+HOWTO = (ROOT / "docs" / "howto.md").read_text(encoding="utf-8")
+MISTAKES = re.findall(r"^Goes wrong: `synthboost ([^`]+)` says\s`([^`]+)`", HOWTO, re.M)
 
 
 @dataclass(frozen=True)
@@ -121,3 +129,60 @@ def test_the_readme_runs_the_whole_way_from_simulation_to_report() -> None:
         "simulate", "data", "prompts", "train", "evaluate", "predict", "study", "audit", "weights", "report",
         "clinical",
     }  # fmt: skip
+
+
+def test_the_how_to_has_a_section_for_every_verb_in_the_order_of_the_help() -> None:
+    verbs = [get_args(verb)[1].name for verb in get_args(Verbs)]
+    sections = HOWTO.split("\n## ")[1:]
+    assert [section.split("\n", 1)[0] for section in sections] == verbs
+    for verb, section in zip(verbs, sections, strict=True):
+        assert f"\nsynthboost {verb}" in section, "no command"
+        assert f"\nGoes wrong: `synthboost {verb}" in section, "no mistake"
+        assert re.search(r"More: \[", section.replace("\n", " ")), "no page that explains"
+
+
+@pytest.mark.usefixtures("in_empty_folder")
+def test_every_mistake_of_the_how_to_is_answered_with_the_words_that_it_quotes(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    main(["simulate", "--out", "simulated", "--patients", "4", "--split-counts", "1", "1", "2", "--size", "64"])
+    Path("runs").mkdir()
+    assert len(MISTAKES) == HOWTO.count("\n## ")
+    for command, words in MISTAKES:
+        capsys.readouterr()
+        with pytest.raises(SystemExit) as stop:
+            main(shlex.split(command))
+        assert (stop.value.code, " ".join(words.split()) in " ".join(capsys.readouterr().err.split())) == (2, True), (
+            f"synthboost {command}"
+        )
+
+
+def test_every_name_of_the_reference_page_imports_and_its_link_leads_to_where_it_is_defined() -> None:
+    page = ROOT / "docs" / "reference.md"
+    names = re.findall(r"^\| \[`(\w+(?:\.\w+)+)`\]\((\S+)\) \| \S", page.read_text(encoding="utf-8"), re.M)
+    assert len(names) >= 20
+    for name, link in names:
+        found: Any = pkgutil.resolve_name(name)
+        assert found.__doc__, name
+        assert Path(inspect.getfile(found)).name == Path(link).name, name
+        assert f"\n{'class' if inspect.isclass(found) else 'def'} {found.__name__}" in (page.parent / link).read_text()
+
+
+def test_make_docs_warns_of_nothing_and_shows_every_public_module_class_and_function(tmp_path: Path) -> None:
+    assert "python docs/build_reference.py site\n" in (ROOT / "Makefile").read_text(encoding="utf-8")
+    command = [sys.executable, str(ROOT / "docs" / "build_reference.py"), "site"]
+    answer = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert (answer.returncode, answer.stderr) == (0, "")
+    package = ROOT / "src" / "synthboost"
+    for source in sorted(package.rglob("*.py")):
+        module = source.relative_to(package.parent).with_suffix("")
+        if "app" in module.parts:
+            continue
+        page = tmp_path / "site" / (module.parent if module.name == "__init__" else module).with_suffix(".html")
+        shown = page.read_text(encoding="utf-8")
+        tree = ast.parse(source.read_text(encoding="utf-8"))
+        kinds = (ast.ClassDef, ast.FunctionDef)
+        defined = [node for node in tree.body if isinstance(node, kinds) and not node.name.startswith("_")]
+        assert all(ast.get_docstring(node) for node in (tree, *defined)), source
+        assert [node.name for node in defined if f'<section id="{node.name}">' not in shown] == [], source
+        assert "://" not in "".join(re.findall(r"<(?:script|link|img)[^>]*>", shown)), f"{page} needs a network"
