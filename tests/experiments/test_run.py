@@ -88,6 +88,22 @@ def test_the_synthetic_stage_is_trained_once_and_its_weights_are_taken_over(
     assert file_sha256(first.checkpoint / "model.safetensors") == weights
 
 
+def test_everything_is_handed_over_where_the_recipe_says_so(
+    make_spec: MakeSpec, evaluation: Evaluation, tmp_path: Path
+) -> None:
+    both = make_spec(Strategy.SYNTHETIC_THEN_REAL)
+    usual = replace(both, training={**both.training, Role.REAL: replace(both.training[Role.REAL], epochs=4)})
+    spec = replace(usual, hand_over="everything")
+    assert usual.parent is not None
+    assert spec.parent is not None
+    assert len({usual.name, spec.name, usual.parent.name, spec.parent.name}) == 4
+    assert make_spec(Strategy.REAL, hand_over="everything").name == make_spec(Strategy.REAL).name
+    second = read_run(execute(spec, tmp_path / "runs", evaluation).root)
+    first = read_run(tmp_path / "runs" / spec.parent.name)
+    best = max(first.log, key=lambda line: line.validation_dice).epoch
+    assert [line.epoch for line in second.log] == list(range(best + 1, 5)), "epochs count on, up to the fourth"
+
+
 def test_a_trained_run_needs_its_parent_no_more(
     make_spec: MakeSpec, evaluation: Evaluation, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -32,6 +32,11 @@ MakeModel = Callable[..., ClipSeg]
 Train = Callable[..., tuple[ClipSeg, list[EpochLog]]]
 
 
+@pytest.fixture(autouse=True)
+def _every_epoch_saves_its_state(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(loop, "LEAST_SECONDS", 0.0)
+
+
 @pytest.fixture
 def train(
     make_tiny_model: MakeModel, training_frames: FrameSet, validation_frames: FrameSet, recipe: TripletRecipe
@@ -357,7 +362,7 @@ def test_a_damaged_state_is_refused_with_its_remedy(
     elif damage == "absent":
         weights.unlink()
     model = make_tiny_model(reduce_width=16) if damage == "other model" else None
-    with pytest.raises(CheckpointError, match="state: .*Remove this folder to begin the stage anew"):
+    with pytest.raises(CheckpointError, match="state: .*Remove this folder to begin its stage anew"):
         train(tmp_path, quick, model=model)
 
 
@@ -392,3 +397,87 @@ def test_half_precision_that_a_gpu_only_imitates_is_not_taken_by_itself(
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "is_bf16_supported", supported)
     assert choose_precision("auto") == expected
+
+
+def test_taking_over_goes_on_where_the_stage_before_was_best(
+    train: Train, tmp_path: Path, quick: TrainingConfig
+) -> None:
+    config = replace(quick, epochs=4, augmentation=0.0)
+    _, whole = train(tmp_path / "whole", config)
+    _, first = train(tmp_path / "first", replace(config, epochs=2), keep_best_state=True)
+    state = RunPaths(tmp_path / "first").best_state
+    best = max(first, key=lambda line: line.validation_dice).epoch
+    torch.manual_seed(99)
+    _, second = train(tmp_path / "second", config, take_over=state)
+    expected = [replace(line, images_seen=line.images_seen - 6 * best) for line in whole[best:]]
+    assert timeless(second) == timeless(expected)
+    assert not RunPaths(tmp_path / "second").best_state.exists()
+
+
+def test_patience_runs_until_the_best_of_the_stage_before_is_exceeded(
+    train: Train, tmp_path: Path, quick: TrainingConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dice = iter([0.9, 0.8, 0.3, 0.5, 0.7])
+    monkeypatch.setattr(loop._Stage, "_validation_scores", lambda self: (1.0, next(dice)))
+    train(tmp_path / "first", replace(quick, epochs=2), keep_best_state=True)
+    config = replace(quick, epochs=9, stopping_patience=2)
+    model, log = train(tmp_path / "second", config, take_over=RunPaths(tmp_path / "first").best_state)
+    assert [(line.epoch, line.validation_dice) for line in log] == [(2, 0.3), (3, 0.5)], "both below 0.9"
+    assert_same_weights(model, load_segmenter(RunPaths(tmp_path / "second").checkpoint))
+
+
+def test_where_no_epoch_is_left_the_weights_taken_over_are_kept(
+    train: Train, tmp_path: Path, quick: TrainingConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dice = iter([0.8, 0.9])
+    monkeypatch.setattr(loop._Stage, "_validation_scores", lambda self: (1.0, next(dice)))
+    before, _ = train(tmp_path / "first", quick, keep_best_state=True)
+    after, log = train(tmp_path / "second", quick, take_over=RunPaths(tmp_path / "first").best_state)
+    assert log == read_log(RunPaths(tmp_path / "second").log) == []
+    assert_same_weights(before, after)
+
+
+def test_a_one_cycle_schedule_begins_anew(train: Train, tmp_path: Path, quick: TrainingConfig) -> None:
+    config = replace(quick, epochs=3, schedule="one-cycle")
+    train(tmp_path / "first", replace(config, epochs=1), keep_best_state=True)
+    _, log = train(tmp_path / "second", config, take_over=RunPaths(tmp_path / "first").best_state)
+    assert [line.epoch for line in log] == [2, 3]
+    _, alone = train(tmp_path / "alone", config)
+    assert [line.learning_rate for line in log] == [line.learning_rate for line in alone[:2]]
+
+
+def test_an_interrupted_stage_that_took_over_resumes_from_its_own_state(
+    train: Train, tmp_path: Path, quick: TrainingConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = replace(quick, epochs=4)
+    train(tmp_path / "first", replace(config, epochs=1), keep_best_state=True)
+    state = RunPaths(tmp_path / "first").best_state
+    whole, log = train(tmp_path / "whole", config, take_over=state)
+    with monkeypatch.context() as patched, pytest.raises(Interrupted):
+        interrupt_at(patched, 6)
+        train(tmp_path / "halved", config, take_over=state)
+    resumed, log_of_resumed = train(tmp_path / "halved", config, take_over=state)
+    assert timeless(log_of_resumed) == timeless(log)
+    assert_same_weights(whole, resumed)
+
+
+def test_a_state_that_is_absent_is_not_taken_over(train: Train, tmp_path: Path, quick: TrainingConfig) -> None:
+    with pytest.raises(CheckpointError, match="best epoch of the stage before"):
+        train(tmp_path / "second", quick, take_over=tmp_path / "nowhere")
+
+
+def test_epochs_that_end_soon_after_one_another_save_no_state_and_are_trained_again(
+    train: Train, tmp_path: Path, quick: TrainingConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(loop, "LEAST_SECONDS", 600.0)
+    config = replace(quick, epochs=3)
+    whole, log = train(tmp_path / "whole", config)
+    with monkeypatch.context() as patched, pytest.raises(Interrupted):
+        interrupt_at(patched, 8)
+        train(tmp_path / "halved", config)
+    paths = RunPaths(tmp_path / "halved")
+    assert not paths.state.exists()
+    assert len(read_log(paths.log)) == 2, "two epochs had ended"
+    resumed, log_of_resumed = train(tmp_path / "halved", config)
+    assert timeless(log_of_resumed) == timeless(log)
+    assert_same_weights(whole, resumed)

@@ -8,6 +8,10 @@ from dataclasses import dataclass
 from synthboost.experiments.recipes import RECIPES, Recipe
 from synthboost.models.freezing import Encoders
 
+HANDED_OVER = {
+    "weights": "the pretrained weights, everything else fresh",
+    "everything": "the whole checkpoint: optimiser, learning rate, epoch, patience",
+}
 PUBLISHED_MODELS = ("clipseg", "cris")
 
 
@@ -37,6 +41,7 @@ def recipe_differences() -> list[Difference]:
         "shape word when judged": lambda r: {"ground-truth": "from the true mask"}.get(
             r.shape_from, "from a first mask"
         ),
+        "fine-tuning starts from": lambda r: HANDED_OVER[r.hand_over],
         "split": lambda r: r.split,
     }
     lines = [Difference(what, {name: say(r) for name, r in recipes.items()}) for what, say in carried_out.items()]
@@ -50,9 +55,6 @@ def _listed(what: str, written: str, run: str, instead: str) -> Difference:
 LISTED = (
     _listed("epoch that is kept", "best Dice on the test set", "best on validation", "best on validation"),
     _listed("batch", "128 image-sentence pairs, drawn singly", "128 pairs", "32 images with their three sentences"),
-    _listed("fine-tuning starts from", "the pretrained weights",
-            "the whole checkpoint: optimiser, learning rate, epoch, patience",
-            "the pretrained weights, everything else fresh"),
     _listed("paraphrase when judged", "not said", "one of two, drawn at random, not recorded", "always the first"),
     _listed("shape word", "question-answering on a box around the true mask", "the same, also in testing",
             "a geometric rule"),

@@ -11,6 +11,7 @@ from typing import TypeVar
 
 from synthboost.domain import PromptSet, Strategy
 from synthboost.errors import ConfigError
+from synthboost.experiments.spec import HandOver
 from synthboost.inference.predictor import THRESHOLD
 from synthboost.inference.sentences import ShapeFrom
 from synthboost.models.freezing import Encoders
@@ -41,6 +42,8 @@ class Recipe:
     """Prompt sets for which the strategy `synthetic` does not exist."""
     never_learn: tuple[str, ...] = ()
     """Models whose encoders stay frozen even when they are to be trained."""
+    hand_over: HandOver = "weights"
+    """What fine-tuning takes from pretraining."""
     split: str = "official"
     """How the patients of the real data are split unless something else is asked for."""
 
@@ -86,6 +89,7 @@ def as_run() -> Recipe:
         synthetic_sentences=PAIRED_AS_PUBLISHED,
         without_synthetic=(PromptSet.P7,),
         never_learn=("clipseg",),
+        hand_over="everything",
         split="paper",
     )
 

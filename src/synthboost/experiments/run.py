@@ -119,6 +119,8 @@ def train(spec: RunSpec, paths: RunPaths, parent: RunPaths | None) -> Segmenter:
             config=replace(spec.training[role], seed=spec.seed),
             folder=paths.root,
             caches=paths.root.parent / FEATURES_FOLDER,
+            keep_best_state=spec.hand_over == "everything" and parent is None,
+            take_over=parent.best_state if spec.hand_over == "everything" and parent is not None else None,
         )
     if not spec.own_stages and this_process().is_main_process:
         model.save_pretrained(paths.checkpoint)
@@ -163,8 +165,8 @@ def _finish(spec: RunSpec, model: Segmenter, paths: RunPaths, evaluation: Evalua
     paths.done.unlink(missing_ok=True)
     judged, began = datetime.now(UTC), time.monotonic()
     judge(spec, model, paths, evaluation)
-    training_seconds = read_log(paths.log)[-1].seconds if spec.own_stages else 0.0
-    wall_seconds = training_seconds + time.monotonic() - began
+    log = read_log(paths.log) if spec.own_stages else []
+    wall_seconds = (log[-1].seconds if log else 0.0) + time.monotonic() - began
     write_json(paths.manifest, make_manifest(spec, model, judged, wall_seconds))
     write_json(paths.evaluation, evaluation.as_dict())
     write_card(paths)

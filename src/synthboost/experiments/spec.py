@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import asdict, dataclass, field, replace
-from typing import Any
+from typing import Any, Literal, TypeAlias
 
 from synthboost.domain import PromptSet, SplitPart, Strategy
 from synthboost.errors import ConfigError
@@ -16,6 +16,7 @@ from synthboost.models.registry import preset_settings
 from synthboost.records.rows import NOTHING_TRAINED, RANDOM_WEIGHTS
 from synthboost.training.config import TrainingConfig
 
+HandOver: TypeAlias = Literal["weights", "everything"]
 WITHOUT_INFLUENCE = (
     "workers",
     "save_minutes",
@@ -57,6 +58,9 @@ class RunSpec:
     seed: int = 0
     real_share: float | None = None
     """Of `mixed`: the share of real images in an epoch, above 0, below 1; `None` shows every image once."""
+    hand_over: HandOver = "weights"
+    """What a stage takes from the one before: its weights alone, or optimiser, learning rate, epoch and patience too,
+    which is resuming and not fine-tuning, as the published code does."""
 
     def __post_init__(self) -> None:
         """Refuse a run whose data or settings are not all given."""
@@ -72,6 +76,8 @@ class RunSpec:
             object.__setattr__(self, "sources", sources)
         if Role.SYNTHETIC not in STAGES[self.strategy] or self.synthetic_prompt_set == self.prompt_set:
             object.__setattr__(self, "synthetic_prompt_set", None)
+        if self.strategy not in PARENTS and self.strategy not in PARENTS.values():
+            object.__setattr__(self, "hand_over", "weights")
 
     @property
     def encoders_label(self) -> str:
@@ -132,6 +138,8 @@ class RunSpec:
             "seed": self.seed,
             "stages": [self._stage(role) for role in STAGES[self.strategy]],
             "data": {str(role): self.sources[role].as_dict() for role in data_roles(self.strategy)},
+            # Said where it is not as usual, so that the others keep their names.
+            **({} if self.hand_over == "weights" else {"hand_over": self.hand_over}),
         }
 
     @property

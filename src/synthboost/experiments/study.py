@@ -131,6 +131,7 @@ def plan_study(
             prompt_set=prompt_set,
             synthetic_prompt_set=recipe.synthetic_sentences.get(prompt_set),
             seed=seed,
+            hand_over=recipe.hand_over,
         )
         judged = replace(evaluation, threshold=recipe.threshold(model))
         runs += [StudyRun(one, judged) for one in _with_parents(spec)]

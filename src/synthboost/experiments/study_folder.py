@@ -55,7 +55,8 @@ def fixed_terms(
 ) -> dict[str, Any]:
     """Return what must be the same in every request to one folder: all but the grid."""
     terms = {
-        "recipe": asdict(recipe),
+        # What is handed over is said where it is not as usual: folders begun before it could be otherwise go on.
+        "recipe": {key: value for key, value in asdict(recipe).items() if (key, value) != ("hand_over", "weights")},
         "preset": {name: value for name, value in asdict(preset).items() if name not in ("grid", "weights")},
         "data": {str(role): _data(sources, role) for role in sorted(sources)},
         "judged on": part,

@@ -48,6 +48,11 @@ class RunPaths:
         return self.root / "spec.json"
 
     @property
+    def best_state(self) -> Path:
+        """The whole state of the best epoch, of a run that another is to resume (recipe `as-run`)."""
+        return self.root / "best_state"
+
+    @property
     def manifest(self) -> Path:
         """Under which circumstances it ran: versions, commit, seed, threads, device, data, parent, wall time."""
         return self.root / "manifest.json"

@@ -43,6 +43,8 @@ from synthboost.training.optimizer import make_optimizer, make_scheduler
 
 VALIDATION_BATCH_FACTOR = 2
 """Validation keeps no gradients, so its batches can be larger."""
+LEAST_SECONDS = 5.0
+"""An epoch that ends sooner after the last saved state saves none: training it again takes no longer."""
 
 
 @dataclass
@@ -58,6 +60,8 @@ class Progressed:
     """Over the current epoch's pairs."""
     pairs: int = 0
     best_dice: float = -1.0
+    dice_to_beat: float = -1.0
+    """Of the stage that this one took over: patience runs until it is exceeded."""
     epochs_without_gain: int = 0
     seconds: float = 0.0
     log: list[dict[str, Any]] = field(default_factory=list)
@@ -80,6 +84,8 @@ def train_stage(
     config: TrainingConfig,
     folder: Path,
     caches: Path | None = None,
+    keep_best_state: bool = False,
+    take_over: Path | None = None,
 ) -> list[EpochLog]:
     """Train `model` on `training`, keep the epoch that is best on `validation`, and resume if `folder` has a state.
 
@@ -93,22 +99,28 @@ def train_stage(
         folder: of the run; `log.csv`, `checkpoint/` and `state/` are written there.
         caches: where features of frozen image encoders are kept for other runs too; see `TrainingConfig.feature_cache`.
 
+        keep_best_state: also keep the whole state of the best epoch, for another stage to take over.
+        take_over: such a state: optimiser, learning rate, epoch and patience go on where that stage was best, as the
+            published code has it (`trainer.fit(ckpt_path=...)`). Epochs count on; a one-cycle schedule begins anew,
+            since it ends with its stage.
+
     Returns:
-        One entry per epoch.
+        One entry per epoch; none where the stage taken over had its last epoch behind it.
 
     Raises:
         DataError: a set is empty or has no annotation.
         ConfigError: features shall be kept where they can't.
         TrainingError: a loss or gradient is not finite, or a worker process died; the last good checkpoint stays.
-        CheckpointError: `state/` is damaged or of another training.
+        CheckpointError: `state/`, or what is taken over, is damaged or of another training.
         OutputError: the folder cannot be written.
     """
     _require_frames(training, validation)
     paths = RunPaths(folder)
-    stage = _Stage(model, training, validation, recipe, config, paths, caches)
+    stage = _Stage(model, training, validation, recipe, config, paths, caches, keep_best_state)
     with torch.random.fork_rng():  # dropout draws from torch's global generator, which is the caller's
         torch.manual_seed(config.seed + stage.accelerator.process_index)
-        stage.resume()
+        if not stage.resume() and take_over is not None:
+            stage.take_over(take_over)
         stage.train()
         return stage.close()
 
@@ -125,10 +137,11 @@ class _Stage:
         config: TrainingConfig,
         paths: RunPaths,
         caches: Path | None,
+        keep_best_state: bool,
     ) -> None:
         if config.threads:
             torch.set_num_threads(config.threads)
-        self.config, self.paths, self.name = config, paths, training.name
+        self.config, self.paths, self.name, self.keep_best_state = config, paths, training.name, keep_best_state
         AcceleratorState._reset_state()  # or a stage could not have another precision than the one before it
         self.accelerator = Accelerator(
             mixed_precision=choose_precision(config.precision),
@@ -190,16 +203,32 @@ class _Stage:
             or self.progress.epochs_without_gain >= self.config.stopping_patience
         )
 
-    def resume(self) -> None:
+    def resume(self) -> bool:
+        """Go on from this stage's own state; whether there is one."""
         if not self.paths.state.is_dir():
-            return
+            return False
+        self._load_state(self.paths.state, "the state of this training, as it was left")
+        return True
+
+    def take_over(self, state: Path) -> None:
+        """Go on from another stage's state: everything but its log, and the choice of the epoch that is kept."""
+        fresh_schedule = self.scheduler.state_dict()
+        self._load_state(state, "the state of the best epoch of the stage before")
+        if self.config.schedule == "one-cycle":
+            self.scheduler.load_state_dict(fresh_schedule)
+        before = self.progress
+        self.progress.load_state_dict(vars(Progressed(epoch=before.epoch, dice_to_beat=before.best_dice)))
+        if self.accelerator.is_main_process:  # there may be no epoch left to train
+            self._bare_model.save_pretrained(self.paths.checkpoint)
+            write_log(self.paths.log, [])
+
+    def _load_state(self, state: Path, expected: str) -> None:
         try:
-            self.accelerator.load_state(str(self.paths.state))
+            self.accelerator.load_state(str(state))
         except (OSError, RuntimeError, ValueError, LookupError, EOFError, UnpicklingError, SafetensorError) as error:
             raise CheckpointError(
-                self.paths.state, "state", error, "the state of this training, as it was left",
-                "Remove this folder to begin the stage anew.",
-            ) from error  # fmt: skip
+                state, "state", error, expected, "Remove this folder to begin its stage anew."
+            ) from error
 
     def train(self) -> None:
         """Train and validate epoch by epoch until the last one, or until it no longer gets better."""
@@ -217,8 +246,7 @@ class _Stage:
             loss = self._step(batch.to(self.accelerator.device))
             self._count(batch, loss)
             bar.advance()
-            overdue = time.monotonic() - self.last_save > 60 * self.config.save_minutes
-            if self._sum_over_processes(float(overdue)) > 0:  # by any one's clock: all must save together
+            if self._is_overdue(60 * self.config.save_minutes):
                 self.save_state()
 
     def _step(self, batch: Batch) -> float:
@@ -297,10 +325,15 @@ class _Stage:
         progress.log.append(vars(entry))
         progress.batch, progress.loss_sum, progress.pairs = 0, 0.0, 0
         better = dice > progress.best_dice
-        progress.epochs_without_gain = 0 if better else progress.epochs_without_gain + 1
+        gained = dice > max(progress.best_dice, progress.dice_to_beat)
+        progress.epochs_without_gain = 0 if gained else progress.epochs_without_gain + 1
         if better:
             progress.best_dice = dice
         self._write(entry, better)
+
+    def _is_overdue(self, seconds: float) -> bool:
+        """Whether so much time has gone since the last saved state, by any process' clock: all must save together."""
+        return self._sum_over_processes(float(time.monotonic() - self.last_save >= seconds)) > 0
 
     def _training_loss(self) -> float:
         """Over the pairs of all processes."""
@@ -311,7 +344,10 @@ class _Stage:
             if better:
                 self._bare_model.save_pretrained(self.paths.checkpoint)
             write_log(self.paths.log, [EpochLog(**line) for line in self.progress.log])
-        self.save_state()
+        if self._is_overdue(LEAST_SECONDS):
+            self.save_state()
+        if better and self.keep_best_state:
+            self.save_state(self.paths.best_state)
         if self.config.tracker != "none":
             numbers = {name: value for name, value in vars(entry).items() if name != "stage"}
             self.accelerator.log(numbers, step=entry.epoch)
@@ -340,23 +376,25 @@ class _Stage:
         model: Segmenter = self.accelerator.unwrap_model(self.model)
         return model
 
-    def save_state(self) -> None:
+    def save_state(self, folder: Path | None = None) -> None:
+        """Save everything that going on takes; absent `folder`: where this stage resumes from."""
+        folder = folder or self.paths.state
         self.progress.seconds += time.monotonic() - self.sitting_began
         self.sitting_began = self.last_save = time.monotonic()
         if self.accelerator.num_processes == 1:
-            with whole_folder(self.paths.state) as temporary:
+            with whole_folder(folder) as temporary:
                 self._save_state_into(temporary)
         else:
-            self._save_state_of_all()
+            self._save_state_of_all(folder)
 
-    def _save_state_of_all(self) -> None:
+    def _save_state_of_all(self, folder: Path) -> None:
         # Every process writes its part into one folder; the main one renames it once all have written.
         accelerator = self.accelerator
         parts = self.paths.root / ".writing-state-parts"
         self._save_state_into(parts)
         accelerator.wait_for_everyone()
         if accelerator.is_main_process:
-            with whole_folder(self.paths.state) as temporary:
+            with whole_folder(folder) as temporary:
                 temporary.rmdir()
                 parts.rename(temporary)
         accelerator.wait_for_everyone()
