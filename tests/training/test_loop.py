@@ -481,3 +481,46 @@ def test_epochs_that_end_soon_after_one_another_save_no_state_and_are_trained_ag
     resumed, log_of_resumed = train(tmp_path / "halved", config)
     assert timeless(log_of_resumed) == timeless(log)
     assert_same_weights(whole, resumed)
+
+
+def test_the_state_of_the_best_epoch_is_never_older_than_the_own_state_says(
+    train: Train, tmp_path: Path, quick: TrainingConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dice = iter([0.1, 0.2, 0.1])
+    monkeypatch.setattr(loop._Stage, "_validation_scores", lambda self: (1.0, next(dice)))
+    original, saved = loop._Stage.save_state, []
+
+    def interrupted(self: Any) -> None:
+        original(self)
+        saved.append(self.progress.epoch)
+        if saved == [1, 2]:
+            raise Interrupted
+
+    config = replace(quick, epochs=3)
+    with monkeypatch.context() as patched, pytest.raises(Interrupted):
+        patched.setattr(loop._Stage, "save_state", interrupted)
+        train(tmp_path / "first", config, keep_best_state=True)
+    train(tmp_path / "first", config, keep_best_state=True)
+    best = RunPaths(tmp_path / "first").best_state
+    _, log = train(tmp_path / "second", replace(quick, epochs=2), take_over=best)
+    assert log == [], "the second epoch was the best: none is left"
+
+
+def test_keeping_the_best_state_does_not_put_off_the_own_one(
+    train: Train, tmp_path: Path, quick: TrainingConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = iter(range(100_000))
+    monkeypatch.setattr(loop.time, "monotonic", lambda: float(next(clock)))
+    dice = iter([0.1, 0.2, 0.3, 0.4])
+    monkeypatch.setattr(loop._Stage, "_validation_scores", lambda self: (1.0, next(dice)))
+    gaps: list[float] = []
+    original = loop._Stage._is_overdue
+
+    def noted(self: Any, seconds: float) -> bool:
+        gaps.append(self.last_save)
+        return original(self, seconds)
+
+    monkeypatch.setattr(loop._Stage, "_is_overdue", noted)
+    monkeypatch.setattr(loop, "LEAST_SECONDS", 1e6)
+    train(tmp_path / "first", replace(quick, epochs=4), keep_best_state=True)
+    assert len(set(gaps)) == 1, "no own state was saved, so the time since the last one runs on"

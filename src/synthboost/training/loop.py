@@ -344,10 +344,10 @@ class _Stage:
             if better:
                 self._bare_model.save_pretrained(self.paths.checkpoint)
             write_log(self.paths.log, [EpochLog(**line) for line in self.progress.log])
+        if better and self.keep_best_state:  # before the own state, which says that this was the best epoch
+            self._save_state(self.paths.best_state)
         if self._is_overdue(LEAST_SECONDS):
             self.save_state()
-        if better and self.keep_best_state:
-            self.save_state(self.paths.best_state)
         if self.config.tracker != "none":
             numbers = {name: value for name, value in vars(entry).items() if name != "stage"}
             self.accelerator.log(numbers, step=entry.epoch)
@@ -376,11 +376,15 @@ class _Stage:
         model: Segmenter = self.accelerator.unwrap_model(self.model)
         return model
 
-    def save_state(self, folder: Path | None = None) -> None:
-        """Save everything that going on takes; absent `folder`: where this stage resumes from."""
-        folder = folder or self.paths.state
-        self.progress.seconds += time.monotonic() - self.sitting_began
-        self.sitting_began = self.last_save = time.monotonic()
+    def save_state(self) -> None:
+        """Save everything that going on takes, where this stage resumes from."""
+        self._save_state(self.paths.state)
+        self.last_save = time.monotonic()
+
+    def _save_state(self, folder: Path) -> None:
+        now = time.monotonic()
+        self.progress.seconds += now - self.sitting_began
+        self.sitting_began = now
         if self.accelerator.num_processes == 1:
             with whole_folder(folder) as temporary:
                 self._save_state_into(temporary)
