@@ -30,6 +30,7 @@ from synthboost.records.camus_layout import (
     write_frames_csv,
     write_split_lists,
 )
+from synthboost.simulator.calibration import Calibration
 from synthboost.simulator.motion import SYSTOLE_SECONDS
 from synthboost.simulator.render import SimulatedPatient, simulate_patient
 from synthboost.simulator.settings import SimulationSettings
@@ -105,8 +106,8 @@ def release_name(settings: SimulationSettings) -> str:
     """
     dial = settings.preset.dials.anatomy
     hearts = f"{settings.prior}-anatomy{dial:g}" if dial else str(settings.prior)
-    if settings.calibration:
-        shifts = json.dumps(settings.to_json()["calibration"], sort_keys=True)
+    if moved := dict(Calibration.of_items(settings.calibration).items):  # factors of 1 and shifts of 0 move nothing
+        shifts = json.dumps(moved, sort_keys=True)
         hearts += f"-calibrated{hashlib.sha256(shifts.encode()).hexdigest()[:8]}"
     return f"simulated-{GENERATOR_VERSION}-{hearts}-seed{settings.seed}"
 
