@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -39,4 +40,11 @@ def test_shares_are_written_apart_and_nothing_twice(tmp_path: Path) -> None:
 def test_a_set_of_patients_is_not_exported(tiny_camus: Path, tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"simulation\.json"):
         export_camus(open_dataset(tiny_camus), tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_half_sequences_are_not_lost_in_silence(tmp_path: Path) -> None:
+    write_dataset(tmp_path / "set", replace(SETTINGS, patients=1, phases_between=1))
+    with pytest.raises(DataError, match="half sequences: 1 frames"):
+        export_camus(open_dataset(tmp_path / "set"), tmp_path / "out")
     assert not (tmp_path / "out").exists()

@@ -10,6 +10,7 @@ from synthboost.data.dataset import Dataset
 from synthboost.data.derived_set import Origin, write_derived_set
 from synthboost.data.splits import make_split
 from synthboost.domain import Domain, Frame, FrameInfo
+from synthboost.errors import DataError
 from synthboost.simulator.writer import GENERATOR, GENERATOR_VERSION, settings_of
 
 RECORD = "export.json"
@@ -30,10 +31,15 @@ def export_camus(dataset: Dataset, out: Path, shard: tuple[int, int] = (1, 1)) -
 
     Raises:
         ConfigError: the shard is none.
-        DataError: the set is not simulated, or broken.
+        DataError: the set is not simulated, broken, or has half sequences, which would be lost.
         OutputError: the folder holds something else, or cannot be written.
     """
     settings = settings_of(dataset.root)
+    if settings.phases_between:
+        raise DataError(
+            dataset.root, "half sequences", f"{settings.phases_between} frames between ED and ES",
+            "shards, or a set that is drawn when read", "This set is in the layout of CAMUS already.",
+        )  # fmt: skip
 
     def read(infos: Sequence[FrameInfo]) -> tuple[list[Frame], Mapping[str, Any]]:
         return [dataset.load(info) for info in infos], {"settings": settings.to_json()}
