@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -9,26 +10,25 @@ from typing import Any
 Run = Callable[..., Any]
 
 
-def test_too_few_measured_frames_are_said_and_nothing_is_written(
+def test_too_few_frames_are_said_before_any_is_looked_at_and_nothing_is_written(
     synthboost: Run, simulated: Path, trained_run: Path, tmp_path: Path
 ) -> None:
     out = tmp_path / "calibration.json"
     answer = synthboost("calibrate", simulated, "--simulated", simulated, "--checkpoint", trained_run, "--out", out)
     assert answer.code == 2
-    assert "frames at end diastole" in answer.err
+    assert "images: 2CH frames at end diastole: 1 of 1 training patients; expected at least 10" in answer.err
+    assert "annotating" not in answer.err
     assert not out.exists()
 
 
-def test_a_set_that_is_not_simulated_is_refused(
-    synthboost: Run, simulated: Path, trained_run: Path, tmp_path: Path
-) -> None:
-    bare = tmp_path / "bare"
-    bare.mkdir()
-    (bare / "database_nifti").symlink_to(simulated / "database_nifti")
-    (bare / "database_split").symlink_to(simulated / "database_split")
-    answer = synthboost(
-        "calibrate", simulated, "--simulated", bare, "--checkpoint", trained_run, "--out", tmp_path / "c.json"
-    )
+def test_a_set_that_is_not_simulated_is_refused(synthboost: Run, trained_run: Path, tmp_path: Path) -> None:
+    drawn, bare = tmp_path / "drawn", tmp_path / "bare"
+    call = ("simulate", "--patients", 12, "--split-counts", 12, 0, 0, "--size", 48, "--workers", 1, "--out", drawn)
+    assert synthboost(*call).code == 0
+    shutil.copytree(drawn, bare)
+    (bare / "simulation.json").unlink()
+    call = ("calibrate", drawn, "--simulated", bare, "--checkpoint", trained_run, "--out", tmp_path / "c.json")
+    answer = synthboost(*call)
     assert answer.code == 2
     assert "simulation.json" in answer.err
 

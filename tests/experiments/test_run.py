@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from synthboost.domain import Domain, PromptSet, SplitPart, Strategy
-from synthboost.errors import DataError, OutputError, SplitError
+from synthboost.errors import ConfigError, DataError, OutputError, SplitError
 from synthboost.experiments.run import FEATURES_FOLDER, Evaluation, execute, stage_frames
 from synthboost.experiments.spec import RunSpec
 from synthboost.experiments.strategies import Role
@@ -302,3 +302,13 @@ def test_the_u_net_runs_under_every_strategy_and_its_rows_are_called_unet(
         for (frame, structure, probe), area in by_mask.items():
             if probe == "swapped":  # another structure's sentence draws exactly that structure
                 assert area == by_mask[frame, following[structure], ""]
+
+
+def test_words_of_our_own_prompt_set_are_refused_by_weights_that_come_without_them(
+    make_spec: MakeSpec, evaluation: Evaluation, tmp_path: Path
+) -> None:
+    spec = make_spec(Strategy.SYNTHETIC_THEN_REAL, prompt_set=PromptSet.P6_FUNCTION, synthetic_prompt_set=PromptSet.P6)
+    with pytest.raises(ConfigError, match="P6-FUNCTION and P6; expected sentences without the words .*mildly"):
+        execute(spec, tmp_path / "runs", evaluation)
+    both = make_spec(Strategy.SYNTHETIC_THEN_REAL, prompt_set=PromptSet.P6_FUNCTION)
+    assert read_run(execute(both, tmp_path / "runs", evaluation).root).rows

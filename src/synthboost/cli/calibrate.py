@@ -7,7 +7,7 @@ from pathlib import Path
 
 import tyro
 
-from synthboost.domain import PromptSet
+from synthboost.domain import Phase, PromptSet, View
 
 
 @dataclass(frozen=True)
@@ -20,7 +20,8 @@ class Calibrate:
     """
 
     data: tyro.conf.Positional[Path]
-    """The images: a data set whose frames need no annotation. Only its training patients are looked at."""
+    """The images: a data set whose frames need no annotation, or a plain folder of pictures. Only its training
+    patients are looked at."""
     simulated: Path
     """A simulated set with the prior that is to be shifted; what it was calibrated with before is added."""
     checkpoint: str
@@ -41,6 +42,12 @@ class Calibrate:
     """Patients of `data` that are not looked at."""
     allow_missing: bool = False
     """Go on when listed patients or files of `data` are absent."""
+    view: View | None = None
+    """Of a plain folder of pictures: the view of those whose names do not say it, as `x_4CH_ED.png` does."""
+    phase: Phase | None = None
+    """Of a plain folder of pictures: the phase of those whose names do not say it."""
+    spacing_mm: float | None = None
+    """Of a plain folder of pictures: mm between the pixels of those whose files do not say it."""
     device: str = "auto"
 
     def run(self) -> None:
@@ -48,7 +55,8 @@ class Calibrate:
         from synthboost.errors import OutputError
         from synthboost.experiments.sources import open_source
         from synthboost.files import write_json
-        from synthboost.inference.calibrate import measure_hearts
+        from synthboost.inference.calibrate import measure_hearts, require_enough
+        from synthboost.inference.picture_folder import Untold
         from synthboost.inference.predictor import Predictor
         from synthboost.inference.pseudo_labels import PseudoLabelSettings
         from synthboost.models.registry import weights_fingerprint
@@ -58,13 +66,19 @@ class Calibrate:
         if self.out.exists():
             raise OutputError(self.out, "file", "exists", "a new file", "Choose another name.")
         settings = PseudoLabelSettings(self.prompts, self.least_confidence)
-        real = open_source(self.data, self.split, allow_missing=self.allow_missing, leave_out=self.leave_out)
+        real = open_source(
+            self.data, self.split, allow_missing=self.allow_missing, leave_out=self.leave_out,
+            untold=Untold(self.view, self.phase, self.spacing_mm),
+        )  # fmt: skip
         simulated = open_source(self.simulated, "official")
-        before = Calibration.of_items(settings_of(self.simulated).calibration)
+        named = (("images", real), ("simulated images", simulated))
+        before = Calibration.of_items(settings_of(simulated.dataset.root).calibration)
         predictor = Predictor.from_pretrained(self.checkpoint, self.device, self.threshold)
+        for name, source in named:
+            require_enough(source.dataset, source.split, self.patients, name)
         sides = [
             measure_hearts(predictor, source.dataset, source.split, self.patients, settings, name)
-            for name, source in (("images", real), ("simulated images", simulated))
+            for name, source in named
         ]
         found = before.then(calibrate(sides[0].hearts, sides[1].hearts))
         numbers = {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import time
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime
@@ -118,10 +119,13 @@ class Evaluate:
         from synthboost.inference.predict_dataset import predict_frames
         from synthboost.inference.predictor import Predictor
         from synthboost.inference.sentences import EvaluationSentences
+        from synthboost.prompts import extra_words
 
         if self.checkpoint is None:
             return Origin("masks", self.label or self.out.absolute().name)
         predictor = Predictor.from_pretrained(self.checkpoint, self.device, self.threshold)
+        if unknown := [word for word in extra_words([self.prompts]) if predictor.model.unknown_words(word)]:
+            print(f"note: the model has never read {', '.join(unknown)}, which {self.prompts} says", file=sys.stderr)
         learnt = run_spec_of(self.checkpoint).get("domain_named") is True
         sentences = EvaluationSentences(
             self.prompts,

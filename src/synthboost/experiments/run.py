@@ -15,7 +15,7 @@ from accelerate.utils import broadcast_object_list
 
 from synthboost.data import ShapeSource, TripletRecipe, check_beside, check_strangers
 from synthboost.domain import SplitPart
-from synthboost.errors import DataError
+from synthboost.errors import ConfigError, DataError
 from synthboost.experiments.examples import choose_examples
 from synthboost.experiments.manifest import make_manifest
 from synthboost.experiments.spec import RunSpec
@@ -189,14 +189,23 @@ def is_finished(paths: RunPaths, evaluation: Evaluation) -> bool:
 
 
 def initial_model(spec: RunSpec, parent: RunPaths | None) -> Segmenter:
-    """Return the model a run starts from: its parent's weights (weights only), given weights, or random ones."""
+    """Return the model a run starts from: its parent's weights (weights only), given weights, or random ones.
+
+    Raises:
+        ConfigError: its sentences have words of our own prompt sets that the model does not know.
+    """
     assert (parent is None) == (spec.parent is None), "a run would start from other weights than it says"
-    if parent is not None:
-        return load_segmenter(parent.checkpoint, spec.model)
-    if spec.weights is not None:
-        return load_segmenter(spec.weights, spec.model)
     said = [s for s in (spec.prompt_set, spec.synthetic_prompt_set) if s is not None]
-    return build_segmenter(spec.model, spec.preset, spec.seed, extra_words(said))
+    words = extra_words(said)
+    if parent is None and spec.weights is None:
+        return build_segmenter(spec.model, spec.preset, spec.seed, words)
+    model = load_segmenter(str(spec.weights) if parent is None else parent.checkpoint, spec.model)
+    if unknown := [word for word in words if model.unknown_words(word)]:
+        raise ConfigError(
+            "run", "prompt_set", " and ".join(said), f"sentences without the words {', '.join(unknown)}",
+            "The weights that it starts from come without them: take some that learnt this prompt set, or random ones.",
+        )  # fmt: skip
+    return model
 
 
 def judge(spec: RunSpec, model: Segmenter, paths: RunPaths, evaluation: Evaluation) -> None:

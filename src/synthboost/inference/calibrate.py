@@ -6,13 +6,13 @@ from collections import defaultdict
 from dataclasses import dataclass
 
 from synthboost.data import Dataset, Split, without_annotations
-from synthboost.domain import Phase, SplitPart, View
+from synthboost.domain import PatientId, Phase, SplitPart, View
 from synthboost.errors import ConfigError, DataError
 from synthboost.evaluation.heart_in_view import HeartInView, measure_heart
 from synthboost.inference.predictor import Predictor
 from synthboost.inference.pseudo_labels import PseudoLabelSettings, annotate
 from synthboost.progress import track
-from synthboost.simulator.calibration import Hearts
+from synthboost.simulator.calibration import LEAST_FRAMES, Hearts
 
 
 @dataclass(frozen=True)
@@ -27,6 +27,22 @@ class Measured:
     def kept(self) -> int:
         """Frames with a plausible heart that could be measured."""
         return sum(map(len, self.hearts.values()))
+
+
+def require_enough(dataset: Dataset, split: Split, patients: int, name: str) -> None:
+    """Look whether so many training patients can be enough, before a model is asked about any.
+
+    Raises:
+        DataError: they have fewer frames of a view at end diastole than a median takes.
+    """
+    chosen = _chosen(dataset, split, patients)
+    for view in View:
+        found = sum(i.patient in chosen and (i.view, i.phase) == (view, Phase.END_DIASTOLE) for i in dataset.frames)
+        if found < LEAST_FRAMES:
+            raise DataError(
+                name, f"{view} frames at end diastole", f"{found} of {len(chosen)} training patients",
+                f"at least {LEAST_FRAMES}", "Give more images.",
+            )  # fmt: skip
 
 
 def measure_hearts(
@@ -47,11 +63,9 @@ def measure_hearts(
     if patients < 1:
         raise ConfigError("calibrate", "patients", patients, "at least 1")
     bare = without_annotations(dataset)
-    present = set(bare.patients)
-    chosen = [patient for patient in split.parts[SplitPart.TRAINING] if patient in present][:patients]
     hearts: defaultdict[tuple[View, Phase], list[HeartInView]] = defaultdict(list)
     frames = 0
-    for patient in track(chosen, f"annotating {name}", unit="patient"):
+    for patient in track(_chosen(dataset, split, patients), f"annotating {name}", unit="patient"):
         infos = [info for info in bare.frames if info.patient == patient]
         for guess in annotate(predictor, bare, infos, settings):
             frames += 1
@@ -63,3 +77,8 @@ def measure_hearts(
             except DataError:
                 continue  # plausible by its pieces, but without a mitral plane or a wall: counted by `frames` alone
     return Measured(dict(hearts), frames)
+
+
+def _chosen(dataset: Dataset, split: Split, patients: int) -> list[PatientId]:
+    present = set(dataset.patients)
+    return [patient for patient in split.parts[SplitPart.TRAINING] if patient in present][:patients]
