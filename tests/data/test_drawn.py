@@ -8,7 +8,8 @@ import pytest
 from synthboost.data import check_split, inspect_dataset, make_split, open_dataset
 from synthboost.domain import SplitPart
 from synthboost.errors import DataError
-from synthboost.simulator.on_the_fly import HEARTS, write_hearts
+from synthboost.simulator.file_names import HEARTS
+from synthboost.simulator.on_the_fly import write_hearts
 from synthboost.simulator.settings import SimulationSettings
 from synthboost.simulator.writer import write_dataset
 

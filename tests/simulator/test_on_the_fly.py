@@ -9,7 +9,8 @@ import pytest
 from synthboost.domain import Phase, View
 from synthboost.errors import ConfigError, DataError, OutputError
 from synthboost.simulator import on_the_fly
-from synthboost.simulator.on_the_fly import HEARTS, SHARE, UNFINISHED, Drawing, is_on_the_fly, read_hearts, write_hearts
+from synthboost.simulator.file_names import HEARTS
+from synthboost.simulator.on_the_fly import SHARE, UNFINISHED, Drawing, read_hearts, write_hearts
 from synthboost.simulator.render import describe_patient, simulate_frame, simulate_patient
 from synthboost.simulator.settings import SimulationSettings
 
@@ -43,8 +44,6 @@ def test_hearts_and_settings_are_read_as_written(written: Path) -> None:
         for view in View:
             ejection_fraction = float(round(true[view].ejection_fraction or 0.0))
             assert row.attributes(view) == replace(true[view], ejection_fraction=ejection_fraction)
-    assert is_on_the_fly(written)
-    assert not is_on_the_fly(written.parent)
 
 
 def test_no_image_is_written(written: Path) -> None:

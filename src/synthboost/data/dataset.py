@@ -7,7 +7,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 from synthboost.data.image_file import read_annotated, read_image
 from synthboost.data.pixels import Spacing, to_label_map
@@ -15,7 +15,9 @@ from synthboost.data.png_file import read_png
 from synthboost.domain import Frame, FrameInfo, GreyImage, PatientId, Phase, SplitPart, View
 from synthboost.errors import DataError
 from synthboost.records.shards import IMAGE, MASK, Place, read_member
-from synthboost.simulator.on_the_fly import Drawing
+
+if TYPE_CHECKING:
+    from synthboost.simulator.on_the_fly import Drawing
 
 FrameKey: TypeAlias = tuple[PatientId, View, Phase]
 

@@ -10,8 +10,7 @@ from synthboost.data.subgroups import read_subgroups
 from synthboost.domain import Domain, FrameInfo, PatientId, Phase, View
 from synthboost.errors import DataError
 from synthboost.records.camus_layout import IMAGES
-from synthboost.simulator.on_the_fly import HEARTS, Drawing, is_on_the_fly, read_hearts
-from synthboost.simulator.writer import RECORD, patient_name, release_name
+from synthboost.simulator.file_names import HEARTS, RECORD
 
 RELEASE = "on-the-fly"
 LOOKS_FOR = f"{HEARTS} beside {RECORD}"
@@ -19,7 +18,7 @@ LOOKS_FOR = f"{HEARTS} beside {RECORD}"
 
 def find_root(path: Path) -> Path | None:
     """The folder itself if hearts and settings are in it; else `None`."""
-    return path if (path / HEARTS).is_file() and is_on_the_fly(path) else None
+    return path if (path / HEARTS).is_file() and (path / RECORD).is_file() else None
 
 
 def read_drawn(root: Path, allow_missing: bool = False) -> Dataset:
@@ -28,6 +27,9 @@ def read_drawn(root: Path, allow_missing: bool = False) -> Dataset:
     Raises:
         DataError: settings or attributes are broken, or of another version of the simulator.
     """
+    from synthboost.simulator.on_the_fly import Drawing, read_hearts  # here: other data sets need no simulator
+    from synthboost.simulator.writer import patient_name, release_name
+
     settings, rows = read_hearts(root)
     release = release_name(settings)
     files: dict[FrameKey, FrameFiles] = {}
@@ -41,7 +43,9 @@ def read_drawn(root: Path, allow_missing: bool = False) -> Dataset:
             except ValueError as error:
                 raise DataError(root / HEARTS, patient.name, error, "attributes as CAMUS spells them") from error
             files[patient, view, phase] = drawing
-    if len(files) != len(frames) or {info.patient.name for info in frames} != _names(settings.patient_numbers):
+    if len(files) != len(frames) or {info.patient.name for info in frames} != set(
+        map(patient_name, settings.patient_numbers)
+    ):
         raise DataError(root / HEARTS, "patients", len(frames) // 4, f"each of {settings.patients} once")
     official, lists = read_subgroups(root, release, IMAGES)
     return Dataset(
@@ -52,7 +56,3 @@ def read_drawn(root: Path, allow_missing: bool = False) -> Dataset:
         side_files=(Path(HEARTS), *lists),
         official=official,
     )
-
-
-def _names(numbers: range) -> set[str]:
-    return {patient_name(number) for number in numbers}

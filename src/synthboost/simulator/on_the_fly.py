@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -14,17 +13,11 @@ from synthboost.errors import ConfigError
 from synthboost.lock import exclusive
 from synthboost.progress import Progress
 from synthboost.records.typed_csv import read_typed, write_typed
+from synthboost.simulator.file_names import HEARTS
 from synthboost.simulator.render import SimulatedFrame, describe_patient, simulate_frame
 from synthboost.simulator.settings import SimulationSettings
-from synthboost.simulator.writer import (
-    RECORD,
-    claim,
-    in_processes,
-    settings_of,
-    write_split,
-)
+from synthboost.simulator.writer import claim, in_processes, settings_of, write_split
 
-HEARTS = "hearts.csv"
 LAYOUT = "on the fly"
 UNFINISHED = ".hearts"
 SHARE = 100
@@ -110,14 +103,6 @@ def read_hearts(root: Path) -> tuple[SimulationSettings, Iterator[HeartRow]]:
     """
     settings = settings_of(root)
     return settings, read_typed(root / HEARTS, HeartRow)
-
-
-def is_on_the_fly(root: Path) -> bool:
-    """Whether `write_hearts` wrote the folder."""
-    try:
-        return bool(json.loads((root / RECORD).read_text(encoding="utf-8")).get("layout") == LAYOUT)
-    except (OSError, ValueError, AttributeError):
-        return False
 
 
 def _share(numbers: range, share: int) -> range:

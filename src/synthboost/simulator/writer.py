@@ -31,6 +31,7 @@ from synthboost.records.camus_layout import (
     write_split_lists,
 )
 from synthboost.simulator.calibration import Calibration
+from synthboost.simulator.file_names import RECORD
 from synthboost.simulator.motion import SYSTOLE_SECONDS
 from synthboost.simulator.render import SimulatedPatient, simulate_patient
 from synthboost.simulator.settings import SimulationSettings
@@ -38,8 +39,6 @@ from synthboost.simulator.settings import SimulationSettings
 GENERATOR = "synthboost.simulator"
 GENERATOR_VERSION = "3"
 """Raised whenever the same settings would give other pixels or masks."""
-RECORD = "simulation.json"
-"""At the root: what was asked for. In a patient's folder: what is known of the patient besides CAMUS' keys."""
 FRAME_RATE = 50.0
 """Hertz, written into `Info_*.cfg` of patients without a half sequence only because CAMUS has the key."""
 
