@@ -8,6 +8,7 @@ import pytest
 from synthboost.domain import PromptSet, Structure
 from synthboost.errors import DataError
 from synthboost.inference.label_maps import painted, predicted_maps, stored_maps, true_maps
+from synthboost.inference.pseudo_labels import whole_heart
 from synthboost.inference.sentences import EvaluationSentences
 
 LV, MYO, LA = Structure
@@ -38,6 +39,13 @@ def test_a_prediction_agrees_with_its_own_masks_wherever_they_do_not_overlap(pre
         alone = masks.sum(axis=0) == 1
         assert np.array_equal(found.label_map > 0, masks.any(axis=0))
         assert np.array_equal(found.label_map[alone], masks.argmax(axis=0)[alone] + 1)
+
+
+def test_a_mended_prediction_is_the_heart_that_its_probabilities_make(predictor, frames):
+    sentences = EvaluationSentences(PromptSet.P1)
+    for found in predicted_maps(predictor, frames, sentences, mend=True):
+        probability = predictor.predict(found.frame.image, found.sentences).probability
+        assert np.array_equal(found.label_map, whole_heart(probability, predictor.threshold))
 
 
 def test_the_shape_word_of_p7_is_asked_for_first(predictor, frames):

@@ -47,6 +47,9 @@ class Clinical:
     """The part that is judged."""
     threshold: float = 0.5
     """A pixel belongs to the most probable structure when its probability is larger."""
+    mend: bool = False
+    """Make one heart of each answer of the model: of every structure the largest piece, its holes filled; what lies
+    between ventricle and wall goes to the likelier of the two."""
     uncertainty: bool = False
     """Also ask in the words of P1 to P7, and the mirror image, and write how far the answers agree
     (`uncertainty.csv`); takes some twenty times as long."""
@@ -131,13 +134,15 @@ class Clinical:
             "domain named": named,
             "threshold": self.threshold,
             "overlaps": "the most probable structure",
+            "mended": self.mend,
         }
-        return predictor, predicted_maps(predictor, frames, sentences), facts
+        return predictor, predicted_maps(predictor, frames, sentences, self.mend), facts
 
     def _refuse_idle_options(self) -> None:
         given = {
             "prompts": self.prompts is not None,
             "threshold": self.threshold != 0.5,
+            "mend": self.mend,
             "uncertainty": self.uncertainty,
         }
         if idle := [name for name, is_given in given.items() if is_given]:

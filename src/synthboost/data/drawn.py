@@ -43,9 +43,8 @@ def read_drawn(root: Path, allow_missing: bool = False) -> Dataset:
             except ValueError as error:
                 raise DataError(root / HEARTS, patient.name, error, "attributes as CAMUS spells them") from error
             files[patient, view, phase] = drawing
-    if len(files) != len(frames) or {info.patient.name for info in frames} != set(
-        map(patient_name, settings.patient_numbers)
-    ):
+    names = {patient_name(number) for number in settings.patient_numbers}
+    if len(files) != len(frames) or {info.patient.name for info in frames} != names:
         raise DataError(root / HEARTS, "patients", len(frames) // 4, f"each of {settings.patients} once")
     official, lists = read_subgroups(root, release, IMAGES)
     return Dataset(

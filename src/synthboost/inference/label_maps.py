@@ -18,6 +18,7 @@ from synthboost.inference.masks import IndexEntry, read_index, read_mask
 from synthboost.inference.outputs.label_map import resolve
 from synthboost.inference.predictor import Predictor
 from synthboost.inference.prompting import final_prompts, texts_of
+from synthboost.inference.pseudo_labels import whole_heart
 from synthboost.inference.sentences import EvaluationSentences
 from synthboost.training.frame_set import FrameSet
 
@@ -61,8 +62,10 @@ def true_maps(frames: FrameSet) -> Iterator[FoundMap]:
         yield FoundMap(info, frame, label_map, reason or ("" if label_map is not None else "not annotated"))
 
 
-def predicted_maps(predictor: Predictor, frames: FrameSet, sentences: EvaluationSentences) -> Iterator[FoundMap]:
-    """Ask a model for all structures of each frame."""
+def predicted_maps(
+    predictor: Predictor, frames: FrameSet, sentences: EvaluationSentences, mend: bool = False
+) -> Iterator[FoundMap]:
+    """Ask a model for all structures of each frame; `mend` makes one heart of each answer (see `whole_heart`)."""
     for info, frame, reason in _loaded(frames):
         if frame is None:
             yield FoundMap(info, None, None, reason)
@@ -71,7 +74,11 @@ def predicted_maps(predictor: Predictor, frames: FrameSet, sentences: Evaluation
         [prompts] = final_prompts(predictor, seen, [frame], sentences)
         texts = texts_of(prompts)
         [answer] = predictor.ask(seen, [texts])
-        yield FoundMap(info, frame, resolve(answer.probability, STRUCTURES, predictor.threshold), "", texts)
+        if mend:
+            label_map = whole_heart(answer.probability, predictor.threshold)
+        else:
+            label_map = resolve(answer.probability, STRUCTURES, predictor.threshold)
+        yield FoundMap(info, frame, label_map, "", texts)
 
 
 def stored_maps(folder: Path, frames: FrameSet) -> Iterator[FoundMap]:
