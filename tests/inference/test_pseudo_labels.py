@@ -3,22 +3,18 @@ from __future__ import annotations
 import csv
 import json
 import shutil
-from collections.abc import Sequence
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
+from oracle import Oracle
 
-from synthboost.data import Dataset, open_dataset, without_annotations
+from synthboost.data import open_dataset, without_annotations
 from synthboost.data.registry import open_dataset as reopen
-from synthboost.domain import STRUCTURES, Domain, GreyImage, SplitPart
+from synthboost.domain import Domain, SplitPart
 from synthboost.errors import ConfigError, DataError, OutputError
 from synthboost.experiments.sources import Source, open_source
-from synthboost.inference.predictor import Prediction
 from synthboost.inference.pseudo_labels import (
-    GAMMAS,
     RECORD,
     REPORT,
     PseudoLabelSettings,
@@ -29,33 +25,6 @@ from synthboost.simulator.settings import SimulationSettings
 from synthboost.simulator.writer import write_dataset
 
 SETTINGS = PseudoLabelSettings()
-
-
-class Oracle:
-    """Knows the true masks by the image's pixels; counts how often it is asked."""
-
-    threshold = 0.5
-    model = SimpleNamespace(name="oracle")
-
-    def __init__(self, dataset: Dataset, confidence: float = 0.9, blind_to: str = "") -> None:
-        frames = [dataset.load(info) for info in dataset.frames]
-        self.truth = {_key(frame.image): frame for frame in frames}
-        self.confidence, self.blind_to, self.asked = confidence, blind_to, 0
-
-    def predict_batch(self, images: Sequence[GreyImage], sentences: Sequence[Sequence[str]]) -> list[Prediction]:
-        assert len(images) == len(GAMMAS)
-        self.asked += 1
-        frame = self.truth[_key(images[0])]
-        assert frame.label_map is not None
-        masks = np.stack([frame.label_map == int(structure) for structure in STRUCTURES])
-        if self.blind_to and self.blind_to in frame.info.name:
-            masks[2] = False
-        probability = (self.confidence * masks).astype(np.float32)
-        return [Prediction(tuple(own), probability, self.threshold) for own in sentences]
-
-
-def _key(image: NDArray[np.uint8]) -> bytes:
-    return image.tobytes()
 
 
 @pytest.fixture(scope="module")

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import tyro
 
-from synthboost.domain import Phase, PromptSet, View
+from synthboost.cli.unannotated import Unannotated
+from synthboost.domain import PromptSet
 
 
 @dataclass(frozen=True)
@@ -36,18 +37,7 @@ class Calibrate:
     """Mean probability inside a structure, below which a frame is left out."""
     threshold: float = 0.5
     """A pixel is inside when its probability is larger."""
-    split: str = "official"
-    """How the patients of `data` are split."""
-    leave_out: tuple[str, ...] = ()
-    """Patients of `data` that are not looked at."""
-    allow_missing: bool = False
-    """Go on when listed patients or files of `data` are absent."""
-    view: View | None = None
-    """Of a plain folder of pictures: the view of those whose names do not say it, as `x_4CH_ED.png` does."""
-    phase: Phase | None = None
-    """Of a plain folder of pictures: the phase of those whose names do not say it."""
-    spacing_mm: float | None = None
-    """Of a plain folder of pictures: mm between the pixels of those whose files do not say it."""
+    images: Unannotated = field(default_factory=Unannotated)
     device: str = "auto"
 
     def run(self) -> None:
@@ -56,20 +46,16 @@ class Calibrate:
         from synthboost.experiments.sources import open_source
         from synthboost.files import write_json
         from synthboost.inference.calibrate import measure_hearts, require_enough
-        from synthboost.inference.picture_folder import Untold
         from synthboost.inference.predictor import Predictor
         from synthboost.inference.pseudo_labels import PseudoLabelSettings
-        from synthboost.models.registry import weights_fingerprint
+        from synthboost.models.registry import name_with_checksum
         from synthboost.simulator.calibration import Calibration, calibrate
         from synthboost.simulator.writer import settings_of
 
         if self.out.exists():
             raise OutputError(self.out, "file", "exists", "a new file", "Choose another name.")
         settings = PseudoLabelSettings(self.prompts, self.least_confidence)
-        real = open_source(
-            self.data, self.split, allow_missing=self.allow_missing, leave_out=self.leave_out,
-            untold=Untold(self.view, self.phase, self.spacing_mm),
-        )  # fmt: skip
+        real = self.images.open(self.data)
         simulated = open_source(self.simulated, "official")
         named = (("images", real), ("simulated images", simulated))
         before = Calibration.of_items(settings_of(simulated.dataset.root).calibration)
@@ -85,7 +71,7 @@ class Calibrate:
             name: {"frames": side.frames, "measured": side.kept}
             for name, side in zip(("images", "simulated"), sides, strict=True)
         }
-        model = f"{predictor.model.name} {weights_fingerprint(self.checkpoint)[:12]}"
+        model = name_with_checksum(predictor.model, self.checkpoint)
         write_json(self.out, {"calibration": dict(found.items), "model": model, **numbers})
         for name, side in numbers.items():
             print(f"{name}: {side['measured']} of {side['frames']} frames measured")

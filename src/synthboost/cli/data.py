@@ -44,7 +44,7 @@ class Data:
         print(render_report(inspect_dataset(dataset, deep=self.deep, workers=self.workers), full=self.full), end="")
 
     def _export(self) -> None:
-        from synthboost.cli.shards import parse_shard
+        from synthboost.cli.shards import parse_shard, still_to_come
         from synthboost.data import open_dataset
         from synthboost.data.camus_export import export_camus
         from synthboost.errors import ConfigError
@@ -52,5 +52,4 @@ class Data:
         if self.out is None:
             raise ConfigError("data export", "out", "absent", "--out FOLDER, the folder to write")
         made = export_camus(open_dataset(self.root), self.out, parse_shard("data export", self.shard))
-        whole = "" if (self.out / "frames.csv").is_file() else "; other shards are still to come"
-        print(f"{made} patients exported now: {self.out}{whole}")
+        print(f"{made} patients exported now: {self.out}{still_to_come(self.out)}")

@@ -124,7 +124,7 @@ class Evaluate:
         if self.checkpoint is None:
             return Origin("masks", self.label or self.out.absolute().name)
         predictor = Predictor.from_pretrained(self.checkpoint, self.device, self.threshold)
-        if unknown := [word for word in extra_words([self.prompts]) if predictor.model.unknown_words(word)]:
+        if unknown := predictor.model.unknown_words(" ".join(extra_words([self.prompts]))):
             print(f"note: the model has never read {', '.join(unknown)}, which {self.prompts} says", file=sys.stderr)
         learnt = run_spec_of(self.checkpoint).get("domain_named") is True
         sentences = EvaluationSentences(

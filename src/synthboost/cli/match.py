@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from synthboost.domain import Phase, View
+from synthboost.cli.unannotated import Unannotated
 
 
 @dataclass(frozen=True)
@@ -29,37 +29,22 @@ class Match:
     """Smallest factor on the contrast of speckle."""
     most: float = 2.0
     """Largest factor."""
-    split: str = "official"
-    """How the patients of `like` are split."""
-    leave_out: tuple[str, ...] = ()
-    """Patients of `like` that are not looked at."""
-    allow_missing: bool = False
-    """Go on when listed patients or files of `like` are absent."""
-    view: View | None = None
-    """Of a plain folder `like`: the view of those whose names do not say it, as `x_4CH_ED.png` does."""
-    phase: Phase | None = None
-    """Of a plain folder `like`: the phase of those whose names do not say it."""
-    spacing_mm: float | None = None
-    """Of a plain folder `like`: mm between the pixels of those whose files do not say it."""
+    likeness: Unannotated = field(default_factory=Unannotated)
+    """Which images of `like` are looked at, and what is true of pictures that do not tell it."""
     shard: str = "1/1"
     """`3/16`: the third of sixteen shares."""
     seed: int = 0
 
     def run(self) -> None:
         """Match, and say what was made."""
-        from synthboost.cli.shards import parse_shard
+        from synthboost.cli.shards import parse_shard, still_to_come
         from synthboost.experiments.sources import open_source
         from synthboost.inference.match import MatchSettings, match
-        from synthboost.inference.picture_folder import Untold
         from synthboost.simulator.likeness import LikenessSettings
 
         shard = parse_shard("match", self.shard)
         settings = MatchSettings(LikenessSettings(self.speckle_mm, self.least, self.most), self.seed)
         simulated = open_source(self.images, "official")
-        untold = Untold(self.view, self.phase, self.spacing_mm)
-        like = open_source(
-            self.like, self.split, allow_missing=self.allow_missing, leave_out=self.leave_out, untold=untold
-        )
+        like = self.likeness.open(self.like)
         made = match(simulated.dataset, simulated.split, like.dataset, like.split, self.out, settings, shard)
-        whole = "" if (self.out / "frames.csv").is_file() else "; other shards are still to come"
-        print(f"{made} patients matched now: {self.out}{whole}")
+        print(f"{made} patients matched now: {self.out}{still_to_come(self.out)}")

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import tyro
 
-from synthboost.domain import Phase, PromptSet, View
+from synthboost.cli.unannotated import Unannotated
+from synthboost.domain import PromptSet
 
 
 @dataclass(frozen=True)
@@ -33,35 +34,20 @@ class PseudoLabel:
     """Do not check whether the masks could be a heart."""
     threshold: float = 0.5
     """A pixel is inside when its probability is larger."""
-    split: str = "official"
-    """How patients are split; test patients are not looked at."""
-    leave_out: tuple[str, ...] = ()
-    """Patients that are not looked at."""
-    allow_missing: bool = False
-    """Go on when listed patients or files are absent."""
-    view: View | None = None
-    """Of a plain folder of pictures: the view of those whose names do not say it, as `x_4CH_ED.png` does."""
-    phase: Phase | None = None
-    """Of a plain folder of pictures: the phase of those whose names do not say it."""
-    spacing_mm: float | None = None
-    """Of a plain folder of pictures: mm between the pixels of those whose files do not say it."""
+    images: Unannotated = field(default_factory=Unannotated)
     device: str = "auto"
 
     def run(self) -> None:
         """Annotate, and say how much was kept."""
-        from synthboost.experiments.sources import open_source
-        from synthboost.inference.picture_folder import PictureFolder, Untold, write_picture_list
+        from synthboost.inference.picture_folder import PictureFolder, write_picture_list
         from synthboost.inference.predictor import Predictor
         from synthboost.inference.pseudo_labels import REPORT, PseudoLabelSettings, write_pseudo_labels
-        from synthboost.models.registry import weights_fingerprint
+        from synthboost.models.registry import name_with_checksum
 
         settings = PseudoLabelSettings(self.prompts, self.least_confidence, not self.keep_implausible)
-        untold = Untold(self.view, self.phase, self.spacing_mm)
-        source = open_source(
-            self.data, self.split, allow_missing=self.allow_missing, leave_out=self.leave_out, untold=untold
-        )
+        source = self.images.open(self.data)
         predictor = Predictor.from_pretrained(self.checkpoint, self.device, self.threshold)
-        model = f"{predictor.model.name} {weights_fingerprint(self.checkpoint)[:12]}"
+        model = name_with_checksum(predictor.model, self.checkpoint)
         done = write_pseudo_labels(predictor, model, source.dataset, source.split, self.out, settings)
         if isinstance(source.dataset, PictureFolder):
             write_picture_list(source.dataset, self.out)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from synthboost.errors import ConfigError
 
 
@@ -15,3 +17,10 @@ def parse_shard(verb: str, text: str) -> tuple[int, int]:
     if slash and first.isdecimal() and last.isdecimal() and 1 <= int(first) <= int(last):
         return int(first), int(last)
     raise ConfigError(verb, "shard", text, "i/n with i from 1 to n, such as 3/16")
+
+
+def still_to_come(out: Path) -> str:
+    """Return what to add to the last line: nothing once the lists are written, which the last share does."""
+    from synthboost.records.camus_layout import FRAMES_CSV  # here: it loads what reads images, which no help needs
+
+    return "" if (out / FRAMES_CSV).is_file() else "; other shards are still to come"

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import tyro
 
-from synthboost.cli.shards import parse_shard
-from synthboost.domain import Phase, View
+from synthboost.cli.shards import parse_shard, still_to_come
+from synthboost.cli.unannotated import Unannotated
 from synthboost.errors import ConfigError
 from synthboost.training.diffusion_config import DiffusionTraining
 
@@ -33,22 +33,11 @@ class TrainDiffusion:
     preset: Literal["tiny", "compact", "small", "sdm256"] = "small"
     """Size: `tiny` (64 px, minutes on two CPU cores), `compact` (128 px, an hour on two CPU cores), `small` (128 px),
     `sdm256` (published for echo: 256 px, 652 M)."""
-    split: str = "official"
-    """How patients are split: `official`, `paper` or `no-test`."""
     patients: int | None = None
     """Train on the first so many training patients only."""
-    leave_out: tuple[str, ...] = ()
-    """Patients that are not learned from."""
     unlabelled: bool = False
     """Learn from images alone, for `refine`: label maps may be absent, and are not opened if they are there."""
-    view: View | None = None
-    """Of a plain folder of pictures: the view of those whose names do not say it, as `x_4CH_ED.png` does."""
-    phase: Phase | None = None
-    """Of a plain folder of pictures: the phase of those whose names do not say it."""
-    spacing_mm: float | None = None
-    """Of a plain folder of pictures: mm between the pixels of those whose files do not say it."""
-    allow_missing: bool = False
-    """Go on when listed patients or files are absent."""
+    images: Unannotated = field(default_factory=Unannotated)
     training: DiffusionTraining = field(default_factory=DiffusionTraining)
 
     def run(self) -> None:
@@ -58,16 +47,16 @@ class TrainDiffusion:
         from synthboost.inference.picture_folder import Untold
         from synthboost.synthesis.settings import PRESETS
 
-        untold = Untold(self.view, self.phase, self.spacing_mm)
-        if not self.unlabelled and untold != Untold():
+        if not self.unlabelled and self.images.untold != Untold():
             raise ConfigError(
                 "synthesize train", "view, phase or spacing-mm", "given", "none of them where masks are learned from",
                 "Pictures have no masks: add --unlabelled.",
             )  # fmt: skip
-        source = open_source(
-            self.data, self.split, self.patients, self.allow_missing, self.leave_out,
-            untold=untold if self.unlabelled else None,
-        )  # fmt: skip
+        images = self.images
+        if self.unlabelled:
+            source = images.open(self.data, self.patients)
+        else:
+            source = open_source(self.data, images.split, self.patients, images.allow_missing, images.leave_out)
         state = "finished before" if (self.out / DONE).is_file() else "weights"
         weights = train_diffusion_on(source, PRESETS[self.preset], self.training, self.out, self.unlabelled)
         print(f"{state}: {weights}")
@@ -135,8 +124,7 @@ class SampleDiffusion:
         sha256 = file_sha256(weights_path(folder))
         schedule = _schedule(network.settings, self.method, self.steps)
         made = synthesize(network, sha256, source.dataset, source.split, self.out, settings, schedule, shard)
-        whole = "" if (self.out / "frames.csv").is_file() else "; other shards are still to come"
-        print(f"{made} synthetic patients made now: {self.out}{whole}")
+        print(f"{made} synthetic patients made now: {self.out}{still_to_come(self.out)}")
 
 
 @dataclass(frozen=True)
@@ -190,8 +178,7 @@ class RefineDiffusion:
         source = open_source(self.images, "official", leave_out=self.leave_out)
         sha256 = file_sha256(weights_path(folder))
         made = refine(network, sha256, source.dataset, source.split, self.out, settings, schedule, shard)
-        whole = "" if (self.out / "frames.csv").is_file() else "; other shards are still to come"
-        print(f"{made} patients refined now, told {condition}: {self.out}{whole}")
+        print(f"{made} patients refined now, told {condition}: {self.out}{still_to_come(self.out)}")
 
 
 @dataclass(frozen=True)

@@ -200,7 +200,7 @@ def initial_model(spec: RunSpec, parent: RunPaths | None) -> Segmenter:
     if parent is None and spec.weights is None:
         return build_segmenter(spec.model, spec.preset, spec.seed, words)
     model = load_segmenter(str(spec.weights) if parent is None else parent.checkpoint, spec.model)
-    if unknown := [word for word in words if model.unknown_words(word)]:
+    if unknown := model.unknown_words(" ".join(words)):
         raise ConfigError(
             "run", "prompt_set", " and ".join(said), f"sentences without the words {', '.join(unknown)}",
             "The weights that it starts from come without them: take some that learnt this prompt set, or random ones.",

@@ -79,6 +79,15 @@ def load_segmenter(source: str | Path, model: str | None = None) -> Segmenter:
     return CLASSES[name].from_pretrained(folder).eval()
 
 
+def name_with_checksum(model: Segmenter, source: str | Path) -> str:
+    """Return what tells a model's weights from others', e.g. `unet 22c07b68cd20`, for records.
+
+    Raises:
+        CheckpointError: as `weights_fingerprint`.
+    """
+    return f"{model.name} {weights_fingerprint(source)[:12]}"
+
+
 def weights_fingerprint(source: str | Path) -> str:
     """Return the SHA-256 (hex) of the weights file that `load_segmenter` would read.
 

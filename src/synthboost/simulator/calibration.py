@@ -120,12 +120,9 @@ def calibrate(real: Hearts, simulated: Hearts) -> Calibration:
     """
     ours, theirs = _medians("simulated", simulated), _medians("real", real)
 
-    def of_both(name: str) -> tuple[float, float]:
-        return tuple(float(np.mean([getattr(side[view], name) for view in View])) for side in (theirs, ours))  # type: ignore[return-value]
-
     def ratio(name: str) -> float:
-        wanted, found = of_both(name)
-        return wanted / found
+        wanted, found = (np.mean([getattr(side[view], name) for view in View]) for side in (theirs, ours))
+        return float(wanted / found)
 
     def difference(name: str, *views: View) -> float:
         return float(np.mean([getattr(theirs[view], name) - getattr(ours[view], name) for view in views]))

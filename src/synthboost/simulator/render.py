@@ -94,8 +94,7 @@ def simulate_patient(
             between = (studio.frame_between(anatomy.heart, first, last, s, k) for k, s in enumerate(shares, start=1))
             clips[view] = (first.frame, *between, last.frame)
     masks = {key: (frame.label_map, frame.spacing_mm) for key, frame in frames.items()}
-    as_camus, biplane = ejection_fractions(masks)
-    attributes = Attributes(anatomy.heart.sex, anatomy.heart.age, None, as_camus, _diastolic_wall(masks))
+    attributes, biplane = _measured(anatomy.heart, masks)
     record = _record(number, anatomy, scanners, biplane, attributes)
     if settings.quality_rule is QualityRule.VISIBLE_WALL:
         visible = {view: _visible_share([frames[view, phase] for phase in Phase]) for view in View}
@@ -131,9 +130,8 @@ def describe_patient(number: int, settings: SimulationSettings) -> dict[View, At
     for view, phase in product(anatomy.views, Phase):
         pixels = pixel_grid(anatomy.views[view], settings)
         masks[view, phase] = draw_labels(anatomy.views[view].contours[phase], pixels), (pixels.spacing_mm,) * 2
-    as_camus, _ = ejection_fractions(masks)
-    wall = _diastolic_wall(masks)
-    return {v: Attributes(anatomy.heart.sex, anatomy.heart.age, qualities[v], as_camus, wall) for v in View}
+    attributes, _ = _measured(anatomy.heart, masks)
+    return {view: replace(attributes, quality=qualities[view]) for view in View}
 
 
 def _draw_patient(number: int, settings: SimulationSettings) -> tuple[Anatomy, dict[View, Quality]]:
@@ -225,6 +223,12 @@ class _Made:
     contours: Contours
     texture: OwnTexture
     glints: list[Floats]
+
+
+def _measured(heart: Heart, masks: LabelledFrames) -> tuple[Attributes, float]:
+    """What label maps say of a patient, but for the quality, and the biplane ejection fraction."""
+    as_camus, biplane = ejection_fractions(masks)
+    return Attributes(heart.sex, heart.age, None, as_camus, _diastolic_wall(masks)), biplane
 
 
 def _visible_share(frames: Sequence[SimulatedFrame]) -> float:

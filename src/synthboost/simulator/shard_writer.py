@@ -84,13 +84,13 @@ def write_shards(
 
 def frame_members(patient: SimulatedPatient, settings: SimulationSettings) -> dict[str, tuple[bytes, bytes, bytes]]:
     """Return the bytes of image, label map and attributes of a patient's frames, by key (`patient0001_2CH_ED`)."""
-    name = patient_name(patient.number)
+    name, release = patient_name(patient.number), release_name(settings)
     members = {}
     for (view, phase), frame in patient.frames.items():
         attributes = patient.attributes[view]
         assert attributes.ejection_fraction is not None
         facts = {
-            "patient": {"release": release_name(settings), "folder": IMAGES, "name": name},
+            "patient": {"release": release, "folder": IMAGES, "name": name},
             "view": view, "phase": phase,
             "sex": attributes.sex, "age": attributes.age, "quality": attributes.quality,
             "ejection_fraction": round(attributes.ejection_fraction),  # as in CAMUS' cfg

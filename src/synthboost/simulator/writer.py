@@ -72,8 +72,9 @@ def write_dataset(out: Path, settings: SimulationSettings, workers: int = 1) -> 
         ):
             pass
         write_split(out, settings)
+        release = release_name(settings)
         frames = (
-            Listed(f"{patient_name(number)}_{view}_{phase}", release_name(settings))
+            Listed(f"{patient_name(number)}_{view}_{phase}", release)
             for number, view, phase in product(settings.patient_numbers, View, Phase)
         )
         write_frames_csv(out, frames, Domain.SIMULATED, GENERATOR, GENERATOR_VERSION, settings.seed)

@@ -1,0 +1,52 @@
+"""Options of verbs that read no annotation: which images of a data set, or of a plain folder of pictures."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from synthboost.domain import Phase, View
+
+if TYPE_CHECKING:
+    from synthboost.experiments.sources import Source
+    from synthboost.inference.picture_folder import Untold
+
+
+@dataclass(frozen=True)
+class Unannotated:
+    """Which of the images are looked at, and what is true of pictures that do not tell it."""
+
+    split: str = "official"
+    """How patients are split: `official`, `paper` or `no-test`; test patients are not looked at."""
+    leave_out: tuple[str, ...] = ()
+    """Patients that are not looked at."""
+    allow_missing: bool = False
+    """Go on when listed patients or files are absent."""
+    view: View | None = None
+    """Of a plain folder of pictures: the view of those whose names do not say it, as `x_4CH_ED.png` does."""
+    phase: Phase | None = None
+    """Of a plain folder of pictures: the phase of those whose names do not say it."""
+    spacing_mm: float | None = None
+    """Of a plain folder of pictures: mm between the pixels of those whose files do not say it."""
+
+    @property
+    def untold(self) -> Untold:
+        """What was said of pictures.
+
+        Raises:
+            ConfigError: the spacing is none that an image has.
+        """
+        from synthboost.inference.picture_folder import Untold
+
+        return Untold(self.view, self.phase, self.spacing_mm)
+
+    def open(self, root: Path, patients: int | None = None) -> Source:
+        """Open the images in the folder `root`; of the training patients, the first so many.
+
+        Raises:
+            SynthboostError: as `open_source`.
+        """
+        from synthboost.experiments.sources import open_source
+
+        return open_source(root, self.split, patients, self.allow_missing, self.leave_out, untold=self.untold)
