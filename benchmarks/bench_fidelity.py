@@ -18,7 +18,7 @@ from scipy import ndimage
 from synthboost.data import make_split, open_dataset
 from synthboost.domain import SplitPart
 from synthboost.evaluation.fidelity import EchoSet, judge
-from synthboost.inference.echo_sets import read_echo_set
+from synthboost.studies.echo_sets import read_echo_set
 
 
 def blurred(images: EchoSet, width: float) -> EchoSet:

@@ -21,16 +21,16 @@ import torch
 from torch import nn
 
 from synthboost.data import TripletRecipe, make_split, open_dataset
+from synthboost.data.simulated_set import write_dataset
+from synthboost.data.source import Source
 from synthboost.domain import PromptSet, SplitPart
-from synthboost.experiments.demo import DemoSettings
-from synthboost.experiments.sources import Source
 from synthboost.models.base import Segmenter
 from synthboost.models.clipseg.model import ClipSeg
 from synthboost.models.clipseg.settings import TINY
 from synthboost.models.cris.model import Cris
 from synthboost.models.cris.settings import TINY as TINY_CRIS
 from synthboost.models.freezing import Encoders
-from synthboost.simulator.writer import write_dataset
+from synthboost.studies.demo import DemoSettings
 from synthboost.training.batches import Collate, TrainingFrames
 from synthboost.training.loop import train_stage
 from synthboost.training.losses import hard_dice

@@ -14,11 +14,11 @@ from pathlib import Path
 import numpy as np
 
 from synthboost.data import Dataset, open_dataset
+from synthboost.data.sector import find_sector
+from synthboost.diffusion.perturbation import PerturbationSettings, perturb_copies
 from synthboost.domain import STRUCTURES
 from synthboost.errors import DataError
-from synthboost.evaluation.overlap import dice
-from synthboost.synthesis.perturbation import PerturbationSettings, perturb_copies
-from synthboost.synthesis.sector import find_sector
+from synthboost.evaluation.metrics.overlap import dice
 
 
 def sectors(dataset: Dataset) -> None:

@@ -20,21 +20,21 @@ import torch
 from bench_sampling import looking_again
 from torch import Tensor
 
+from synthboost.data.frame_set import FrameSet
+from synthboost.data.source import open_source
+from synthboost.diffusion.checkpoint import load_diffusion
+from synthboost.diffusion.condition import label_map_of
+from synthboost.diffusion.guidance import known_condition
+from synthboost.diffusion.network import SemanticUNet
+from synthboost.diffusion.objective import STEPS, NoiseSchedule, as_noise_predictor
+from synthboost.diffusion.sampling import Method, Schedule, sample, to_grey
+from synthboost.diffusion.settings import TINY
+from synthboost.diffusion.training_config import DiffusionTraining
+from synthboost.diffusion.training_data import DiffusionExamples, make_examples
 from synthboost.domain import SplitPart
 from synthboost.evaluation.fidelity import EchoSet, judge
-from synthboost.experiments.diffusion import train_diffusion_on
-from synthboost.experiments.sources import open_source
-from synthboost.inference.echo_sets import read_echo_set
-from synthboost.synthesis.checkpoint import load_diffusion
-from synthboost.synthesis.condition import label_map_of
-from synthboost.synthesis.guidance import known_condition
-from synthboost.synthesis.network import SemanticUNet
-from synthboost.synthesis.objective import STEPS, NoiseSchedule, as_noise_predictor
-from synthboost.synthesis.sampling import Method, Schedule, sample, to_grey
-from synthboost.synthesis.settings import TINY
-from synthboost.training.diffusion_config import DiffusionTraining
-from synthboost.training.diffusion_data import DiffusionExamples, make_examples
-from synthboost.training.frame_set import FrameSet
+from synthboost.studies.diffusion import train_diffusion_on
+from synthboost.studies.echo_sets import read_echo_set
 
 NETWORK = replace(TINY, patch=2)
 

@@ -18,17 +18,17 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from synthboost.diffusion.guidance import known_condition
+from synthboost.diffusion.neighbourhoods import find_neighbourhoods
+from synthboost.diffusion.network import SemanticUNet
+from synthboost.diffusion.objective import STEPS, Denoiser
+from synthboost.diffusion.sampling import Method, Schedule, sample
+from synthboost.diffusion.settings import PRESETS, DiffusionSettings, Objective
 from synthboost.domain import Phase
 from synthboost.simulator.anatomy import draw_anatomy
 from synthboost.simulator.labels import draw_labels
 from synthboost.simulator.render import pixel_grid
 from synthboost.simulator.settings import SimulationSettings
-from synthboost.synthesis.guidance import known_condition
-from synthboost.synthesis.neighbourhoods import find_neighbourhoods
-from synthboost.synthesis.network import SemanticUNet
-from synthboost.synthesis.objective import STEPS, Denoiser
-from synthboost.synthesis.sampling import Method, Schedule, sample
-from synthboost.synthesis.settings import PRESETS, DiffusionSettings, Objective
 
 MEASURED_STEPS = 5
 """Of the 1000."""

@@ -14,9 +14,9 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from synthboost.evaluation.arms import ArmPair
-from synthboost.evaluation.bootstrap import bootstrap_mean
-from synthboost.evaluation.seeds import seed_variation
+from synthboost.evaluation.statistics.arms import ArmPair
+from synthboost.evaluation.statistics.bootstrap import bootstrap_mean
+from synthboost.evaluation.statistics.seeds import seed_variation
 
 PATIENTS = 50
 CASES = {

@@ -62,8 +62,8 @@ def parse() -> Namespace:
 
 
 def simulate(options: Namespace, folder: Path) -> None:
+    from synthboost.data.simulated_set import write_dataset
     from synthboost.simulator.settings import SimulationSettings
-    from synthboost.simulator.writer import write_dataset
 
     for seed, name in enumerate(("real", "synthetic")):
         write_dataset(folder / name, SimulationSettings(patients=options.patients, seed=seed, size=options.size))
@@ -90,13 +90,13 @@ def ask(options: Namespace, folder: str, act: str, run: str = "") -> subprocess.
 
 def plan(options: Namespace, folder: Path, feature_cache: str = "auto"):
     """The study, its grid and its terms, as `synthboost study paper` plans them."""
+    from synthboost.data.source import open_source
     from synthboost.domain import PromptSet
-    from synthboost.experiments.recipes import ours, smoke
-    from synthboost.experiments.run import Evaluation
-    from synthboost.experiments.sources import open_source
-    from synthboost.experiments.strategies import Role
-    from synthboost.experiments.study import initial_weights, plan_study
-    from synthboost.experiments.study_folder import fixed_terms
+    from synthboost.studies.recipes import ours, smoke
+    from synthboost.studies.run import Evaluation
+    from synthboost.studies.strategies import Role
+    from synthboost.studies.study import initial_weights, plan_study
+    from synthboost.studies.study_folder import fixed_terms
 
     recipe, preset = ours(), smoke()
     preset = replace(
@@ -119,9 +119,9 @@ def print_names(options: Namespace, folder: Path) -> None:
 
 
 def run_shared(options: Namespace, folder: Path) -> None:
-    from synthboost.experiments.executors.local import LocalExecutor
-    from synthboost.experiments.study_folder import StudyPaths, note_request
-    from synthboost.experiments.study_work import StudyWork
+    from synthboost.studies.executors.local import LocalExecutor
+    from synthboost.studies.study_folder import StudyPaths, note_request
+    from synthboost.studies.study_work import StudyWork
 
     study, grid, terms = plan(options, folder)
     root = folder / "study"
@@ -134,9 +134,9 @@ def run_shared(options: Namespace, folder: Path) -> None:
 
 def run_rest(options: Namespace, folder: Path) -> None:
     """Estimate and report, all runs being finished."""
-    from synthboost.experiments.executors.local import LocalExecutor
-    from synthboost.experiments.study_estimate import estimate
-    from synthboost.experiments.study_run import run_study
+    from synthboost.studies.executors.local import LocalExecutor
+    from synthboost.studies.study_estimate import estimate
+    from synthboost.studies.study_run import run_study
 
     study, grid, terms = plan(options, folder)
     expected = estimate(study, folder / "study" / "runs")
@@ -145,9 +145,9 @@ def run_rest(options: Namespace, folder: Path) -> None:
 
 
 def run_alone(options: Namespace, folder: Path) -> None:
-    from synthboost.experiments.run import judge, train
-    from synthboost.experiments.spec import RunSpec
     from synthboost.records.run_folder import RunPaths
+    from synthboost.studies.run import judge, train
+    from synthboost.studies.spec import RunSpec
 
     everyone_alone()
     study, _, _ = plan(options, folder, feature_cache="off")

@@ -31,16 +31,16 @@ from torch.utils.flop_counter import FlopCounterMode
 from turns import SAME_MEMORY, Clock, Measured, cores, difference, disturbance, in_turns, judged, load, peak_gb
 
 from synthboost.data import TripletRecipe, make_triplets, open_dataset
+from synthboost.data.frame_set import FrameSet
+from synthboost.data.simulated_set import write_dataset
 from synthboost.domain import PromptSet
 from synthboost.models.base import Segmenter
 from synthboost.models.freezing import Encoders
 from synthboost.models.text_memory import TextMemory
 from synthboost.simulator.settings import NATIVE_SPACING_MM, SimulationSettings
-from synthboost.simulator.writer import write_dataset
 from synthboost.training.batches import Batch, EpochBatches, TrainingFrames, batches_of, make_loader
 from synthboost.training.config import TrainingConfig
 from synthboost.training.feature_cache import make_feature_cache
-from synthboost.training.frame_set import FrameSet
 from synthboost.training.losses import segmentation_loss
 from synthboost.training.optimizer import make_optimizer
 

@@ -6,10 +6,10 @@ import numpy as np
 import tyro
 
 from synthboost.data import open_dataset
+from synthboost.data.simulated_set import write_dataset
 from synthboost.domain import STRUCTURES
 from synthboost.inference.outputs.overlay import write_overlay
 from synthboost.simulator.settings import SimulationSettings
-from synthboost.simulator.writer import write_dataset
 
 
 def main(folder: Path = Path("example"), patients: int = 6, size: int = 128) -> None:

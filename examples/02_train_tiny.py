@@ -4,13 +4,13 @@ from pathlib import Path
 
 import tyro
 
+from synthboost.data.source import open_source
 from synthboost.domain import PromptSet, Strategy
-from synthboost.experiments.run import Evaluation, execute
-from synthboost.experiments.sources import open_source
-from synthboost.experiments.spec import RunSpec
-from synthboost.experiments.strategies import Role
-from synthboost.experiments.summary import dice_line
 from synthboost.records.run_folder import read_run
+from synthboost.studies.run import Evaluation, execute
+from synthboost.studies.spec import RunSpec
+from synthboost.studies.strategies import Role
+from synthboost.studies.summary import dice_line
 from synthboost.training.config import TrainingConfig
 
 

@@ -18,6 +18,7 @@ if TYPE_CHECKING:  # torch is loaded by the tests that ask for a model, and by n
     from synthboost.models.clipseg.model import ClipSeg
     from synthboost.models.clipseg.settings import ClipSegSettings
 
+pytest_plugins = ["image_files", "recording_files"]
 hypothesis_settings.register_profile("patient", deadline=None)
 hypothesis_settings.load_profile("patient")
 os.environ.setdefault("ACCELERATE_USE_CPU", "1")  # what must be equal bit for bit is promised for the CPU

@@ -10,8 +10,8 @@ import pytest
 
 from synthboost.data import open_dataset
 from synthboost.domain import Structure
-from synthboost.files import write_text
-from synthboost.inference.masks import IndexEntry, mask_name, write_index, write_mask
+from synthboost.io.atomic import write_text
+from synthboost.records.masks import IndexEntry, mask_name, write_index, write_mask
 
 
 @pytest.fixture(scope="module")

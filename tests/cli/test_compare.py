@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from synthboost.files import write_json, write_text
+from synthboost.io.atomic import write_json, write_text
 from synthboost.records.published import read_published
 from synthboost.records.rows import write_rows
 from synthboost.records.run_folder import RunPaths

@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
-import synthboost.experiments.demo as demo
+import synthboost.studies.demo as demo
+from synthboost.diffusion.settings import TINY
+from synthboost.diffusion.training_config import DiffusionTraining
 from synthboost.records.rows import read_rows
-from synthboost.synthesis.settings import TINY
-from synthboost.training.diffusion_config import DiffusionTraining
 
 SMALL = partial(
     demo.DemoSettings,

@@ -11,7 +11,7 @@ import numpy as np
 
 from synthboost.data import open_dataset
 from synthboost.domain import Structure
-from synthboost.inference.masks import IndexEntry, mask_name, write_index, write_mask
+from synthboost.records.masks import IndexEntry, mask_name, write_index, write_mask
 from synthboost.records.rows import read_rows
 
 

@@ -11,11 +11,11 @@ from typing import Any
 import pytest
 
 from synthboost.domain import Strategy
-from synthboost.experiments.executors import registry as executors
-from synthboost.experiments.executors.base import Job, Report, Work
-from synthboost.experiments.executors.job_queue import JobQueue
-from synthboost.lock import exclusive
+from synthboost.io.lock import exclusive
 from synthboost.records.run_folder import read_json
+from synthboost.studies.executors import registry as executors
+from synthboost.studies.executors.base import Job, Report, Work
+from synthboost.studies.executors.job_queue import JobQueue
 
 Call = Callable[..., Any]
 
@@ -33,7 +33,7 @@ class Here:
 @pytest.fixture
 def study(synthboost: Call, simulated: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Call:
     """A function (*options) that runs a study of one small model; zero-shot unless something else is asked for."""
-    from synthboost.experiments import recipes
+    from synthboost.studies import recipes
 
     monkeypatch.setitem(executors.EXECUTORS, "local", lambda workers, folder, options: Here())
     smoke = recipes.smoke()
@@ -82,7 +82,7 @@ def test_a_study_runs_grows_and_repeats_nothing(study: Call, tmp_path: Path) -> 
 def test_a_failed_run_is_listed_with_its_error_and_its_followers_and_stops_nothing_else(
     study: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from synthboost.experiments import run
+    from synthboost.studies import run
 
     train = run.train
 

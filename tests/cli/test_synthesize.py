@@ -14,9 +14,9 @@ import numpy as np
 import pytest
 
 from synthboost.data import open_dataset
+from synthboost.diffusion import settings as presets
+from synthboost.diffusion import synthesize
 from synthboost.domain import Domain
-from synthboost.inference import synthesize
-from synthboost.synthesis import settings as presets
 
 Run = Callable[..., Any]
 

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any, get_args
 
 from synthboost.cli.train import TrainableStrategy
-from synthboost.experiments.strategies import STAGES
 from synthboost.records.rows import read_rows
 from synthboost.records.run_folder import read_run
+from synthboost.studies.strategies import STAGES
 
 SHORT = ("--epochs", 1, "--batch-images", 4, "--scoring-workers", 1)
 

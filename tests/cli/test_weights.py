@@ -13,7 +13,7 @@ from synthboost.models import published
 from synthboost.models.cris.network import CrisNetwork
 from synthboost.models.cris.settings import TINY
 from synthboost.models.published import CATALOGUE
-from synthboost.weights_file import file_sha256
+from synthboost.models.weights_folder import file_sha256
 
 TOKENS = 62
 """The vocabulary of the tokenizer in `clip_folder`."""

@@ -7,11 +7,11 @@ import pytest
 
 from synthboost.data import open_dataset
 from synthboost.data.camus_export import export_camus
+from synthboost.data.on_the_fly import write_hearts
+from synthboost.data.simulated_set import write_dataset
+from synthboost.data.simulated_shards import write_shards
 from synthboost.errors import DataError
-from synthboost.simulator.on_the_fly import write_hearts
 from synthboost.simulator.settings import SimulationSettings
-from synthboost.simulator.shard_writer import write_shards
-from synthboost.simulator.writer import write_dataset
 
 SETTINGS = SimulationSettings(patients=3, size=48)
 

@@ -9,10 +9,10 @@ import pytest
 from PIL import Image
 
 from synthboost.data import check_split, make_split, open_dataset
-from synthboost.data.png_file import read_png, read_png_labels
 from synthboost.data.sdm_labels import STRUCTURES_ONLY, WITH_SECTOR, recognise_coding
 from synthboost.domain import Attributes, Domain, PatientId, Phase, SplitPart, View
 from synthboost.errors import DataError, SplitError
+from synthboost.io.png import read_png, read_png_labels
 
 
 def plain_labels(shift: int = 0) -> np.ndarray:

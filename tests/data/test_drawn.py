@@ -6,12 +6,12 @@ from pathlib import Path
 import pytest
 
 from synthboost.data import check_split, inspect_dataset, make_split, open_dataset
+from synthboost.data.on_the_fly import write_hearts
+from synthboost.data.simulated_names import HEARTS
+from synthboost.data.simulated_set import write_dataset
 from synthboost.domain import SplitPart
 from synthboost.errors import DataError
-from synthboost.simulator.file_names import HEARTS
-from synthboost.simulator.on_the_fly import write_hearts
 from synthboost.simulator.settings import SimulationSettings
-from synthboost.simulator.writer import write_dataset
 
 SETTINGS = SimulationSettings(patients=3, size=48)
 
@@ -36,7 +36,7 @@ def test_drawn_frames_are_the_same_data_set_as_the_layout_of_camus(drawn: Path, 
 
 def test_the_split_is_checked_without_drawing_anything(drawn: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     dataset = open_dataset(drawn)
-    monkeypatch.setattr("synthboost.simulator.on_the_fly.simulate_frame", lambda *_: pytest.fail("it was drawn"))
+    monkeypatch.setattr("synthboost.data.on_the_fly.simulate_frame", lambda *_: pytest.fail("it was drawn"))
     check_split(make_split("official", dataset), dataset)
     assert len(dataset.official[SplitPart.TRAINING]) == 1
 

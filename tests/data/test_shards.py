@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 
 from synthboost.data import check_split, inspect_dataset, make_split, open_dataset
+from synthboost.data.simulated_set import write_dataset
+from synthboost.data.simulated_shards import write_shards
 from synthboost.errors import DataError
 from synthboost.simulator.render import simulate_patient
 from synthboost.simulator.settings import SimulationSettings
-from synthboost.simulator.shard_writer import write_shards
-from synthboost.simulator.writer import write_dataset
 
 SETTINGS = SimulationSettings(patients=3, size=48)
 

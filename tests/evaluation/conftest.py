@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from synthboost.domain import LabelMap, Phase, Structure, View
-from synthboost.evaluation.patient_numbers import Maps
+from synthboost.evaluation.clinical.patient_numbers import Maps
 from synthboost.records.rows import Row, Status
 
 MakeRow = Callable[..., Row]

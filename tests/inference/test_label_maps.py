@@ -8,7 +8,7 @@ import pytest
 from synthboost.domain import PromptSet, Structure
 from synthboost.errors import DataError
 from synthboost.inference.label_maps import painted, predicted_maps, stored_maps, true_maps
-from synthboost.inference.pseudo_labels import whole_heart
+from synthboost.inference.outputs.label_map import whole_heart
 from synthboost.inference.sentences import EvaluationSentences
 
 LV, MYO, LA = Structure

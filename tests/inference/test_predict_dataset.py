@@ -7,12 +7,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from synthboost.data.frame_set import FrameSet
 from synthboost.domain import PromptSet
-from synthboost.inference.masks import read_index, read_mask
 from synthboost.inference.predict_dataset import predict_frames
 from synthboost.inference.predictor import Predictor
 from synthboost.inference.sentences import EvaluationSentences
-from synthboost.training.frame_set import FrameSet
+from synthboost.records.masks import read_index, read_mask
 
 
 def test_an_image_is_encoded_once_for_the_first_guess_the_answer_and_the_probe(

@@ -16,7 +16,7 @@ from synthboost.errors import OutputError
 from synthboost.inference.predict_folder import predict_folder, result_names
 from synthboost.inference.predict_recording import Wanted
 from synthboost.inference.questions import ask_sentences, ask_structures
-from synthboost.inference.recordings import find_recordings
+from synthboost.io.recordings import find_recordings
 
 ALL = Wanted(ask_structures(["lv", "myo", "la"]), label_map=True, batch=3)
 

@@ -1,10 +1,10 @@
 from __future__ import annotations
 
+from synthboost.data.frame_set import FrameSet
 from synthboost.domain import STRUCTURES, PromptSet
 from synthboost.inference.predictor import Predictor
 from synthboost.inference.prompting import final_prompts, texts_of
 from synthboost.inference.sentences import EvaluationSentences
-from synthboost.training.frame_set import FrameSet
 
 
 def test_sentences_without_a_word_from_a_mask_ask_the_model_nothing(predictor: Predictor, frames: FrameSet) -> None:

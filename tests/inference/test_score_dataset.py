@@ -7,15 +7,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from synthboost.data.frame_set import FrameSet
 from synthboost.domain import STRUCTURES, PromptSet
 from synthboost.errors import DataError
-from synthboost.inference.masks import mask_name, read_index, write_index, write_mask
 from synthboost.inference.predict_dataset import predict_frames
 from synthboost.inference.predictor import Predictor
 from synthboost.inference.score_dataset import RunIdentity, Scoring, score_frames
 from synthboost.inference.sentences import EvaluationSentences
+from synthboost.records.masks import mask_name, read_index, write_index, write_mask
 from synthboost.records.rows import Status
-from synthboost.training.frame_set import FrameSet
 
 
 def _perfect(frames: FrameSet, folder: Path) -> None:

@@ -15,7 +15,7 @@ from safetensors.torch import load_file, save_file
 from synthboost.errors import CheckpointError, OutputError
 from synthboost.models.clipseg.model import ClipSeg
 from synthboost.models.registry import load_segmenter
-from synthboost.weights_file import file_sha256, load_strictly, save_weights
+from synthboost.models.weights_folder import file_sha256, load_strictly, save_weights
 
 MakeModel = Callable[..., ClipSeg]
 WEIGHTS, CARD = "model.safetensors", "synthboost.json"

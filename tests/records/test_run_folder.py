@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from synthboost.errors import DataError
-from synthboost.files import write_json, write_text
+from synthboost.io.atomic import write_json, write_text
 from synthboost.records.examples import write_examples
 from synthboost.records.rows import write_rows
 from synthboost.records.run_folder import EpochLog, RunPaths, read_json, read_log, read_run, write_log

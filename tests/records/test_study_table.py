@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from synthboost.errors import ConfigError, DataError
-from synthboost.files import write_json
-from synthboost.records.parquet import read_parquet
+from synthboost.io.atomic import write_json
+from synthboost.io.parquet import read_parquet
 from synthboost.records.published import read_published
 from synthboost.records.rows import Row, read_rows
 from synthboost.records.run_folder import EpochLog, RunPaths, RunRecord

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from synthboost.evaluation.method_agreement import method_agreement
+from synthboost.evaluation.clinical.method_agreement import method_agreement
 from synthboost.reports.bland_altman import Compared, agreement_table, bland_altman_plot
 from synthboost.reports.formats import to_csv, to_markdown
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from synthboost.evaluation.groups import GROUPINGS
+from synthboost.evaluation.statistics.groups import GROUPINGS
 from synthboost.reports.breakdown import breakdown_table, pooled_breakdown
 from synthboost.reports.summary import summarise
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from synthboost.evaluation.family import compare_family, find_contrast
+from synthboost.evaluation.statistics.family import compare_family, find_contrast
 from synthboost.reports.comparison import family_table
 from synthboost.reports.plain_text import to_text
 

@@ -9,7 +9,7 @@ import pytest
 
 from synthboost.domain import Strategy
 from synthboost.errors import DataError
-from synthboost.evaluation.family import compare_family, find_contrast
+from synthboost.evaluation.statistics.family import compare_family, find_contrast
 from synthboost.records.published import PAPER_MODELS, read_published
 from synthboost.reports.published import CONTRASTS, cell_table, contrast_table, p_value_table, published_tables
 

@@ -6,14 +6,14 @@ from pathlib import Path
 import pytest
 
 from synthboost.data import open_dataset
+from synthboost.data.simulated_set import settings_of, write_dataset
 from synthboost.domain import Phase, Sex, View
 from synthboost.errors import ConfigError, DataError
-from synthboost.evaluation.heart_in_view import HeartInView, measure_heart
+from synthboost.evaluation.clinical.heart_in_view import HeartInView, measure_heart
 from synthboost.simulator.calibration import LEAST_FRAMES, NONE, Calibration, calibrate
 from synthboost.simulator.priors import PRIORS, Condition, PriorName
 from synthboost.simulator.render import simulate_patient
 from synthboost.simulator.settings import SimulationSettings
-from synthboost.simulator.writer import settings_of, write_dataset
 
 ED = Phase.END_DIASTOLE
 HEART = HeartInView(length=80.0, area=2400.0, annulus=30.0, wall=10.0, tilt=5.0, apex_depth=20.0, apex_lateral=0.0)

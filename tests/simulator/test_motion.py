@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from synthboost.domain import Phase, Structure, View
-from synthboost.evaluation.phases import find_phases
+from synthboost.evaluation.clinical.phases import find_phases
 from synthboost.simulator.anatomy import Anatomy, draw_anatomy
 from synthboost.simulator.appearance import draw_acquisition
 from synthboost.simulator.contours import Contours

@@ -7,9 +7,9 @@ import pytest
 from scipy import ndimage
 
 from synthboost.domain import Phase, Quality, View
-from synthboost.evaluation.chamber import Scale
-from synthboost.evaluation.clinical import ejection_fraction_camus
-from synthboost.evaluation.wall import mean_wall_thickness
+from synthboost.evaluation.clinical.chamber import Scale
+from synthboost.evaluation.clinical.indices import ejection_fraction_camus
+from synthboost.evaluation.clinical.wall import mean_wall_thickness
 from synthboost.simulator.render import SimulatedFrame, SimulatedPatient, simulate_patient
 from synthboost.simulator.sector import PixelGrid, Sector
 from synthboost.simulator.settings import NATIVE_SPACING_MM, SimulationSettings

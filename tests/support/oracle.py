@@ -7,10 +7,10 @@ from types import SimpleNamespace
 
 import numpy as np
 
+from synthboost.adaptation.pseudo_labels import GAMMAS
 from synthboost.data import Dataset
 from synthboost.domain import STRUCTURES, GreyImage, Structure
 from synthboost.inference.predictor import Prediction
-from synthboost.inference.pseudo_labels import GAMMAS
 
 
 class Oracle:

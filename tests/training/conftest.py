@@ -10,11 +10,11 @@ import pytest
 import torch
 
 from synthboost.data import TripletRecipe, open_dataset
+from synthboost.data.frame_set import FrameSet
 from synthboost.domain import PromptSet
 from synthboost.models.cris.model import Cris
 from synthboost.models.cris.settings import TINY
 from synthboost.training.config import TrainingConfig
-from synthboost.training.frame_set import FrameSet
 
 QUICK = TrainingConfig(epochs=2, batch_images=2, learning_rate=1e-3, augmentation=0.5, precision="no")
 

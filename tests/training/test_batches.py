@@ -14,6 +14,7 @@ import pytest
 import torch
 
 from synthboost.data import TripletRecipe
+from synthboost.data.frame_set import FrameSet, Group, mixture
 from synthboost.domain import Structure
 from synthboost.errors import DataError, TrainingError
 from synthboost.models.clipseg.model import ClipSeg
@@ -25,7 +26,6 @@ from synthboost.training.batches import (
     make_loader,
     naming_dead_workers,
 )
-from synthboost.training.frame_set import FrameSet, Group, mixture
 
 Pick = Callable[..., FrameSet]
 

@@ -11,14 +11,14 @@ import numpy as np
 import pytest
 import torch
 
+from synthboost.diffusion import training_loop as diffusion_loop
+from synthboost.diffusion.checkpoint import load_diffusion
+from synthboost.diffusion.network import SemanticUNet
+from synthboost.diffusion.settings import DiffusionSettings, Objective
+from synthboost.diffusion.training_config import DiffusionTraining
+from synthboost.diffusion.training_data import DiffusionExamples
+from synthboost.diffusion.training_loop import train_diffusion
 from synthboost.errors import CheckpointError, ConfigError, TrainingError
-from synthboost.synthesis.checkpoint import load_diffusion
-from synthboost.synthesis.network import SemanticUNet
-from synthboost.synthesis.settings import DiffusionSettings, Objective
-from synthboost.training import diffusion_loop
-from synthboost.training.diffusion_config import DiffusionTraining
-from synthboost.training.diffusion_data import DiffusionExamples
-from synthboost.training.diffusion_loop import train_diffusion
 
 SMALL = DiffusionSettings(
     size=16, channels=1, width=8, multipliers=(1, 2), blocks=1, attention=(8,), head_width=8, groups=4, spade_width=6,

@@ -13,6 +13,7 @@ import torch
 from safetensors import safe_open
 
 from synthboost.data import TripletRecipe
+from synthboost.data.frame_set import FrameSet
 from synthboost.errors import ConfigError, TrainingError
 from synthboost.models.base import Segmenter
 from synthboost.models.clipseg.model import ClipSeg
@@ -24,7 +25,6 @@ from synthboost.training import feature_cache
 from synthboost.training.batches import EpochBatches, TrainingFrames, batches_of, make_loader
 from synthboost.training.config import TrainingConfig
 from synthboost.training.feature_cache import FeatureCache, encoder_key, make_feature_cache
-from synthboost.training.frame_set import FrameSet
 from synthboost.training.loop import train_stage
 
 MakeModel = Callable[..., ClipSeg]

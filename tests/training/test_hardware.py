@@ -10,12 +10,12 @@ import pytest
 import torch
 
 from synthboost.data import TripletRecipe
+from synthboost.data.frame_set import FrameSet
 from synthboost.models.base import Segmenter
 from synthboost.models.clipseg.model import ClipSeg
 from synthboost.models.freezing import Encoders
 from synthboost.models.registry import BUILDERS, build_segmenter
 from synthboost.training.config import TrainingConfig
-from synthboost.training.frame_set import FrameSet
 from synthboost.training.hardware import choose_workers, prepare_network, recompute, release_network
 from synthboost.training.loop import train_stage
 

@@ -15,6 +15,7 @@ import pytest
 import torch
 
 from synthboost.data import TripletRecipe
+from synthboost.data.frame_set import FrameSet
 from synthboost.domain import PromptSet
 from synthboost.errors import CheckpointError, DataError, OutputError, TrainingError
 from synthboost.models.clipseg.model import ClipSeg
@@ -24,7 +25,6 @@ from synthboost.models.registry import BUILDERS, build_segmenter, load_segmenter
 from synthboost.records.run_folder import EpochLog, RunPaths, read_log
 from synthboost.training import loop
 from synthboost.training.config import TrainingConfig
-from synthboost.training.frame_set import FrameSet
 from synthboost.training.hardware import choose_precision
 from synthboost.training.loop import train_stage
 

@@ -16,7 +16,7 @@ from synthboost.app.drawing import png_bytes
 from synthboost.app.numbers import measure
 from synthboost.app.wording import file_name_of, structure_named
 from synthboost.inference.outputs.label_map import resolve
-from synthboost.inference.outputs.volume import OFFSET, new_header
+from synthboost.io.volume import OFFSET, new_header
 
 README = """Masks drawn by synthboost. Research software, not a medical device.
 

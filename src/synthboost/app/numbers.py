@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from synthboost.app.wording import structure_named
 from synthboost.domain import Structure
 from synthboost.errors import DataError
-from synthboost.evaluation.chamber import Chamber, Scale, atrium, ventricle
+from synthboost.evaluation.clinical.chamber import Chamber, Scale, atrium, ventricle
 from synthboost.inference.outputs.label_map import resolve
 
 

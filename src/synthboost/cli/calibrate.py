@@ -42,15 +42,15 @@ class Calibrate:
 
     def run(self) -> None:
         """Measure both sets, and print and write what differs."""
+        from synthboost.adaptation.calibrate import measure_hearts, require_enough
+        from synthboost.adaptation.pseudo_labels import PseudoLabelSettings
+        from synthboost.data.simulated_set import settings_of
+        from synthboost.data.source import open_source
         from synthboost.errors import OutputError
-        from synthboost.experiments.sources import open_source
-        from synthboost.files import write_json
-        from synthboost.inference.calibrate import measure_hearts, require_enough
         from synthboost.inference.predictor import Predictor
-        from synthboost.inference.pseudo_labels import PseudoLabelSettings
+        from synthboost.io.atomic import write_json
         from synthboost.models.registry import name_with_checksum
         from synthboost.simulator.calibration import Calibration, calibrate
-        from synthboost.simulator.writer import settings_of
 
         if self.out.exists():
             raise OutputError(self.out, "file", "exists", "a new file", "Choose another name.")

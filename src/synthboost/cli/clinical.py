@@ -13,10 +13,10 @@ from synthboost.domain import PromptSet, SplitPart
 from synthboost.errors import ConfigError
 
 if TYPE_CHECKING:
-    from synthboost.experiments.sources import Source
+    from synthboost.data.frame_set import FrameSet
+    from synthboost.data.source import Source
     from synthboost.inference.label_maps import FoundMap
     from synthboost.inference.predictor import Predictor
-    from synthboost.training.frame_set import FrameSet
 
 REFERENCE = "reference"
 """In the place of a model: the data set's own label maps."""
@@ -61,13 +61,13 @@ class Clinical:
 
     def run(self) -> None:
         """Find label maps, measure, compare, write, print the table."""
-        from synthboost.experiments.clinical import compare_cases, measure_cases, write_clinical, write_uncertainty
-        from synthboost.experiments.manifest import versions
-        from synthboost.experiments.sources import open_source
-        from synthboost.files import require_new_folder
+        from synthboost.data.source import open_source
         from synthboost.inference.uncertainty import Variations
+        from synthboost.io.atomic import require_new_folder
         from synthboost.progress import track
         from synthboost.reports.plain_text import to_text
+        from synthboost.studies.clinical import compare_cases, measure_cases, write_clinical, write_uncertainty
+        from synthboost.studies.manifest import versions
 
         if not 0 < self.level < 1:
             raise ConfigError("clinical", "level", self.level, "a coverage between 0 and 1, such as 0.95")
@@ -104,11 +104,11 @@ class Clinical:
         }
 
     def _found(self, frames: FrameSet) -> tuple[Predictor | None, Iterator[FoundMap], dict[str, Any]]:
-        from synthboost.experiments.evaluated import run_spec_of
         from synthboost.inference.label_maps import predicted_maps, stored_maps, true_maps
-        from synthboost.inference.masks import INDEX_FILE, read_index
         from synthboost.inference.predictor import Predictor
         from synthboost.inference.sentences import EvaluationSentences
+        from synthboost.records.masks import INDEX_FILE, read_index
+        from synthboost.studies.evaluated import run_spec_of
 
         folder = Path(self.masks)
         stored = (folder / INDEX_FILE).is_file()

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import tyro
 
 from synthboost.errors import ConfigError
-from synthboost.evaluation.comparison import Metric
+from synthboost.evaluation.statistics.comparison import Metric
 
 if TYPE_CHECKING:
     from synthboost.reports.cells import Table
@@ -54,7 +54,7 @@ class Compare:
             print(f"\ntables: {self.out}")
 
     def _of_runs(self) -> list[Table]:
-        from synthboost.evaluation.family import compare_family, find_contrast
+        from synthboost.evaluation.statistics.family import compare_family, find_contrast
         from synthboost.records.run_folder import read_run
         from synthboost.reports.comparison import family_table
 

@@ -27,8 +27,8 @@ class Demo:
 
     def run(self) -> None:
         """Run everything and print where the report is."""
-        from synthboost.experiments.demo import DemoSettings, run_demo
-        from synthboost.experiments.demo_report import write_demo_report
+        from synthboost.studies.demo import DemoSettings, run_demo
+        from synthboost.studies.demo_report import write_demo_report
 
         settings = DemoSettings(models=self.model, seed=self.seed)
         runs = run_demo(self.out, self.data, settings, self.patients)

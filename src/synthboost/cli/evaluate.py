@@ -14,9 +14,9 @@ from synthboost.domain import PromptSet, SplitPart
 from synthboost.errors import ConfigError
 
 if TYPE_CHECKING:
-    from synthboost.experiments.evaluated import Origin
-    from synthboost.experiments.sources import Source
-    from synthboost.training.frame_set import FrameSet
+    from synthboost.data.frame_set import FrameSet
+    from synthboost.data.source import Source
+    from synthboost.studies.evaluated import Origin
 
 FOR_PREDICTING = ("prompts", "paraphrase", "shape_from", "name_domain", "threshold", "probe_swapped", "device")
 """Options that mean nothing for masks that were drawn earlier."""
@@ -67,11 +67,11 @@ class Evaluate:
 
     def run(self) -> None:
         """Predict if asked to, score, write `rows.csv`, print the mean."""
-        from synthboost.experiments.evaluated import write_evaluation
-        from synthboost.experiments.sources import open_source
-        from synthboost.experiments.summary import dice_line
-        from synthboost.files import require_new_folder
+        from synthboost.data.source import open_source
         from synthboost.inference.score_dataset import RunIdentity, Scoring, score_frames
+        from synthboost.io.atomic import require_new_folder
+        from synthboost.studies.evaluated import write_evaluation
+        from synthboost.studies.summary import dice_line
 
         if (self.checkpoint is None) == (self.masks is None):
             raise ConfigError("evaluate", "checkpoint, masks", "both or neither given", "one of the two")
@@ -115,11 +115,11 @@ class Evaluate:
             )  # fmt: skip
 
     def _predict(self, frames: FrameSet, source: Source) -> Origin:
-        from synthboost.experiments.evaluated import Origin, origin_of, run_spec_of
         from synthboost.inference.predict_dataset import predict_frames
         from synthboost.inference.predictor import Predictor
         from synthboost.inference.sentences import EvaluationSentences
         from synthboost.prompts import extra_words
+        from synthboost.studies.evaluated import Origin, origin_of, run_spec_of
 
         if self.checkpoint is None:
             return Origin("masks", self.label or self.out.absolute().name)

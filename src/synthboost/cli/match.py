@@ -37,9 +37,9 @@ class Match:
 
     def run(self) -> None:
         """Match, and say what was made."""
+        from synthboost.adaptation.match import MatchSettings, match
         from synthboost.cli.shards import parse_shard, still_to_come
-        from synthboost.experiments.sources import open_source
-        from synthboost.inference.match import MatchSettings, match
+        from synthboost.data.source import open_source
         from synthboost.simulator.likeness import LikenessSettings
 
         shard = parse_shard("match", self.shard)

@@ -48,13 +48,13 @@ class Predict:
 
     def run(self) -> None:
         """Predict everything; recordings that cannot be read are listed with the reason, and make the exit code 2."""
-        from synthboost.experiments.evaluated import run_spec_of
         from synthboost.inference.predict_folder import predict_folder
         from synthboost.inference.predict_recording import Wanted
         from synthboost.inference.predictor import Predictor
         from synthboost.inference.questions import ask_sentences, ask_structures
-        from synthboost.inference.recordings import find_recordings
+        from synthboost.io.recordings import find_recordings
         from synthboost.models.registry import weights_fingerprint
+        from synthboost.studies.evaluated import run_spec_of
 
         self._check()
         paths = find_recordings(self.images)

@@ -39,9 +39,9 @@ class PseudoLabel:
 
     def run(self) -> None:
         """Annotate, and say how much was kept."""
-        from synthboost.inference.picture_folder import PictureFolder, write_picture_list
+        from synthboost.adaptation.pseudo_labels import REPORT, PseudoLabelSettings, write_pseudo_labels
+        from synthboost.data.picture_folder import PictureFolder, write_picture_list
         from synthboost.inference.predictor import Predictor
-        from synthboost.inference.pseudo_labels import REPORT, PseudoLabelSettings, write_pseudo_labels
         from synthboost.models.registry import name_with_checksum
 
         settings = PseudoLabelSettings(self.prompts, self.least_confidence, not self.keep_implausible)

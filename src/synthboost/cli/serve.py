@@ -60,8 +60,8 @@ class Serve:
     def _load(self) -> tuple[Predictor, str, dict[str, object]]:
         from pathlib import Path
 
-        from synthboost.experiments.evaluated import run_spec_of
         from synthboost.inference.predictor import Predictor
+        from synthboost.studies.evaluated import run_spec_of
 
         assert self.checkpoint is not None
         predictor = Predictor.from_pretrained(self.checkpoint, self.device)

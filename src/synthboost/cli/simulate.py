@@ -38,13 +38,13 @@ class Simulate:
         if self.frames is not None:
             self._write_shards(self.frames)
             return
-        from synthboost.simulator.writer import write_dataset
+        from synthboost.data.simulated_set import write_dataset
 
         write_dataset(self.out, self.settings, self.workers)
         print(f"{4 * self.settings.patients} simulated frames of {self.settings.patients} patients in {self.out}")
 
     def _write_hearts(self) -> None:
-        from synthboost.simulator.on_the_fly import write_hearts
+        from synthboost.data.on_the_fly import write_hearts
 
         if self.frames is not None:
             raise ConfigError(
@@ -54,7 +54,7 @@ class Simulate:
         print(f"{4 * self.settings.patients} frames of {self.settings.patients} patients, drawn when read: {self.out}")
 
     def _write_shards(self, frames: int) -> None:
-        from synthboost.simulator.shard_writer import FRAMES_PER_PATIENT, write_shards
+        from synthboost.data.simulated_shards import FRAMES_PER_PATIENT, write_shards
 
         if frames < 1:
             raise ConfigError("simulation", "frames", frames, "at least 1")

@@ -13,9 +13,9 @@ from synthboost.domain import PromptSet, SplitPart, Strategy
 from synthboost.errors import ConfigError
 
 if TYPE_CHECKING:
-    from synthboost.experiments.recipes import Grid, Preset, Recipe
-    from synthboost.experiments.sources import Source
-    from synthboost.experiments.study import Sources
+    from synthboost.data.source import Source
+    from synthboost.studies.recipes import Grid, Preset, Recipe
+    from synthboost.studies.study import Sources
 
 FAILED = 1
 """The exit code when a run failed."""
@@ -85,18 +85,18 @@ class Study:
 
     def run(self) -> None:
         """Plan, say what is planned, and do it."""
-        from synthboost.experiments.executors.registry import make_executor
-        from synthboost.experiments.label_free import plan_label_free
-        from synthboost.experiments.recipe_differences import differences_text
-        from synthboost.experiments.recipes import choose_preset, choose_recipe
-        from synthboost.experiments.run import Evaluation
-        from synthboost.experiments.sources import open_source
-        from synthboost.experiments.strategies import Role
-        from synthboost.experiments.study import initial_weights, plan_study, uses_synthetic
-        from synthboost.experiments.study_estimate import estimate
-        from synthboost.experiments.study_folder import StudyPaths, check_request, fixed_terms
-        from synthboost.experiments.study_run import run_study
-        from synthboost.experiments.study_text import plan_text
+        from synthboost.data.source import open_source
+        from synthboost.studies.executors.registry import make_executor
+        from synthboost.studies.label_free import plan_label_free
+        from synthboost.studies.recipe_differences import differences_text
+        from synthboost.studies.recipes import choose_preset, choose_recipe
+        from synthboost.studies.run import Evaluation
+        from synthboost.studies.strategies import Role
+        from synthboost.studies.study import initial_weights, plan_study, uses_synthetic
+        from synthboost.studies.study_estimate import estimate
+        from synthboost.studies.study_folder import StudyPaths, check_request, fixed_terms
+        from synthboost.studies.study_run import run_study
+        from synthboost.studies.study_text import plan_text
 
         if self.recipe_differences:
             print(differences_text())
@@ -133,7 +133,7 @@ class Study:
             sys.exit(FAILED)
 
     def _grid(self, preset: Preset) -> Grid:
-        from synthboost.experiments.label_free import label_free
+        from synthboost.studies.label_free import label_free
 
         asked = {name: getattr(self, name) for name in ("models", "strategies", "encoders", "prompts", "seeds")}
         if self.name == "label-free":
@@ -158,7 +158,7 @@ class Study:
         return {model: source for model, _, source in pairs}
 
     def _real(self, recipe: Recipe) -> Source:
-        from synthboost.experiments.sources import open_source
+        from synthboost.data.source import open_source
 
         if self.data is None:
             raise ConfigError("study", "data", None, "the folder of the real data set")
@@ -167,7 +167,7 @@ class Study:
         )
 
     def _check_sets(self, grid: Grid) -> None:
-        from synthboost.experiments.study import uses_synthetic
+        from synthboost.studies.study import uses_synthetic
 
         given = ", ".join(map(str, self.synthetic)) or None
         if not self.synthetic and uses_synthetic(grid.strategies):

@@ -10,12 +10,12 @@ import tyro
 
 from synthboost.cli.shards import parse_shard, still_to_come
 from synthboost.cli.unannotated import Unannotated
+from synthboost.diffusion.training_config import DiffusionTraining
 from synthboost.errors import ConfigError
-from synthboost.training.diffusion_config import DiffusionTraining
 
 if TYPE_CHECKING:
-    from synthboost.synthesis.sampling import Schedule
-    from synthboost.synthesis.settings import DiffusionSettings
+    from synthboost.diffusion.sampling import Schedule
+    from synthboost.diffusion.settings import DiffusionSettings
 
 
 @dataclass(frozen=True)
@@ -42,10 +42,10 @@ class TrainDiffusion:
 
     def run(self) -> None:
         """Train, and say where the weights are."""
-        from synthboost.experiments.diffusion import DONE, train_diffusion_on
-        from synthboost.experiments.sources import open_source
-        from synthboost.inference.picture_folder import Untold
-        from synthboost.synthesis.settings import PRESETS
+        from synthboost.data.picture_folder import Untold
+        from synthboost.data.source import open_source
+        from synthboost.diffusion.settings import PRESETS
+        from synthboost.studies.diffusion import DONE, train_diffusion_on
 
         if not self.unlabelled and self.images.untold != Untold():
             raise ConfigError(
@@ -103,12 +103,12 @@ class SampleDiffusion:
 
     def run(self) -> None:
         """Sample, and say what was made."""
-        from synthboost.experiments.sources import open_source
+        from synthboost.data.source import open_source
+        from synthboost.diffusion.checkpoint import load_diffusion
+        from synthboost.diffusion.perturbation import PerturbationSettings
+        from synthboost.diffusion.synthesize import SynthesisSettings, synthesize
         from synthboost.inference.predictor import choose_device
-        from synthboost.inference.synthesize import SynthesisSettings, synthesize
-        from synthboost.synthesis.checkpoint import load_diffusion
-        from synthboost.synthesis.perturbation import PerturbationSettings
-        from synthboost.weights_file import file_sha256, weights_path
+        from synthboost.models.weights_folder import file_sha256, weights_path
 
         shard = parse_shard("synthesize", self.shard)
         source = open_source(self.masks, self.split, self.patients, self.allow_missing, self.leave_out)
@@ -161,12 +161,12 @@ class RefineDiffusion:
 
     def run(self) -> None:
         """Refine, and say what was made."""
-        from synthboost.experiments.diffusion import condition_of
-        from synthboost.experiments.sources import open_source
+        from synthboost.adaptation.refine import Condition, RefineSettings, refine
+        from synthboost.data.source import open_source
+        from synthboost.diffusion.checkpoint import load_diffusion
         from synthboost.inference.predictor import choose_device
-        from synthboost.inference.refine import Condition, RefineSettings, refine
-        from synthboost.synthesis.checkpoint import load_diffusion
-        from synthboost.weights_file import file_sha256, weights_path
+        from synthboost.models.weights_folder import file_sha256, weights_path
+        from synthboost.studies.diffusion import condition_of
 
         shard = parse_shard("refine", self.shard)
         folder = self.model / "checkpoint" if (self.model / "checkpoint").is_dir() else self.model
@@ -210,7 +210,7 @@ class JudgeDiffusion:
 
     def run(self) -> None:
         """Judge, write the report and print its main lines."""
-        from synthboost.experiments.fidelity import FidelityPlan, judge_sets
+        from synthboost.studies.fidelity import FidelityPlan, judge_sets
 
         print(judge_sets(FidelityPlan(**vars(self))))
 
@@ -234,7 +234,7 @@ class Synthesize:
 def _schedule(settings: DiffusionSettings, method: str, steps: int | None) -> Schedule:
     from dataclasses import replace
 
-    from synthboost.synthesis.sampling import Method, default_schedule, require_method
+    from synthboost.diffusion.sampling import Method, default_schedule, require_method
 
     default = default_schedule(settings)
     chosen = default.method if method == "default" else Method(method)

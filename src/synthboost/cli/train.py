@@ -12,7 +12,7 @@ from synthboost.models.freezing import Encoders
 from synthboost.training.config import TrainingConfig
 
 if TYPE_CHECKING:
-    from synthboost.experiments.spec import RunSpec
+    from synthboost.studies.spec import RunSpec
 
 TrainableStrategy: TypeAlias = Literal[
     Strategy.ZERO_SHOT, Strategy.REAL, Strategy.SYNTHETIC, Strategy.SYNTHETIC_THEN_REAL, Strategy.MIXED
@@ -73,9 +73,9 @@ class Train:
 
     def run(self) -> None:
         """Execute the run and print where it is and what came out."""
-        from synthboost.experiments.run import Evaluation, execute
-        from synthboost.experiments.summary import dice_line
         from synthboost.records.rows import read_rows
+        from synthboost.studies.run import Evaluation, execute
+        from synthboost.studies.summary import dice_line
         from synthboost.training.processes import this_process
 
         evaluation = Evaluation(part=self.evaluate_on, shape_from=self.shape_from, workers=self.scoring_workers)
@@ -84,10 +84,10 @@ class Train:
             print(f"{dice_line(read_rows(paths.rows))}\nrun: {paths.root}")
 
     def _spec(self) -> RunSpec:
-        from synthboost.experiments.sources import open_source
-        from synthboost.experiments.spec import RunSpec
-        from synthboost.experiments.strategies import STAGES, Role
+        from synthboost.data.source import open_source
         from synthboost.models.registry import weights_fingerprint
+        from synthboost.studies.spec import RunSpec
+        from synthboost.studies.strategies import STAGES, Role
 
         sources = {Role.REAL: open_source(self.data, self.split, self.patients, self.allow_missing, self.leave_out)}
         if self.synthetic is not None:

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 from synthboost.domain import Phase, View
 
 if TYPE_CHECKING:
-    from synthboost.experiments.sources import Source
-    from synthboost.inference.picture_folder import Untold
+    from synthboost.data.picture_folder import Untold
+    from synthboost.data.source import Source
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class Unannotated:
         Raises:
             ConfigError: the spacing is none that an image has.
         """
-        from synthboost.inference.picture_folder import Untold
+        from synthboost.data.picture_folder import Untold
 
         return Untold(self.view, self.phase, self.spacing_mm)
 
@@ -47,6 +47,6 @@ class Unannotated:
         Raises:
             SynthboostError: as `open_source`.
         """
-        from synthboost.experiments.sources import open_source
+        from synthboost.data.source import open_source
 
         return open_source(root, self.split, patients, self.allow_missing, self.leave_out, untold=self.untold)

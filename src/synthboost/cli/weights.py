@@ -50,7 +50,7 @@ class ConvertWeights:
 
     def run(self) -> None:
         """Convert, and print what came from where."""
-        from synthboost.files import require_new_folder
+        from synthboost.io.atomic import require_new_folder
         from synthboost.models.cris.published import convert
 
         require_new_folder(self.out, "out")
@@ -150,7 +150,7 @@ class Weights:
 
 def _print_file(path: Path) -> None:
     from synthboost.models.published import by_sha256
-    from synthboost.weights_file import file_sha256
+    from synthboost.models.weights_folder import file_sha256
 
     digest = file_sha256(path)
     known = by_sha256(digest)

@@ -8,10 +8,10 @@ from typing import Any
 
 from synthboost.data.dataset import Dataset
 from synthboost.data.derived_set import Origin, write_derived_set
+from synthboost.data.simulated_set import GENERATOR, GENERATOR_VERSION, settings_of
 from synthboost.data.splits import make_split
 from synthboost.domain import Domain, Frame, FrameInfo
 from synthboost.errors import DataError
-from synthboost.simulator.writer import GENERATOR, GENERATOR_VERSION, settings_of
 
 RECORD = "export.json"
 

@@ -6,11 +6,11 @@ from dataclasses import replace
 from pathlib import Path
 
 from synthboost.data.assembly import assemble
+from synthboost.data.camus_layout import FRAMES_CSV
 from synthboost.data.dataset import Dataset
 from synthboost.data.frames_csv import apply_provenance, read_frames_csv
 from synthboost.data.patient_folder import find_patients
 from synthboost.data.subgroups import read_subgroups
-from synthboost.records.camus_layout import FRAMES_CSV
 
 RELEASE = "camus-nifti"
 PATIENTS_FOLDER = "database_nifti"

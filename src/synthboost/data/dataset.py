@@ -10,14 +10,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
 from synthboost.data.image_file import read_annotated, read_image
-from synthboost.data.pixels import Spacing, to_label_map
-from synthboost.data.png_file import read_png
 from synthboost.domain import Frame, FrameInfo, GreyImage, PatientId, Phase, SplitPart, View
 from synthboost.errors import DataError
-from synthboost.records.shards import IMAGE, MASK, Place, read_member
+from synthboost.io.pixels import Spacing, to_label_map
+from synthboost.io.png import read_png
+from synthboost.io.shards import IMAGE, MASK, Place, read_member
 
 if TYPE_CHECKING:
-    from synthboost.simulator.on_the_fly import Drawing
+    from synthboost.data.on_the_fly import Drawing
 
 FrameKey: TypeAlias = tuple[PatientId, View, Phase]
 

@@ -7,15 +7,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from synthboost.data.camus_layout import IMAGES, Listed, write_frames, write_frames_csv, write_split_lists
 from synthboost.data.dataset import Dataset
 from synthboost.data.splits import Split
 from synthboost.domain import Domain, Frame, FrameInfo, PatientId, SplitPart
 from synthboost.errors import ConfigError, DataError
-from synthboost.files import recover, whole_folder, write_json
-from synthboost.lock import exclusive
+from synthboost.io.atomic import recover, whole_folder, write_json
+from synthboost.io.claim import claim
+from synthboost.io.lock import exclusive
 from synthboost.progress import track
-from synthboost.records.camus_layout import IMAGES, Listed, write_frames, write_frames_csv, write_split_lists
-from synthboost.records.claim import claim
 
 Remake = Callable[[Sequence[FrameInfo]], tuple[list[Frame], Mapping[str, Any]]]
 """From a patient's frames to the same frames with new pixels, and what is to be noted of them (plain values)."""

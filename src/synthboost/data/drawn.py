@@ -5,12 +5,12 @@ from __future__ import annotations
 from itertools import product
 from pathlib import Path
 
+from synthboost.data.camus_layout import IMAGES
 from synthboost.data.dataset import Dataset, FrameFiles, FrameKey
+from synthboost.data.simulated_names import HEARTS, RECORD
 from synthboost.data.subgroups import read_subgroups
 from synthboost.domain import Domain, FrameInfo, PatientId, Phase, View
 from synthboost.errors import DataError
-from synthboost.records.camus_layout import IMAGES
-from synthboost.simulator.file_names import HEARTS, RECORD
 
 RELEASE = "on-the-fly"
 LOOKS_FOR = f"{HEARTS} beside {RECORD}"
@@ -27,8 +27,8 @@ def read_drawn(root: Path, allow_missing: bool = False) -> Dataset:
     Raises:
         DataError: settings or attributes are broken, or of another version of the simulator.
     """
-    from synthboost.simulator.on_the_fly import Drawing, read_hearts  # here: other data sets need no simulator
-    from synthboost.simulator.writer import patient_name, release_name
+    from synthboost.data.on_the_fly import Drawing, read_hearts  # here: other data sets need no simulator
+    from synthboost.data.simulated_set import patient_name, release_name
 
     settings, rows = read_hearts(root)
     release = release_name(settings)

@@ -8,9 +8,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from synthboost.data.camus_layout import FRAMES_COLUMNS, RELEASE_COLUMN
 from synthboost.domain import Domain, FrameInfo, PatientId
 from synthboost.errors import DataError
-from synthboost.records.camus_layout import FRAMES_COLUMNS, RELEASE_COLUMN
 
 MADE_FROM_REAL = frozenset({Domain.DIFFUSION, Domain.PSEUDO_LABELLED})
 """Domains whose frames go back to a real patient."""

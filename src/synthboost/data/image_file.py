@@ -9,13 +9,13 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from synthboost.data.mhd_file import read_mhd
-from synthboost.data.nifti_file import read_nifti
-from synthboost.data.pixels import Spacing, to_grey_image, to_label_map
-from synthboost.data.png_file import read_png
 from synthboost.data.sdm_labels import read_sdm_labels
 from synthboost.domain import GreyImage, LabelMap
 from synthboost.errors import DataError
+from synthboost.io.mhd import read_mhd
+from synthboost.io.nifti import read_nifti
+from synthboost.io.pixels import Spacing, to_grey_image, to_label_map
+from synthboost.io.png import read_png
 
 FileReader: TypeAlias = Callable[[Path], tuple[NDArray[Any], Spacing]]
 FILE_READERS: dict[str, FileReader] = {

@@ -10,10 +10,10 @@ import numpy as np
 
 from synthboost.data.dataset import Dataset
 from synthboost.data.loading import ordered_map
-from synthboost.data.pixels import Spacing
 from synthboost.data.split_check import image_digest
 from synthboost.domain import STRUCTURES, Frame, FrameInfo, GreyImage, Structure
 from synthboost.errors import DataError
+from synthboost.io.pixels import Spacing
 from synthboost.progress import track
 
 TINY_FRACTION = 0.0005

@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from synthboost.data.pixels import Spacing
-from synthboost.data.png_file import UNKNOWN_SPACING, read_png_labels
 from synthboost.errors import DataError
+from synthboost.io.pixels import Spacing
+from synthboost.io.png import UNKNOWN_SPACING, read_png_labels
 
 STRUCTURES_ONLY = (0, 1, 2, 3)
 """As CAMUS: 0 everything else, 1 LV cavity, 2 myocardium, 3 left atrium."""

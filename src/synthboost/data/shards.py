@@ -10,7 +10,7 @@ from synthboost.data.dataset import Dataset, FrameFiles, FrameKey, Members
 from synthboost.data.subgroups import read_subgroups
 from synthboost.domain import Attributes, Domain, FrameInfo, PatientId, Phase, Quality, Sex, View
 from synthboost.errors import DataError
-from synthboost.records.shards import ATTRIBUTES, INDEX, MANIFEST, Place, read_index, read_member
+from synthboost.io.shards import ATTRIBUTES, INDEX, MANIFEST, Place, read_index, read_member
 
 RELEASE = "shards"
 LOOKS_FOR = f"{INDEX} and {MANIFEST} beside shard-000000.tar"

@@ -1,9 +1,7 @@
 """How good a predicted mask is: overlap, boundary distances, clinical indices, and statistics by patient."""
 
-from synthboost.evaluation.arms import ArmPair, pair_arms
 from synthboost.evaluation.baselines import ConstantMasks, fit_image_blind, fit_text_blind
-from synthboost.evaluation.bootstrap import Interval, bootstrap_mean
-from synthboost.evaluation.clinical import (
+from synthboost.evaluation.clinical.indices import (
     LabelledFrames,
     ejection_fraction_biplane,
     ejection_fraction_camus,
@@ -11,20 +9,22 @@ from synthboost.evaluation.clinical import (
     long_axis_mm,
     volumes_ml,
 )
-from synthboost.evaluation.comparison import Comparison, PairedScores, compare, pair_rows
-from synthboost.evaluation.distance import BoundaryDistances, boundary, boundary_distances
-from synthboost.evaluation.family import Contrast, Family, compare_family, find_contrast
-from synthboost.evaluation.groups import GROUPINGS, group_rows
-from synthboost.evaluation.method_agreement import MethodAgreement, method_agreement
-from synthboost.evaluation.overlap import area_mm2, dice, iou
-from synthboost.evaluation.patient_numbers import Measurement, PatientNumbers, measure_patient
-from synthboost.evaluation.plausibility import Check, check_frame, check_patient
-from synthboost.evaluation.resample import spacing_on_grid, to_grid
-from synthboost.evaluation.score import NSD_TOLERANCE_MM, Scores, score_masks
-from synthboost.evaluation.seeds import SeedInterval, SeedVariation, seed_variation
-from synthboost.evaluation.signed_rank import rank_biserial, wilcoxon_over_pairs
-from synthboost.evaluation.statistics import MeanSd, cliffs_delta, holm, mean_and_sd, patient_wilcoxon
-from synthboost.evaluation.uncertainty import SelfAgreement, self_agreement
+from synthboost.evaluation.clinical.method_agreement import MethodAgreement, method_agreement
+from synthboost.evaluation.clinical.patient_numbers import Measurement, PatientNumbers, measure_patient
+from synthboost.evaluation.clinical.plausibility import Check, check_frame, check_patient
+from synthboost.evaluation.metrics.distance import BoundaryDistances, boundary, boundary_distances
+from synthboost.evaluation.metrics.overlap import area_mm2, dice, iou
+from synthboost.evaluation.metrics.resample import spacing_on_grid, to_grid
+from synthboost.evaluation.metrics.score import NSD_TOLERANCE_MM, Scores, score_masks
+from synthboost.evaluation.metrics.uncertainty import SelfAgreement, self_agreement
+from synthboost.evaluation.statistics.arms import ArmPair, pair_arms
+from synthboost.evaluation.statistics.bootstrap import Interval, bootstrap_mean
+from synthboost.evaluation.statistics.comparison import Comparison, PairedScores, compare, pair_rows
+from synthboost.evaluation.statistics.family import Contrast, Family, compare_family, find_contrast
+from synthboost.evaluation.statistics.groups import GROUPINGS, group_rows
+from synthboost.evaluation.statistics.seeds import SeedInterval, SeedVariation, seed_variation
+from synthboost.evaluation.statistics.signed_rank import rank_biserial, wilcoxon_over_pairs
+from synthboost.evaluation.statistics.tests import MeanSd, cliffs_delta, holm, mean_and_sd, patient_wilcoxon
 from synthboost.records.rows import TINY_SHARE
 
 __all__ = [

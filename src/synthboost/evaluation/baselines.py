@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from synthboost.domain import STRUCTURES, LabelMap, Mask, Structure
 from synthboost.errors import DataError
 from synthboost.evaluation.checks import require_label_map
-from synthboost.evaluation.resample import to_grid
+from synthboost.evaluation.metrics.resample import to_grid
 
 COMMON_GRID = (128, 128)
 """A guess: fine enough that a pixel is about 1 mm of a CAMUS image."""

@@ -12,15 +12,14 @@ from pathlib import Path
 
 import numpy as np
 
+from synthboost.data.frame_set import FrameSet
 from synthboost.domain import STRUCTURES, Frame, FrameInfo, LabelMap, Mask, Structure
 from synthboost.errors import DataError
-from synthboost.inference.masks import IndexEntry, read_index, read_mask
-from synthboost.inference.outputs.label_map import resolve
+from synthboost.inference.outputs.label_map import resolve, whole_heart
 from synthboost.inference.predictor import Predictor
 from synthboost.inference.prompting import final_prompts, texts_of
-from synthboost.inference.pseudo_labels import whole_heart
 from synthboost.inference.sentences import EvaluationSentences
-from synthboost.training.frame_set import FrameSet
+from synthboost.records.masks import IndexEntry, read_index, read_mask
 
 PAINTED = tuple(reversed(STRUCTURES))
 """The order in which masks are painted: later ones lie on top. As the simulator paints its own label maps."""

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from synthboost.errors import CheckpointError, ConfigError
-from synthboost.files import whole_file, write_json
+from synthboost.io.atomic import whole_file, write_json
 from synthboost.models.base import Segmenter
 
 OPSET = 18

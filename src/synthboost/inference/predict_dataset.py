@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+from synthboost.data.frame_set import FrameSet
 from synthboost.domain import STRUCTURES, Frame, Prompt, Structure
 from synthboost.errors import DataError
-from synthboost.files import whole_folder
-from synthboost.inference.masks import IndexEntry, mask_name, write_index, write_mask
 from synthboost.inference.predictor import Predictor
 from synthboost.inference.prompting import final_prompts, texts_of
 from synthboost.inference.sentences import EvaluationSentences, swapped
+from synthboost.io.atomic import whole_folder
 from synthboost.progress import track
-from synthboost.training.frame_set import FrameSet
+from synthboost.records.masks import IndexEntry, mask_name, write_index, write_mask
 
 
 def predict_frames(

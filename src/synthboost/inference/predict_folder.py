@@ -9,14 +9,14 @@ from pathlib import Path
 from typing import Any
 
 from synthboost.errors import OutputError, SynthboostError
-from synthboost.files import TEMPORARY_PREFIX, write_csv, write_json
 from synthboost.inference.predict_recording import RESULT, Wanted, predict_recording
 from synthboost.inference.predictor import Predictor
-from synthboost.inference.recordings import open_recording
-from synthboost.inference.recordings.find import stem
-from synthboost.lock import LOCK_FILE, exclusive
+from synthboost.io.atomic import TEMPORARY_PREFIX, write_csv, write_json
+from synthboost.io.claim import require_same
+from synthboost.io.lock import LOCK_FILE, exclusive
+from synthboost.io.recordings import open_recording
+from synthboost.io.recordings.find import stem
 from synthboost.progress import Progress
-from synthboost.records.claim import require_same
 
 CLAIM = "predict.json"
 FRAME_COLUMNS = (

@@ -13,17 +13,17 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from synthboost.domain import GreyImage, Mask, Structure
-from synthboost.evaluation.phases import find_phases
-from synthboost.files import whole_folder, write_json
+from synthboost.evaluation.clinical.phases import find_phases
 from synthboost.inference.outputs.contours import contours_of
-from synthboost.inference.outputs.dicom_seg import Segment, write_segmentation
 from synthboost.inference.outputs.label_map import resolve
 from synthboost.inference.outputs.overlay import CLIP_FRAMES, draw_overlay, small, write_animation, write_overlay
 from synthboost.inference.outputs.shown_area import shown_area
-from synthboost.inference.outputs.volume import write_labels
 from synthboost.inference.predictor import Predictor
 from synthboost.inference.questions import Question
-from synthboost.inference.recordings import Recording
+from synthboost.io.atomic import whole_folder, write_json
+from synthboost.io.dicom_seg import Segment, write_segmentation
+from synthboost.io.recordings import Recording
+from synthboost.io.volume import write_labels
 
 RESULT = "result.json"
 

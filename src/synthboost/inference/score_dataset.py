@@ -7,14 +7,14 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
+from synthboost.data.frame_set import FrameSet
 from synthboost.domain import Frame, FrameInfo, Structure
 from synthboost.errors import DataError, SynthboostError
-from synthboost.evaluation.resample import spacing_on_grid, to_grid
-from synthboost.evaluation.score import NSD_TOLERANCE_MM, Scores, score_masks
-from synthboost.inference.masks import IndexEntry, read_index, read_mask
+from synthboost.evaluation.metrics.resample import spacing_on_grid, to_grid
+from synthboost.evaluation.metrics.score import NSD_TOLERANCE_MM, Scores, score_masks
 from synthboost.progress import track
+from synthboost.records.masks import IndexEntry, read_index, read_mask
 from synthboost.records.rows import Row, Status
-from synthboost.training.frame_set import FrameSet
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from synthboost.domain import STRUCTURES, Frame, GreyImage, PromptSet, Structure
 from synthboost.errors import ConfigError
-from synthboost.evaluation.uncertainty import SelfAgreement, self_agreement
+from synthboost.evaluation.metrics.uncertainty import SelfAgreement, self_agreement
 from synthboost.inference.predictor import Predictor, Seen
 from synthboost.inference.prompting import final_prompts
 from synthboost.inference.sentences import EvaluationSentences

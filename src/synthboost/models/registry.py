@@ -17,7 +17,7 @@ from synthboost.models.cris.model import Cris
 from synthboost.models.cris.settings import PRESETS as CRIS_PRESETS
 from synthboost.models.unet.model import UNet
 from synthboost.models.unet.settings import PRESETS as UNET_PRESETS
-from synthboost.weights_file import CARD_FILE, file_sha256, read_card, weights_path
+from synthboost.models.weights_folder import CARD_FILE, file_sha256, read_card, weights_path
 
 BUILDERS: dict[str, Callable[[Any, Sequence[str]], Segmenter]] = {
     "clipseg": ClipSeg.from_settings,

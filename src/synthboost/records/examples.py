@@ -13,7 +13,7 @@ import numpy as np
 
 from synthboost.domain import GreyImage, LabelMap, Mask, Structure
 from synthboost.errors import DataError
-from synthboost.files import whole_file
+from synthboost.io.atomic import whole_file
 
 
 @dataclass(frozen=True, eq=False)

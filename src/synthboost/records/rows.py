@@ -7,7 +7,7 @@ from dataclasses import dataclass, fields
 from enum import StrEnum
 from pathlib import Path
 
-from synthboost.records.typed_csv import read_typed, write_typed
+from synthboost.io.typed_csv import read_typed, write_typed
 
 RANDOM_WEIGHTS = "random weights"
 """The `encoders` of a zero-shot run whose model was never trained by anybody."""

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from synthboost.errors import DataError
-from synthboost.files import write_csv
+from synthboost.io.atomic import write_csv
 from synthboost.records.examples import Example, read_examples
 from synthboost.records.rows import Row, read_rows
 

@@ -15,10 +15,10 @@ from pathlib import Path
 from typing import Any
 
 from synthboost.errors import DataError
-from synthboost.records.parquet import read_parquet, require_parquet, write_parquet
+from synthboost.io.parquet import read_parquet, require_parquet, write_parquet
+from synthboost.io.typed_csv import read_typed, write_typed
 from synthboost.records.rows import Row
 from synthboost.records.run_folder import RunPaths, RunRecord, read_json
-from synthboost.records.typed_csv import read_typed, write_typed
 
 
 @dataclass(frozen=True)

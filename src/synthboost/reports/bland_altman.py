@@ -9,7 +9,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
-from synthboost.evaluation.method_agreement import Estimate, MethodAgreement
+from synthboost.evaluation.clinical.method_agreement import Estimate, MethodAgreement
 from synthboost.reports.cells import Cell, Column, Table, absent, count, fixed, number, words
 from synthboost.reports.inline import plain_label
 from synthboost.reports.palette import INK, QUIET, TRUE_CONTOUR

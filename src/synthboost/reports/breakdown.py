@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from synthboost.domain import PromptSet, Strategy
-from synthboost.evaluation.groups import GROUPINGS, UNKNOWN
+from synthboost.evaluation.statistics.groups import GROUPINGS, UNKNOWN
 from synthboost.reports.cells import MEAN_SD, Cell, Column, Table, mean_sd, words
 from synthboost.reports.conditions import BASELINE_MODEL, SIMULATED_TARGET, strategy_heading, strategy_place
 from synthboost.reports.lines import heads_of

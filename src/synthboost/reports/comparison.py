@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from synthboost.evaluation.family import METHOD_FIELDS, NO_VALUES, Family, Member
-from synthboost.evaluation.seeds import TOO_FEW
+from synthboost.evaluation.statistics.family import METHOD_FIELDS, NO_VALUES, Family, Member
+from synthboost.evaluation.statistics.seeds import TOO_FEW
 from synthboost.reports.cells import INTERVAL, Cell, Column, Table, absent, count, interval, signed, words
 from synthboost.reports.conditions import NO_VALUE, heading
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from synthboost.evaluation.convergence import Cost, History, cost_to_best, cost_to_dice
-from synthboost.evaluation.convergence import pretraining_cost as cost_of_ancestors
+from synthboost.evaluation.statistics.convergence import Cost, History, cost_to_best, cost_to_dice
+from synthboost.evaluation.statistics.convergence import pretraining_cost as cost_of_ancestors
 from synthboost.records.run_folder import RunRecord
 from synthboost.reports.cells import Cell, Column, Table, absent, count, number, words
 from synthboost.reports.conditions import BASELINE_MODEL, SIMULATED_TARGET, strategy_heading, strategy_place

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from synthboost.domain import Domain, Quality, Structure
-from synthboost.evaluation.statistics import mean_and_sd
+from synthboost.evaluation.statistics.tests import mean_and_sd
 from synthboost.records.rows import RANDOM_WEIGHTS, Row
 from synthboost.records.run_folder import RunRecord
 from synthboost.reports.paper import model_heading

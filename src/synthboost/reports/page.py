@@ -10,8 +10,8 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 from markupsafe import Markup
 
 from synthboost import __version__
-from synthboost.evaluation.groups import GROUPINGS
-from synthboost.files import write_text
+from synthboost.evaluation.statistics.groups import GROUPINGS
+from synthboost.io.atomic import write_text
 from synthboost.records.run_folder import RunRecord
 from synthboost.reports.cells import Cell, Column, Table, words
 from synthboost.reports.conditions import NO_VALUE, SIMULATED_TARGET, strategy_heading

@@ -13,7 +13,7 @@ from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from synthboost.files import whole_file, write_text
+from synthboost.io.atomic import whole_file, write_text
 from synthboost.reports.inline import figure_svg
 from synthboost.reports.palette import INK, QUIET, RULE
 

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 
 from synthboost.domain import PromptSet, Strategy
 from synthboost.errors import DataError
-from synthboost.evaluation.bootstrap import DRAWS
-from synthboost.evaluation.comparison import pair_rows
-from synthboost.evaluation.family import compare_family, find_contrast
-from synthboost.evaluation.signed_rank import Alternative, wilcoxon_over_pairs
-from synthboost.evaluation.statistics import patient_wilcoxon
+from synthboost.evaluation.statistics.bootstrap import DRAWS
+from synthboost.evaluation.statistics.comparison import pair_rows
+from synthboost.evaluation.statistics.family import compare_family, find_contrast
+from synthboost.evaluation.statistics.signed_rank import Alternative, wilcoxon_over_pairs
+from synthboost.evaluation.statistics.tests import patient_wilcoxon
 from synthboost.records.published import PAPER_MODELS
 from synthboost.records.rows import Row
 from synthboost.records.run_folder import RunRecord

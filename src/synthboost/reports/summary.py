@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from synthboost.errors import DataError
-from synthboost.evaluation.bootstrap import bootstrap_mean
+from synthboost.evaluation.statistics.bootstrap import bootstrap_mean
 from synthboost.records.rows import Row, Status
 from synthboost.reports.cells import moments
 from synthboost.reports.conditions import Condition, group_rows

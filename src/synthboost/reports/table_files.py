@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from synthboost.files import write_text
+from synthboost.io.atomic import write_text
 from synthboost.reports.cells import Table
 from synthboost.reports.formats import FORMATS
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from statistics import median
 
-from synthboost.evaluation.groups import GROUPINGS
+from synthboost.evaluation.statistics.groups import GROUPINGS
 from synthboost.records.rows import Row
 from synthboost.records.run_folder import RunRecord
 from synthboost.reports.breakdown import breakdown_table

@@ -16,7 +16,7 @@ import numpy as np
 
 from synthboost.domain import Phase, View
 from synthboost.errors import ConfigError, DataError
-from synthboost.evaluation.heart_in_view import HeartInView
+from synthboost.evaluation.clinical.heart_in_view import HeartInView
 from synthboost.simulator.priors import Prior
 
 Hearts: TypeAlias = Mapping[tuple[View, Phase], Sequence[HeartInView]]

@@ -12,9 +12,9 @@ from numpy.random import Generator
 
 from synthboost.domain import Attributes, GreyImage, LabelMap, Phase, Quality, View
 from synthboost.errors import DataError
-from synthboost.evaluation.chamber import Scale
-from synthboost.evaluation.clinical import LabelledFrames, ejection_fractions
-from synthboost.evaluation.wall import mean_wall_thickness
+from synthboost.evaluation.clinical.chamber import Scale
+from synthboost.evaluation.clinical.indices import LabelledFrames, ejection_fractions
+from synthboost.evaluation.clinical.wall import mean_wall_thickness
 from synthboost.simulator.acoustics import form_image
 from synthboost.simulator.anatomy import Anatomy, ViewAnatomy, draw_anatomy
 from synthboost.simulator.appearance import Acquisition, draw_acquisition, draw_qualities

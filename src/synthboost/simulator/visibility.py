@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from synthboost.domain import GreyImage, LabelMap, Quality, Structure
-from synthboost.evaluation.chamber import Scale, mitral_plane
+from synthboost.evaluation.clinical.chamber import Scale, mitral_plane
 
 
 class QualityRule(StrEnum):

@@ -20,11 +20,11 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 from synthboost.data import TripletRecipe, make_triplets
+from synthboost.data.frame_set import FrameSet, Group
 from synthboost.errors import SynthboostError, TrainingError
 from synthboost.models.base import Features, Segmenter
 from synthboost.training.augment import draw_augmentation
 from synthboost.training.feature_cache import FeatureCache, stack
-from synthboost.training.frame_set import FrameSet, Group
 
 _DEATHS = ("exited unexpectedly", "is killed by signal", "DataLoader timed out")
 """What torch's messages say, by which alone they can be told from other RuntimeErrors."""

@@ -30,12 +30,12 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
+from synthboost.data.frame_set import FrameSet
 from synthboost.errors import ConfigError, TrainingError
-from synthboost.files import whole_file, write_json
+from synthboost.io.atomic import whole_file, write_json
 from synthboost.models.base import Features, Segmenter
 from synthboost.progress import Progress
 from synthboost.training.config import TrainingConfig
-from synthboost.training.frame_set import FrameSet
 from synthboost.training.processes import this_process
 
 FORMAT = 1

@@ -18,8 +18,9 @@ from safetensors import SafetensorError
 from torch import Tensor
 
 from synthboost.data import TripletRecipe
+from synthboost.data.frame_set import FrameSet
 from synthboost.errors import CheckpointError, DataError, OutputError, TrainingError
-from synthboost.files import whole_folder
+from synthboost.io.atomic import whole_folder
 from synthboost.models.adapters import remove_adapters
 from synthboost.models.base import Features, Segmenter
 from synthboost.models.text_memory import TextMemory
@@ -35,7 +36,6 @@ from synthboost.training.batches import (
 )
 from synthboost.training.config import TrainingConfig
 from synthboost.training.feature_cache import make_feature_cache
-from synthboost.training.frame_set import FrameSet
 from synthboost.training.hardware import choose_precision, choose_workers, prepare_network, release_network
 from synthboost.training.joint_statistics import JointStatistics
 from synthboost.training.losses import hard_dice, segmentation_loss

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from synthboost.domain import STRUCTURES, Structure
 from synthboost.errors import DataError
-from synthboost.evaluation.bootstrap import Interval, bootstrap_mean
-from synthboost.evaluation.overlap import dice
+from synthboost.evaluation.metrics.overlap import dice
+from synthboost.evaluation.statistics.bootstrap import Interval, bootstrap_mean
 
 DRAWS = 2000
 

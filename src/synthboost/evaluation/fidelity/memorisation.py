@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from synthboost.errors import ConfigError, DataError
 from synthboost.evaluation.fidelity.echo_set import EchoSet
 from synthboost.evaluation.fidelity.frechet import require_samples
-from synthboost.evaluation.resample import area_weights
-from synthboost.evaluation.statistics import patient_means
+from synthboost.evaluation.metrics.resample import area_weights
+from synthboost.evaluation.statistics.tests import patient_means
 
 Numbers = NDArray[np.float64]
 

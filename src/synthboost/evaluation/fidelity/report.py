@@ -9,7 +9,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from synthboost.errors import ConfigError, DataError
-from synthboost.evaluation.bootstrap import Interval, bootstrap_mean
 from synthboost.evaluation.fidelity.consistency import Consistency, mask_consistency
 from synthboost.evaluation.fidelity.coverage import NEIGHBOURS, density_and_coverage
 from synthboost.evaluation.fidelity.echo_set import EchoSet, Region
@@ -19,6 +18,7 @@ from synthboost.evaluation.fidelity.kernel import KernelDistance, kernel_distanc
 from synthboost.evaluation.fidelity.memorisation import Memorisation, low_resolution, nearest_neighbour_test
 from synthboost.evaluation.fidelity.radiomics import FEATURES, radiomic_features
 from synthboost.evaluation.fidelity.speckle import DYNAMIC_RANGE_DB, SPECKLE, speckle
+from synthboost.evaluation.statistics.bootstrap import Interval, bootstrap_mean
 
 Numbers = NDArray[np.float64]
 

@@ -8,10 +8,10 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
-from synthboost.evaluation.bootstrap import Interval
 from synthboost.evaluation.fidelity.floor import AgainstFloor
 from synthboost.evaluation.fidelity.report import FidelityReport
-from synthboost.files import write_json, write_text
+from synthboost.evaluation.statistics.bootstrap import Interval
+from synthboost.io.atomic import write_json, write_text
 
 SUSPECTS_SHOWN = 10
 _Table = tuple[str, list[str], list[list[str]]]

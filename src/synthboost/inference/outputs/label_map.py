@@ -7,8 +7,10 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import ndimage
 
-from synthboost.domain import LabelMap
+from synthboost.domain import STRUCTURES, LabelMap
+from synthboost.simulator.labels import keep_largest_piece
 
 
 def resolve(probability: NDArray[np.floating[Any]], labels: Sequence[int], threshold: float) -> LabelMap:
@@ -25,3 +27,29 @@ def resolve(probability: NDArray[np.floating[Any]], labels: Sequence[int], thres
     values = np.array(labels, dtype=np.uint8)
     winner = probability.argmax(axis=0)
     return np.where(probability.max(axis=0) > threshold, values[winner], 0).astype(np.uint8)
+
+
+def whole_heart(probability: NDArray[np.floating[Any]], threshold: float) -> LabelMap:
+    """Make one label map of a probability per structure (see `resolve`) and mend what no heart has.
+
+    Of every structure the largest piece is kept. Holes in a cavity are filled; what ventricle and wall enclose, such
+    as a seam between two masks that were drawn apart, goes to the likelier of the two.
+
+    Args:
+        probability: (3, H, W), in the order of `STRUCTURES`.
+        threshold: a pixel is inside when its probability is larger.
+
+    Returns:
+        (H, W) uint8, 0-3.
+    """
+    ventricle, wall, atrium = STRUCTURES
+    label_map = resolve(probability, STRUCTURES, threshold)
+    for structure in STRUCTURES:
+        keep_largest_piece(label_map, structure)
+    for cavity in (ventricle, atrium):
+        holes = ndimage.binary_fill_holes(label_map == cavity) & (label_map == 0)
+        label_map[holes] = cavity
+    heart = (label_map == ventricle) | (label_map == wall)
+    seams = ndimage.binary_fill_holes(heart) & ~heart
+    label_map[seams] = np.array([ventricle, wall], dtype=np.uint8)[probability[:2].argmax(axis=0)][seams]
+    return label_map

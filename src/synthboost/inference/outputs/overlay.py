@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from synthboost.domain import GreyImage, Mask
-from synthboost.files import whole_file
+from synthboost.io.atomic import whole_file
 
 OVERLAY_COLOURS = ((0, 158, 115), (230, 159, 0), (86, 180, 233), (204, 121, 167))
 """Okabe and Ito's colour-blind safe palette."""

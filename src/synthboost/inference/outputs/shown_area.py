@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 from scipy import ndimage
 
+from synthboost.data.sector import BRIGHT, find_sector
 from synthboost.domain import GreyImage, Mask
 from synthboost.errors import DataError
-from synthboost.synthesis.sector import BRIGHT, find_sector
 
 
 def shown_area(image: GreyImage) -> Mask:

@@ -16,13 +16,13 @@ from torch import Tensor, nn
 from transformers import AutoTokenizer, CLIPSegConfig, CLIPSegForImageSegmentation
 
 from synthboost.errors import CheckpointError
-from synthboost.files import whole_folder
+from synthboost.io.atomic import whole_folder
 from synthboost.models.adapters import plain_state
 from synthboost.models.base import Features, Part, Segmenter
 from synthboost.models.clipseg.settings import ClipSegSettings
 from synthboost.models.grammar_tokenizer import grammar_tokenizer
 from synthboost.models.tokenizing import require_tokenizer_files, tokenize, unknown_words
-from synthboost.weights_file import (
+from synthboost.models.weights_folder import (
     load_strictly,
     load_weights,
     read_card,

@@ -16,7 +16,7 @@ from torch import Tensor
 from transformers import AutoTokenizer
 
 from synthboost.errors import CheckpointError
-from synthboost.files import whole_folder
+from synthboost.io.atomic import whole_folder
 from synthboost.models.adapters import plain_state
 from synthboost.models.base import Features, Part, Segmenter
 from synthboost.models.cris.network import CrisNetwork
@@ -24,7 +24,7 @@ from synthboost.models.cris.settings import CrisSettings
 from synthboost.models.cris.text import pad_sentences
 from synthboost.models.grammar_tokenizer import grammar_tokenizer
 from synthboost.models.tokenizing import require_tokenizer_files, tokenize, unknown_words
-from synthboost.weights_file import (
+from synthboost.models.weights_folder import (
     CARD_FILE,
     load_strictly,
     load_weights,

@@ -24,7 +24,7 @@ from synthboost.models.cris.network import CrisNetwork
 from synthboost.models.cris.settings import CrisSettings
 from synthboost.models.cris.sizes import infer_settings, infer_vocabulary
 from synthboost.models.tokenizing import clip_tokenizer
-from synthboost.weights_file import load_strictly, refuse_non_finite
+from synthboost.models.weights_folder import load_strictly, refuse_non_finite
 
 BACKBONE = "backbone."
 MARK = "visual.conv1.weight"

@@ -18,14 +18,12 @@ from torch import Tensor
 
 from synthboost.domain import STRUCTURES
 from synthboost.errors import CheckpointError, ConfigError
-from synthboost.files import whole_folder
+from synthboost.io.atomic import whole_folder
 from synthboost.models.adapters import plain_state
 from synthboost.models.base import Features, Part, Segmenter
 from synthboost.models.unet.naming import ALL, named_structure
 from synthboost.models.unet.settings import UNetSettings
-from synthboost.prompts import extra_words as words_of_ours
-from synthboost.prompts import split_words, vocabulary
-from synthboost.weights_file import (
+from synthboost.models.weights_folder import (
     CARD_FILE,
     load_strictly,
     load_weights,
@@ -34,6 +32,8 @@ from synthboost.weights_file import (
     save_weights,
     write_card,
 )
+from synthboost.prompts import extra_words as words_of_ours
+from synthboost.prompts import split_words, vocabulary
 
 
 class UNet(Segmenter):

@@ -9,10 +9,10 @@ from functools import cached_property
 from matplotlib.axes import Axes
 
 from synthboost.domain import Strategy
-from synthboost.evaluation.arms import pair_arms
-from synthboost.evaluation.bootstrap import Interval, bootstrap_mean
-from synthboost.evaluation.comparison import Comparison, compare
-from synthboost.evaluation.seeds import SeedInterval, seed_variation
+from synthboost.evaluation.statistics.arms import pair_arms
+from synthboost.evaluation.statistics.bootstrap import Interval, bootstrap_mean
+from synthboost.evaluation.statistics.comparison import Comparison, compare
+from synthboost.evaluation.statistics.seeds import SeedInterval, seed_variation
 from synthboost.records.rows import Row
 from synthboost.records.run_folder import RunRecord
 from synthboost.reports.cells import INTERVAL, Cell, Column, Table, absent, count, interval, number, signed, words

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from synthboost.evaluation.groups import GROUPINGS
+from synthboost.evaluation.statistics.groups import GROUPINGS
 from synthboost.reports.breakdown import breakdown_table, pooled_breakdown
 from synthboost.reports.cells import Table
 from synthboost.reports.convergence import convergence_table

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 from synthboost.domain import PromptSet
 from synthboost.errors import DataError
-from synthboost.evaluation.family import METHOD_FIELDS, compare_family, find_contrast
+from synthboost.evaluation.statistics.family import METHOD_FIELDS, compare_family, find_contrast
 from synthboost.records.rows import Row
 from synthboost.reports.cells import Table
 from synthboost.reports.comparison import family_table

@@ -11,7 +11,13 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-from synthboost.evaluation.convergence import History, Spread, cost_to_best, pretraining_cost, reach_over_seeds
+from synthboost.evaluation.statistics.convergence import (
+    History,
+    Spread,
+    cost_to_best,
+    pretraining_cost,
+    reach_over_seeds,
+)
 from synthboost.records.run_folder import RunRecord
 from synthboost.reports.cells import Cell, Column, Table, absent, count, words
 from synthboost.reports.conditions import SIMULATED_TARGET, strategy_heading

@@ -9,7 +9,7 @@ from pathlib import Path
 from markupsafe import Markup
 
 from synthboost import __version__
-from synthboost.files import write_text
+from synthboost.io.atomic import write_text
 from synthboost.records.run_folder import RunRecord
 from synthboost.reports.cells import Column, Table, words
 from synthboost.reports.conditions import NO_VALUE, SIMULATED_TARGET

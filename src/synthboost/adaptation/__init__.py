@@ -1,0 +1,1 @@
+"""From unannotated images: match, calibrate, refine, pseudo-label."""

@@ -1,0 +1,161 @@
+"""Simulated frames, refined by a diffusion model of real ones: SDEdit (Meng et al. 2021, arXiv 2108.01073).
+
+Each frame is mixed with noise up to a time, and the model leads it back from there. What the noise drowned, fine
+texture first, the model draws anew as it learned it; what stood out of the noise stays, and so do the masks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from synthboost.data import Dataset, Split
+from synthboost.data.derived_set import Origin, write_derived_set
+from synthboost.data.sector import find_sector
+from synthboost.diffusion.condition import ConditionClass, condition_map, label_map_of
+from synthboost.diffusion.image_batches import ImageBatches
+from synthboost.diffusion.network import SemanticUNet
+from synthboost.diffusion.sampling import Schedule, Start, default_schedule, sample_images, to_grey
+from synthboost.diffusion.training_data import frame_codes, shrink
+from synthboost.domain import Domain, Frame, FrameInfo
+from synthboost.errors import ConfigError
+from synthboost.evaluation.metrics.resample import spacing_on_grid
+
+GENERATOR = "synthboost.refine"
+GENERATOR_VERSION = "1"
+RECORD = "refinement.json"
+
+
+class Condition(StrEnum):
+    """What the network is told of a frame besides its attributes. Its labels it is never told."""
+
+    SECTOR = "sector"
+    """The frame's sector, without a heart in it: what a network learns that is trained without labels."""
+    NULL = "null"
+    """No map at all: what a network learns from the images whose map was hidden."""
+
+
+@dataclass(frozen=True)
+class RefineSettings:
+    """How frames are refined."""
+
+    strength: float = 0.4
+    """How far a frame goes towards noise and back: 0 leaves it as it is, 1 keeps nothing of it. The default is a
+    guess."""
+    condition: Condition = Condition.SECTOR
+    seed: int = 0
+    batch: int = 16
+    """Images made together; halved by itself when memory runs out. Without influence on any image but for rounding."""
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be."""
+        for name, holds, expected in (
+            ("strength", 0 <= self.strength <= 1, "0 to 1"),
+            ("condition", self.condition in tuple(Condition), " or ".join(Condition)),
+            ("seed", self.seed >= 0, "zero or more"),
+            ("batch", self.batch >= 1, "1 or more"),
+        ):
+            if not holds:
+                raise ConfigError("RefineSettings", name, getattr(self, name), expected)
+
+
+def refine(
+    network: SemanticUNet,
+    weights_sha256: str,
+    dataset: Dataset,
+    split: Split,
+    out: Path,
+    settings: RefineSettings,
+    schedule: Schedule | None = None,
+    shard: tuple[int, int] = (1, 1),
+) -> int:
+    """Write the refined data set, or the share of one worker, or what is missing of it.
+
+    Frames and masks get the network's size. Pixels outside the sector are 0.
+
+    Args:
+        network: in evaluation mode, on the device that samples.
+        weights_sha256: of its weights.
+        dataset: simulated, with masks.
+        split: of `dataset`.
+        out: a new or empty folder, or one that was begun with the same weights, images and settings.
+        settings: see there.
+        schedule: of sampling; `None` is the network's default. Refining takes `strength` of its steps.
+        shard: see `write_derived_set`.
+
+    Returns:
+        How many patients were refined now.
+
+    Raises:
+        ConfigError: the network has no weights for "no label", or the shard is none.
+        DataError: frames are not simulated, or a sector cannot be made out, naming the frame.
+        OutputError: the folder holds something else, or cannot be written.
+    """
+    if settings.condition is Condition.NULL and not network.settings.null_label:
+        raise ConfigError("refine", "condition", settings.condition, f"{Condition.SECTOR}: it has no weights for null")
+    chosen = schedule or default_schedule(network.settings)
+    origin = Origin(
+        domain=Domain.REFINED,
+        generator=GENERATOR,
+        version=f"{GENERATOR_VERSION}, weights {weights_sha256[:8]}",
+        seed=settings.seed,
+        record=RECORD,
+        doing="refining",
+        settings={
+            "weights": weights_sha256,
+            "strength": settings.strength,
+            "condition": str(settings.condition),
+            "schedule": {**asdict(chosen), "method": str(chosen.method), "spacing": str(chosen.spacing)},
+        },
+    )
+    refiner = _Refiner(network, dataset, settings, chosen)
+    return write_derived_set(out, dataset, split, origin, refiner.remake, shard)
+
+
+class _Refiner:
+    def __init__(self, network: SemanticUNet, dataset: Dataset, settings: RefineSettings, schedule: Schedule) -> None:
+        self.network, self.dataset, self.settings, self.schedule = network, dataset, settings, schedule
+        self.batches = ImageBatches(settings.batch)
+
+    def remake(self, infos: Sequence[FrameInfo]) -> tuple[list[Frame], Mapping[str, Any]]:
+        frames = [self.dataset.load(info) for info in infos]
+        sectors = [find_sector(frame.image, frame.info.name).mask(frame.image.shape) for frame in frames]
+        size = self.network.settings.size
+        images = np.stack([shrink(frame.image, size) for frame in frames])
+        pairs = list(zip(frames, sectors, strict=True))
+        fans = np.stack([condition_map(np.zeros_like(f.image), s, size, "majority") for f, s in pairs])
+        codes = np.array([frame_codes(frame) for frame in frames])
+        names = [info.name for info in infos]
+        refined = self.batches.make(
+            len(frames), lambda some: self._refine(images[some], fans[some], codes[some], names[some])
+        )
+        made = []
+        for (frame, sector), image in zip(pairs, refined, strict=True):
+            assert frame.label_map is not None
+            label_map = label_map_of(condition_map(frame.label_map, sector, size, "majority"))
+            spacing_mm = spacing_on_grid(frame.spacing_mm, frame.image.shape, image.shape)
+            made.append(Frame(frame.info, image, label_map, spacing_mm))
+        return made, {"strength": self.settings.strength, "condition": str(self.settings.condition)}
+
+    def _refine(
+        self, images: NDArray[np.uint8], fans: NDArray[np.uint8], codes: NDArray[np.int64], names: list[str]
+    ) -> NDArray[np.uint8]:
+        network, settings = self.network.settings, self.settings
+        grey = torch.from_numpy(images).float()[:, None] / 127.5 - 1
+        start = Start(grey.expand(-1, network.channels, -1, -1), settings.strength)
+        labels = torch.from_numpy(fans).long()
+        if settings.condition is Condition.NULL:
+            labels = torch.full_like(labels, network.null)
+        attributes = torch.from_numpy(codes) if network.attributes else None
+        made = to_grey(
+            sample_images(self.network, labels, attributes, names, self.schedule, settings.seed, start=start)
+        )
+        made[fans == ConditionClass.BACKGROUND] = 0  # as `sample` does: a real frame is black there
+        return made

@@ -1,0 +1,179 @@
+"""A plain folder of pictures as a data set without annotations: what people have before they have a data set.
+
+Who, which view and which instant a picture shows is told by folders and file names; what they do not tell is asked
+for. Nothing is copied: a picture is read when its frame is.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from synthboost.data import STRANGERS, Dataset
+from synthboost.data.camus_layout import IMAGES
+from synthboost.data.dataset import FrameFiles, FrameKey
+from synthboost.domain import Frame, FrameInfo, GreyImage, PatientId, Phase, SplitPart, View
+from synthboost.errors import ConfigError, DataError
+from synthboost.io.atomic import write_csv
+from synthboost.io.pixels import Spacing
+from synthboost.io.recordings import Recording, find_recordings, open_recording
+from synthboost.io.recordings.find import stem
+
+LIST = "pictures.csv"
+VALIDATION_SHARE = 0.1
+"""Of the patients, the last by name, who validate; at least one of three or more. Nobody tests."""
+_SEPARATED = r"(?:^|(?<=[_\-. ]))(?:{})(?=$|[_\-. ])"
+_VIEWS = re.compile(_SEPARATED.format("|".join(View)), re.IGNORECASE)
+_PHASES = re.compile(_SEPARATED.format("|".join(Phase)), re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Untold:
+    """What pictures show whose names or headers do not say it; `None` means that they must."""
+
+    view: View | None = None
+    phase: Phase | None = None
+    spacing_mm: float | None = None
+    """Between neighbouring pixels, along rows and columns alike."""
+
+    def __post_init__(self) -> None:
+        """Refuse a spacing that no image has.
+
+        Raises:
+            ConfigError: it is not a length of 0.01 to 10 mm.
+        """
+        if self.spacing_mm is not None and not 0.01 <= self.spacing_mm <= 10.0:
+            raise ConfigError("pictures", "spacing_mm", self.spacing_mm, "0.01-10 mm")
+
+
+@dataclass(frozen=True, eq=False)
+class PictureFolder(Dataset):
+    """The pictures of a folder as frames that nobody annotated."""
+
+    untold: Untold = Untold()
+
+    def load(self, info: FrameInfo) -> Frame:
+        """Read one picture; see `Dataset.load`."""
+        recording = _open(self.root / self.files_of(info).image)
+        return Frame(info, _image(recording), None, _spacing(recording, self.untold))
+
+    def load_image(self, info: FrameInfo) -> GreyImage:
+        """Read the pixels of one picture; see `Dataset.load_image`."""
+        return _image(_open(self.root / self.files_of(info).image))
+
+    def fingerprint(self) -> str:
+        """SHA-256 (hex) of the pictures, and of what was said of them; see `Dataset.fingerprint`."""
+        return hashlib.sha256(f"{super().fingerprint()} {self.untold}".encode()).hexdigest()
+
+
+def open_pictures(root: Path, untold: Untold) -> PictureFolder:
+    """Read the names and headers of all pictures in a folder and its folders, no pixel.
+
+    A picture directly in `root` is a patient of its own, unless its name is that of another but for view and phase
+    (`anna_4CH_ED.png`, `anna_4CH_ES.png`). The pictures in a folder below are one patient. Patients get numbers in the
+    order of their names; `write_picture_list` says which number is whom.
+
+    Args:
+        root: the folder.
+        untold: of pictures whose names or headers do not say it.
+
+    Raises:
+        DataError: there is no picture, one is damaged or a clip, its view, phase or spacing is told by nobody, or two
+            pictures of a patient show the same view and phase.
+    """
+    pictures = find_recordings(root)
+    people: dict[str, dict[tuple[View, Phase], Path]] = {}
+    for path in pictures:
+        view, phase = _shown(path, untold)
+        _spacing(_open(path), untold)
+        frames = people.setdefault(_person(path.relative_to(root)), {})
+        if (view, phase) in frames:
+            raise DataError(
+                path, "view and phase", f"{view} {phase} as {frames[view, phase].name} shows",
+                "one picture of a patient for each view and phase", "Put the pictures of other patients elsewhere.",
+            )  # fmt: skip
+        frames[view, phase] = path
+    names = "\n".join(path.relative_to(root).as_posix() for path in pictures)
+    # With a hash of the pictures' names: patient0001 of two folders is two people.
+    release = f"{STRANGERS}{hashlib.sha256(names.encode()).hexdigest()[:12]}"
+    digits = max(4, len(str(len(people))))
+    patients = [PatientId(release, IMAGES, f"patient{n:0{digits}d}") for n in range(1, len(people) + 1)]
+    files: dict[FrameKey, FrameFiles] = {}
+    for patient, person in zip(patients, sorted(people), strict=True):
+        for (view, phase), path in sorted(people[person].items()):
+            files[patient, view, phase] = _files(path.relative_to(root))
+    return PictureFolder(
+        root=root,
+        release=release,
+        frames=tuple(FrameInfo(*key) for key in files),
+        files=files,
+        official=_official(patients),
+        untold=untold,
+    )
+
+
+def write_picture_list(dataset: PictureFolder, out: Path) -> None:
+    """Write into the folder `out` which picture each frame is."""
+    rows = [{"frame": info.name, "picture": dataset.files_of(info).image.as_posix()} for info in dataset.frames]
+    write_csv(out / LIST, ("frame", "picture"), rows)
+
+
+def _shown(path: Path, untold: Untold) -> tuple[View, Phase]:
+    views, phases = ({found.upper() for found in told.findall(stem(path))} for told in (_VIEWS, _PHASES))
+    view = View(views.pop()) if len(views) == 1 else None if views else untold.view
+    phase = Phase(phases.pop()) if len(phases) == 1 else None if phases else untold.phase
+    if view is None or phase is None:
+        what, words = ("view", View) if view is None else ("phase", Phase)
+        raise DataError(
+            path, what, "told by nobody, or more than one", f"one of {', '.join(words)} in the name, as x_4CH_ED.png",
+            f"Rename the picture, or say with --{what} what all show whose names do not.",
+        )  # fmt: skip
+    return view, phase
+
+
+def _person(picture: Path) -> str:
+    if len(picture.parts) > 1:
+        return picture.parent.as_posix() + "/"
+    parts = re.split(r"[_\-. ]+", _PHASES.sub("", _VIEWS.sub("", stem(picture))))
+    return "_".join(part for part in parts if part)
+
+
+def _open(path: Path) -> Recording:
+    recording = open_recording(path)
+    if recording.length != 1:
+        raise DataError(
+            path, "frames", recording.length, "one: which frames of a clip are ED and ES is not known here",
+            "Save the two frames as pictures; `synthboost predict` draws in whole clips.",
+        )  # fmt: skip
+    return recording
+
+
+def _image(recording: Recording) -> GreyImage:
+    (image,) = recording.frames()
+    return image
+
+
+def _spacing(recording: Recording, untold: Untold) -> Spacing:
+    if recording.spacing_mm is not None:
+        return recording.spacing_mm
+    if untold.spacing_mm is None:
+        raise DataError(
+            recording.path, "pixel spacing", "told by nobody", "mm between neighbouring pixels",
+            "Give --spacing-mm: what the masks are checked by, and areas, are in mm.",
+        )  # fmt: skip
+    return untold.spacing_mm, untold.spacing_mm
+
+
+def _files(picture: Path) -> FrameFiles:
+    # The header of an MHD names its pixels' file; CAMUS' own rule, the same name, is the usual one.
+    raw = (picture.with_suffix(".raw"),) if picture.suffix.lower() == ".mhd" else ()
+    return FrameFiles(picture, None, raw)
+
+
+def _official(patients: list[PatientId]) -> Mapping[SplitPart, tuple[PatientId, ...]]:
+    count = round(VALIDATION_SHARE * len(patients)) or int(len(patients) >= 3)
+    first = len(patients) - count
+    return {SplitPart.TRAINING: tuple(patients[:first]), SplitPart.VALIDATION: tuple(patients[first:])}

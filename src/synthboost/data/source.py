@@ -1,0 +1,164 @@
+"""The data of a run: a data set and its split by patient, checked for leaks."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Self
+
+from synthboost.data import (
+    Dataset,
+    Split,
+    check_split,
+    fewer_training_patients,
+    looks_like_dataset,
+    make_split,
+    open_dataset,
+    without_annotations,
+    without_patients,
+)
+from synthboost.data.frame_set import FrameSet
+from synthboost.data.picture_folder import Untold, open_pictures
+from synthboost.domain import Domain, PatientId, SplitPart
+from synthboost.errors import ConfigError, SplitError
+
+
+@dataclass(frozen=True)
+class Source:
+    """Frames of one data set, by part."""
+
+    dataset: Dataset
+    split: Split
+    whole_split: Split | None = None
+    """The split before only some training patients were chosen, if they were."""
+
+    def with_patients(self, count: int) -> Self:
+        """Return the source with the first so many training patients; the other parts stay.
+
+        Raises:
+            SplitError: there are fewer.
+        """
+        whole = self.whole_split or self.split
+        return self._split_as(fewer_training_patients(whole, self.dataset, count), whole)
+
+    @property
+    def for_judging(self) -> Self:
+        """The source as a run sees it that only judges on it: how many patients others train on does not matter."""
+        return self if self.whole_split is None else self._split_as(self.whole_split, None)
+
+    def _split_as(self, split: Split, whole: Split | None) -> Self:
+        other = replace(self, split=split, whole_split=whole)
+        if "fingerprint" in vars(self):  # the same files: they need not be read again
+            vars(other)["fingerprint"] = self.fingerprint
+        return other
+
+    def without_annotations(self) -> Self:
+        """Return the source as if nobody had annotated it: no label file is opened through it."""
+        return replace(self, dataset=without_annotations(self.dataset))
+
+    def frames(self, part: SplitPart, name: str, unlabelled: bool = False) -> FrameSet:
+        """Return the annotated frames of a part, called `name` in messages and logs; there may be none.
+
+        With `unlabelled`, the frames without annotation as well.
+        """
+        patients = set(self.split.parts[part])
+        infos = (info for info in self.dataset.frames if info.patient in patients)
+        wanted = (info for info in infos if unlabelled or self.dataset.has_annotation(info))
+        return FrameSet(name, [(self.dataset, info) for info in wanted])
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """Of the data set's files."""
+        return self.dataset.fingerprint()
+
+    @property
+    def domains(self) -> list[str]:
+        """The domains of the frames, e.g. `["simulated"]`."""
+        return sorted({str(info.domain) for info in self.dataset.frames})
+
+    @property
+    def mask_patients(self) -> int:
+        """Of how many patients the diffusion images among the training frames carry the annotated masks."""
+        infos = self.frames(SplitPart.TRAINING, "training").infos
+        return len({info.source for info in infos if info.domain is Domain.DIFFUSION} - {None})
+
+    def as_dict(self, unlabelled: bool = False) -> dict[str, Any]:
+        """Return what a run's spec says of this source; `unlabelled` counts frames without annotation as well."""
+        training = self.frames(SplitPart.TRAINING, "training", unlabelled)
+        return {
+            "path name": self.dataset.root.name,
+            "release": self.dataset.release,
+            "domain": ", ".join(self.domains),
+            "split": self.split.name,
+            "patients": training.patients,
+            "frames": len(training),
+            "fingerprint": self.fingerprint,
+        }
+
+
+def open_source(
+    root: Path,
+    split: str,
+    patients: int | None = None,
+    allow_missing: bool = False,
+    leave_out: Sequence[str] = (),
+    made_from: Split | None = None,
+    untold: Untold | None = None,
+) -> Source:
+    """Open a data set, split it, and check that no patient leaks between parts.
+
+    Args:
+        root: the data set's folder.
+        split: one of `data.SPLITS`.
+        patients: train on the first so many patients only.
+        allow_missing: accept that listed patients or files are absent.
+        leave_out: names of patients that no part may hold, e.g. one of two that share an image.
+        made_from: for a diffusion set: the split of the data set whose masks it was made from, to rule leaks out.
+        untold: where no annotation is needed: a folder of pictures will do, of which this is true.
+
+    Raises:
+        DataError: the data set or its split is broken, or has fewer training patients.
+        ConfigError: something is `untold` of a data set, which tells it itself.
+    """
+    dataset = _open(root, allow_missing, untold)
+    parts = make_split(split, dataset)
+    if leave_out:
+        parts = without_patients(parts, _named(dataset, leave_out))
+    source = Source(dataset, parts)
+    if patients is not None:
+        source = source.with_patients(patients)
+    diffusion = any(info.source is not None for info in dataset.frames)
+    sources = made_from if diffusion else None
+    check_split(source.split, dataset, allow_missing=allow_missing, workers=2, sources=sources)
+    return source
+
+
+def _open(root: Path, allow_missing: bool, untold: Untold | None) -> Dataset:
+    if untold is None:
+        return open_dataset(root, allow_missing=allow_missing)
+    if root.is_dir() and not looks_like_dataset(root):
+        return open_pictures(root, untold)
+    if untold != Untold():
+        raise ConfigError(
+            root, "view, phase or spacing-mm", "given", "none of them for a data set, which tells its own",
+            "They are for plain folders of pictures.",
+        )  # fmt: skip
+    return open_dataset(root, allow_missing=allow_missing)
+
+
+def _named(dataset: Dataset, names: Sequence[str]) -> list[PatientId]:
+    return [_one_named(dataset, name) for name in names]
+
+
+def _one_named(dataset: Dataset, name: str) -> PatientId:
+    # The first release numbers its two folders independently: there a name alone can mean two people.
+    found = [p for p in dataset.patients if name in (p.name, f"{p.folder}/{p.name}", str(p))]
+    if len(found) != 1:
+        meant = ", ".join(f"{p.folder}/{p.name}" for p in found) or "nobody"
+        raise SplitError(
+            dataset.root, "patient to leave out", f"{name} (means {meant})", "a name that means one patient",
+            "Write folder/name where two folders number their patients independently.",
+        )  # fmt: skip
+    return found[0]

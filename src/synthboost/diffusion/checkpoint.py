@@ -1,0 +1,59 @@
+"""Folders of diffusion weights: safetensors and a card that states the sizes and the objective."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+
+import torch
+
+from synthboost.diffusion.network import SemanticUNet
+from synthboost.diffusion.settings import DiffusionSettings
+from synthboost.errors import CheckpointError
+from synthboost.io.atomic import whole_folder
+from synthboost.models.weights_folder import (
+    CARD_FILE,
+    load_strictly,
+    load_weights,
+    read_card,
+    read_settings,
+    save_weights,
+    write_card,
+)
+
+NAME = "semantic-diffusion"
+"""On the card, where segmenters have theirs."""
+
+
+def save_diffusion(folder: Path, network: SemanticUNet) -> None:
+    """Write weights and card, whole or not at all.
+
+    Raises:
+        CheckpointError: a weight is NaN or infinite.
+        OutputError: the folder cannot be written.
+    """
+    with whole_folder(folder) as temporary:
+        save_weights(temporary, network.state_dict())
+        write_card(temporary, NAME, asdict(network.settings))
+
+
+def load_diffusion(folder: Path) -> SemanticUNet:
+    """Read what `save_diffusion` wrote, in evaluation mode.
+
+    Raises:
+        CheckpointError: the folder is absent, incomplete, damaged, or holds another kind of model.
+    """
+    if not folder.is_dir():
+        raise CheckpointError(folder, "folder", "absent", "a folder that `save_diffusion` wrote")
+    card = read_card(folder)
+    if card is None:
+        raise CheckpointError(folder, CARD_FILE, "absent", "a folder that `save_diffusion` wrote")
+    if card["model"] != NAME:
+        raise CheckpointError(
+            folder, "model", card["model"], NAME, "This is no diffusion model; segmenters are loaded by --weights."
+        )
+    settings = read_settings(DiffusionSettings, card, folder)
+    with torch.random.fork_rng(devices=[]):
+        network = SemanticUNet(settings)
+    load_strictly(network, load_weights(folder), folder)
+    return network.eval()

@@ -1,0 +1,116 @@
+"""What the diffusion model is told about an image: a map of five classes, from a label map and a sector."""
+
+from __future__ import annotations
+
+from enum import IntEnum
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from synthboost.domain import LabelMap, Mask, Structure
+from synthboost.errors import ConfigError, DataError
+from synthboost.evaluation.metrics.resample import area_weights, to_grid
+
+ConditionMap = NDArray[np.uint8]
+"""(H, W) with values of `ConditionClass`."""
+
+
+class ConditionClass(IntEnum):
+    """A class of a condition map."""
+
+    BACKGROUND = 0
+    """Outside the sector: black."""
+    TISSUE = 1
+    """Inside the sector and in no structure."""
+    LEFT_VENTRICULAR_CAVITY = 2
+    MYOCARDIUM = 3
+    LEFT_ATRIUM_CAVITY = 4
+
+
+PUBLISHED_CODING: dict[ConditionClass, int] = {
+    ConditionClass.BACKGROUND: 0,
+    ConditionClass.LEFT_VENTRICULAR_CAVITY: 1,
+    ConditionClass.TISSUE: 2,
+    ConditionClass.MYOCARDIUM: 3,
+    ConditionClass.LEFT_ATRIUM_CAVITY: 4,
+}
+"""The numbers that the public echo checkpoints were trained with (Echo from Noise, arXiv 2305.05424, its code)."""
+_OF_STRUCTURE = {
+    Structure.LEFT_VENTRICULAR_CAVITY: ConditionClass.LEFT_VENTRICULAR_CAVITY,
+    Structure.MYOCARDIUM: ConditionClass.MYOCARDIUM,
+    Structure.LEFT_ATRIUM_CAVITY: ConditionClass.LEFT_ATRIUM_CAVITY,
+}
+
+
+def condition_map(
+    label_map: LabelMap, sector: Mask, size: int, resize: Literal["nearest", "majority"] = "nearest"
+) -> ConditionMap:
+    """Merge labels and sector into five classes and bring them to (size, size), the frame squeezed as the image is.
+
+    Outside the sector there is no image, so a structure is clipped there: experts outline hearts past the sector's rim.
+
+    Args:
+        label_map: (H, W) uint8, 0-3.
+        sector: (H, W) bool, of `Sector.mask`.
+        size: rows and columns of the result.
+        resize: `nearest` takes the class in which a new pixel's centre lies; `majority` the class that covers most of
+            the new pixel (of equal ones the smaller number), which thins no wall when the map shrinks much.
+
+    Raises:
+        DataError: shapes or types differ from the above, a label is above 3, or the sector is empty.
+        ConfigError: `size` is less than 1, or `resize` is another word.
+    """
+    _require(label_map, sector)
+    if size < 1:
+        raise ConfigError("condition map", "size", size, "at least 1 pixel")
+    lookup = np.array([ConditionClass.TISSUE, *_OF_STRUCTURE.values()], dtype=np.uint8)
+    whole = np.where(sector, lookup[label_map], np.uint8(ConditionClass.BACKGROUND))
+    if resize == "nearest":
+        return to_grid(whole, (size, size))
+    if resize == "majority":
+        down, across = area_weights(whole.shape[0], size), area_weights(whole.shape[1], size)
+        cover = np.stack([down @ (whole == c) @ across.T for c in ConditionClass])
+        return np.asarray((cover > cover.max(axis=0) - 1e-9).argmax(axis=0), dtype=np.uint8)
+    raise ConfigError("condition map", "resize", resize, "nearest or majority")
+
+
+def label_map_of(condition: ConditionMap) -> LabelMap:
+    """The structures of a condition map as a label map, (H, W) with values 0-3.
+
+    Raises:
+        DataError: a value is above 4.
+    """
+    _require_classes(condition)
+    lookup = np.zeros(len(ConditionClass), dtype=np.uint8)
+    for structure, condition_class in _OF_STRUCTURE.items():
+        lookup[condition_class] = structure
+    return np.asarray(lookup[condition])
+
+
+def to_published(condition: ConditionMap) -> ConditionMap:
+    """The same map in the numbers of the public echo checkpoints, see `PUBLISHED_CODING`.
+
+    Raises:
+        DataError: a value is above 4.
+    """
+    _require_classes(condition)
+    return np.asarray(np.array([PUBLISHED_CODING[c] for c in ConditionClass], dtype=np.uint8)[condition])
+
+
+def _require(label_map: LabelMap, sector: Mask) -> None:
+    if label_map.dtype != np.uint8 or label_map.ndim != 2 or label_map.size == 0:
+        raise DataError("label map", "array", f"{label_map.dtype} {label_map.shape}", "uint8 (H, W)")
+    if label_map.max() > max(Structure):
+        raise DataError("label map", "labels", int(label_map.max()), "0 to 3")
+    if sector.dtype != np.bool_ or sector.shape != label_map.shape:
+        raise DataError(
+            "sector", "array", f"{sector.dtype} {sector.shape}", f"bool {label_map.shape}, as the label map has"
+        )
+    if not sector.any():
+        raise DataError("sector", "pixels", "none", "at least one", "Find the sector in the image first.")
+
+
+def _require_classes(condition: ConditionMap) -> None:
+    if condition.dtype != np.uint8 or (condition.size and condition.max() >= len(ConditionClass)):
+        raise DataError("condition map", "array", f"{condition.dtype}, up to {condition.max()}", "uint8, 0 to 4")

@@ -1,0 +1,93 @@
+"""Frames as a diffusion network sees them: a square image, its condition map, and the codes of its attributes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
+from torch import Tensor
+
+from synthboost.data.frame_set import FrameSet
+from synthboost.data.sector import find_sector
+from synthboost.diffusion.condition import condition_map
+from synthboost.diffusion.network import attribute_codes
+from synthboost.domain import Frame, GreyImage
+from synthboost.errors import DataError
+from synthboost.progress import track
+
+
+@dataclass(frozen=True, eq=False)
+class DiffusionExamples:
+    """N examples in memory: two bytes per pixel."""
+
+    images: NDArray[np.uint8]
+    """(N, S, S) grey values."""
+    conditions: NDArray[np.uint8]
+    """(N, S, S), values of `ConditionClass`."""
+    codes: NDArray[np.int64]
+    """(N, 3) view, phase, quality; 0 is unknown."""
+    names: tuple[str, ...]
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def batch(self, positions: NDArray[np.intp], channels: int) -> tuple[Tensor, Tensor, Tensor]:
+        """Return images (B, channels, S, S) in [-1, 1], maps (B, S, S) and codes (B, 3) of some examples."""
+        grey = torch.from_numpy(self.images[positions]).float() / 127.5 - 1
+        images = grey[:, None].expand(-1, channels, -1, -1).contiguous()
+        return images, torch.from_numpy(self.conditions[positions]).long(), torch.from_numpy(self.codes[positions])
+
+
+def make_examples(frames: FrameSet, size: int, unlabelled: bool = False) -> DiffusionExamples:
+    """Prepare every frame; the ultrasound sector is found in each image (never `pixel != 0`, see `find_sector`).
+
+    Args:
+        frames: annotated, unless `unlabelled`.
+        size: of the network's images.
+        unlabelled: the maps hold the sector alone, whatever the frames' label maps say.
+
+    Raises:
+        DataError: a frame has no annotation, or its sector cannot be made out; all such frames are named.
+    """
+    if not len(frames):
+        kind = "frame" if unlabelled else "annotated frame"
+        raise DataError(frames.name, "frames", 0, f"at least one {kind}", "Check the split.")
+    found, failed = [], []
+    for frame in track(frames, f"finding sectors of {frames.name}", len(frames), "frame"):
+        try:
+            found.append(_example(frame, size, unlabelled))
+        except DataError as error:
+            failed.append(f"{frame.info.name} ({error.field}: {error.value})")
+    if failed:
+        raise DataError(
+            frames.name, f"sector of {len(failed)} of {len(frames)} frames", "; ".join(failed[:5]), "a visible fan",
+            "Leave these patients out (--leave-out).",
+        )  # fmt: skip
+    images, conditions, codes = zip(*found, strict=True)
+    names = tuple(info.name for info in frames.infos)
+    return DiffusionExamples(np.stack(images), np.stack(conditions), np.array(codes, dtype=np.int64), names)
+
+
+def frame_codes(frame: Frame) -> tuple[int, ...]:
+    """Return the codes of a frame's view, phase and quality."""
+    info = frame.info
+    return attribute_codes(view=info.view, phase=info.phase, quality=info.attributes.quality)
+
+
+def shrink(image: GreyImage, size: int) -> GreyImage:
+    """Bring an image (H, W) to (size, size) with a low-pass filter; the aspect ratio is not kept."""
+    pixels = torch.from_numpy(image.copy()).float()[None, None]
+    small = F.interpolate(pixels, (size, size), mode="bilinear", align_corners=False, antialias=True)
+    grey: GreyImage = small[0, 0].clamp(0, 255).round().to(torch.uint8).numpy()
+    return grey
+
+
+def _example(frame: Frame, size: int, unlabelled: bool) -> tuple[GreyImage, NDArray[np.uint8], tuple[int, ...]]:
+    label_map = np.zeros_like(frame.image) if unlabelled else frame.label_map
+    if label_map is None:
+        raise DataError(frame.info.name, "label map", "absent", "an annotated frame")
+    sector = find_sector(frame.image, frame.info.name).mask(frame.image.shape)
+    return shrink(frame.image, size), condition_map(label_map, sector, size, "majority"), frame_codes(frame)

@@ -1,0 +1,1 @@
+"""Volumes, ejection fraction and plausibility, measured on label maps."""

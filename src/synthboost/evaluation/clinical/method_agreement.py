@@ -1,0 +1,91 @@
+"""Agreement of two ways to measure the same quantity in the same patients: bias, limits, correlation.
+
+Bland and Altman, Lancet 327:307-310, 1986, and Stat Methods Med Res 8:135-160, 1999. A correlation is given too, and
+says little: two methods can correlate perfectly and disagree everywhere.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from synthboost.errors import ConfigError, DataError
+from synthboost.evaluation.statistics.tests import finite
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A number with its confidence interval."""
+
+    value: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class MethodAgreement:
+    """Differences are first minus second, in the unit of the values."""
+
+    n: int
+    """Patients with both values."""
+    level: float
+    """Of the confidence intervals, e.g. 0.95."""
+    bias: Estimate
+    """Mean difference."""
+    sd: float
+    """Standard deviation of the differences (n - 1)."""
+    lower_limit: Estimate
+    """Bias - 1.96 sd: 95 % of differences are expected between the limits."""
+    upper_limit: Estimate
+    mean_absolute_error: float
+    pearson: float | None
+    """`None` when one of the two is constant."""
+    spearman: float | None
+
+
+LIMITS_SD = 1.96
+"""The limits hold 95 % of normal differences, whatever the level of the confidence intervals."""
+FEWEST = 3
+"""Values for which a standard deviation has an interval worth printing."""
+
+
+def method_agreement(first: ArrayLike, second: ArrayLike, level: float = 0.95) -> MethodAgreement:
+    """Compare two methods on the same patients, one value of each per patient (n,), in the same order.
+
+    Intervals are those of Bland and Altman 1999: t with n - 1 degrees of freedom times s * sqrt(1/n) for the bias, and
+    times s * sqrt(1/n + 1.96^2 / (2 (n - 1))) for the limits. They take differences for normal and independent.
+
+    Raises:
+        DataError: fewer than three patients, the two differ in length, or a value is not finite.
+        ConfigError: the level is not between 0 and 1.
+    """
+    a, b = finite(first, "first"), finite(second, "second")
+    if a.size != b.size:
+        raise DataError("agreement", "values", f"{a.size} and {b.size}", "two for every patient")
+    if a.size < FEWEST:
+        raise DataError("agreement", "patients", a.size, f"at least {FEWEST} with both values")
+    if not 0 < level < 1:
+        raise ConfigError("agreement", "level", level, "a coverage between 0 and 1, such as 0.95")
+    from scipy import stats  # here, because importing it takes about a second
+
+    differences = a - b
+    n, bias, sd = a.size, float(differences.mean()), float(differences.std(ddof=1))
+    t = float(stats.t.ppf((1 + level) / 2, n - 1))
+    of_bias = t * sd / math.sqrt(n)
+    of_limit = t * sd * math.sqrt(1 / n + LIMITS_SD**2 / (2 * (n - 1)))
+    lower, upper = bias - LIMITS_SD * sd, bias + LIMITS_SD * sd
+    varies = bool(np.ptp(a) > 0 and np.ptp(b) > 0)
+    return MethodAgreement(
+        n=n,
+        level=level,
+        bias=Estimate(bias, bias - of_bias, bias + of_bias),
+        sd=sd,
+        lower_limit=Estimate(lower, lower - of_limit, lower + of_limit),
+        upper_limit=Estimate(upper, upper - of_limit, upper + of_limit),
+        mean_absolute_error=float(np.abs(differences).mean()),
+        pearson=float(np.corrcoef(a, b)[0, 1]) if varies else None,
+        spearman=float(stats.spearmanr(a, b).statistic) if varies else None,
+    )

@@ -1,0 +1,1 @@
+"""Overlap, distances and agreement of masks."""

@@ -1,0 +1,1 @@
+"""Effects, intervals and tests at the level of patients."""

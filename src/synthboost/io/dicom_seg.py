@@ -1,0 +1,215 @@
+"""DICOM Segmentation objects for DICOM recordings, single frames and cines alike, written with pydicom alone.
+
+highdicom 0.28 refuses a cine whose image has no Frame of Reference, which no ultrasound has; the standard does not, so
+the object is put together here (DICOM PS3.3, A.51 and C.8.20) and read back by highdicom in the tests.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+import synthboost
+from synthboost.domain import Mask, Structure
+from synthboost.errors import DataError
+from synthboost.io.atomic import whole_file
+from synthboost.io.recordings.dicom import read_header
+from synthboost.io.recordings.recording import Recording
+
+IDENTITY_TAGS = ("SOPClassUID", "SOPInstanceUID", "SeriesInstanceUID", "StudyInstanceUID")
+"""All that is taken over from the source: without them no viewer could tell which image is segmented."""
+NO_DATE, NO_TIME = "19000101", "000000"
+"""DICOM wants a date of the content; the day of a prediction is nobody's business."""
+MAX_LABEL = 64
+"""Characters of a segment's label."""
+_CODES = {
+    Structure.LEFT_VENTRICULAR_CAVITY: ("87878005", "Left ventricle"),
+    Structure.MYOCARDIUM: ("74281007", "Myocardium"),
+    Structure.LEFT_ATRIUM_CAVITY: ("82471001", "Left atrium"),
+}
+"""SNOMED CT."""
+
+
+@dataclass(frozen=True)
+class Segment:
+    """One segment of the object."""
+
+    name: str
+    structure: Structure | None
+    """`None` for what a free sentence names."""
+
+
+def write_segmentation(
+    path: Path, recording: Recording, segments: Sequence[Segment], masks: Iterable[NDArray[np.bool_]],
+    fingerprint: str,
+) -> None:  # fmt: skip
+    """Write masks as one Segmentation object.
+
+    Of each frame the segments in which something is drawn are stored, with the number of the frame; of the first frame
+    all, because an object without frames is none.
+
+    Args:
+        path: the file.
+        recording: a DICOM recording; its file is read again for four identifiers.
+        segments: N of them.
+        masks: of each frame (N, H, W), in the whole image's geometry.
+        fingerprint: of the weights and the question; the object's own identifiers depend on it and on the source's.
+
+    Raises:
+        DataError: the source lacks one of the identifiers.
+    """
+    from pydicom import dcmwrite
+
+    source = read_header(recording.path, IDENTITY_TAGS)
+    if missing := [tag for tag in IDENTITY_TAGS if not source.get(tag)]:
+        raise DataError(
+            recording.path, ", ".join(missing), "absent", "identifiers, without which nothing can refer to the image",
+            "Predict with --no-dicom-seg.",
+        )  # fmt: skip
+    frames, bits = [], _Bits()
+    for time, of_frame in enumerate(masks):
+        for number, mask in enumerate(of_frame):
+            if time == 0 or mask.any():
+                frames.append((number, time))
+                bits.add(mask)
+    uids = _own_uids(source, fingerprint)
+    data = _general(source, recording, uids)
+    data.SegmentSequence = [_segment(number, segment) for number, segment in enumerate(segments, start=1)]
+    data.NumberOfFrames = len(frames)
+    data.SharedFunctionalGroupsSequence = [_shared(recording)]
+    data.PerFrameFunctionalGroupsSequence = [_per_frame(source, number, time) for number, time in frames]
+    data.PixelData = bits.finish()
+    with whole_file(path) as temporary:
+        dcmwrite(temporary, data, enforce_file_format=True)
+
+
+class _Bits:
+    """One bit a pixel, frame after frame without a gap, the first in the lowest bit (DICOM PS3.5, 8.1.1)."""
+
+    def __init__(self) -> None:
+        self._whole = bytearray()
+        self._rest = np.zeros(0, dtype=bool)
+
+    def add(self, mask: Mask) -> None:
+        pixels = np.concatenate([self._rest, mask.ravel()])
+        end = len(pixels) // 8 * 8
+        self._whole += np.packbits(pixels[:end], bitorder="little").tobytes()
+        self._rest = pixels[end:]
+
+    def finish(self) -> bytes:
+        data = bytes(self._whole) + np.packbits(self._rest, bitorder="little").tobytes()
+        return data + bytes(len(data) % 2)
+
+
+def _own_uids(source: Any, fingerprint: str) -> dict[str, str]:
+    from pydicom.uid import generate_uid
+
+    return {
+        name: generate_uid(entropy_srcs=[str(source.SOPInstanceUID), fingerprint, name])
+        for name in ("instance", "series", "dimensions")
+    }
+
+
+def _general(source: Any, recording: Recording, uids: dict[str, str]) -> Any:
+    from pydicom.dataset import Dataset, FileMetaDataset
+    from pydicom.uid import ExplicitVRLittleEndian, SegmentationStorage
+
+    data = Dataset()
+    data.file_meta = FileMetaDataset()
+    data.file_meta.MediaStorageSOPClassUID = data.SOPClassUID = SegmentationStorage
+    data.file_meta.MediaStorageSOPInstanceUID = data.SOPInstanceUID = uids["instance"]
+    data.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
+    for empty in (
+        "PatientName", "PatientID", "PatientBirthDate", "PatientSex", "StudyDate", "StudyTime", "StudyID",
+        "AccessionNumber", "ReferringPhysicianName",
+    ):  # fmt: skip
+        setattr(data, empty, "")
+    data.PatientIdentityRemoved = "YES"
+    data.DeidentificationMethod = "nothing but UIDs taken from the source"
+    data.SpecificCharacterSet = "ISO_IR 192"
+    data.StudyInstanceUID = source.StudyInstanceUID
+    data.SeriesInstanceUID = uids["series"]
+    data.Modality, data.SeriesNumber, data.InstanceNumber = "SEG", 1, 1
+    data.Manufacturer, data.ManufacturerModelName = "synthboost", "synthboost predict"
+    data.DeviceSerialNumber, data.SoftwareVersions = "none", synthboost.__version__
+    data.ContentDate, data.ContentTime = NO_DATE, NO_TIME
+    data.ContentLabel, data.ContentDescription = "SEGMENTATION", "Research software, not a medical device"
+    data.ContentCreatorName = ""
+    data.ImageType = ["DERIVED", "PRIMARY"]
+    data.SegmentationType, data.LossyImageCompression = "BINARY", "00"
+    data.SegmentsOverlap = "UNDEFINED"
+    data.Rows, data.Columns = recording.whole_shape
+    data.SamplesPerPixel, data.PhotometricInterpretation, data.PixelRepresentation = 1, "MONOCHROME2", 0
+    data.BitsAllocated = data.BitsStored = 1
+    data.HighBit = 0
+    data.ReferencedSeriesSequence = [
+        _item(SeriesInstanceUID=source.SeriesInstanceUID, ReferencedInstanceSequence=[_reference(source)])
+    ]
+    data.DimensionOrganizationSequence = [_item(DimensionOrganizationUID=uids["dimensions"])]
+    data.DimensionIndexSequence = [
+        _item(
+            DimensionOrganizationUID=uids["dimensions"], DimensionIndexPointer=pointer, FunctionalGroupPointer=group,
+            DimensionDescriptionLabel=label,
+        )
+        for pointer, group, label in (
+            (0x0062000B, 0x0062000A, "Segment"), (0x00209128, 0x00209111, "Frame"),
+        )
+    ]  # fmt: skip
+    return data
+
+
+def _segment(number: int, segment: Segment) -> Any:
+    value, meaning = _CODES[segment.structure] if segment.structure else ("91723000", "Anatomical structure")
+    return _item(
+        SegmentNumber=number,
+        SegmentLabel=segment.name[:MAX_LABEL],
+        SegmentAlgorithmType="AUTOMATIC",
+        SegmentAlgorithmName="synthboost",
+        SegmentedPropertyCategoryCodeSequence=[_code("123037004", "Anatomical Structure")],
+        SegmentedPropertyTypeCodeSequence=[_code(value, meaning)],
+    )
+
+
+def _shared(recording: Recording) -> Any:
+    if recording.spacing_mm is None:
+        return _item()
+    spacing = [f"{value:.10g}" for value in recording.spacing_mm]
+    return _item(PixelMeasuresSequence=[_item(PixelSpacing=spacing, SliceThickness="1")])
+
+
+def _per_frame(source: Any, number: int, time: int) -> Any:
+    image = _reference(source)
+    image.ReferencedFrameNumber = time + 1
+    image.PurposeOfReferenceCodeSequence = [
+        _item(
+            CodeValue="121322", CodingSchemeDesignator="DCM", CodeMeaning="Source image for image processing operation"
+        )
+    ]
+    derivation = _item(CodeValue="113076", CodingSchemeDesignator="DCM", CodeMeaning="Segmentation")
+    return _item(
+        DerivationImageSequence=[_item(SourceImageSequence=[image], DerivationCodeSequence=[derivation])],
+        FrameContentSequence=[_item(DimensionIndexValues=[number + 1, time + 1], TemporalPositionIndex=time + 1)],
+        SegmentIdentificationSequence=[_item(ReferencedSegmentNumber=number + 1)],
+    )
+
+
+def _reference(source: Any) -> Any:
+    return _item(ReferencedSOPClassUID=source.SOPClassUID, ReferencedSOPInstanceUID=source.SOPInstanceUID)
+
+
+def _code(value: str, meaning: str) -> Any:
+    return _item(CodeValue=value, CodingSchemeDesignator="SCT", CodeMeaning=meaning)
+
+
+def _item(**values: Any) -> Any:
+    from pydicom.dataset import Dataset
+
+    item = Dataset()
+    for name, value in values.items():
+        setattr(item, name, value)
+    return item

@@ -1,0 +1,159 @@
+"""Shards: plain tar files of triplets, the same bytes for the same content, with an index that finds every member."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import tarfile
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from synthboost.errors import DataError
+from synthboost.io.atomic import whole_file, write_text
+
+INDEX, MANIFEST = "index.json", "manifest.jsonl"
+FORMAT, FORMAT_VERSION = "synthboost-shards", 1
+IMAGE, MASK, ATTRIBUTES = "image.png", "mask.png", "json"
+KINDS = (IMAGE, MASK, ATTRIBUTES)
+"""Members of a frame, called `{key}.{kind}` as WebDataset wants it."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a member's bytes are in its shard."""
+
+    offset: int
+    size: int
+
+
+@dataclass(frozen=True)
+class ShardIndex:
+    """What a folder of shards holds."""
+
+    sha256: Mapping[str, str]
+    """Shard -> checksum (hex)."""
+    bytes: Mapping[str, int]
+    """Shard -> its size."""
+    frames: tuple[tuple[str, str, tuple[Place, Place, Place]], ...]
+    """(key, shard, places of `KINDS`), in order."""
+
+
+def shard_name(number: int) -> str:
+    """`shard-000000.tar`."""
+    return f"shard-{number:06d}.tar"
+
+
+def write_shard(path: Path, frames: Iterable[tuple[str, tuple[bytes, bytes, bytes]]]) -> None:
+    """Write frames (key, bytes of `KINDS`) to a tar that appears whole; no time, user or machine is in it.
+
+    Raises:
+        OutputError: it cannot be written.
+    """
+    with whole_file(path) as temporary, tarfile.open(temporary, "w", format=tarfile.USTAR_FORMAT) as tar:
+        for key, members in frames:
+            for kind, content in zip(KINDS, members, strict=True):
+                header = tarfile.TarInfo(f"{key}.{kind}")
+                header.size, header.mode, header.mtime = len(content), 0o644, 0
+                tar.addfile(header, io.BytesIO(content))
+
+
+def write_index(folder: Path, shards: Iterable[str], facts: Mapping[str, Any]) -> None:
+    """Look into the shards of `folder` and write `manifest.jsonl` and, last, `index.json`.
+
+    Args:
+        facts: what every line of the manifest says besides shard, frames, bytes and checksum.
+
+    Raises:
+        DataError: a shard cannot be read or is not made of whole frames.
+    """
+    totals, frames, lines = [], [], []
+    for shard in shards:
+        found = _look_into(folder / shard)
+        total = {"shard": shard, "frames": len(found), **_digest(folder / shard)}
+        totals.append(total)
+        frames += [[key, len(totals) - 1, *(n for p in places for n in (p.offset, p.size))] for key, places in found]
+        lines.append(json.dumps({**total, **facts}, ensure_ascii=False, allow_nan=False) + "\n")
+    write_text(folder / MANIFEST, "".join(lines))
+    index = {"format": FORMAT, "version": FORMAT_VERSION, "members": KINDS, "shards": totals, "frames": frames}
+    write_text(folder / INDEX, json.dumps(index, separators=(",", ":")) + "\n")
+
+
+def read_index(folder: Path) -> ShardIndex:
+    """Read `index.json` and hold it against the sizes of the shards.
+
+    Raises:
+        DataError: it is no index of shards, or a shard is lost, truncated or other than indexed.
+    """
+    path = folder / INDEX
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        if (content["format"], content["version"]) != (FORMAT, FORMAT_VERSION):
+            raise DataError(path, "format", f"{content['format']} {content['version']}", f"{FORMAT} {FORMAT_VERSION}")
+        names = [str(total["shard"]) for total in content["shards"]]
+        sizes = {str(total["shard"]): int(total["bytes"]) for total in content["shards"]}
+        sums = {str(total["shard"]): str(total["sha256"]) for total in content["shards"]}
+        frames = tuple((str(key), names[number], _places(*numbers)) for key, number, *numbers in content["frames"])
+    except (OSError, ValueError, KeyError, TypeError, IndexError) as error:
+        raise DataError(path, "file", repr(error), "a readable index of shards", _REMEDY) from error
+    if any(name != Path(name).name for name in names):
+        raise DataError(path, "shards", ", ".join(names), "names of files beside the index", _REMEDY)
+    for name, size in sizes.items():
+        _check_size(folder / name, size)
+    for key, name, places in frames:
+        if any(p.offset < 0 or p.size < 1 or p.offset + p.size > sizes[name] for p in places):
+            raise DataError(path, key, "bytes outside the shard", f"places within {name}", _REMEDY)
+    return ShardIndex(sums, sizes, frames)
+
+
+def read_member(path: Path, place: Place) -> bytes:
+    """Read a member. The shard is opened for this alone: nothing is shared with other threads or processes.
+
+    Raises:
+        DataError: the file cannot be read, or ends before the member does.
+    """
+    try:
+        with path.open("rb", buffering=0) as handle:
+            handle.seek(place.offset)
+            content = handle.read(place.size)
+    except OSError as error:
+        raise DataError(path, "file", error.strerror or error, "a readable shard", _REMEDY) from error
+    if len(content) != place.size:
+        raise DataError(path, "length", "truncated", f"{place.size} bytes at {place.offset}", _REMEDY)
+    return content
+
+
+_REMEDY = "Give the command that made the set once more: it makes lost shards again; delete a broken one first."
+
+
+def _places(image: int, i: int, mask: int, m: int, attributes: int, a: int) -> tuple[Place, Place, Place]:
+    return Place(int(image), int(i)), Place(int(mask), int(m)), Place(int(attributes), int(a))
+
+
+def _check_size(path: Path, size: int) -> None:
+    try:
+        found = path.stat().st_size
+    except OSError as error:
+        raise DataError(path, "file", error.strerror or error, "the shard that the index lists", _REMEDY) from error
+    if found != size:
+        raise DataError(path, "size", f"{found} bytes", f"{size} bytes, as in {INDEX}", _REMEDY)
+
+
+def _digest(path: Path) -> dict[str, Any]:
+    with path.open("rb") as handle:
+        return {"bytes": path.stat().st_size, "sha256": hashlib.file_digest(handle, "sha256").hexdigest()}
+
+
+def _look_into(path: Path) -> list[tuple[str, tuple[Place, Place, Place]]]:
+    try:
+        with tarfile.open(path, "r:") as tar:
+            members = [(m.name, Place(m.offset_data, m.size)) for m in tar]
+    except (OSError, tarfile.TarError) as error:
+        raise DataError(path, "file", error, "a readable shard", _REMEDY) from error
+    keys = [name.partition(".")[0] for name, _ in members[:: len(KINDS)]]
+    if [name for name, _ in members] != [f"{key}.{kind}" for key in keys for kind in KINDS]:
+        raise DataError(path, "members", "others", f"{', '.join(KINDS)} of every frame", _REMEDY)
+    places = [place for _, place in members]
+    return [(key, (places[3 * n], places[3 * n + 1], places[3 * n + 2])) for n, key in enumerate(keys)]

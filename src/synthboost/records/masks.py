@@ -1,0 +1,111 @@
+"""Predicted masks on disk: one PNG per frame and sentence, and an index that says which sentence drew which."""
+
+from __future__ import annotations
+
+import csv
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from synthboost.domain import Mask, PromptSet, Structure
+from synthboost.errors import DataError
+from synthboost.io.atomic import whole_file, write_csv
+
+
+@dataclass(frozen=True)
+class IndexEntry:
+    """One line of `index.csv`: a mask and the sentence that drew it."""
+
+    frame: str
+    structure: str
+    """The structure the mask is scored against: `LV`, `MYO`, `LA`."""
+    probe: str
+    """Empty, or `swapped` when the sentence names another structure on purpose."""
+    prompt_set: str
+    paraphrase: int
+    sentence: str
+    uses_ground_truth: bool
+    file: str
+    """Relative to the index; empty when there is no mask."""
+    reason: str
+    """Why there is no mask; empty otherwise."""
+
+
+INDEX_FILE = "index.csv"
+_SHORT_NAMES = tuple(structure.short for structure in Structure)
+_COLUMNS = tuple(field.name for field in fields(IndexEntry))
+
+
+def mask_name(frame: str, structure: Structure, probe: str = "") -> str:
+    """Return the file name of a mask, e.g. `patient0001_2CH_ED_LV.png`."""
+    return f"{frame}_{structure.short}{'_' + probe if probe else ''}.png"
+
+
+def write_mask(path: Path, mask: Mask) -> None:
+    """Write a mask as a one-bit PNG of its own size."""
+    with whole_file(path) as temporary:
+        Image.fromarray(mask).save(temporary, format="PNG")
+
+
+def read_mask(path: Path) -> Mask:
+    """Read a mask that `write_mask` wrote.
+
+    Raises:
+        DataError: absent, truncated, or not a one-bit PNG.
+    """
+    try:
+        with Image.open(path, formats=["PNG"]) as picture:
+            if picture.mode != "1":
+                raise DataError(path, "mode", picture.mode, "a one-bit PNG")
+            return np.array(picture)
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+        raise DataError(path, "file", error, "a readable mask") from error
+
+
+def write_index(folder: Path, entries: list[IndexEntry]) -> None:
+    """Write `index.csv`, last of all: a folder without it is not finished."""
+    write_csv(folder / INDEX_FILE, _COLUMNS, (asdict(entry) for entry in entries))
+
+
+def read_index(folder: Path) -> list[IndexEntry]:
+    """Read `index.csv`.
+
+    Raises:
+        DataError: absent, not UTF-8, or a line does not mean a mask.
+    """
+    path = folder / INDEX_FILE
+    try:
+        with path.open(encoding="utf-8", newline="") as handle:
+            reader = csv.DictReader(handle, strict=True)
+            if tuple(reader.fieldnames or ()) != _COLUMNS:
+                raise DataError(path, "columns", ", ".join(reader.fieldnames or ()), ", ".join(_COLUMNS))
+            return [_entry(f"{path}:{reader.line_num}", line) for line in reader]
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise DataError(path, "file", error, "the index of a folder of predicted masks") from error
+
+
+def _entry(where: str, line: dict[str, str]) -> IndexEntry:
+    try:
+        if None in line or None in line.values():
+            raise ValueError("too many or too few cells")
+        prompt_set = PromptSet(line["prompt_set"])
+        if line["structure"] not in _SHORT_NAMES:
+            raise ValueError(f"no structure is called {line['structure']!r}")
+        file = line["file"]
+        if Path(file).name != file:
+            raise ValueError(f"the file {file!r} lies outside the folder")
+        return IndexEntry(
+            frame=line["frame"],
+            structure=line["structure"],
+            probe=line["probe"],
+            prompt_set=str(prompt_set),
+            paraphrase=int(line["paraphrase"]),
+            sentence=line["sentence"],
+            uses_ground_truth=line["uses_ground_truth"] == "True",
+            file=file,
+            reason=line["reason"],
+        )
+    except (KeyError, ValueError, TypeError) as error:
+        raise DataError(where, "line", error, f"the columns {', '.join(_COLUMNS)}") from error

@@ -1,0 +1,296 @@
+"""Clinical numbers of a data set's patients from label maps, beside those of the true label maps and the stated EF."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from synthboost.data.frame_set import FrameSet
+from synthboost.data.sector import find_sector
+from synthboost.domain import FrameInfo, Mask, PatientId, Phase, View
+from synthboost.errors import DataError
+from synthboost.evaluation.clinical.method_agreement import FEWEST, method_agreement
+from synthboost.evaluation.clinical.patient_numbers import Measurement, PatientNumbers, measure_patient
+from synthboost.evaluation.clinical.plausibility import Check, check_patient
+from synthboost.inference.label_maps import FoundMap
+from synthboost.inference.predictor import Predictor
+from synthboost.inference.uncertainty import Variations, uncertainty_of_frame
+from synthboost.io.atomic import write_csv, write_json
+from synthboost.progress import track
+from synthboost.reports.bland_altman import NOT_A_DEVICE, Compared, agreement_table, bland_altman_plot
+from synthboost.reports.cells import Table
+from synthboost.reports.table_files import write_table
+
+AGAINST_STATED = ("ef_camus", "ef_biplane")
+AGAINST_REFERENCE = (
+    "ef_biplane", "ef_camus", "lv_volume_biplane_ED", "lv_volume_biplane_ES", "stroke_volume", "lv_length_4CH_ED",
+    "la_volume_discs_ES", "la_volume_area_length_ES", "wall_thickness_4CH_ED",
+)  # fmt: skip
+"""What is compared: fractions with the one that the data set states, these with what its own label maps give."""
+PLOTTED = 4
+"""Panels of the plot: the first so many quantities."""
+CHECK_COLUMNS = (
+    "patient", "where", "check", "value", "low", "high", "unit", "severity", "passed", "source", "reason",
+)  # fmt: skip
+UNCERTAINTY_COLUMNS = (
+    "patient", "frame", "structure", "masks", "mean_dice", "lowest_dice", "disputed_share", "flipped", "sentences",
+    "reason",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, eq=False)
+class Case:
+    """One patient."""
+
+    patient: PatientId
+    stated_ef: float | None
+    """In percent, as the data set states it; `None` when it does not."""
+    numbers: PatientNumbers
+    """Of the label maps that are judged."""
+    reference: PatientNumbers | None
+    """Of the annotation; `None` when the annotation itself is judged."""
+    checks: list[Check]
+    unread: tuple[str, ...]
+    """Frames without a label map, with the reason."""
+
+    def failed(self, severity: str) -> list[Check]:
+        """The failed checks of a severity."""
+        return [check for check in self.checks if not check.passed and check.rule.severity == severity]
+
+    def why_missing(self, name: str) -> str:
+        """Why a number has no value."""
+        return "; ".join(self.unread) or self.numbers[name].reason
+
+
+def measure_cases(found: Iterable[FoundMap], with_reference: bool) -> Iterator[Case]:
+    """Measure and check patient by patient.
+
+    Args:
+        found: label maps of frames; those of a patient follow one another.
+        with_reference: also measure the frames' annotations.
+    """
+    for patient, group in groupby(found, key=lambda item: item.info.patient):
+        frames = list(group)
+        readable = [item for item in frames if item.frame is not None and item.label_map is not None]
+        maps = {_key(item.info): (item.label_map, item.frame.spacing_mm) for item in readable if item.frame}
+        truth = {
+            _key(item.info): (item.frame.label_map, item.frame.spacing_mm)
+            for item in frames
+            if item.frame is not None and item.frame.label_map is not None
+        }
+        numbers = measure_patient(maps)  # type: ignore[arg-type]
+        yield Case(
+            patient=patient,
+            stated_ef=frames[0].info.attributes.ejection_fraction,
+            numbers=numbers,
+            reference=measure_patient(truth) if with_reference else None,
+            checks=check_patient(maps, _sectors(readable), numbers),  # type: ignore[arg-type]
+            unread=tuple(f"{item.info.name}: {item.reason}" for item in frames if item.label_map is None),
+        )
+
+
+def compare_cases(cases: Sequence[Case], judged: str, level: float = 0.95) -> list[Compared]:
+    """Agreement of the judged label maps with the stated ejection fraction, and with the reference label maps.
+
+    Args:
+        cases: all patients; those without a value are listed in each comparison with the reason.
+        judged: what the label maps are called, e.g. `predicted`.
+        level: of the confidence intervals.
+    """
+    compared = [_against_stated(cases, name, judged, level) for name in AGAINST_STATED]
+    if any(case.reference is not None for case in cases):
+        compared += [_against_reference(cases, name, judged, level) for name in AGAINST_REFERENCE]
+    return compared
+
+
+def write_clinical(out: Path, cases: Sequence[Case], compared: Sequence[Compared], facts: Mapping[str, Any]) -> Table:
+    """Write `patients.csv`, `checks.csv`, the table, the plot and, last, `agreement.json`; return the table.
+
+    Args:
+        out: an empty folder.
+        cases: one line of `patients.csv` each.
+        compared: the comparisons.
+        facts: model, sentences, split, software: whatever says what was judged.
+
+    Raises:
+        OutputError: a file cannot be written.
+    """
+    write_csv(out / "patients.csv", _columns(cases), (_line(case) for case in cases))
+    write_csv(out / "checks.csv", CHECK_COLUMNS, (line for case in cases for line in _check_lines(case)))
+    caption = f"Agreement over {len(cases)} patients: {facts['model']}, split {facts['split']}, {facts['part']}."
+    plausibility = plausibility_counts(cases)
+    hearts = f"Plausible hearts: {plausibility['plausible patients']} of {len(cases)} patients; checks.csv says why."
+    table = agreement_table(compared, caption, [f"Sentences: {facts['sentences']}.", hearts])
+    write_table(out, table)
+    if any(item.agreement for item in compared):
+        bland_altman_plot(compared[:PLOTTED], caption).write(out)
+    write_json(
+        out / "agreement.json",
+        {
+            "notice": NOT_A_DEVICE,
+            **facts,
+            "patients": len(cases),
+            "plausibility": plausibility,
+            "compared": [_compared_record(item) for item in compared],
+        },
+    )
+    return table
+
+
+def write_uncertainty(out: Path, predictor: Predictor, frames: FrameSet, variations: Variations) -> None:
+    """Write `uncertainty.csv`: one line per frame and structure.
+
+    Raises:
+        OutputError: it cannot be written.
+    """
+    lines: list[dict[str, object]] = []
+    for position in track(range(len(frames)), f"asking {frames.name} in other words", unit="frame"):
+        lines += _uncertainty_lines(predictor, frames, position, variations)
+    write_csv(out / "uncertainty.csv", UNCERTAINTY_COLUMNS, lines)
+
+
+def plausibility_counts(cases: Sequence[Case]) -> dict[str, Any]:
+    """How many patients pass, and which checks fail how often."""
+    failed: dict[str, dict[str, int]] = {"implausible": {}, "caution": {}}
+    for severity, counts in failed.items():
+        for case in cases:
+            for check in case.failed(severity):
+                counts[check.name] = counts.get(check.name, 0) + 1
+    return {
+        "plausible patients": sum(not case.failed("implausible") and not case.unread for case in cases),
+        "patients": len(cases),
+        "failed checks": failed,
+    }
+
+
+def _key(info: FrameInfo) -> tuple[View, Phase]:
+    return info.view, info.phase
+
+
+def _sectors(found: Sequence[FoundMap]) -> dict[tuple[View, Phase], Mask]:
+    """The fans that can be made out; without one, only the image's frame counts as border."""
+    sectors = {}
+    for item in found:
+        assert item.frame is not None
+        try:
+            sectors[_key(item.info)] = find_sector(item.frame.image, item.info.name).mask(item.frame.image.shape)
+        except DataError:
+            continue
+    return sectors
+
+
+def _against_stated(cases: Sequence[Case], name: str, judged: str, level: float) -> Compared:
+    convention = "CAMUS' convention" if name == "ef_camus" else "biplane, Lang 2015"
+    pairs, missing = [], []
+    for case in cases:
+        value = case.numbers.value(name)
+        if value is None or case.stated_ef is None:
+            reason = "the data set states no EF" if value is not None else case.why_missing(name)
+            missing.append((case.patient.name, reason))
+        else:
+            pairs.append((value, case.stated_ef))
+    return _compared("EF", "%", f"{judged}, {convention}", "stated", pairs, missing, level)
+
+
+def _against_reference(cases: Sequence[Case], name: str, judged: str, level: float) -> Compared:
+    pairs, missing, unit = [], [], ""
+    for case in cases:
+        assert case.reference is not None
+        value, true = case.numbers.value(name), case.reference.value(name)
+        unit = case.numbers[name].unit
+        if value is None or true is None:
+            reason = case.why_missing(name) if value is None else f"reference: {case.reference[name].reason}"
+            missing.append((case.patient.name, reason))
+        else:
+            pairs.append((value, true))
+    return _compared(name, unit, judged, "reference label maps", pairs, missing, level)
+
+
+def _compared(
+    name: str, unit: str, first: str, second: str, pairs: list[tuple[float, float]],
+    missing: list[tuple[str, str]], level: float,
+) -> Compared:  # fmt: skip
+    values = np.array(pairs, dtype=np.float64).reshape(-1, 2)
+    agreement = method_agreement(values[:, 0], values[:, 1], level) if len(pairs) >= FEWEST else None
+    return Compared(name, unit, first, second, values, tuple(missing), agreement)
+
+
+def _columns(cases: Sequence[Case]) -> tuple[str, ...]:
+    head = ("patient", "stated_ef_percent", "plausible", "implausible", "cautions", "not_measured")
+    if not cases:
+        return head
+    own = tuple(_column(m) for m in cases[0].numbers.measurements)
+    reference = () if cases[0].reference is None else tuple(f"reference_{name}" for name in own)
+    return (*head, *own, *reference)
+
+
+def _column(measurement: Measurement) -> str:
+    return f"{measurement.name}_{'percent' if measurement.unit == '%' else measurement.unit}"
+
+
+def _line(case: Case) -> dict[str, object]:
+    implausible, cautions = case.failed("implausible"), case.failed("caution")
+    reasons = dict.fromkeys([*case.unread, *(f"{m.name}: {m.reason}" for m in case.numbers.missing)])
+    line: dict[str, object] = {
+        "patient": str(case.patient),
+        "stated_ef_percent": _cell(case.stated_ef),
+        "plausible": not implausible and not case.unread,
+        "implausible": "; ".join(f"{check.where} {check.name}" for check in implausible),
+        "cautions": "; ".join(f"{check.where} {check.name}" for check in cautions),
+        "not_measured": "; ".join(reasons),
+    }
+    for prefix, numbers in (("", case.numbers), ("reference_", case.reference)):
+        if numbers is not None:
+            line |= {f"{prefix}{_column(m)}": _cell(m.value) for m in numbers.measurements}
+    return line
+
+
+def _check_lines(case: Case) -> Iterator[dict[str, object]]:
+    for check in case.checks:
+        rule = check.rule
+        yield {
+            "patient": str(case.patient), "where": check.where, "check": check.name, "value": _cell(check.value),
+            "low": _cell(rule.low), "high": _cell(rule.high), "unit": rule.unit, "severity": rule.severity,
+            "passed": check.passed, "source": rule.source, "reason": check.reason,
+        }  # fmt: skip
+
+
+def _cell(value: float | None) -> str:
+    return "" if value is None else repr(value)
+
+
+def _compared_record(item: Compared) -> dict[str, Any]:
+    return {
+        "name": item.name,
+        "unit": item.unit,
+        "first": item.first,
+        "second": item.second,
+        "measured": len(item.values),
+        "not measured": [{"patient": patient, "reason": reason} for patient, reason in item.missing],
+        "agreement": None if item.agreement is None else asdict(item.agreement),
+    }
+
+
+def _uncertainty_lines(
+    predictor: Predictor, frames: FrameSet, position: int, variations: Variations
+) -> Iterator[dict[str, object]]:
+    info = frames.infos[position]
+    empty: dict[str, object] = dict.fromkeys(UNCERTAINTY_COLUMNS, "")
+    head = {**empty, "patient": str(info.patient), "frame": info.name}
+    try:
+        found = uncertainty_of_frame(predictor, frames[position], variations)
+    except DataError as error:
+        yield {**head, "reason": str(error)}
+        return
+    for structure, case in found.items():
+        agreement = case.agreement
+        yield {
+            **head, "structure": structure.short, "masks": agreement.masks, "mean_dice": _cell(agreement.mean_dice),
+            "lowest_dice": _cell(agreement.lowest_dice), "disputed_share": _cell(agreement.disputed_share),
+            "flipped": case.flipped, "sentences": len(case.sentences),
+        }  # fmt: skip

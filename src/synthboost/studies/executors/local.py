@@ -1,0 +1,165 @@
+"""A study's runs on this machine: processes that stay, each with one run at a time."""
+
+from __future__ import annotations
+
+import os
+import pickle
+import signal
+import threading
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from multiprocessing import connection, get_context
+from multiprocessing.context import SpawnProcess
+
+from synthboost.errors import ConfigError
+from synthboost.studies.executors.base import Job, Outcome, Report, Work
+from synthboost.studies.executors.job_queue import JobQueue
+
+STOP_SECONDS = 20.0
+"""How long a process may take to put things in order when it is asked to stop."""
+THREADS_VARIABLE = "OMP_NUM_THREADS"
+
+
+@dataclass(frozen=True)
+class LocalExecutor:
+    """Carries out jobs in processes of this machine.
+
+    Each is started afresh (spawn) and loads torch once. One that dies costs the job it had. None outlives this
+    process, however that ends: they notice when it is gone.
+    """
+
+    workers: int = 1
+    threads: int | None = None
+    """Of torch in each process; `None` shares the cores out."""
+
+    def __post_init__(self) -> None:
+        """Refuse numbers that cannot work."""
+        for name in ("workers", "threads"):
+            value = getattr(self, name)
+            if value is not None and value < 1:
+                raise ConfigError("executor local", name, value, "1 or more")
+
+    def run(self, jobs: Sequence[Job], work: Work, report: Report) -> None:
+        """Carry out all jobs; see `Executor.run`. Whatever is raised here or by `report` stops the processes first."""
+        queue = JobQueue(jobs)
+        pool = _Pool(work, self.threads or max(1, _cores() // self.workers))
+        try:
+            while not (queue.is_over and not pool.busy):
+                while len(pool.busy) < self.workers and (job := queue.take()) is not None:
+                    pool.start(job)
+                assert pool.busy, "a job waits for one that is not in the list before it"
+                for job, answer in pool.wait():
+                    ended = queue.ended(answer) if isinstance(answer, Outcome) else queue.lost(job, answer)
+                    for outcome in ended:
+                        report(outcome)
+        finally:
+            pool.stop()
+
+
+@dataclass(eq=False)
+class _Worker:
+    process: SpawnProcess
+    line: connection.Connection
+    """Carries names of jobs out and outcomes back."""
+    life: connection.Connection
+    """Nothing is ever sent: that its end is held here tells the process that its parent lives."""
+    job: Job | None = None
+
+    def close(self) -> None:
+        self.line.close()
+        self.life.close()
+
+
+class _Pool:
+    """The processes, idle and busy."""
+
+    def __init__(self, work: Work, threads: int) -> None:
+        self._work, self._threads = pickle.dumps(work), threads
+        self._workers: list[_Worker] = []
+
+    @property
+    def busy(self) -> list[_Worker]:
+        return [worker for worker in self._workers if worker.job is not None]
+
+    def start(self, job: Job) -> None:
+        """Give a job to an idle process, or to a new one."""
+        worker = next((worker for worker in self._workers if worker.job is None), None) or self._add()
+        worker.job = job
+        with suppress(BrokenPipeError):  # it died while it was idle; `wait` will find that out
+            worker.line.send(job.name)
+
+    def wait(self) -> list[tuple[Job, Outcome | str]]:
+        """Wait until a job ends or a process dies; return the outcomes, or in words how the process died."""
+        ready = connection.wait([worker.line for worker in self.busy])
+        found: list[tuple[Job, Outcome | str]] = []
+        for worker in [worker for worker in self.busy if worker.line in ready]:
+            job, worker.job = worker.job, None
+            assert job is not None
+            try:
+                found.append((job, worker.line.recv()))
+            except (EOFError, OSError):
+                self._workers.remove(worker)
+                worker.process.join(STOP_SECONDS)
+                worker.close()
+                found.append((job, _how(worker.process.exitcode)))
+        return found
+
+    def stop(self) -> None:
+        """Ask all to stop, and see to it that they do."""
+        for worker in self._workers:
+            worker.process.terminate()
+        deadline = time.monotonic() + STOP_SECONDS
+        for worker in self._workers:
+            worker.process.join(max(0.0, deadline - time.monotonic()))
+            if worker.process.is_alive():
+                worker.process.kill()
+                worker.process.join()
+            worker.close()
+        self._workers.clear()
+
+    def _add(self) -> _Worker:
+        context = get_context("spawn")
+        here, there = context.Pipe()
+        watched, life = context.Pipe(duplex=False)
+        process = context.Process(target=_serve, args=(self._work, self._threads, there, watched))
+        process.start()
+        there.close()
+        watched.close()
+        worker = _Worker(process, here, life)
+        self._workers.append(worker)
+        return worker
+
+
+def _serve(packed: bytes, threads: int, line: connection.Connection, watched: connection.Connection) -> None:
+    """What a process does: work on one name after the other, until it is stopped or its parent is gone."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the parent decides
+    signal.signal(signal.SIGTERM, _leave)
+    threading.Thread(target=_die_with_parent, args=(watched,), daemon=True).start()
+    os.environ.setdefault(THREADS_VARIABLE, str(threads))  # before the work is unpacked, which loads torch
+    work: Work = pickle.loads(packed)
+    with suppress(EOFError, BrokenPipeError):
+        while True:
+            line.send(work(line.recv()))
+
+
+def _die_with_parent(watched: connection.Connection) -> None:
+    with suppress(EOFError, OSError):
+        watched.recv()
+    os._exit(1)
+
+
+def _leave(number: int, frame: object) -> None:
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # once is enough; what follows shall not be interrupted
+    raise SystemExit(128 + number)
+
+
+def _how(exit_code: int | None) -> str:
+    if exit_code is not None and exit_code < 0:
+        return f"by signal {signal.Signals(-exit_code).name}"
+    return f"with exit code {exit_code}"
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

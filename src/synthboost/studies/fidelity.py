@@ -1,0 +1,122 @@
+"""From two data sets to a fidelity report: which frames are compared, at which size, and what is written."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from synthboost.data.source import Source, open_source
+from synthboost.domain import (
+    STRUCTURES,
+    Attributes,
+    Domain,
+    FrameInfo,
+    LabelMap,
+    PatientId,
+    Phase,
+    PromptSet,
+    SplitPart,
+    View,
+)
+from synthboost.errors import ConfigError, DataError
+from synthboost.evaluation.fidelity import (
+    EchoSet,
+    FidelitySettings,
+    contact_sheet,
+    judge,
+    outlined,
+    to_markdown,
+    write_fidelity,
+)
+from synthboost.inference.predictor import Predictor
+from synthboost.io.atomic import require_new_folder, whole_file
+from synthboost.progress import track
+from synthboost.prompts import build_prompt
+from synthboost.studies.echo_sets import read_echo_set
+
+ANYBODY = FrameInfo(PatientId("any", "any", "any"), View.FOUR_CHAMBER, Phase.END_DIASTOLE, Attributes())
+"""P1 names the structure alone, so any frame gives its sentences."""
+SHEET = (4, 8)
+"""Rows and columns of a contact sheet."""
+
+
+@dataclass(frozen=True)
+class FidelityPlan:
+    """What is compared with what."""
+
+    real: Path
+    synthetic: Path
+    out: Path
+    split: str = "official"
+    checkpoint: str | None = None
+    size: int = 128
+    images: int = 400
+    """At most so many of each set."""
+    allow_missing: bool = False
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be compared."""
+        if self.size < 32:
+            raise ConfigError("judge", "size", self.size, "32 pixels or more: there is no texture in fewer")
+        if self.images < 12:
+            raise ConfigError("judge", "images", self.images, "12 or more")
+
+
+def judge_sets(plan: FidelityPlan) -> str:
+    """Compare, write report and contact sheets into `plan.out`, and return the report as Markdown.
+
+    Raises:
+        DataError: a set is too small, or has images without a visible sector.
+        OutputError: `plan.out` holds something already.
+    """
+    require_new_folder(plan.out, "out")
+    source = open_source(plan.real, plan.split, allow_missing=plan.allow_missing)
+    synthetic_source = open_source(plan.synthetic, "official", made_from=source.split)
+    if str(Domain.REAL) in synthetic_source.domains:
+        raise DataError(plan.synthetic, "domain", "real", "a synthetic set", "Give the real set first.")
+    real = _read(source, SplitPart.TRAINING, plan)
+    held_out = _read(source, SplitPart.VALIDATION, plan)
+    # Only what training would read: images from validation patients' masks resemble the yardstick by right.
+    synthetic = _read(synthetic_source, SplitPart.TRAINING, plan)
+    predictions = None if plan.checkpoint is None else _predict(plan.checkpoint, synthetic)
+    report = judge(real, synthetic, held_out, predictions, FidelitySettings(seed=plan.seed))
+    write_fidelity(report, plan.out)
+    for name, images in (("real", real), ("synthetic", synthetic)):
+        _write_sheet(plan.out / f"{name}.png", images, plan.seed)
+    return to_markdown(report)
+
+
+def _read(source: Source, part: SplitPart, plan: FidelityPlan) -> EchoSet:
+    """At most `plan.images` annotated frames of a part, patient by patient in a random order."""
+    infos = source.frames(part, str(part)).infos
+    patients = sorted({info.patient for info in infos})
+    order = np.random.default_rng(plan.seed).permutation(len(patients))
+    place = {patients[number]: rank for rank, number in enumerate(order)}
+    chosen = sorted(infos, key=lambda info: place[info.patient])[: plan.images]
+    return read_echo_set(source.dataset, chosen, plan.size)
+
+
+def _predict(checkpoint: str, images: EchoSet) -> LabelMap:
+    """Label maps (n, H, W) of a segmenter that is asked for each structure; the most probable one wins."""
+    predictor = Predictor.from_pretrained(checkpoint)
+    sentences = [build_prompt(PromptSet.P1, structure, ANYBODY).text for structure in STRUCTURES]
+    found = []
+    for image in track(images.images, "segmenting synthetic images", len(images), "image"):
+        probability = predictor.predict(image, sentences).probability
+        best = probability.argmax(0).astype(np.uint8) + 1
+        found.append(np.where(probability.max(0) > predictor.threshold, best, 0).astype(np.uint8))
+    return np.stack(found)
+
+
+def _write_sheet(path: Path, images: EchoSet, seed: int) -> None:
+    rows, columns = SHEET
+    chosen = np.random.default_rng(seed).permutation(len(images))[: rows * columns]
+    tiles = [
+        images.images[k] if n % 2 else outlined(images.images[k], images.label_maps[k]) for n, k in enumerate(chosen)
+    ]
+    sheet = contact_sheet([tiles[first : first + columns] for first in range(0, len(tiles), columns)])
+    with whole_file(path) as temporary:
+        sheet.save(temporary)

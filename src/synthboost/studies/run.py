@@ -1,0 +1,237 @@
+"""One run, from its spec to its rows: train the stages, predict, score; finished runs are not repeated."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import time
+from contextlib import nullcontext
+from dataclasses import asdict, dataclass, field, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from accelerate.utils import broadcast_object_list
+
+from synthboost.data import ShapeSource, TripletRecipe, check_beside, check_strangers
+from synthboost.data.frame_set import FrameSet, mixture
+from synthboost.domain import SplitPart
+from synthboost.errors import ConfigError, DataError
+from synthboost.inference.predict_dataset import predict_frames
+from synthboost.inference.predictor import THRESHOLD, Predictor
+from synthboost.inference.score_dataset import RunIdentity, Scoring, score_frames
+from synthboost.inference.sentences import EvaluationSentences, ShapeFrom
+from synthboost.io.atomic import write_json, write_text
+from synthboost.io.lock import exclusive
+from synthboost.models.base import Segmenter
+from synthboost.models.registry import build_segmenter, load_segmenter
+from synthboost.prompts import extra_words
+from synthboost.records.examples import write_examples
+from synthboost.records.rows import read_rows, write_rows
+from synthboost.records.run_folder import RunPaths, RunRecord, read_json, read_log
+from synthboost.reports.model_card import CARD, model_card
+from synthboost.studies.examples import choose_examples
+from synthboost.studies.manifest import make_manifest
+from synthboost.studies.spec import RunSpec
+from synthboost.studies.strategies import DATA_OF, Role
+from synthboost.training.loop import train_stage
+from synthboost.training.processes import this_process
+
+FEATURES_FOLDER = ".features"
+"""Beside the runs, and hidden from `runs/*`: what frozen image encoders made of the images. It can be deleted."""
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """How a finished training is judged. It does not change what is trained, so it is no part of the run's identity."""
+
+    part: SplitPart = SplitPart.TESTING
+    """Of the real data set."""
+    threshold: float = THRESHOLD
+    shape_from: ShapeFrom = "prediction"
+    scoring: Scoring = field(default_factory=Scoring)
+    probe_swapped: bool = True
+    """Also score the masks that another structure's sentence draws."""
+    workers: int = 1
+    device: str = "auto"
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return what decides the rows; a finished run that was judged otherwise is judged again, not trained."""
+        values = asdict(self)
+        return {name: value for name, value in values.items() if name not in ("workers", "device")}
+
+
+def execute(spec: RunSpec, root: Path, evaluation: Evaluation) -> RunPaths:
+    """Train and evaluate a run, and before it the run whose weights it starts from, unless it is trained already.
+
+    Args:
+        spec: what to run.
+        root: the folder of runs; each has a folder of its own, named after its identity.
+        evaluation: how it is judged.
+
+    Returns:
+        The run's folder, with `DONE` in it. A finished run is returned at once, a broken one goes on where it was.
+
+    Raises:
+        OutputError: another process works on this run.
+        SynthboostError: whatever training and evaluation raise; what was complete stays.
+    """
+    processes = this_process()
+    paths = RunPaths(root / spec.name)
+    state = [is_finished(paths, evaluation), paths.trained.is_file()]
+    [finished, is_trained] = broadcast_object_list(state)
+    if finished:
+        return paths
+    parent = None if spec.parent is None or is_trained else execute(spec.parent, root, evaluation)
+    with exclusive(paths.root) if processes.is_main_process else nullcontext():
+        model = _ensure_trained(spec, paths, parent)
+        if processes.is_main_process:  # judging reads much and computes little: one process is enough
+            _finish(spec, model, paths, evaluation)
+        processes.wait_for_everyone()
+    return paths
+
+
+def _ensure_trained(spec: RunSpec, paths: RunPaths, parent: RunPaths | None) -> Segmenter:
+    [is_trained] = broadcast_object_list([paths.trained.is_file()])
+    if is_trained:
+        return load_segmenter(paths.checkpoint, spec.model)
+    main = this_process().is_main_process
+    if main:
+        write_json(paths.spec, {"name": spec.name, **spec.as_dict()})
+    model = train(spec, paths, parent)
+    if main:
+        write_text(paths.trained, "")
+        shutil.rmtree(paths.state, ignore_errors=True)
+    return model
+
+
+def train(spec: RunSpec, paths: RunPaths, parent: RunPaths | None) -> Segmenter:
+    """Train the stages that are this run's own; return the model with the best epoch's weights."""
+    model = initial_model(spec, parent)
+    for role in spec.own_stages:
+        model.set_encoders(spec.encoders, spec.seed)  # a stage leaves LoRA's updates merged
+        training, validation = stage_frames(spec, role)
+        train_stage(
+            model,
+            training=training,
+            validation=validation,
+            recipe=training_recipe(spec, role),
+            config=replace(spec.training[role], seed=spec.seed),
+            folder=paths.root,
+            caches=paths.root.parent / FEATURES_FOLDER,
+            keep_best_state=spec.hand_over == "everything" and parent is None,
+            take_over=parent.best_state if spec.hand_over == "everything" and parent is not None else None,
+        )
+    if not spec.own_stages and this_process().is_main_process:
+        model.save_pretrained(paths.checkpoint)
+    return model
+
+
+def stage_frames(spec: RunSpec, role: Role) -> tuple[FrameSet, FrameSet]:
+    """Return what a stage learns from, and what chooses its epoch: of a mixture the real validation patients.
+
+    Raises:
+        SplitError: a synthetic image shows, or was made from, somebody whom the real data hold out.
+        DataError: a part of a mixture is empty.
+    """
+    of = DATA_OF[role]
+    if Role.SYNTHETIC in of:
+        made = spec.sources[Role.SYNTHETIC]
+        real = spec.sources[Role.REAL]
+        check_beside(made.split, made.dataset, real.split)
+        check_strangers(made.split, made.dataset, real.split, real.dataset, workers=2)
+    training = [spec.sources[one].frames(SplitPart.TRAINING, str(one)) for one in of]
+    validation = spec.sources[of[0]].frames(SplitPart.VALIDATION, f"{of[0]} validation")
+    first, *others = training
+    return mixture(str(role), first, others[0], spec.real_share) if others else first, validation
+
+
+def training_recipe(spec: RunSpec, role: Role) -> TripletRecipe:
+    """Return the sentences a stage learns from: paraphrases drawn by seed, shape words (P7) from the training masks.
+
+    The validation frames that choose the epoch get their shape words from their masks too; test frames do not, unless
+    the evaluation asks for it (`Evaluation.shape_from`).
+    """
+    return TripletRecipe(
+        spec.prompt_set_of(role),
+        paraphrase="seeded",
+        seed=spec.seed,
+        shape=ShapeSource.TRUE_MASK,
+        name_domain=spec.names_domain,
+    )
+
+
+def _finish(spec: RunSpec, model: Segmenter, paths: RunPaths, evaluation: Evaluation) -> None:
+    paths.done.unlink(missing_ok=True)
+    judged, began = datetime.now(UTC), time.monotonic()
+    judge(spec, model, paths, evaluation)
+    log = read_log(paths.log) if spec.own_stages else []
+    wall_seconds = (log[-1].seconds if log else 0.0) + time.monotonic() - began
+    write_json(paths.manifest, make_manifest(spec, model, judged, wall_seconds))
+    write_json(paths.evaluation, evaluation.as_dict())
+    write_card(paths)
+    write_text(paths.done, "")
+
+
+def write_card(paths: RunPaths) -> None:
+    """Write the model card of a judged run beside its weights."""
+    rows, log = read_rows(paths.rows), read_log(paths.log) if paths.log.is_file() else []
+    record = RunRecord(paths.root, read_json(paths.spec), read_json(paths.manifest), log, rows, [])
+    write_text(paths.checkpoint / CARD, model_card(record))
+
+
+def is_finished(paths: RunPaths, evaluation: Evaluation) -> bool:
+    """Whether a run is done, and was judged as asked."""
+    if not (paths.done.is_file() and paths.evaluation.is_file()):
+        return False
+    wanted: dict[str, Any] = json.loads(json.dumps(evaluation.as_dict()))
+    return read_json(paths.evaluation) == wanted
+
+
+def initial_model(spec: RunSpec, parent: RunPaths | None) -> Segmenter:
+    """Return the model a run starts from: its parent's weights (weights only), given weights, or random ones.
+
+    Raises:
+        ConfigError: its sentences have words of our own prompt sets that the model does not know.
+    """
+    assert (parent is None) == (spec.parent is None), "a run would start from other weights than it says"
+    said = [s for s in (spec.prompt_set, spec.synthetic_prompt_set) if s is not None]
+    words = extra_words(said)
+    if parent is None and spec.weights is None:
+        return build_segmenter(spec.model, spec.preset, spec.seed, words)
+    model = load_segmenter(str(spec.weights) if parent is None else parent.checkpoint, spec.model)
+    if unknown := model.unknown_words(" ".join(words)):
+        raise ConfigError(
+            "run", "prompt_set", " and ".join(said), f"sentences without the words {', '.join(unknown)}",
+            "The weights that it starts from come without them: take some that learnt this prompt set, or random ones.",
+        )  # fmt: skip
+    return model
+
+
+def judge(spec: RunSpec, model: Segmenter, paths: RunPaths, evaluation: Evaluation) -> None:
+    """Predict the evaluation part of the real data, score it, and keep a few examples to look at."""
+    real = spec.sources[Role.REAL]
+    frames = real.frames(evaluation.part, f"{real.dataset.root.name} {evaluation.part}")
+    if not len(frames):
+        raise DataError(
+            real.dataset.root, f"{evaluation.part} part", "no annotated frame", "frames to evaluate on",
+            "Choose another part or another split.",
+        )  # fmt: skip
+    sentences = EvaluationSentences(spec.prompt_set, shape_from=evaluation.shape_from, name_domain=spec.names_domain)
+    predictor = Predictor(model, evaluation.device, evaluation.threshold)
+    predict_frames(predictor, frames, sentences, paths.masks, probe_swapped=evaluation.probe_swapped)
+    model.cpu()
+    identity = RunIdentity(
+        run=spec.name,
+        model=spec.model,
+        strategy=str(spec.strategy),
+        encoders=spec.encoders_label,
+        seed=spec.seed,
+        split=real.split.name,
+        part=str(evaluation.part),
+        synthetic=spec.synthetic,
+        real_patients=spec.real_patients,
+    )
+    rows = score_frames(frames, paths.masks, identity, evaluation.scoring, evaluation.workers)
+    write_rows(paths.rows, rows)
+    write_examples(paths.examples, choose_examples(rows, frames, paths.masks))

@@ -1,0 +1,178 @@
+"""One fully specified run; its identity is the hash of what can change its result."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any, Literal, TypeAlias
+
+from synthboost.data.source import Source
+from synthboost.domain import PromptSet, SplitPart, Strategy
+from synthboost.errors import ConfigError
+from synthboost.models.freezing import Encoders
+from synthboost.models.registry import preset_settings
+from synthboost.records.rows import NOTHING_TRAINED, RANDOM_WEIGHTS
+from synthboost.studies.strategies import NAMES_DOMAIN, PARENTS, STAGES, Role, data_roles, learns_from
+from synthboost.training.config import TrainingConfig
+
+HandOver: TypeAlias = Literal["weights", "everything"]
+WITHOUT_INFLUENCE = (
+    "workers",
+    "save_minutes",
+    "tracker",
+    "feature_cache",
+    "feature_cache_gb",
+    "compile",
+    "channels_last",
+    "recompute_activations",
+    "seed",
+)
+"""Settings of training that change nothing that comes out, rounding apart; of the seeds it is the run's own that
+counts."""
+
+REAL_TWINS = {PromptSet.P6_SDM: PromptSet.P6}
+"""A synthetic run that learnt from sentences made for diffusion images is judged on real ones with these."""
+
+
+@dataclass(frozen=True)
+class RunSpec:
+    """A training and its evaluation."""
+
+    strategy: Strategy
+    sources: dict[Role, Source] = field(repr=False)
+    """The data of every role that a stage, or the evaluation (always `real`), reads."""
+    training: dict[Role, TrainingConfig]
+    """How each stage is trained."""
+    model: str = "clipseg"
+    preset: str = "tiny"
+    """The architecture when training starts from random weights."""
+    weights: str | None = None
+    """A folder of weights or a hub name to start from instead; `preset` then has no influence."""
+    weights_sha256: str | None = None
+    """Of the file that `weights` holds, so that the run's identity does not hang on a path."""
+    encoders: Encoders = Encoders.TRAINED
+    prompt_set: PromptSet = PromptSet.P6
+    synthetic_prompt_set: PromptSet | None = None
+    """The sentences of the synthetic stage where they are others: the paper pairs P6 and P7 with P6-SDM."""
+    seed: int = 0
+    real_share: float | None = None
+    """Of `mixed`: the share of real images in an epoch, above 0, below 1; `None` shows every image once."""
+    hand_over: HandOver = "weights"
+    """What a stage takes from the one before: its weights alone, or optimiser, learning rate, epoch and patience too,
+    which is resuming and not fine-tuning, as the published code does."""
+
+    def __post_init__(self) -> None:
+        """Refuse a run whose data or settings are not all given."""
+        if self.strategy not in STAGES:
+            raise ConfigError("run", "strategy", self.strategy, f"one of {', '.join(STAGES)}")
+        if absent := set(data_roles(self.strategy)) - self.sources.keys():
+            raise ConfigError("run", "sources", f"no {', '.join(absent)} data", f"data for {self.strategy}")
+        if absent := set(STAGES[self.strategy]) - self.training.keys():
+            raise ConfigError("run", "training", f"no settings for {', '.join(absent)}", "settings for every stage")
+        self._require_share()
+        if Role.REAL not in learns_from(self.strategy):
+            sources = {**self.sources, Role.REAL: self.sources[Role.REAL].for_judging}
+            object.__setattr__(self, "sources", sources)
+        if Role.SYNTHETIC not in STAGES[self.strategy] or self.synthetic_prompt_set == self.prompt_set:
+            object.__setattr__(self, "synthetic_prompt_set", None)
+        if self.strategy not in PARENTS and self.strategy not in PARENTS.values():
+            object.__setattr__(self, "hand_over", "weights")
+
+    @property
+    def encoders_label(self) -> str:
+        """What tables say of the encoders; a run without training says whether anybody trained before it."""
+        if STAGES[self.strategy]:
+            return str(self.encoders)
+        return RANDOM_WEIGHTS if self.weights is None else NOTHING_TRAINED
+
+    @property
+    def synthetic(self) -> str:
+        """The domains of the synthetic images that take part in training; empty when none do."""
+        takes_part = Role.SYNTHETIC in learns_from(self.strategy)
+        return ", ".join(self.sources[Role.SYNTHETIC].domains) if takes_part else ""
+
+    @property
+    def real_patients(self) -> int | None:
+        """How many real patients take part in training; `None` when none do."""
+        takes_part = Role.REAL in learns_from(self.strategy)
+        return self.sources[Role.REAL].frames(SplitPart.TRAINING, "real").patients if takes_part else None
+
+    @property
+    def parent(self) -> RunSpec | None:
+        """The run whose weights this one starts from, if the strategy has one."""
+        strategy = PARENTS.get(self.strategy)
+        if strategy is None:
+            return None
+        learnt = self.synthetic_prompt_set or self.prompt_set
+        judged = self.prompt_set if self.synthetic_prompt_set is None else REAL_TWINS.get(learnt, learnt)
+        return replace(self, strategy=strategy, prompt_set=judged)
+
+    @property
+    def names_domain(self) -> bool:
+        """Whether every sentence says the domain of its frame."""
+        return self.strategy in NAMES_DOMAIN
+
+    @property
+    def own_stages(self) -> tuple[Role, ...]:
+        """The stages that this run trains itself, after its parent's."""
+        inherited = len(STAGES[PARENTS[self.strategy]]) if self.strategy in PARENTS else 0
+        return STAGES[self.strategy][inherited:]
+
+    def prompt_set_of(self, role: Role) -> PromptSet:
+        """The sentences that a stage learns from."""
+        return (role is Role.SYNTHETIC and self.synthetic_prompt_set) or self.prompt_set
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return what `spec.json` holds; everything in it but `name` and `data.*.path name` makes the identity."""
+        return {
+            "model": self.model,
+            "preset": self.preset if self.weights is None else None,
+            "architecture": preset_settings(self.model, self.preset) if self.weights is None else None,
+            "weights": self.weights_sha256 or self.weights,
+            "strategy": str(self.strategy),
+            "encoders": self.encoders_label,
+            "prompt_set": str(self.prompt_set),
+            "domain_named": self.names_domain,
+            "real_share": self.real_share,
+            "seed": self.seed,
+            "stages": [self._stage(role) for role in STAGES[self.strategy]],
+            "data": {str(role): self.sources[role].as_dict() for role in data_roles(self.strategy)},
+            # Said where it is not as usual, so that the others keep their names.
+            **({} if self.hand_over == "weights" else {"hand_over": self.hand_over}),
+        }
+
+    @property
+    def name(self) -> str:
+        """A readable folder name that ends in the identity, e.g. `clipseg-real-P6-seed0-1a2b3c4d5e6f`."""
+        strategy = str(self.strategy).replace(":", "-")
+        return f"{self.model}-{strategy}-{self.prompt_set}-seed{self.seed}-{self.identity}"
+
+    @property
+    def identity(self) -> str:
+        """Twelve hexadecimal digits: the hash of `as_dict`, paths excluded."""
+        values = self.as_dict()
+        for source in values["data"].values():
+            source.pop("path name")
+        return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:12]
+
+    def _require_share(self) -> None:
+        share = self.real_share
+        if share is None:
+            return
+        if Role.MIXED not in STAGES[self.strategy]:
+            raise ConfigError(
+                "run", "real_share", share, "none: only the mixed strategy has two kinds of images at once"
+            )
+        if not 0 < share < 1:
+            raise ConfigError("run", "real_share", share, "a number above 0, below 1")
+
+    def _stage(self, role: Role) -> dict[str, Any]:
+        learnt = self.prompt_set_of(role)
+        sentences = {} if learnt == self.prompt_set else {"prompt_set": str(learnt)}
+        return {"role": str(role), "training": self._settings(role), **sentences}
+
+    def _settings(self, role: Role) -> dict[str, Any]:
+        config = self.training[role]
+        values = {**asdict(config), "learning_rate": config.rate_for(self.model)}
+        return {name: value for name, value in values.items() if name not in WITHOUT_INFLUENCE}

@@ -1,0 +1,238 @@
+"""What a study will take before it starts: seconds and bytes of each run, from finished runs or from a short probe."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from synthboost.data.source import Source
+from synthboost.domain import STRUCTURES, SplitPart
+from synthboost.errors import DataError
+from synthboost.inference.predictor import Predictor
+from synthboost.models.registry import build_segmenter
+from synthboost.records.run_folder import RunPaths, read_json, read_log
+from synthboost.studies.spec import RunSpec
+from synthboost.studies.strategies import DATA_OF, Role
+from synthboost.studies.study import Study, StudyRun
+from synthboost.training.hardware import choose_precision
+from synthboost.training.losses import segmentation_loss
+
+PROBE_IMAGES, PROBE_STEPS = 2, 2
+VALIDATION_SHARE = 0.3
+"""Of a training image's time, what a validation image takes: it needs no gradient."""
+BASELINE_SECONDS = 5.0
+SCORING_SECONDS = 0.06
+"""Per mask of native size; the rest of judging is measured."""
+MASK_BYTES = 1500
+
+
+@dataclass(frozen=True)
+class Speed:
+    """What one kind of model costs on this machine."""
+
+    training: float
+    """Seconds per image and optimiser step, all its sentences."""
+    judging: float
+    """Seconds per image, scores included."""
+    weights: float
+    """Bytes of a checkpoint."""
+    features: float
+    """Bytes that the cache keeps of an image."""
+    source: str
+    """`finished runs` or `a probe`."""
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """Of the runs that are not finished."""
+
+    seconds: dict[str, float]
+    """By run, on one process; at most, because training may stop early."""
+    bytes: dict[str, float]
+    """By run, what stays."""
+    feature_bytes: float
+    """That the cache of frozen encoders' features will grow by, by the probes."""
+    sources: tuple[str, ...]
+    """Where the speeds come from."""
+
+
+Kind = tuple[str, str, str]
+"""Model, architecture, encoders."""
+
+
+def estimate(study: Study, runs: Path) -> Estimate:
+    """Estimate every run that is not finished.
+
+    Args:
+        study: all runs.
+        runs: the folder of runs, where finished ones may tell how fast they were.
+    """
+    open_runs = [run for run in study.runs if not run.is_finished(runs)]
+    speeds = _measured_speeds(study, runs)
+    for run in open_runs:
+        if isinstance(run.work, RunSpec) and _kind(run.work) not in speeds:
+            speeds[_kind(run.work)] = probe(run.work)
+    seconds = {run.name: _seconds(run, speeds) for run in open_runs}
+    sizes = {run.name: _bytes(run, speeds) for run in open_runs}
+    features = sum(
+        speeds[_kind(group[0])].features * len(_images_of(group)) for group in cache_groups(open_runs).values()
+    )
+    return Estimate(seconds, sizes, features, tuple(sorted({speeds[kind].source for kind in _kinds(open_runs)})))
+
+
+def cache_groups(runs: Iterable[StudyRun]) -> dict[str, list[RunSpec]]:
+    """Return the runs that share features of a frozen image encoder, by a name of that encoder."""
+    groups: dict[str, list[RunSpec]] = {}
+    for run in runs:
+        spec = run.work
+        if not isinstance(spec, RunSpec) or spec.encoders.vision.kind != "frozen" or not spec.own_stages:
+            continue
+        settings = [spec.training[role] for role in spec.own_stages]
+        if any(c.augmentation or c.feature_cache in ("off", "memory") for c in settings):
+            continue
+        start = f"seed {spec.seed}" if spec.weights is None else spec.weights
+        groups.setdefault(f"{spec.model} {spec.preset}, {start}", []).append(spec)
+    return groups
+
+
+def _images_of(specs: list[RunSpec]) -> set[object]:
+    parts = (SplitPart.TRAINING, SplitPart.VALIDATION)
+    return {
+        (role, info.patient, info.name)
+        for spec in specs
+        for stage in spec.own_stages
+        for role in DATA_OF[stage]
+        for part in parts
+        for info in spec.sources[role].frames(part, "x").infos
+    }
+
+
+def probe(spec: RunSpec) -> Speed:
+    """Measure two optimiser steps and two predictions of a run's model on noise, with random weights."""
+    model = build_segmenter(spec.model, spec.preset)
+    model.set_encoders(spec.encoders, 0)
+    predictor = Predictor(model)
+    size = (model.input_size, model.input_size)
+    noise = np.random.default_rng(0).integers(0, 256, (PROBE_IMAGES, *size), dtype=np.uint8)
+    sentences = [f"{structure.name.replace('_', ' ').capitalize()} of the heart." for structure in STRUCTURES]
+    images = torch.stack([model.preprocess(image) for image in noise]).to(predictor.device)
+    precision = next((c.precision for c in spec.training.values()), "auto")
+    training = _training_seconds(model, images, sentences, choose_precision(precision))
+    judging = min(_timed(lambda: predictor.predict_batch(list(noise), [sentences] * PROBE_IMAGES)) for _ in range(2))
+    with torch.inference_mode():
+        features = model.encode_image(images[:1])
+    return Speed(
+        training=training / PROBE_IMAGES,
+        judging=2 * (judging / PROBE_IMAGES + len(STRUCTURES) * SCORING_SECONDS),  # right and swapped sentences
+        weights=4.0 * sum(p.numel() for p in model.parameters()),
+        features=2.0 * sum(f.numel() for f in features),
+        source="a probe",
+    )
+
+
+def _training_seconds(model: Any, images: torch.Tensor, sentences: list[str], precision: str) -> float:
+    count = len(sentences)
+    image_index = torch.arange(PROBE_IMAGES, device=images.device).repeat_interleave(count)
+    text_index = torch.arange(count, device=images.device).repeat(PROBE_IMAGES)
+    tokens = model.tokenize(sentences).to(images.device)
+    kind = {"bf16": torch.bfloat16, "fp16": torch.float16}.get(precision)
+
+    def step() -> None:
+        with torch.autocast(images.device.type, kind or torch.bfloat16, enabled=kind is not None):
+            logits = model(images, tokens, image_index, text_index)
+            loss = segmentation_loss(logits, torch.zeros_like(logits))
+        torch.autograd.backward(loss)
+        float(loss.detach())
+        model.zero_grad()
+
+    model.train()
+    return min(_timed(step) for _ in range(PROBE_STEPS))
+
+
+def _timed(action: Any) -> float:
+    began = time.monotonic()
+    action()
+    return time.monotonic() - began
+
+
+def _measured_speeds(study: Study, runs: Path) -> dict[Kind, Speed]:
+    """From finished runs that trained something; the mean over runs of a kind."""
+    found: dict[Kind, list[Speed]] = {}
+    for run in study.runs:
+        paths = RunPaths(runs / run.name)
+        if isinstance(run.work, RunSpec) and run.work.own_stages and run.is_finished(runs) and paths.log.is_file():
+            try:
+                found.setdefault(_kind(run.work), []).append(_speed_of(run, paths))
+            except (DataError, LookupError, ZeroDivisionError):  # a damaged folder tells nothing
+                continue
+    return {kind: _mean(speeds) for kind, speeds in found.items()}
+
+
+def _speed_of(run: StudyRun, paths: RunPaths) -> Speed:
+    assert isinstance(run.work, RunSpec)
+    last = read_log(paths.log)[-1]
+    judged = len(_real(run.work).frames(run.evaluation.part, "judged"))
+    wall = float(read_json(paths.manifest)["wall_seconds"])
+    validation = sum(_validation(run.work, stage) for stage in run.work.own_stages)
+    images = last.images_seen + VALIDATION_SHARE * last.epoch * validation
+    weights = sum(f.stat().st_size for f in paths.checkpoint.rglob("*") if f.is_file())
+    return Speed(last.seconds / images, max(0.0, wall - last.seconds) / judged, float(weights), 0.0, "finished runs")
+
+
+def _mean(speeds: list[Speed]) -> Speed:
+    count = len(speeds)
+    return Speed(
+        training=sum(speed.training for speed in speeds) / count,
+        judging=sum(speed.judging for speed in speeds) / count,
+        weights=speeds[0].weights,
+        features=speeds[0].features,
+        source=speeds[0].source,
+    )
+
+
+def _seconds(run: StudyRun, speeds: dict[Kind, Speed]) -> float:
+    if not isinstance(run.work, RunSpec):
+        return BASELINE_SECONDS
+    spec, speed = run.work, speeds[_kind(run.work)]
+    judging = speed.judging * len(_real(spec).frames(run.evaluation.part, "judged"))
+    return judging + sum(speed.training * _images(spec, role) for role in spec.own_stages)
+
+
+def _images(spec: RunSpec, role: Role) -> float:
+    training = sum(len(spec.sources[one].frames(SplitPart.TRAINING, "x")) for one in DATA_OF[role])
+    return float(spec.training[role].epochs * (training + VALIDATION_SHARE * _validation(spec, role)))
+
+
+def _bytes(run: StudyRun, speeds: dict[Kind, Speed]) -> float:
+    source = _real(run.work) if isinstance(run.work, RunSpec) else run.work.source
+    masks = 2 * len(STRUCTURES) * MASK_BYTES * len(source.frames(run.evaluation.part, "judged"))
+    return masks + (speeds[_kind(run.work)].weights if isinstance(run.work, RunSpec) else 0.0)
+
+
+def _real(spec: RunSpec) -> Source:
+    return spec.sources[Role.REAL]
+
+
+def _validation(spec: RunSpec, stage: Role) -> int:
+    return len(spec.sources[DATA_OF[stage][0]].frames(SplitPart.VALIDATION, "x"))
+
+
+def _kind(spec: RunSpec) -> Kind:
+    return (spec.model, spec.preset, str(spec.encoders))
+
+
+def _kinds(runs: Iterable[StudyRun]) -> set[Kind]:
+    return {_kind(run.work) for run in runs if isinstance(run.work, RunSpec)}
+
+
+def free_bytes(folder: Path) -> float:
+    """Free disk where `folder` is or will be."""
+    existing = next(parent for parent in (folder, *folder.resolve().parents) if parent.is_dir())
+    return float(shutil.disk_usage(existing).free)

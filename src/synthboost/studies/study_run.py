@@ -1,0 +1,129 @@
+"""Carry out a study: hold its folder, run what is not finished, list what failed, write the report."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from synthboost.io.lock import exclusive
+from synthboost.io.parquet import has_parquet
+from synthboost.records.run_folder import RunPaths, read_json, read_run
+from synthboost.records.study_table import write_study_table
+from synthboost.reports.study import RecipeDifference, study_content_from_runs, write_study_report
+from synthboost.studies.executors.base import Executor, Outcome
+from synthboost.studies.recipe_differences import recipe_differences
+from synthboost.studies.recipes import Grid
+from synthboost.studies.study import Study
+from synthboost.studies.study_folder import StudyPaths, check_request, note_request
+from synthboost.studies.study_work import StudyWork
+
+
+def run_study(
+    root: Path,
+    study: Study,
+    grid: Grid,
+    terms: Mapping[str, Any],
+    executor: Executor,
+    seconds: Mapping[str, float],
+    note: str = "",
+) -> list[Outcome]:
+    """Run what is not finished; return the outcomes that are failures.
+
+    Args:
+        root: the study's folder; the same call goes on where a killed one stopped.
+        study: all runs.
+        grid: what was asked for; noted in `study.json`.
+        terms: see `fixed_terms`.
+        executor: where the runs are carried out.
+        seconds: an estimate for each run, for the time that is left.
+        note: said once the folder is held.
+
+    Raises:
+        OutputError: another study holds the folder (who, and since when), or it holds a study with other terms.
+    """
+    paths = StudyPaths(root)
+    check_request(paths, terms)
+    with exclusive(root):
+        check_request(paths, terms)  # the folder may have been empty when it was not held yet
+        note_request(paths, terms, grid, study)
+        if note:
+            print(note, file=sys.stderr, flush=True)
+        open_runs = [run for run in study.runs if not run.is_finished(paths.runs)]
+        progress = _StudyProgress({run.name: seconds.get(run.name, 0.0) for run in open_runs})
+        jobs = [job for job in study.jobs(paths.runs) if job.name in progress.expected]
+        if jobs:
+            executor.run(jobs, StudyWork(study, root), progress.report)
+        write_results(root, progress.failures)
+    return progress.failures
+
+
+def write_results(root: Path, failures: Sequence[Outcome] = ()) -> None:
+    """Write what a study leaves besides its runs: the table of all rows, and the report with its tables and figures.
+
+    Every finished run of the folder takes part, those of earlier requests too.
+
+    Args:
+        root: the study's folder.
+        failures: runs that ended without a result, and why.
+
+    Raises:
+        DataError: rows contradict each other.
+        OutputError: a file cannot be written.
+    """
+    paths = StudyPaths(root)
+    known = read_json(paths.description)
+    records = [read_run(paths.runs / name) for name in known["runs"] if RunPaths(paths.runs / name).done.is_file()]
+    if not records:
+        return
+    write_study_table(root / "table", records, parquet=has_parquet())
+    content = study_content_from_runs(
+        records,
+        recipe=_differences(str(known["terms"]["recipe"]["name"])),
+        unfinished=tuple((outcome.name, outcome.error or "") for outcome in failures),
+    )
+    write_study_report(root / "report.html", records, content, files=root / "results")
+
+
+def _differences(recipe: str) -> tuple[RecipeDifference, ...]:
+    """In what a recipe departs from the paper's text."""
+    return tuple(
+        RecipeDifference(line.what, line.by_recipe["as-written"], line.instead or line.by_recipe[recipe])
+        for line in recipe_differences()
+        if line.by_recipe["as-written"] != (line.instead or line.by_recipe[recipe])
+    )
+
+
+@dataclass
+class _StudyProgress:
+    """Says how each run ended, how many are left, and how long they will take."""
+
+    expected: dict[str, float]
+    """Run -> estimated seconds; corrected by how long those that ended took."""
+    failures: list[Outcome] = field(default_factory=list)
+    ended: int = 0
+    began: float = field(default_factory=time.monotonic)
+
+    def report(self, outcome: Outcome) -> None:
+        self.ended += 1
+        done = self._total - sum(self.expected.values()) + self.expected.pop(outcome.name, 0.0)
+        how = f"{outcome.seconds:.0f} s" if outcome.error is None else f"FAILED: {outcome.error}"
+        left = sum(self.expected.values())
+        wall = time.monotonic() - self.began
+        eta = f"; about {duration(wall * left / done)} left" if self.expected and done > 0 else ""
+        print(f"[{self.ended}/{self._count}] {outcome.name}: {how}{eta}", file=sys.stderr, flush=True)
+        if outcome.error is not None:
+            self.failures.append(outcome)
+
+    def __post_init__(self) -> None:
+        self._total, self._count = sum(self.expected.values()), len(self.expected)
+
+
+def duration(seconds: float) -> str:
+    """Return e.g. `40 s`, `12 min` or `5.2 h`."""
+    if seconds < 100:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 100 * 60 else f"{seconds / 3600:.1f} h"

@@ -1,0 +1,101 @@
+"""What a study says before it starts: its runs, what is shared, what is finished, time and disk."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from synthboost.studies.recipes import Grid, Preset, Recipe
+from synthboost.studies.spec import RunSpec
+from synthboost.studies.study import Sources, Study, StudyRun, needed_prompts
+from synthboost.studies.study_estimate import Estimate, cache_groups, free_bytes
+from synthboost.studies.study_folder import StudyPaths
+from synthboost.studies.study_run import duration
+
+
+def plan_text(
+    study: Study,
+    recipe: Recipe,
+    preset: Preset,
+    grid: Grid,
+    sources: Sources,
+    weights: Mapping[str, str],
+    expected: Estimate,
+    root: Path,
+    workers: int,
+) -> str:
+    """Return the plan, in paragraphs."""
+    runs = StudyPaths(root).runs
+    finished = {run.name for run in study.runs if run.is_finished(runs)}
+    paragraphs = [
+        _head(recipe, preset, grid, sources, weights, study),
+        _runs(study, finished, expected),
+        _shared(study, finished),
+        _costs(study, finished, expected, root, workers),
+    ]
+    return "\n\n".join("\n".join(lines) for lines in paragraphs if lines)
+
+
+def _head(
+    recipe: Recipe, preset: Preset, grid: Grid, sources: Sources, weights: Mapping[str, str], study: Study
+) -> list[str]:
+    pairs = [f"{own} after {learnt}" for own, learnt in needed_prompts(study) if own != learnt]
+    return [
+        f"study: preset {preset.name}, recipe {recipe.name} (--recipe-differences says what that means)",
+        *(f"{role} data: {source.dataset.root} ({source.split.name} split)" for role, source in sources.items()),
+        *(f"{model} starts from: {source} ({preset.architecture(model)})" for model, source in weights.items()),
+        f"grid: models {_words(grid.models)}; strategies {_words(grid.strategies)}; encoders {_words(grid.encoders)}; "
+        f"prompt sets {_words(grid.prompts)}; seeds {_words(grid.seeds)}; "
+        f"real training patients {_words('all' if n is None else n for n in grid.patients)}",
+        "sentences: synthetic and real images get the same set"
+        + (f", but {', '.join(pairs)} for the synthetic images" if pairs else ""),
+        *(f"encoders of {model} do not learn in this recipe, whatever is asked for" for model in recipe.never_learn),
+        "chosen on validation patients only: the epoch. Fixed before training: the sentences, and the thresholds "
+        + _words(f"{model} {recipe.threshold(model):g}" for model in grid.models)
+        + ". Test patients choose nothing.",
+    ]
+
+
+def _runs(study: Study, finished: set[str], expected: Estimate) -> list[str]:
+    done = f", {len(finished)} of them finished" if finished else ""
+    return [f"{len(study.runs)} runs{done}:", *(_run(run, finished, expected) for run in study.runs)]
+
+
+def _run(run: StudyRun, finished: set[str], expected: Estimate) -> str:
+    state = "finished" if run.name in finished else f"at most {duration(expected.seconds[run.name])}"
+    encoders = f", {run.work.encoders_label}" if isinstance(run.work, RunSpec) else ""
+    patients = "" if run.patients is None else f", {run.patients} real patients"
+    needs = f", starts from {run.needs[0]}" if run.needs else ""
+    return f"  {run.name}: {state}{encoders}{patients}{needs}"
+
+
+def _shared(study: Study, finished: set[str]) -> list[str]:
+    children: dict[str, int] = {}
+    for run in study.runs:
+        for need in run.needs:
+            children[need] = children.get(need, 0) + 1
+    lines = [f"  {parent}: trained once, for itself and {count} more" for parent, count in children.items()]
+    waiting = [run for run in study.runs if run.name not in finished]
+    lines += [
+        f"  features of the frozen image encoder of {name}: computed once for {len(group)} runs"
+        for name, group in cache_groups(waiting).items()
+        if len(group) > 1
+    ]
+    return ["shared:", *lines] if lines else []
+
+
+def _costs(study: Study, finished: set[str], expected: Estimate, root: Path, workers: int) -> list[str]:
+    if len(finished) == len(study.runs):
+        return ["everything is finished"]
+    seconds = sum(expected.seconds.values())
+    size = sum(expected.bytes.values()) + expected.feature_bytes
+    spread = f", about {duration(seconds / workers)} with {workers} at a time" if workers > 1 else ""
+    source = f" (by {' and '.join(expected.sources)})" if expected.sources else ""
+    return [
+        f"time: at most {duration(seconds)} on one process{spread}{source}; training may stop earlier",
+        f"disk: {size / 1e9:.2f} GB more, {free_bytes(root) / 1e9:.0f} GB free",
+    ]
+
+
+def _words(values: object) -> str:
+    return ", ".join(map(str, values))  # type: ignore[call-overload]

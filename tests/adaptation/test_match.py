@@ -1,0 +1,129 @@
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from synthboost.adaptation.match import MatchSettings, choose, match
+from synthboost.data import open_dataset
+from synthboost.data.simulated_set import write_dataset
+from synthboost.data.splits import make_split
+from synthboost.domain import Domain, Phase, SplitPart
+from synthboost.errors import ConfigError, DataError, OutputError
+from synthboost.simulator.settings import SimulationSettings
+
+
+@pytest.fixture(scope="module")
+def sets(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """Three simulated patients, and three of another seed in the place of real ones."""
+    root = tmp_path_factory.mktemp("match")
+    write_dataset(root / "simulated", SimulationSettings(patients=3, size=64))
+    write_dataset(root / "like", SimulationSettings(patients=4, size=64, seed=1, split_counts=(2, 1, 1)))
+    return root / "simulated", root / "like"
+
+
+def run(images: Path, like: Path, out: Path, seed: int = 0, shard: tuple[int, int] = (1, 1)) -> int:
+    simulated, other = open_dataset(images), open_dataset(like)
+    splits = make_split("official", simulated), make_split("official", other)
+    return match(simulated, splits[0], other, splits[1], out, MatchSettings(seed=seed), shard)
+
+
+def pixels(root: Path) -> dict[str, bytes]:
+    files = sorted((root / "database_nifti").rglob("*.nii.gz"))
+    return {file.name: file.read_bytes() for file in files}
+
+
+@pytest.fixture(scope="module")
+def made(sets: tuple[Path, Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("match") / "out"
+    assert run(*sets, out) == 3
+    return out
+
+
+def test_the_same_hearts_with_other_pixels_and_masks_untouched(sets: tuple[Path, Path], made: Path) -> None:
+    before, after = open_dataset(sets[0]), open_dataset(made)
+    assert after.frames == before.frames  # names, release, attributes with the ejection fraction, domain
+    assert after.official == before.official
+    for info in before.frames:
+        old, new = before.load(info), after.load(info)
+        np.testing.assert_array_equal(new.label_map, old.label_map)
+        assert new.spacing_mm == old.spacing_mm
+        assert (new.image != old.image).any()
+    lines = (made / "frames.csv").read_text().splitlines()
+    assert len(lines) == 13
+    assert lines[1] == "patient0001_2CH_ED,simulated,,,synthboost.match,1,0,simulated-3-camus-seed0"
+
+
+def test_every_frame_names_a_training_frame_of_its_view(sets: tuple[Path, Path], made: Path) -> None:
+    training = {str(p) for p in open_dataset(sets[1]).official[SplitPart.TRAINING]}
+    for record in (made / "database_nifti").rglob("match.json"):
+        for name, note in json.loads(record.read_text())["frames"].items():
+            patient, view, phase = note["like"].split()
+            assert patient in training
+            assert f"_{view}_" in name
+            assert phase in set(Phase)
+            assert 0.5 <= note["speckle"] <= 2
+
+
+def test_label_files_of_the_images_to_be_like_may_be_absent_or_garbage_and_held_out_ones_have_no_say(
+    sets: tuple[Path, Path], made: Path, tmp_path: Path
+) -> None:
+    garbage = tmp_path / "garbage"
+    shutil.copytree(sets[1], garbage)
+    for path in garbage.rglob("*_gt.nii.gz"):
+        path.write_bytes(b"nobody reads this")
+    run(sets[0], garbage, tmp_path / "one")
+    for path in garbage.rglob("*_gt.nii.gz"):
+        path.unlink()
+    for name in ("patient0003", "patient0004"):  # validation and testing
+        for path in (garbage / "database_nifti" / name).glob("*.nii.gz"):
+            path.write_bytes(b"nor this")
+    run(sets[0], garbage, tmp_path / "other")
+    assert pixels(tmp_path / "one") == pixels(tmp_path / "other") == pixels(made)
+
+
+def test_shares_make_the_same_set_and_what_is_missing_is_made_again(
+    sets: tuple[Path, Path], made: Path, tmp_path: Path
+) -> None:
+    assert run(*sets, tmp_path / "out", shard=(2, 2)) == 1
+    assert not (tmp_path / "out" / "frames.csv").exists()
+    assert run(*sets, tmp_path / "out", shard=(1, 2)) == 2
+    assert pixels(tmp_path / "out") == pixels(made)
+    assert (tmp_path / "out" / "frames.csv").read_bytes() == (made / "frames.csv").read_bytes()
+    shutil.rmtree(tmp_path / "out" / "database_nifti" / "patient0002")
+    assert run(*sets, tmp_path / "out") == 1
+    assert pixels(tmp_path / "out") == pixels(made)
+
+
+def test_another_seed_makes_another_set_and_is_refused_in_the_same_folder(
+    sets: tuple[Path, Path], made: Path, tmp_path: Path
+) -> None:
+    with pytest.raises(OutputError, match="seed: not as the folder was begun with"):
+        run(*sets, made, seed=1)
+    run(*sets, tmp_path / "out", seed=1)
+    assert pixels(tmp_path / "out") != pixels(made)
+
+
+def test_images_of_patients_are_refused(sets: tuple[Path, Path], tiny_camus: Path, tmp_path: Path) -> None:
+    assert {info.domain for info in open_dataset(tiny_camus).frames} == {Domain.REAL}
+    with pytest.raises(DataError, match="domain of 16 frames: .*expected simulated frames only"):
+        run(tiny_camus, sets[1], tmp_path / "out")
+
+
+def test_the_choice_hangs_on_name_and_seed_and_meets_every_frame(
+    sets: tuple[Path, Path], make_tiny_camus: Callable[..., Path]
+) -> None:
+    frames = open_dataset(sets[1]).frames
+    names = [f"patient{n:04d}_2CH_ED" for n in range(300)]
+    assert {choose(name, frames, 0) for name in names} == set(frames)
+    assert [choose(n, frames, 0) for n in names] == [choose(n, frames, 0) for n in names]
+    assert [choose(n, frames, 0) for n in names] != [choose(n, frames, 1) for n in names]
+
+
+def test_a_seed_below_zero_is_refused() -> None:
+    with pytest.raises(ConfigError, match="seed"):
+        MatchSettings(seed=-1)

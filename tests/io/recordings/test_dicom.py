@@ -1,0 +1,98 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from synthboost.errors import ConfigError, DataError
+from synthboost.io.recordings import Region, open_recording
+
+pytest.importorskip("pydicom")
+CINE = np.arange(2 * 6 * 8, dtype=np.uint8).reshape(2, 6, 8)
+
+
+def test_a_grey_cine_comes_frame_by_frame_with_its_frame_time(make_dicom) -> None:
+    recording = open_recording(make_dicom("cine.dcm", CINE))
+    assert (recording.kind, recording.length, recording.whole_shape) == ("dicom", 2, (6, 8))
+    assert recording.frame_seconds == pytest.approx(0.02)
+    assert recording.spacing_mm is None
+    np.testing.assert_array_equal(np.stack(list(recording.frames())), CINE)
+
+
+def test_a_single_frame_without_a_number_of_frames_is_one(make_dicom) -> None:
+    recording = open_recording(make_dicom("still.dcm", CINE[:1], NumberOfFrames=None))
+    np.testing.assert_array_equal(next(recording.frames()), CINE[0])
+
+
+def test_the_tissue_region_is_cut_out_and_gives_the_spacing_and_masks_go_back_to_their_place(
+    make_dicom, make_region
+) -> None:
+    items = [make_region(0, 0, 1, 1), make_region(2, 1, 5, 4, millimetres=0.5)]
+    recording = open_recording(make_dicom("region.dcm", CINE, SequenceOfUltrasoundRegions=items))
+    assert recording.region == Region(top=1, left=2, height=4, width=4)
+    assert recording.spacing_mm == pytest.approx((0.5, 0.5))
+    np.testing.assert_array_equal(next(recording.frames()), CINE[0, 1:5, 2:6])
+    whole = recording.in_whole(np.full((4, 4), 3, np.uint8))
+    assert whole.shape == (6, 8)
+    assert whole.sum() == 3 * 16
+    assert whole[1, 2] == whole[4, 5] == 3
+
+
+def test_a_region_in_other_units_gives_no_spacing_but_pixel_spacing_does(make_dicom, make_region) -> None:
+    item = make_region(0, 0, 7, 5, millimetres=None)
+    tags = {"SequenceOfUltrasoundRegions": [item]}
+    assert open_recording(make_dicom("a.dcm", CINE, **tags)).spacing_mm is None
+    assert open_recording(make_dicom("b.dcm", CINE, PixelSpacing=[0.3, 0.4], **tags)).spacing_mm == (0.3, 0.4)
+
+
+def test_colour_comes_as_brightness_and_what_is_drawn_in_colour_is_black(make_dicom) -> None:
+    frames = np.repeat(np.full((1, 6, 8, 1), 90, np.uint8), 3, axis=3)
+    frames[0, 2, 3] = (255, 255, 0)  # a yellow mark
+    grey = next(open_recording(make_dicom("rgb.dcm", frames)).frames())
+    assert grey[2, 3] == 0
+    assert np.count_nonzero(grey == 90) == 6 * 8 - 1
+
+
+def test_jpeg_compressed_frames_are_decoded(make_dicom) -> None:
+    frames = np.full((3, 16, 16), 100, np.uint8)
+    found = np.stack(list(open_recording(make_dicom("jpeg.dcm", frames, "jpeg")).frames()))
+    assert found.shape == (3, 16, 16)
+    assert np.abs(found.astype(int) - 100).max() <= 2
+
+
+def test_monochrome1_is_turned_white_to_black(make_dicom) -> None:
+    path = make_dicom("inverse.dcm", CINE, PhotometricInterpretation="MONOCHROME1")
+    np.testing.assert_array_equal(next(open_recording(path).frames()), 255 - CINE[0])
+
+
+def test_a_compression_without_a_decoder_names_what_to_install(make_dicom) -> None:
+    path = make_dicom("lossless.dcm", CINE, "jpeg", **{})
+    data = path.read_bytes()
+    path.write_bytes(data.replace(b"1.2.840.10008.1.2.4.50", b"1.2.840.10008.1.2.4.70"))
+    with pytest.raises(ConfigError, match=r"JPEG Lossless.*Install one of these: .*pylibjpeg"):
+        open_recording(path)
+
+
+def test_a_file_without_pixels_is_refused(make_dicom) -> None:
+    with pytest.raises(DataError, match="Pixel Data: absent"):
+        open_recording(make_dicom("report.dcm", CINE, PixelData=None))
+
+
+def test_a_damaged_file_is_refused_without_repeating_what_stands_in_it(make_dicom) -> None:
+    path = make_dicom("half.dcm", CINE)
+    path.write_bytes(path.read_bytes()[:-40])
+    with pytest.raises(DataError) as caught:
+        list(open_recording(path).frames())
+    assert "DOE" not in str(caught.value)
+
+
+def test_a_huge_frame_a_deep_image_and_a_region_outside_are_refused_by_the_header(make_dicom, make_region) -> None:
+    with pytest.raises(DataError, match="30000 x 30000"):
+        open_recording(make_dicom("huge.dcm", CINE, Rows=30_000, Columns=30_000))
+    with pytest.raises(DataError, match="Bits Stored: 12"):
+        open_recording(make_dicom("deep.dcm", CINE, BitsStored=12, BitsAllocated=16, HighBit=11))
+    with pytest.raises(DataError, match="ultrasound region: columns 2-40"):
+        open_recording(make_dicom("out.dcm", CINE, SequenceOfUltrasoundRegions=[make_region(2, 1, 40, 4)]))
+
+
+def test_dicom_is_known_by_its_mark_whatever_the_file_is_called(make_dicom) -> None:
+    assert open_recording(make_dicom("IM000001", CINE)).kind == "dicom"

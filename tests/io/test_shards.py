@@ -1,0 +1,43 @@
+from __future__ import annotations
+
+import json
+import tarfile
+
+import pytest
+
+from synthboost.errors import DataError
+from synthboost.io.shards import read_index, read_member, write_index, write_shard
+
+FRAMES = [("a", (b"image", b"mask", b"{}")), ("b", (b"other", b"more", b"{1}"))]
+
+
+def test_members_come_back_by_the_index_and_by_plain_tar(tmp_path):
+    write_shard(tmp_path / "one.tar", FRAMES)
+    write_index(tmp_path, ["one.tar"], {"seed": 3})
+    index = read_index(tmp_path)
+    back = [(key, tuple(read_member(tmp_path / shard, p) for p in places)) for key, shard, places in index.frames]
+    assert back == FRAMES
+    assert index.frames[0][2][0].offset == 512  # after one block of header
+    with tarfile.open(tmp_path / "one.tar") as tar:
+        assert tar.getnames()[:3] == ["a.image.png", "a.mask.png", "a.json"]
+    assert json.loads((tmp_path / "manifest.jsonl").read_text())["seed"] == 3
+
+
+def test_the_same_frames_give_the_same_bytes(tmp_path):
+    for name in ("one.tar", "two.tar"):
+        write_shard(tmp_path / name, FRAMES)
+    assert (tmp_path / "one.tar").read_bytes() == (tmp_path / "two.tar").read_bytes()
+
+
+def test_a_truncated_shard_and_an_index_that_points_outside_are_refused(tmp_path):
+    shard = tmp_path / "one.tar"
+    write_shard(shard, FRAMES)
+    write_index(tmp_path, ["one.tar"], {})
+    whole, index = shard.read_bytes(), (tmp_path / "index.json").read_text()
+    shard.write_bytes(whole[:700])
+    with pytest.raises(DataError, match="700 bytes"):
+        read_index(tmp_path)
+    shard.write_bytes(whole)
+    (tmp_path / "index.json").write_text(index.replace('["a",0,512,', '["a",0,999999,'))
+    with pytest.raises(DataError, match="outside the shard"):
+        read_index(tmp_path)

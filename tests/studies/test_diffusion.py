@@ -1,0 +1,103 @@
+"""A diffusion model of unannotated frames: no label file is needed, none is opened, and its folder says so."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from synthboost.adaptation.refine import Condition
+from synthboost.data.simulated_set import write_dataset
+from synthboost.data.source import open_source
+from synthboost.diffusion.settings import TINY
+from synthboost.diffusion.training_config import DiffusionTraining
+from synthboost.diffusion.training_data import make_examples
+from synthboost.domain import SplitPart
+from synthboost.errors import ConfigError, DataError, OutputError
+from synthboost.simulator.settings import SimulationSettings
+from synthboost.studies.diffusion import condition_of, train_diffusion_on
+
+SMALL = replace(TINY, size=32, width=8, multipliers=(1, 2), attention=(16,), head_width=8, groups=4, spade_width=6)
+QUICK = DiffusionTraining(steps=2, batch=2, threads=1)
+
+
+@pytest.fixture(scope="module")
+def hearts(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("diffusion") / "set"
+    write_dataset(root, SimulationSettings(patients=3, size=64))
+    return root
+
+
+def train(root: Path, out: Path, unlabelled: bool = True) -> bytes:
+    folder = train_diffusion_on(open_source(root, "official"), SMALL, QUICK, out, unlabelled)
+    return next(folder.glob("*.safetensors")).read_bytes()
+
+
+def test_label_files_may_be_absent_and_are_not_opened_if_they_are_there(hearts: Path, tmp_path: Path) -> None:
+    bare, garbage = tmp_path / "bare", tmp_path / "garbage"
+    for copy in (bare, garbage):
+        shutil.copytree(hearts, copy)
+    for path in bare.rglob("*_gt.nii.gz"):
+        path.unlink()
+    for path in garbage.rglob("*_gt.nii.gz"):
+        path.write_bytes(b"nobody reads this")
+    with_labels, without = train(hearts, tmp_path / "a"), train(bare, tmp_path / "b")
+    assert with_labels == without == train(garbage, tmp_path / "c")
+    records = [json.loads((tmp_path / name / "training.json").read_text()) for name in "abc"]
+    for record in records:
+        record["data"].pop("path name")
+    assert records[0] == records[1] == records[2]
+    assert records[0]["unlabelled"] is True
+    assert (records[0]["data"]["patients"], records[0]["data"]["frames"]) == (1, 4)
+    with pytest.raises(DataError, match="at least one annotated frame"):
+        train(bare, tmp_path / "d", unlabelled=False)
+
+
+def test_the_maps_hold_the_sector_alone_and_the_attributes_stay(hearts: Path) -> None:
+    source = open_source(hearts, "official")
+    labelled = make_examples(source.frames(SplitPart.TRAINING, "hearts"), 32)
+    bare = make_examples(source.without_annotations().frames(SplitPart.TRAINING, "hearts", unlabelled=True), 32, True)
+    assert set(np.unique(labelled.conditions)) == {0, 1, 2, 3, 4}
+    assert set(np.unique(bare.conditions)) == {0, 1}
+    np.testing.assert_array_equal(bare.images, labelled.images)
+    np.testing.assert_array_equal(bare.codes, labelled.codes)
+    assert (bare.codes > 0).all()
+
+
+@pytest.mark.parametrize(("first", "words"), [(False, "False, now True"), (True, "True, now False")])
+def test_neither_kind_of_training_goes_on_in_the_others_folder(
+    hearts: Path, tmp_path: Path, first: bool, words: str
+) -> None:
+    train(hearts, tmp_path / "out", first)
+    before = (tmp_path / "out" / "training.json").read_text()
+    assert ("unlabelled" in json.loads(before)) is first
+    with pytest.raises(OutputError, match=f"unlabelled: {words}"):
+        train(hearts, tmp_path / "out", not first)
+    assert (tmp_path / "out" / "training.json").read_text() == before
+    train(hearts, tmp_path / "out", first)
+
+
+def test_a_model_is_told_what_it_learned_and_asked_for_nothing_else(tmp_path: Path) -> None:
+    def record(name: str, **content: object) -> Path:
+        (tmp_path / name / "checkpoint").mkdir(parents=True)
+        (tmp_path / name / "training.json").write_text(json.dumps(content))
+        return tmp_path / name
+
+    unlabelled, labelled = record("u", unlabelled=True), record("l", training={"drop_condition": 0.1})
+    assert condition_of(unlabelled, SMALL) is condition_of(unlabelled / "checkpoint", SMALL) is Condition.SECTOR
+    assert condition_of(unlabelled, SMALL, Condition.NULL) is Condition.NULL
+    assert condition_of(labelled, SMALL) is Condition.NULL
+    with pytest.raises(ConfigError, match=r"condition: sector; expected null.*--unlabelled"):
+        condition_of(labelled, SMALL, Condition.SECTOR)
+    never = record("n", training={"drop_condition": 0})
+    with pytest.raises(ConfigError, match=r"condition: null; .*--drop-condition 0"):
+        condition_of(never, SMALL)
+    (tmp_path / "published").mkdir()
+    assert condition_of(tmp_path / "published", SMALL) is Condition.NULL
+    assert condition_of(tmp_path / "published", SMALL, Condition.SECTOR) is Condition.SECTOR
+    with pytest.raises(ConfigError, match="has no weights for that"):
+        condition_of(tmp_path / "published", replace(SMALL, null_label=False))

@@ -1,0 +1,106 @@
+"""A study of real runs on ellipses: failures, growth, two at once, and kills; with processes only where they matter."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from synthboost.records.run_folder import read_run
+
+FAST_STUDY = '''
+"""Carries out a small study in this process: `python fast_study.py REAL SYNTHETIC OUT KILLS SEED`."""
+import os, random, signal, sys, time
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+
+from synthboost.domain import PromptSet
+from synthboost.studies.executors.job_queue import JobQueue
+from synthboost.studies.recipes import choose_recipe, smoke
+from synthboost.studies.run import Evaluation
+from synthboost.data.source import open_source
+from synthboost.studies.strategies import Role
+from synthboost.studies.study import initial_weights, plan_study
+from synthboost.studies.study_folder import fixed_terms
+from synthboost.studies.study_run import run_study
+from synthboost.models import registry
+
+class Here:
+    def run(self, jobs, work, report):
+        queue = JobQueue(jobs)
+        while (job := queue.take()) is not None:
+            for outcome in queue.ended(work(job.name)):
+                report(outcome)
+
+def carry_out(real, synthetic, out):
+    preset = replace(smoke(), images_per_stage=16)
+    grid = replace(preset.grid, models=("clipseg",), prompts=(PromptSet.P1,), patients=(1, 2))
+    sources = {Role.REAL: open_source(real, "official"), Role.SYNTHETIC: open_source(synthetic, "official")}
+    weights, recipe, evaluation = initial_weights(preset, grid.models, {}), choose_recipe("ours"), Evaluation()
+    study = plan_study(recipe, preset, grid, sources, weights, evaluation)
+    terms = fixed_terms(recipe, preset, sources, weights, evaluation.part)
+    assert not run_study(out, study, grid, terms, Here(), {})
+
+if __name__ == "__main__":
+    torch.set_num_threads(1)
+    real, synthetic, out = map(Path, sys.argv[1:4])
+    settings = dict(
+        input_size=32, vision_width=32, vision_layers=3, vision_heads=2, vision_positions=32, text_width=32,
+        text_layers=1, text_heads=2, text_length=48, projection_width=32, extract_layers=(0, 1, 2), reduce_width=32,
+        decoder_heads=2, decoder_mlp=32,
+    )
+    tiny = registry.PRESETS["clipseg"]["tiny"]
+    registry.PRESETS["clipseg"] = {**registry.PRESETS["clipseg"], "tiny": replace(tiny, **settings)}
+    chance = random.Random(int(sys.argv[5]))
+    kills = 0
+    while kills < int(sys.argv[4]):
+        child = os.fork()
+        if child == 0:
+            carry_out(real, synthetic, out)
+            os._exit(0)
+        moment = time.monotonic() + chance.uniform(0.05, 0.5)
+        files = sum(1 for _ in out.rglob("*"))
+        while time.monotonic() < moment or (chance.random() < 0.5 and sum(1 for _ in out.rglob("*")) == files):
+            time.sleep(0.01)
+        os.kill(child, signal.SIGKILL)
+        _, status = os.waitpid(child, 0)
+        assert os.WIFSIGNALED(status), "it ended before it was killed"
+        kills += 1
+    carry_out(real, synthetic, out)
+'''
+
+
+@pytest.fixture
+def fast_study(make_tiny_camus: Callable[..., Path], tmp_path: Path) -> Callable[..., None]:
+    """A function (out, kills=0, seed=0) that carries out a study of 13 runs, killed so many times before it ends."""
+    (tmp_path / "fast_study.py").write_text(FAST_STUDY)
+    data = [make_tiny_camus(tmp_path / "real-data"), make_tiny_camus(tmp_path / "synthetic-data", first=11)]
+
+    def run(out: Path, kills: int = 0, seed: int = 0) -> None:
+        command = [sys.executable, str(tmp_path / "fast_study.py"), *map(str, (*data, out, kills, seed))]
+        answer = subprocess.run(command, capture_output=True, text=True, check=False)
+        assert answer.returncode == 0, answer.stderr[-3000:]
+
+    return run
+
+
+def test_killed_at_random_moments_the_study_ends_with_the_same_rows(
+    fast_study: Callable[..., None], tmp_path: Path
+) -> None:
+    fast_study(tmp_path / "calm")
+    fast_study(tmp_path / "killed", kills=12, seed=3)
+    calm, killed = ({path.parent.name: path.read_bytes() for path in (tmp_path / name).glob("runs/*/rows.csv")}
+                    for name in ("calm", "killed"))  # fmt: skip
+    # 2 baselines for each number of patients, zero-shot, and for frozen and trained: synthetic, 2 x real, 2 x both.
+    assert len(calm) == 4 + 1 + 2 * 5
+    assert killed == calm
+    runs = [path for path in (tmp_path / "killed" / "runs").iterdir() if not path.name.startswith(".")]
+    assert {path.name for path in runs} == set(calm)
+    assert not [path for path in (tmp_path / "killed").rglob(".writing-*")]
+    assert all(read_run(run).rows for run in runs)
+    assert (tmp_path / "killed" / "report.html").is_file()
