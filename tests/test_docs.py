@@ -17,11 +17,11 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 import pytest
 
-from synthboost.cli.main import Verbs, main, parse
+from synthboost.cli.main import VERBS, main, parse
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -131,11 +131,10 @@ def test_the_readme_runs_the_whole_way_from_simulation_to_report() -> None:
     }  # fmt: skip
 
 
-def test_the_how_to_has_a_section_for_every_verb_in_the_order_of_the_help() -> None:
-    verbs = [get_args(verb)[1].name for verb in get_args(Verbs)]
-    sections = HOWTO.split("\n## ")[1:]
-    assert [section.split("\n", 1)[0] for section in sections] == verbs
-    for verb, section in zip(verbs, sections, strict=True):
+def test_the_how_to_has_one_section_for_every_verb() -> None:
+    sections = [(section.split("\n", 1)[0], section) for section in HOWTO.split("\n## ")[1:]]
+    assert sorted(verb for verb, _ in sections) == sorted({name.split()[0] for name in VERBS})
+    for verb, section in sections:
         assert f"\nsynthboost {verb}" in section, "no command"
         assert f"\nGoes wrong: `synthboost {verb}" in section, "no mistake"
         assert re.search(r"More: \[", section.replace("\n", " ")), "no page that explains"

@@ -12,12 +12,14 @@ from typing import Any
 
 import pytest
 
-VERBS = ("demo", "simulate", "data", "prompts", "train", "evaluate", "predict", "compare", "study", "report")
+from synthboost import __version__ as synthboost_version
+from synthboost.cli.main import GROUPS, VERBS
+
 HEAVY = ("torch", "transformers", "accelerate", "scipy", "matplotlib", "pandas", "SimpleITK", "PIL")
 ASK_EVERYONE_FOR_HELP = f"""
 import contextlib, io, sys
 from synthboost.cli.main import main
-for arguments in [["--help"], *([verb, "--help"] for verb in {VERBS!r})]:
+for arguments in [["--help"], *([*verb.split(), "--help"] for verb in {tuple(VERBS)!r})]:
     with contextlib.redirect_stdout(io.StringIO()) as answer:
         try:
             main(arguments)
@@ -51,8 +53,40 @@ def test_looking_at_prompts_and_data_never_loads_torch(tiny_camus: Path) -> None
 def test_help_names_every_verb_and_says_what_the_program_is_not(synthboost: Callable[..., Any]) -> None:
     answer = synthboost("--help")
     assert answer.code == 0
-    assert all(f"• {verb} " in answer.out for verb in VERBS)
+    lines = answer.out.splitlines()
+    places = [lines.index(f"{group}:") for group in GROUPS]
+    assert places == sorted(places)
+    assert all(any(line.startswith(f"  {verb} ") for line in lines) for verb in VERBS)
     assert "not a medical device" in answer.out
+
+
+def test_help_of_a_family_lists_its_verbs_and_no_other(synthboost: Callable[..., Any]) -> None:
+    answer = synthboost("weights", "--help")
+    assert answer.code == 0
+    assert [line.split("  ")[1] for line in answer.out.splitlines() if line.startswith("  ")] == [
+        "weights list", "weights convert", "weights verify", "weights push",
+    ]  # fmt: skip
+
+
+def test_the_version_is_printed(synthboost: Callable[..., Any]) -> None:
+    answer = synthboost("--version")
+    assert (answer.code, answer.out) == (0, f"synthboost {synthboost_version}\n")
+
+
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [("simulte", "simulate"), ("pseudolabel", "pseudo-label"), ("data inspct", "data inspect"), ("weight", "weights")],
+)
+def test_a_misspelt_verb_gets_the_nearest_one(synthboost: Callable[..., Any], typed: str, meant: str) -> None:
+    answer = synthboost(*typed.split())
+    assert answer.code == 2
+    assert f"did you mean `synthboost {meant}`?" in answer.err
+
+
+def test_a_word_that_is_like_no_verb_gets_the_list(synthboost: Callable[..., Any]) -> None:
+    answer = synthboost("xyzzy")
+    assert answer.code == 2
+    assert "no verb 'xyzzy': verbs are audit, calibrate," in answer.err
 
 
 @pytest.mark.parametrize(

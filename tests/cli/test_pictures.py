@@ -88,7 +88,7 @@ def test_a_data_set_tells_its_own(synthboost: Run, trained_run: Path, simulated:
 def test_pictures_have_no_masks_to_learn_from(synthboost: Run, pictures: Path, tmp_path: Path) -> None:
     answer = synthboost("synthesize", "train", "--data", pictures, "--out", tmp_path / "model", *SAID)
     assert answer.code == 2
-    assert "add --unlabelled" in answer.err
+    assert "add --unannotated" in answer.err
 
 
 def test_match_takes_pictures_to_be_alike(synthboost: Run, simulated: Path, pictures: Path, tmp_path: Path) -> None:
@@ -99,7 +99,7 @@ def test_match_takes_pictures_to_be_alike(synthboost: Run, simulated: Path, pict
 
 def test_diffusion_learns_from_pictures_without_masks(synthboost: Run, pictures: Path, tmp_path: Path) -> None:
     answer = synthboost(
-        "synthesize", "train", "--data", pictures, "--unlabelled", "--out", tmp_path / "model", "--preset", "tiny",
+        "synthesize", "train", "--data", pictures, "--unannotated", "--out", tmp_path / "model", "--preset", "tiny",
         "--steps", 1, "--batch", 2, *SAID,
     )  # fmt: skip
     assert answer.code == 0, answer.err

@@ -72,7 +72,7 @@ def test_what_belongs_to_a_study_is_refused_without_one(
     other.write_text("{}")
     answer = synthboost("report", trained_run, "--out", tmp_path / "r.html", "--study", "--fidelity", other)
     assert answer.code == 2
-    assert "synthboost synthesize judge" in answer.err
+    assert "synthboost synthesize fidelity" in answer.err
 
 
 def _dice_lines(tables: Path) -> list[dict[str, str]]:

@@ -168,10 +168,10 @@ def test_when_memory_runs_out_fewer_images_are_made_at_a_time(
 def test_judging_needs_a_synthetic_set_and_enough_images(
     synthboost: Run, simulated: Path, made: Path, tmp_path: Path
 ) -> None:
-    few = synthboost("synthesize", "judge", simulated, made, "--out", tmp_path / "few", "--size", 32)
+    few = synthboost("synthesize", "fidelity", simulated, made, "--out", tmp_path / "few", "--size", 32)
     assert few.code == 2
     assert "expected at least" in few.err
-    small = synthboost("synthesize", "judge", simulated, made, "--out", tmp_path / "small", "--size", 16)
+    small = synthboost("synthesize", "fidelity", simulated, made, "--out", tmp_path / "small", "--size", 16)
     assert "size: 16; expected 32 pixels or more" in small.err
 
 
@@ -181,14 +181,12 @@ def test_a_model_of_unannotated_frames_refines_a_simulated_set(
     small = replace(presets.TINY, size=32, width=8, multipliers=(1, 2), attention=(16,), head_width=8, groups=4)
     monkeypatch.setitem(presets.PRESETS, "tiny", small)
     model, out = tmp_path / "model", tmp_path / "refined"
-    answer = synthboost("synthesize", "train", "--unlabelled", "--data", simulated, "--out", model, "--preset", "tiny",
+    answer = synthboost("synthesize", "train", "--unannotated", "--data", simulated, "--out", model, "--preset", "tiny",
                         "--steps", 2, "--batch", 4)  # fmt: skip
     assert answer.code == 0, answer.err
-    answer = synthboost("synthesize", "refine", "--model", model, "--images", simulated, "--out", out, "--steps", 2)
+    answer = synthboost("refine", "--model", model, "--images", simulated, "--out", out, "--steps", 2)
     assert answer.out == f"3 patients refined now, told sector: {out}\n"
     assert {info.domain for info in open_dataset(out).frames} == {Domain.REFINED}
-    wrong = synthboost(
-        "synthesize", "refine", "--model", model, "--images", simulated, "--out", out, "--method", "ddim"
-    )
+    wrong = synthboost("refine", "--model", model, "--images", simulated, "--out", out, "--method", "ddim")
     assert wrong.code == 2
     assert "expected euler, heun" in wrong.err

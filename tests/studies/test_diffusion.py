@@ -91,7 +91,7 @@ def test_a_model_is_told_what_it_learned_and_asked_for_nothing_else(tmp_path: Pa
     assert condition_of(unlabelled, SMALL) is condition_of(unlabelled / "checkpoint", SMALL) is Condition.SECTOR
     assert condition_of(unlabelled, SMALL, Condition.NULL) is Condition.NULL
     assert condition_of(labelled, SMALL) is Condition.NULL
-    with pytest.raises(ConfigError, match=r"condition: sector; expected null.*--unlabelled"):
+    with pytest.raises(ConfigError, match=r"condition: sector; expected null.*--unannotated"):
         condition_of(labelled, SMALL, Condition.SECTOR)
     never = record("n", training={"drop_condition": 0})
     with pytest.raises(ConfigError, match=r"condition: null; .*--drop-condition 0"):

@@ -1,37 +1,27 @@
-"""`synthboost VERB ...`: parse, run, and turn the user's mistakes into one line and an exit code."""
+"""`synthboost VERB ...`: find the verb, run it, and turn the user's mistakes into one line and an exit code."""
 
 from __future__ import annotations
 
+import difflib
+import importlib
 import os
 import signal
 import sys
-from typing import Annotated, Protocol
+from collections.abc import Sequence
+from typing import NamedTuple, NoReturn, Protocol
 
 import tyro
 
-from synthboost.cli.audit import Audit
-from synthboost.cli.calibrate import Calibrate
-from synthboost.cli.clinical import Clinical
-from synthboost.cli.compare import Compare
-from synthboost.cli.data import Data
-from synthboost.cli.demo import Demo
-from synthboost.cli.evaluate import Evaluate
-from synthboost.cli.export import Export
-from synthboost.cli.match import Match
-from synthboost.cli.predict import Predict
-from synthboost.cli.prompts import Prompts
-from synthboost.cli.pseudo_label import PseudoLabel
-from synthboost.cli.report import Report
-from synthboost.cli.serve import Serve
-from synthboost.cli.simulate import Simulate
-from synthboost.cli.study import Study
-from synthboost.cli.synthesize import Synthesize
-from synthboost.cli.train import Train
-from synthboost.cli.weights import Weights
+import synthboost
 from synthboost.errors import SynthboostError
 
 USER_ERROR = 2
 INTERRUPTED = 130
+NAME = "synthboost"
+DESCRIPTION = (
+    "Language-guided segmentation of echocardiograms, boosted by synthetic data (arXiv 2309.12829).\n"
+    "Research software, not a medical device."
+)
 
 
 class Verb(Protocol):
@@ -42,31 +32,54 @@ class Verb(Protocol):
         ...
 
 
-Verbs = (
-    Annotated[Demo, tyro.conf.subcommand("demo")]
-    | Annotated[Simulate, tyro.conf.subcommand("simulate")]
-    | Annotated[Synthesize, tyro.conf.subcommand("synthesize")]
-    | Annotated[Match, tyro.conf.subcommand("match")]
-    | Annotated[Calibrate, tyro.conf.subcommand("calibrate")]
-    | Annotated[Data, tyro.conf.subcommand("data")]
-    | Annotated[Prompts, tyro.conf.subcommand("prompts")]
-    | Annotated[Train, tyro.conf.subcommand("train")]
-    | Annotated[Evaluate, tyro.conf.subcommand("evaluate")]
-    | Annotated[Predict, tyro.conf.subcommand("predict")]
-    | Annotated[Serve, tyro.conf.subcommand("serve")]
-    | Annotated[Clinical, tyro.conf.subcommand("clinical")]
-    | Annotated[PseudoLabel, tyro.conf.subcommand("pseudo-label")]
-    | Annotated[Export, tyro.conf.subcommand("export")]
-    | Annotated[Audit, tyro.conf.subcommand("audit")]
-    | Annotated[Weights, tyro.conf.subcommand("weights")]
-    | Annotated[Compare, tyro.conf.subcommand("compare")]
-    | Annotated[Study, tyro.conf.subcommand("study")]
-    | Annotated[Report, tyro.conf.subcommand("report")]
-)
-DESCRIPTION = (
-    "Language-guided segmentation of echocardiograms, boosted by synthetic data (arXiv 2309.12829). "
-    "Research software, not a medical device."
-)
+class Entry(NamedTuple):
+    """Where a verb is defined: imported only when it is chosen."""
+
+    module: str
+    """In `synthboost.cli`."""
+    options: str
+    """The dataclass of its options."""
+    summary: str
+
+
+GROUPS: dict[str, dict[str, Entry]] = {
+    "Use a model": {
+        "predict": Entry("predict", "Predict", "masks of images, clips and DICOM files"),
+        "clinical": Entry("clinical", "Clinical", "volumes and ejection fraction of patients, and their agreement"),
+        "evaluate": Entry("evaluate", "Evaluate", "Dice and distances on an annotated data set"),
+        "serve": Entry("serve", "Serve", "a page in the browser, on this machine"),
+        "export": Entry("export", "Export", "a model as ONNX"),
+    },
+    "Train and study": {
+        "demo": Entry("demo", "Demo", "the whole method in minutes, with no data"),
+        "train": Entry("train", "Train", "one run: a model, a strategy, a prompt set"),
+        "study": Entry("study", "Study", "a grid of runs that share stages, with its report"),
+        "compare": Entry("compare", "Compare", "what one method gains over another, by patient"),
+        "report": Entry("report", "Report", "tables, figures and one page from finished runs"),
+    },
+    "Make data": {
+        "simulate": Entry("simulate", "Simulate", "echocardiograms with exact masks, from a simulator"),
+        "synthesize train": Entry("synthesize", "TrainDiffusion", "train a semantic diffusion model"),
+        "synthesize sample": Entry("synthesize", "SampleDiffusion", "images of perturbed masks, by a diffusion model"),
+        "synthesize fidelity": Entry("synthesize", "Fidelity", "how much synthetic images are like real ones"),
+        "refine": Entry("refine", "Refine", "simulated images, gone over by a diffusion model"),
+        "match": Entry("match", "Match", "simulated images with the grey levels of real ones"),
+        "calibrate": Entry("calibrate", "Calibrate", "the simulator's prior, shifted towards unannotated images"),
+        "pseudo-label": Entry("pseudo_label", "PseudoLabel", "unannotated images with masks that a model predicts"),
+    },
+    "Look at things": {
+        "data inspect": Entry("data", "Inspect", "what a data set holds, lacks, and what is odd"),
+        "data export": Entry("data", "ExportData", "a simulated data set as NIfTI files in CAMUS' layout"),
+        "prompts": Entry("prompts", "Prompts", "the sentences P0-P7"),
+        "audit": Entry("audit", "Audit", "what one training step really changes"),
+        "weights list": Entry("weights", "ListWeights", "the published weights, and their terms"),
+        "weights convert": Entry("weights", "ConvertWeights", "a published file as a folder of weights"),
+        "weights verify": Entry("weights", "VerifyWeights", "whether a folder of weights is sound"),
+        "weights push": Entry("weights", "PushWeights", "a run's weights to the Hugging Face hub"),
+    },
+}
+"""What a person wants -> verb -> where it is."""
+VERBS = {name: entry for group in GROUPS.values() for name, entry in group.items()}
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -79,31 +92,65 @@ def main(arguments: list[str] | None = None) -> None:
         print(f"ERROR {error}", file=sys.stderr)
         sys.exit(USER_ERROR)
     except KeyboardInterrupt:
-        print(
-            "\nInterrupted. Every file is whole; simulate, train, predict, study and demo go on where they stopped.",
-            file=sys.stderr,
-        )
+        print("\nInterrupted. Every file is whole; the same command resumes.", file=sys.stderr)
         sys.exit(INTERRUPTED)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the reader has seen enough, e.g. `head`
         sys.exit(0)
 
 
-def parse(arguments: list[str] | None = None) -> Verb:
+def parse(arguments: Sequence[str] | None = None) -> Verb:
     """Turn arguments into the verb they ask for, without running it; `None` takes the program's own.
 
     Raises:
         SynthboostError: an option has a value that cannot work.
-        SystemExit: help was asked for (0), or the arguments are not ours (2).
+        SystemExit: help or the version was asked for (0), or the arguments are not ours (2).
     """
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    name = next((" ".join(words[:n]) for n in (2, 1) if " ".join(words[:n]) in VERBS), None)
+    if name is None:
+        _answer_without_verb(words)
+    entry = VERBS[name]
+    options = getattr(importlib.import_module(f"synthboost.cli.{entry.module}"), entry.options)
     verb: Verb = tyro.cli(
-        Verbs,
-        prog="synthboost",
-        description=DESCRIPTION,
-        args=arguments,
-        config=(tyro.conf.OmitSubcommandPrefixes, tyro.conf.OmitArgPrefixes, tyro.conf.EnumChoicesFromValues),
+        options,
+        prog=f"{NAME} {name}",
+        args=words[len(name.split()) :],
+        config=(tyro.conf.OmitArgPrefixes, tyro.conf.EnumChoicesFromValues),
     )
     return verb
+
+
+def help_text(beginning: str = "") -> str:
+    """Return the list of verbs by what they are for; only those whose name begins with the word `beginning`."""
+    lines = [f"usage: {NAME} {beginning or 'VERB'} ...", "", DESCRIPTION, ""]
+    for group, entries in GROUPS.items():
+        shown = {name: entry for name, entry in entries.items() if not beginning or name.split()[0] == beginning}
+        if shown:
+            lines += [f"{group}:", *(f"  {name:20s} {entry.summary}" for name, entry in shown.items()), ""]
+    lines.append(f"`{NAME} VERB --help` lists the options of a verb; `{NAME} --version` prints the version.")
+    return "\n".join(lines)
+
+
+def _answer_without_verb(words: Sequence[str]) -> NoReturn:
+    """Print the help or the version, or what is wrong with the first word; always exits."""
+    first = words[0] if words else ""
+    if first in ("--version", "-V"):
+        print(f"{NAME} {synthboost.__version__}")
+        sys.exit(0)
+    if first in ("--help", "-h"):
+        print(help_text())
+        sys.exit(0)
+    families = {name.split()[0] for name in VERBS}
+    if first in families and words[1:2] in (["--help"], ["-h"]):
+        print(help_text(first))
+        sys.exit(0)
+    asked = " ".join(words[:2]) if first in families else first
+    known = [name for name in VERBS if name.startswith(f"{first} ")] or sorted({*VERBS, *families})
+    near = difflib.get_close_matches(asked, known, n=1, cutoff=0.5)
+    hint = f"did you mean `{NAME} {near[0]}`?" if near else f"verbs are {', '.join(known)}."
+    print(f"ERROR no verb {asked!r}: {hint} `{NAME} --help` lists all." if asked else help_text(), file=sys.stderr)
+    sys.exit(USER_ERROR)
 
 
 def _interrupt(number: int, frame: object) -> None:

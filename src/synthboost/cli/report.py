@@ -27,7 +27,7 @@ class Report:
     study: bool = False
     """The report of a study; a folder of runs gives it without this option."""
     fidelity: tuple[Path, ...] = ()
-    """Of a study: the `fidelity.json` files of its synthetic sets (`synthboost synthesize judge`)."""
+    """Of a study: the `fidelity.json` files of its synthetic sets (`synthboost synthesize fidelity`)."""
     title: str | None = None
     """Of a study's page."""
 

@@ -1,10 +1,10 @@
-"""`synthboost synthesize`: train a semantic diffusion model, sample or refine data sets by it, judge them."""
+"""`synthboost synthesize train | sample | fidelity`: a semantic diffusion model, its images, and how good they are."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Literal
 
 import tyro
 
@@ -26,7 +26,7 @@ class TrainDiffusion:
     """
 
     data: Path
-    """The annotated data set whose training patients are learned from; with `--unlabelled`, also a plain folder of
+    """The annotated data set whose training patients are learned from; with `--unannotated`, also a plain folder of
     pictures."""
     out: Path
     """The folder of the model."""
@@ -35,7 +35,7 @@ class TrainDiffusion:
     `sdm256` (published for echo: 256 px, 652 M)."""
     patients: int | None = None
     """Train on the first so many training patients only."""
-    unlabelled: bool = False
+    unannotated: bool = False
     """Learn from images alone, for `refine`: label maps may be absent, and are not opened if they are there."""
     images: Unannotated = field(default_factory=Unannotated)
     training: DiffusionTraining = field(default_factory=DiffusionTraining)
@@ -47,18 +47,18 @@ class TrainDiffusion:
         from synthboost.diffusion.settings import PRESETS
         from synthboost.studies.diffusion import DONE, train_diffusion_on
 
-        if not self.unlabelled and self.images.untold != Untold():
+        if not self.unannotated and self.images.untold != Untold():
             raise ConfigError(
                 "synthesize train", "view, phase or spacing-mm", "given", "none of them where masks are learned from",
-                "Pictures have no masks: add --unlabelled.",
+                "Pictures have no masks: add --unannotated.",
             )  # fmt: skip
         images = self.images
-        if self.unlabelled:
+        if self.unannotated:
             source = images.open(self.data, self.patients)
         else:
             source = open_source(self.data, images.split, self.patients, images.allow_missing, images.leave_out)
         state = "finished before" if (self.out / DONE).is_file() else "weights"
-        weights = train_diffusion_on(source, PRESETS[self.preset], self.training, self.out, self.unlabelled)
+        weights = train_diffusion_on(source, PRESETS[self.preset], self.training, self.out, self.unannotated)
         print(f"{state}: {weights}")
 
 
@@ -122,67 +122,13 @@ class SampleDiffusion:
             batch=self.batch,
         )
         sha256 = file_sha256(weights_path(folder))
-        schedule = _schedule(network.settings, self.method, self.steps)
+        schedule = choose_schedule(network.settings, self.method, self.steps)
         made = synthesize(network, sha256, source.dataset, source.split, self.out, settings, schedule, shard)
         print(f"{made} synthetic patients made now: {self.out}{still_to_come(self.out)}")
 
 
 @dataclass(frozen=True)
-class RefineDiffusion:
-    """Let a diffusion model go over simulated frames: mixed with noise to some strength, and led back (SDEdit).
-
-    Masks, patients and parts stay; frames get the model's size. Whether training gains by it has not been measured.
-    The same command finishes what was begun. Shards may run at once, on any machine that sees `out`.
-    """
-
-    model: Path
-    """The folder of a trained model, best `--unlabelled`, or its `checkpoint/`."""
-    images: Path
-    """The simulated data set."""
-    out: Path
-    """A new folder, or one that the same command began."""
-    strength: float = 0.4
-    """How much noise: 0 leaves images as they are, 1 keeps nothing of them."""
-    condition: Literal["default", "sector", "null"] = "default"
-    """What the model is told: the frame's sector, or nothing; by default the sector if it was trained without labels,
-    else nothing."""
-    method: Literal["default", "ddpm", "ddim", "dpm++", "unipc", "euler", "heun"] = "default"
-    """The sampler; as for `sample`."""
-    steps: int | None = None
-    """Of the whole way from noise to image, of which refining takes its share; as for `sample`."""
-    leave_out: tuple[str, ...] = ()
-    """Patients that are not refined."""
-    shard: str = "1/1"
-    """`3/16`: the third of sixteen shares."""
-    seed: int = 0
-    batch: int = 16
-    """Images at a time; halved by itself when memory runs out."""
-    device: str = "auto"
-
-    def run(self) -> None:
-        """Refine, and say what was made."""
-        from synthboost.adaptation.refine import Condition, RefineSettings, refine
-        from synthboost.data.source import open_source
-        from synthboost.diffusion.checkpoint import load_diffusion
-        from synthboost.inference.predictor import choose_device
-        from synthboost.models.weights_folder import file_sha256, weights_path
-        from synthboost.studies.diffusion import condition_of
-
-        shard = parse_shard("refine", self.shard)
-        folder = self.model / "checkpoint" if (self.model / "checkpoint").is_dir() else self.model
-        network = load_diffusion(folder).to(choose_device(self.device))
-        asked = None if self.condition == "default" else Condition(self.condition)
-        condition = condition_of(self.model, network.settings, asked)
-        settings = RefineSettings(self.strength, condition, self.seed, self.batch)
-        schedule = _schedule(network.settings, self.method, self.steps)
-        source = open_source(self.images, "official", leave_out=self.leave_out)
-        sha256 = file_sha256(weights_path(folder))
-        made = refine(network, sha256, source.dataset, source.split, self.out, settings, schedule, shard)
-        print(f"{made} patients refined now, told {condition}: {self.out}{still_to_come(self.out)}")
-
-
-@dataclass(frozen=True)
-class JudgeDiffusion:
+class Fidelity:
     """Compare synthetic images with real ones: texture by structure, distances with a floor, copies of training images.
 
     Both sets are brought to one size. The real training patients are what the model learned from; the real validation
@@ -215,23 +161,8 @@ class JudgeDiffusion:
         print(judge_sets(FidelityPlan(**vars(self))))
 
 
-@dataclass(frozen=True)
-class Synthesize:
-    """Train a semantic diffusion model, sample from masks, refine simulated images, judge the result."""
-
-    act: (
-        Annotated[TrainDiffusion, tyro.conf.subcommand("train")]
-        | Annotated[SampleDiffusion, tyro.conf.subcommand("sample")]
-        | Annotated[RefineDiffusion, tyro.conf.subcommand("refine")]
-        | Annotated[JudgeDiffusion, tyro.conf.subcommand("judge")]
-    )
-
-    def run(self) -> None:
-        """Do what was asked for."""
-        self.act.run()
-
-
-def _schedule(settings: DiffusionSettings, method: str, steps: int | None) -> Schedule:
+def choose_schedule(settings: DiffusionSettings, method: str, steps: int | None) -> Schedule:
+    """Return the sampler that was asked for, or the one that suits the model."""
     from dataclasses import replace
 
     from synthboost.diffusion.sampling import Method, default_schedule, require_method

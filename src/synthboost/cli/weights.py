@@ -6,7 +6,6 @@ import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
 
 import tyro
 
@@ -130,22 +129,6 @@ class PushWeights:
         from synthboost.models.registry import push_weights
 
         print(push_weights(self.source, self.repo, private=not self.public))
-
-
-@dataclass(frozen=True)
-class Weights:
-    """List, convert, verify and publish weights."""
-
-    act: (
-        Annotated[ListWeights, tyro.conf.subcommand("list")]
-        | Annotated[ConvertWeights, tyro.conf.subcommand("convert")]
-        | Annotated[VerifyWeights, tyro.conf.subcommand("verify")]
-        | Annotated[PushWeights, tyro.conf.subcommand("push")]
-    )
-
-    def run(self) -> None:
-        """Do what was asked for."""
-        self.act.run()
 
 
 def _print_file(path: Path) -> None:

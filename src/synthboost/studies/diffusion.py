@@ -85,14 +85,14 @@ def condition_of(model: Path, settings: DiffusionSettings, asked: Condition | No
     if chosen is Condition.SECTOR and record and not unlabelled:
         raise ConfigError(
             "refine", "condition", chosen, f"{Condition.NULL} for a model that was trained with labels",
-            "It never saw a sector without a heart's labels. Train another with --unlabelled.",
+            "It never saw a sector without a heart's labels. Train another with --unannotated.",
         )  # fmt: skip
     never_hidden = record.get("training", {}).get("drop_condition") == 0
     if chosen is Condition.NULL and (never_hidden or not settings.null_label):
         why = "was trained with --drop-condition 0" if never_hidden else "has no weights for that"
         raise ConfigError(
             "refine", "condition", chosen, "a model that can do without labels",
-            f"This one {why}. Train another, best with --unlabelled.",
+            f"This one {why}. Train another, best with --unannotated.",
         )  # fmt: skip
     return chosen
 

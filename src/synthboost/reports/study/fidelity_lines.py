@@ -1,4 +1,4 @@
-"""The main lines of a fidelity report, read from the `fidelity.json` that `synthesize judge` writes."""
+"""The main lines of a fidelity report, read from the `fidelity.json` that `synthesize fidelity` writes."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def fidelity_table(name: str, report: Mapping[str, Any], place: int = 0) -> Tabl
         )
     except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
         raise DataError(
-            name, "fidelity", f"{type(error).__name__} {error}", "the fidelity.json of `synthboost synthesize judge`"
+            name, "fidelity", f"{type(error).__name__} {error}", "the fidelity.json of `synthboost synthesize fidelity`"
         ) from error
     return Table(f"fidelity_{place + 1}", caption, columns, tuple(lines))
 
