@@ -24,7 +24,7 @@ from monai.metrics import (
 )
 
 from synthboost.domain import Mask
-from synthboost.evaluation import score_masks
+from synthboost.evaluation.metrics.score import score_masks
 from synthboost.progress import track
 
 SPACING_MM = (0.308, 0.308)

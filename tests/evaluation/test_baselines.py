@@ -7,7 +7,8 @@ import pytest
 
 from synthboost.domain import STRUCTURES, LabelMap, Structure
 from synthboost.errors import DataError
-from synthboost.evaluation import dice, fit_image_blind, fit_text_blind
+from synthboost.evaluation.baselines import fit_image_blind, fit_text_blind
+from synthboost.evaluation.metrics.overlap import dice
 
 LV, MYO, LA = STRUCTURES
 GRID = (4, 4)

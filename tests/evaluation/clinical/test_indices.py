@@ -11,7 +11,7 @@ import pytest
 
 from synthboost.domain import LabelMap, Phase, Structure, View
 from synthboost.errors import DataError
-from synthboost.evaluation import (
+from synthboost.evaluation.clinical.indices import (
     LabelledFrames,
     ejection_fraction_biplane,
     ejection_fraction_camus,

@@ -10,7 +10,7 @@ from hypothesis.extra.numpy import arrays
 
 from synthboost.domain import Mask
 from synthboost.errors import ConfigError, DataError
-from synthboost.evaluation import boundary, boundary_distances
+from synthboost.evaluation.metrics.distance import boundary, boundary_distances
 
 PIXEL = (1.0, 1.0)
 some_masks = arrays(np.bool_, (9, 11)).filter(np.any)

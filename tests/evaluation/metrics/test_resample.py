@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from synthboost.errors import ConfigError, DataError
-from synthboost.evaluation import spacing_on_grid, to_grid
+from synthboost.evaluation.metrics.resample import spacing_on_grid, to_grid
 
 
 def line(*values: int) -> np.ndarray:

@@ -11,7 +11,7 @@ from hypothesis.extra.numpy import arrays
 
 from synthboost.domain import Mask
 from synthboost.errors import ConfigError, DataError
-from synthboost.evaluation import Scores, score_masks
+from synthboost.evaluation.metrics.score import Scores, score_masks
 from synthboost.records.rows import Status
 
 SPACING = (0.3, 0.4)

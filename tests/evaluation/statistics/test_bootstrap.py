@@ -7,8 +7,7 @@ import pytest
 from scipy import stats
 
 from synthboost.errors import ConfigError, DataError
-from synthboost.evaluation import bootstrap_mean
-from synthboost.evaluation.statistics.bootstrap import _bca_tails
+from synthboost.evaluation.statistics.bootstrap import _bca_tails, bootstrap_mean
 
 
 def names(n: int) -> list[str]:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from synthboost.errors import DataError
-from synthboost.evaluation import compare, pair_rows
+from synthboost.evaluation.statistics.comparison import compare, pair_rows
 from synthboost.records.rows import Row, Status
 
 Run = Callable[..., list[Row]]

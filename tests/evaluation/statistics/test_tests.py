@@ -8,8 +8,7 @@ import numpy as np
 import pytest
 
 from synthboost.errors import DataError
-from synthboost.evaluation import cliffs_delta, holm, mean_and_sd, patient_wilcoxon
-from synthboost.evaluation.statistics.tests import patient_means
+from synthboost.evaluation.statistics.tests import cliffs_delta, holm, mean_and_sd, patient_means, patient_wilcoxon
 
 # Model, prompt set, two-sided patient-level Wilcoxon p, its Holm correction over these fourteen: synthetic pre-training
 # with real fine-tuning against real only, recomputed from the per-image scores that the authors of arXiv 2309.12829
