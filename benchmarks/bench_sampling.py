@@ -26,7 +26,7 @@ from synthboost.diffusion.sampling import Method, Schedule, sample
 from synthboost.diffusion.settings import PRESETS, DiffusionSettings, Objective
 from synthboost.domain import Phase
 from synthboost.simulator.anatomy import draw_anatomy
-from synthboost.simulator.labels import draw_labels
+from synthboost.simulator.contours import draw_labels
 from synthboost.simulator.render import pixel_grid
 from synthboost.simulator.settings import SimulationSettings
 

@@ -8,8 +8,7 @@ import pytest
 from synthboost.data import open_dataset
 from synthboost.data.sector import Sector, find_sector, simulated_sector
 from synthboost.errors import DataError
-from synthboost.simulator.sector import PixelGrid
-from synthboost.simulator.sector import Sector as SimulatedSector
+from synthboost.simulator.fan import Fan, PixelGrid
 
 SHAPE = (200, 180)
 DRAWN = Sector(apex=(4.0, 88.0), slopes=(-0.55, 0.6), radii=(180.0, 150.0))
@@ -65,7 +64,7 @@ def test_a_fan_that_the_frame_cuts_at_both_sides_and_below_is_found():
 
 
 def test_the_simulators_fan_is_the_mask_that_the_simulator_paints():
-    grid = PixelGrid(SimulatedSector(half_angle_deg=37.0, depth_mm=150.0), spacing_mm=0.8)
+    grid = PixelGrid(Fan(half_angle_deg=37.0, depth_mm=150.0), spacing_mm=0.8)
     differing = simulated_sector(grid).mask(grid.shape) ^ grid.inside()
     assert np.count_nonzero(differing) <= 2  # pixels exactly on the rim may fall either way
     assert agreement(find_sector(echo(simulated_sector(grid), grid.shape)), simulated_sector(grid), grid.shape) > 0.98

@@ -6,11 +6,11 @@ import pytest
 from synthboost.domain import Quality
 from synthboost.simulator.acoustics import envelope_decibel, point_spread, to_grey
 from synthboost.simulator.appearance import APPEARANCES, Acquisition, AppearanceName, draw_acquisition
-from synthboost.simulator.canvas import Canvas
-from synthboost.simulator.sector import PolarGrid, Sector
-from synthboost.simulator.streams import stream
+from synthboost.simulator.fan import Fan, PolarGrid
+from synthboost.simulator.priors import stream
+from synthboost.simulator.texture import Canvas
 
-GRID = PolarGrid(Sector(37.5, 140.0), step_mm=0.2, step_rad=float(np.deg2rad(0.29)))
+GRID = PolarGrid(Fan(37.5, 140.0), step_mm=0.2, step_rad=float(np.deg2rad(0.29)))
 
 
 @pytest.fixture

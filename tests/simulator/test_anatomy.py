@@ -6,9 +6,9 @@ import pytest
 from synthboost.domain import Phase, View
 from synthboost.errors import ConfigError
 from synthboost.simulator.anatomy import Anatomy, draw_anatomy
-from synthboost.simulator.labels import draw_labels
+from synthboost.simulator.contours import draw_labels
+from synthboost.simulator.fan import PixelGrid
 from synthboost.simulator.priors import PRIORS, PriorName
-from synthboost.simulator.sector import PixelGrid
 
 ANGLES = {37.4: 1.0}
 
@@ -24,9 +24,9 @@ def _area_ratios(anatomies: list[Anatomy]) -> np.ndarray:
     for anatomy in anatomies:
         for view in View:
             shown = anatomy.views[view]
-            if not all(shown.sector.contains(c.epicardium).all() for c in shown.contours.values()):
+            if not all(shown.fan.contains(c.epicardium).all() for c in shown.contours.values()):
                 continue
-            grid = PixelGrid(shown.sector, 0.8)
+            grid = PixelGrid(shown.fan, 0.8)
             area = {p: (draw_labels(shown.contours[p], grid) == 2).sum() for p in Phase}
             ratios.append(area[Phase.END_SYSTOLE] / area[Phase.END_DIASTOLE])
     assert len(ratios) >= 5
@@ -74,7 +74,7 @@ def test_the_cavity_lies_in_the_fan(anatomies: dict[PriorName, list[Anatomy]]) -
     for anatomy in anatomies[PriorName.LITERATURE]:
         for shown in anatomy.views.values():
             for contours in shown.contours.values():
-                assert shown.sector.contains(contours.endocardium, 1.5).all()
+                assert shown.fan.contains(contours.endocardium, 1.5).all()
 
 
 def test_a_fan_too_narrow_for_any_heart_is_refused() -> None:

@@ -12,12 +12,11 @@ from synthboost.evaluation.clinical.phases import find_phases
 from synthboost.simulator.anatomy import Anatomy, draw_anatomy
 from synthboost.simulator.appearance import draw_acquisition
 from synthboost.simulator.contours import Contours
+from synthboost.simulator.fan import PolarGrid
 from synthboost.simulator.motion import contours_at, ejected_shares, heart_at, tissue_places
-from synthboost.simulator.priors import PRIORS, PriorName
+from synthboost.simulator.priors import PRIORS, PriorName, stream
 from synthboost.simulator.render import SimulatedPatient, ViewStudio, simulate_patient
-from synthboost.simulator.sector import PolarGrid
 from synthboost.simulator.settings import SimulationSettings
-from synthboost.simulator.streams import stream
 
 ED, ES = Phase.END_DIASTOLE, Phase.END_SYSTOLE
 SETTINGS = SimulationSettings(patients=2, size=96, prior=PriorName.LITERATURE, phases_between=5)
@@ -73,7 +72,7 @@ def test_the_cavity_follows_the_volume_and_the_muscle_keeps_its_own(anatomies: l
 def test_tissue_is_found_where_it_was(anatomies: list[Anatomy]) -> None:
     seen = anatomies[0].views[View.FOUR_CHAMBER]
     here, there = seen.contours[ES], seen.contours[ED]
-    grid = PolarGrid(seen.sector, 0.2, np.deg2rad(0.29))
+    grid = PolarGrid(seen.fan, 0.2, np.deg2rad(0.29))
     places = tissue_places(grid, here, there)
     for point, origin in zip(here.endocardium[::20], there.endocardium[::20], strict=True):
         row, beam = np.rint(grid.to_index(point[None])[0]).astype(int)

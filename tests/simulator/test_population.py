@@ -4,10 +4,9 @@ import numpy as np
 import pytest
 
 from synthboost.domain import Phase, Sex, View
-from synthboost.simulator.population import Heart, draw_heart
-from synthboost.simulator.priors import CONDITIONS, PRIORS, Condition, PriorName
-from synthboost.simulator.profile import biplane_volume_ml, sampled
-from synthboost.simulator.streams import stream
+from synthboost.simulator.heart import Heart, biplane_volume_ml, sampled
+from synthboost.simulator.population import draw_heart
+from synthboost.simulator.priors import CONDITIONS, PRIORS, Condition, PriorName, stream
 
 ED, ES = Phase.END_DIASTOLE, Phase.END_SYSTOLE
 

@@ -10,8 +10,8 @@ from synthboost.domain import Phase, Quality, View
 from synthboost.evaluation.clinical.chamber import Scale
 from synthboost.evaluation.clinical.indices import ejection_fraction_camus
 from synthboost.evaluation.clinical.wall import mean_wall_thickness
+from synthboost.simulator.fan import Fan, PixelGrid
 from synthboost.simulator.render import SimulatedFrame, SimulatedPatient, simulate_patient
-from synthboost.simulator.sector import PixelGrid, Sector
 from synthboost.simulator.settings import NATIVE_SPACING_MM, SimulationSettings
 from synthboost.simulator.visibility import QualityRule, quality_of
 
@@ -38,7 +38,7 @@ def test_the_fan_is_at_least_1_and_everything_else_exactly_0(clinical: list[Simu
     for patient in clinical:
         for (view, _), frame in patient.frames.items():
             shown = patient.record["views"][view.value]
-            grid = PixelGrid(Sector(shown["half_angle_deg"], shown["depth_mm"]), frame.spacing_mm[0])
+            grid = PixelGrid(Fan(shown["half_angle_deg"], shown["depth_mm"]), frame.spacing_mm[0])
             assert np.array_equal(frame.image > 0, grid.inside())
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from synthboost.simulator.streams import stream
+from synthboost.simulator.priors import stream
 from synthboost.simulator.texture import OwnTexture, TextureBetween
 
 SHAPE = (120, 90)

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from synthboost.domain import GreyImage, Mask
 from synthboost.errors import DataError
-from synthboost.simulator.sector import PixelGrid
+from synthboost.simulator.fan import PixelGrid
 
 Numbers = NDArray[np.float64]
 
@@ -69,8 +69,8 @@ class Sector:
 
 def simulated_sector(grid: PixelGrid) -> Sector:
     """The fan of a simulated frame, exactly: its tip is the middle of the frame's upper border."""
-    slope = float(np.tan(grid.sector.half_angle))
-    radius = grid.sector.depth_mm / grid.spacing_mm
+    slope = float(np.tan(grid.fan.half_angle))
+    radius = grid.fan.depth_mm / grid.spacing_mm
     return Sector((-0.5, (grid.shape[1] - 1) / 2.0), (-slope, slope), (radius, radius))
 
 

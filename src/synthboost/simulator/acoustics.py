@@ -8,10 +8,8 @@ from numpy.typing import NDArray
 from scipy import fft, ndimage
 
 from synthboost.simulator.appearance import Acquisition
-from synthboost.simulator.canvas import Canvas
-from synthboost.simulator.fields import Field, transfer
-from synthboost.simulator.sector import PolarGrid
-from synthboost.simulator.texture import Echo, Texture
+from synthboost.simulator.fan import Field, PolarGrid
+from synthboost.simulator.texture import Canvas, Echo, Texture, transfer
 
 SOUND_MM_PER_US = 1.54
 APERTURE_MM = 19.0
@@ -58,7 +56,7 @@ def envelope_decibel(
     scatter *= _shadows(grid, acquisition, shared)
     echo = point_spread(scatter, grid, acquisition)
     echo += point_spread(_clutter(canvas, acquisition, shared), grid, acquisition, lateral=1.7, skirt=False)
-    deep = 14.0 * (grid.depths_mm / grid.sector.depth_mm) ** 1.5
+    deep = 14.0 * (grid.depths_mm / grid.fan.depth_mm) ** 1.5
     floor = acquisition.level(-41.0, -38.0, -35.0) - 20.0 * (1.0 - min(acquisition.artefacts, 1.0))
     echo += (10.0 ** ((floor + deep) / 20.0)).astype(np.float32)[:, None] * texture.noise(lasting=False)
     return np.asarray(20.0 * np.log10(np.abs(echo) + 1e-6), dtype=np.float32)
@@ -122,7 +120,7 @@ def _lateral_transfer(sigma: NDArray[np.float32], beams: int) -> NDArray[np.floa
 
 def _shadows(grid: PolarGrid, acquisition: Acquisition, shared: Generator) -> Field:
     """Transmission past ribs and lung at the edges of the fan, from 12 mm on."""
-    half = grid.sector.half_angle
+    half = grid.fan.half_angle
     gain = np.ones(grid.shape, dtype=np.float32)
     # The number of draws is fixed, so that a better image has the same shadows, only weaker or fewer.
     for rank in range(3):
@@ -157,9 +155,9 @@ def _receive_gain(canvas: Canvas, acquisition: Acquisition, shared: Generator) -
     """What is left of the operator's depth compensation, and the weaker beams at the fan's edges, dB."""
     grid = canvas.grid
     share = min(acquisition.artefacts, 1.0)
-    depth = grid.depths_mm / grid.sector.depth_mm
+    depth = grid.depths_mm / grid.fan.depth_mm
     along = np.cos(np.pi * np.outer(depth, np.arange(1, 4))) @ shared.normal(0.0, 1.6, 3)
-    angle = np.abs(grid.angles) / grid.sector.half_angle
+    angle = np.abs(grid.angles) / grid.fan.half_angle
     fall = -(1.5 + share * max(0.0, shared.normal(2.0, 2.0))) * angle**3
     knots = np.linspace(grid.angles[0], grid.angles[-1], 9)
     shading = np.interp(grid.angles, knots, shared.normal(0.0, 1.5, 9))

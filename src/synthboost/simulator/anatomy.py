@@ -9,13 +9,12 @@ from numpy.random import Generator
 
 from synthboost.domain import Phase, Structure, View
 from synthboost.errors import ConfigError
-from synthboost.simulator.contours import Contours, draw_contours
-from synthboost.simulator.labels import paint
-from synthboost.simulator.population import Heart, draw_heart
+from synthboost.simulator.contours import Contours, draw_contours, paint
+from synthboost.simulator.fan import Fan, PixelGrid
+from synthboost.simulator.heart import Heart
+from synthboost.simulator.population import draw_heart
 from synthboost.simulator.pose import Pose, draw_pose
-from synthboost.simulator.priors import Prior
-from synthboost.simulator.sector import PixelGrid, Sector
-from synthboost.simulator.streams import stream
+from synthboost.simulator.priors import Prior, stream
 
 DEPTH_MM = (110.0, 190.0)
 """Shallowest and deepest fan of CAMUS' 400 training patients."""
@@ -38,7 +37,7 @@ class ViewAnatomy:
     """What one view shows, at both instants."""
 
     pose: Pose
-    sector: Sector
+    fan: Fan
     contours: dict[Phase, Contours]
 
 
@@ -80,18 +79,18 @@ def _fit_view(
         pose = draw_pose(stream(seed, patient_number, "pose", view, attempt), heart, prior, view)
         contours = {phase: draw_contours(heart, pose, view, phase) for phase in Phase}
         rng = stream(seed, patient_number, "sector", view, attempt)
-        sector = _draw_sector(rng, contours, prior, half_angles, any_angle)
-        if all(_fits(c, sector) for c in contours.values()):
-            return ViewAnatomy(pose, sector, contours)
+        fan = _draw_fan(rng, contours, prior, half_angles, any_angle)
+        if all(_fits(c, fan) for c in contours.values()):
+            return ViewAnatomy(pose, fan, contours)
     raise ConfigError(
         f"patient {patient_number}", "half_angles", half_angles, "a fan wide enough for a heart",
         "Allow wider fans, or choose another seed.",
     )  # fmt: skip
 
 
-def _draw_sector(
+def _draw_fan(
     rng: Generator, contours: dict[Phase, Contours], prior: Prior, half_angles: dict[float, float], any_angle: float
-) -> Sector:
+) -> Fan:
     angles, shares = np.array(list(half_angles)), np.array(list(half_angles.values()))
     half_angle = float(rng.choice(angles, p=shares / shares.sum()))
     if rng.random() < 0.5 * any_angle:
@@ -105,16 +104,16 @@ def _draw_sector(
         low, high = ((-12.0, 4.0), (4.0, 14.0), (14.0, 28.0))[rng.choice(3, p=[0.2, 0.5, 0.3])]
         depth = roof + rng.uniform(low, high)
     # A fan of the scanner's own range; hearts that it cannot hold are drawn again.
-    return Sector(half_angle, float(np.clip(depth, *DEPTH_MM)))
+    return Fan(half_angle, float(np.clip(depth, *DEPTH_MM)))
 
 
-def _fits(contours: Contours, sector: Sector) -> bool:
-    if not sector.contains(contours.endocardium, CAVITY_MARGIN_MM).all():
+def _fits(contours: Contours, fan: Fan) -> bool:
+    if not fan.contains(contours.endocardium, CAVITY_MARGIN_MM).all():
         return False
     # A grid that is wider and deeper than the fan, so that what leaves the fan is counted too.
-    wide = PixelGrid(Sector(60.0, 1.4 * sector.depth_mm), _CHECK_SPACING_MM)
+    wide = PixelGrid(Fan(60.0, 1.4 * fan.depth_mm), _CHECK_SPACING_MM)
     labels = paint(contours, wide)
     x, z = wide.centres_mm()
-    half = sector.half_angle
-    outside = (np.abs(x) * np.cos(half) > z * np.sin(half)) | (np.hypot(x, z) > sector.depth_mm)
+    half = fan.half_angle
+    outside = (np.abs(x) * np.cos(half) > z * np.sin(half)) | (np.hypot(x, z) > fan.depth_mm)
     return all(outside[labels == int(structure)].mean() <= most for structure, most in MOST_OUTSIDE.items())

@@ -10,14 +10,12 @@ from numpy.random import Generator
 from scipy.spatial import cKDTree
 
 from synthboost.domain import View
-from synthboost.simulator.appearance import Acquisition
-from synthboost.simulator.canvas import Canvas, paint
+from synthboost.simulator.appearance import NONE, Acquisition, Dials, stretch
 from synthboost.simulator.contours import SAMPLES, Contours
-from synthboost.simulator.dials import NONE, Dials, stretch
-from synthboost.simulator.fields import Field, Values
-from synthboost.simulator.profile import Floats
-from synthboost.simulator.sector import Points
+from synthboost.simulator.fan import Field, Points, Values
+from synthboost.simulator.heart import Floats
 from synthboost.simulator.surroundings import Surroundings
+from synthboost.simulator.texture import Canvas, paint
 
 
 @dataclass(frozen=True)
@@ -175,8 +173,8 @@ def _along(place: Floats, values: Floats) -> Floats:
 
 def _background(canvas: Canvas, contours: Contours, tissue: Tissue, fine: Field) -> Field:
     level = -12.5 + 4.2 * canvas.field(64.0, 32.0) + 4.0 * canvas.field(16.0, 8.0) + 2.4 * fine
-    deep = canvas.grid.depths_mm[:, None] / canvas.grid.sector.depth_mm
-    right = np.clip(canvas.grid.angles[None, :] / canvas.grid.sector.half_angle + 0.1, 0.0, 1.0)
+    deep = canvas.grid.depths_mm[:, None] / canvas.grid.fan.depth_mm
+    right = np.clip(canvas.grid.angles[None, :] / canvas.grid.fan.half_angle + 0.1, 0.0, 1.0)
     # Fat and valve plane scatter more than the lung above them.
     base = float(np.hypot(*contours.hinges.mean(axis=0)))
     around_base = np.exp(-0.5 * ((canvas.grid.depths_mm[:, None] - base) / 25.0) ** 2)

@@ -14,9 +14,9 @@ from scipy import ndimage
 
 from synthboost.domain import Phase, View
 from synthboost.simulator.contours import Contours, draw_contours
-from synthboost.simulator.population import ChamberState, Heart, chamber_widths, epicardial_volume
+from synthboost.simulator.fan import Points, PolarGrid
+from synthboost.simulator.heart import ChamberState, Heart, chamber_widths, epicardial_volume, wall_thickness
 from synthboost.simulator.pose import Pose
-from synthboost.simulator.sector import Points, PolarGrid
 from synthboost.simulator.texture import Gather
 
 SYSTOLE_SECONDS = 0.3
@@ -69,17 +69,9 @@ def _state_at(heart: Heart, volume_ml: float, ejected: float) -> ChamberState:
         atrium_length=_blend(first.atrium_length, last.atrium_length, ejected), atrium_width=between("atrium_width"),
     )  # fmt: skip
     muscle_ml = _blend(heart.wall_volume_ml(_ED), heart.wall_volume_ml(_ES), ejected)
-    return replace(state, wall=_wall_holding(muscle_ml, state, least))
-
-
-def _wall_holding(muscle_ml: float, state: ChamberState, least: float) -> float:
-    """Thickness in mm with which the wall around a cavity has that volume, by bisection."""
     wanted = epicardial_volume(state, 0.0, least) + muscle_ml
-    low, high = 0.0, 60.0
-    for _ in range(50):
-        middle = 0.5 * (low + high)
-        low, high = (middle, high) if epicardial_volume(state, middle, least) < wanted else (low, middle)
-    return 0.5 * (low + high)
+    wall = wall_thickness(lambda mm: epicardial_volume(state, mm, least), wanted, 0.0, 60.0, steps=50)
+    return replace(state, wall=wall)
 
 
 def tissue_places(grid: PolarGrid, here: Contours, there: Contours) -> Gather:

@@ -2,68 +2,31 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 from numpy.random import Generator
 
-from synthboost.domain import Phase, Sex, View
-from synthboost.simulator.priors import CONDITIONS, Condition, ConditionPrior, Prior, WallRule
-from synthboost.simulator.profile import WIDEST_RATIO, area_mm2, biplane_volume_ml, sampled
-from synthboost.simulator.streams import truncated_normal
+from synthboost.domain import Phase, Sex
+from synthboost.simulator.heart import (
+    VIEWS,
+    WIDEST_RATIO,
+    ChamberState,
+    Heart,
+    chamber_widths,
+    wall_area_mm2,
+    wall_thickness,
+    wall_volume_ml,
+)
+from synthboost.simulator.priors import CONDITIONS, Condition, ConditionPrior, Prior, WallRule, truncated_normal
 
 MALE_SHARE = 0.66
 """330 of the 500 patients of CAMUS."""
 AGE = (64.0, 14.0, 18.0, 93.0)
 """Years: mean, sd, lowest, highest; the spread of CAMUS' validation and test patients."""
 BODY_SURFACE_M2 = {Sex.MALE: (1.95, 0.17), Sex.FEMALE: (1.72, 0.17)}
-EPICARDIAL_LENGTH_FACTOR = 0.85
-"""The epicardium is this many wall thicknesses longer than the endocardium: it has an apex, but no base."""
 TWO_CHAMBER_ANNULUS = 1.06
 """Width of the mitral annulus in 2CH over that in 4CH (3D echo: it is oval)."""
-_VIEWS = (View.FOUR_CHAMBER, View.TWO_CHAMBER)
-
-
-@dataclass(frozen=True)
-class ChamberState:
-    """A heart at one instant, before it is posed in an image. All lengths in mm."""
-
-    length: float
-    """Of the left ventricular cavity, apex to annulus."""
-    width: dict[View, float]
-    """Its largest width."""
-    annulus: dict[View, float]
-    wall: float
-    exponent: float
-    """Of the cavity's profile."""
-    atrium_length: float
-    atrium_width: dict[View, float]
-
-
-@dataclass(frozen=True)
-class Heart:
-    """A patient's heart, shared by all views."""
-
-    sex: Sex
-    age: int
-    condition: Condition
-    volume_ml: dict[Phase, float]
-    """Of the left ventricular cavity, as drawn."""
-    states: dict[Phase, ChamberState]
-    atrium_exponent: float
-    least_base_ratio: float
-
-    @property
-    def ejection_fraction(self) -> float:
-        """As drawn, percent; what the masks show differs by a few points, as views of a real heart do."""
-        return 100.0 * (1.0 - self.volume_ml[Phase.END_SYSTOLE] / self.volume_ml[Phase.END_DIASTOLE])
-
-    def wall_volume_ml(self, phase: Phase) -> float:
-        """Volume of the myocardium, ml."""
-        state = self.states[phase]
-        return epicardial_volume(state, state.wall, self.least_base_ratio) - _cavity_volume(
-            state, self.least_base_ratio
-        )
 
 
 def draw_heart(rng: Generator, prior: Prior) -> Heart:
@@ -114,11 +77,11 @@ def _states(
     seen = max(0.0, rng.normal(*prior.wall_as_seen))
     wall = float(np.clip(rng.normal(prior.wall[sex], prior.wall_sd) + extra + seen, 6.2, 20.0))
     ratio = truncated_normal(rng, *prior.wall_area_ratio, 0.85, 1.12) if prior.wall_rule is WallRule.AREA else 1.0
-    diastolic_state = _with_wall(diastolic_state, wall)
+    diastolic_state = replace(diastolic_state, wall=wall)
     return {
         Phase.END_DIASTOLE: diastolic_state,
-        Phase.END_SYSTOLE: _with_wall(
-            systolic_state, _systolic_wall(diastolic_state, systolic_state, prior, ratio, least)
+        Phase.END_SYSTOLE: replace(
+            systolic_state, wall=_systolic_wall(diastolic_state, systolic_state, prior, ratio, least)
         ),
     }
 
@@ -143,71 +106,21 @@ def _ventricle(
     atrium_widths = chamber_widths(atrium_volume, atrium_length, atrium_bases, 1.0, 2.5, 0.0)
     return ChamberState(
         length=float(length),
-        width=dict(zip(_VIEWS, widths, strict=True)),
+        width=dict(zip(VIEWS, widths, strict=True)),
         # An annulus cannot be wider than the cavity above it.
-        annulus=dict(zip(_VIEWS, (min(b, WIDEST_RATIO * w) for b, w in zip(bases, widths, strict=True)), strict=True)),
+        annulus=dict(zip(VIEWS, (min(b, WIDEST_RATIO * w) for b, w in zip(bases, widths, strict=True)), strict=True)),
         wall=0.0,
         exponent=exponent,
         atrium_length=atrium_length,
-        atrium_width=dict(zip(_VIEWS, atrium_widths, strict=True)),
+        atrium_width=dict(zip(VIEWS, atrium_widths, strict=True)),
     )
-
-
-def chamber_widths(
-    volume_ml: float, length: float, bases: tuple[float, float], oval: float, exponent: float, least_ratio: float
-) -> tuple[float, float]:
-    """Widths (4CH, 2CH) with which a chamber of that length and base holds the volume, by a fixed point."""
-    width = float(np.sqrt(1000.0 * volume_ml / length))
-    for _ in range(12):
-        profiles = (
-            sampled(bases[0], width, exponent, least_ratio),
-            sampled(bases[1], oval * width, exponent, least_ratio),
-        )
-        width *= float(np.sqrt(volume_ml / biplane_volume_ml(length, (width, oval * width), profiles)))
-    return width, oval * width
 
 
 def _systolic_wall(
     diastole: ChamberState, systole: ChamberState, prior: Prior, area_ratio: float, least: float
 ) -> float:
-    """Wall thickness at end systole by bisection on the prior's rule, mm."""
-
-    def amount(state: ChamberState, wall: float) -> float:
-        if prior.wall_rule is WallRule.VOLUME:
-            return epicardial_volume(state, wall, least) - _cavity_volume(state, least)
-        return _wall_area(state, wall, least)
-
-    wanted = amount(diastole, diastole.wall) * area_ratio
+    """Wall thickness at end systole in mm that keeps the wall's volume or area, as the prior says."""
+    amount = wall_volume_ml if prior.wall_rule is WallRule.VOLUME else wall_area_mm2
+    wanted = amount(diastole, diastole.wall, least) * area_ratio
     low, high = 0.5 * diastole.wall, 3.0 * diastole.wall
-    for _ in range(40):
-        middle = 0.5 * (low + high)
-        low, high = (middle, high) if amount(systole, middle) < wanted else (low, middle)
-    return 0.5 * (low + high)
-
-
-def _with_wall(state: ChamberState, wall: float) -> ChamberState:
-    return replace(state, wall=wall)
-
-
-def _cavity_volume(state: ChamberState, least_ratio: float) -> float:
-    return epicardial_volume(state, 0.0, least_ratio)
-
-
-def epicardial_volume(state: ChamberState, wall: float, least_ratio: float) -> float:
-    """Volume of a ventricle together with a wall of that thickness in mm, ml; with 0 that of the cavity."""
-    widths = [state.width[view] + 2.0 * wall for view in _VIEWS]
-    profiles = [
-        sampled(state.annulus[view] + 2.0 * wall, width, state.exponent, least_ratio)
-        for view, width in zip(_VIEWS, widths, strict=True)
-    ]
-    length = state.length + EPICARDIAL_LENGTH_FACTOR * wall
-    return biplane_volume_ml(length, (widths[0], widths[1]), (profiles[0], profiles[1]))
-
-
-def _wall_area(state: ChamberState, wall: float, least_ratio: float) -> float:
-    def section(thickness: float) -> float:
-        width = state.width[View.FOUR_CHAMBER] + 2.0 * thickness
-        profile = sampled(state.annulus[View.FOUR_CHAMBER] + 2.0 * thickness, width, state.exponent, least_ratio)
-        return area_mm2(state.length + EPICARDIAL_LENGTH_FACTOR * thickness, width, profile)
-
-    return section(wall) - section(0.0)
+    return wall_thickness(lambda wall: amount(systole, wall, least), wanted, low, high, steps=40)

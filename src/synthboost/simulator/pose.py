@@ -1,4 +1,10 @@
-"""How one view shows a heart: where it lies in the fan, how it leans, and the irregularities of its outline."""
+"""How one view shows a heart: where it lies in the fan, how it leans, how irregular its outline is, and how it is cut.
+
+An image plane that passes the apex foreshortens. It holds the middle of the annulus and lies `offset` beside the true
+apex. It cuts the cavity, whose cross sections are ellipses, short of its tip; the wall there is cut at a slant and
+looks thick. That is why apical images show shorter cavities and thicker apices than the heart has, and more so in
+systole, when the cavity is narrow.
+"""
 
 from __future__ import annotations
 
@@ -9,14 +15,18 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 
 from synthboost.domain import Phase, View
-from synthboost.simulator.population import Heart
-from synthboost.simulator.priors import Condition, Prior
-from synthboost.simulator.streams import truncated_normal
+from synthboost.simulator.heart import Floats, Heart, half_width
+from synthboost.simulator.priors import Condition, Prior, truncated_normal
 
 CENTRE_LINE_BEND = {View.FOUR_CHAMBER: 0.02, View.TWO_CHAMBER: -0.015}
 ATRIUM_LEAN_DEG = {View.FOUR_CHAMBER: -6.0, View.TWO_CHAMBER: 4.0}
 HYPOKINETIC_SHARE = 0.7
 """Of the views of ischaemic hearts."""
+APICAL_THINNING = 0.18
+"""The wall at the apex is so much thinner (share) than at the base."""
+LATEST_START = 0.45
+"""At most so much of the cavity's length is lost; a plane that would lose more is not the view any more."""
+_T = np.linspace(0.0, 1.0, 401)
 
 
 @dataclass(frozen=True)
@@ -96,3 +106,77 @@ def _draw_hypokinesia(rng: Generator, heart: Heart) -> Hypokinesia | None:
         width=rng.uniform(0.15, 0.30),
         amount=rng.uniform(0.5, 1.0),
     )
+
+
+@dataclass(frozen=True, eq=False)
+class ObliqueCut:
+    """One plane through one chamber. Positions along the axis are 0 at the true apex and 1 at the base."""
+
+    start: float
+    """Where the plane meets the cavity."""
+    apical_wall: float
+    """From there to where it meets the epicardium, along the axis, mm."""
+    depth: Floats
+    """(401,) half-width of the cavity across the plane, on even positions, mm."""
+    wall: float
+    offset: float
+
+    def place(self, u: Floats) -> Floats:
+        """Positions on the true axis of `u` in [0, 1] on the axis as seen."""
+        return self.start + (1.0 - self.start) * u
+
+    def narrowing(self, u: Floats) -> Floats:
+        """Width as seen over the true width at `u`, in [0, 1]."""
+        t, depth = self._at(u)
+        return np.asarray(np.sqrt(np.clip(1.0 - (self.offset * (1.0 - t) / depth) ** 2, 0.0, None)))
+
+    def thickening(self, u: Floats) -> Floats:
+        """Thickness of the side walls as seen over the true one at `u`; 1 where the plane goes through the axis."""
+        if self.offset == 0.0:
+            return np.ones_like(u)  # exactly, which the difference of the roots below is not
+        t, inner = self._at(u)
+        outer = inner + self.wall
+        # The cut of two nested circles of these radii; near the tip the apical wall takes over.
+        d = self.offset * (1.0 - t)
+        seen = np.sqrt(np.clip(outer**2 - d**2, 0.0, None)) - np.sqrt(np.clip(inner**2 - d**2, 0.0, None))
+        return np.asarray(np.clip(seen / self.wall, 1.0, 1.8))
+
+    def _at(self, u: Floats) -> tuple[Floats, Floats]:
+        """Positions on the true axis, and the cavity's half-width across the plane there."""
+        t = self.place(u)
+        return t, np.maximum(np.interp(t, _T, self.depth), 1e-6)
+
+
+def oblique_cut(heart: Heart, pose: Pose, view: View, phase: Phase) -> ObliqueCut:
+    """Cut a chamber at one instant by the plane of one view."""
+    state = heart.states[phase]
+    across = View.TWO_CHAMBER if view is View.FOUR_CHAMBER else View.FOUR_CHAMBER
+    ratio = state.annulus[across] / state.width[across]
+    depth = 0.5 * state.width[across] * half_width(_T, ratio, state.exponent, heart.least_base_ratio)
+    thin = (1.0 - APICAL_THINNING) * state.wall
+    offset = pose.plane_offset
+    if offset == 0.0:
+        return ObliqueCut(0.0, thin, depth, state.wall, 0.0)
+    passed = depth > offset * (1.0 - _T)
+    start = float(_T[np.argmax(passed)]) if passed.any() else 1.0
+    if start > LATEST_START:
+        offset *= float(depth[round(LATEST_START * 400)] / (offset * (1.0 - LATEST_START)))
+        start = LATEST_START
+    # The epicardium: an ellipsoid's tip `thin` above the cavity's, as wide as the cavity and both walls.
+    length = state.length * pose.foreshortening
+    reach = np.linspace(-thin / length, 1.0, 801)
+    outer = np.interp(_stretched(reach, thin / length), _T, depth + state.wall * _roundness(_T, depth))
+    met = outer > offset * (1.0 - reach)
+    outer_start = float(reach[np.argmax(met)])
+    apical_wall = max(thin, (start - outer_start) * length)
+    return ObliqueCut(start, apical_wall, depth, state.wall, offset)
+
+
+def _stretched(reach: Floats, thin: float) -> Floats:
+    """Map the epicardium's axis, which begins `thin` above the apex, onto 0-1."""
+    return np.asarray((reach + thin) / (1.0 + thin))
+
+
+def _roundness(t: Floats, depth: Floats) -> Floats:
+    """The wall's share of the epicardium's half-width: nothing at its tip, all of it where the cavity is wide."""
+    return np.asarray(np.minimum(1.0, depth / (0.5 * depth.max())))

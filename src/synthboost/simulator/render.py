@@ -18,19 +18,22 @@ from synthboost.evaluation.clinical.wall import mean_wall_thickness
 from synthboost.simulator.acoustics import form_image
 from synthboost.simulator.anatomy import Anatomy, ViewAnatomy, draw_anatomy
 from synthboost.simulator.appearance import Acquisition, draw_acquisition, draw_qualities
-from synthboost.simulator.canvas import REFERENCE_STEP_MM, REFERENCE_STEP_RAD, Canvas
-from synthboost.simulator.contours import Contours
+from synthboost.simulator.contours import Contours, draw_labels
 from synthboost.simulator.echogenicity import draw_glints, draw_tissue, mirror_lines, scatter_levels
-from synthboost.simulator.labels import draw_labels
+from synthboost.simulator.fan import PixelGrid, PolarGrid, scan_converter
+from synthboost.simulator.heart import Floats, Heart
 from synthboost.simulator.motion import contours_at, ejected_shares, tissue_places
-from synthboost.simulator.population import Heart
-from synthboost.simulator.profile import Floats
-from synthboost.simulator.scan_conversion import scan_converter
-from synthboost.simulator.sector import PixelGrid, PolarGrid
+from synthboost.simulator.priors import stream
 from synthboost.simulator.settings import SimulationSettings
-from synthboost.simulator.streams import stream
 from synthboost.simulator.surroundings import Surroundings, draw_sizes, draw_surroundings
-from synthboost.simulator.texture import OwnTexture, Texture, TextureBetween
+from synthboost.simulator.texture import (
+    REFERENCE_STEP_MM,
+    REFERENCE_STEP_RAD,
+    Canvas,
+    OwnTexture,
+    Texture,
+    TextureBetween,
+)
 from synthboost.simulator.visibility import QualityRule, quality_of, segment_separations, visible_share
 
 FINEST_PIXEL_MM = 0.4
@@ -150,15 +153,15 @@ def _draw_scanner(number: int, settings: SimulationSettings, quality: Quality) -
 
 def pixel_grid(anatomy: ViewAnatomy, settings: SimulationSettings) -> PixelGrid:
     """Return the frame that the settings ask for around a view's fan."""
-    sector = anatomy.sector
+    fan = anatomy.fan
     spacing = settings.spacing_mm
-    return PixelGrid(sector, max(sector.depth_mm, sector.width_mm) / settings.size if spacing is None else spacing)
+    return PixelGrid(fan, max(fan.depth_mm, fan.width_mm) / settings.size if spacing is None else spacing)
 
 
 def polar_grid(pixels: PixelGrid) -> PolarGrid:
     """Return the beams that suffice for frames of that spacing."""
     coarser = float(np.clip(pixels.spacing_mm / FINEST_PIXEL_MM, 1.0, COARSEST_POLAR))
-    return PolarGrid(pixels.sector, coarser * REFERENCE_STEP_MM, coarser * REFERENCE_STEP_RAD)
+    return PolarGrid(pixels.fan, coarser * REFERENCE_STEP_MM, coarser * REFERENCE_STEP_RAD)
 
 
 class ViewStudio:
@@ -263,8 +266,8 @@ def _record(
         "views": {
             view.value: {
                 "vendor": scanners[view].vendor.name,
-                "half_angle_deg": anatomy.views[view].sector.half_angle_deg,
-                "depth_mm": anatomy.views[view].sector.depth_mm,
+                "half_angle_deg": anatomy.views[view].fan.half_angle_deg,
+                "depth_mm": anatomy.views[view].fan.depth_mm,
             }
             for view in anatomy.views
         },

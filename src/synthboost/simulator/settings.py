@@ -7,9 +7,8 @@ from dataclasses import asdict, dataclass, fields, replace
 from typing import Any, Self
 
 from synthboost.errors import ConfigError
-from synthboost.simulator.appearance import APPEARANCES, Appearance, AppearanceName
+from synthboost.simulator.appearance import APPEARANCES, Appearance, AppearanceName, Dials
 from synthboost.simulator.calibration import Calibration
-from synthboost.simulator.dials import Dials
 from synthboost.simulator.priors import PRIORS, Prior, PriorName
 from synthboost.simulator.visibility import QualityRule
 

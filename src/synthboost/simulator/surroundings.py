@@ -9,7 +9,7 @@ from numpy.random import Generator
 
 from synthboost.domain import View
 from synthboost.simulator.contours import SAMPLES, Contours
-from synthboost.simulator.sector import Points
+from synthboost.simulator.fan import Points
 
 VALVE_SHUTS = 0.1
 """A mitral valve that stands open at end diastole is shut when this share of the stroke is ejected (a guess)."""

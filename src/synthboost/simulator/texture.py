@@ -1,4 +1,4 @@
-"""Where a frame's random texture comes from: numbers of its own, or those of its neighbours, moved with the tissue.
+"""A frame's canvas and its random texture: numbers of its own, or those of its neighbours, moved with the tissue.
 
 A frame between end diastole and end systole draws nothing new but blood and electronic noise. Its tissue has the
 scatterers of the end-diastolic frame, carried along, and one after the other is replaced by one of the end-systolic
@@ -14,14 +14,21 @@ from typing import Any, Protocol, TypeVar
 import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
+from scipy import fft, ndimage
 
-from synthboost.simulator.fields import Field, gaussian_field
+from synthboost.simulator.fan import Field, Points, PolarGrid, Values, fill_polygon
 
 Echo = NDArray[np.complex64]
 """(depths, beams) complex amplitude of the received signal."""
 Number = TypeVar("Number", np.float32, np.complex64)
 Gather = NDArray[np.intp]
 """(depths, beams): for each sample of this frame, the flat index of the sample in which its tissue was, or will be."""
+REFERENCE_STEP_MM = 0.2
+"""Of the full polar grid: four samples per axial pulse width."""
+REFERENCE_STEP_RAD = float(np.deg2rad(0.29))
+"""Of the full polar grid: 256 beams over 75 degrees."""
+RAGGEDNESS = 0.95
+"""With it the visible border wanders about 1 mm around the true one, as human contours do (fitted by eye)."""
 
 
 class Texture(Protocol):
@@ -134,3 +141,72 @@ def complex_noise(rng: Generator, shape: tuple[int, ...]) -> Echo:
     """Circular complex Gaussian noise of unit mean energy."""
     parts = rng.standard_normal((*shape, 2), dtype=np.float32)
     return np.asarray(parts.view(np.complex64)[..., 0] * np.float32(np.sqrt(0.5)))
+
+
+def gaussian_field(rng: Generator, shape: tuple[int, int], sigma: tuple[float, float]) -> Field:
+    """Unit-variance Gaussian field with a Gaussian correlation of the given standard deviations, in samples.
+
+    Made in the frequency domain; it is periodic, which nothing here notices.
+    """
+    noise = rng.standard_normal(shape, dtype=np.float32)
+    spectrum = fft.rfft2(noise) * transfer(shape[0], sigma[0])[:, None] * transfer(shape[1], sigma[1], real=True)
+    field = fft.irfft2(spectrum, shape)
+    return np.asarray(field / field.std(), dtype=np.float32)
+
+
+def transfer(count: int, sigma: float, real: bool = False) -> NDArray[np.float32]:
+    """Frequency response of a Gaussian filter with that standard deviation in samples."""
+    frequency = fft.rfftfreq(count) if real else fft.fftfreq(count)
+    return np.asarray(np.exp(-2.0 * (np.pi * sigma * frequency) ** 2), dtype=np.float32)
+
+
+class Canvas:
+    """One frame's polar grid and its stream of random texture."""
+
+    def __init__(self, grid: PolarGrid, texture: Generator | Texture) -> None:
+        """Prepare the coordinates, and the wandering of borders."""
+        self.grid = grid
+        self.texture = OwnTexture(texture, grid.shape) if isinstance(texture, Generator) else texture
+        self.x, self.z = grid.points_mm()
+        self._scale = (REFERENCE_STEP_MM / grid.step_mm, REFERENCE_STEP_RAD / grid.step_rad)
+        # One ragged field serves all borders of a frame: fields are the main cost.
+        self._ragged = self.field(4.0, 2.0)
+
+    def samples(self, axial: float, lateral: float) -> tuple[float, float]:
+        """Convert a size given in samples of the full grid to samples of this one."""
+        return axial * self._scale[0], lateral * self._scale[1]
+
+    def field(self, axial: float, lateral: float, still: bool = False) -> Field:
+        """Unit Gaussian field, correlated over so many samples of the full grid; `still` ones do not move in a clip."""
+        return self.texture.field(self.samples(axial, lateral), still)
+
+    def soft(self, polygon: Points, ragged: float = RAGGEDNESS, sharpness: float = 0.35) -> Field:
+        """Mask of a polygon (mm) in [0, 1] whose border is blurred and wanders."""
+        mask = fill_polygon(self.grid.to_index(polygon), self.grid.shape).astype(np.float32)
+        blurred = ndimage.gaussian_filter(mask, self.samples(3.5, 2.0), truncate=3.0)
+        border = (blurred > 0.001) & (blurred < 0.999)
+        at = blurred[border]
+        # The wandering fades out away from the border, so that no speck appears far from it.
+        wander = ragged * self._ragged[border] * at * (1.0 - at)
+        mask[border] = np.clip((at - 0.5 + wander) / sharpness + 0.5, 0.0, 1.0)
+        return mask
+
+    def line(self, points: Points, amplitude: NDArray[np.float64]) -> Field:
+        """Amplitude of a thin line (mm), deposited on the four nearest samples of each point."""
+        rows, beams = self.grid.shape
+        index = self.grid.to_index(points)
+        deposit = np.zeros((rows, beams), dtype=np.float32)
+        row, beam = np.floor(index).astype(np.intp).T
+        down, right = (index - np.floor(index)).T
+        for dr, db, weight in (
+            (0, 0, (1 - down) * (1 - right)), (0, 1, (1 - down) * right),
+            (1, 0, down * (1 - right)), (1, 1, down * right),
+        ):  # fmt: skip
+            keep = (row + dr >= 0) & (row + dr < rows) & (beam + db >= 0) & (beam + db < beams)
+            np.add.at(deposit, (row[keep] + dr, beam[keep] + db), (amplitude * weight)[keep])
+        return np.asarray(ndimage.gaussian_filter(deposit, self.samples(1.6, 0.7)), dtype=np.float32)
+
+
+def paint(level: Field, mask: Field, value: Values | float) -> None:
+    """Blend a value in dB into a map, in place."""
+    level += mask * (value - level)

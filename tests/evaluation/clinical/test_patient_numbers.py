@@ -10,8 +10,8 @@ import pytest
 from synthboost.domain import Phase, Structure, View
 from synthboost.evaluation.clinical.patient_numbers import METHODS, measure_patient
 from synthboost.simulator.anatomy import draw_anatomy
-from synthboost.simulator.labels import paint
-from synthboost.simulator.sector import PixelGrid
+from synthboost.simulator.contours import paint
+from synthboost.simulator.fan import PixelGrid
 from synthboost.simulator.settings import SimulationSettings
 
 GRIDS = pytest.mark.parametrize(
@@ -106,7 +106,7 @@ def test_simulated_hearts_have_the_volumes_they_were_drawn_with():
         anatomy = draw_anatomy(0, number, settings.prior_table, settings.preset.half_angles)
         maps = {}
         for view, seen in anatomy.views.items():
-            grid = PixelGrid(seen.sector, 0.5)
+            grid = PixelGrid(seen.fan, 0.5)
             for phase, contours in seen.contours.items():
                 maps[view, phase] = (paint(contours, grid), (0.5, 0.5))
         numbers = measure_patient(maps)

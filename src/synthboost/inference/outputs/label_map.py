@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from synthboost.domain import STRUCTURES, LabelMap
-from synthboost.simulator.labels import keep_largest_piece
+from synthboost.simulator.contours import keep_largest_piece
 
 
 def resolve(probability: NDArray[np.floating[Any]], labels: Sequence[int], threshold: float) -> LabelMap:

@@ -2,12 +2,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from synthboost.simulator.scan_conversion import scan_converter
-from synthboost.simulator.sector import PixelGrid, PolarGrid, Sector
+from synthboost.simulator.fan import Fan, PixelGrid, PolarGrid, fill_polygon, scan_converter
 
-SECTOR = Sector(half_angle_deg=45.0, depth_mm=100.0)
-PIXELS = PixelGrid(SECTOR, spacing_mm=1.0)
-POLAR = PolarGrid(SECTOR, step_mm=0.5, step_rad=0.01)
+FAN = Fan(half_angle_deg=45.0, depth_mm=100.0)
+PIXELS = PixelGrid(FAN, spacing_mm=1.0)
+POLAR = PolarGrid(FAN, step_mm=0.5, step_rad=0.01)
 
 
 def test_black_and_white_beams_become_1_and_255_in_the_fan_and_0_around_it() -> None:
@@ -35,4 +34,25 @@ def test_a_fan_of_45_degrees_fills_pi_quarters_of_its_square() -> None:
 
 
 def test_the_converter_of_a_geometry_is_made_once() -> None:
-    assert scan_converter(POLAR, PIXELS) is scan_converter(PolarGrid(SECTOR, 0.5, 0.01), PixelGrid(SECTOR, 1.0))
+    assert scan_converter(POLAR, PIXELS) is scan_converter(PolarGrid(FAN, 0.5, 0.01), PixelGrid(FAN, 1.0))
+
+
+def test_a_square_covers_the_grid_points_inside_it() -> None:
+    square = np.array([[0.5, 0.5], [0.5, 3.5], [2.5, 3.5], [2.5, 0.5]])
+    filled = fill_polygon(square, (4, 5))
+    expected = np.zeros((4, 5), dtype=bool)
+    expected[1:3, 1:4] = True
+    assert np.array_equal(filled, expected)
+
+
+def test_two_triangles_that_share_a_diagonal_neither_overlap_nor_leave_a_gap() -> None:
+    corners = np.array([[0.0, 0.0], [0.0, 8.0], [8.0, 8.0], [8.0, 0.0]])
+    one, two = fill_polygon(corners[[0, 1, 2]], (8, 8)), fill_polygon(corners[[0, 2, 3]], (8, 8))
+    assert not (one & two).any()
+    assert (one | two).all()
+
+
+def test_a_polygon_that_leaves_the_grid_is_cut_by_it() -> None:
+    filled = fill_polygon(np.array([[-5.0, -5.0], [-5.0, 1.5], [50.0, 1.5], [50.0, -5.0]]), (3, 4))
+    assert filled[:, :2].all()
+    assert not filled[:, 2:].any()

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from synthboost.simulator.streams import stream, truncated_normal
+from synthboost.simulator.priors import stream, truncated_normal
 
 
 def test_a_stream_is_repeatable_and_differs_by_seed_patient_and_name() -> None:

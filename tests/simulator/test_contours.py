@@ -7,10 +7,10 @@ from scipy import ndimage
 from synthboost.domain import Phase, View
 from synthboost.simulator.anatomy import draw_anatomy
 from synthboost.simulator.appearance import APPEARANCES, AppearanceName
-from synthboost.simulator.labels import draw_labels, paint
+from synthboost.simulator.contours import draw_labels, paint
+from synthboost.simulator.fan import PixelGrid
 from synthboost.simulator.priors import PRIORS, PriorName
 from synthboost.simulator.render import SimulatedPatient
-from synthboost.simulator.sector import PixelGrid
 
 
 def test_every_structure_is_there_in_one_piece(clinical: list[SimulatedPatient], clean: list[SimulatedPatient]) -> None:
@@ -53,7 +53,7 @@ def test_a_wall_thinner_than_a_coarse_pixel_is_kept_on_both_sides(
 ) -> None:
     half_angles = APPEARANCES[AppearanceName.CLINICAL].half_angles
     shown = draw_anatomy(seed, number, PRIORS[prior], half_angles).views[view]
-    grid = PixelGrid(shown.sector, max(shown.sector.depth_mm, shown.sector.width_mm) / size)
+    grid = PixelGrid(shown.fan, max(shown.fan.depth_mm, shown.fan.width_mm) / size)
     inside = grid.inside()
     for phase in Phase:
         labels, painted = draw_labels(shown.contours[phase], grid), paint(shown.contours[phase], grid)

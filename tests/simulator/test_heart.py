@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from synthboost.simulator.profile import area_mm2, biplane_volume_ml, half_width, sampled
+from synthboost.simulator.heart import area_mm2, biplane_volume_ml, half_width, sampled
 
 
 def test_a_profile_starts_at_zero_reaches_one_and_ends_at_its_base_ratio() -> None:

@@ -7,11 +7,10 @@ import pytest
 
 from synthboost.domain import Phase, View
 from synthboost.simulator.contours import draw_contours
-from synthboost.simulator.oblique import APICAL_THINNING, LATEST_START, ObliqueCut, oblique_cut
-from synthboost.simulator.population import Heart, draw_heart
-from synthboost.simulator.pose import Pose, draw_pose
-from synthboost.simulator.priors import PRIORS, PriorName
-from synthboost.simulator.streams import stream
+from synthboost.simulator.heart import Heart
+from synthboost.simulator.population import draw_heart
+from synthboost.simulator.pose import APICAL_THINNING, LATEST_START, ObliqueCut, Pose, draw_pose, oblique_cut
+from synthboost.simulator.priors import PRIORS, PriorName, stream
 
 ED, ES = Phase.END_DIASTOLE, Phase.END_SYSTOLE
 VIEW = View.FOUR_CHAMBER

@@ -1,0 +1,170 @@
+"""The fan that a scanner shows, its two grids, beams (polar) and pixels (the frame), and conversion between them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from synthboost.domain import GreyImage, Mask
+
+Points = NDArray[np.float64]
+"""(N, 2) positions in mm: x to the right of the fan's axis, z below the fan's tip."""
+Field = NDArray[np.float32]
+"""(depths, beams) on a polar grid."""
+Values = NDArray[np.floating[Any]]
+"""The same, of any precision: an intermediate result."""
+
+
+@dataclass(frozen=True)
+class Fan:
+    """A fan whose tip is the top centre of the frame."""
+
+    half_angle_deg: float
+    depth_mm: float
+
+    @property
+    def half_angle(self) -> float:
+        """Radians."""
+        return float(np.deg2rad(self.half_angle_deg))
+
+    @property
+    def width_mm(self) -> float:
+        """Of the frame that holds the fan."""
+        return 2.0 * self.depth_mm * float(np.sin(self.half_angle))
+
+    def contains(self, points: Points, margin_mm: float = 0.0) -> NDArray[np.bool_]:
+        """(N,) whether points lie inside the fan, at least `margin_mm` from its edges."""
+        x, z = points[:, 0], points[:, 1]
+        to_side = z * np.sin(self.half_angle) - np.abs(x) * np.cos(self.half_angle)
+        return np.asarray((to_side >= margin_mm) & (np.hypot(x, z) <= self.depth_mm - margin_mm))
+
+
+@dataclass(frozen=True)
+class PixelGrid:
+    """The frame: square pixels, row 0 at the tip of the fan."""
+
+    fan: Fan
+    spacing_mm: float
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(H, W): the fan's depth and width in whole pixels."""
+        return round(self.fan.depth_mm / self.spacing_mm), round(self.fan.width_mm / self.spacing_mm)
+
+    def centres_mm(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Positions of the pixels: x (1, W) and z (H, 1), mm."""
+        height, width = self.shape
+        x = (np.arange(width) - (width - 1) / 2.0) * self.spacing_mm
+        z = (np.arange(height) + 0.5) * self.spacing_mm
+        return np.asarray(x[None, :]), np.asarray(z[:, None])
+
+    def to_index(self, points: Points) -> Points:
+        """(N, 2) points in mm as (row, column), where integers are pixel centres."""
+        column = points[:, 0] / self.spacing_mm + (self.shape[1] - 1) / 2.0
+        return np.stack([points[:, 1] / self.spacing_mm - 0.5, column], axis=1)
+
+    def inside(self) -> Mask:
+        """(H, W) pixels whose centre lies in the fan."""
+        x, z = self.centres_mm()
+        half, depth = self.fan.half_angle, self.fan.depth_mm
+        return np.asarray((np.abs(x) * np.cos(half) <= z * np.sin(half)) & (np.hypot(x, z) <= depth))
+
+
+@dataclass(frozen=True)
+class PolarGrid:
+    """Samples along beams. Two guard beams on each side keep filters from wrapping across the fan."""
+
+    fan: Fan
+    step_mm: float
+    step_rad: float
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(depths, beams)."""
+        beams = 2 * int(np.ceil(self.fan.half_angle / self.step_rad + 2.0)) + 1
+        return int(np.ceil(self.fan.depth_mm / self.step_mm)) + 2, beams
+
+    @property
+    def depths_mm(self) -> NDArray[np.float32]:
+        """(depths,) distance from the tip."""
+        return (np.arange(self.shape[0], dtype=np.float32) + 0.5) * np.float32(self.step_mm)
+
+    @property
+    def angles(self) -> NDArray[np.float32]:
+        """(beams,) radians; negative to the left."""
+        beams = self.shape[1]
+        return (np.arange(beams, dtype=np.float32) - (beams - 1) / 2.0) * np.float32(self.step_rad)
+
+    def to_index(self, points: Points) -> Points:
+        """(N, 2) points in mm as (depth index, beam index), where integers are samples."""
+        depth = np.hypot(points[:, 0], points[:, 1]) / self.step_mm - 0.5
+        beam = np.arctan2(points[:, 0], points[:, 1]) / self.step_rad + (self.shape[1] - 1) / 2.0
+        return np.stack([depth, beam], axis=1)
+
+    def points_mm(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """x and z of all samples, (depths, beams) each."""
+        depth, angle = self.depths_mm[:, None], self.angles[None, :]
+        return np.asarray(depth * np.sin(angle)), np.asarray(depth * np.cos(angle))
+
+
+def fill_polygon(vertices: Points, shape: tuple[int, int]) -> Mask:
+    """Fill a polygon by the even-odd rule, sampled exactly at the grid's points.
+
+    Two polygons that share an edge therefore neither overlap along it nor leave a gap.
+
+    Args:
+        vertices: (N, 2) as (row, column) in index units; the last is joined to the first; may leave the grid.
+        shape: of the grid, (rows, columns).
+    """
+    rows, columns = shape
+    start, end = vertices, np.roll(vertices, -1, axis=0)
+    upper, lower = np.where(start[:, :1] <= end[:, :1], start, end), np.where(start[:, :1] <= end[:, :1], end, start)
+    # Each edge owns the rows in [upper, lower): a vertex that lies on a row is counted once.
+    first = np.clip(np.ceil(upper[:, 0]), 0, rows).astype(np.intp)
+    last = np.clip(np.ceil(lower[:, 0]), 0, rows).astype(np.intp)
+    count = last - first
+    edge = np.repeat(np.arange(len(vertices)), count)
+    row = np.arange(count.sum()) - np.repeat(np.cumsum(count) - count, count) + first[edge]
+    along = (row - upper[edge, 0]) / (lower[edge, 0] - upper[edge, 0])
+    crossing = upper[edge, 1] + along * (lower[edge, 1] - upper[edge, 1])
+    column = np.clip(np.ceil(crossing), 0, columns).astype(np.intp)
+    toggles = np.zeros((rows, columns + 1), dtype=np.int32)
+    np.add.at(toggles, (row, column), 1)
+    return np.asarray((np.cumsum(toggles[:, :columns], axis=1) & 1).astype(bool))
+
+
+class ScanConverter:
+    """Bilinear interpolation from one polar grid to one frame."""
+
+    def __init__(self, polar: PolarGrid, pixels: PixelGrid) -> None:
+        """Compute the neighbours and weights of every pixel in the fan."""
+        self.inside: Mask = pixels.inside()
+        x, z = (np.broadcast_to(a, pixels.shape)[self.inside] for a in pixels.centres_mm())
+        index = polar.to_index(np.stack([x, z], axis=1))
+        rows, beams = polar.shape
+        # Above the first sample, the first sample stands in.
+        depth, beam = np.clip(index[:, 0], 0.0, rows - 1.001), np.clip(index[:, 1], 0.0, beams - 1.001)
+        row, column = depth.astype(np.int32), beam.astype(np.int32)
+        down, right = (depth - row).astype(np.float32), (beam - column).astype(np.float32)
+        corner = row * np.int32(beams) + column
+        self._neighbours = np.stack([corner, corner + 1, corner + beams, corner + beams + 1]).astype(np.int32)
+        self._weights: NDArray[np.float32] = np.stack(
+            [(1 - down) * (1 - right), (1 - down) * right, down * (1 - right), down * right]
+        )
+
+    def __call__(self, beams: Field) -> GreyImage:
+        """Convert grey levels in [0, 1] along beams to (H, W) uint8: 1-255 in the fan, exactly 0 around it."""
+        values = (beams.ravel()[self._neighbours] * self._weights).sum(axis=0)
+        image = np.zeros(self.inside.shape, dtype=np.uint8)
+        image[self.inside] = np.round(1.0 + 254.0 * values).astype(np.uint8)
+        return image
+
+
+@lru_cache(maxsize=8)
+def scan_converter(polar: PolarGrid, pixels: PixelGrid) -> ScanConverter:
+    """Return the converter of a geometry; both frames of a view share it."""
+    return ScanConverter(polar, pixels)

@@ -1,0 +1,151 @@
+"""A heart: its chambers at end diastole and end systole, their profiles in closed form, their volumes and areas."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from synthboost.domain import Phase, Sex, View
+from synthboost.simulator.priors import Condition
+
+Floats = NDArray[np.float64]
+
+VIEWS = (View.FOUR_CHAMBER, View.TWO_CHAMBER)
+"""In the order of pairs of widths."""
+EPICARDIAL_LENGTH_FACTOR = 0.85
+"""The epicardium is this many wall thicknesses longer than the endocardium: it has an apex, but no base."""
+CORNER = 0.07
+"""Share of the length, next to the base, in which a wide cavity turns in to the hinge points (measured on CAMUS)."""
+WIDEST_RATIO = 0.95
+"""A base as wide as the chamber has no closed form; wider bases widen the chamber instead (a guess)."""
+_AXIS = np.linspace(0.0, 1.0, 201)
+
+
+@dataclass(frozen=True)
+class ChamberState:
+    """A heart at one instant, before it is posed in an image. All lengths in mm."""
+
+    length: float
+    """Of the left ventricular cavity, apex to annulus."""
+    width: dict[View, float]
+    """Its largest width."""
+    annulus: dict[View, float]
+    wall: float
+    exponent: float
+    """Of the cavity's profile."""
+    atrium_length: float
+    atrium_width: dict[View, float]
+
+
+@dataclass(frozen=True)
+class Heart:
+    """A patient's heart, shared by all views."""
+
+    sex: Sex
+    age: int
+    condition: Condition
+    volume_ml: dict[Phase, float]
+    """Of the left ventricular cavity, as drawn."""
+    states: dict[Phase, ChamberState]
+    atrium_exponent: float
+    least_base_ratio: float
+
+    @property
+    def ejection_fraction(self) -> float:
+        """As drawn, percent; what the masks show differs by a few points, as views of a real heart do."""
+        return 100.0 * (1.0 - self.volume_ml[Phase.END_SYSTOLE] / self.volume_ml[Phase.END_DIASTOLE])
+
+    def wall_volume_ml(self, phase: Phase) -> float:
+        """Volume of the myocardium, ml."""
+        return wall_volume_ml(self.states[phase], self.states[phase].wall, self.least_base_ratio)
+
+
+def half_width(t: Floats, base_ratio: float, exponent: float, least_ratio: float = 0.0) -> Floats:
+    """Half-width at `t` (0 at the apex, 1 at the base), relative to the largest half-width.
+
+    A superellipse `(1 - |(t - c) / c|**n)**(1 / n)` whose widest place `c` is where it must be for the base to have
+    the width `base_ratio`: with `q = (1 - m**n)**(1 / n)`, `c = 1 / (1 + q)`.
+
+    Args:
+        t: positions along the axis, any shape, in [0, 1].
+        base_ratio: width at the base over the largest width, in (0, `WIDEST_RATIO`].
+        exponent: 2 is an ellipse; more is boxier.
+        least_ratio: the ellipse ends at least so wide, and the last `CORNER` of the length turns in to `base_ratio`.
+    """
+    ratio = max(base_ratio, least_ratio)
+    q = (1.0 - ratio**exponent) ** (1.0 / exponent)
+    widest = 1.0 / (1.0 + q)
+    inner = np.clip(1.0 - np.abs((t - widest) / widest) ** exponent, 0.0, None)
+    corner = np.clip((t - (1.0 - CORNER)) / CORNER, 0.0, 1.0) ** 2
+    return np.asarray(inner ** (1.0 / exponent) - (ratio - base_ratio) * corner)
+
+
+def sampled(base_mm: float, width_mm: float, exponent: float, least_ratio: float = 0.0) -> Floats:
+    """Return the profile on 201 even positions, from the widths of base and chamber in mm."""
+    return half_width(_AXIS, min(base_mm / width_mm, WIDEST_RATIO), exponent, least_ratio)
+
+
+def biplane_volume_ml(length_mm: float, widths_mm: tuple[float, float], profiles: tuple[Floats, Floats]) -> float:
+    """Volume of a chamber with elliptic cross sections, `pi / 4 L D1 D2 * integral(g1 g2)`, in ml.
+
+    The profiles are half-widths on 201 even positions from apex to base, as `sampled` gives them.
+    """
+    mean_product = float(np.trapezoid(profiles[0] * profiles[1], _AXIS))
+    return float(np.pi / 4.0 * length_mm * widths_mm[0] * widths_mm[1] * mean_product / 1000.0)
+
+
+def area_mm2(length_mm: float, width_mm: float, profile: Floats) -> float:
+    """Area of a long-axis section, mm2."""
+    return float(length_mm * width_mm * np.trapezoid(profile, _AXIS))
+
+
+def chamber_widths(
+    volume_ml: float, length: float, bases: tuple[float, float], oval: float, exponent: float, least_ratio: float
+) -> tuple[float, float]:
+    """Widths (4CH, 2CH) with which a chamber of that length and base holds the volume, by a fixed point."""
+    width = float(np.sqrt(1000.0 * volume_ml / length))
+    for _ in range(12):
+        profiles = (
+            sampled(bases[0], width, exponent, least_ratio),
+            sampled(bases[1], oval * width, exponent, least_ratio),
+        )
+        width *= float(np.sqrt(volume_ml / biplane_volume_ml(length, (width, oval * width), profiles)))
+    return width, oval * width
+
+
+def epicardial_volume(state: ChamberState, wall: float, least_ratio: float) -> float:
+    """Volume of a ventricle together with a wall of that thickness in mm, ml; with 0 that of the cavity."""
+    widths = [state.width[view] + 2.0 * wall for view in VIEWS]
+    profiles = [
+        sampled(state.annulus[view] + 2.0 * wall, width, state.exponent, least_ratio)
+        for view, width in zip(VIEWS, widths, strict=True)
+    ]
+    length = state.length + EPICARDIAL_LENGTH_FACTOR * wall
+    return biplane_volume_ml(length, (widths[0], widths[1]), (profiles[0], profiles[1]))
+
+
+def wall_volume_ml(state: ChamberState, wall: float, least_ratio: float) -> float:
+    """Volume of a wall of that thickness in mm around the cavity, ml."""
+    return epicardial_volume(state, wall, least_ratio) - epicardial_volume(state, 0.0, least_ratio)
+
+
+def wall_area_mm2(state: ChamberState, wall: float, least_ratio: float) -> float:
+    """Area of a wall of that thickness in mm in the four-chamber section, mm2."""
+
+    def section(thickness: float) -> float:
+        width = state.width[View.FOUR_CHAMBER] + 2.0 * thickness
+        profile = sampled(state.annulus[View.FOUR_CHAMBER] + 2.0 * thickness, width, state.exponent, least_ratio)
+        return area_mm2(state.length + EPICARDIAL_LENGTH_FACTOR * thickness, width, profile)
+
+    return section(wall) - section(0.0)
+
+
+def wall_thickness(amount: Callable[[float], float], wanted: float, low: float, high: float, steps: int) -> float:
+    """Thickness in mm at which a growing amount of wall is the wanted one, by bisection."""
+    for _ in range(steps):
+        middle = 0.5 * (low + high)
+        low, high = (middle, high) if amount(middle) < wanted else (low, middle)
+    return 0.5 * (low + high)
