@@ -19,6 +19,6 @@ def test_match_writes_a_data_set_and_takes_shares(synthboost: Run, simulated: Pa
     assert synthboost(*call).out == f"1 patients matched now: {out}\n"
     assert len(open_dataset(out).frames) == 12
     assert "shard: 3/2; expected i/n" in synthboost(*call, "--shard", "3/2").err
-    other = synthboost(*call, "--speckle-mm", 3)
+    other = synthboost(*call, "--seed", 3)
     assert other.code == 2
     assert "settings: not as the folder was begun with" in other.err

@@ -33,7 +33,6 @@ class Audit:
     encoders: tuple[str, ...] = ("trained", "frozen")
     """Policies: `trained`, `frozen`, `last-3` (blocks), `lora-8` (rank), or one for each encoder, as
     `vision=last-3,text=frozen`."""
-    seed: int = 0
 
     def run(self) -> None:
         """Print one table per policy."""
@@ -43,15 +42,15 @@ class Audit:
         from synthboost.models.registry import build_segmenter, load_segmenter
 
         if self.weights is None:
-            model = build_segmenter(self.model, self.preset, self.seed)
-            print(f"{self.model} {self.preset}, random weights, seed {self.seed}; one step, nothing is updated")
+            model = build_segmenter(self.model, self.preset)
+            print(f"{self.model} {self.preset}, random weights; one step, nothing is updated")
         else:
             model = load_segmenter(self.weights)
             print(f"{model.name} from {self.weights}; one step, nothing is updated")
         wrong = []
         for encoders in policies:
-            model.set_encoders(encoders, self.seed)
-            found = audit(model, SENTENCES, self.seed)
+            model.set_encoders(encoders)
+            found = audit(model, SENTENCES)
             lines = [
                 (group, one.parameters, one.learning, one.tensors, one.trainable, one.with_gradient, one.buffers,
                  one.buffers_moved)

@@ -8,7 +8,6 @@ from pathlib import Path
 import tyro
 
 from synthboost.cli.unannotated import Unannotated
-from synthboost.domain import PromptSet
 
 
 @dataclass(frozen=True)
@@ -31,14 +30,7 @@ class Calibrate:
     """A new JSON file: the calibration, and how many frames it was found on."""
     patients: int = 100
     """Training patients of either set that are looked at, the first so many."""
-    prompts: PromptSet = PromptSet.P1
-    """The sentences that the model is asked with."""
-    least_confidence: float = 0.7
-    """Mean probability inside a structure, below which a frame is left out."""
-    threshold: float = 0.5
-    """A pixel is inside when its probability is larger."""
     images: Unannotated = field(default_factory=Unannotated)
-    device: str = "auto"
 
     def run(self) -> None:
         """Measure both sets, and print and write what differs."""
@@ -54,12 +46,12 @@ class Calibrate:
 
         if self.out.exists():
             raise OutputError(self.out, "file", "exists", "a new file", "Choose another name.")
-        settings = PseudoLabelSettings(self.prompts, self.least_confidence)
+        settings = PseudoLabelSettings()
         real = self.images.open(self.data)
         simulated = open_source(self.simulated, "official")
         named = (("images", real), ("simulated images", simulated))
         before = Calibration.of_items(settings_of(simulated.dataset.root).calibration)
-        predictor = Predictor.from_pretrained(self.checkpoint, self.device, self.threshold)
+        predictor = Predictor.from_pretrained(self.checkpoint)
         for name, source in named:
             require_enough(source.dataset, source.split, self.patients, name)
         sides = [

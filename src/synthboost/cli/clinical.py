@@ -53,11 +53,8 @@ class Clinical:
     uncertainty: bool = False
     """Also ask in the words of P1 to P7, and the mirror image, and write how far the answers agree
     (`uncertainty.csv`); takes some twenty times as long."""
-    level: float = 0.95
-    """Coverage of the confidence intervals."""
     allow_missing: bool = False
     """Go on when listed patients or files are absent."""
-    device: str = "auto"
 
     def run(self) -> None:
         """Find label maps, measure, compare, write, print the table."""
@@ -69,8 +66,6 @@ class Clinical:
         from synthboost.studies.clinical import compare_cases, measure_cases, write_clinical, write_uncertainty
         from synthboost.studies.manifest import versions
 
-        if not 0 < self.level < 1:
-            raise ConfigError("clinical", "level", self.level, "a coverage between 0 and 1, such as 0.95")
         source = open_source(self.data, self.split, allow_missing=self.allow_missing, leave_out=self.leave_out)
         frames = source.frames(self.part, f"{self.data.name} {self.part}")
         if not len(frames):
@@ -85,7 +80,7 @@ class Clinical:
         )
         if self.uncertainty and predictor is not None:
             write_uncertainty(self.out, predictor, frames, Variations(name_domain=bool(facts["domain named"])))
-        compared = compare_cases(cases, judged, self.level)
+        compared = compare_cases(cases, judged)
         table = write_clinical(self.out, cases, compared, {**facts, **self._facts(source), "software": versions()})
         print(f"{to_text(table)}\npatients: {self.out / 'patients.csv'}")
 
@@ -123,7 +118,7 @@ class Clinical:
             model = str(spec.get("model") or "masks on disk")
             facts = {"model": model, "run": run, "sentences": ", ".join(sets), "overlaps": "LV over MYO over LA"}
             return None, stored_maps(folder, frames), facts
-        predictor = Predictor.from_pretrained(self.masks, self.device, self.threshold)
+        predictor = Predictor.from_pretrained(self.masks, threshold=self.threshold)
         prompts = self.prompts or PromptSet(spec.get("prompt_set") or PromptSet.P6)
         named = spec.get("domain_named") is True
         sentences = EvaluationSentences(prompts, name_domain=named)

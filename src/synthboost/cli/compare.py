@@ -30,8 +30,6 @@ class Compare:
     """The second side: folders of finished runs."""
     metric: Metric = "dice"
     """What is compared."""
-    level: float = 0.95
-    """Coverage of the intervals."""
     draws: int = 10_000
     """Resamplings of the bootstrap."""
     seed: int = 0
@@ -65,11 +63,7 @@ class Compare:
             )  # fmt: skip
         first, second = ([row for path in side for row in read_run(path).rows] for side in (self.runs, self.second))
         contrast = find_contrast(first, second, self.metric)
-        return [
-            family_table(
-                compare_family(contrast, seed=self.seed, metric=self.metric, draws=self.draws, level=self.level)
-            )
-        ]
+        return [family_table(compare_family(contrast, seed=self.seed, metric=self.metric, draws=self.draws))]
 
     def _of_published(self, folder: Path) -> list[Table]:
         from synthboost.records.published import read_published
@@ -79,4 +73,4 @@ class Compare:
             raise ConfigError("compare", "published", "given together with runs", "one of the two")
         if self.metric != "dice":
             raise ConfigError("compare", "metric", self.metric, "dice, where published scores are compared")
-        return published_tables(read_published(folder), seed=self.seed, draws=self.draws, level=self.level)
+        return published_tables(read_published(folder), seed=self.seed, draws=self.draws)

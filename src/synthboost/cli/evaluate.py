@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from synthboost.data.source import Source
     from synthboost.studies.evaluated import Origin
 
-FOR_PREDICTING = ("prompts", "paraphrase", "shape_from", "name_domain", "threshold", "probe_swapped", "device")
+FOR_PREDICTING = ("prompts", "paraphrase", "shape_from", "name_domain", "threshold", "probe_swapped")
 """Options that mean nothing for masks that were drawn earlier."""
 
 
@@ -61,7 +61,6 @@ class Evaluate:
     """Also ask for each structure with another structure's sentence, to see whether the sentence is used."""
     allow_missing: bool = False
     """Go on when listed patients or files are absent."""
-    device: str = "auto"
     workers: int = os.cpu_count() or 1
     """Processes that score."""
 
@@ -102,9 +101,7 @@ class Evaluate:
 
     def _settings(self) -> dict[str, object]:
         idle = FOR_PREDICTING if self.checkpoint is None else ()
-        return {
-            name: getattr(self, name) for name in ("part", "grid", *FOR_PREDICTING) if name not in (*idle, "device")
-        }
+        return {name: getattr(self, name) for name in ("part", "grid", *FOR_PREDICTING) if name not in idle}
 
     def _refuse_idle_options(self) -> None:
         defaults = {field.name: field.default for field in fields(self)}
@@ -123,7 +120,7 @@ class Evaluate:
 
         if self.checkpoint is None:
             return Origin("masks", self.label or self.out.absolute().name)
-        predictor = Predictor.from_pretrained(self.checkpoint, self.device, self.threshold)
+        predictor = Predictor.from_pretrained(self.checkpoint, threshold=self.threshold)
         if unknown := predictor.model.unknown_words(" ".join(extra_words([self.prompts]))):
             print(f"note: the model has never read {', '.join(unknown)}, which {self.prompts} says", file=sys.stderr)
         learnt = run_spec_of(self.checkpoint).get("domain_named") is True

@@ -23,12 +23,6 @@ class Match:
     its training patients are looked at."""
     out: Path
     """A new folder, or one that the same command began."""
-    speckle_mm: float = 2.0
-    """What is finer than a Gaussian of this standard deviation counts as speckle."""
-    least: float = 0.5
-    """Smallest factor on the contrast of speckle."""
-    most: float = 2.0
-    """Largest factor."""
     likeness: Unannotated = field(default_factory=Unannotated)
     """Which images of `like` are looked at, and what is true of pictures that do not tell it."""
     shard: str = "1/1"
@@ -40,10 +34,9 @@ class Match:
         from synthboost.adaptation.match import MatchSettings, match
         from synthboost.cli.shards import parse_shard, still_to_come
         from synthboost.data.source import open_source
-        from synthboost.simulator.likeness import LikenessSettings
 
         shard = parse_shard("match", self.shard)
-        settings = MatchSettings(LikenessSettings(self.speckle_mm, self.least, self.most), self.seed)
+        settings = MatchSettings(seed=self.seed)
         simulated = open_source(self.images, "official")
         like = self.likeness.open(self.like)
         made = match(simulated.dataset, simulated.split, like.dataset, like.split, self.out, settings, shard)

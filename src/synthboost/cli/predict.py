@@ -44,7 +44,6 @@ class Predict:
     """A pixel is inside when its probability is larger."""
     batch: int = 8
     """Frames of a clip that are predicted at a time."""
-    device: str = "auto"
 
     def run(self) -> None:
         """Predict everything; recordings that cannot be read are listed with the reason, and make the exit code 2."""
@@ -65,7 +64,7 @@ class Predict:
                 _advise(questions[0].sentence, [question.sentence for question in questions])
         else:
             questions = ask_structures(self.structures or ALL, self.view, named)
-        predictor = Predictor.from_pretrained(self.checkpoint, self.device, self.threshold)
+        predictor = Predictor.from_pretrained(self.checkpoint, threshold=self.threshold)
         for question in questions:
             if unknown := predictor.model.unknown_words(question.sentence):
                 print(f"note: the model has never read {', '.join(unknown)} ({question.sentence!r})", file=sys.stderr)

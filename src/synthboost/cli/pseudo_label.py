@@ -9,7 +9,6 @@ from pathlib import Path
 import tyro
 
 from synthboost.cli.unannotated import Unannotated
-from synthboost.domain import PromptSet
 
 
 @dataclass(frozen=True)
@@ -26,8 +25,6 @@ class PseudoLabel:
     """A run's folder, a folder of weights, or a hub name."""
     out: Path
     """The data set's folder; made if absent. The same call goes on where it was stopped."""
-    prompts: PromptSet = PromptSet.P1
-    """The sentences that the model is asked with."""
     least_confidence: float = 0.7
     """Mean probability inside a structure, below which a frame is left out."""
     keep_implausible: bool = False
@@ -35,7 +32,6 @@ class PseudoLabel:
     threshold: float = 0.5
     """A pixel is inside when its probability is larger."""
     images: Unannotated = field(default_factory=Unannotated)
-    device: str = "auto"
 
     def run(self) -> None:
         """Annotate, and say how much was kept."""
@@ -44,9 +40,9 @@ class PseudoLabel:
         from synthboost.inference.predictor import Predictor
         from synthboost.models.registry import name_with_checksum
 
-        settings = PseudoLabelSettings(self.prompts, self.least_confidence, not self.keep_implausible)
+        settings = PseudoLabelSettings(least_confidence=self.least_confidence, plausible=not self.keep_implausible)
         source = self.images.open(self.data)
-        predictor = Predictor.from_pretrained(self.checkpoint, self.device, self.threshold)
+        predictor = Predictor.from_pretrained(self.checkpoint, threshold=self.threshold)
         model = name_with_checksum(predictor.model, self.checkpoint)
         done = write_pseudo_labels(predictor, model, source.dataset, source.split, self.out, settings)
         if isinstance(source.dataset, PictureFolder):

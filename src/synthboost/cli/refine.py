@@ -26,25 +26,17 @@ class Refine:
     """A new folder, or one that the same command began."""
     strength: float = 0.4
     """How much noise: 0 leaves images as they are, 1 keeps nothing of them."""
-    condition: Literal["default", "sector", "null"] = "default"
-    """What the model is told: the frame's sector, or nothing; by default the sector if it was trained without labels,
-    else nothing."""
     method: Literal["default", "ddpm", "ddim", "dpm++", "unipc", "euler", "heun"] = "default"
     """The sampler; as for `sample`."""
     steps: int | None = None
     """Of the whole way from noise to image, of which refining takes its share; as for `sample`."""
-    leave_out: tuple[str, ...] = ()
-    """Patients that are not refined."""
     shard: str = "1/1"
     """`3/16`: the third of sixteen shares."""
     seed: int = 0
-    batch: int = 16
-    """Images at a time; halved by itself when memory runs out."""
-    device: str = "auto"
 
     def run(self) -> None:
         """Refine, and say what was made."""
-        from synthboost.adaptation.refine import Condition, RefineSettings, refine
+        from synthboost.adaptation.refine import RefineSettings, refine
         from synthboost.data.source import open_source
         from synthboost.diffusion.checkpoint import load_diffusion
         from synthboost.inference.predictor import choose_device
@@ -53,12 +45,11 @@ class Refine:
 
         shard = parse_shard("refine", self.shard)
         folder = self.model / "checkpoint" if (self.model / "checkpoint").is_dir() else self.model
-        network = load_diffusion(folder).to(choose_device(self.device))
-        asked = None if self.condition == "default" else Condition(self.condition)
-        condition = condition_of(self.model, network.settings, asked)
-        settings = RefineSettings(self.strength, condition, self.seed, self.batch)
+        network = load_diffusion(folder).to(choose_device("auto"))
+        condition = condition_of(self.model, network.settings)
+        settings = RefineSettings(self.strength, condition, self.seed)
         schedule = choose_schedule(network.settings, self.method, self.steps)
-        source = open_source(self.images, "official", leave_out=self.leave_out)
+        source = open_source(self.images, "official")
         sha256 = file_sha256(weights_path(folder))
         made = refine(network, sha256, source.dataset, source.split, self.out, settings, schedule, shard)
         print(f"{made} patients refined now, told {condition}: {self.out}{still_to_come(self.out)}")

@@ -29,7 +29,6 @@ class Serve:
     """0 takes a free one."""
     host: str = "127.0.0.1"
     """Another address than this lets other machines reach the page."""
-    device: str = "auto"
 
     def run(self) -> None:
         """Serve until Ctrl-C."""
@@ -47,7 +46,7 @@ class Serve:
             raise ConfigError("serve", "port", self.port, "0 to 65535")
         spec: dict[str, object] = {}
         if self.checkpoint == RANDOM:
-            predictor, name = Predictor(build_segmenter("clipseg", "tiny"), self.device), "random weights"
+            predictor, name = Predictor(build_segmenter("clipseg", "tiny")), "random weights"
         else:
             predictor, name, spec = self._load()
         warn_of_host(self.host)
@@ -64,7 +63,7 @@ class Serve:
         from synthboost.studies.evaluated import run_spec_of
 
         assert self.checkpoint is not None
-        predictor = Predictor.from_pretrained(self.checkpoint, self.device)
+        predictor = Predictor.from_pretrained(self.checkpoint)
         place = Path(self.checkpoint)
         name = place.absolute().name if place.exists() else self.checkpoint
         return predictor, name, run_spec_of(self.checkpoint)

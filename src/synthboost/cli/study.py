@@ -68,7 +68,6 @@ class Study:
     """What models start from instead, e.g. `cris=FOLDER`, `clipseg=random`."""
     split: str | None = None
     """How real patients are split; absent: the recipe's. `no-test` for copies without the test patients."""
-    synthetic_split: str = "official"
     leave_out: tuple[str, ...] = ()
     """Patients that neither train nor are judged."""
     allow_missing: bool = False
@@ -110,7 +109,7 @@ class Study:
         evaluation = Evaluation(part=self.evaluate_on)
         real, synthetic = self._real(recipe), []
         for folder in self.synthetic if uses_synthetic(grid.strategies) else ():
-            synthetic.append(open_source(folder, self.synthetic_split, made_from=real.split))
+            synthetic.append(open_source(folder, "official", made_from=real.split))
         if self.name == "label-free":
             study = plan_label_free(recipe, preset, grid, real, synthetic, weights, evaluation)
             sources: Sources = {Role.REAL: real}

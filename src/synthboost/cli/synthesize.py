@@ -88,8 +88,6 @@ class SampleDiffusion:
     """Of the sampler; by default 10 for a flow, 20 for predicted noise."""
     guidance: float = 1.0
     """How far images are pushed towards their map; 1 is not."""
-    patients: int | None = None
-    """Use the first so many training patients only."""
     leave_out: tuple[str, ...] = ()
     """Patients whose masks are not used."""
     allow_missing: bool = False
@@ -99,7 +97,6 @@ class SampleDiffusion:
     seed: int = 0
     batch: int = 16
     """Images at a time; halved by itself when memory runs out."""
-    device: str = "auto"
 
     def run(self) -> None:
         """Sample, and say what was made."""
@@ -111,9 +108,9 @@ class SampleDiffusion:
         from synthboost.models.weights_folder import file_sha256, weights_path
 
         shard = parse_shard("synthesize", self.shard)
-        source = open_source(self.masks, self.split, self.patients, self.allow_missing, self.leave_out)
+        source = open_source(self.masks, self.split, allow_missing=self.allow_missing, leave_out=self.leave_out)
         folder = self.model / "checkpoint" if (self.model / "checkpoint").is_dir() else self.model
-        network = load_diffusion(folder).to(choose_device(self.device))
+        network = load_diffusion(folder).to(choose_device("auto"))
         settings = SynthesisSettings(
             copies=self.copies,
             perturbation=PerturbationSettings(copies=self.copies) if self.perturb else None,
@@ -148,8 +145,6 @@ class Fidelity:
     from."""
     size: int = 128
     """Pixels per side at which texture is compared; at most the synthetic images' own."""
-    images: int = 400
-    """At most so many of each set, patients evenly chosen by seed."""
     allow_missing: bool = False
     """Go on when listed patients or files are absent."""
     seed: int = 0

@@ -54,8 +54,6 @@ class Train:
     split: str = "official"
     """`official`, `paper`, or `no-test` (the official validation patients are judged on, and the last 50 training
     patients validate): for copies without the test patients."""
-    synthetic_split: str = "official"
-    """The same for the synthetic data."""
     patients: int | None = None
     """Train on the first so many real patients only."""
     leave_out: tuple[str, ...] = ()
@@ -91,9 +89,7 @@ class Train:
 
         sources = {Role.REAL: open_source(self.data, self.split, self.patients, self.allow_missing, self.leave_out)}
         if self.synthetic is not None:
-            sources[Role.SYNTHETIC] = open_source(
-                self.synthetic, self.synthetic_split, made_from=sources[Role.REAL].split
-            )
+            sources[Role.SYNTHETIC] = open_source(self.synthetic, "official", made_from=sources[Role.REAL].split)
         return RunSpec(
             strategy=self.strategy,
             sources=sources,

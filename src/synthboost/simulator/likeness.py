@@ -125,5 +125,5 @@ def _require(image: GreyImage, sector: Mask, spacing_mm: tuple[float, float], se
     if settings.scale_mm < FINEST * max(spacing_mm):
         raise DataError(
             "likeness", "spacing", f"{max(spacing_mm):g} mm", f"at most {settings.scale_mm / FINEST:g} mm",
-            "Raise --speckle-mm, or take finer images.",
+            "Take finer images.",
         )  # fmt: skip
