@@ -9,7 +9,8 @@ import numpy as np
 import SimpleITK as sitk
 from PIL import Image
 
-from synthboost.app.archive import label_values, nifti_bytes, zip_masks
+from synthboost.app.archive import label_values, zip_masks
+from synthboost.io.nifti import new_header, nifti_bytes
 
 SENTENCES = ["Left ventricular cavity of the heart.", "Myocardium of the heart."]
 PROBABILITY = np.array([[[0.9, 0.6, 0.1]], [[0.8, 0.7, 0.2]]], np.float32)
@@ -46,7 +47,7 @@ def test_a_sentence_is_no_formula_and_no_path() -> None:
 def test_the_nifti_says_the_spacing(tmp_path: Path) -> None:
     path = tmp_path / "map.nii.gz"
     label_map = np.array([[1, 2, 3], [0, 0, 2]], np.uint8)
-    path.write_bytes(nifti_bytes(label_map, (0.5, 2.0)))
+    path.write_bytes(nifti_bytes([label_map], new_header(label_map.shape, (0.5, 2.0))))
     read = sitk.ReadImage(str(path))
     assert read.GetSpacing() == (2.0, 0.5)
     np.testing.assert_array_equal(sitk.GetArrayFromImage(read), label_map)

@@ -15,7 +15,7 @@ import pytest
 from synthboost import __version__ as synthboost_version
 from synthboost.cli.main import GROUPS, VERBS
 
-HEAVY = ("torch", "transformers", "accelerate", "scipy", "matplotlib", "pandas", "SimpleITK", "PIL")
+HEAVY = ("torch", "transformers", "accelerate", "scipy", "matplotlib", "pandas", "nibabel", "SimpleITK", "PIL")
 ASK_EVERYONE_FOR_HELP = f"""
 import contextlib, io, sys
 from synthboost.cli.main import main

@@ -9,10 +9,9 @@ import pytest
 from PIL import Image
 
 from synthboost.data import check_split, make_split, open_dataset
-from synthboost.data.sdm_labels import STRUCTURES_ONLY, WITH_SECTOR, recognise_coding
+from synthboost.data.image_file import STRUCTURES_ONLY, WITH_SECTOR, recognise_coding
 from synthboost.domain import Attributes, Domain, PatientId, Phase, SplitPart, View
 from synthboost.errors import DataError, SplitError
-from synthboost.io.png import read_png, read_png_labels
 
 
 def plain_labels(shift: int = 0) -> np.ndarray:
@@ -163,30 +162,3 @@ def _with_a_four(labels: np.ndarray) -> np.ndarray:
 def test_an_unclear_coding_is_refused_with_its_histogram(tmp_path, labels, part):
     with pytest.raises(DataError, match=part):
         recognise_coding(labels, tmp_path / "x.png")
-
-
-def test_a_palettes_indices_are_the_labels(tmp_path):
-    picture = Image.fromarray(plain_labels()).convert("P")
-    picture.putpalette([255, 0, 0] * 256)
-    picture.save(tmp_path / "p.png")
-    assert np.array_equal(read_png_labels(tmp_path / "p.png"), plain_labels())
-
-
-def test_nearly_equal_channels_are_averaged_and_colours_refused(tmp_path):
-    grey = np.full((4, 4, 3), 100, np.uint8) + np.array([0, 1, 5], np.uint8)
-    Image.fromarray(grey).save(tmp_path / "x.png")
-    assert (read_png(tmp_path / "x.png")[0] == 102).all()
-    with pytest.raises(DataError, match="channels: differ; expected one number per pixel"):
-        read_png_labels(tmp_path / "x.png")
-    Image.fromarray(grey + np.array([0, 0, 60], np.uint8)).save(tmp_path / "x.png")
-    with pytest.raises(DataError, match=r"differ by 65\.0 grey values"):
-        read_png(tmp_path / "x.png")
-
-
-def test_other_kinds_of_png_and_huge_ones_are_refused(tmp_path):
-    Image.fromarray(np.zeros((4, 4), np.uint16)).save(tmp_path / "deep.png")
-    with pytest.raises(DataError, match=r"kind of pixels: I;16"):
-        read_png(tmp_path / "deep.png")
-    Image.new("L", (5000, 2)).save(tmp_path / "huge.png")
-    with pytest.raises(DataError, match="5000 x 2"):
-        read_png(tmp_path / "huge.png")

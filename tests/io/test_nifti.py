@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import gzip
 import math
 from pathlib import Path
@@ -11,12 +12,13 @@ import pytest
 import SimpleITK as sitk
 
 from synthboost.data.image_file import read_image, read_label_map
-from synthboost.errors import DataError
-from synthboost.io.nifti import read_nifti
+from synthboost.errors import DataError, OutputError
+from synthboost.io.nifti import new_header, open_nifti, write_nifti
 
 
 def test_rows_and_columns_and_their_spacings_are_not_exchanged(write_image, corner):
-    pixels, spacing_mm = read_nifti(write_image(corner, spacing_mm=(0.154, 0.308)))
+    opened = open_nifti(write_image(corner, spacing_mm=(0.154, 0.308)))
+    pixels, spacing_mm = opened.only(), opened.spacing_mm
     assert pixels.shape == (3, 5)
     assert pixels[0, 4] == 200
     assert spacing_mm == (0.154, 0.308)
@@ -26,7 +28,7 @@ def test_the_first_axis_on_disk_becomes_the_columns(write_image, corner):
     path = write_image(corner)
     stored = gzip.decompress(path.read_bytes())[352:]
     assert stored.index(200) == 4  # the fifth value of the file is the end of the first row
-    assert read_nifti(path)[0][0, 4] == 200
+    assert open_nifti(path).only()[0, 4] == 200
 
 
 @pytest.mark.parametrize("kind", [np.uint8, np.int16, np.uint16, np.int32, np.float32, np.float64])
@@ -50,14 +52,14 @@ def test_a_big_endian_file_is_read_alike(tmp_path, write_image):
     header[352:] = np.array([[1, 256]], ">i2").tobytes()
     path = tmp_path / "big.nii"
     path.write_bytes(header)
-    assert read_nifti(path)[0].tolist() == [[1, 256]]
+    assert open_nifti(path).only().tolist() == [[1, 256]]
 
 
 def test_a_file_of_several_gzip_members_is_read_whole(tmp_path, write_image, corner):
     data = gzip.decompress(write_image(corner).read_bytes())
     path = tmp_path / "two.nii.gz"
     path.write_bytes(gzip.compress(data[:355]) + gzip.compress(data[355:]))
-    assert read_nifti(path)[0][0, 4] == 200
+    assert open_nifti(path).only()[0, 4] == 200
 
 
 def _refused(path: Path, *parts: str) -> None:
@@ -135,7 +137,7 @@ def test_an_impossible_spacing_is_refused_and_its_axis_named(write_image, patch_
 def test_spacing_in_metres_or_microns_becomes_millimetres(write_image, patch_header, corner):
     for unit, pixdim in ((1, 0.0005), (3, 500.0)):
         path = patch_header(write_image(corner), 80, "<2f", pixdim, pixdim)
-        assert read_nifti(patch_header(path, 123, "<B", unit))[1] == pytest.approx((0.5, 0.5))
+        assert open_nifti(patch_header(path, 123, "<B", unit)).spacing_mm == pytest.approx((0.5, 0.5))
 
 
 def test_a_volume_is_refused_and_one_slice_is_not(write_image):
@@ -220,3 +222,36 @@ def test_odd_file_names_are_read(write_image, corner, name):
     source = write_image(corner)
     path = source.rename(source.with_name(name + ".nii.gz"))
     assert read_image(path)[0][0, 4] == 200
+
+
+@pytest.mark.parametrize("frames", [1, 4])
+def test_what_is_written_lies_where_simpleitk_would_put_it(tmp_path: Path, frames: int) -> None:
+    pixels = np.random.default_rng(1).integers(0, 256, (frames, 3, 5)).astype(np.uint8)
+    ours, theirs = tmp_path / "ours.nii.gz", tmp_path / "theirs.nii.gz"
+    write_nifti(ours, pixels, new_header((3, 5), (0.154, 0.308), frames))
+    image = sitk.GetImageFromArray(pixels if frames > 1 else pixels[0])
+    image.SetSpacing((0.308, 0.154, 1.0)[: image.GetDimension()])
+    sitk.WriteImage(image, str(theirs))
+    one, other = sitk.ReadImage(str(ours)), sitk.ReadImage(str(theirs))
+    np.testing.assert_array_equal(sitk.GetArrayFromImage(one).reshape(pixels.shape), pixels)
+    for name in ("GetSpacing", "GetOrigin", "GetDirection", "GetPixelID"):
+        assert getattr(one, name)() == getattr(other, name)()
+    np.testing.assert_array_equal(np.stack(list(open_nifti(ours).frames())), pixels)
+
+
+def test_the_same_pixels_are_the_same_bytes_whatever_the_time_and_the_name(tmp_path: Path) -> None:
+    for name in ("a.nii.gz", "b.nii.gz"):
+        write_nifti(tmp_path / name, [np.eye(3, dtype=np.uint8)], new_header((3, 3), None))
+    first = (tmp_path / "a.nii.gz").read_bytes()
+    assert first == (tmp_path / "b.nii.gz").read_bytes()
+    assert first[4:8] == bytes(4)  # no time
+
+
+def test_a_full_disk_leaves_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_bytes", full)
+    with pytest.raises(OutputError, match="no space left"):
+        write_nifti(tmp_path / "x.nii.gz", [np.eye(3, dtype=np.uint8)], new_header((3, 3), None))
+    assert not list(tmp_path.iterdir())

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import gzip
 import io
 import zipfile
 from collections.abc import Sequence
@@ -16,7 +15,7 @@ from synthboost.app.drawing import png_bytes
 from synthboost.app.numbers import measure
 from synthboost.app.wording import file_name_of, structure_named
 from synthboost.inference.outputs.label_map import resolve
-from synthboost.io.volume import OFFSET, new_header
+from synthboost.io.nifti import new_header, nifti_bytes
 
 README = """Masks drawn by synthboost. Research software, not a medical device.
 
@@ -48,7 +47,7 @@ def zip_masks(
         names = [f"{file_name_of(sentence, n)}.png" for n, sentence in enumerate(sentences, start=1)]
         _add(pack, "README.txt", README.encode())
         _add(pack, "label_map.png", png_bytes(Image.fromarray(label_map)))
-        _add(pack, "label_map.nii.gz", nifti_bytes(label_map, spacing_mm))
+        _add(pack, "label_map.nii.gz", nifti_bytes([label_map], new_header(label_map.shape[-2:], spacing_mm)))
         for name, own in zip(names, probability, strict=True):
             _add(pack, name, png_bytes(Image.fromarray(own > threshold)))
         _add(pack, "overlay.png", png_bytes(overlay))
@@ -61,13 +60,6 @@ def label_values(sentences: Sequence[str]) -> list[int]:
     structures = [structure_named(sentence) for sentence in sentences]
     named = [int(s) for s in structures if s is not None]
     return named if len(set(named)) == len(sentences) else list(range(1, len(sentences) + 1))
-
-
-def nifti_bytes(label_map: NDArray[np.uint8], spacing_mm: tuple[float, float] | None) -> bytes:
-    """A label map (H, W) as a compressed NIfTI-1: columns first, spacing 1 of no unit where it is unknown."""
-    rows, columns = label_map.shape
-    header = new_header((rows, columns), spacing_mm)
-    return gzip.compress(bytes(header.ljust(OFFSET, b"\0")) + np.ascontiguousarray(label_map).tobytes(), mtime=0)
 
 
 def _table(

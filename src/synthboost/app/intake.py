@@ -8,8 +8,8 @@ from pathlib import Path
 
 from synthboost.domain import GreyImage
 from synthboost.errors import ConfigError, DataError
+from synthboost.io.recordings import SUFFIXES as READABLE
 from synthboost.io.recordings import open_recording
-from synthboost.io.recordings.find import SUFFIXES as READABLE
 
 SUFFIXES = tuple(suffix for suffix in READABLE if not suffix.startswith((".mhd", ".mha")))
 """No MHD: its header names a second file, and a page takes one."""

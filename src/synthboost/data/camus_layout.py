@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import SimpleITK as sitk
 from numpy.typing import NDArray
 
 from synthboost.domain import Domain, Frame, FrameInfo, SplitPart, View
-from synthboost.io.atomic import whole_file, write_csv, write_text
+from synthboost.io.atomic import write_csv, write_text
+from synthboost.io.nifti import new_header, write_nifti
 
 IMAGES, SPLIT = "database_nifti", "database_split"
 FRAMES_CSV = "frames.csv"
@@ -37,18 +37,12 @@ class Listed:
 
 def write_frame_nifti(path: Path, array: NDArray[np.uint8], spacing_mm: tuple[float, float]) -> None:
     """Write (H, W) as CAMUS does: the first axis of the file is the width, the second the depth."""
-    image = sitk.GetImageFromArray(array)
-    image.SetSpacing((spacing_mm[1], spacing_mm[0]))
-    with whole_file(path) as temporary:
-        sitk.WriteImage(image, str(temporary), useCompression=True)
+    write_nifti(path, [array], new_header(array.shape, spacing_mm))
 
 
 def write_clip_nifti(path: Path, array: NDArray[np.uint8], spacing_mm: tuple[float, float]) -> None:
     """Write (T, H, W) as CAMUS' half sequences: width, depth, time; the step in time is in `Info_*.cfg`."""
-    image = sitk.GetImageFromArray(array, isVector=False)
-    image.SetSpacing((spacing_mm[1], spacing_mm[0], 1.0))
-    with whole_file(path) as temporary:
-        sitk.WriteImage(image, str(temporary), useCompression=True)
+    write_nifti(path, array, new_header(array.shape[1:], spacing_mm, len(array)))
 
 
 def write_frames(folder: Path, name: str, frames: Iterable[Frame], ejection_fraction: bool = False) -> None:

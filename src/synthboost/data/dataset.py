@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, TypeAlias
 from synthboost.data.image_file import read_annotated, read_image
 from synthboost.domain import Frame, FrameInfo, GreyImage, PatientId, Phase, SplitPart, View
 from synthboost.errors import DataError
+from synthboost.io.pictures import read_grey_png
 from synthboost.io.pixels import Spacing, to_label_map
-from synthboost.io.png import read_png
 from synthboost.io.shards import IMAGE, MASK, Place, read_member
 
 if TYPE_CHECKING:
@@ -150,12 +150,11 @@ class Dataset:
 def _load_members(info: FrameInfo, shard: Path, members: Members) -> Frame:
     image_path, mask_path = (shard / f"{members.key}.{kind}" for kind in (IMAGE, MASK))
     image = _read_member_image(shard, members)
-    pixels, _ = read_png(mask_path, read_member(shard, members.label_map))
-    label_map = to_label_map(mask_path, pixels)
+    label_map = to_label_map(mask_path, read_grey_png(mask_path, read_member(shard, members.label_map)))
     if image.shape != label_map.shape:
         raise DataError(mask_path, "size", label_map.shape, f"{image.shape} as {image_path.name} has")
     return Frame(info, image, label_map, members.spacing_mm)
 
 
 def _read_member_image(shard: Path, members: Members) -> GreyImage:
-    return read_png(shard / f"{members.key}.{IMAGE}", read_member(shard, members.image))[0]
+    return read_grey_png(shard / f"{members.key}.{IMAGE}", read_member(shard, members.image))

@@ -2,33 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from synthboost.data.sdm_labels import read_sdm_labels
 from synthboost.domain import GreyImage, LabelMap
 from synthboost.errors import DataError
-from synthboost.io.mhd import read_mhd
-from synthboost.io.nifti import read_nifti
+from synthboost.io import mhd, nifti, pictures
 from synthboost.io.pixels import Spacing, to_grey_image, to_label_map
-from synthboost.io.png import read_png
 
-FileReader: TypeAlias = Callable[[Path], tuple[NDArray[Any], Spacing]]
-FILE_READERS: dict[str, FileReader] = {
-    ".nii.gz": read_nifti,
-    ".nii": read_nifti,
-    ".mhd": read_mhd,
-    ".png": read_png,
-}
-"""From the end of a file's name to its reader, which gives pixels (rows, columns) and spacing (rows, columns) in mm."""
-LABEL_READERS: dict[str, FileReader] = {**FILE_READERS, ".png": read_sdm_labels}
-"""The same for label maps: those in PNG come in two codings, of which only their histogram tells."""
+SUFFIXES = (".nii.gz", ".nii", ".mhd", ".png")
+UNKNOWN_SPACING: Spacing = (1.0, 1.0)
+"""What stands for a spacing that nobody knows, as in CAMUS' own files; `data inspect --deep` points it out."""
 SPACING_TOLERANCE = 1e-3
 """Relative; image and label map may come from programs that round differently."""
+STRUCTURES_ONLY = (0, 1, 2, 3)
+"""As CAMUS: 0 everything else, 1 LV cavity, 2 myocardium, 3 left atrium."""
+WITH_SECTOR = (0, 1, 0, 2, 3)
+"""What the diffusion model was conditioned on: 0 outside the sector, 1 LV cavity, 2 tissue, 3 myocardium, 4 atrium.
+
+The tuple gives CAMUS' label for each number."""
+BLACK_AT_MOST, ELSE_AT_LEAST = 0.50, 0.54
+"""Part of the frame that is 0: at most the first where 0 is outside the sector, at least the second where 0 is all
+that is no structure. In between lies nobody's mask: on 450 CAMUS frames, and on perturbed masks of them, the first kind
+has 0.40 to 0.48 and the second 0.56 to 0.94."""
 
 
 def read_image(path: Path) -> tuple[GreyImage, Spacing]:
@@ -37,17 +37,17 @@ def read_image(path: Path) -> tuple[GreyImage, Spacing]:
     Raises:
         DataError: anything about the file is not as it should be; see the reader of its kind.
     """
-    pixels, spacing_mm = _reader(path, FILE_READERS)(path)
+    pixels, spacing_mm = _read(path, pictures.read_grey_png)
     return to_grey_image(path, pixels), spacing_mm
 
 
 def read_label_map(path: Path) -> tuple[LabelMap, Spacing]:
-    """Read a label map as (H, W) uint8 with values 0-3, and its spacing in mm.
+    """Read a label map as (H, W) uint8 with values 0-3, and its spacing in mm; PNGs may be in either coding.
 
     Raises:
-        DataError: as for `read_image`, or there are other labels.
+        DataError: as for `read_image`, there are other labels, or the coding of a PNG is unclear.
     """
-    pixels, spacing_mm = _reader(path, LABEL_READERS)(path)
+    pixels, spacing_mm = _read(path, _read_coded_png)
     return to_label_map(path, pixels), spacing_mm
 
 
@@ -71,12 +71,48 @@ def read_annotated(image_path: Path, label_path: Path) -> tuple[GreyImage, Label
     return image, label_map, spacing_mm
 
 
+def recognise_coding(labels: NDArray[np.uint8], path: Path) -> tuple[int, ...]:
+    """`STRUCTURES_ONLY` or `WITH_SECTOR`, by the histogram of a label map (H, W).
+
+    A file alone can tell: where the sector is marked, the many pixels of tissue are 2 instead of 0. The largest number
+    is no sufficient sign, because a mask without atrium has no 4.
+
+    Raises:
+        DataError: a number is above 4, or the histogram is neither the one's nor the other's.
+    """
+    counts = np.bincount(labels.ravel(), minlength=5)
+    if counts[5:].any():
+        values = ", ".join(f"{v} ({counts[v]} px)" for v in np.flatnonzero(counts)[:12])
+        raise DataError(path, "labels", values, "numbers from 0 to 4", "Was the map resized, or scaled to 0-255?")
+    zeros = counts[0] / labels.size
+    if zeros <= BLACK_AT_MOST and counts[2]:
+        return WITH_SECTOR
+    if zeros >= ELSE_AT_LEAST and not counts[4]:
+        return STRUCTURES_ONLY
+    found = ", ".join(f"{value}: {count / labels.size:.1%}" for value, count in enumerate(counts) if count)
+    raise DataError(
+        path, "coding of the labels", found,
+        f"0 in at most {BLACK_AT_MOST:.0%} of the pixels (0 no sector, 1 LV, 2 tissue, 3 myocardium, 4 atrium) "
+        f"or in at least {ELSE_AT_LEAST:.0%} and no 4 (0 else, 1 LV, 2 myocardium, 3 atrium)",
+        "It cannot be told which structure a number means. Number the maps as CAMUS does.",
+    )  # fmt: skip
+
+
+def _read_coded_png(path: Path) -> LabelMap:
+    labels = pictures.read_labels_png(path)
+    return np.array(recognise_coding(labels, path), dtype=np.uint8)[labels]
+
+
+def _read(path: Path, read_png: Callable[[Path], NDArray[Any]]) -> tuple[NDArray[Any], Spacing]:
+    name = path.name.lower()
+    if name.endswith(".png"):
+        return read_png(path), UNKNOWN_SPACING
+    if not name.endswith(SUFFIXES):
+        raise DataError(path, "kind of file", path.suffix, f"one of {', '.join(SUFFIXES)}")
+    recording = mhd.open_mhd(path) if name.endswith(mhd.SUFFIXES) else nifti.open_nifti(path)
+    assert recording.spacing_mm is not None
+    return recording.only(), recording.spacing_mm
+
+
 def _size(pixels: NDArray[Any]) -> str:
     return f"{pixels.shape[1]} x {pixels.shape[0]} (columns x rows)"
-
-
-def _reader(path: Path, readers: Mapping[str, FileReader]) -> FileReader:
-    for suffix, reader in readers.items():
-        if path.name.lower().endswith(suffix):
-            return reader
-    raise DataError(path, "kind of file", path.suffix, f"one of {', '.join(readers)}")

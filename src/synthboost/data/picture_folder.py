@@ -19,8 +19,7 @@ from synthboost.domain import Frame, FrameInfo, GreyImage, PatientId, Phase, Spl
 from synthboost.errors import ConfigError, DataError
 from synthboost.io.atomic import write_csv
 from synthboost.io.pixels import Spacing
-from synthboost.io.recordings import Recording, find_recordings, open_recording
-from synthboost.io.recordings.find import stem
+from synthboost.io.recordings import Recording, find_recordings, open_recording, stem
 
 LIST = "pictures.csv"
 VALIDATION_SHARE = 0.1

@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-import io
 import json
 from functools import partial
 from pathlib import Path
-
-import numpy as np
-from numpy.typing import NDArray
-from PIL import Image
 
 from synthboost.data.camus_layout import IMAGES
 from synthboost.data.simulated_set import (
@@ -24,6 +19,7 @@ from synthboost.data.simulated_set import (
 from synthboost.domain import Domain, Phase, View
 from synthboost.errors import ConfigError
 from synthboost.io.lock import exclusive
+from synthboost.io.pictures import png_bytes
 from synthboost.io.shards import shard_name, write_index, write_shard
 from synthboost.progress import Progress
 from synthboost.simulator.render import SimulatedPatient, simulate_patient
@@ -98,7 +94,7 @@ def frame_members(patient: SimulatedPatient, settings: SimulationSettings) -> di
             "spacing_mm": frame.spacing_mm, "domain": Domain.SIMULATED, "record": patient.record,
         }  # fmt: skip
         text = json.dumps(facts, ensure_ascii=False, allow_nan=False)
-        members[f"{name}_{view}_{phase}"] = (_png(frame.image), _png(frame.label_map), text.encode())
+        members[f"{name}_{view}_{phase}"] = (png_bytes(frame.image), png_bytes(frame.label_map), text.encode())
     return members
 
 
@@ -106,9 +102,3 @@ def _write_one(out: Path, settings: SimulationSettings, shards: dict[int, range]
     patients = (simulate_patient(n, settings) for n in shards[number])
     write_shard(out / shard_name(number), (item for p in patients for item in frame_members(p, settings).items()))
     return FRAMES_PER_PATIENT * len(shards[number])
-
-
-def _png(pixels: NDArray[np.uint8]) -> bytes:
-    stream = io.BytesIO()
-    Image.fromarray(pixels).save(stream, "PNG")
-    return stream.getvalue()

@@ -14,8 +14,7 @@ from synthboost.inference.predictor import Predictor
 from synthboost.io.atomic import TEMPORARY_PREFIX, write_csv, write_json
 from synthboost.io.claim import require_same
 from synthboost.io.lock import LOCK_FILE, exclusive
-from synthboost.io.recordings import open_recording
-from synthboost.io.recordings.find import stem
+from synthboost.io.recordings import open_recording, stem
 from synthboost.progress import Progress
 
 CLAIM = "predict.json"

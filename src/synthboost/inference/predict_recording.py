@@ -22,8 +22,7 @@ from synthboost.inference.predictor import Predictor
 from synthboost.inference.questions import Question
 from synthboost.io.atomic import whole_folder, write_json
 from synthboost.io.dicom_seg import Segment, write_segmentation
-from synthboost.io.recordings import Recording
-from synthboost.io.volume import write_labels
+from synthboost.io.recordings import Recording, write_labels
 
 RESULT = "result.json"
 

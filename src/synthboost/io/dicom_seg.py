@@ -18,8 +18,8 @@ import synthboost
 from synthboost.domain import Mask, Structure
 from synthboost.errors import DataError
 from synthboost.io.atomic import whole_file
-from synthboost.io.recordings.dicom import read_header
-from synthboost.io.recordings.recording import Recording
+from synthboost.io.dicom import read_header
+from synthboost.io.recording import Recording
 
 IDENTITY_TAGS = ("SOPClassUID", "SOPInstanceUID", "SeriesInstanceUID", "StudyInstanceUID")
 """All that is taken over from the source: without them no viewer could tell which image is segmented."""

@@ -7,7 +7,6 @@ only the neighbour of the same name is opened. Format: https://docs.itk.org/en/l
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from synthboost.errors import DataError
+from synthboost.io.nifti import new_header
 from synthboost.io.pixels import Spacing, check_size, check_spacing
+from synthboost.io.recording import Recording, Region
 
+SUFFIXES = (".mhd",)
 MAX_HEADER_BYTES = 1 << 16
 """A guess: CAMUS' headers have 400 bytes."""
 _TYPES = {
@@ -27,70 +29,42 @@ _MUST_BE = {"BinaryData": "True", "CompressedData": "False", "ElementNumberOfCha
 """Values of the optional keys that this reader understands; also their defaults."""
 
 
-def read_mhd(path: Path) -> tuple[NDArray[Any], Spacing]:
-    """Read pixels (rows, columns) in the file's own number type, and the spacing of (rows, columns) in mm.
-
-    A third axis is allowed if it has one slice.
+def open_mhd(path: Path) -> Recording:
+    """Read the header of a frame or a clip, whose third axis is time.
 
     Raises:
-        DataError: the header does not parse, is not one uncompressed 2-D grey image, is too large, has an impossible
-            spacing, points anywhere but to the `.raw` of its own name, or that file has another length than it says.
-    """
-    clip = open_mhd_clip(path)
-    if clip.shape[0] != 1:
-        raise DataError(
-            path, "DimSize", f"{clip.shape[0]} slices", "one 2-D image", "Save the frame you mean by itself."
-        )
-    return next(clip.frames()), clip.spacing_mm
-
-
-@dataclass(frozen=True, eq=False)
-class MhdClip:
-    """The frames of a file, read one after the other."""
-
-    raw: Path
-    shape: tuple[int, int, int]
-    """(frames, rows, columns)."""
-    spacing_mm: Spacing
-    dtype: np.dtype[Any]
-
-    def frames(self) -> Iterator[NDArray[Any]]:
-        """Yield (rows, columns) in the file's own number type, one at a time.
-
-        Raises:
-            DataError: the file is absent, or shorter or longer than its header says; before the first frame.
-        """
-        frames, rows, columns = self.shape
-        size = rows * columns * self.dtype.itemsize
-        try:
-            with self.raw.open("rb") as handle:
-                have = handle.seek(0, 2)
-                if have != frames * size:
-                    raise DataError(
-                        self.raw, "length", f"{have} bytes", f"{frames * size} bytes, as {self.raw.stem}.mhd says",
-                        "Copy it again.",
-                    )  # fmt: skip
-                handle.seek(0)
-                for _ in range(frames):
-                    yield np.frombuffer(handle.read(size), self.dtype).reshape(rows, columns)
-        except OSError as error:
-            reason = error.strerror or error
-            raise DataError(self.raw, "file", reason, f"the pixels of {self.raw.stem}.mhd") from error
-
-
-def open_mhd_clip(path: Path) -> MhdClip:
-    """Read the header of a frame or a clip (whose third axis is time); `MhdClip.frames` then reads the pixels.
-
-    Raises:
-        DataError: as for `read_mhd`, except that there may be several frames.
+        DataError: the header does not parse, is not an uncompressed grey image of two axes or three, is too large, has
+            an impossible spacing, or points anywhere but to the `.raw` of its own name. When the pixels are read: that
+            file is absent or has another length than the header says.
     """
     fields = _parse_header(path)
     for key, value in _MUST_BE.items():
         if fields.get(key, value).casefold() != value.casefold():
             raise DataError(path, key, fields[key], value, "Save it uncompressed, as one grey image.")
-    shape = _shape(path, fields)
-    dtype = _number_type(path, fields)
-    return MhdClip(_raw_path(path, fields), shape, _spacing(path, fields), dtype)
+    frames, *sides = _shape(path, fields)
+    shape = (sides[0], sides[1])
+    dtype, raw, spacing_mm = _number_type(path, fields), _raw_path(path, fields), _spacing(path, fields)
+    header = new_header(shape, spacing_mm, frames, _affine(fields, spacing_mm))
+    return Recording(
+        path, "mhd", frames, Region.whole(shape), shape, spacing_mm, None, lambda: _frames(raw, frames, shape, dtype),
+        header,
+    )  # fmt: skip
+
+
+def _frames(raw: Path, frames: int, shape: tuple[int, int], dtype: np.dtype[Any]) -> Iterator[NDArray[Any]]:
+    size = shape[0] * shape[1] * dtype.itemsize
+    try:
+        with raw.open("rb") as handle:
+            have = handle.seek(0, 2)
+            if have != frames * size:
+                raise DataError(
+                    raw, "length", f"{have} bytes", f"{frames * size} bytes, as {raw.stem}.mhd says", "Copy it again."
+                )
+            handle.seek(0)
+            for _ in range(frames):
+                yield np.frombuffer(handle.read(size), dtype).reshape(shape)
+    except OSError as error:
+        raise DataError(raw, "file", error.strerror or error, f"the pixels of {raw.stem}.mhd") from error
 
 
 def _parse_header(path: Path) -> dict[str, str]:
@@ -159,6 +133,26 @@ def _spacing(path: Path, fields: dict[str, str]) -> Spacing:
     key = "ElementSpacing" if "ElementSpacing" in fields else "ElementSize"
     columns_mm, rows_mm = _numbers(path, fields, key, _axes(path, fields))[:2]
     return check_spacing(path, key, (rows_mm, columns_mm))
+
+
+def _affine(fields: dict[str, str], spacing_mm: Spacing) -> NDArray[np.float64]:
+    """(4, 4) as NIfTI has it, from indices to mm; what is no rotation is left out, for no pixel depends on it."""
+    axes = int(fields["NDims"])
+    turn, place, between = np.eye(3), np.zeros(3), 1.0
+    try:
+        given = np.array(fields["TransformMatrix"].split(), dtype=np.float64).reshape(axes, axes).T  # a row per axis
+        if np.allclose(given @ given.T, np.eye(axes), atol=1e-3):
+            turn[:axes, :axes] = given
+        place[:axes] = np.array(fields["Offset"].split(), dtype=np.float64)
+        between = float(fields["ElementSpacing"].split()[2]) if axes == 3 else 1.0
+    except (KeyError, ValueError, IndexError):
+        pass
+    if not (np.isfinite(place).all() and np.isfinite(between) and between > 0):
+        place, between = np.zeros(3), 1.0
+    affine = np.eye(4)
+    affine[:3, :3], affine[:3, 3] = turn * (spacing_mm[1], spacing_mm[0], between), place
+    affine[:2] *= -1  # MetaImage counts to the left and the back, NIfTI to the right and the front
+    return affine
 
 
 def _raw_path(path: Path, fields: dict[str, str]) -> Path:

@@ -1,209 +1,217 @@
-"""Read a NIfTI-1 file (`.nii.gz`, `.nii`), one frame or a clip, and believe nothing: sizes first, no byte unread.
+"""NIfTI-1 files (`.nii.gz`, `.nii`), one frame or a clip: read believing nothing, written the same byte for byte.
 
-The usual libraries fill a truncated file with zeros and stop before gzip's checksum, so the format is read here.
-It is small: a header of 348 bytes (https://nifti.nimh.nih.gov/pub/dist/src/niftilib/nifti1.h), then the pixels.
+nibabel knows the header, Python's gzip the compression. The pixels are read here, because nibabel fills a truncated
+file with zeros and stops before gzip's checksum.
 """
 
 from __future__ import annotations
 
+import gzip
 import math
-import struct
 import zlib
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO, cast
 
 import numpy as np
+from nibabel.nifti1 import Nifti1Header
 from numpy.typing import NDArray
 
 from synthboost.errors import DataError
-from synthboost.io.inflate import Inflater
+from synthboost.io.atomic import whole_file
 from synthboost.io.pixels import Spacing, check_size, check_spacing
+from synthboost.io.recording import Recording, Region
 
-HEADER_BYTES = 348
+SUFFIXES = (".nii", ".nii.gz")
+HEADER_BYTES, OFFSET = 348, 352
+"""The header's length, and where pixels begin when nothing stands between."""
 MAX_PIXEL_OFFSET = 1 << 20
 """A guess: room for 1 MiB of header extensions, which are skipped."""
 MAX_FILE_BYTES = 1 << 28
 """Twice the largest frame that `check_size` allows, in the widest number type."""
 _TYPES = {2: "u1", 4: "i2", 8: "i4", 16: "f4", 64: "f8", 256: "i1", 512: "u2", 768: "u4"}
 _COLOUR_TYPES = {128: "RGB", 2304: "RGBA"}
-_MM_PER_UNIT = {0: 1.0, 1: 1000.0, 2: 1.0, 3: 0.001}
+_UNKNOWN_UNIT, _MM, _SECONDS = 0, 2, 8
+_MM_PER_UNIT = {_UNKNOWN_UNIT: 1.0, 1: 1000.0, _MM: 1.0, 3: 0.001}
 """NIfTI's codes unknown (taken as mm, as everybody does), metre, mm, micron."""
-_SECONDS_PER_UNIT = {8: 1.0, 16: 1e-3, 24: 1e-6}
+_SECONDS_PER_UNIT = {_SECONDS: 1.0, 16: 1e-3, 24: 1e-6}
 """NIfTI's codes of second, millisecond, microsecond."""
+_WORDS = ("data_type", "db_name", "descrip", "aux_file", "intent_name")
 _REMEDY_COPY = "Copy or download the file again."
 
 
-def read_nifti(path: Path) -> tuple[NDArray[Any], Spacing]:
-    """Read pixels (rows, columns) in the file's own number type, and the spacing of (rows, columns) in mm.
+def open_nifti(path: Path) -> Recording:
+    """Read the header of a frame or a clip: (columns, rows), (columns, rows, frames) or (columns, rows, 1, frames).
 
-    The file's first axis becomes the columns, which is how CAMUS' frames stand upright. The affine is not
-    applied: for a single ultrasound frame it says nothing about the body.
-
-    Raises:
-        DataError: truncated, damaged (gzip's checksum), too long, not NIfTI-1, not one 2-D grey image, too large,
-            an impossible spacing, or a scaling that does not give whole numbers.
-    """
-    stream = _open(path)
-    header = _parse_header(path, _read(path, stream, HEADER_BYTES))
-    expected = header.offset - HEADER_BYTES + header.pixel_bytes
-    # One byte more than expected: the checksum is compared only when the end is reached.
-    body = _read(path, stream, expected + 1)
-    if len(body) != expected:
-        have = f"more than {expected}" if len(body) > expected else len(body)
-        raise DataError(
-            path, "length", f"{have} bytes after the header", f"{expected} bytes, as its header says", _REMEDY_COPY
-        )
-    pixels = np.frombuffer(body, header.dtype, offset=header.offset - HEADER_BYTES).reshape(header.rows, header.columns)
-    return _scaled(path, pixels, header), header.spacing_mm
-
-
-@dataclass(frozen=True, eq=False)
-class NiftiClip:
-    """The frames of a file, read one after the other: (columns, rows, frames) or (columns, rows, 1, frames) on disk."""
-
-    path: Path
-    shape: tuple[int, int, int]
-    """(frames, rows, columns)."""
-    spacing_mm: Spacing
-    frame_seconds: float | None
-    """Between two frames, or `None` when the file does not say."""
-    header: bytes
-    """The 348 bytes, as they stand in the file: its geometry, for masks on the same grid."""
-
-    def frames(self) -> Iterator[NDArray[Any]]:
-        """Yield (rows, columns) in the file's own number type, one at a time; the length is checked at the end.
-
-        Raises:
-            DataError: truncated, damaged, too long, or a scaling that does not give whole numbers.
-        """
-        stream = _open(self.path)
-        header = _parse_header(self.path, _read(self.path, stream, HEADER_BYTES), clip=True)
-        _read(self.path, stream, header.offset - HEADER_BYTES)
-        for number in range(header.frames):
-            body = _read(self.path, stream, header.pixel_bytes)
-            if len(body) != header.pixel_bytes:
-                raise DataError(
-                    self.path, "length", f"ends in frame {number + 1}", f"{header.frames} frames", _REMEDY_COPY
-                )
-            yield _scaled(self.path, np.frombuffer(body, header.dtype).reshape(header.rows, header.columns), header)
-        if _read(self.path, stream, 1):
-            raise DataError(self.path, "length", "goes on", f"an end after {header.frames} frames", _REMEDY_COPY)
-
-
-def open_nifti_clip(path: Path) -> NiftiClip:
-    """Read the header of a frame or a clip; `NiftiClip.frames` then reads the pixels.
+    The file's first axis becomes the columns, which is how CAMUS' frames stand upright. The affine is not applied: for
+    an ultrasound frame it says nothing about the body. `Recording.pixels` yields the file's own number type.
 
     Raises:
-        DataError: as for `read_nifti`, except that there may be several frames.
+        DataError: not NIfTI-1, neither a grey frame nor a clip, too large, or an impossible spacing. When the pixels
+            are read: truncated, damaged (gzip's checksum), too long, or a scaling that does not give whole numbers.
     """
-    data = _read(path, _open(path), HEADER_BYTES)
-    header = _parse_header(path, data, clip=True)
-    return NiftiClip(path, (header.frames, header.rows, header.columns), header.spacing_mm, header.frame_seconds, data)
+    with _opened(path) as stream:
+        header = _parse(path, stream.read(HEADER_BYTES))
+    columns, rows, frames, along_time = _plane(path, header["dim"].tolist())
+    dtype, offset = _number_type(path, header), _pixel_offset(path, float(header["vox_offset"]))
+    shape = (rows, columns)
+
+    def source() -> Iterator[NDArray[Any]]:
+        for values in _values(path, frames, rows * columns, dtype, offset):
+            yield _scaled(path, values.reshape(shape), float(header["scl_slope"]), float(header["scl_inter"]))
+
+    seconds = _frame_seconds(header) if along_time else None
+    return Recording(path, "nifti", frames, Region.whole(shape), shape, _spacing(path, header), seconds, source, header)
 
 
-@dataclass(frozen=True)
-class _Header:
-    columns: int
-    rows: int
-    frames: int
-    frame_seconds: float | None
-    dtype: np.dtype[Any]
-    offset: int
-    spacing_mm: Spacing
-    slope: float
-    intercept: float
+def new_header(
+    shape: tuple[int, int], spacing_mm: Spacing | None, frames: int = 1, affine: NDArray[np.float64] | None = None
+) -> Nifti1Header:
+    """Return the header of uint8 frames, columns first.
 
-    @property
-    def pixel_bytes(self) -> int:
-        """Of one frame."""
-        return self.rows * self.columns * self.dtype.itemsize
+    Args:
+        shape: (rows, columns).
+        spacing_mm: (rows, columns); where it is unknown, it is 1 of an unknown unit.
+        frames: along the third axis.
+        affine: (4, 4), from indices to mm (right, anterior, superior). By default an image without rotation, as other
+            programs write it: columns run to the left, rows to the back.
+    """
+    (rows, columns), (rows_mm, columns_mm) = shape, spacing_mm or (1.0, 1.0)
+    header = Nifti1Header(endianness="<")
+    header.set_data_dtype(np.uint8)
+    header.set_data_shape((columns, rows, frames) if frames > 1 else (columns, rows))
+    placed = np.diag([-columns_mm, -rows_mm, 1.0, 1.0]) if affine is None else affine
+    header.set_qform(placed, code=1)
+    header.set_sform(placed, code=1)
+    header["pixdim"][1:4] = columns_mm, rows_mm, header["pixdim"][3]
+    header["xyzt_units"] = _UNKNOWN_UNIT if spacing_mm is None else _MM | _SECONDS
+    return _unscaled(header)
 
 
-def _open(path: Path) -> Inflater | BytesIO:
+def labels_header(recording: Recording) -> Nifti1Header:
+    """Return the header of labels on a recording's grid: its axes, spacing and place, but none of its words."""
+    if recording.header is None:
+        return new_header(recording.whole_shape, recording.spacing_mm, recording.length)
+    header = recording.header.copy()
+    for words in _WORDS:
+        header[words] = b""
+    header["extents"] = header["session_error"] = header["cal_max"] = header["cal_min"] = 0
+    header.set_data_dtype(np.uint8)
+    return _unscaled(header)
+
+
+def nifti_bytes(frames: Iterable[NDArray[np.uint8]], header: Nifti1Header) -> bytes:
+    """Return frames (H, W) as a compressed file; neither time nor name is in it."""
+    stream = BytesIO()
+    with gzip.GzipFile(filename="", mode="wb", fileobj=stream, compresslevel=6, mtime=0) as handle:
+        handle.write(header.binaryblock + bytes(OFFSET - HEADER_BYTES))
+        for frame in frames:
+            handle.write(np.ascontiguousarray(frame, dtype=np.uint8).tobytes())
+    return stream.getvalue()
+
+
+def write_nifti(path: Path, frames: Iterable[NDArray[np.uint8]], header: Nifti1Header) -> None:
+    """Write frames (H, W) as a `.nii.gz`, whole or not at all.
+
+    Raises:
+        OutputError: it cannot be written.
+    """
+    content = nifti_bytes(frames, header)
+    with whole_file(path) as temporary:
+        temporary.write_bytes(content)
+
+
+def _unscaled(header: Nifti1Header) -> Nifti1Header:
+    header["vox_offset"], header["scl_slope"], header["scl_inter"] = OFFSET, 1, 0
+    return header
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[BinaryIO]:
+    """Yield the uncompressed content as a stream; whatever is wrong with the compression becomes one of our errors."""
     try:
         with path.open("rb") as handle:
-            data = handle.read(MAX_FILE_BYTES + 1)
-    except OSError as error:
-        raise DataError(path, "file", error.strerror or error, "a readable file") from error
-    if len(data) > MAX_FILE_BYTES:
-        raise DataError(path, "length", f"more than {MAX_FILE_BYTES} bytes", "the file of one frame")
-    if not path.name.lower().endswith(".gz"):
-        return BytesIO(data)
-    if not data.startswith(b"\x1f\x8b"):
-        raise DataError(path, "format", f"first bytes {data[:16]!r}", "a gzip-compressed NIfTI file", _REMEDY_COPY)
-    return Inflater(data)
-
-
-def _read(path: Path, stream: Inflater | BytesIO, count: int) -> bytes:
-    try:
-        return stream.read(count)
+            if handle.seek(0, 2) > MAX_FILE_BYTES:
+                raise DataError(path, "length", f"more than {MAX_FILE_BYTES} bytes", "the file of one frame or clip")
+            handle.seek(0)
+            if not path.name.lower().endswith(".gz"):
+                yield handle
+                return
+            if (first := handle.read(16))[:2] != b"\x1f\x8b":
+                raise DataError(path, "format", f"first bytes {first!r}", "a gzip-compressed NIfTI file", _REMEDY_COPY)
+            handle.seek(0)
+            with gzip.GzipFile(fileobj=handle) as stream:
+                yield cast(BinaryIO, stream)
     except EOFError as error:
         raise DataError(path, "length", "truncated", "a complete gzip file", _REMEDY_COPY) from error
-    except zlib.error as error:
+    except (zlib.error, gzip.BadGzipFile) as error:
         raise DataError(path, "content", f"damaged ({error})", "an intact gzip file", _REMEDY_COPY) from error
+    except OSError as error:
+        raise DataError(path, "file", error.strerror or error, "a readable file") from error
 
 
-def _parse_header(path: Path, data: bytes, clip: bool = False) -> _Header:
+def _values(path: Path, frames: int, count: int, dtype: np.dtype[Any], offset: int) -> Iterator[NDArray[Any]]:
+    """Yield the numbers of each frame, (count,); too few or too many bytes are an error."""
+    expected = offset - HEADER_BYTES + frames * count * dtype.itemsize
+    with _opened(path) as stream:
+        have = len(stream.read(offset)) - HEADER_BYTES
+        for _ in range(frames):
+            body = stream.read(count * dtype.itemsize)
+            have += len(body)
+            if len(body) != count * dtype.itemsize:
+                raise _wrong_length(path, f"{have} bytes", expected)
+            yield np.frombuffer(body, dtype)
+        if stream.read(1):  # the checksum is compared only when the end is reached
+            raise _wrong_length(path, f"goes on after more than {expected} bytes", expected)
+
+
+def _wrong_length(path: Path, found: str, expected: int) -> DataError:
+    return DataError(path, "length", f"{found} after the header", f"{expected} bytes, as its header says", _REMEDY_COPY)
+
+
+def _parse(path: Path, data: bytes) -> Nifti1Header:
     if len(data) < HEADER_BYTES:
         raise DataError(path, "length", f"{len(data)} bytes", f"a header of {HEADER_BYTES} bytes", _REMEDY_COPY)
-    order = _byte_order(path, data)
-    columns, rows, frames, time_axis = _plane(path, struct.unpack(f"{order}8h", data[40:56]), clip)
-    datatype, bits = struct.unpack(f"{order}2h", data[70:74])
-    pixdim = struct.unpack(f"{order}8f", data[76:108])
-    offset, slope, intercept = struct.unpack(f"{order}3f", data[108:120])
-    return _Header(
-        columns=columns,
-        rows=rows,
-        frames=frames,
-        frame_seconds=_frame_seconds(pixdim, data[123]) if time_axis else None,
-        dtype=_number_type(path, order, datatype, bits),
-        offset=_pixel_offset(path, offset),
-        spacing_mm=_spacing(path, pixdim, data[123]),
-        slope=slope,
-        intercept=intercept,
-    )
-
-
-def _byte_order(path: Path, data: bytes) -> str:
     for order in "<>":
-        if struct.unpack(f"{order}i", data[:4])[0] == HEADER_BYTES:
-            if data[344:348] != b"n+1\0":
-                raise DataError(path, "magic", data[344:348], "b'n+1\\x00', a NIfTI-1 file of one part")
-            return order
+        header = Nifti1Header(data, endianness=order, check=False)
+        if header["sizeof_hdr"] == HEADER_BYTES:
+            if (magic := header["magic"].item()) != b"n+1":
+                raise DataError(path, "magic", magic, "b'n+1', a NIfTI-1 file of one part")
+            return header
     raise DataError(path, "format", f"first bytes {data[:16]!r}", "a NIfTI-1 file", "Convert other formats first.")
 
 
-def _plane(path: Path, dim: tuple[int, ...], clip: bool) -> tuple[int, int, int, bool]:
+def _plane(path: Path, dim: list[int]) -> tuple[int, int, int, bool]:
     """(columns, rows, frames, whether the frames lie along NIfTI's fourth axis, time)."""
     axes = dim[0]
     if not 2 <= axes <= 7:
         raise DataError(path, "dim[0]", axes, "2 axes (more only if their size is 1)")
     columns, rows, *others = dim[1 : axes + 1]
     longer = [axis for axis, size in enumerate(others) if size != 1]
-    if longer and not (clip and len(longer) == 1 and longer[0] < 2 and others[longer[0]] > 0):
+    if longer and not (len(longer) == 1 and longer[0] < 2 and others[longer[0]] > 0):
         raise DataError(
-            path, "dim", " x ".join(map(str, dim[1 : axes + 1])), "one clip" if clip else "one 2-D image",
-            "Save the clip you mean by itself." if clip else
-            "Sequences and volumes are not frames: save the frame you mean by itself.",
+            path, "dim", " x ".join(map(str, dim[1 : axes + 1])), "one 2-D image or clip",
+            "Save the frame or the clip that you mean by itself.",
         )  # fmt: skip
     check_size(path, columns, rows)
     return columns, rows, others[longer[0]] if longer else 1, longer == [1]
 
 
-def _frame_seconds(pixdim: tuple[float, ...], units: int) -> float | None:
-    seconds = float(str(np.float32(pixdim[4]))) * _SECONDS_PER_UNIT.get(units & 0b111000, math.nan)
+def _frame_seconds(header: Nifti1Header) -> float | None:
+    per_unit = _SECONDS_PER_UNIT.get(int(header["xyzt_units"]) & 0b111000, math.nan)
+    seconds = _shortest(header["pixdim"][4]) * per_unit
     return seconds if math.isfinite(seconds) and seconds > 0 else None
 
 
-def _number_type(path: Path, order: str, code: int, bits: int) -> np.dtype[Any]:
+def _number_type(path: Path, header: Nifti1Header) -> np.dtype[Any]:
+    code, bits = int(header["datatype"]), int(header["bitpix"])
     if code in _COLOUR_TYPES:
         raise DataError(path, "datatype", _COLOUR_TYPES[code], "one grey value per pixel", "Convert it to grey.")
     if code not in _TYPES:
         raise DataError(path, "datatype", code, f"one of the codes {', '.join(map(str, _TYPES))}")
-    dtype = np.dtype(order + _TYPES[code])
+    dtype: np.dtype[Any] = np.dtype(f"{header.endianness}{_TYPES[code]}")
     if bits != 8 * dtype.itemsize:
         raise DataError(path, "bitpix", bits, f"{8 * dtype.itemsize}, as datatype {code} has")
     return dtype
@@ -215,17 +223,20 @@ def _pixel_offset(path: Path, offset: float) -> int:
     return int(offset)
 
 
-def _spacing(path: Path, pixdim: tuple[float, ...], units: int) -> Spacing:
-    code = units & 0b111
-    if code not in _MM_PER_UNIT:
+def _spacing(path: Path, header: Nifti1Header) -> Spacing:
+    units = int(header["xyzt_units"])
+    if (code := units & 0b111) not in _MM_PER_UNIT:
         raise DataError(path, "xyzt_units", units, "metre, millimetre, micron or unknown (0-3)")
-    # The shortest decimal that the header's 32-bit number stands for: 0.308, not 0.30799999833.
-    columns_mm, rows_mm = (float(str(np.float32(v))) * _MM_PER_UNIT[code] for v in pixdim[1:3])
+    columns_mm, rows_mm = (_shortest(value) * _MM_PER_UNIT[code] for value in header["pixdim"][1:3])
     return check_spacing(path, "pixdim", (rows_mm, columns_mm))
 
 
-def _scaled(path: Path, pixels: NDArray[Any], header: _Header) -> NDArray[Any]:
-    slope, intercept = header.slope, header.intercept
+def _shortest(value: Any) -> float:
+    """The shortest decimal that a 32-bit number stands for: 0.308, not 0.30799999833."""
+    return float(str(np.float32(value)))
+
+
+def _scaled(path: Path, pixels: NDArray[Any], slope: float, intercept: float) -> NDArray[Any]:
     if slope == 0 or (slope, intercept) == (1, 0) or not (math.isfinite(slope) and math.isfinite(intercept)):
         return pixels  # NIfTI: a slope of 0 means "not scaled"; NaN is how some writers say the same
     scaled: NDArray[Any] = pixels * np.float64(slope) + np.float64(intercept)

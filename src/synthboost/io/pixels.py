@@ -1,4 +1,4 @@
-"""What pixels, sizes and spacings a data set may hold; everything else is refused, nothing is clipped or rounded."""
+"""What pixels, sizes and spacings a frame may have; everything else is refused, nothing is clipped or rounded."""
 
 from __future__ import annotations
 
@@ -22,6 +22,13 @@ SPACING_LIMITS_MM = (0.01, 10.0)
 LABELS: tuple[int, ...] = (0, *(int(s) for s in STRUCTURES))
 """Background and the structures of CAMUS."""
 _SHOWN_VALUES = 8
+
+COLOURED = 40
+"""Largest minus smallest channel, beyond which a pixel is coloured; a guess above what JPEG makes of grey."""
+TINTED = 0.2
+"""Part of the lit pixels: if more are coloured, the image itself is tinted and its brightness is kept. A guess."""
+LIT = 16
+"""Brightest channel from which on a pixel counts as lit."""
 
 
 def check_size(path: Path, columns: int, rows: int) -> None:
@@ -71,6 +78,21 @@ def to_grey_image(path: Path, pixels: NDArray[Any]) -> GreyImage:
                 "Images in 0-1 or interpolated images must be brought to 0-255 first.",
             )  # fmt: skip
     return pixels.astype(np.uint8)
+
+
+def grey_of_colour(rgb: NDArray[np.uint8]) -> GreyImage:
+    """Turn (H, W, 3) into (H, W): the brightness (ITU-R BT.601), black where a scanner's overlay is coloured.
+
+    Electrocardiogram, text and rulers in colour vanish; so does a colour Doppler overlay, unless it fills so much of
+    the image that it passes for a tint.
+    """
+    weights = np.array([19595, 38470, 7471], dtype=np.uint32)  # of 65536
+    grey = ((rgb.astype(np.uint32) @ weights + 32768) >> 16).astype(np.uint8)
+    brightest = rgb.max(axis=-1)
+    coloured = brightest - rgb.min(axis=-1) > COLOURED
+    if coloured.any() and np.count_nonzero(coloured) <= TINTED * np.count_nonzero(brightest >= LIT):
+        grey[coloured] = 0
+    return grey
 
 
 def to_label_map(path: Path, pixels: NDArray[Any]) -> LabelMap:

@@ -6,12 +6,10 @@ import csv
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
-import numpy as np
-from PIL import Image
-
 from synthboost.domain import Mask, PromptSet, Structure
 from synthboost.errors import DataError
-from synthboost.io.atomic import whole_file, write_csv
+from synthboost.io.atomic import write_csv
+from synthboost.io.pictures import read_mask_png, write_png
 
 
 @dataclass(frozen=True)
@@ -45,8 +43,7 @@ def mask_name(frame: str, structure: Structure, probe: str = "") -> str:
 
 def write_mask(path: Path, mask: Mask) -> None:
     """Write a mask as a one-bit PNG of its own size."""
-    with whole_file(path) as temporary:
-        Image.fromarray(mask).save(temporary, format="PNG")
+    write_png(path, mask)
 
 
 def read_mask(path: Path) -> Mask:
@@ -55,13 +52,7 @@ def read_mask(path: Path) -> Mask:
     Raises:
         DataError: absent, truncated, or not a one-bit PNG.
     """
-    try:
-        with Image.open(path, formats=["PNG"]) as picture:
-            if picture.mode != "1":
-                raise DataError(path, "mode", picture.mode, "a one-bit PNG")
-            return np.array(picture)
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        raise DataError(path, "file", error, "a readable mask") from error
+    return read_mask_png(path)
 
 
 def write_index(folder: Path, entries: list[IndexEntry]) -> None:

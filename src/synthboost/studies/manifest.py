@@ -17,7 +17,7 @@ from synthboost.studies.spec import RunSpec
 from synthboost.studies.strategies import STAGES, Role, learns_from
 from synthboost.training.hardware import choose_precision
 
-PACKAGES = ("torch", "transformers", "accelerate", "safetensors", "tokenizers", "numpy", "scipy", "SimpleITK", "pillow")
+PACKAGES = ("torch", "transformers", "accelerate", "safetensors", "tokenizers", "numpy", "scipy", "nibabel", "pillow")
 
 
 def make_manifest(spec: RunSpec, model: Segmenter, judged: datetime, wall_seconds: float) -> dict[str, Any]:

@@ -1,19 +1,25 @@
-"""Which files are recordings, and the reader of each kind."""
+"""Recordings as people have them: which files are some, the reader of each kind, and labels on their grid."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
 from synthboost.errors import DataError
-from synthboost.io.recordings import dicom, medical, pictures, video
-from synthboost.io.recordings.recording import Recording
+from synthboost.io import dicom, film, mhd, nifti, pictures
+from synthboost.io.recording import Recording, Region
+
+__all__ = ["Recording", "Region", "find_recordings", "open_recording", "stem", "write_labels"]
 
 READERS: dict[tuple[str, ...], Callable[[Path], Recording]] = {
     dicom.SUFFIXES: dicom.open_dicom,
-    medical.SUFFIXES: medical.open_medical,
+    nifti.SUFFIXES: nifti.open_nifti,
+    mhd.SUFFIXES: mhd.open_mhd,
     pictures.SUFFIXES: pictures.open_picture,
-    video.SUFFIXES: video.open_video,
+    film.SUFFIXES: film.open_film,
 }
 """Ends of file names -> reader. A file without an ending is DICOM if it says so itself."""
 SUFFIXES = tuple(suffix for suffixes in READERS for suffix in suffixes)
@@ -77,3 +83,19 @@ def _is_recording(file: Path, root: Path) -> bool:
     if _ending(file):
         return not stem(file).endswith("_gt")
     return not file.suffix and dicom.says_dicom(file)
+
+
+def write_labels(folder: Path, name: str, labels: Iterable[NDArray[np.uint8]], recording: Recording) -> str:
+    """Write the labels (H, W) of every whole frame, one after the other; return the file's name.
+
+    A single frame without a spacing becomes a PNG, whose grey values are the labels (one bit if there is no other label
+    than 1); everything else NIfTI. Labels of a NIfTI or MHD keep its spacing and place, but none of its words; those of
+    other recordings have the axes columns, rows and, if there are several, frames. Where no spacing is known, it is 1
+    of an unknown unit.
+    """
+    if recording.spacing_mm is None and recording.length == 1:
+        (only,) = labels
+        pictures.write_png(folder / f"{name}.png", only if only.max() > 1 else only.astype(bool))
+        return f"{name}.png"
+    nifti.write_nifti(folder / f"{name}.nii.gz", labels, nifti.labels_header(recording))
+    return f"{name}.nii.gz"

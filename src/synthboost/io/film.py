@@ -8,16 +8,15 @@ from typing import Any
 
 from synthboost.domain import GreyImage
 from synthboost.errors import ConfigError, DataError
-from synthboost.io.recordings.colour import to_grey
-from synthboost.io.recordings.pictures import MAX_PIXELS
-from synthboost.io.recordings.recording import MAX_FRAMES, Recording, Region
+from synthboost.io.pixels import grey_of_colour
+from synthboost.io.recording import MAX_FRAMES, MAX_PIXELS, Recording, Region
 
 SUFFIXES = (".mp4", ".m4v", ".mov", ".avi", ".mkv", ".webm", ".wmv", ".mpg", ".mpeg")
 _CONTAINERS = ("mov", "mp4", "avi", "matroska", "webm", "asf", "mpeg")
 """Names of FFmpeg's formats; others (play lists, network protocols) would open further files."""
 
 
-def open_video(path: Path) -> Recording:
+def open_film(path: Path) -> Recording:
     """Open a film; its first video stream is meant, its sound is not read.
 
     Where the header does not count the frames, they are counted without decoding them.
@@ -51,7 +50,7 @@ def _frames(path: Path) -> Iterator[GreyImage]:
             for frame in container.decode(stream):
                 if frame.width * frame.height > MAX_PIXELS:
                     raise DataError(path, "size", f"{frame.width} x {frame.height}", f"at most {MAX_PIXELS} pixels")
-                yield to_grey(frame.to_ndarray(format="rgb24"))
+                yield grey_of_colour(frame.to_ndarray(format="rgb24"))
     except (av.error.FFmpegError, OSError, ValueError) as error:
         raise _bad(path, error) from error
 

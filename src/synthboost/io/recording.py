@@ -6,14 +6,18 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from nibabel.nifti1 import Nifti1Header
+from numpy.typing import NDArray
 
 from synthboost.domain import GreyImage, LabelMap
 from synthboost.errors import DataError
+from synthboost.io.pixels import Spacing, to_grey_image
 
-FrameSource = Callable[[], Iterator[GreyImage]]
-"""Starts reading from the first frame; every call anew."""
+MAX_PIXELS = 64_000_000
+"""Of one frame; larger ones are refused by their header, before they are decoded."""
 MAX_FRAMES = 10_000
 """A guess: two minutes at 80 Hz."""
 MAX_CLIP_PIXELS = 1_000_000_000
@@ -52,14 +56,14 @@ class Recording:
     """What `frames` shows of the whole image; the rest (names, rulers, logos) is left out."""
     whole_shape: tuple[int, int]
     """(rows, columns) of the image as it is in the file."""
-    spacing_mm: tuple[float, float] | None
+    spacing_mm: Spacing | None
     """(rows, columns), or `None` when the file does not say."""
     frame_seconds: float | None
     """Between two frames, or `None` when the file does not say."""
-    source: FrameSource
-    """Whole frames."""
-    nifti_header: bytes | None = None
-    """Of a NIfTI, so that masks lie in the same place."""
+    source: Callable[[], Iterator[NDArray[Any]]]
+    """Starts reading whole frames (H, W) from the first; every call anew."""
+    header: Nifti1Header | None = None
+    """Of a NIfTI or MHD, so that masks lie in the same place."""
 
     def __post_init__(self) -> None:
         """Refuse what would not fit into memory, before a frame is decoded.
@@ -73,7 +77,8 @@ class Recording:
         """Yield the frames, (H, W) uint8 with the probe on top, cropped to `region`.
 
         Raises:
-            DataError: a frame cannot be decoded, or there are fewer or more than the header says.
+            DataError: a frame cannot be decoded or is not of grey values, or there are fewer or more than the header
+                says.
         """
         number = 0
         for number, frame in enumerate(self.source(), start=1):
@@ -81,12 +86,27 @@ class Recording:
                 raise DataError(self.path, f"size of frame {number}", frame.shape, f"{self.whole_shape}, as the first")
             if number > self.length:
                 raise DataError(self.path, "frames", f"more than {self.length}", "as many as its header says")
-            yield np.ascontiguousarray(self.region.crop(frame))
+            yield np.ascontiguousarray(self.region.crop(to_grey_image(self.path, frame)))
         if number < self.length:
             raise DataError(
                 self.path, "frames", f"{number} can be read", f"{self.length}, as its header says",
                 "The file is cut off or damaged: copy it again.",
             )  # fmt: skip
+
+    def only(self) -> NDArray[Any]:
+        """Return the one frame (H, W) in the file's own number type.
+
+        Raises:
+            DataError: the recording is a clip, or the frame cannot be read.
+        """
+        if self.length != 1:
+            rows, columns = self.whole_shape
+            raise DataError(
+                self.path, "size", f"{columns} x {rows} x {self.length} (columns x rows x frames)", "one 2-D image",
+                "Save the frame you mean by itself.",
+            )  # fmt: skip
+        (pixels,) = self.source()
+        return pixels
 
     def batches(self, size: int) -> Iterator[list[GreyImage]]:
         """Yield the frames in lists of `size`, the last perhaps shorter."""

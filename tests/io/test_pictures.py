@@ -9,7 +9,10 @@ import pytest
 from PIL import Image
 
 from synthboost.errors import DataError
+from synthboost.io.pictures import read_grey_png, read_labels_png
 from synthboost.io.recordings import open_recording
+
+LABELS = np.arange(16, dtype=np.uint8).reshape(4, 4) % 4
 
 GREY = np.arange(12, dtype=np.uint8).reshape(3, 4) * 20
 
@@ -82,3 +85,30 @@ def test_a_picture_of_30000_by_30000_is_refused_before_it_is_decoded(tmp_path: P
     (tmp_path / "huge.png").write_bytes(b"\x89PNG\r\n\x1a\n" + header + chunk(b"IDAT", b"") + chunk(b"IEND", b""))
     with pytest.raises(DataError, match="size: "):
         open_recording(tmp_path / "huge.png")
+
+
+def test_a_palettes_indices_are_the_labels(tmp_path: Path) -> None:
+    picture = Image.fromarray(LABELS).convert("P")
+    picture.putpalette([255, 0, 0] * 256)
+    picture.save(tmp_path / "p.png")
+    assert np.array_equal(read_labels_png(tmp_path / "p.png"), LABELS)
+
+
+def test_nearly_equal_channels_are_averaged_and_colours_refused(tmp_path: Path) -> None:
+    grey = np.full((4, 4, 3), 100, np.uint8) + np.array([0, 1, 5], np.uint8)
+    Image.fromarray(grey).save(tmp_path / "x.png")
+    assert (read_grey_png(tmp_path / "x.png") == 102).all()
+    with pytest.raises(DataError, match="channels: differ; expected one number per pixel"):
+        read_labels_png(tmp_path / "x.png")
+    Image.fromarray(grey + np.array([0, 0, 60], np.uint8)).save(tmp_path / "x.png")
+    with pytest.raises(DataError, match=r"differ by 65\.0 grey values"):
+        read_grey_png(tmp_path / "x.png")
+
+
+def test_other_kinds_of_png_and_huge_ones_are_refused(tmp_path: Path) -> None:
+    Image.fromarray(np.zeros((4, 4), np.uint16)).save(tmp_path / "deep.png")
+    with pytest.raises(DataError, match=r"kind of pixels: I;16"):
+        read_grey_png(tmp_path / "deep.png")
+    Image.new("L", (5000, 2)).save(tmp_path / "huge.png")
+    with pytest.raises(DataError, match="5000 x 2"):
+        read_grey_png(tmp_path / "huge.png")

@@ -17,10 +17,8 @@ import numpy as np
 
 from synthboost.domain import GreyImage
 from synthboost.errors import ConfigError, DataError
-from synthboost.io.pixels import check_spacing
-from synthboost.io.recordings.colour import to_grey
-from synthboost.io.recordings.pictures import MAX_PIXELS
-from synthboost.io.recordings.recording import Recording, Region, check_length
+from synthboost.io.pixels import check_spacing, grey_of_colour
+from synthboost.io.recording import MAX_PIXELS, Recording, Region, check_length
 
 SUFFIXES = (".dcm", ".dicom", ".ima")
 LAYOUT_TAGS = (
@@ -180,7 +178,7 @@ def _grey(frame: Any, kind: str, header: Any) -> GreyImage:
         colours = apply_color_lut(pixels, header)
         pixels = colours.astype(np.uint8) if colours.dtype == np.uint8 else (colours >> 8).astype(np.uint8)
     if pixels.ndim == 3:
-        return to_grey(pixels.astype(np.uint8, copy=False))
+        return grey_of_colour(pixels.astype(np.uint8, copy=False))
     grey = pixels.astype(np.uint8)
     return 255 - grey if kind == "MONOCHROME1" else grey
 

@@ -1,0 +1,165 @@
+"""Pictures: PNG, JPEG, BMP, TIFF and GIF, the latter two also as clips. None of them says how large a pixel is."""
+
+from __future__ import annotations
+
+import io
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageOps
+
+from synthboost.domain import GreyImage, Mask
+from synthboost.errors import DataError
+from synthboost.io.atomic import whole_file
+from synthboost.io.pixels import check_size, grey_of_colour
+from synthboost.io.recording import MAX_PIXELS, Recording, Region
+
+SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".gif")
+FORMATS = ("PNG", "JPEG", "BMP", "TIFF", "GIF")
+GREYEST = 6.0
+"""Largest mean difference between channels, in grey values, of what is still grey; a guess.
+
+A diffusion model that paints three channels does not paint them quite alike."""
+
+
+def open_picture(path: Path) -> Recording:
+    """Open a picture or a clip of pictures; a JPEG's orientation tag is applied.
+
+    Raises:
+        DataError: damaged or something else than it claims, too large, transparent, of a palette (other than GIF), or
+            of more than 8 bits.
+    """
+    with _opened(path) as opened:
+        _require_photo(path, opened)
+        length = int(getattr(opened, "n_frames", 1))
+        columns, rows = opened.size
+        if opened.getexif().get(0x0112, 1) >= 5:  # orientations that exchange the sides
+            columns, rows = rows, columns
+        milliseconds = opened.info.get("duration") if length > 1 else None
+    seconds = milliseconds / 1000 if isinstance(milliseconds, int | float) and milliseconds > 0 else None
+    shape = (rows, columns)
+    return Recording(path, "picture", length, Region.whole(shape), shape, None, seconds, lambda: _frames(path, length))
+
+
+def read_grey_png(path: Path, content: bytes | None = None) -> GreyImage:
+    """Read a data set's grey image (H, W); of three channels the mean, rounded. With `content`, the path is a name.
+
+    Raises:
+        DataError: not a readable PNG of 8 bits a channel, too large, or in colour.
+    """
+    pixels = _read_png(path, ("L", "RGB"), content)
+    if pixels.ndim == 2:
+        return pixels
+    colour = float(np.mean(pixels.max(axis=-1).astype(np.int16) - pixels.min(axis=-1)))
+    if colour > GREYEST:
+        raise DataError(
+            path, "channels", f"differ by {colour:.1f} grey values on average", f"a grey image (at most {GREYEST:g})",
+            "Take the image without overlays, as the scanner or the model made it.",
+        )  # fmt: skip
+    grey: GreyImage = np.rint(pixels.mean(axis=-1)).astype(np.uint8)
+    return grey
+
+
+def read_labels_png(path: Path) -> NDArray[np.uint8]:
+    """Read labels (H, W) as they stand in the file: of a palette its indices, of three channels any one.
+
+    Raises:
+        DataError: as for `read_grey_png`, or the channels differ anywhere.
+    """
+    pixels = _read_png(path, ("L", "P", "RGB"))
+    if pixels.ndim == 2:
+        return pixels
+    if (pixels != pixels[..., :1]).any():
+        raise DataError(
+            path, "channels", "differ", "one number per pixel",
+            "Take the label maps, not their coloured pictures (`labels_visible`).",
+        )  # fmt: skip
+    return np.ascontiguousarray(pixels[..., 0])
+
+
+def read_mask_png(path: Path) -> Mask:
+    """Read a one-bit mask (H, W).
+
+    Raises:
+        DataError: not a readable PNG of one bit, or too large.
+    """
+    return _read_png(path, ("1",)).astype(bool)
+
+
+def png_bytes(pixels: NDArray[Any]) -> bytes:
+    """Return grey or labels (H, W) uint8, a mask (H, W) bool or colours (H, W, 3) uint8 as a PNG."""
+    stream = io.BytesIO()
+    Image.fromarray(pixels).save(stream, "PNG")
+    return stream.getvalue()
+
+
+def write_png(path: Path, pixels: NDArray[Any]) -> None:
+    """Write what `png_bytes` takes, whole or not at all.
+
+    Raises:
+        OutputError: it cannot be written.
+    """
+    with whole_file(path) as temporary:
+        temporary.write_bytes(png_bytes(pixels))
+
+
+def _frames(path: Path, length: int) -> Iterator[GreyImage]:
+    with _opened(path) as opened:
+        for number in range(length):
+            opened.seek(number)
+            _require_photo(path, opened)
+            opened.load()
+            yield _grey(ImageOps.exif_transpose(opened))
+
+
+def _grey(picture: Image.Image) -> GreyImage:
+    if picture.mode in ("L", "1"):
+        return np.array(picture.convert("L"))
+    return grey_of_colour(np.array(picture.convert("RGB")))
+
+
+def _read_png(path: Path, modes: tuple[str, ...], content: bytes | None = None) -> NDArray[np.uint8]:
+    with _opened(path, ("PNG",), content) as opened:
+        check_size(path, *opened.size)
+        if opened.mode not in modes:
+            kinds = "a one-bit PNG" if modes == ("1",) else f"one of {', '.join(modes)}, 8 bits a channel"
+            raise DataError(path, "kind of pixels", opened.mode, kinds)
+        return np.array(opened, dtype=np.uint8)
+
+
+@contextmanager
+def _opened(path: Path, formats: tuple[str, ...] = FORMATS, content: bytes | None = None) -> Iterator[Image.Image]:
+    """Yield Pillow's file; its errors, which are of nearly every kind on damaged files, become ours."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # our own limit is below the one that it warns of
+            # Only these: others of the library's readers call foreign programs, whatever the file's ending says.
+            opened = Image.open(path if content is None else io.BytesIO(content), formats=formats)
+        with opened:
+            yield opened
+    except DataError:
+        raise
+    except Image.DecompressionBombError as error:
+        raise DataError(path, "size", "too large to decode", f"at most {MAX_PIXELS} pixels") from error
+    except Exception as error:
+        reason = f"{type(error).__name__}: {error}"
+        raise DataError(path, "file", reason, f"a readable {' or '.join(formats)}") from error
+
+
+def _require_photo(path: Path, opened: Image.Image) -> None:
+    if opened.width * opened.height > MAX_PIXELS:
+        raise DataError(path, "size", f"{opened.width} x {opened.height}", f"at most {MAX_PIXELS} pixels")
+    if opened.format == "GIF":  # always 8 bits, always a palette, often a transparent index that means "as before"
+        return
+    deep = any("16" in str(tile[3]) for tile in getattr(opened, "tile", ()))  # opened as if it had 8 bits
+    transparent = "transparency" in opened.info
+    if opened.mode not in ("L", "RGB", "1") or deep or transparent:
+        kind = f"{opened.mode}{', 16 bits' if deep else ''}{', transparent' if transparent else ''}"
+        raise DataError(
+            path, "mode", kind, "8-bit grey or RGB without transparency", "Convert the picture to 8-bit grey."
+        )

@@ -1,0 +1,123 @@
+from __future__ import annotations
+
+import gzip
+from pathlib import Path
+
+import numpy as np
+import pytest
+import SimpleITK as sitk
+from PIL import Image
+
+from synthboost.errors import DataError
+from synthboost.io.recordings import find_recordings, open_recording, write_labels
+
+LABELS = np.random.default_rng(0).integers(0, 4, (4, 3, 5)).astype(np.uint8)
+
+
+def test_annotations_hidden_files_and_others_are_left_out(tiny_camus: Path) -> None:
+    root = tiny_camus / "database_nifti"
+    (root / ".hidden").mkdir()
+    Image.fromarray(np.zeros((3, 3), np.uint8)).save(root / ".hidden" / "a.png")
+    (root / "notes.txt").write_text("no image")
+    found = find_recordings(root)
+    assert len(found) == 16
+    assert not any("_gt" in path.name for path in found)
+
+
+def test_dicom_without_an_ending_is_found_by_its_mark(tmp_path: Path, make_dicom) -> None:
+    made = make_dicom("IM0001", np.zeros((1, 4, 4), np.uint8))
+    (tmp_path / "DICOMDIR2").write_bytes(b"no dicom")
+    assert find_recordings(tmp_path) == [made]
+
+
+def test_a_folder_without_recordings_and_an_absent_path_are_errors(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="none"):
+        find_recordings(tmp_path)
+    with pytest.raises(DataError, match="no such file"):
+        find_recordings(tmp_path / "absent")
+
+
+@pytest.mark.parametrize("name", ["x.dcm", "x.png", "x.nii.gz", "x.nii", "x.mhd", "x.mp4", "x.gif", "x"])
+def test_no_bytes_at_all_are_one_line(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).touch()
+    with pytest.raises(DataError, match="0 bytes"):
+        open_recording(tmp_path / name)
+
+
+def test_a_folder_called_dcm_is_found_and_refused(tmp_path: Path) -> None:
+    (tmp_path / "x.dcm").mkdir()
+    (path,) = find_recordings(tmp_path)
+    with pytest.raises(DataError, match="a folder"):
+        open_recording(path)
+
+
+def test_an_unknown_kind_lists_the_known_ones(tmp_path: Path) -> None:
+    (tmp_path / "echo.eps").write_text("%!PS-Adobe-3.0 EPSF-3.0\n")
+    with pytest.raises(DataError, match=r"kind of file: \.eps; expected one of \.dcm"):
+        open_recording(tmp_path / "echo.eps")
+
+
+def test_labels_of_a_nifti_clip_lie_where_the_clip_lies_without_its_words(tmp_path: Path) -> None:
+    clip = sitk.GetImageFromArray(np.zeros((4, 3, 5), np.int16))
+    clip.SetSpacing((0.4, 0.3, 2.0))
+    clip.SetOrigin((7, -8, 9))
+    clip.SetDirection((0, 1, 0, 1, 0, 0, 0, 0, 1))
+    sitk.WriteImage(clip, str(tmp_path / "clip.nii"))
+    data = bytearray((tmp_path / "clip.nii").read_bytes())
+    data[148:156] = b"DOE^JANE"
+    (tmp_path / "clip.nii").write_bytes(data)
+    file = write_labels(tmp_path, "labels", LABELS, open_recording(tmp_path / "clip.nii"))
+    found = sitk.ReadImage(str(tmp_path / file))
+    clip = sitk.ReadImage(str(tmp_path / "clip.nii"))
+    np.testing.assert_array_equal(sitk.GetArrayFromImage(found), LABELS)
+    assert found.GetPixelID() == sitk.sitkUInt8
+    for name in ("GetSpacing", "GetOrigin", "GetDirection"):
+        assert getattr(found, name)() == getattr(clip, name)()
+    assert b"DOE" not in gzip.decompress((tmp_path / file).read_bytes())
+
+
+@pytest.mark.parametrize("frames", [1, 4])
+def test_labels_of_an_mhd_have_its_spacing_and_no_rotation(tmp_path: Path, frames: int) -> None:
+    image = sitk.GetImageFromArray(np.zeros((frames, 3, 5), np.uint8) if frames > 1 else np.zeros((3, 5), np.uint8))
+    image.SetSpacing((0.4, 0.3, 1.0)[: image.GetDimension()])
+    sitk.WriteImage(image, str(tmp_path / "x.mhd"))
+    file = write_labels(tmp_path, "labels", LABELS[:frames], open_recording(tmp_path / "x.mhd"))
+    found = sitk.ReadImage(str(tmp_path / file))
+    np.testing.assert_array_equal(sitk.GetArrayFromImage(found).reshape(frames, 3, 5), LABELS[:frames])
+    np.testing.assert_allclose(found.GetSpacing()[:2], (0.4, 0.3), rtol=1e-6)
+    np.testing.assert_allclose(found.GetDirection(), np.eye(found.GetDimension()).ravel())
+
+
+def test_labels_of_a_picture_are_a_png_whose_greys_are_the_labels(tmp_path: Path) -> None:
+    Image.fromarray(np.zeros((3, 5), np.uint8)).save(tmp_path / "x.png")
+    file = write_labels(tmp_path, "labels", LABELS[:1], open_recording(tmp_path / "x.png"))
+    np.testing.assert_array_equal(np.array(Image.open(tmp_path / file)), LABELS[0])
+
+
+def test_labels_of_a_clip_without_a_spacing_are_a_nifti_of_unknown_unit(tmp_path: Path) -> None:
+    pages = [Image.fromarray(np.full((3, 5), 10 * n, np.uint8)) for n in range(4)]
+    pages[0].save(tmp_path / "x.tiff", save_all=True, append_images=pages[1:])
+    file = write_labels(tmp_path, "labels", LABELS, open_recording(tmp_path / "x.tiff"))
+    assert gzip.decompress((tmp_path / file).read_bytes())[123] == 0
+    np.testing.assert_array_equal(sitk.GetArrayFromImage(sitk.ReadImage(str(tmp_path / file))), LABELS)
+
+
+def test_labels_of_an_mhd_lie_where_it_lies(tmp_path: Path) -> None:
+    clip = sitk.GetImageFromArray(np.zeros((4, 3, 5), np.uint8))
+    clip.SetSpacing((0.4, 0.3, 2.0))
+    clip.SetOrigin((7, -8, 9))
+    clip.SetDirection((0, 0, 1, 1, 0, 0, 0, 1, 0))  # not its own inverse
+    sitk.WriteImage(clip, str(tmp_path / "clip.mhd"))
+    found = sitk.ReadImage(str(tmp_path / write_labels(tmp_path, "x", LABELS, open_recording(tmp_path / "clip.mhd"))))
+    for name in ("GetSpacing", "GetOrigin", "GetDirection"):
+        np.testing.assert_allclose(getattr(found, name)(), getattr(clip, name)(), rtol=1e-6, atol=1e-6)
+
+
+@pytest.mark.parametrize("matrix", ["1 2 3 4 5 6 7 8 9", "nan 0 0 0 1 0 0 0 1", "0 0 0 0 0 0 0 0 0", "1", "one"])
+def test_a_matrix_that_is_no_rotation_is_left_out(tmp_path: Path, matrix: str) -> None:
+    sitk.WriteImage(sitk.GetImageFromArray(np.zeros((4, 3, 5), np.uint8)), str(tmp_path / "x.mhd"))
+    header = (tmp_path / "x.mhd").read_text()
+    assert "TransformMatrix = 1 0 0 0 1 0 0 0 1" in header
+    (tmp_path / "x.mhd").write_text(header.replace("= 1 0 0 0 1 0 0 0 1", f"= {matrix}"))
+    found = sitk.ReadImage(str(tmp_path / write_labels(tmp_path, "y", LABELS, open_recording(tmp_path / "x.mhd"))))
+    np.testing.assert_allclose(found.GetDirection(), np.eye(3).ravel())
