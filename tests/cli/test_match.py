@@ -21,4 +21,4 @@ def test_match_writes_a_data_set_and_takes_shares(synthboost: Run, simulated: Pa
     assert "shard: 3/2; expected i/n" in synthboost(*call, "--shard", "3/2").err
     other = synthboost(*call, "--seed", 3)
     assert other.code == 2
-    assert "settings: not as the folder was begun with" in other.err
+    assert "seed: not as the folder was begun with" in other.err
