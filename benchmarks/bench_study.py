@@ -171,7 +171,8 @@ def everyone_alone() -> None:
 
     from synthboost.inference.predictor import Prediction, Predictor
     from synthboost.models.base import Segmenter
-    from synthboost.models.registry import CLASSES
+    from synthboost.models.catalogue import MODELS
+    from synthboost.models.registry import segmenter_class
     from synthboost.training import loop
 
     class NoMemory:
@@ -202,8 +203,8 @@ def everyone_alone() -> None:
     loop.TextMemory = NoMemory
     Predictor.look_at = lambda predictor, images: images  # to be looked at by every pair
     Predictor.ask = ask
-    for kind in CLASSES.values():
-        kind.forward = forward
+    for model in MODELS:
+        segmenter_class(model).forward = forward
 
 
 def report(options: Namespace, folder: Path, names: list[str], shared, alone) -> None:

@@ -13,18 +13,19 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from synthboost.models.base import Segmenter
+from synthboost.models.catalogue import settings_of
 from synthboost.models.clipseg.model import ClipSeg
 from synthboost.models.cris.settings import CrisSettings
-from synthboost.models.registry import BUILDERS, PRESETS
+from synthboost.models.registry import segmenter_class
 
 
 def build(model: str, preset: str) -> Segmenter:
     """Build a model with the random weights of seed 0; a CRIS takes as many tokens as it has positions for (77)."""
-    settings = PRESETS[model][preset]
+    settings = settings_of(model, preset)
     if isinstance(settings, CrisSettings):  # a limit only, no weight depends on it
         settings = replace(settings, text_length=settings.text_positions)
     torch.manual_seed(0)
-    return BUILDERS[model](settings).eval()
+    return segmenter_class(model).from_settings(settings).eval()
 
 
 def one_row_per_pair(

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 
-from synthboost.models import published
+from synthboost.models.catalogue import MODELS, Published
 from synthboost.models.cris.network import CrisNetwork
 from synthboost.models.cris.settings import TINY
-from synthboost.models.published import CATALOGUE
 from synthboost.models.weights_folder import file_sha256
 
 TOKENS = 62
@@ -29,8 +29,8 @@ def trained_file(tmp_path: Path) -> Path:
 
 def test_the_catalogue_names_source_licence_and_use_of_each(synthboost: Callable[..., Any]) -> None:
     text = synthboost("weights", "list").out
-    for one in CATALOGUE:
-        assert f"{one.name} (for {one.model})\n" in text
+    for model, one in ((model, one) for model, entry in MODELS.items() for one in entry.published):
+        assert f"{one.name} (for {model})\n" in text
         assert one.licence in text
         assert one.source in text
     assert "CIDAS/clipseg-rd64-refined" in text
@@ -63,8 +63,8 @@ def test_a_clip_says_what_stays_random_and_that_its_sum_is_known(
     clip = {name: tensor.half() for name, tensor in clip.items() if "connect" not in name}
     path = tmp_path / "RN50.pt"
     torch.save(clip, path)
-    known = published.Published("a known file", "cris", "", "", "", file_sha256(path), "")
-    monkeypatch.setattr(published, "CATALOGUE", (known,))
+    known = Published("a known file", "", "", "", "", file_sha256(path))
+    monkeypatch.setitem(MODELS, "cris", replace(MODELS["cris"], published=(known,)))
     answer = synthboost("weights", "convert", path, "--out", tmp_path / "cris", "--tokenizer", clip_folder)
     assert answer.code == 0, answer.err
     assert "(as published: a known file)" in answer.out

@@ -180,7 +180,7 @@ def test_a_card_that_does_not_parse_is_refused(folder: Path, content: str) -> No
 @pytest.mark.parametrize("content", ["", "<html>404</html>", "[]"])
 def test_a_configuration_that_does_not_parse_is_refused(folder: Path, content: str) -> None:
     (folder / "config.json").write_text(content)
-    with pytest.raises(CheckpointError, match="config or tokenizer"):
+    with pytest.raises(CheckpointError, match="config.json"):
         load_segmenter(folder)
 
 

@@ -15,9 +15,9 @@ from synthboost.domain import Attributes, FrameInfo, PatientId, Phase, PromptSet
 from synthboost.errors import CheckpointError, ConfigError
 from synthboost.models.clipseg.model import ClipSeg
 from synthboost.models.clipseg.settings import ClipSegSettings
-from synthboost.models.grammar_tokenizer import grammar_tokenizer
 from synthboost.models.registry import build_segmenter, load_segmenter, weights_fingerprint
-from synthboost.prompts import build_prompt, extra_words, vocabulary
+from synthboost.models.tokenizing import grammar_tokenizer
+from synthboost.prompts import build_prompt, vocabulary
 
 MakeModel = Callable[..., ClipSeg]
 SENTENCES = ["Myocardium of the heart.", "Left atrium cavity in two-chamber view of the heart."]
@@ -141,7 +141,7 @@ def test_the_grammars_tokenizer_knows_every_word_of_the_grammar() -> None:
 
 
 def test_extra_words_come_last_and_leave_the_others_their_numbers() -> None:
-    plain, extended = grammar_tokenizer(), grammar_tokenizer(extra_words())
+    plain, extended = grammar_tokenizer(), grammar_tokenizer(tuple(PromptSet))
     numbers = extended.get_vocab()
     assert len(extended) == len(plain) + 9
     assert {word: numbers[word] for word in plain.get_vocab()} == plain.get_vocab()
@@ -152,7 +152,7 @@ def test_extra_words_come_last_and_leave_the_others_their_numbers() -> None:
 def test_a_checkpoint_brings_the_words_it_was_built_with(model: str, tmp_path: Path) -> None:
     sentence = "Myocardium of the heart, with a normal wall."
     plain = build_segmenter(model, "tiny")
-    extended = build_segmenter(model, "tiny", extra_words=extra_words([PromptSet.P6_FUNCTION]))
+    extended = build_segmenter(model, "tiny", prompt_sets=[PromptSet.P6_FUNCTION])
     for built, unknown in ((plain, ("normal", "wall")), (extended, ())):
         built.save_pretrained(tmp_path / str(len(unknown)))
         loaded = load_segmenter(tmp_path / str(len(unknown)))
@@ -166,7 +166,7 @@ def test_the_longest_sentence_of_ours_fits_the_small_models(model: str) -> None:
     prompt = build_prompt(
         PromptSet.P6_FUNCTION, Structure.LEFT_VENTRICULAR_CAVITY, info, paraphrase=1, name_domain=True
     )
-    built = build_segmenter(model, "tiny", extra_words=extra_words([PromptSet.P6_FUNCTION]))
+    built = build_segmenter(model, "tiny", prompt_sets=[PromptSet.P6_FUNCTION])
     assert built.unknown_words(prompt.text) == ()
     assert built.tokenize([prompt.text]).shape[1] <= 64
 

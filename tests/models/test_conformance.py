@@ -10,9 +10,9 @@ import torch
 
 from synthboost.errors import ConfigError, PromptError
 from synthboost.models.base import Segmenter
+from synthboost.models.catalogue import MODELS
 from synthboost.models.freezing import Encoders
-from synthboost.models.published import CATALOGUE
-from synthboost.models.registry import BUILDERS, CLASSES, build_segmenter, load_segmenter
+from synthboost.models.registry import build_segmenter, load_segmenter, segmenter_class
 
 SMALLEST = {"clipseg": "tiny", "cris": "tiny", "unet": "tiny"}
 SENTENCES = [
@@ -24,7 +24,7 @@ SENTENCES = [
 CLOSE = {"rtol": 0.0, "atol": 1e-5}
 
 
-@pytest.fixture(params=sorted(BUILDERS), scope="module")
+@pytest.fixture(params=sorted(MODELS), scope="module")
 def model(request: pytest.FixtureRequest) -> Segmenter:
     torch.set_num_threads(1)
     return build_segmenter(request.param, SMALLEST[request.param])
@@ -32,7 +32,7 @@ def model(request: pytest.FixtureRequest) -> Segmenter:
 
 def learning_groups(model: Segmenter) -> tuple[str, ...]:
     """The groups that have something to learn."""
-    return ("vision", "text", "decoder") if model.has_text_encoder else ("vision", "decoder")
+    return ("vision", "text", "decoder") if MODELS[model.name].reads_text else ("vision", "decoder")
 
 
 @pytest.fixture
@@ -42,8 +42,9 @@ def images(model: Segmenter) -> torch.Tensor:
 
 
 def test_every_model_is_listed_everywhere() -> None:
-    assert BUILDERS.keys() == CLASSES.keys() == SMALLEST.keys() >= {one.model for one in CATALOGUE}
-    assert all(CLASSES[name].name == name for name in CLASSES)
+    assert MODELS.keys() == SMALLEST.keys()
+    assert all(segmenter_class(name).name == name for name in MODELS)
+    assert all(SMALLEST[name] in entry.presets.keys() & entry.cycle_rates.keys() for name, entry in MODELS.items())
 
 
 @pytest.mark.parametrize("size", [(1, 1), (37, 53), (200, 31), (96, 96)])
@@ -170,11 +171,13 @@ def test_features_can_be_given_instead_of_images_and_one_sentence_can_serve_seve
 
 
 def test_a_model_has_a_text_encoder_or_says_that_it_has_none(model: Segmenter) -> None:
-    assert bool(model.encoder_blocks()["text"]) == bool(model.parameter_groups()["text"]) == model.has_text_encoder
+    assert (
+        bool(model.encoder_blocks()["text"]) == bool(model.parameter_groups()["text"]) == MODELS[model.name].reads_text
+    )
 
 
 def test_a_sentence_that_is_too_long_is_refused_with_its_length_and_the_limit(model: Segmenter) -> None:
-    if not model.has_text_encoder:
+    if not MODELS[model.name].reads_text:
         pytest.skip("no text encoder, so no limit")
     with pytest.raises(PromptError, match=r"sentence: length: 302 tokens: 'heart heart .*at most \d+ tokens"):
         model.tokenize(["Myocardium.", "heart " * 300])

@@ -12,8 +12,9 @@ from synthboost.errors import ConfigError
 from synthboost.models.adapters import plain_state
 from synthboost.models.audit import audit, faults
 from synthboost.models.base import Segmenter
+from synthboost.models.catalogue import MODELS
 from synthboost.models.freezing import Encoders, Tuning
-from synthboost.models.registry import BUILDERS, build_segmenter, load_segmenter
+from synthboost.models.registry import build_segmenter, load_segmenter
 from synthboost.training.config import TrainingConfig
 from synthboost.training.optimizer import make_optimizer
 
@@ -21,7 +22,7 @@ SENTENCES = ("Myocardium of the heart.", "Left atrium cavity of the heart.")
 WORDS = ["trained", "frozen", "last-1", "lora-2", "vision=frozen,text=trained", "vision=last-2,text=lora-1"]
 
 
-@pytest.fixture(params=sorted(BUILDERS))
+@pytest.fixture(params=sorted(MODELS))
 def model(request: pytest.FixtureRequest) -> Segmenter:
     torch.set_num_threads(1)
     return build_segmenter(request.param, "tiny")
@@ -66,7 +67,7 @@ def test_what_learns_is_what_gets_a_gradient_and_frozen_buffers_stay(model: Segm
     encoders = Encoders.parse(word)
     model.set_encoders(encoders)
     found = audit(model, SENTENCES)
-    for group in ("vision", "text") if model.has_text_encoder else ("vision",):
+    for group in ("vision", "text") if MODELS[model.name].reads_text else ("vision",):
         kind, one = getattr(encoders, group).kind, found[group]
         assert (one.trainable == 0) == (kind == "frozen")
         assert (one.trainable == one.tensors) == (kind == "trained")
@@ -99,7 +100,7 @@ def test_a_tensor_that_shall_learn_but_has_no_part_in_a_mask_is_a_fault(model: S
 
 def test_what_asks_for_no_gradient_and_statistics_of_frozen_blocks_that_move_are_faults(model: Segmenter) -> None:
     model.set_encoders(Encoders.TRAINED)
-    encoder = "text" if model.has_text_encoder else "vision"
+    encoder = "text" if MODELS[model.name].reads_text else "vision"
     model.parameter_groups()[encoder][0].requires_grad_(False)
     next(model.decoder_parts()[-1].parameters()).requires_grad_(False)  # type: ignore[union-attr]
     assert faults(Encoders.TRAINED, audit(model, SENTENCES)) == [
@@ -129,7 +130,7 @@ def test_the_last_blocks_learn_and_those_before_are_in_evaluation(model: Segment
 
 
 def test_more_blocks_than_there_are_is_refused(model: Segmenter) -> None:
-    group = "text" if model.has_text_encoder else "vision"
+    group = "text" if MODELS[model.name].reads_text else "vision"
     blocks = len(model.encoder_blocks()[group]) - 1
     others = {"text": Tuning("frozen"), "vision": Tuning("frozen")}
     with pytest.raises(ConfigError, match=f"{group}: last-{blocks + 1}; expected at most last-{blocks}. Use `trained`"):

@@ -14,8 +14,7 @@ from synthboost.errors import CheckpointError, ConfigError, PromptError
 from synthboost.models.audit import audit, faults
 from synthboost.models.freezing import Encoders
 from synthboost.models.registry import build_segmenter, load_segmenter
-from synthboost.models.unet.model import UNet
-from synthboost.models.unet.naming import ALL, named_structure
+from synthboost.models.unet.model import ALL, UNet, named_structure
 from synthboost.models.unet.settings import PRESETS, UNetSettings
 from synthboost.prompts import build_prompt
 

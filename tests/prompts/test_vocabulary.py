@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import product
 
 from synthboost.domain import STRUCTURES, Attributes, Domain, FrameInfo, PatientId, Phase, PromptSet, Quality, Sex, View
-from synthboost.prompts import SHAPE_WORDS, build_prompt, extra_words, split_words, vocabulary
+from synthboost.prompts import SHAPE_WORDS, build_prompt, split_words, vocabulary
 
 
 def test_the_words_of_all_sentences_are_the_vocabulary() -> None:
@@ -25,16 +25,16 @@ def test_the_words_of_all_sentences_are_the_vocabulary() -> None:
                     ).text
                 )
             )
-    assert words == {*vocabulary(), *extra_words()}
-    assert not {*vocabulary()} & {*extra_words()}
+    assert words == {*vocabulary(tuple(PromptSet))}
+    assert len(words) == len(vocabulary(tuple(PromptSet)))
 
 
 def test_words_of_ours_come_only_with_the_set_that_says_them() -> None:
     ours = (
         "ejection", "fraction", "mildly", "moderately", "normal", "reduced", "severely", "thickened", "wall"
     )  # fmt: skip
-    assert extra_words() == extra_words([PromptSet.P6, PromptSet.P6_FUNCTION]) == ours
-    assert extra_words([p for p in PromptSet if p is not PromptSet.P6_FUNCTION]) == ()
+    assert vocabulary(tuple(PromptSet)) == vocabulary([PromptSet.P6, PromptSet.P6_FUNCTION]) == (*vocabulary(), *ours)
+    assert vocabulary([p for p in PromptSet if p is not PromptSet.P6_FUNCTION]) == vocabulary()
 
 
 def test_words_are_lower_case_without_hyphens_or_stops() -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from synthboost.data.source import open_source
 from synthboost.domain import PromptSet, Strategy
-from synthboost.models import registry
+from synthboost.models.catalogue import MODELS
 from synthboost.models.clipseg.settings import ClipSegSettings
 from synthboost.studies.run import Evaluation
 from synthboost.studies.spec import RunSpec
@@ -23,7 +23,7 @@ QUICK = TrainingConfig(epochs=2, batch_images=4, learning_rate=1e-3, precision="
 @pytest.fixture
 def smallest(tiny_settings: ClipSegSettings, monkeypatch: pytest.MonkeyPatch) -> str:
     """The name of a preset that is registered for the test."""
-    monkeypatch.setitem(registry.PRESETS, "clipseg", {**registry.PRESETS["clipseg"], "smallest": tiny_settings})
+    monkeypatch.setitem(MODELS["clipseg"].presets, "smallest", tiny_settings)
     return "smallest"
 
 

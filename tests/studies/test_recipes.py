@@ -6,8 +6,8 @@ import pytest
 
 from synthboost.domain import PromptSet, Strategy
 from synthboost.errors import ConfigError
+from synthboost.models.catalogue import settings_of
 from synthboost.models.freezing import Encoders
-from synthboost.models.registry import preset_settings
 from synthboost.studies.recipes import PRESETS, RECIPES, choose_preset, choose_recipe, smoke
 
 
@@ -27,7 +27,7 @@ def test_the_recipes_differ_as_the_paper_and_its_code_do() -> None:
 def test_every_architecture_of_a_preset_exists(name: str) -> None:
     preset = choose_preset(name)
     for model in preset.grid.models:
-        assert preset_settings(model, preset.architecture(model))
+        assert settings_of(model, preset.architecture(model))
 
 
 def test_the_epochs_of_a_stage_follow_from_the_size_of_its_data() -> None:

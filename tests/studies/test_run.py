@@ -12,7 +12,7 @@ import pytest
 from synthboost.domain import Domain, PromptSet, SplitPart, Strategy
 from synthboost.errors import ConfigError, DataError, OutputError, SplitError
 from synthboost.io.lock import exclusive
-from synthboost.models import registry
+from synthboost.models.catalogue import MODELS
 from synthboost.models.freezing import Encoders
 from synthboost.models.unet.settings import UNetSettings
 from synthboost.models.weights_folder import file_sha256
@@ -291,7 +291,7 @@ def test_the_u_net_runs_under_every_strategy_and_its_rows_are_called_unet(
     make_spec: MakeSpec, evaluation: Evaluation, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     small = UNetSettings(input_size=32, widths=(4, 4, 4, 4, 4), last_width=4)
-    monkeypatch.setitem(registry.PRESETS, "unet", {"small": small})
+    monkeypatch.setitem(MODELS["unet"].presets, "small", small)
     for strategy in Strategy:
         spec = make_spec(strategy, model="unet", preset="small", prompt_set=PromptSet.P6)
         record = read_run(execute(spec, tmp_path / "runs", evaluation).root)

@@ -28,7 +28,7 @@ from synthboost.studies.strategies import Role
 from synthboost.studies.study import initial_weights, plan_study
 from synthboost.studies.study_folder import fixed_terms
 from synthboost.studies.study_run import run_study
-from synthboost.models import registry
+from synthboost.models.catalogue import MODELS
 
 class Here:
     def run(self, jobs, work, report):
@@ -54,8 +54,8 @@ if __name__ == "__main__":
         text_layers=1, text_heads=2, text_length=48, projection_width=32, extract_layers=(0, 1, 2), reduce_width=32,
         decoder_heads=2, decoder_mlp=32,
     )
-    tiny = registry.PRESETS["clipseg"]["tiny"]
-    registry.PRESETS["clipseg"] = {**registry.PRESETS["clipseg"], "tiny": replace(tiny, **settings)}
+    presets = MODELS["clipseg"].presets
+    presets["tiny"] = replace(presets["tiny"], **settings)
     chance = random.Random(int(sys.argv[5]))
     kills = 0
     while kills < int(sys.argv[4]):

@@ -16,11 +16,12 @@ from synthboost.data import TripletRecipe
 from synthboost.data.frame_set import FrameSet
 from synthboost.errors import ConfigError, TrainingError
 from synthboost.models.base import Segmenter
+from synthboost.models.catalogue import MODELS
 from synthboost.models.clipseg.model import ClipSeg
 from synthboost.models.cris.model import Cris
 from synthboost.models.cris.settings import TINY
 from synthboost.models.freezing import Encoders
-from synthboost.models.registry import BUILDERS, build_segmenter
+from synthboost.models.registry import build_segmenter
 from synthboost.training import feature_cache
 from synthboost.training.batches import EpochBatches, TrainingFrames, batches_of, make_loader
 from synthboost.training.config import TrainingConfig
@@ -59,7 +60,7 @@ def build(model: ClipSeg, frames: FrameSet, config: TrainingConfig, root: Path |
     return cache
 
 
-@pytest.mark.parametrize("name", sorted(BUILDERS))
+@pytest.mark.parametrize("name", sorted(MODELS))
 def test_the_features_of_every_model_come_back_from_the_folder(name: str, tmp_path: Path) -> None:
     model = build_segmenter(name, "tiny")
     with torch.no_grad():
@@ -138,7 +139,7 @@ def test_the_key_changes_with_the_heads_of_attention_pooling() -> None:
     assert len(keys) == 2
 
 
-@pytest.mark.parametrize("name", sorted(BUILDERS))
+@pytest.mark.parametrize("name", sorted(MODELS))
 def test_the_first_loss_from_the_cache_is_the_one_without_it(
     name: str, make_tiny_model: MakeModel, make_tiny_cris: Callable[..., Cris], training_frames: FrameSet,
     validation_frames: FrameSet, recipe: TripletRecipe, plain: TrainingConfig, tmp_path: Path,

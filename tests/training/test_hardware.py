@@ -12,9 +12,10 @@ import torch
 from synthboost.data import TripletRecipe
 from synthboost.data.frame_set import FrameSet
 from synthboost.models.base import Segmenter
+from synthboost.models.catalogue import MODELS
 from synthboost.models.clipseg.model import ClipSeg
 from synthboost.models.freezing import Encoders
-from synthboost.models.registry import BUILDERS, build_segmenter
+from synthboost.models.registry import build_segmenter
 from synthboost.training.config import TrainingConfig
 from synthboost.training.hardware import choose_workers, prepare_network, recompute, release_network
 from synthboost.training.loop import train_stage
@@ -22,7 +23,7 @@ from synthboost.training.loop import train_stage
 CPU = torch.device("cpu")
 
 
-@pytest.fixture(params=sorted(BUILDERS))
+@pytest.fixture(params=sorted(MODELS))
 def model(request: pytest.FixtureRequest) -> Segmenter:
     return build_segmenter(request.param, "tiny")
 

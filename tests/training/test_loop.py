@@ -18,10 +18,11 @@ from synthboost.data import TripletRecipe
 from synthboost.data.frame_set import FrameSet
 from synthboost.domain import PromptSet
 from synthboost.errors import CheckpointError, DataError, OutputError, TrainingError
+from synthboost.models.catalogue import MODELS
 from synthboost.models.clipseg.model import ClipSeg
 from synthboost.models.cris.model import Cris
 from synthboost.models.freezing import Encoders
-from synthboost.models.registry import BUILDERS, build_segmenter, load_segmenter
+from synthboost.models.registry import build_segmenter, load_segmenter
 from synthboost.records.run_folder import EpochLog, RunPaths, read_log
 from synthboost.training import loop
 from synthboost.training.config import TrainingConfig
@@ -146,7 +147,7 @@ def test_dropout_and_running_statistics_come_back_after_an_interruption(
     assert not torch.equal(next(other.parameters()), next(expected.parameters()))
 
 
-@pytest.mark.parametrize("name", sorted(BUILDERS))
+@pytest.mark.parametrize("name", sorted(MODELS))
 def test_frozen_encoders_are_resumed_to_the_same_bits(
     train: Train, tmp_path: Path, quick: TrainingConfig, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:

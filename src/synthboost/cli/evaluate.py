@@ -115,13 +115,13 @@ class Evaluate:
         from synthboost.inference.predict_dataset import predict_frames
         from synthboost.inference.predictor import Predictor
         from synthboost.inference.sentences import EvaluationSentences
-        from synthboost.prompts import extra_words
+        from synthboost.prompts import vocabulary
         from synthboost.studies.evaluated import Origin, origin_of, run_spec_of
 
         if self.checkpoint is None:
             return Origin("masks", self.label or self.out.absolute().name)
         predictor = Predictor.from_pretrained(self.checkpoint, threshold=self.threshold)
-        if unknown := predictor.model.unknown_words(" ".join(extra_words([self.prompts]))):
+        if unknown := predictor.model.unknown_words(" ".join(vocabulary([self.prompts]))):
             print(f"note: the model has never read {', '.join(unknown)}, which {self.prompts} says", file=sys.stderr)
         learnt = run_spec_of(self.checkpoint).get("domain_named") is True
         sentences = EvaluationSentences(

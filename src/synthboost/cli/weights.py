@@ -19,10 +19,10 @@ class ListWeights:
 
     def run(self) -> None:
         """Print the catalogue."""
-        from synthboost.models.published import CATALOGUE
+        from synthboost.models.catalogue import MODELS
 
-        for one in CATALOGUE:
-            print(f"{one.name} (for {one.model})")
+        for model, one in ((model, one) for model, entry in MODELS.items() for one in entry.published):
+            print(f"{one.name} (for {model})")
             facts = {"trained": one.trained, "source": one.source, "licence": one.licence, "use": one.use}
             for name, text in facts.items():
                 print(f"  {name:8s} {text}")
@@ -132,11 +132,11 @@ class PushWeights:
 
 
 def _print_file(path: Path) -> None:
-    from synthboost.models.published import by_sha256
+    from synthboost.models.catalogue import published_with
     from synthboost.models.weights_folder import file_sha256
 
     digest = file_sha256(path)
-    known = by_sha256(digest)
+    known = published_with(digest)
     print(f"file: {path}\nsha256: {digest} ({f'as published: {known.name}' if known else 'not one with a stated sum'})")
 
 

@@ -82,7 +82,7 @@ def _description(model: Segmenter, sentences: Sequence[str], tokens: Tensor, dif
             "preprocessing": [
                 "grey values 0-255 divided by 255, the probe on top",
                 f"resized to {model.input_size} x {model.input_size}, bilinear, half-pixel centres, aspect not kept, "
-                f"{'with' if model.antialias else 'without'} antialiasing",
+                "with antialiasing",
                 "repeated to three channels, minus mean, divided by std",
             ],
             "mean": list(model.pixel_mean),

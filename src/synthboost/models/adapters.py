@@ -7,10 +7,10 @@ from collections.abc import Iterable, Sequence
 from copy import deepcopy
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from synthboost.errors import ConfigError
-from synthboost.models.split_attention import join_attention, split_attention
 
 NAME = "synthboost"
 """Of the adapter inside peft's layers."""
@@ -37,7 +37,7 @@ def add_adapters(network: nn.Module, ranks: Sequence[tuple[Iterable[nn.Module], 
     ranks = [(list(modules), rank) for modules, rank in ranks]
     for modules, _ in ranks:
         for module in modules:
-            split_attention(module)
+            _split_attention(module)
     rank_of = {id(part): rank for modules, rank in ranks for module in modules for part in module.modules()}
     targets = {
         name: rank_of[id(part)]
@@ -71,14 +71,60 @@ def plain_state(network: nn.Module) -> dict[str, Tensor]:
     return dict(merged.state_dict())
 
 
+class SplitAttention(nn.Module):
+    """Self-attention with the very parameters of a `nn.MultiheadAttention`, as two linear layers.
+
+    torch's module keeps the matrices of query, key and value as a bare parameter. peft wraps it whole, merges its
+    update before every forward pass and takes it out afterwards; release 0.21 adds that of the output matrix twice
+    (huggingface/peft, pull request 3774), and what is rounded on the way changes the frozen weights.
+    """
+
+    def __init__(self, whole: nn.MultiheadAttention) -> None:
+        super().__init__()
+        assert whole.batch_first
+        assert not whole.dropout
+        vars(self)["whole"] = whole  # not as a part: its parameters would have two names
+        self.heads = whole.num_heads
+        self.in_proj = nn.Linear(whole.embed_dim, 3 * whole.embed_dim, device="meta")
+        self.in_proj.weight, self.in_proj.bias = whole.in_proj_weight, whole.in_proj_bias
+        self.out_proj = whole.out_proj
+
+    def forward(
+        self, query: Tensor, key: Tensor, value: Tensor, attn_mask: Tensor, is_causal: bool, need_weights: bool
+    ) -> tuple[Tensor, None]:
+        """Turn words (M, L, width) into the same shape; called as the text encoder calls the original (causal)."""
+        assert query is key is value
+        assert is_causal
+        assert not need_weights
+        q, k, v = self.in_proj(query).unflatten(2, (3, self.heads, -1)).permute(2, 0, 3, 1, 4)
+        attended = F.scaled_dot_product_attention(q, k, v, is_causal=True)
+        return self.out_proj(attended.transpose(1, 2).flatten(2)), None
+
+
 def _unwrap(network: nn.Module, merge: bool) -> None:
     for name, layer in [(name, part) for name, part in network.named_modules() if _is_wrapper(part)]:
         if merge:
             layer.merge(adapter_names=[NAME])
         parent, _, own = name.rpartition(".")
         setattr(network.get_submodule(parent), own, layer.get_base_layer())
-    join_attention(network)
+    _join_attention(network)
 
 
 def _is_wrapper(module: nn.Module) -> bool:
     return hasattr(module, "get_base_layer") and hasattr(module, "base_layer")
+
+
+def _split_attention(module: nn.Module) -> None:
+    """Replace every attention below `module`, in place; the parameters stay the same objects."""
+    for parent in list(module.modules()):
+        for name, part in list(parent.named_children()):
+            if isinstance(part, nn.MultiheadAttention):
+                setattr(parent, name, SplitAttention(part))
+
+
+def _join_attention(module: nn.Module) -> None:
+    """Put the original attentions back, with whatever was merged into their parameters."""
+    for parent in list(module.modules()):
+        for name, part in list(parent.named_children()):
+            if isinstance(part, SplitAttention):
+                setattr(parent, name, part.whole)

@@ -7,15 +7,15 @@ One image and many sentences go in; `encode_image` runs once per image, `encode_
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
-from typing import ClassVar, Self, TypeAlias
+from typing import Any, ClassVar, Self, TypeAlias
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from synthboost.domain import GreyImage, Mask
+from synthboost.domain import GreyImage, Mask, PromptSet
 from synthboost.errors import ConfigError
 from synthboost.models.adapters import add_adapters, is_adapter, remove_adapters
 from synthboost.models.freezing import Encoders, Tuning
@@ -33,9 +33,6 @@ class Segmenter(nn.Module, ABC):
 
     name: ClassVar[str]
     """The key in the registry, e.g. `clipseg`."""
-    has_text_encoder: ClassVar[bool] = True
-    """Whether weights read the sentence. A model without only looks up which structure it names: its `text` encoder has
-    no steps and no parameters, and no policy concerns it."""
     cpu_pairs: ClassVar[int] = 48
     """Pairs that a prediction on a CPU decodes at a time; what a decoder does once per image it does anew in each."""
     input_size: int
@@ -44,23 +41,31 @@ class Segmenter(nn.Module, ABC):
     """s: logits leave as (s, s)."""
     pixel_mean: tuple[float, float, float]
     pixel_std: tuple[float, float, float]
-    """Of the three channels, on the 0-1 scale."""
-    antialias: bool
-    """Whether images are low-pass filtered before they are made smaller."""
+    """Of the three channels, on the 0-1 scale; constants of each class."""
 
     def __init__(self) -> None:
         super().__init__()
         self.encoders = Encoders.TRAINED
+
+    @classmethod
+    @abstractmethod
+    def from_settings(cls, settings: Any, prompt_sets: Collection[PromptSet] = ()) -> Self:
+        """Build with random weights (from torch's global generator).
+
+        Args:
+            settings: the sizes.
+            prompt_sets: whose words a tokenizer of ours knows besides the paper's.
+        """
 
     def preprocess(self, image: GreyImage) -> Tensor:
         """Turn a uint8 image (H, W) into a float32 tensor (3, S, S); the aspect ratio is not kept."""
         return self.normalise(self.resize(image))
 
     def resize(self, image: GreyImage) -> Tensor:
-        """Turn a uint8 image (H, W) into grey values (1, S, S) in 0-1."""
+        """Turn a uint8 image (H, W) into grey values (1, S, S) in 0-1, low-pass filtered before it is made smaller."""
         pixels = torch.from_numpy(image.copy()).float().div_(255)[None, None]
         size = (self.input_size, self.input_size)
-        return F.interpolate(pixels, size, mode="bilinear", align_corners=False, antialias=self.antialias)[0]
+        return F.interpolate(pixels, size, mode="bilinear", align_corners=False, antialias=True)[0]
 
     def normalise(self, grey: Tensor) -> Tensor:
         """Turn grey values (1, S, S) in 0-1 into the three standardised channels (3, S, S)."""

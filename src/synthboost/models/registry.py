@@ -1,62 +1,49 @@
-"""The models by name: a dict of builders, and the way from a folder or a hub name to a Segmenter."""
+"""Models by name: build one with random weights, load one from a folder or the hub, publish one."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict
+from collections.abc import Collection
+from importlib import import_module
 from pathlib import Path
-from typing import Any
 
 import torch
 
-from synthboost.errors import CheckpointError, ConfigError
+from synthboost.domain import PromptSet
+from synthboost.errors import CheckpointError
 from synthboost.models.base import Segmenter
-from synthboost.models.clipseg.model import ClipSeg
-from synthboost.models.clipseg.settings import PRESETS as CLIPSEG_PRESETS
-from synthboost.models.cris.model import Cris
-from synthboost.models.cris.settings import PRESETS as CRIS_PRESETS
-from synthboost.models.unet.model import UNet
-from synthboost.models.unet.settings import PRESETS as UNET_PRESETS
+from synthboost.models.catalogue import MODELS, entry_of, settings_of
 from synthboost.models.weights_folder import CARD_FILE, file_sha256, read_card, weights_path
 
-BUILDERS: dict[str, Callable[[Any, Sequence[str]], Segmenter]] = {
-    "clipseg": ClipSeg.from_settings,
-    "cris": Cris.from_settings,
-    "unet": UNet.from_settings,
-}
-"""model -> builder with random weights from the settings of a preset and the tokenizer's extra words."""
-PRESETS: dict[str, Mapping[str, Any]] = {"clipseg": CLIPSEG_PRESETS, "cris": CRIS_PRESETS, "unet": UNET_PRESETS}
-"""model -> preset -> settings."""
-CLASSES: dict[str, type[Segmenter]] = {"clipseg": ClipSeg, "cris": Cris, "unet": UNet}
 CONVERT = "Convert a published file of CRIS or CLIP with `synthboost weights convert`."
 
 
-def build_segmenter(model: str, preset: str, seed: int = 0, extra_words: Sequence[str] = ()) -> Segmenter:
+def segmenter_class(model: str) -> type[Segmenter]:
+    """Import the class of an architecture.
+
+    Raises:
+        ConfigError: no such model; the known ones are listed.
+    """
+    module, _, name = entry_of(model).segmenter.partition(":")
+    found: type[Segmenter] = getattr(import_module(f"synthboost.models.{module}"), name)
+    return found
+
+
+def build_segmenter(model: str, preset: str, seed: int = 0, prompt_sets: Collection[PromptSet] = ()) -> Segmenter:
     """Build a model with random weights that depend on the seed, and on how many words it knows, alone.
 
     Args:
         model: its name.
         preset: its sizes.
         seed: of the weights.
-        extra_words: of its sentences, beyond the grammar's (`prompts.extra_words`).
+        prompt_sets: that it is to be trained on; its tokenizer knows the paper's words and theirs.
 
     Raises:
         ConfigError: no such model or preset; the known ones are listed.
     """
-    _require_known(model, preset)
+    settings = settings_of(model, preset)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        return BUILDERS[model](PRESETS[model][preset], extra_words).eval()
-
-
-def preset_settings(model: str, preset: str) -> dict[str, object]:
-    """Return every size of a preset, so that a run's identity changes when a preset does.
-
-    Raises:
-        ConfigError: no such model or preset; the known ones are listed.
-    """
-    _require_known(model, preset)
-    return asdict(PRESETS[model][preset])
+        return segmenter_class(model).from_settings(settings, prompt_sets).eval()
 
 
 def load_segmenter(source: str | Path, model: str | None = None) -> Segmenter:
@@ -73,10 +60,10 @@ def load_segmenter(source: str | Path, model: str | None = None) -> Segmenter:
     folder = _folder_of(source)
     card = read_card(folder)
     name = str(card["model"]) if card else _model_without_card(folder)
-    if name not in CLASSES or (model is not None and name != model):
-        wanted = model or ", ".join(CLASSES)
+    if name not in MODELS or (model is not None and name != model):
+        wanted = model or ", ".join(MODELS)
         raise CheckpointError(folder, "model", name, wanted, "The weights belong to another architecture.")
-    return CLASSES[name].from_pretrained(folder).eval()
+    return segmenter_class(name).from_pretrained(folder).eval()
 
 
 def name_with_checksum(model: Segmenter, source: str | Path) -> str:
@@ -121,13 +108,6 @@ def push_weights(source: str | Path, repo: str, private: bool = True) -> str:
             repo, "hub", f"{type(error).__name__}: {error}", "a repository that you may write to",
             "Log in with `hf auth login`, and write the name as owner/name.",
         ) from error  # fmt: skip
-
-
-def _require_known(model: str, preset: str) -> None:
-    if model not in PRESETS:
-        raise ConfigError("run", "model", model, f"one of {', '.join(PRESETS)}")
-    if preset not in PRESETS[model]:
-        raise ConfigError("run", "preset", preset, f"one of {', '.join(PRESETS[model])}")
 
 
 def _model_without_card(folder: Path) -> str:

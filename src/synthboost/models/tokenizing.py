@@ -1,20 +1,47 @@
-"""Sentences into token numbers with a tokenizer of transformers, and where a folder keeps that tokenizer."""
+"""Tokenizers: the grammar's own for presets that are not pretrained, CLIP's, and sentences into token numbers."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
+from tokenizers import Regex, Tokenizer, models, normalizers, pre_tokenizers, processors
 from torch import Tensor
-from transformers import CLIPTokenizer
+from transformers import AutoTokenizer, CLIPTokenizer, PreTrainedTokenizerFast
 
+from synthboost.domain import PromptSet
 from synthboost.errors import CheckpointError, PromptError
+from synthboost.prompts import vocabulary
 
 TOKENIZER_FILES = (("tokenizer.json",), ("vocab.json", "merges.txt"))
 """A folder holds the one or the other."""
+PAD, UNKNOWN, START, END = "<pad>", "<unknown>", "<start>", "<end>"
+SPECIAL_TOKENS = (PAD, UNKNOWN, START, END)
+"""In this order, so that `<end>` is not number 2: CLIP's text encoder takes that for an outdated configuration."""
+
+
+def grammar_tokenizer(prompt_sets: Collection[PromptSet] = ()) -> PreTrainedTokenizerFast:
+    """Build the word-level tokenizer of the sentence grammar, `<unknown>` for any word outside it.
+
+    Args:
+        prompt_sets: whose words come after those of the paper's sentences, so that these keep their numbers.
+    """
+    grammar = vocabulary()
+    words = sorted({part for word in grammar for part in re.findall(r"[a-z]+", word)})
+    tokens = [*SPECIAL_TOKENS, ".", ",", "-", *words, *vocabulary(prompt_sets)[len(grammar) :]]
+    numbers = {token: number for number, token in enumerate(tokens)}
+    tokenizer = Tokenizer(models.WordLevel(numbers, unk_token=UNKNOWN))
+    tokenizer.normalizer = normalizers.Sequence([normalizers.NFKC(), normalizers.Lowercase()])
+    tokenizer.pre_tokenizer = pre_tokenizers.Split(Regex(r"\w+|[^\w\s]"), behavior="removed", invert=True)
+    tokenizer.post_processor = processors.TemplateProcessing(
+        single=f"{START} $A {END}", special_tokens=[(START, numbers[START]), (END, numbers[END])]
+    )
+    return PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer, pad_token=PAD, unk_token=UNKNOWN, bos_token=START, eos_token=END
+    )
 
 
 def tokenize(tokenizer: Any, sentences: Sequence[str], limit: int) -> Tensor:
@@ -42,14 +69,17 @@ def unknown_words(tokenizer: Any, sentence: str) -> tuple[str, ...]:
     return tuple(w for w in words if unknown in tokenizer(w, add_special_tokens=False)["input_ids"])
 
 
-def require_tokenizer_files(folder: Path) -> None:
-    """Refuse a folder without a tokenizer; the library would make up one that knows no word.
+def read_tokenizer(folder: Path) -> Any:
+    """Read the tokenizer that a folder of weights holds.
 
     Raises:
-        CheckpointError: there is none.
+        CheckpointError: there is none, or it is damaged.
     """
-    if not any(all((folder / name).is_file() for name in names) for names in TOKENIZER_FILES):
-        raise CheckpointError(folder, "tokenizer", "absent", "tokenizer.json, or vocab.json and merges.txt")
+    _require_files(folder)
+    try:
+        return AutoTokenizer.from_pretrained(folder, local_files_only=True)
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        raise CheckpointError(folder, "tokenizer", error, "the files of a tokenizer") from error
 
 
 def clip_tokenizer(source: str | Path) -> Any:
@@ -60,7 +90,7 @@ def clip_tokenizer(source: str | Path) -> Any:
     """
     folder = Path(source)
     if folder.is_dir():
-        require_tokenizer_files(folder)
+        _require_files(folder)
     elif isinstance(source, Path) or source.count("/") != 1 or source.startswith((".", "/", "~")):
         raise CheckpointError(source, "tokenizer", "absent", "a folder, or a hub name like owner/name")
     try:
@@ -70,3 +100,9 @@ def clip_tokenizer(source: str | Path) -> Any:
             source, "tokenizer", f"{type(error).__name__}: {error}", "CLIP's tokenizer, in a folder or on the hub",
             "Where there is no network, give a folder with tokenizer.json, or vocab.json and merges.txt.",
         ) from error  # fmt: skip
+
+
+def _require_files(folder: Path) -> None:
+    # Without any, the library would make up a tokenizer that knows no word.
+    if not any(all((folder / name).is_file() for name in names) for names in TOKENIZER_FILES):
+        raise CheckpointError(folder, "tokenizer", "absent", "tokenizer.json, or vocab.json and merges.txt")

@@ -62,6 +62,18 @@ def read_card(folder: Path) -> dict[str, Any] | None:
     return dict(card)
 
 
+def require_card(folder: Path) -> dict[str, Any]:
+    """Read the card of a folder that must have one.
+
+    Raises:
+        CheckpointError: it has none, or see `read_card`.
+    """
+    card = read_card(folder)
+    if card is None:
+        raise CheckpointError(folder, CARD_FILE, "absent", "a folder of weights that this program wrote")
+    return card
+
+
 def read_settings(kind: type[Settings], card: Mapping[str, Any], folder: Path) -> Settings:
     """Build a model's settings (a dataclass) from what its card states.
 

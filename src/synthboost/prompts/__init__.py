@@ -5,7 +5,7 @@ from synthboost.prompts.clean import MAXIMUM_CHARACTERS, clean_sentence
 from synthboost.prompts.degrees import Degree, fraction_degree, wall_degree
 from synthboost.prompts.shape import GeometricShape, ShapeNamer, shape_word
 from synthboost.prompts.templates import PARAPHRASES, PROMPT_SETS, SHAPE_WORDS, Attribute
-from synthboost.prompts.vocabulary import extra_words, split_words, vocabulary
+from synthboost.prompts.vocabulary import split_words, vocabulary
 
 __all__ = [
     "MAXIMUM_CHARACTERS",
@@ -18,7 +18,6 @@ __all__ = [
     "ShapeNamer",
     "build_prompt",
     "clean_sentence",
-    "extra_words",
     "fraction_degree",
     "seeded_paraphrase",
     "shape_word",

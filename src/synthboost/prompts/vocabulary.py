@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from functools import cache
 from itertools import product
 
@@ -34,13 +34,29 @@ from synthboost.prompts.templates import (
 _WORD = re.compile(r"[^\W_]+")
 
 
-@cache
-def vocabulary() -> tuple[str, ...]:
-    """List every lower-case word of the paper's sentences, ages 0-120 included, and of the domain, sorted.
+def vocabulary(prompt_sets: Collection[PromptSet] = ()) -> tuple[str, ...]:
+    """List every lower-case word of the paper's sentences, sorted, then those that `prompt_sets` say beyond them.
 
-    The small models' tokenizers, and with them their random weights, begin with this list: it stays as it is. What
-    sets of ours say beyond it is in `extra_words`.
+    Ages 0-120 and the domain are among the first. The small models' tokenizers, and with them their random weights,
+    begin with that list: it stays as it is.
     """
+    asked = frozenset[Attribute]().union(*(PROMPT_SETS[prompt_set] for prompt_set in prompt_sets))
+    if not asked & {Attribute.EJECTION_FRACTION, Attribute.WALL}:
+        return _paper_words()
+    said = _words_of(function_clause(fraction, wall) for fraction, wall in product(Degree, repeat=2))
+    return (*_paper_words(), *sorted(said - set(_paper_words())))
+
+
+def split_words(sentence: str) -> tuple[str, ...]:
+    """Split into lower-case words: runs of letters and digits; hyphens, stops and spaces only separate.
+
+    `Two-chamber view.` gives `("two", "chamber", "view")`.
+    """
+    return tuple(_WORD.findall(sentence.lower()))
+
+
+@cache
+def _paper_words() -> tuple[str, ...]:
     clauses = [
         *map(structure_clause, STRUCTURE_NAMES),
         *map(shape_clause, SHAPE_WORDS),
@@ -51,21 +67,8 @@ def vocabulary() -> tuple[str, ...]:
         *map(quality_clause, QUALITIES),
         *map(domain_clause, Domain),
     ]
-    return tuple(sorted({word for clause in clauses for word in split_words(clause)}))
+    return tuple(sorted(_words_of(clauses)))
 
 
-def extra_words(prompt_sets: Collection[PromptSet] = tuple(PromptSet)) -> tuple[str, ...]:
-    """List the words that the sentences of these sets can have and `vocabulary` has not, sorted; mostly none."""
-    asked = frozenset[Attribute]().union(*(PROMPT_SETS[prompt_set] for prompt_set in prompt_sets))
-    if not asked & {Attribute.EJECTION_FRACTION, Attribute.WALL}:
-        return ()
-    clauses = (function_clause(fraction, wall) for fraction, wall in product(Degree, repeat=2))
-    return tuple(sorted({word for clause in clauses for word in split_words(clause)} - set(vocabulary())))
-
-
-def split_words(sentence: str) -> tuple[str, ...]:
-    """Split into lower-case words: runs of letters and digits; hyphens, stops and spaces only separate.
-
-    `Two-chamber view.` gives `("two", "chamber", "view")`.
-    """
-    return tuple(_WORD.findall(sentence.lower()))
+def _words_of(clauses: Iterable[str]) -> set[str]:
+    return {word for clause in clauses for word in split_words(clause)}

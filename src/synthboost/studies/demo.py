@@ -18,7 +18,7 @@ from synthboost.diffusion.settings import TINY, DiffusionSettings
 from synthboost.diffusion.synthesize import SynthesisSettings, synthesize
 from synthboost.diffusion.training_config import DiffusionTraining
 from synthboost.domain import PromptSet, SplitPart, Strategy
-from synthboost.models.registry import preset_settings
+from synthboost.models.catalogue import MODELS, settings_of
 from synthboost.models.weights_folder import file_sha256, weights_path
 from synthboost.records.rows import read_rows
 from synthboost.records.run_folder import RunPaths
@@ -41,8 +41,6 @@ FIXED_DICE = 0.75
 
 DEMO_TRAINING = TrainingConfig(batch_images=8, schedule="one-cycle", augmentation=0.5)
 """From random weights the paper's constant rate with plateaus needs many more epochs; one cycle fits the minutes."""
-DEMO_RATES = {"clipseg": 1e-3, "cris": 2e-3, "unet": 1e-2}
-"""The highest learning rate of the cycle, by model (`docs/lab-log.md`)."""
 DEMO_DIFFUSION = replace(TINY, patch=2)
 DEMO_DIFFUSION_TRAINING = DiffusionTraining(steps=350, batch=8, learning_rate=2e-3, ema_decay=0.99)
 """For a minute; the published rate and average need a hundred times as many steps."""
@@ -113,7 +111,7 @@ def run_demo(out: Path, data: Path | None, settings: DemoSettings, patients: int
     workers = os.cpu_count() or 1
     began = time.monotonic()
     for model in settings.models:
-        preset_settings(model, settings.preset)
+        settings_of(model, settings.preset)
     given = None if data is None else _target(data, patients)  # a mistake in the path costs no waiting
     _say(began, "simulating the synthetic training data")
     source, target = out / "data" / "simulated-source", out / "data" / "simulated-target"
@@ -186,7 +184,7 @@ def _name(model: str, strategy: str, synthetic: str) -> str:
 def _training(settings: DemoSettings, model: str, source: Source) -> TrainingConfig:
     frames = len(source.frames(SplitPart.TRAINING, "training"))
     epochs = max(settings.least_epochs, round(settings.images_per_stage / max(frames, 1)))
-    return replace(settings.training, epochs=epochs, learning_rate=DEMO_RATES[model])
+    return replace(settings.training, epochs=epochs, learning_rate=MODELS[model].cycle_rates[settings.preset])
 
 
 def _target(root: Path, patients: int | None) -> Source:

@@ -31,7 +31,6 @@ def recipe_differences() -> list[Difference]:
     recipes = {name: build() for name, build in RECIPES.items()}
     carried_out: dict[str, Callable[[Recipe], str]] = {
         "weight of the cross-entropy": lambda r: f"{r.cross_entropy_weight:g}",
-        "learning rate (published weights)": lambda r: _by_model(lambda m: f"{r.rates[m]:g}"),
         "threshold": lambda r: _by_model(lambda m: f"{r.threshold(m):g}"),
         "encoders that learn when asked to": lambda r: _by_model(
             lambda m: "both" if r.encoders(m, Encoders.TRAINED) == Encoders.TRAINED else "none"

@@ -13,9 +13,10 @@ from synthboost.domain import PromptSet, Strategy
 from synthboost.errors import ConfigError
 from synthboost.inference.predictor import THRESHOLD
 from synthboost.inference.sentences import ShapeFrom
+from synthboost.models.catalogue import entry_of
 from synthboost.models.freezing import Encoders
 from synthboost.studies.spec import HandOver
-from synthboost.training.config import PAPER_RATES, TrainingConfig
+from synthboost.training.config import TrainingConfig
 
 Value = TypeVar("Value")
 PAPER_STRATEGIES = (Strategy.ZERO_SHOT, Strategy.REAL, Strategy.SYNTHETIC, Strategy.SYNTHETIC_THEN_REAL)
@@ -30,8 +31,6 @@ class Recipe:
 
     name: str
     cross_entropy_weight: float
-    rates: dict[str, float] = field(default_factory=lambda: dict(PAPER_RATES))
-    """Learning rates by model, for published weights; presets that start from random weights bring their own."""
     thresholds: dict[str, float] = field(default_factory=dict)
     """By model; 0.5 for the others. Fixed before anything is trained."""
     shape_from: ShapeFrom = "prediction"
@@ -132,10 +131,9 @@ class Preset:
     architectures: dict[str, str]
     """Model -> preset of its architecture, for random weights."""
     training: TrainingConfig
-    """Of every stage; the recipe's loss, and its learning rate unless `rates` has one, come on top."""
+    """Of every stage; the recipe's loss and the model's own learning rate come on top."""
     weights: dict[str, str] = field(default_factory=dict)
     """Model -> weights to start from: a folder or a hub name."""
-    rates: dict[str, float] = field(default_factory=dict)
     images_per_stage: int | None = None
     """Images that a stage's optimiser sees, a frame counted every time: the epochs follow from the size of the data.
     `None`: the epochs of `training`."""
@@ -147,15 +145,13 @@ class Preset:
 
     def stage(self, recipe: Recipe, model: str, frames: int) -> TrainingConfig:
         """The settings of a stage on so many training frames."""
-        rate = self.rates.get(model, recipe.rates.get(model))
+        entry = entry_of(model)
+        cycles = self.training.schedule == "one-cycle"
+        rate = entry.cycle_rates.get(self.architecture(model), entry.rate) if cycles else entry.rate
         config = replace(self.training, learning_rate=rate, cross_entropy_weight=recipe.cross_entropy_weight)
         if self.images_per_stage is None:
             return config
         return replace(config, epochs=max(self.least_epochs, round(self.images_per_stage / max(frames, 1))))
-
-
-TINY_RATES = {"clipseg": 1e-3, "cris": 2e-3, "unet": 1e-2}
-"""The highest rate of the cycle from random weights (`docs/lab-log.md`)."""
 
 
 def smoke() -> Preset:
@@ -176,7 +172,6 @@ def smoke() -> Preset:
         ),
         architectures={"clipseg": "tiny", "cris": "tiny"},
         training=TrainingConfig(batch_images=8, schedule="one-cycle"),
-        rates=TINY_RATES,
         images_per_stage=240,
     )
 
@@ -199,7 +194,6 @@ def small() -> Preset:
         ),
         architectures={"clipseg": "tiny", "cris": "tiny"},
         training=TrainingConfig(batch_images=8, schedule="one-cycle", augmentation=0.5),
-        rates=TINY_RATES,
         images_per_stage=3600,
         least_epochs=3,
     )

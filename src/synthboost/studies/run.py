@@ -25,7 +25,7 @@ from synthboost.io.atomic import write_json, write_text
 from synthboost.io.lock import exclusive
 from synthboost.models.base import Segmenter
 from synthboost.models.registry import build_segmenter, load_segmenter
-from synthboost.prompts import extra_words
+from synthboost.prompts import vocabulary
 from synthboost.records.examples import write_examples
 from synthboost.records.rows import read_rows, write_rows
 from synthboost.records.run_folder import RunPaths, RunRecord, read_json, read_log
@@ -196,11 +196,10 @@ def initial_model(spec: RunSpec, parent: RunPaths | None) -> Segmenter:
     """
     assert (parent is None) == (spec.parent is None), "a run would start from other weights than it says"
     said = [s for s in (spec.prompt_set, spec.synthetic_prompt_set) if s is not None]
-    words = extra_words(said)
     if parent is None and spec.weights is None:
-        return build_segmenter(spec.model, spec.preset, spec.seed, words)
+        return build_segmenter(spec.model, spec.preset, spec.seed, said)
     model = load_segmenter(str(spec.weights) if parent is None else parent.checkpoint, spec.model)
-    if unknown := model.unknown_words(" ".join(words)):
+    if unknown := model.unknown_words(" ".join(vocabulary(said))):
         raise ConfigError(
             "run", "prompt_set", " and ".join(said), f"sentences without the words {', '.join(unknown)}",
             "The weights that it starts from come without them: take some that learnt this prompt set, or random ones.",

@@ -10,8 +10,8 @@ from typing import Any, Literal, TypeAlias
 from synthboost.data.source import Source
 from synthboost.domain import PromptSet, SplitPart, Strategy
 from synthboost.errors import ConfigError
+from synthboost.models.catalogue import settings_of
 from synthboost.models.freezing import Encoders
-from synthboost.models.registry import preset_settings
 from synthboost.records.rows import NOTHING_TRAINED, RANDOM_WEIGHTS
 from synthboost.studies.strategies import NAMES_DOMAIN, PARENTS, STAGES, Role, data_roles, learns_from
 from synthboost.training.config import TrainingConfig
@@ -128,7 +128,7 @@ class RunSpec:
         return {
             "model": self.model,
             "preset": self.preset if self.weights is None else None,
-            "architecture": preset_settings(self.model, self.preset) if self.weights is None else None,
+            "architecture": asdict(settings_of(self.model, self.preset)) if self.weights is None else None,
             "weights": self.weights_sha256 or self.weights,
             "strategy": str(self.strategy),
             "encoders": self.encoders_label,

@@ -7,12 +7,9 @@ from dataclasses import dataclass, fields
 from typing import Literal, get_args, get_origin, get_type_hints
 
 from synthboost.errors import ConfigError
+from synthboost.models.catalogue import entry_of
 
-PAPER_RATES = {"clipseg": 2e-3, "cris": 2e-5}
-"""Of AdamW, by model."""
 STRONGEST_AUGMENTATION = 2.0
-OTHER_RATES = {"unet": 1e-3}
-"""Of models that the paper does not have. 1e-3 trains the U-Net of Echo from Noise (arXiv 2305.05424)."""
 
 
 @dataclass(frozen=True)
@@ -24,8 +21,8 @@ class TrainingConfig:
     batch_images: int = 32
     """Images per optimiser step; each brings all its sentences. The paper draws 128 single pairs for CLIPSeg."""
     learning_rate: float | None = None
-    """`None` is the paper's for the model (`PAPER_RATES`), which suits published weights, and 1e-3 for the U-Net. From
-    random weights CRIS needs more, e.g. 2e-3."""
+    """`None` is the paper's for the model, which suits published weights, and 1e-3 for the U-Net. From random weights
+    CRIS needs more, e.g. 2e-3."""
     layer_decay: float = 1.0
     """Each block of an encoder learns at this factor times the rate of the block above it; the last block at this
     factor times the decoder's. 1: one rate for all, as in the paper."""
@@ -100,14 +97,9 @@ class TrainingConfig:
         """Return the learning rate with which a model is trained.
 
         Raises:
-            ConfigError: none is given, and neither the paper nor `OTHER_RATES` has one for this model.
+            ConfigError: none is given, and there is no such model.
         """
-        if self.learning_rate is not None:
-            return self.learning_rate
-        known = PAPER_RATES | OTHER_RATES
-        if model not in known:
-            raise ConfigError("TrainingConfig", "learning_rate", None, f"a rate; the paper has none for {model}")
-        return known[model]
+        return entry_of(model).rate if self.learning_rate is None else self.learning_rate
 
     def _require(self, name: str, holds: bool, expected: str) -> None:
         assert name in {field.name for field in fields(self)}

@@ -153,7 +153,7 @@ def make_feature_cache(
 
 def encoder_key(model: Segmenter) -> str:
     """Return 16 hexadecimal digits that change with anything an image's features depend on."""
-    about = (FORMAT, model.name, model.input_size, model.pixel_mean, model.pixel_std, model.antialias)
+    about = (FORMAT, model.name, model.input_size, model.pixel_mean, model.pixel_std)
     versions = (torch.__version__, transformers.__version__)
     digest = hashlib.sha256(repr((*about, model.image_settings(), *versions)).encode())
     for part in model.groups()["vision"]:

@@ -7,21 +7,21 @@ encoded once for all its sentences, and vision blocks that the decoder does not 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
 from torch import Tensor, nn
-from transformers import AutoTokenizer, CLIPSegConfig, CLIPSegForImageSegmentation
+from transformers import CLIPSegConfig, CLIPSegForImageSegmentation
 
+from synthboost.domain import PromptSet
 from synthboost.errors import CheckpointError
 from synthboost.io.atomic import whole_folder
 from synthboost.models.adapters import plain_state
 from synthboost.models.base import Features, Part, Segmenter
 from synthboost.models.clipseg.settings import ClipSegSettings
-from synthboost.models.grammar_tokenizer import grammar_tokenizer
-from synthboost.models.tokenizing import require_tokenizer_files, tokenize, unknown_words
+from synthboost.models.tokenizing import grammar_tokenizer, read_tokenizer, tokenize, unknown_words
 from synthboost.models.weights_folder import (
     load_strictly,
     load_weights,
@@ -39,6 +39,8 @@ class ClipSeg(Segmenter):
     """CLIPSeg (arXiv 2112.10003, Figure 2)."""
 
     name: ClassVar[str] = "clipseg"
+    pixel_mean, pixel_std = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+    """ImageNet's, as CLIPSeg was published."""
     cpu_pairs: ClassVar[int] = 2
     """A pair's perceptrons take 4 MB, and fetching fresh memory for many costs more than reducing an image again."""
 
@@ -49,19 +51,12 @@ class ClipSeg(Segmenter):
         self.network = CLIPSegForImageSegmentation(config)
         self.tokenizer = tokenizer
         self.input_size = settings.input_size
-        self.pixel_mean, self.pixel_std = settings.pixel_mean, settings.pixel_std
-        self.antialias = settings.antialias
         self.output_size = _output_size(settings)
 
     @classmethod
-    def from_settings(cls, settings: ClipSegSettings, extra_words: Sequence[str] = ()) -> Self:
-        """Build with random weights (from torch's global generator) and the grammar's own tokenizer.
-
-        Args:
-            settings: the sizes.
-            extra_words: that the tokenizer knows besides (`prompts.extra_words`).
-        """
-        tokenizer = grammar_tokenizer(extra_words)
+    def from_settings(cls, settings: ClipSegSettings, prompt_sets: Collection[PromptSet] = ()) -> Self:
+        """Build with random weights and the grammar's own tokenizer; see `Segmenter.from_settings`."""
+        tokenizer = grammar_tokenizer(prompt_sets)
         model = cls(settings, _library_config(settings, tokenizer), tokenizer)
         _initialise(model.network, settings)
         return model
@@ -228,13 +223,11 @@ def _library_config(settings: ClipSegSettings, tokenizer: Any) -> CLIPSegConfig:
 def _read_library_files(folder: Path) -> tuple[CLIPSegConfig, Any]:
     if not (folder / "config.json").is_file():
         raise CheckpointError(folder, "config.json", "absent", "a folder of weights (save_pretrained layout)")
-    require_tokenizer_files(folder)
     try:
         config = CLIPSegConfig.from_pretrained(folder, local_files_only=True)
-        tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
     except (OSError, ValueError, TypeError, KeyError) as error:
-        raise CheckpointError(folder, "config or tokenizer", error, "the files of a CLIPSeg checkpoint") from error
-    return config, tokenizer
+        raise CheckpointError(folder, "config.json", error, "the configuration of a CLIPSeg") from error
+    return config, read_tokenizer(folder)
 
 
 def _settings_of(config: CLIPSegConfig, card: dict[str, Any] | None, folder: Path) -> ClipSegSettings:

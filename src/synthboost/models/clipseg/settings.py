@@ -43,11 +43,6 @@ class ClipSegSettings:
     the embedded pixels, so that a model from random weights is slow to learn where it is."""
     patch_std: float | None = None
     """Standard deviation of the initial patch filters; `None` keeps the library's 0.02."""
-    pixel_mean: tuple[float, float, float] = (0.485, 0.456, 0.406)
-    pixel_std: tuple[float, float, float] = (0.229, 0.224, 0.225)
-    """ImageNet's, as CLIPSeg was published."""
-    antialias: bool = True
-    """The original code resizes without low-pass filter; ours filters (`docs/differences.md`)."""
 
     def __post_init__(self) -> None:
         """Refuse sizes that cannot form a network."""

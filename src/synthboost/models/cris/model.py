@@ -7,29 +7,26 @@ normalisation statistics (see `Segmenter.set_encoders`).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
 from torch import Tensor
-from transformers import AutoTokenizer
 
-from synthboost.errors import CheckpointError
+from synthboost.domain import PromptSet
 from synthboost.io.atomic import whole_folder
 from synthboost.models.adapters import plain_state
 from synthboost.models.base import Features, Part, Segmenter
 from synthboost.models.cris.network import CrisNetwork
 from synthboost.models.cris.settings import CrisSettings
 from synthboost.models.cris.text import pad_sentences
-from synthboost.models.grammar_tokenizer import grammar_tokenizer
-from synthboost.models.tokenizing import require_tokenizer_files, tokenize, unknown_words
+from synthboost.models.tokenizing import grammar_tokenizer, read_tokenizer, tokenize, unknown_words
 from synthboost.models.weights_folder import (
-    CARD_FILE,
     load_strictly,
     load_weights,
-    read_card,
     read_settings,
+    require_card,
     save_weights,
     write_card,
 )
@@ -39,6 +36,8 @@ class Cris(Segmenter):
     """CRIS (arXiv 2111.15174, Figure 2)."""
 
     name: ClassVar[str] = "cris"
+    pixel_mean, pixel_std = (0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711)
+    """CLIP's."""
 
     def __init__(self, settings: CrisSettings, tokenizer: Any) -> None:
         """Build with random weights; `from_settings` and `from_pretrained` are the usual ways in."""
@@ -47,18 +46,11 @@ class Cris(Segmenter):
         self.network = CrisNetwork(settings, vocabulary=len(tokenizer))
         self.tokenizer = tokenizer
         self.input_size, self.output_size = settings.input_size, settings.input_size // 4
-        self.pixel_mean, self.pixel_std = settings.pixel_mean, settings.pixel_std
-        self.antialias = settings.antialias
 
     @classmethod
-    def from_settings(cls, settings: CrisSettings, extra_words: Sequence[str] = ()) -> Self:
-        """Build with random weights (from torch's global generator) and the grammar's own tokenizer.
-
-        Args:
-            settings: the sizes.
-            extra_words: that the tokenizer knows besides (`prompts.extra_words`).
-        """
-        return cls(settings, grammar_tokenizer(extra_words))
+    def from_settings(cls, settings: CrisSettings, prompt_sets: Collection[PromptSet] = ()) -> Self:
+        """Build with random weights and the grammar's own tokenizer; see `Segmenter.from_settings`."""
+        return cls(settings, grammar_tokenizer(prompt_sets))
 
     @classmethod
     def from_pretrained(cls, folder: Path) -> Self:
@@ -67,16 +59,8 @@ class Cris(Segmenter):
         Raises:
             CheckpointError: a file is absent or damaged, or the weights do not fit.
         """
-        card = read_card(folder)
-        if card is None:
-            raise CheckpointError(folder, CARD_FILE, "absent", "a folder that `save_pretrained` or `convert` wrote")
-        settings = read_settings(CrisSettings, card, folder)
-        require_tokenizer_files(folder)
-        try:
-            tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
-        except (OSError, ValueError, TypeError, KeyError) as error:
-            raise CheckpointError(folder, "tokenizer", error, "the files of a tokenizer") from error
-        model = cls(settings, tokenizer)
+        settings = read_settings(CrisSettings, require_card(folder), folder)
+        model = cls(settings, read_tokenizer(folder))
         load_strictly(model.network, load_weights(folder), folder)
         return model
 

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from torch import nn
+import math
 
-from synthboost.models.cris.clip import ClipBackbone
+import torch
+from torch import Tensor, nn
+
+from synthboost.models.base import Part
 from synthboost.models.cris.decoder import VisionLanguageDecoder
 from synthboost.models.cris.neck import Neck
 from synthboost.models.cris.projector import Projector
 from synthboost.models.cris.settings import CrisSettings
-from synthboost.models.cris.text import TextTransformer
+from synthboost.models.cris.text import TextTransformer, at_end, padding_of
 from synthboost.models.cris.vision import EXPANSION, ModifiedResNet
 
 
@@ -50,3 +53,51 @@ class CrisNetwork(nn.Module):
             text_length=settings.text_length,
         )
         self.proj = Projector(embedding, text)
+
+
+class ClipBackbone(nn.Module):
+    """CLIP's two encoders: `visual`, and the text encoder's parts beside it, as in CLIP's own files."""
+
+    def __init__(
+        self, visual: ModifiedResNet, transformer: TextTransformer, vocabulary: int, positions: int, width: int,
+        embedding: int,
+    ) -> None:  # fmt: skip
+        """Build with CLIP's initial weights.
+
+        Args:
+            visual: the image encoder.
+            transformer: of the text encoder, without embeddings.
+            vocabulary: how many tokens there are.
+            positions: how many tokens a sentence can have.
+            width: of a word's feature.
+            embedding: of a sentence's state.
+        """
+        super().__init__()
+        self.visual = visual
+        self.transformer = transformer
+        self.token_embedding = nn.Embedding(vocabulary, width)
+        self.positional_embedding = nn.Parameter(torch.empty(positions, width))
+        self.ln_final = nn.LayerNorm(width)
+        self.text_projection = nn.Parameter(torch.empty(width, embedding))
+        self.logit_scale = nn.Parameter(torch.tensor(math.log(1 / 0.07)))  # of CLIP's loss; no mask depends on it
+        nn.init.normal_(self.token_embedding.weight, std=0.02)
+        nn.init.normal_(self.positional_embedding, std=0.01)
+        nn.init.normal_(self.text_projection, std=width**-0.5)
+
+    def encode_text(self, tokens: Tensor, end: int) -> tuple[Tensor, Tensor, Tensor]:
+        """Encode tokens (M, L) that end with the token `end`.
+
+        Returns:
+            Word features (M, L, width), zero where there is no word; the sentences' states (M, embedding); and where
+            there is no word (M, L), bool.
+        """
+        padding = padding_of(tokens, end)
+        hidden = self.token_embedding(tokens) + self.positional_embedding[: tokens.shape[1]]
+        words = self.ln_final(self.transformer(hidden))
+        return words.masked_fill(padding[..., None], 0), at_end(words, padding) @ self.text_projection, padding
+
+    def text_blocks(self) -> list[list[Part]]:
+        """Return all parts of the text encoder from input to output: embeddings, then each block."""
+        blocks: list[list[Part]] = [[block] for block in self.transformer.resblocks]
+        blocks[-1] += [self.ln_final, self.text_projection]
+        return [[self.token_embedding, self.positional_embedding], *blocks]

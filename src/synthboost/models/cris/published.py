@@ -21,8 +21,7 @@ from torch import Tensor, nn
 from synthboost.errors import CheckpointError
 from synthboost.models.cris.model import Cris
 from synthboost.models.cris.network import CrisNetwork
-from synthboost.models.cris.settings import CrisSettings
-from synthboost.models.cris.sizes import infer_settings, infer_vocabulary
+from synthboost.models.cris.settings import CrisSettings, Shapes, infer_settings, infer_vocabulary
 from synthboost.models.tokenizing import clip_tokenizer
 from synthboost.models.weights_folder import load_strictly, refuse_non_finite
 
@@ -56,6 +55,11 @@ class PublishedWeights:
     state: dict[str, Tensor]
     dropped: tuple[str, ...]
     """Entries of the file that are no weights of a CRIS, e.g. the optimiser's state."""
+
+    @property
+    def shapes(self) -> Shapes:
+        """The tensors' shapes, which tell the sizes."""
+        return {name: tuple(tensor.shape) for name, tensor in self.state.items()}
 
 
 @dataclass(frozen=True)
@@ -131,7 +135,7 @@ def convert(
     """
     weights = read_published(path)
     words = clip_tokenizer(tokenizer)
-    vocabulary = infer_vocabulary(weights.state, path)
+    vocabulary = infer_vocabulary(weights.shapes, path)
     if len(words) != vocabulary or words.eos_token_id != vocabulary - 1:
         raise CheckpointError(
             tokenizer, "vocabulary", f"{len(words)} tokens, the end token is {words.eos_token_id}",
@@ -139,7 +143,7 @@ def convert(
         )  # fmt: skip
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        model = Cris(infer_settings(weights.state, path, input_size), words)
+        model = Cris(infer_settings(weights.shapes, path, input_size), words)
     left, zeroed = _load(model.network, weights, path)
     model.save_pretrained(folder)
     if left:
@@ -159,9 +163,9 @@ def check(path: Path) -> ConversionReport:
         CheckpointError: as for `convert`.
     """
     weights = read_published(path)
-    settings = infer_settings(weights.state, path, CrisSettings.input_size)
+    settings = infer_settings(weights.shapes, path, CrisSettings.input_size)
     with torch.random.fork_rng(devices=[]):
-        left, zeroed = _load(CrisNetwork(settings, infer_vocabulary(weights.state, path)), weights, path)
+        left, zeroed = _load(CrisNetwork(settings, infer_vocabulary(weights.shapes, path)), weights, path)
     return ConversionReport(weights.kind, tuple(sorted(weights.state)), left, zeroed, weights.dropped)
 
 

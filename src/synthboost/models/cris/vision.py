@@ -16,8 +16,6 @@ from synthboost.models.base import Part
 
 EXPANSION = 4
 """A bottleneck's output has so many times the channels of its 3 x 3 convolution."""
-STRIDE = 32
-"""Pixels of the input per position of the deepest map."""
 
 
 class ModifiedResNet(nn.Module):

@@ -8,7 +8,7 @@ there is no `text` to learn.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, ClassVar, Self
@@ -16,31 +16,33 @@ from typing import Any, ClassVar, Self
 import torch
 from torch import Tensor
 
-from synthboost.domain import STRUCTURES
-from synthboost.errors import CheckpointError, ConfigError
+from synthboost.domain import STRUCTURES, PromptSet, Structure
+from synthboost.errors import ConfigError, PromptError
 from synthboost.io.atomic import whole_folder
 from synthboost.models.adapters import plain_state
 from synthboost.models.base import Features, Part, Segmenter
-from synthboost.models.unet.naming import ALL, named_structure
-from synthboost.models.unet.settings import UNetSettings
+from synthboost.models.unet.settings import SLOPE, UNetSettings
 from synthboost.models.weights_folder import (
-    CARD_FILE,
     load_strictly,
     load_weights,
-    read_card,
     read_settings,
+    require_card,
     save_weights,
     write_card,
 )
-from synthboost.prompts import extra_words as words_of_ours
 from synthboost.prompts import split_words, vocabulary
+from synthboost.prompts.templates import STRUCTURE_NAMES
+
+ALL = 0
+"""Stands for the empty sentence (P0): all structures together. The structures have their labels, 1-3."""
 
 
 class UNet(Segmenter):
     """A U-Net (arXiv 1505.04597) with instance normalisation: MONAI's `BasicUNet`."""
 
     name: ClassVar[str] = "unet"
-    has_text_encoder: ClassVar[bool] = False
+    pixel_mean = pixel_std = (0.5, 0.5, 0.5)
+    """To -1..1. Of the three equal channels the first alone is read."""
 
     def __init__(self, settings: UNetSettings) -> None:
         """Build with random weights; `from_settings` and `from_pretrained` are the usual ways in.
@@ -52,12 +54,10 @@ class UNet(Segmenter):
         self.settings = settings
         self.network = _network(settings)
         self.input_size = self.output_size = settings.input_size
-        self.pixel_mean, self.pixel_std = settings.pixel_mean, settings.pixel_std
-        self.antialias = settings.antialias
 
     @classmethod
-    def from_settings(cls, settings: UNetSettings, extra_words: Sequence[str] = ()) -> Self:
-        """Build with random weights (from torch's global generator); no word but the structure's name is read."""
+    def from_settings(cls, settings: UNetSettings, prompt_sets: Collection[PromptSet] = ()) -> Self:
+        """Build with random weights; see `Segmenter.from_settings`. No word but the structure's name is read."""
         return cls(settings)
 
     @classmethod
@@ -68,10 +68,7 @@ class UNet(Segmenter):
             CheckpointError: a file is absent or damaged, or the weights do not fit.
             ConfigError: MONAI is not installed.
         """
-        card = read_card(folder)
-        if card is None:
-            raise CheckpointError(folder, CARD_FILE, "absent", "a folder that `save_pretrained` wrote")
-        model = cls(read_settings(UNetSettings, card, folder))
+        model = cls(read_settings(UNetSettings, require_card(folder), folder))
         load_strictly(model.network, load_weights(folder), folder)
         return model
 
@@ -91,7 +88,7 @@ class UNet(Segmenter):
 
     def unknown_words(self, sentence: str) -> tuple[str, ...]:
         """Return the words outside the grammar, as for other small models; all but the structure's name is ignored."""
-        known = {*vocabulary(), *words_of_ours()}
+        known = set(vocabulary(tuple(PromptSet)))
         words = "".join(c if c.isalnum() else " " for c in sentence).split()
         return tuple(word for word in words if not known.issuperset(split_words(word)))
 
@@ -104,7 +101,7 @@ class UNet(Segmenter):
 
     def image_settings(self) -> tuple[object, ...]:
         """Return the rectifiers' slope; see `Segmenter.image_settings`."""
-        return (self.settings.slope,)
+        return (SLOPE,)
 
     def encode_text(self, tokens: Tensor) -> Features:
         """Return the labels as they are, (M, 1)."""
@@ -153,7 +150,34 @@ def _network(settings: UNetSettings) -> Any:
         in_channels=1,
         out_channels=len(STRUCTURES),
         features=(*settings.widths, settings.last_width),
-        act=("LeakyReLU", {"negative_slope": settings.slope, "inplace": True}),
+        act=("LeakyReLU", {"negative_slope": SLOPE, "inplace": True}),
         norm=("instance", {"affine": True}),
         bias=False,  # every convolution is followed by a normalisation, which would take a bias away
     )
+
+
+def named_structure(sentence: str) -> int:
+    """Return the label of the structure that a sentence names anywhere, in capitals or not; `ALL` when it is empty.
+
+    Raises:
+        PromptError: a sentence names no structure, or more than one; guessing would draw the wrong one in silence.
+    """
+    words = split_words(sentence)
+    found = [structure for structure, name in STRUCTURE_NAMES.items() if _holds(words, split_words(name))]
+    if len(found) == 1:
+        return int(found[0])
+    if not sentence.strip():
+        return ALL
+    raise PromptError(
+        "sentence", "structure", f"{_listed(found) or 'none'} in {sentence[:80]!r}",
+        f"the name of one structure: {_listed(STRUCTURE_NAMES)}",
+        "A model without a text encoder understands nothing else.",
+    )  # fmt: skip
+
+
+def _holds(words: tuple[str, ...], name: tuple[str, ...]) -> bool:
+    return any(words[first : first + len(name)] == name for first in range(len(words) - len(name) + 1))
+
+
+def _listed(structures: Iterable[Structure]) -> str:
+    return ", ".join(STRUCTURE_NAMES[structure] for structure in structures)

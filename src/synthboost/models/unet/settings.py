@@ -10,6 +10,8 @@ STRIDE = 16
 """Pixels of the input per position of the deepest map: four halvings."""
 LEAST_SIZE = 2 * STRIDE
 """A single position would have no variance for instance normalisation."""
+SLOPE = 0.1
+"""Of the leaky rectifiers."""
 
 
 @dataclass(frozen=True)
@@ -22,12 +24,6 @@ class UNetSettings:
     """Channels of the encoder's levels, from the full size to a sixteenth of it."""
     last_width: int = 32
     """Channels before the last, 1 x 1 convolution."""
-    slope: float = 0.1
-    """Of the leaky rectifiers."""
-    pixel_mean: tuple[float, float, float] = (0.5, 0.5, 0.5)
-    pixel_std: tuple[float, float, float] = (0.5, 0.5, 0.5)
-    """To -1..1. Of the three equal channels the first alone is read."""
-    antialias: bool = True
 
     def __post_init__(self) -> None:
         """Refuse sizes that cannot form a network."""

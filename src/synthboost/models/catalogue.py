@@ -1,0 +1,141 @@
+"""The architectures by name: everything that differs between them, outside their folders, in one entry each.
+
+Nothing here loads torch; `registry` builds and loads what an entry names.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from synthboost.errors import ConfigError
+from synthboost.models.clipseg.settings import PRESETS as CLIPSEG_PRESETS
+from synthboost.models.cris.settings import PRESETS as CRIS_PRESETS
+from synthboost.models.unet.settings import PRESETS as UNET_PRESETS
+
+
+@dataclass(frozen=True)
+class Published:
+    """Weights that others published. Nothing of it is redistributed here."""
+
+    name: str
+    trained: str
+    """What was trained, and on what."""
+    source: str
+    """A name on the Hugging Face hub, an address, or how else to get it."""
+    licence: str
+    use: str
+    """The options with which training starts from it."""
+    sha256: str | None = None
+    """Of the file, where its publisher states it."""
+
+
+@dataclass(frozen=True)
+class ModelEntry:
+    """All that the rest of the product knows of an architecture before it loads it."""
+
+    segmenter: str
+    """`module:class` below `synthboost.models`, a subclass of `Segmenter`."""
+    presets: dict[str, Any]
+    """Preset -> settings, for random weights."""
+    rate: float
+    """Learning rate of AdamW: the paper's, for published weights, where it has the model."""
+    cycle_rates: Mapping[str, float]
+    """Preset -> the highest rate of a one-cycle schedule from random weights (`docs/lab-log.md`)."""
+    reads_text: bool = True
+    """Whether weights read the sentence. Without, it only chooses the structure, and there is no text encoder."""
+    published: tuple[Published, ...] = field(default=())
+
+
+CLIP_LICENCE = "MIT (the repository's); its model card puts deployment out of scope"
+CLIP_ADDRESS = "https://openaipublic.azureedge.net/clip/models/"
+RN50_SHA256 = "afeb0e10f9e5a86da6080e35cf09123aca3b358a0c3e3b6c78a7b63bc04b6762"
+RN101_SHA256 = "8fa8567bab74a42d41c5915025a8e4538c3bdbe8804a470a72f30b0d94fab599"
+
+MODELS: dict[str, ModelEntry] = {
+    "clipseg": ModelEntry(
+        segmenter="clipseg.model:ClipSeg",
+        presets=CLIPSEG_PRESETS,
+        rate=2e-3,
+        cycle_rates={"tiny": 1e-3},
+        published=(
+            Published(
+                name="clipseg-rd64-refined",
+                trained="all of CLIPSeg, on PhraseCut: what the paper starts from",
+                source="CIDAS/clipseg-rd64-refined",
+                licence="apache-2.0 says the hub's page; the authors' repository says only that its MIT licence "
+                "excludes them",
+                use="--weights CIDAS/clipseg-rd64-refined",
+            ),
+        ),
+    ),
+    "cris": ModelEntry(
+        segmenter="cris.model:Cris",
+        presets=CRIS_PRESETS,
+        rate=2e-5,
+        cycle_rates={"tiny": 2e-3},
+        published=(
+            Published(
+                name="clip-rn50",
+                trained="CRIS' two encoders as CLIP, on pairs from the internet; neck, decoder and projector stay "
+                "random",
+                source=f"{CLIP_ADDRESS}{RN50_SHA256}/RN50.pt",
+                licence=CLIP_LICENCE,
+                use="weights convert RN50.pt --out cris-clip, then --model cris --weights cris-clip",
+                sha256=RN50_SHA256,
+            ),
+            Published(
+                name="clip-rn101",
+                trained="as clip-rn50, with the deeper image encoder that CRIS' authors tried too",
+                source=f"{CLIP_ADDRESS}{RN101_SHA256}/RN101.pt",
+                licence=CLIP_LICENCE,
+                use="weights convert RN101.pt --out cris-clip, then --model cris --weights cris-clip",
+                sha256=RN101_SHA256,
+            ),
+            Published(
+                name="cris-refcoco",
+                trained="all of CRIS, on RefCOCO",
+                source="not released by its authors; the paper used a reader's file (cris_best.pth). Train one with "
+                "their code",
+                licence="none stated",
+                use="weights convert cris_best.pth --out cris-refcoco, then --model cris --weights cris-refcoco",
+            ),
+        ),
+    ),
+    "unet": ModelEntry(
+        segmenter="unet.model:UNet",
+        presets=UNET_PRESETS,
+        rate=1e-3,  # not in the paper; it trains the U-Net of Echo from Noise (arXiv 2305.05424)
+        cycle_rates={"tiny": 1e-2},
+        reads_text=False,
+    ),
+}
+
+
+def entry_of(model: str) -> ModelEntry:
+    """Return the entry of an architecture.
+
+    Raises:
+        ConfigError: there is none; the known ones are listed.
+    """
+    if model not in MODELS:
+        raise ConfigError("run", "model", model, f"one of {', '.join(MODELS)}")
+    return MODELS[model]
+
+
+def settings_of(model: str, preset: str) -> Any:
+    """Return the sizes of a preset.
+
+    Raises:
+        ConfigError: no such model or preset; the known ones are listed.
+    """
+    presets = entry_of(model).presets
+    if preset not in presets:
+        raise ConfigError("run", "preset", preset, f"one of {', '.join(presets)}")
+    return presets[preset]
+
+
+def published_with(sha256: str) -> Published | None:
+    """Return the publication whose stated checksum this is."""
+    return next((one for entry in MODELS.values() for one in entry.published if one.sha256 == sha256), None)
