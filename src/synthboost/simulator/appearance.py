@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 from enum import StrEnum
 
@@ -111,6 +112,18 @@ class Appearance:
     dials: Dials = NONE
     """How far beyond the ranges of a clinic everything varies."""
 
+    def turned(self, dials: Sequence[tuple[str, float]]) -> Appearance:
+        """Return the preset with some dials, (name, value) each, turned; the others stay.
+
+        Raises:
+            ConfigError: an unknown dial, or a value that is not from 0 to 1.
+        """
+        names = [field.name for field in fields(Dials)]
+        for name, _ in dials:
+            if name not in names:
+                raise ConfigError("dials", "name", name, f"one of {', '.join(names)}")
+        return replace(self, dials=replace(self.dials, **dict(dials)))
+
 
 _CLINICAL = Appearance(
     vendors=("A", "B", "C"),
@@ -180,9 +193,7 @@ class Acquisition:
         return float(np.interp(self.badness, (0.0, 1.0, 2.0), (good, medium, poor)))
 
 
-def draw_acquisition(
-    rng: Generator, appearance: Appearance, quality: Quality, quality_strength: float, artefact_strength: float
-) -> Acquisition:
+def draw_acquisition(rng: Generator, appearance: Appearance, quality: Quality, quality_strength: float) -> Acquisition:
     """Draw the scanner of one view.
 
     Args:
@@ -190,10 +201,9 @@ def draw_acquisition(
         appearance: the preset.
         quality: of this view.
         quality_strength: 0: the label changes nothing; 1: as strong as an expert could see.
-        artefact_strength: factor on the preset's artefacts.
     """
     vendor = VENDORS[appearance.vendors[int(rng.integers(len(appearance.vendors)))]]
-    artefacts = appearance.artefacts * artefact_strength
+    artefacts = appearance.artefacts
     dials = appearance.dials
     spread = rng.standard_normal(4) * min(artefacts, 1.0) * stretch(dials.gain, 2.5)
     beyond = rng.standard_normal(4)

@@ -146,9 +146,8 @@ def _draw_patient(number: int, settings: SimulationSettings) -> tuple[Anatomy, d
 
 def _draw_scanner(number: int, settings: SimulationSettings, quality: Quality) -> Acquisition:
     return draw_acquisition(
-        stream(settings.seed, number, "acquisition"), settings.preset, quality, settings.quality_strength,
-        settings.artefact_strength,
-    )  # fmt: skip
+        stream(settings.seed, number, "acquisition"), settings.preset, quality, settings.quality_strength
+    )
 
 
 def pixel_grid(anatomy: ViewAnatomy, settings: SimulationSettings) -> PixelGrid:

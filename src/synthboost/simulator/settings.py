@@ -3,22 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass
 from typing import Any, Self
 
 from synthboost.errors import ConfigError
-from synthboost.simulator.appearance import APPEARANCES, Appearance, AppearanceName, Dials
+from synthboost.simulator.appearance import APPEARANCES, Appearance, AppearanceName
 from synthboost.simulator.calibration import Calibration
 from synthboost.simulator.priors import PRIORS, Prior, PriorName
 from synthboost.simulator.visibility import QualityRule
 
-DIALS = tuple(field.name for field in fields(Dials))
 NATIVE_SPACING_MM = 0.308
 """Of CAMUS' NIfTI release; give it as `spacing_mm` for frames as large as CAMUS' own."""
-
-
-YOUNGER: dict[str, object] = {"quality_rule": QualityRule.DRAWN, "phases_between": 0}
-"""Fields that folders of this generator's version may not have, and what their absence means."""
 
 
 @dataclass(frozen=True)
@@ -37,23 +32,11 @@ class SimulationSettings:
     calibration: tuple[tuple[str, float], ...] = ()
     """Shifts of the prior towards unannotated images, as `synthboost calibrate` prints them, e.g. `volume 0.93 wall_mm
     1.2`."""
-    anatomy: float | None = None
-    """Dial, 0-1: how much more than the prior hearts and their pose vary. Absent, as for the other dials: the
-    preset's; what each widens, and by how much, is in `docs/data.md`."""
-    acoustics: float | None = None
-    """Dial, 0-1: echogenicity of wall, blood and background, pulse and beam width."""
-    artefacts: float | None = None
-    """Dial, 0-1: walls that are not seen, haze, shadows; on top of `artefact_strength`."""
-    gain: float | None = None
-    """Dial, 0-1: the operator's grey levels and the scanner's speckle reduction."""
-    scan_conversion: float | None = None
-    """Dial, 0-1: opening angle of the fan, smoothing of the image."""
-    artefact_strength: float = 1.0
-    """Factor on the shadows, dropouts and haze of the preset; 0-1.5. Between clean and clinical, continuously."""
+    dials: tuple[tuple[str, float], ...] = ()
+    """How much more than the preset one thing varies, 0-1 each, e.g. `anatomy 0.5 gain 1`: of `anatomy`, `acoustics`,
+    `artefacts`, `gain`, `scan_conversion`; what each widens is in `docs/simulator.md`. Absent: the preset's."""
     quality_strength: float = 1.0
     """How much the quality label shows in the image; 0 (not at all) to 1."""
-    quality_shares: tuple[float, float, float] | None = None
-    """Shares of good, medium and poor images; absent: the preset's."""
     quality_rule: QualityRule = QualityRule.DRAWN
     """The word for the quality: `drawn`, the one that the image was made with, or `visible-wall`, how much of the wall
     can be seen in the finished frames. The pixels are the same."""
@@ -72,20 +55,14 @@ class SimulationSettings:
         """Refuse what cannot work, by a `ConfigError` that names the field."""
         _require(self.patients >= 1, "patients", self.patients, "at least 1")
         _require(self.seed >= 0, "seed", self.seed, "0 or more")
-        _require(0.0 <= self.artefact_strength <= 1.5, "artefact_strength", self.artefact_strength, "0-1.5")
-        for dial in DIALS:
-            value = getattr(self, dial)
-            _require(value is None or 0.0 <= value <= 1.0, dial, value, "0-1")
         _require(0.0 <= self.quality_strength <= 1.0, "quality_strength", self.quality_strength, "0-1")
         _require(0 <= self.phases_between <= 100, "phases_between", self.phases_between, "0-100 frames")
         _require(32 <= self.size <= 2048, "size", self.size, "32-2048 pixels")
         Calibration.of_items(self.calibration)
+        APPEARANCES[self.appearance].turned(self.dials)
         spacing = self.spacing_mm
         _require(spacing is None or 0.1 <= spacing <= 6.0, "spacing_mm", spacing, "0.1-6 mm")
         _require(self.first_patient_number >= 1, "first_patient_number", self.first_patient_number, "at least 1")
-        if self.quality_shares is not None:
-            fine = min(self.quality_shares) >= 0.0 and abs(sum(self.quality_shares) - 1.0) < 1e-6
-            _require(fine, "quality_shares", self.quality_shares, "three shares >= 0 that sum to 1")
         if self.split_counts is not None:
             fine = min(self.split_counts) >= 0 and sum(self.split_counts) == self.patients
             _require(fine, "split_counts", self.split_counts, f"three counts that sum to {self.patients} patients")
@@ -97,11 +74,8 @@ class SimulationSettings:
 
     @property
     def preset(self) -> Appearance:
-        """The preset that `appearance` names, with the shares of qualities and the dials asked for."""
-        preset = APPEARANCES[self.appearance]
-        asked = {dial: value for dial in DIALS if (value := getattr(self, dial)) is not None}
-        shares = preset.quality_shares if self.quality_shares is None else self.quality_shares
-        return replace(preset, quality_shares=shares, dials=replace(preset.dials, **asked))
+        """The preset that `appearance` names, its dials turned."""
+        return APPEARANCES[self.appearance].turned(self.dials)
 
     @property
     def patient_numbers(self) -> range:
@@ -117,28 +91,25 @@ class SimulationSettings:
         return self.patients - 2 * tenth, tenth, tenth
 
     def to_json(self) -> dict[str, Any]:
-        """Plain values for a record of the settings. Younger fields are in it only where they say something.
-
-        So folders that were begun before the fields came can be finished.
-        """
+        """Plain values for a record of the settings."""
         plain = {key: list(v) if isinstance(v, tuple) else v for key, v in asdict(self).items()}
-        shifts = dict(plain.pop("calibration"))
-        plain = {key: v for key, v in plain.items() if key not in YOUNGER or v != YOUNGER[key]}
-        return plain | ({"calibration": shifts} if shifts else {})
+        return plain | {key: dict(plain[key]) for key in _PAIRS}
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> Self:
         """Return what `to_json` was called on.
 
         Raises:
-            TypeError: a name is unknown.
+            KeyError, TypeError: a name is missing or unknown.
             ConfigError: a value cannot be.
         """
         plain: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in values.items()}
-        plain["prior"], plain["appearance"] = PriorName(values["prior"]), AppearanceName(values["appearance"])
-        plain["quality_rule"] = QualityRule(values.get("quality_rule", QualityRule.DRAWN))
-        plain["calibration"] = tuple(values.get("calibration", {}).items())
-        return cls(**plain)
+        plain |= {key: kind(values[key]) for key, kind in _CHOICES.items()}
+        return cls(**plain | {key: tuple(values[key].items()) for key in _PAIRS})
+
+
+_CHOICES = {"prior": PriorName, "appearance": AppearanceName, "quality_rule": QualityRule}
+_PAIRS = ("calibration", "dials")
 
 
 def _require(fine: bool, field: str, value: object, expected: str) -> None:
