@@ -13,7 +13,7 @@ from synthboost.data.simulated_set import write_dataset
 from synthboost.data.source import Source, open_source
 from synthboost.domain import Phase, Structure, View
 from synthboost.errors import ConfigError
-from synthboost.evaluation.clinical.heart_in_view import measure_heart
+from synthboost.simulator.calibration import measure_heart
 from synthboost.simulator.settings import SimulationSettings
 
 SETTINGS = PseudoLabelSettings()

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from synthboost.domain import LabelMap, Phase, Structure, View
-from synthboost.evaluation.clinical.patient_numbers import Maps
+from synthboost.evaluation.clinical.volumes import LabelMaps
 from synthboost.records.rows import Row, Status
 
 MakeRow = Callable[..., Row]
@@ -66,7 +66,7 @@ def make_row() -> MakeRow:
     return make
 
 
-MakeMaps = Callable[..., Maps]
+MakeMaps = Callable[..., LabelMaps]
 SIZES_MM = {
     Phase.END_DIASTOLE: {"length": 90.0, View.TWO_CHAMBER: 24.0, View.FOUR_CHAMBER: 26.0, "atrium": 40.0},
     Phase.END_SYSTOLE: {"length": 75.0, View.TWO_CHAMBER: 18.0, View.FOUR_CHAMBER: 20.0, "atrium": 48.0},
@@ -81,7 +81,7 @@ def make_maps() -> MakeMaps:
     return _maps
 
 
-def _maps(spacing: tuple[float, float] = (0.4, 0.4), tilt: float = 0.0, known: bool = True) -> Maps:
+def _maps(spacing: tuple[float, float] = (0.4, 0.4), tilt: float = 0.0, known: bool = True) -> LabelMaps:
     return {
         (view, phase): (
             half_ellipses(size["length"], size[view], size["atrium"], spacing, tilt),

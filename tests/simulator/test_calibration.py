@@ -1,18 +1,22 @@
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from synthboost.data import open_dataset
 from synthboost.data.simulated_set import settings_of, write_dataset
 from synthboost.domain import Phase, Sex, View
 from synthboost.errors import ConfigError, DataError
-from synthboost.evaluation.clinical.heart_in_view import HeartInView, measure_heart
-from synthboost.simulator.calibration import LEAST_FRAMES, NONE, Calibration, calibrate
+from synthboost.simulator.anatomy import draw_anatomy
+from synthboost.simulator.calibration import LEAST_FRAMES, NONE, Calibration, HeartInView, calibrate, measure_heart
+from synthboost.simulator.contours import draw_labels
 from synthboost.simulator.priors import PRIORS, Condition, PriorName
-from synthboost.simulator.render import simulate_patient
+from synthboost.simulator.render import pixel_grid
 from synthboost.simulator.settings import SimulationSettings
 
 ED = Phase.END_DIASTOLE
@@ -104,10 +108,12 @@ def test_a_calibrated_simulation_shows_what_it_was_calibrated_to() -> None:
 def hearts(settings: SimulationSettings):
     found: dict[tuple[View, Phase], list[HeartInView]] = {}
     for number in settings.patient_numbers:
+        anatomy = draw_anatomy(settings.seed, number, settings.prior_table, settings.preset.half_angles)
         for view in View:
-            frame = simulate_patient(number, settings).frames[view, ED]
+            grid = pixel_grid(anatomy.views[view], settings)
+            label_map = draw_labels(anatomy.views[view].contours[ED], grid)
             try:
-                found.setdefault((view, ED), []).append(measure_heart(frame.label_map, frame.spacing_mm))
+                found.setdefault((view, ED), []).append(measure_heart(label_map, (grid.spacing_mm, grid.spacing_mm)))
             except DataError:
                 continue
     return found
@@ -122,3 +128,56 @@ def test_a_calibrated_set_is_read_and_shows_other_people_than_the_plain_one(tmp_
         patients.append(set(open_dataset(tmp_path / name).patients))
     assert not patients[0] & patients[1]
     assert settings_of(tmp_path / "calibrated").calibration == every.items
+
+
+def drawn(right: int = 0) -> NDArray[np.uint8]:
+    """A cavity of 40 x 20 pixels, a wall of 5 around it with a tip of 5 x 2 on top, an atrium below; 100 x 80."""
+    label_map = np.zeros((100, 80), dtype=np.uint8)
+    label_map[15:60, 25 + right : 55 + right] = 2
+    label_map[10:15, 39 + right : 41 + right] = 2
+    label_map[20:60, 30 + right : 50 + right] = 1
+    label_map[60:80, 30 + right : 50 + right] = 3
+    return label_map
+
+
+def test_a_drawn_heart_is_measured() -> None:
+    heart = measure_heart(drawn(), (1.0, 1.0))
+    assert heart.length == pytest.approx(math.hypot(40, 10))  # middle of the base to an upper corner
+    assert heart.area == 800.0
+    assert heart.annulus == 14.0  # 20 less what lies within 2 mm of the wall at either end
+    assert heart.apex_depth == 10.0
+    assert heart.apex_lateral == -1.0
+    assert heart.tilt == pytest.approx(math.degrees(math.atan2(1, 50)))
+    assert heart.wall == pytest.approx(5.0, rel=0.1)
+
+
+def test_a_spacing_scales_lengths_and_leaves_angles() -> None:
+    once, twice = (measure_heart(drawn(), (spacing, spacing)) for spacing in (1.0, 2.0))
+    assert twice.length == pytest.approx(2 * once.length)
+    assert twice.area == 4 * once.area
+    assert twice.apex_depth == 2 * once.apex_depth
+    assert twice.tilt == pytest.approx(once.tilt)
+
+
+def test_a_heart_further_right_differs_in_its_place_alone() -> None:
+    here, there = measure_heart(drawn(), (1.0, 1.0)), measure_heart(drawn(7), (1.0, 1.0))
+    assert there.apex_lateral - here.apex_lateral == 7.0
+    assert (there.length, there.area, there.tilt) == (here.length, here.area, here.tilt)
+
+
+def test_a_base_that_lies_to_the_right_is_a_positive_tilt() -> None:
+    leaning = drawn()
+    leaning[10:15] = np.roll(leaning[10:15], -12, axis=1)  # the outer apex to the left
+    assert measure_heart(leaning, (1.0, 1.0)).tilt == pytest.approx(math.degrees(math.atan2(13, 50)))
+
+
+def test_a_heart_upside_down_is_refused() -> None:
+    with pytest.raises(DataError, match="upside down"):
+        measure_heart(np.ascontiguousarray(drawn()[::-1]), (1.0, 1.0), "patient0001_4CH_ED")
+
+
+def test_a_map_without_a_wall_is_refused() -> None:
+    bare = drawn()
+    bare[bare == 2] = 0
+    with pytest.raises(DataError, match="myocardium"):
+        measure_heart(bare, (1.0, 1.0))

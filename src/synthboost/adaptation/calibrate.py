@@ -9,10 +9,9 @@ from synthboost.adaptation.pseudo_labels import PseudoLabelSettings, annotate
 from synthboost.data import Dataset, Split, without_annotations
 from synthboost.domain import PatientId, Phase, SplitPart, View
 from synthboost.errors import ConfigError, DataError
-from synthboost.evaluation.clinical.heart_in_view import HeartInView, measure_heart
 from synthboost.inference.predictor import Predictor
 from synthboost.progress import track
-from synthboost.simulator.calibration import LEAST_FRAMES, Hearts
+from synthboost.simulator.calibration import LEAST_FRAMES, HeartInView, Hearts, measure_heart
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from synthboost.app.wording import structure_named
 from synthboost.domain import Structure
 from synthboost.errors import DataError
-from synthboost.evaluation.clinical.chamber import Chamber, Scale, atrium, ventricle
+from synthboost.evaluation.clinical.apical_view import ApicalView
 from synthboost.inference.outputs.label_map import resolve
 
 
@@ -76,16 +76,15 @@ def _lengths(
         return {}
     chosen = list(named)
     labels = resolve(probability[[named[s] for s in chosen]], chosen, threshold)
-    scale = Scale.of(spacing_mm, labels.shape)
+    view = ApicalView.of(labels, spacing_mm)
     found: dict[Structure, float] = {}
-    for structure, measured in (
-        (Structure.LEFT_VENTRICULAR_CAVITY, ventricle),
-        (Structure.LEFT_ATRIUM_CAVITY, atrium),
+    for structure, chamber in (
+        (Structure.LEFT_VENTRICULAR_CAVITY, "ventricle"),
+        (Structure.LEFT_ATRIUM_CAVITY, "atrium"),
     ):
         if structure in named:
             try:
-                chamber: Chamber = measured(labels, scale)
+                found[structure] = getattr(view, chamber).length
             except DataError:
                 continue  # no such chamber in these masks: the table says so by a dash
-            found[structure] = chamber.length
     return found

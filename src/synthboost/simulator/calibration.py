@@ -1,6 +1,6 @@
 """Shift the prior over hearts towards those of images that nobody annotated.
 
-A model annotates real images and simulated ones; both are measured alike (`evaluation.heart_in_view`). What differs
+A model annotates real images and simulated ones; both are measured alike (`measure_heart`). What differs
 between the medians is added to the prior that drew the simulated ones. The model's own errors stand on both sides, so
 those that it makes everywhere cancel; nothing guarantees that all do. Indirect inference (Gourieroux, Monfort and
 Renault, J Appl Econom 8:S85-S118, 1993), with a model's masks as the auxiliary statistic and one step for each call.
@@ -14,13 +14,11 @@ from typing import Self, TypeAlias
 
 import numpy as np
 
-from synthboost.domain import Phase, View
+from synthboost.domain import LabelMap, Phase, Structure, View
 from synthboost.errors import ConfigError, DataError
-from synthboost.evaluation.clinical.heart_in_view import HeartInView
+from synthboost.evaluation.clinical.apical_view import ApicalView
+from synthboost.evaluation.clinical.geometry import farthest_from, largest_piece
 from synthboost.simulator.priors import Prior
-
-Hearts: TypeAlias = Mapping[tuple[View, Phase], Sequence[HeartInView]]
-"""Measured frames by view and phase."""
 
 LEAST_FRAMES = 10
 """Of each view at end diastole, on either side: a median of fewer says little."""
@@ -107,6 +105,58 @@ _RANGES = {
     "apex_2ch_mm": (-30.0, 30.0), "apex_4ch_mm": (-30.0, 30.0),
 }  # fmt: skip
 NONE = Calibration()
+
+
+@dataclass(frozen=True)
+class HeartInView:
+    """One frame. Lengths in mm, areas in mm2, angles in degrees."""
+
+    length: float
+    """Of the left ventricular cavity: middle of the mitral plane to the farthest point of its contour."""
+    area: float
+    """Of the cavity."""
+    annulus: float
+    """Between the hinges of the mitral valve."""
+    wall: float
+    """Mean thickness of the myocardium."""
+    tilt: float
+    """Of the axis from the outer apex to the middle of the mitral plane, against the vertical; positive: the base lies
+    to the right of the apex."""
+    apex_depth: float
+    """Of the outer apex below the upper edge of the image, where the fan's tip is."""
+    apex_lateral: float
+    """Of the outer apex to the right of the image's vertical midline."""
+
+
+def measure_heart(label_map: LabelMap, spacing_mm: tuple[float, float], name: str = "label map") -> HeartInView:
+    """Measure a label map (H, W) of an apical view, the probe on top.
+
+    Raises:
+        DataError: it is not valid, shows no cavity or no myocardium, or no mitral plane (see `ApicalView.plane`).
+    """
+    view = ApicalView.of(label_map, spacing_mm, name)
+    cavity = label_map == int(Structure.LEFT_VENTRICULAR_CAVITY)
+    middle, apex = view.plane.middle, view.apex
+    heart = largest_piece(np.asarray(cavity | (label_map == int(Structure.MYOCARDIUM))))
+    outer = farthest_from(middle, heart, np.asarray(spacing_mm))
+    down, right = middle - outer
+    if down <= 0:
+        raise DataError(
+            name, "left ventricle", "upside down", "an apex above the base", "Turn the image: probe on top."
+        )
+    return HeartInView(
+        length=float(np.linalg.norm(apex - middle)),
+        area=view.area(Structure.LEFT_VENTRICULAR_CAVITY),
+        annulus=view.plane.width,
+        wall=view.wall_thickness,
+        tilt=float(np.degrees(np.arctan2(right, down))),
+        apex_depth=float(outer[0]),
+        apex_lateral=float(outer[1] - label_map.shape[1] * spacing_mm[1] / 2),
+    )
+
+
+Hearts: TypeAlias = Mapping[tuple[View, Phase], Sequence[HeartInView]]
+"""Measured frames by view and phase."""
 
 
 def calibrate(real: Hearts, simulated: Hearts) -> Calibration:

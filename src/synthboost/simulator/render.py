@@ -12,9 +12,7 @@ from numpy.random import Generator
 
 from synthboost.domain import Attributes, GreyImage, LabelMap, Phase, Quality, View
 from synthboost.errors import DataError
-from synthboost.evaluation.clinical.chamber import Scale
-from synthboost.evaluation.clinical.indices import LabelledFrames, ejection_fractions
-from synthboost.evaluation.clinical.wall import mean_wall_thickness
+from synthboost.evaluation.clinical.volumes import ApicalViews, LabelMaps, apical_views, ejection_fractions
 from synthboost.simulator.acoustics import form_image
 from synthboost.simulator.anatomy import Anatomy, ViewAnatomy, draw_anatomy
 from synthboost.simulator.appearance import Acquisition, draw_acquisition, draw_qualities
@@ -227,10 +225,11 @@ class _Made:
     glints: list[Floats]
 
 
-def _measured(heart: Heart, masks: LabelledFrames) -> tuple[Attributes, float]:
+def _measured(heart: Heart, masks: LabelMaps) -> tuple[Attributes, float]:
     """What label maps say of a patient, but for the quality, and the biplane ejection fraction."""
-    as_camus, biplane = ejection_fractions(masks)
-    return Attributes(heart.sex, heart.age, None, as_camus, _diastolic_wall(masks)), biplane
+    views = apical_views(masks)
+    as_camus, biplane = ejection_fractions(views)
+    return Attributes(heart.sex, heart.age, None, as_camus, _diastolic_wall(views)), biplane
 
 
 def _visible_share(frames: Sequence[SimulatedFrame]) -> float:
@@ -238,11 +237,10 @@ def _visible_share(frames: Sequence[SimulatedFrame]) -> float:
     return visible_share(s for f in frames for s in segment_separations(f.image, f.label_map, f.spacing_mm))
 
 
-def _diastolic_wall(masks: LabelledFrames) -> float | None:
-    """Mean wall thickness of both views' label maps at end diastole, in tenths of a mm; `None` in too coarse frames."""
-    shown = [masks[view, Phase.END_DIASTOLE] for view in View]
+def _diastolic_wall(views: ApicalViews) -> float | None:
+    """Mean wall thickness of both views at end diastole, in tenths of a mm; `None` in too coarse frames."""
     try:
-        walls = [mean_wall_thickness(labels, Scale.of(spacing, labels.shape)) for labels, spacing in shown]
+        walls = [views[view, Phase.END_DIASTOLE].wall_thickness for view in View]
     except DataError:  # a wall of a single pixel has no middle
         return None
     return round(sum(walls) / len(walls), 1)

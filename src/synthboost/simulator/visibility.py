@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from synthboost.domain import GreyImage, LabelMap, Quality, Structure
-from synthboost.evaluation.clinical.chamber import Scale, mitral_plane
+from synthboost.evaluation.clinical.apical_view import ApicalView
 
 
 class QualityRule(StrEnum):
@@ -91,12 +91,7 @@ def quality_of(share: float) -> Quality:
 
 def _segments(label_map: LabelMap, spacing_mm: tuple[float, float]) -> NDArray[np.intp]:
     """(H, W) 0-2 left basal to apical, 3-5 right."""
-    plane = mitral_plane(label_map, Scale.of(spacing_mm, label_map.shape))
-    rows, columns = ((np.arange(n) + 0.5) * step for n, step in zip(label_map.shape, spacing_mm, strict=True))
-    down, right = rows[:, None] - plane.middle[0], columns[None, :] - plane.middle[1]
-    height = plane.up[0] * down + plane.up[1] * right
-    # Perpendicular to the axis; positive to the right when the axis points up.
-    across = plane.up[1] * down - plane.up[0] * right
+    height, across = ApicalView.of(label_map, spacing_mm).plane.coordinates(label_map.shape, spacing_mm)
     cavity = label_map == int(Structure.LEFT_VENTRICULAR_CAVITY)
     third = np.clip(np.floor(3.0 * height / height[cavity].max()), 0, 2)
     return np.asarray(third + 3 * (across > 0)).astype(np.intp)

@@ -9,19 +9,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
-from typing import TypeAlias
 
 import numpy as np
 
-from synthboost.domain import LabelMap, Phase, Structure, View
+from synthboost.domain import Phase, Structure, View
 from synthboost.errors import DataError
-from synthboost.evaluation.checks import require_label_map
-from synthboost.evaluation.clinical.chamber import Chamber, Scale, atrium, require_structure, ventricle
-from synthboost.evaluation.clinical.volume import area_length_volume, discs_volume
-from synthboost.evaluation.clinical.wall import mean_wall_thickness
-
-Maps: TypeAlias = Mapping[tuple[View, Phase], tuple[LabelMap, tuple[float, float] | None]]
-"""For each view and phase at hand: the label map (H, W) and its spacing (rows, columns) in mm, `None` if unknown."""
+from synthboost.evaluation.clinical.apical_view import ApicalView, Chamber
+from synthboost.evaluation.clinical.geometry import Scale
+from synthboost.evaluation.clinical.volumes import LabelMaps, area_length_volume, discs_volume, ejection_fraction
 
 _ED, _ES = Phase.END_DIASTOLE, Phase.END_SYSTOLE
 _TWO, _FOUR = View.TWO_CHAMBER, View.FOUR_CHAMBER
@@ -86,7 +81,7 @@ class PatientNumbers:
         return tuple(m for m in self.measurements if m.value is None)
 
 
-def measure_patient(maps: Maps) -> PatientNumbers:
+def measure_patient(maps: LabelMaps) -> PatientNumbers:
     """Measure whatever the label maps at hand allow.
 
     Where spacings are unknown, lengths are in pixels, and volumes and fractions take the pixels of both views for
@@ -99,38 +94,26 @@ def measure_patient(maps: Maps) -> PatientNumbers:
 
 
 class _Patient:
-    """The frames with what was found in them; an error is found once, and told as often as asked for."""
+    """The frames at hand; what is found in one is found once."""
 
-    def __init__(self, maps: Maps) -> None:
+    def __init__(self, maps: LabelMaps) -> None:
         self.maps = maps
-        self._found: dict[tuple[str, View, Phase], Chamber | DataError] = {}
+        self._views: dict[tuple[View, Phase], ApicalView] = {}
 
-    def frame(self, view: View, phase: Phase) -> tuple[LabelMap, Scale, str]:
-        if (view, phase) not in self.maps:
-            raise DataError(f"{view} {phase}", "label map", "absent", "a label map of this view and phase")
-        label_map, spacing = self.maps[view, phase]
-        name = f"{view} {phase}"
-        require_label_map(label_map, name)
-        return label_map, Scale.of(spacing, label_map.shape, name), name
+    def view(self, view: View, phase: Phase) -> ApicalView:
+        key, name = (view, phase), f"{view} {phase}"
+        if key not in self.maps:
+            raise DataError(name, "label map", "absent", "a label map of this view and phase")
+        if key not in self._views:
+            self._views[key] = ApicalView.of(*self.maps[key], name)
+        return self._views[key]
 
     def chamber(self, kind: str, view: View, phase: Phase) -> Chamber:
-        key = (kind, view, phase)
-        if key not in self._found:
-            try:
-                self._found[key] = (ventricle if kind == "lv" else atrium)(*self.frame(view, phase))
-            except DataError as error:
-                self._found[key] = error
-        found = self._found[key]
-        if isinstance(found, DataError):
-            raise found
-        return found
-
-    def area(self, structure: Structure, view: View, phase: Phase) -> float:
-        label_map, scale, name = self.frame(view, phase)
-        return scale.area(require_structure(label_map, structure, name))
+        shown = self.view(view, phase)
+        return shown.ventricle if kind == "lv" else shown.atrium
 
     def scale(self, *phases: Phase, views: tuple[View, ...] = (_TWO, _FOUR)) -> Scale:
-        scales = [self.frame(view, phase)[1] for view in views for phase in phases]
+        scales = [self.view(view, phase).scale for view in views for phase in phases]
         if len({scale.length_unit for scale in scales}) > 1:
             raise DataError("frames", "spacing", "known of some frames only", "all in mm, or all in pixels")
         return scales[0]
@@ -151,8 +134,8 @@ def _measurements(patient: _Patient) -> Iterator[Measurement]:
     for phase in Phase:
         yield _volume(patient, f"lv_volume_camus_{phase}", partial(_camus, patient, phase))
     yield _volume(patient, "stroke_volume", lambda: _biplane(patient, "lv", _ED) - _biplane(patient, "lv", _ES))
-    yield _percent("ef_biplane", "ef_biplane", lambda: _fraction(*(_biplane(patient, "lv", p) for p in Phase)))
-    yield _percent("ef_camus", "ef_camus", lambda: _fraction(*(_camus(patient, p) for p in Phase)))
+    yield _percent("ef_biplane", "ef_biplane", lambda: ejection_fraction(*(_biplane(patient, "lv", p) for p in Phase)))
+    yield _percent("ef_camus", "ef_camus", lambda: ejection_fraction(*(_camus(patient, p) for p in Phase)))
     yield _volume(patient, "la_volume_area_length_ES", lambda: _area_length(patient))
     yield _volume(patient, "la_volume_discs_ES", lambda: _biplane(patient, "la", _ES))
 
@@ -162,14 +145,12 @@ def _of_frame(patient: _Patient, view: View, phase: Phase) -> Iterator[Measureme
     end = f"{view}_{phase}"
     lv, la, myo = Structure.LEFT_VENTRICULAR_CAVITY, Structure.LEFT_ATRIUM_CAVITY, Structure.MYOCARDIUM
     yield _try(f"lv_length_{end}", unit, "lv_length", lambda: patient.chamber("lv", view, phase).length)
-    yield _try(f"lv_area_{end}", f"{unit}2", "lv_area", lambda: patient.area(lv, view, phase))
+    yield _try(f"lv_area_{end}", f"{unit}2", "lv_area", lambda: patient.view(view, phase).area(lv))
     yield _volume(patient, f"lv_volume_{end}", lambda: _single(patient, view, phase))
     yield _try(f"la_length_{end}", unit, "la_length", lambda: patient.chamber("la", view, phase).length)
-    yield _try(f"la_area_{end}", f"{unit}2", "la_area", lambda: patient.area(la, view, phase))
-    yield _try(f"myo_area_{end}", f"{unit}2", "myo_area", lambda: patient.area(myo, view, phase))
-    yield _try(
-        f"wall_thickness_{end}", unit, "wall_thickness", lambda: mean_wall_thickness(*patient.frame(view, phase))
-    )
+    yield _try(f"la_area_{end}", f"{unit}2", "la_area", lambda: patient.view(view, phase).area(la))
+    yield _try(f"myo_area_{end}", f"{unit}2", "myo_area", lambda: patient.view(view, phase).area(myo))
+    yield _try(f"wall_thickness_{end}", unit, "wall_thickness", lambda: patient.view(view, phase).wall_thickness)
 
 
 def _volume(patient: _Patient, name: str, compute: Callable[[], float]) -> Measurement:
@@ -208,15 +189,9 @@ def _camus(patient: _Patient, phase: Phase) -> float:
 
 def _area_length(patient: _Patient) -> float:
     shorter = min(patient.chamber("la", view, _ES).length for view in View)
-    two, four = (patient.area(Structure.LEFT_ATRIUM_CAVITY, view, _ES) for view in (_TWO, _FOUR))
+    two, four = (patient.view(view, _ES).area(Structure.LEFT_ATRIUM_CAVITY) for view in (_TWO, _FOUR))
     return area_length_volume(two, four, shorter, patient.scale(_ES))
 
 
 def _single_fraction(patient: _Patient, view: View) -> float:
-    return _fraction(*(_single(patient, view, phase) for phase in Phase))
-
-
-def _fraction(diastole: float, systole: float) -> float:
-    if diastole == 0:
-        raise DataError("ejection fraction", "end-diastolic volume", "0", "a cavity that overlaps in both views")
-    return 100 * (diastole - systole) / diastole
+    return ejection_fraction(*(_single(patient, view, phase) for phase in Phase))

@@ -18,8 +18,9 @@ import numpy as np
 from synthboost.domain import STRUCTURES, LabelMap, Mask, Phase, Structure, View
 from synthboost.errors import DataError
 from synthboost.evaluation.checks import require_label_map, require_mask
-from synthboost.evaluation.clinical.chamber import Scale, cavity_contour, free_contour, gap_between
-from synthboost.evaluation.clinical.patient_numbers import Maps, PatientNumbers, measure_patient
+from synthboost.evaluation.clinical.geometry import Scale, contour, free_contour, gap_between, largest_piece
+from synthboost.evaluation.clinical.patient_numbers import PatientNumbers, measure_patient
+from synthboost.evaluation.clinical.volumes import LabelMaps
 
 Severity = Literal["implausible", "caution"]
 """`implausible`: hearts do not look so. `caution`: they may, but a number is then not what its name says."""
@@ -109,7 +110,7 @@ def allowed(rule: Rule) -> str:
 
 
 def check_patient(
-    maps: Maps,
+    maps: LabelMaps,
     sectors: Mapping[tuple[View, Phase], Mask] | None = None,
     numbers: PatientNumbers | None = None,
 ) -> list[Check]:
@@ -177,9 +178,9 @@ def _of_structure(where: str, structure: Structure, masks: Mapping[Structure, Ma
 def _of_contour(where: str, masks: Mapping[Structure, Mask], scale: Scale) -> Iterator[Check]:
     from scipy import ndimage
 
-    contour = cavity_contour(masks[_LV])
-    free = free_contour(contour, masks[_MYO], scale)
-    share = np.count_nonzero(free) / np.count_nonzero(contour)
+    cavity = largest_piece(masks[_LV])
+    free = free_contour(cavity, masks[_MYO], scale)
+    share = np.count_nonzero(free) / np.count_nonzero(contour(cavity))
     yield Check(where, "LV open contour", float(share), RULES["open contour"])
     labels, count = ndimage.label(free, structure=_EIGHT)
     # A stretch shorter than the gap itself is an unevenness of the wall's edge.
@@ -188,7 +189,7 @@ def _of_contour(where: str, masks: Mapping[Structure, Mask], scale: Scale) -> It
     yield Check(where, "LV openings", float(openings), RULES["openings"])
 
 
-def _of_patient(maps: Maps, numbers: PatientNumbers) -> Iterator[Check]:
+def _of_patient(maps: LabelMaps, numbers: PatientNumbers) -> Iterator[Check]:
     for kind in ("lv", "la", "myo"):
         for view in View:
             if all((view, phase) in maps for phase in Phase):
