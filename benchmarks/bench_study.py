@@ -190,7 +190,7 @@ def everyone_alone() -> None:
         return one_row_per_pair(model, images, text, image_index, text_index)
 
     @torch.inference_mode()
-    def ask(predictor, images, sentences):
+    def predict_encoded(predictor, images, sentences):
         model, answers = predictor.model, []
         for image, own in zip(images, sentences, strict=True):
             pixels = model.preprocess(image)[None]
@@ -201,8 +201,8 @@ def everyone_alone() -> None:
         return answers
 
     loop.TextMemory = NoMemory
-    Predictor.look_at = lambda predictor, images: images  # to be looked at by every pair
-    Predictor.ask = ask
+    Predictor.encode_images = lambda predictor, images: images  # to be encoded by every pair
+    Predictor.predict_encoded = predict_encoded
     for model in MODELS:
         segmenter_class(model).forward = forward
 

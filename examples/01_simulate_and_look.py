@@ -8,7 +8,7 @@ import tyro
 from synthboost.data import open_dataset
 from synthboost.data.simulated_set import write_dataset
 from synthboost.domain import STRUCTURES
-from synthboost.inference.outputs.overlay import write_overlay
+from synthboost.inference.overlay import write_overlay
 from synthboost.simulator.settings import SimulationSettings
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import tyro
 
 from synthboost.data import open_dataset
-from synthboost.inference.outputs.overlay import write_overlay
+from synthboost.inference.overlay import write_overlay
 from synthboost.inference.predictor import Predictor
 
 SENTENCES = (

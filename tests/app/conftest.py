@@ -16,15 +16,15 @@ from synthboost.inference.predictor import Predictor
 class Counting(Predictor):
     """A predictor that counts."""
 
-    looked = asked = 0
+    encoded = predicted = 0
 
-    def look_at(self, images: Any) -> Any:
-        self.looked += len(images)
-        return super().look_at(images)
+    def encode_images(self, images: Any) -> Any:
+        self.encoded += len(images)
+        return super().encode_images(images)
 
-    def ask(self, seen: Any, sentences: Any) -> Any:
-        self.asked += sum(map(len, sentences))
-        return super().ask(seen, sentences)
+    def predict_encoded(self, images: Any, sentences: Any) -> Any:
+        self.predicted += sum(map(len, sentences))
+        return super().predict_encoded(images, sentences)
 
 
 @pytest.fixture

@@ -63,7 +63,7 @@ def test_sliders_do_not_ask_the_model_and_a_second_sentence_does_not_look_again(
     visit: Callable[..., Any], served: Any
 ) -> None:
     page = visit()
-    looked, asked = served.predictor.looked, served.predictor.asked
+    encoded, predicted = served.predictor.encoded, served.predictor.predicted
     for slider in ("#sb-opacity", "#sb-threshold"):
         before = _source(page)
         page.focus(f"{slider} input[type=range]")
@@ -71,10 +71,10 @@ def test_sliders_do_not_ask_the_model_and_a_second_sentence_does_not_look_again(
             page.keyboard.press("ArrowUp")
         page.locator(f"{slider} input[type=range]").dispatch_event("pointerup")
         _wait_for_change(page, before)
-    assert (served.predictor.looked, served.predictor.asked) == (looked, asked)
+    assert (served.predictor.encoded, served.predictor.predicted) == (encoded, predicted)
     _ask(page, "Myocardium of the heart.\nThe left ventricle, please.")
     page.wait_for_function("document.querySelectorAll('#sb-numbers tbody tr').length === 2")
-    assert (served.predictor.looked, served.predictor.asked) == (looked, asked + 1)
+    assert (served.predictor.encoded, served.predictor.predicted) == (encoded, predicted + 1)
     assert "The left ventricle, please." in page.inner_text("#sb-numbers")
 
 

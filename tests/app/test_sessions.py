@@ -18,7 +18,7 @@ def test_an_image_is_encoded_once_and_a_sentence_decoded_once(counting: Any) -> 
     session = _session(0)
     first = session.probabilities(counting, ["one", "two"])
     again = session.probabilities(counting, ["two", "three"])
-    assert (counting.looked, counting.asked) == (1, 3)
+    assert (counting.encoded, counting.predicted) == (1, 3)
     assert first.shape == (2, 20, 24)
     np.testing.assert_array_equal(again[0], first[1])
 
@@ -32,7 +32,7 @@ def test_two_visitors_have_their_own_image_and_answers(counting: Any) -> None:
     assert other is not None
     assert one.intake.name == "1.png"
     answers = [session.probabilities(counting, ["one"]) for session in (one, other)]
-    assert counting.looked == 2
+    assert counting.encoded == 2
     assert not np.array_equal(*answers)
 
 
@@ -52,6 +52,6 @@ def test_old_answers_are_dropped_but_never_the_last_ones(counting: Any, monkeypa
     assert len(session.probabilities(counting, ["a", "b", "c"])) == 3
     session.probabilities(counting, ["d"])
     session.probabilities(counting, ["c"])
-    assert counting.asked == 4
+    assert counting.predicted == 4
     session.probabilities(counting, ["a"])
-    assert counting.asked == 5
+    assert counting.predicted == 5

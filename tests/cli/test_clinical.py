@@ -84,6 +84,16 @@ def test_masks_on_disk_are_measured_and_a_lost_one_is_reported(synthboost, simul
     assert record["compared"][0]["agreement"] is None
 
 
+def test_a_run_and_its_masks_on_disk_give_the_same_numbers(synthboost, simulated, trained_run, tmp_path):
+    outs = {"model": tmp_path / "model", "masks": tmp_path / "masks"}
+    assert synthboost("clinical", trained_run, "--data", simulated, "--out", outs["model"]).code == 0
+    assert synthboost("clinical", trained_run / "masks", "--data", simulated, "--out", outs["masks"]).code == 0
+    for name in ("patients.csv", "checks.csv"):
+        assert (outs["model"] / name).read_bytes() == (outs["masks"] / name).read_bytes()
+    records = [json.loads((out / "agreement.json").read_text()) for out in outs.values()]
+    assert {record["overlaps"] for record in records} == {"the most probable structure"}
+
+
 def test_true_masks_on_disk_agree_with_the_reference_in_everything(synthboost, few, tmp_path):
     masks, out, entries = tmp_path / "masks", tmp_path / "out", []
     dataset = open_dataset(few)

@@ -10,7 +10,7 @@ import pytest
 from synthboost.data import open_dataset
 from synthboost.data.frame_set import FrameSet
 from synthboost.domain import PromptSet
-from synthboost.inference.predict_dataset import predict_frames
+from synthboost.inference.predict_dataset import write_predictions
 from synthboost.inference.predictor import Predictor
 from synthboost.inference.score_dataset import RunIdentity
 from synthboost.inference.sentences import EvaluationSentences
@@ -50,5 +50,5 @@ def predictor(tiny_model: ClipSeg) -> Predictor:
 @pytest.fixture
 def masks(predictor: Predictor, frames: FrameSet, tmp_path: Path) -> Path:
     folder = tmp_path / "masks"
-    predict_frames(predictor, frames, EvaluationSentences(PromptSet.P1), folder, probe_swapped=True)
+    write_predictions(predictor, frames, EvaluationSentences(PromptSet.P1), folder, probe_swapped=True)
     return folder

@@ -15,10 +15,10 @@ from PIL import Image
 from synthboost.errors import OutputError
 from synthboost.inference.predict_folder import predict_folder, result_names
 from synthboost.inference.predict_recording import Wanted
-from synthboost.inference.questions import ask_sentences, ask_structures
+from synthboost.inference.sentences import sentence_targets, structure_targets
 from synthboost.io.recordings import find_recordings
 
-ALL = Wanted(ask_structures(["lv", "myo", "la"]), label_map=True, batch=3)
+ALL = Wanted(structure_targets(["lv", "myo", "la"]), label_map=True, batch=3)
 
 
 def _rows(path: Path) -> list[dict[str, str]]:
@@ -112,7 +112,7 @@ def test_finished_recordings_are_not_made_again_and_another_question_is_refused(
     assert {row["recording"] for row in _rows(out / "predictions.csv")} == {"a", "b"}
     before = sorted(out.rglob("*"))
     with pytest.raises(OutputError, match="questions: not as the folder was begun with"):
-        _predict(predictor, root, out, Wanted(ask_sentences(["The wall."]), label_map=False))
+        _predict(predictor, root, out, Wanted(sentence_targets(["The wall."]), label_map=False))
     with pytest.raises(OutputError, match="weights_sha256"):
         _predict(predictor, root, out, weights="other")
     assert sorted(out.rglob("*")) == before
@@ -129,7 +129,7 @@ def test_patients_who_have_folders_have_rows(predictor, tiny_camus, tmp_path) ->
 
 def test_sentences_give_masks_that_may_overlap_and_no_label_map(predictor, tmp_path) -> None:
     Image.fromarray(_fans(1)[0]).save(tmp_path / "a.png")
-    wanted = Wanted(ask_sentences(["Myocardium of the heart.", "Myocardium of the heart."]), label_map=False)
+    wanted = Wanted(sentence_targets(["Myocardium of the heart.", "Myocardium of the heart."]), label_map=False)
     _predict(predictor, tmp_path / "a.png", tmp_path / "out", wanted)
     one, two = (np.array(Image.open(tmp_path / "out" / "a" / f"mask_{n}.png")) for n in (1, 2))
     np.testing.assert_array_equal(one, two)

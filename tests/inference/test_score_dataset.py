@@ -10,7 +10,7 @@ import pytest
 from synthboost.data.frame_set import FrameSet
 from synthboost.domain import STRUCTURES, PromptSet
 from synthboost.errors import DataError
-from synthboost.inference.predict_dataset import predict_frames
+from synthboost.inference.predict_dataset import write_predictions
 from synthboost.inference.predictor import Predictor
 from synthboost.inference.score_dataset import RunIdentity, Scoring, score_frames
 from synthboost.inference.sentences import EvaluationSentences
@@ -140,7 +140,7 @@ def test_a_frame_that_cannot_be_read_is_listed_and_the_others_are_predicted_and_
     broken.write_bytes(broken.read_bytes()[:-50])
     frames = open_frames()
     sentences = EvaluationSentences(PromptSet.P1)
-    predict_frames(predictor, frames, sentences, tmp_path / "some", batch_images=3, probe_swapped=True)
+    write_predictions(predictor, frames, sentences, tmp_path / "some", batch_images=3, probe_swapped=True)
     rows = score_frames(frames, tmp_path / "some", identity)
     failed = [row for row in rows if row.status == Status.FAILED]
     assert len(rows) == 24
@@ -160,7 +160,7 @@ def test_a_shape_word_from_the_truth_marks_every_row(
     says: bool,
 ) -> None:
     sentences = EvaluationSentences(PromptSet.P7, shape_from=shape_from)  # type: ignore[arg-type]
-    predict_frames(predictor, frames, sentences, tmp_path / "p7")
+    write_predictions(predictor, frames, sentences, tmp_path / "p7")
     rows = score_frames(frames, tmp_path / "p7", identity)
     assert all(row.uses_ground_truth is marked for row in rows)
     assert all((" shape " in row.sentence) is says for row in rows)
@@ -177,12 +177,12 @@ def test_a_shape_word_from_the_prediction_names_the_predicted_mask_and_marks_not
     assert all(prompt.prompt_set is PromptSet.P6 for prompt in first.values())
     second = sentences.second(frames[0], dict.fromkeys(STRUCTURES, square))
     assert all(" of square shape " in prompt.text and not prompt.uses_ground_truth for prompt in second.values())
-    predict_frames(predictor, frames, sentences, tmp_path / "p7")
+    write_predictions(predictor, frames, sentences, tmp_path / "p7")
     assert all(entry.prompt_set == "P7" for entry in read_index(tmp_path / "p7"))
 
 
 def test_the_size_of_a_batch_changes_no_mask(predictor: Predictor, frames: FrameSet, tmp_path: Path) -> None:
     for size in (1, 3):
-        predict_frames(predictor, frames, EvaluationSentences(PromptSet.P2), tmp_path / str(size), batch_images=size)
+        write_predictions(predictor, frames, EvaluationSentences(PromptSet.P2), tmp_path / str(size), batch_images=size)
     for entry in read_index(tmp_path / "1"):
         assert (tmp_path / "1" / entry.file).read_bytes() == (tmp_path / "3" / entry.file).read_bytes()

@@ -29,10 +29,8 @@ from synthboost.domain import (
 )
 from synthboost.errors import ConfigError, DataError
 from synthboost.evaluation.clinical.plausibility import check_patient
-from synthboost.inference.outputs.label_map import whole_heart
-from synthboost.inference.predictor import Predictor
-from synthboost.inference.prompting import texts_of
-from synthboost.inference.sentences import EvaluationSentences
+from synthboost.inference.predictor import Prediction, Predictor
+from synthboost.inference.sentences import EvaluationSentences, texts_of
 from synthboost.io.atomic import recover, whole_folder, write_csv, write_json
 from synthboost.io.claim import claim, read_claim
 from synthboost.io.lock import exclusive
@@ -140,10 +138,10 @@ def annotate(
 
 def _guess(predictor: Predictor, frame: Frame, prompt_set: PromptSet) -> Guess:
     sentences = texts_of(EvaluationSentences(prompt_set, shape_from="unknown").first(frame))
-    looks = [_with_gamma(frame.image, gamma) for gamma in GAMMAS]
-    answers = predictor.predict_batch(looks, [sentences] * len(looks))
-    probability = np.mean([answer.probability for answer in answers], axis=0)
-    label_map = whole_heart(probability, predictor.threshold)
+    images = [_with_gamma(frame.image, gamma) for gamma in GAMMAS]
+    predictions = predictor.predict_batch(images, [sentences] * len(images))
+    probability = np.mean([prediction.probability for prediction in predictions], axis=0)
+    label_map = Prediction(sentences, probability, predictor.threshold).label_map(one_heart=True)
     inside = [probability[number][label_map == int(s)] for number, s in enumerate(STRUCTURES)]
     confidence = min(float(values.mean()) if values.size else 0.0 for values in inside)
     return Guess(frame, label_map, confidence, ())

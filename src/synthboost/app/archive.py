@@ -14,7 +14,7 @@ from PIL import Image
 from synthboost.app.drawing import png_bytes
 from synthboost.app.numbers import measure
 from synthboost.app.wording import file_name_of, structure_named
-from synthboost.inference.outputs.label_map import resolve
+from synthboost.inference.label_map import resolve
 from synthboost.io.nifti import new_header, nifti_bytes
 
 README = """Masks drawn by synthboost. Research software, not a medical device.

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from synthboost.domain import GreyImage, Mask
-from synthboost.inference.outputs.overlay import OVERLAY_COLOURS
+from synthboost.inference.overlay import OVERLAY_COLOURS
 
 COLOURS = (*OVERLAY_COLOURS, (240, 228, 66), (213, 94, 0), (0, 114, 178))
 """Okabe and Ito's colour-blind safe palette without black."""

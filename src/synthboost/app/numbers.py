@@ -12,7 +12,7 @@ from synthboost.app.wording import structure_named
 from synthboost.domain import Structure
 from synthboost.errors import DataError
 from synthboost.evaluation.clinical.apical_view import ApicalView
-from synthboost.inference.outputs.label_map import resolve
+from synthboost.inference.label_map import resolve
 
 
 @dataclass(frozen=True)

@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 
 from synthboost.app.intake import Intake
 from synthboost.domain import Domain
-from synthboost.inference.predictor import Predictor, Seen
+from synthboost.inference.predictor import EncodedImages, Predictor
 
 MAX_SESSIONS = 16
-MAX_FRAMES_SEEN = 8
+MAX_FRAMES_ENCODED = 8
 MAX_ANSWERS = 32
 MAX_ANSWER_PIXELS = 64_000_000
 """Of all answers of a visitor, 4 bytes each; the last question is always kept."""
@@ -29,7 +29,7 @@ class Session:
         self.intake, self.domain = intake, domain
         self.asked: tuple[str, ...] = ()
         """The sentences whose answers are on show."""
-        self._seen: OrderedDict[int, Seen] = OrderedDict()
+        self._encoded: OrderedDict[int, EncodedImages] = OrderedDict()
         self._answers: OrderedDict[tuple[int, str], NDArray[np.float32]] = OrderedDict()
 
     def probabilities(self, predictor: Predictor, sentences: Sequence[str], frame: int = 0) -> NDArray[np.float32]:
@@ -40,7 +40,7 @@ class Session:
         """
         new = [sentence for sentence in dict.fromkeys(sentences) if (frame, sentence) not in self._answers]
         if new:
-            (prediction,) = predictor.ask(self._look(predictor, frame), [new])
+            (prediction,) = predictor.predict_encoded(self._encode(predictor, frame), [new])
             for sentence, probability in zip(new, prediction.probability, strict=True):
                 self._answers[frame, sentence] = probability
         for sentence in sentences:
@@ -49,12 +49,12 @@ class Session:
         _shorten(self._answers, max(len(found), min(MAX_ANSWERS, MAX_ANSWER_PIXELS // found[0].size)))
         return found
 
-    def _look(self, predictor: Predictor, frame: int) -> Seen:
-        if frame not in self._seen:
-            self._seen[frame] = predictor.look_at([self.intake.frames[frame]])
-            _shorten(self._seen, MAX_FRAMES_SEEN)
-        self._seen.move_to_end(frame)
-        return self._seen[frame]
+    def _encode(self, predictor: Predictor, frame: int) -> EncodedImages:
+        if frame not in self._encoded:
+            self._encoded[frame] = predictor.encode_images([self.intake.frames[frame]])
+            _shorten(self._encoded, MAX_FRAMES_ENCODED)
+        self._encoded.move_to_end(frame)
+        return self._encoded[frame]
 
 
 class Sessions:

@@ -15,7 +15,7 @@ from synthboost.errors import ConfigError
 if TYPE_CHECKING:
     from synthboost.data.frame_set import FrameSet
     from synthboost.data.source import Source
-    from synthboost.inference.label_maps import FoundMap
+    from synthboost.inference.label_maps import FrameLabelMap
     from synthboost.inference.predictor import Predictor
 
 REFERENCE = "reference"
@@ -98,8 +98,14 @@ class Clinical:
             "patients without a folder": absent,
         }
 
-    def _found(self, frames: FrameSet) -> tuple[Predictor | None, Iterator[FoundMap], dict[str, Any]]:
-        from synthboost.inference.label_maps import predicted_maps, stored_maps, true_maps
+    def _found(self, frames: FrameSet) -> tuple[Predictor | None, Iterator[FrameLabelMap], dict[str, Any]]:
+        from synthboost.inference.label_maps import (
+            MOST_PROBABLE,
+            predicted_label_maps,
+            resolved_by,
+            stored_label_maps,
+            true_label_maps,
+        )
         from synthboost.inference.predictor import Predictor
         from synthboost.inference.sentences import EvaluationSentences
         from synthboost.records.masks import INDEX_FILE, read_index
@@ -110,14 +116,14 @@ class Clinical:
         if self.masks == REFERENCE or stored:
             self._refuse_idle_options()
         if self.masks == REFERENCE:
-            return None, true_maps(frames), {"model": "reference label maps", "run": None, "sentences": "none"}
+            return None, true_label_maps(frames), {"model": "reference label maps", "run": None, "sentences": "none"}
         spec = run_spec_of(self.masks)
         run = spec.get("name")
         if stored:
             sets = sorted({entry.prompt_set for entry in read_index(folder) if not entry.probe})
             model = str(spec.get("model") or "masks on disk")
-            facts = {"model": model, "run": run, "sentences": ", ".join(sets), "overlaps": "LV over MYO over LA"}
-            return None, stored_maps(folder, frames), facts
+            facts = {"model": model, "run": run, "sentences": ", ".join(sets), "overlaps": resolved_by(folder)}
+            return None, stored_label_maps(folder, frames), facts
         predictor = Predictor.from_pretrained(self.masks, threshold=self.threshold)
         prompts = self.prompts or PromptSet(spec.get("prompt_set") or PromptSet.P6)
         named = spec.get("domain_named") is True
@@ -128,10 +134,10 @@ class Clinical:
             "sentences": str(prompts),
             "domain named": named,
             "threshold": self.threshold,
-            "overlaps": "the most probable structure",
+            "overlaps": MOST_PROBABLE,
             "mended": self.mend,
         }
-        return predictor, predicted_maps(predictor, frames, sentences, self.mend), facts
+        return predictor, predicted_label_maps(predictor, frames, sentences, self.mend), facts
 
     def _refuse_idle_options(self) -> None:
         given = {

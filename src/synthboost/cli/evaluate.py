@@ -112,7 +112,7 @@ class Evaluate:
             )  # fmt: skip
 
     def _predict(self, frames: FrameSet, source: Source) -> Origin:
-        from synthboost.inference.predict_dataset import predict_frames
+        from synthboost.inference.predict_dataset import write_predictions
         from synthboost.inference.predictor import Predictor
         from synthboost.inference.sentences import EvaluationSentences
         from synthboost.prompts import vocabulary
@@ -130,5 +130,5 @@ class Evaluate:
             self.shape_from,
             name_domain=learnt if self.name_domain == "as-trained" else self.name_domain == "yes",
         )
-        predict_frames(predictor, frames, sentences, self.out / "masks", probe_swapped=self.probe_swapped)
+        write_predictions(predictor, frames, sentences, self.out / "masks", probe_swapped=self.probe_swapped)
         return origin_of(self.checkpoint, predictor.model.name, self.out, source.fingerprint, self.label)

@@ -29,7 +29,7 @@ class Predict:
     checkpoint: str
     """A run's folder, a folder of weights, or a hub name."""
     out: Path
-    """A new folder, or one that was begun with the same weights and questions."""
+    """A new folder, or one that was begun with the same weights and sentences."""
     structures: tuple[str, ...] | None = None
     """Structures by name: lv, myocardium (myo), la. All three, if there are no sentences either."""
     sentences: tuple[str, ...] | None = None
@@ -50,7 +50,7 @@ class Predict:
         from synthboost.inference.predict_folder import predict_folder
         from synthboost.inference.predict_recording import Wanted
         from synthboost.inference.predictor import Predictor
-        from synthboost.inference.questions import ask_sentences, ask_structures
+        from synthboost.inference.sentences import sentence_targets, structure_targets
         from synthboost.io.recordings import find_recordings
         from synthboost.models.registry import weights_fingerprint
         from synthboost.studies.evaluated import run_spec_of
@@ -59,17 +59,17 @@ class Predict:
         paths = find_recordings(self.images)
         named = run_spec_of(self.checkpoint).get("domain_named") is True
         if self.sentences is not None:
-            questions = ask_sentences(self.sentences)
+            targets = sentence_targets(self.sentences)
             if named:
-                _advise(questions[0].sentence, [question.sentence for question in questions])
+                _advise(targets[0].sentence, [target.sentence for target in targets])
         else:
-            questions = ask_structures(self.structures or ALL, self.view, named)
+            targets = structure_targets(self.structures or ALL, self.view, named)
         predictor = Predictor.from_pretrained(self.checkpoint, threshold=self.threshold)
-        for question in questions:
-            if unknown := predictor.model.unknown_words(question.sentence):
-                print(f"note: the model has never read {', '.join(unknown)} ({question.sentence!r})", file=sys.stderr)
+        for target in targets:
+            if unknown := predictor.model.unknown_words(target.sentence):
+                print(f"note: the model has never read {', '.join(unknown)} ({target.sentence!r})", file=sys.stderr)
         label_map = self.sentences is None if self.label_map is None else self.label_map
-        wanted = Wanted(questions, label_map, self.dicom_seg, self.batch)
+        wanted = Wanted(targets, label_map, self.dicom_seg, self.batch)
         sha256 = weights_fingerprint(self.checkpoint)
         outcomes = predict_folder(predictor, sha256, self.images, paths, self.out, wanted)
         failed = [outcome for outcome in outcomes if outcome.reason]

@@ -1,12 +1,8 @@
-"""All structures of a frame in one label map without overlaps: predicted, read from a folder of masks, or the true one.
-
-A model answers each sentence by itself, so its masks may overlap. Where probabilities are at hand the most probable
-structure wins; where only masks are, the ventricle lies over its wall and the wall over the atrium.
-"""
+"""The label map of each frame of a data set, without overlaps: predicted, stored as predictions, or the true one."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,18 +11,19 @@ import numpy as np
 from synthboost.data.frame_set import FrameSet
 from synthboost.domain import STRUCTURES, Frame, FrameInfo, LabelMap, Mask, Structure
 from synthboost.errors import DataError
-from synthboost.inference.outputs.label_map import resolve, whole_heart
+from synthboost.inference.label_map import painted
+from synthboost.inference.predict_dataset import load_frame, predict_frames
 from synthboost.inference.predictor import Predictor
-from synthboost.inference.prompting import final_prompts, texts_of
 from synthboost.inference.sentences import EvaluationSentences
-from synthboost.records.masks import IndexEntry, read_index, read_mask
+from synthboost.io.pictures import read_labels_png
+from synthboost.records.masks import LABEL_MAP_SUFFIX, IndexEntry, label_map_name, read_index, read_mask
 
-PAINTED = tuple(reversed(STRUCTURES))
-"""The order in which masks are painted: later ones lie on top. As the simulator paints its own label maps."""
+MOST_PROBABLE, PAINTED = "the most probable structure", "LV over MYO over LA"
+"""Who wins where masks overlap: of every prediction, and of masks without label maps."""
 
 
 @dataclass(frozen=True, eq=False)
-class FoundMap:
+class FrameLabelMap:
     """The label map of one frame, or why there is none."""
 
     info: FrameInfo
@@ -34,88 +31,72 @@ class FoundMap:
     """`None` when the frame itself cannot be read."""
     label_map: LabelMap | None
     reason: str = ""
-    sentences: tuple[str, ...] = ()
-    """Those that drew it, in the order of the structures; none for a true one."""
 
 
-def painted(masks: Mapping[Structure, Mask]) -> LabelMap:
-    """The label map (H, W) of masks of one shape that may overlap; see `PAINTED`.
-
-    Raises:
-        DataError: their shapes differ.
-    """
-    shapes = {mask.shape for mask in masks.values()}
-    if len(shapes) != 1:
-        raise DataError("masks of a frame", "shapes", sorted(shapes), "one shape")
-    label_map = np.zeros(shapes.pop(), dtype=np.uint8)
-    for structure in PAINTED:
-        if structure in masks:
-            label_map[masks[structure]] = int(structure)
-    return label_map
-
-
-def true_maps(frames: FrameSet) -> Iterator[FoundMap]:
+def true_label_maps(frames: FrameSet) -> Iterator[FrameLabelMap]:
     """The annotation of each frame."""
-    for info, frame, reason in _loaded(frames):
-        label_map = None if frame is None else frame.label_map
-        yield FoundMap(info, frame, label_map, reason or ("" if label_map is not None else "not annotated"))
-
-
-def predicted_maps(
-    predictor: Predictor, frames: FrameSet, sentences: EvaluationSentences, mend: bool = False
-) -> Iterator[FoundMap]:
-    """Ask a model for all structures of each frame; `mend` makes one heart of each answer (see `whole_heart`)."""
-    for info, frame, reason in _loaded(frames):
-        if frame is None:
-            yield FoundMap(info, None, None, reason)
-            continue
-        seen = predictor.look_at([frame.image])
-        [prompts] = final_prompts(predictor, seen, [frame], sentences)
-        texts = texts_of(prompts)
-        [answer] = predictor.ask(seen, [texts])
-        if mend:
-            label_map = whole_heart(answer.probability, predictor.threshold)
+    for position, info in enumerate(frames.infos):
+        frame = load_frame(frames, position)
+        if isinstance(frame, DataError):
+            yield FrameLabelMap(info, None, None, str(frame))
         else:
-            label_map = resolve(answer.probability, STRUCTURES, predictor.threshold)
-        yield FoundMap(info, frame, label_map, "", texts)
+            yield FrameLabelMap(info, frame, frame.label_map, "not annotated" if frame.label_map is None else "")
 
 
-def stored_maps(folder: Path, frames: FrameSet) -> Iterator[FoundMap]:
-    """Read the masks of each frame that `predict_frames` wrote.
+def predicted_label_maps(
+    predictor: Predictor, frames: FrameSet, sentences: EvaluationSentences, one_heart: bool = False
+) -> Iterator[FrameLabelMap]:
+    """Predict all structures of each frame; see `Prediction.label_map`."""
+    for info, found in predict_frames(predictor, frames, sentences):
+        if isinstance(found, DataError):
+            yield FrameLabelMap(info, None, None, str(found))
+        else:
+            yield FrameLabelMap(info, found.frame, found.prediction.label_map(one_heart=one_heart))
 
-    A frame that the index does not list, or lists without a mask, has the reason instead.
+
+def stored_label_maps(folder: Path, frames: FrameSet) -> Iterator[FrameLabelMap]:
+    """Read the label map of each frame from a folder of predicted masks.
+
+    It is the one that `write_predictions` left beside the masks; where there is none, the masks are painted. A frame
+    that the index does not list, or lists without a mask, has the reason instead.
 
     Raises:
         DataError: the index is absent or broken.
     """
-    listed: dict[tuple[str, str], IndexEntry] = {
-        (entry.frame, entry.structure): entry for entry in read_index(folder) if not entry.probe
-    }
-    for info, frame, reason in _loaded(frames):
-        entries = {structure: listed.get((info.name, structure.short)) for structure in STRUCTURES}
-        if frame is None:
-            yield FoundMap(info, None, None, reason)
+    listed = {(entry.frame, entry.structure): entry for entry in read_index(folder) if not entry.probe}
+    for position, info in enumerate(frames.infos):
+        frame = load_frame(frames, position)
+        if isinstance(frame, DataError):
+            yield FrameLabelMap(info, None, None, str(frame))
             continue
         try:
-            label_map = painted({s: _read(folder, info, s, entry) for s, entry in entries.items()})
+            masks = {s: _read_mask(folder, info, s, listed.get((info.name, s.short))) for s in STRUCTURES}
+            label_map = _read_label_map(folder, info, masks)
             if label_map.shape != frame.image.shape:
                 raise DataError(folder, f"{info.name} size", label_map.shape, f"the image's {frame.image.shape}")
         except DataError as error:
-            yield FoundMap(info, frame, None, str(error))
-            continue
-        yield FoundMap(info, frame, label_map, "", tuple(entry.sentence for entry in entries.values() if entry))
+            yield FrameLabelMap(info, frame, None, str(error))
+        else:
+            yield FrameLabelMap(info, frame, label_map)
 
 
-def _read(folder: Path, info: FrameInfo, structure: Structure, entry: IndexEntry | None) -> Mask:
+def resolved_by(folder: Path) -> str:
+    """Who wins where masks of a folder overlap: `MOST_PROBABLE` or `PAINTED`."""
+    return MOST_PROBABLE if any(folder.glob(f"*{LABEL_MAP_SUFFIX}")) else PAINTED
+
+
+def _read_mask(folder: Path, info: FrameInfo, structure: Structure, entry: IndexEntry | None) -> Mask:
     if entry is None or not entry.file:
         reason = entry.reason if entry else "not listed"
         raise DataError(folder, f"{info.name} {structure.short}", reason, "a mask")
     return read_mask(folder / entry.file)
 
 
-def _loaded(frames: FrameSet) -> Iterator[tuple[FrameInfo, Frame | None, str]]:
-    for position, info in enumerate(frames.infos):
-        try:
-            yield info, frames[position], ""
-        except DataError as error:
-            yield info, None, str(error)
+def _read_label_map(folder: Path, info: FrameInfo, masks: dict[Structure, Mask]) -> LabelMap:
+    path, union = folder / label_map_name(info.name), painted(masks) > 0
+    if not path.is_file():
+        return painted(masks)
+    label_map = read_labels_png(path)
+    if label_map.shape != union.shape or not np.array_equal(label_map > 0, union):
+        raise DataError(path, "label map", "does not cover what the masks cover", "the masks it was written with")
+    return label_map

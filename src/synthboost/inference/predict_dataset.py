@@ -1,89 +1,151 @@
-"""Predict every frame of a data set with its sentences; masks and an index go to a folder."""
+"""A data set through a model: each frame with its sentences and its prediction, and a folder of all masks."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from synthboost.data.frame_set import FrameSet
-from synthboost.domain import STRUCTURES, Frame, Prompt, Structure
+from synthboost.domain import STRUCTURES, Frame, FrameInfo, Mask, Prompt, Structure
 from synthboost.errors import DataError
-from synthboost.inference.predictor import Predictor
-from synthboost.inference.prompting import final_prompts, texts_of
-from synthboost.inference.sentences import EvaluationSentences, swapped
+from synthboost.inference.predictor import EncodedImages, Prediction, Predictor
+from synthboost.inference.sentences import EvaluationSentences, swapped, texts_of
 from synthboost.io.atomic import whole_folder
+from synthboost.io.pictures import write_png
 from synthboost.progress import track
-from synthboost.records.masks import IndexEntry, mask_name, write_index, write_mask
+from synthboost.records.masks import (
+    IndexEntry,
+    label_map_name,
+    mask_name,
+    write_index,
+    write_mask,
+)
+
+BATCH_IMAGES = 8
+
+
+@dataclass(frozen=True, eq=False)
+class PredictedFrame:
+    """One frame, the sentence that names each structure, and the prediction for these sentences in the same order."""
+
+    frame: Frame
+    prompts: dict[Structure, Prompt]
+    prediction: Prediction
+
+    @property
+    def masks(self) -> dict[Structure, Mask]:
+        """(H, W) each; they may overlap."""
+        return dict(zip(STRUCTURES, self.prediction.masks, strict=True))
 
 
 def predict_frames(
-    predictor: Predictor,
-    frames: FrameSet,
-    sentences: EvaluationSentences,
-    folder: Path,
-    batch_images: int = 8,
-    probe_swapped: bool = False,
-) -> None:
-    """Predict all structures of all frames and write the masks with their index.
-
-    A frame that cannot be read is listed in the index with the reason; nothing is skipped in silence.
+    predictor: Predictor, frames: FrameSet, sentences: EvaluationSentences, batch_images: int = BATCH_IMAGES
+) -> Iterator[tuple[FrameInfo, PredictedFrame | DataError]]:
+    """Predict all structures of each frame, in order; a frame that cannot be read comes with its error.
 
     Args:
         predictor: holds the model.
         frames: need no annotation, unless the sentences take their shape word from the truth.
         sentences: which sentence names each structure.
-        folder: replaced as a whole once every frame is done.
         batch_images: images per forward pass; does not change the result beyond rounding.
+    """
+    for first in range(0, len(frames), batch_images):
+        positions = range(first, min(first + batch_images, len(frames)))
+        loaded = {position: load_frame(frames, position) for position in positions}
+        readable = [frame for frame in loaded.values() if isinstance(frame, Frame)]
+        predicted = _predict_batch(predictor, readable, sentences)
+        for position, frame in loaded.items():
+            yield frames.infos[position], frame if isinstance(frame, DataError) else next(predicted)
+
+
+def write_predictions(
+    predictor: Predictor,
+    frames: FrameSet,
+    sentences: EvaluationSentences,
+    folder: Path,
+    batch_images: int = BATCH_IMAGES,
+    probe_swapped: bool = False,
+) -> None:
+    """Predict all structures of all frames; write each sentence's mask, each frame's label map, and the index.
+
+    A frame that cannot be read is listed in the index with the reason; nothing is skipped in silence.
+
+    Args:
+        predictor, frames, sentences, batch_images: as for `predict_frames`.
+        folder: replaced as a whole once every frame is done.
         probe_swapped: also predict each structure with another structure's sentence.
     """
     entries: list[IndexEntry] = []
     with whole_folder(folder) as temporary:
-        positions = list(range(0, len(frames), batch_images))
-        for first in track(positions, f"predicting {frames.name}", unit="batch"):
-            batch = []
-            for position in range(first, min(first + batch_images, len(frames))):
-                try:
-                    batch.append(frames[position])
-                except DataError as error:
-                    entries += _failures(frames.infos[position].name, sentences, str(error), probe_swapped)
-            entries += _predict_batch(predictor, batch, sentences, temporary, probe_swapped)
+        predicted = predict_frames(predictor, frames, sentences, batch_images)
+        for info, found in track(predicted, f"predicting {frames.name}", len(frames), "frame"):
+            if isinstance(found, DataError):
+                entries += _failures(info.name, sentences, str(found), probe_swapped)
+            else:
+                entries += _write_frame(temporary, found, probe_swapped)
+                write_png(temporary / label_map_name(info.name), found.prediction.label_map())
         write_index(temporary, entries)
 
 
+def final_prompts(
+    predictor: Predictor, images: EncodedImages, frames: Sequence[Frame], sentences: EvaluationSentences
+) -> list[dict[Structure, Prompt]]:
+    """Return the sentences of each frame; a shape word from a prediction costs a first one.
+
+    Args:
+        predictor: holds the model.
+        images: of `frames`.
+        frames, sentences: as for `predict_frames`.
+    """
+    prompts = [sentences.first(frame) for frame in frames]
+    if not sentences.needs_prediction:
+        return prompts
+    predictions = predictor.predict_encoded(images, [texts_of(of_frame) for of_frame in prompts])
+    return [
+        sentences.second(frame, dict(zip(STRUCTURES, prediction.masks, strict=True)))
+        for frame, prediction in zip(frames, predictions, strict=True)
+    ]
+
+
+def load_frame(frames: FrameSet, position: int) -> Frame | DataError:
+    """Return a frame, or why it cannot be read."""
+    try:
+        return frames[position]
+    except DataError as error:
+        return error
+
+
 def _predict_batch(
-    predictor: Predictor, frames: list[Frame], sentences: EvaluationSentences, folder: Path, probe_swapped: bool
-) -> Iterator[IndexEntry]:
+    predictor: Predictor, frames: list[Frame], sentences: EvaluationSentences
+) -> Iterator[PredictedFrame]:
     if not frames:
         return
-    seen = predictor.look_at([frame.image for frame in frames])
-    prompts = final_prompts(predictor, seen, frames, sentences)
-    answers = [
-        dict(zip(STRUCTURES, answer.masks, strict=True)) for answer in predictor.ask(seen, list(map(texts_of, prompts)))
-    ]
-    # A mask depends on the image and the sentence alone: asked for another structure, the answer is the one at hand.
-    probes = {"": (prompts, answers)}
-    if probe_swapped:
-        probes["swapped"] = [swapped(of_frame) for of_frame in prompts], [swapped(masks) for masks in answers]
-    for probe, (asked, given) in probes.items():
-        for frame, of_frame, masks in zip(frames, asked, given, strict=True):
-            for structure, mask in masks.items():
-                entry = _entry(frame.info.name, structure, probe, of_frame[structure])
-                write_mask(folder / entry.file, mask)
-                yield entry
+    images = predictor.encode_images([frame.image for frame in frames])
+    prompts = final_prompts(predictor, images, frames, sentences)
+    predictions = predictor.predict_encoded(images, [texts_of(of_frame) for of_frame in prompts])
+    yield from map(PredictedFrame, frames, prompts, predictions)
 
 
-def _entry(frame: str, structure: Structure, probe: str, prompt: Prompt) -> IndexEntry:
-    return IndexEntry(
-        frame=frame,
-        structure=structure.short,
-        probe=probe,
-        prompt_set=str(prompt.prompt_set),
-        paraphrase=prompt.paraphrase,
-        sentence=prompt.text,
-        uses_ground_truth=prompt.uses_ground_truth,
-        file=mask_name(frame, structure, probe),
-        reason="",
-    )
+def _write_frame(folder: Path, found: PredictedFrame, probe_swapped: bool) -> Iterator[IndexEntry]:
+    probes = {"": (found.prompts, found.masks)}
+    if probe_swapped:  # a mask depends on the image and the sentence alone: that of the other sentence is at hand
+        probes["swapped"] = swapped(found.prompts), swapped(found.masks)
+    for probe, (prompts, masks) in probes.items():
+        for structure in STRUCTURES:
+            prompt, file = prompts[structure], mask_name(found.frame.info.name, structure, probe)
+            write_mask(folder / file, masks[structure])
+            yield IndexEntry(
+                frame=found.frame.info.name,
+                structure=structure.short,
+                probe=probe,
+                prompt_set=str(prompt.prompt_set),
+                paraphrase=prompt.paraphrase,
+                sentence=prompt.text,
+                uses_ground_truth=prompt.uses_ground_truth,
+                file=file,
+                reason="",
+            )
 
 
 def _failures(frame: str, sentences: EvaluationSentences, reason: str, probe_swapped: bool) -> list[IndexEntry]:

@@ -14,12 +14,12 @@ from PIL import Image
 
 from synthboost.domain import GreyImage, Mask, Structure
 from synthboost.evaluation.clinical.phases import find_phases
+from synthboost.inference.label_map import resolve
 from synthboost.inference.outputs.contours import contours_of
-from synthboost.inference.outputs.label_map import resolve
-from synthboost.inference.outputs.overlay import CLIP_FRAMES, draw_overlay, small, write_animation, write_overlay
 from synthboost.inference.outputs.shown_area import shown_area
+from synthboost.inference.overlay import CLIP_FRAMES, draw_overlay, small, write_animation, write_overlay
 from synthboost.inference.predictor import Predictor
-from synthboost.inference.questions import Question
+from synthboost.inference.sentences import Target
 from synthboost.io.atomic import whole_folder, write_json
 from synthboost.io.dicom_seg import Segment, write_segmentation
 from synthboost.io.recordings import Recording, write_labels
@@ -31,7 +31,7 @@ RESULT = "result.json"
 class Wanted:
     """What is drawn and written."""
 
-    questions: tuple[Question, ...]
+    questions: tuple[Target, ...]
     label_map: bool
     """Resolve all answers into one label map."""
     dicom_seg: bool = True

@@ -12,8 +12,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from synthboost.domain import GreyImage
+from synthboost.domain import STRUCTURES, GreyImage, LabelMap
 from synthboost.errors import ConfigError, DataError, PromptError
+from synthboost.inference.label_map import resolve, whole_heart
 from synthboost.models.base import Features, Segmenter
 from synthboost.models.registry import load_segmenter
 from synthboost.models.text_memory import TextMemory
@@ -26,7 +27,7 @@ MOST_PAIRS = 48
 
 @dataclass(frozen=True, eq=False)
 class Prediction:
-    """What the model answers for one image."""
+    """What a model predicts for one image: a probability per sentence, and the masks and the label map they give."""
 
     sentences: tuple[str, ...]
     probability: NDArray[np.float32]
@@ -35,13 +36,24 @@ class Prediction:
 
     @property
     def masks(self) -> NDArray[np.bool_]:
-        """(N, H, W), true inside."""
+        """(N, H, W), true inside; each sentence by itself, so they may overlap."""
         return self.probability > self.threshold
+
+    def label_map(self, labels: Sequence[int] = STRUCTURES, one_heart: bool = False) -> LabelMap:
+        """Return the label map (H, W) without overlaps: every pixel is the most probable sentence's, or nobody's.
+
+        Args:
+            labels: the value of each sentence; see `resolve`.
+            one_heart: remove what no heart has; the sentences are those of `STRUCTURES` then. See `whole_heart`.
+        """
+        if one_heart:
+            return whole_heart(self.probability, self.threshold)
+        return resolve(self.probability, labels, self.threshold)
 
 
 @dataclass(frozen=True, eq=False)
-class Seen:
-    """Images that were encoded, to be asked about as often as wanted."""
+class EncodedImages:
+    """Images that were encoded once, for any number of predictions."""
 
     features: Features
     sizes: tuple[tuple[int, int], ...]
@@ -49,7 +61,7 @@ class Seen:
 
 
 class Predictor:
-    """A model ready to draw: `Predictor.from_pretrained(folder).predict(image, ["Myocardium of the heart."])`."""
+    """A model that segments: `Predictor.from_pretrained(folder).predict(image, ["Myocardium of the heart."])`."""
 
     def __init__(self, model: Segmenter, device: str = "auto", threshold: float = THRESHOLD) -> None:
         """Move `model` to `device` (`auto` takes a GPU if there is one) and switch it to evaluation.
@@ -70,7 +82,7 @@ class Predictor:
         return cls(load_segmenter(source), device, threshold)
 
     def predict(self, image: GreyImage, sentences: Sequence[str]) -> Prediction:
-        """Draw what each sentence names.
+        """Segment what each sentence names.
 
         Args:
             image: (H, W) uint8, any size, the probe on top.
@@ -83,15 +95,15 @@ class Predictor:
         return self.predict_batch([image], [sentences])[0]
 
     def predict_batch(self, images: Sequence[GreyImage], sentences: Sequence[Sequence[str]]) -> list[Prediction]:
-        """Draw in several images at once, each with sentences of its own; sizes may differ.
+        """Segment several images at once, each with sentences of its own; sizes may differ.
 
         Each image and each distinct sentence is encoded once.
         """
-        return self.ask(self.look_at(images), sentences)
+        return self.predict_encoded(self.encode_images(images), sentences)
 
     @torch.inference_mode()
-    def look_at(self, images: Sequence[GreyImage]) -> Seen:
-        """Encode images, for one or more calls of `ask`.
+    def encode_images(self, images: Sequence[GreyImage]) -> EncodedImages:
+        """Encode images, for one or more calls of `predict_encoded`.
 
         Raises:
             DataError: one is not a two-dimensional uint8 array.
@@ -99,11 +111,12 @@ class Predictor:
         for image in images:
             _require_grey(image)
         pixels = torch.stack([self.model.preprocess(image) for image in images]).to(self.device)
-        return Seen(self.model.encode_image(pixels), tuple((image.shape[0], image.shape[1]) for image in images))
+        sizes = tuple((image.shape[0], image.shape[1]) for image in images)
+        return EncodedImages(self.model.encode_image(pixels), sizes)
 
     @torch.inference_mode()
-    def ask(self, seen: Seen, sentences: Sequence[Sequence[str]]) -> list[Prediction]:
-        """Draw what each sentence names in the image that it is about; see `predict_batch`.
+    def predict_encoded(self, images: EncodedImages, sentences: Sequence[Sequence[str]]) -> list[Prediction]:
+        """Segment what each sentence names in the image that it is about; see `predict_batch`.
 
         Raises:
             PromptError: an image has no sentence, or one is longer than the text encoder takes.
@@ -116,10 +129,10 @@ class Predictor:
         number = {sentence: position for position, sentence in enumerate(distinct)}
         text_index = torch.tensor([number[sentence] for sentence in flat])
         counts = [len(of_image) for of_image in sentences]
-        image_index = torch.arange(len(seen.sizes)).repeat_interleave(torch.tensor(counts))
-        logits = self.decode(seen.features, text, image_index, text_index)
+        image_index = torch.arange(len(images.sizes)).repeat_interleave(torch.tensor(counts))
+        logits = self.decode(images.features, text, image_index, text_index)
         predictions = []
-        for size, own, part in zip(seen.sizes, sentences, torch.split(logits, counts), strict=True):
+        for size, own, part in zip(images.sizes, sentences, torch.split(logits, counts), strict=True):
             probability = self.model.postprocess(part, size).cpu().numpy()
             predictions.append(Prediction(tuple(own), probability, self.threshold))
         return predictions

@@ -1,18 +1,45 @@
-"""The sentences that a data set is judged with: fixed, and stored with every mask."""
+"""Which sentence names each structure: in the frames of a data set, in a recording, or freely."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Literal, TypeVar
 
-from synthboost.domain import STRUCTURES, Frame, Mask, Prompt, PromptSet, Structure
-from synthboost.prompts import PROMPT_SETS, Attribute, ShapeNamer, build_prompt
+from synthboost.domain import (
+    STRUCTURES,
+    Attributes,
+    Domain,
+    Frame,
+    FrameInfo,
+    Mask,
+    PatientId,
+    Phase,
+    Prompt,
+    PromptSet,
+    Structure,
+    View,
+)
+from synthboost.errors import ConfigError
+from synthboost.prompts import PROMPT_SETS, Attribute, build_prompt, clean_sentence
 from synthboost.prompts.shape import GeometricShape
 
 T = TypeVar("T")
 ShapeFrom = Literal["unknown", "ground-truth", "prediction"]
 SHAPELESS = PromptSet.P6
-"""Asked first when the shape word is to come from a predicted mask: it says everything but the shape."""
+"""Used for a first prediction when the shape word comes from a predicted mask: it says everything but the shape."""
+_NAME_SHAPE = GeometricShape()
+NAMES = {
+    "lv": Structure.LEFT_VENTRICULAR_CAVITY,
+    "left-ventricle": Structure.LEFT_VENTRICULAR_CAVITY,
+    "myo": Structure.MYOCARDIUM,
+    "myocardium": Structure.MYOCARDIUM,
+    "la": Structure.LEFT_ATRIUM_CAVITY,
+    "left-atrium": Structure.LEFT_ATRIUM_CAVITY,
+}
+"""What a structure may be called."""
+MOST_SENTENCES = 255
+"""Of free sentences; a label map could not hold more."""
 
 
 @dataclass(frozen=True)
@@ -24,10 +51,9 @@ class EvaluationSentences:
     """0 "... of the heart ...", 1 "... in the cardiac ultrasound ...": the same for every frame."""
     shape_from: ShapeFrom = "prediction"
     """Where the shape word of P7 and P6-SDM comes from. `ground-truth` leaks the answer and is marked in every row;
-    `prediction` asks with P6 first and names the shape of the answer; `unknown` leaves the clause out."""
-    namer: ShapeNamer = field(default_factory=GeometricShape)
+    `prediction` predicts with P6 first and names the shape of that mask; `unknown` leaves the clause out."""
     name_domain: bool = False
-    """Say at the end of every sentence which domain the frame is of, as models of the `mixed` strategy learnt it."""
+    """End every sentence with the frame's domain, as models of the `mixed` strategy were trained."""
 
     @property
     def needs_prediction(self) -> bool:
@@ -48,7 +74,7 @@ class EvaluationSentences:
     def _build(
         self, frame: Frame, prompt_set: PromptSet, masks: dict[Structure, Mask], truth: bool
     ) -> dict[Structure, Prompt]:
-        shapes = {s: self.namer(frame.image, m, frame.spacing_mm) for s, m in masks.items() if m.any()}
+        shapes = {s: _NAME_SHAPE(frame.image, m, frame.spacing_mm) for s, m in masks.items() if m.any()}
         return {
             structure: build_prompt(
                 prompt_set,
@@ -63,7 +89,70 @@ class EvaluationSentences:
         }
 
 
+@dataclass(frozen=True)
+class Target:
+    """One thing to segment in a recording."""
+
+    name: str
+    """In file names: `LV`, `MYO`, `LA`, or the sentence's number."""
+    sentence: str
+    label: int
+    """In the label map: CAMUS' label of a structure, or the sentence's number."""
+    structure: Structure | None = None
+
+
+def structure_targets(
+    names: Sequence[str] = ("lv", "myo", "la"), view: View | None = None, name_domain: bool = False
+) -> tuple[Target, ...]:
+    """Turn names into the sentences of prompt set P1, or P2 when the view is known.
+
+    The sets beyond say the phase, which a clip's frames do not share, and attributes that are unknown here.
+
+    Args:
+        names: see `NAMES`; capitals do not matter.
+        view: of the recordings, all of them.
+        name_domain: end each sentence with `..., in a real image`, as models of the `mixed` strategy were trained.
+
+    Raises:
+        ConfigError: a name is unknown, or comes twice.
+    """
+    structures = [_structure(name) for name in names]
+    if len(set(structures)) < len(structures):
+        raise ConfigError("predict", "structures", " ".join(names), "each structure once")
+    patient = PatientId("", "", "unknown")
+    info = FrameInfo(patient, view or View.FOUR_CHAMBER, Phase.END_DIASTOLE, Attributes(), Domain.REAL)
+    prompt_set = PromptSet.P1 if view is None else PromptSet.P2
+    prompts = [build_prompt(prompt_set, structure, info, name_domain=name_domain) for structure in structures]
+    return tuple(Target(s.short, prompt.text, int(s), s) for s, prompt in zip(structures, prompts, strict=True))
+
+
+def sentence_targets(sentences: Sequence[str]) -> tuple[Target, ...]:
+    """Number free sentences from 1; see `clean_sentence`.
+
+    Raises:
+        PromptError: a sentence has nothing visible, or is too long.
+        ConfigError: more than `MOST_SENTENCES`.
+    """
+    if len(sentences) > MOST_SENTENCES:
+        raise ConfigError("predict", "sentences", len(sentences), f"at most {MOST_SENTENCES}")
+    return tuple(Target(str(number), clean_sentence(text), number) for number, text in enumerate(sentences, start=1))
+
+
+def texts_of(prompts: Mapping[Structure, Prompt]) -> tuple[str, ...]:
+    """Return the sentences of a frame in the order of `STRUCTURES`."""
+    return tuple(prompts[structure].text for structure in STRUCTURES)
+
+
 def swapped(of_structure: dict[Structure, T]) -> dict[Structure, T]:
-    """Give each structure the next one's sentence (or the mask it drew), to see whether the sentence is used at all."""
+    """Give each structure the next one's sentence (or its mask), to test whether the sentence is used at all."""
     following = {s: STRUCTURES[(number + 1) % len(STRUCTURES)] for number, s in enumerate(STRUCTURES)}
     return {structure: of_structure[following[structure]] for structure in STRUCTURES}
+
+
+def _structure(name: str) -> Structure:
+    if name.lower() not in NAMES:
+        raise ConfigError(
+            "predict", "structures", repr(name), f"among {', '.join(NAMES)}",
+            "Anything else is a sentence: --sentences.",
+        )  # fmt: skip
+    return NAMES[name.lower()]

@@ -1,41 +1,40 @@
-"""How sure a model is of a mask, without any annotation: ask in other words, and ask the mirror image."""
+"""How sure a model is of a mask, without any annotation: other words and the mirror image should give the same."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
 
 from synthboost.domain import STRUCTURES, Frame, GreyImage, PromptSet, Structure
 from synthboost.errors import ConfigError
 from synthboost.evaluation.metrics.uncertainty import SelfAgreement, self_agreement
-from synthboost.inference.predictor import Predictor, Seen
-from synthboost.inference.prompting import final_prompts
+from synthboost.inference.predict_dataset import final_prompts
+from synthboost.inference.predictor import EncodedImages, Predictor
 from synthboost.inference.sentences import EvaluationSentences
 from synthboost.prompts import PARAPHRASES
 
-NAMING_SETS = (
-    PromptSet.P1, PromptSet.P2, PromptSet.P3, PromptSet.P4, PromptSet.P5, PromptSet.P6, PromptSet.P7,
-)  # fmt: skip
+K = TypeVar("K")
+NAMING_SETS = tuple(PromptSet(f"P{number}") for number in range(1, 8))
 """The paper's sets that name a structure; P0 names none."""
 
 
 @dataclass(frozen=True)
 class Variations:
-    """In how many ways a structure is asked for.
+    """How a structure is named, and whether the image is mirrored.
 
-    A model that learnt from one prompt set reads the sentences of the others for the first time, and one that never
+    A model that was trained on one prompt set reads the sentences of the others for the first time, and one that never
     saw a mirrored heart sees one: its disagreement then says how far it generalises, not how hard the image is.
     """
 
     prompt_sets: tuple[PromptSet, ...] = NAMING_SETS
     """Each with both paraphrases; sentences that read the same count once."""
     flip: bool = True
-    """Also ask each sentence about the mirror image."""
+    """Also predict each sentence in the mirror image."""
     name_domain: bool = False
-    """End the sentences with the image's domain, as models of the `mixed` strategy learnt it."""
+    """End the sentences with the image's domain, as models of the `mixed` strategy were trained."""
 
     def __post_init__(self) -> None:
         """Refuse sets that do not name a structure.
@@ -47,69 +46,61 @@ class Variations:
             raise ConfigError("uncertainty", "prompt_sets", ", ".join(self.prompt_sets) or "none", "some of P1 to P7")
 
 
-@dataclass(frozen=True, eq=False)
-class CaseUncertainty:
-    """How far the answers for one structure of one image agree."""
-
-    sentences: tuple[str, ...]
-    flipped: bool
-    """Whether the mirror image was asked too."""
-    agreement: SelfAgreement
-
-
 def uncertainty_of_frame(
     predictor: Predictor, frame: Frame, variations: Variations | None = None
-) -> dict[Structure, CaseUncertainty]:
-    """Ask for every structure of a frame in all variations.
-
-    The shape word of P7 is that of the mask which P6 draws.
+) -> dict[Structure, SelfAgreement]:
+    """Predict every structure of a frame in all variations, and say how far the masks of each agree.
 
     Raises:
-        DataError: a structure has one way to be asked for only.
+        DataError: a structure has one variation only.
     """
     variations = variations or Variations()
-    seen = predictor.look_at([frame.image])
-    texts = _texts(predictor, seen, frame, variations)
-    everything = list(dict.fromkeys(text for of_structure in texts.values() for text in of_structure))
-    straight, mirrored = _answers(predictor, seen, frame.image, everything, variations.flip)
-    found = {}
-    for structure, own in texts.items():
-        places = [everything.index(text) for text in own]
-        masks = [masks[place] for masks in (straight, mirrored) if masks is not None for place in places]
-        found[structure] = CaseUncertainty(own, variations.flip, self_agreement(masks))
-    return found
+    images = predictor.encode_images([frame.image])
+    texts = varied_sentences(predictor, images, frame, variations)
+    return uncertainty_of_sentences(predictor, frame.image, texts, variations.flip, images)
 
 
 def uncertainty_of_sentences(
-    predictor: Predictor, image: GreyImage, sentences: Sequence[str], flip: bool = True
-) -> CaseUncertainty:
-    """Ask an image (H, W) for one structure in free sentences that all mean it.
+    predictor: Predictor,
+    image: GreyImage,
+    sentences: Mapping[K, Sequence[str]],
+    flip: bool = True,
+    images: EncodedImages | None = None,
+) -> dict[K, SelfAgreement]:
+    """Predict things in an image (H, W), each in several sentences that all mean it.
+
+    Args:
+        predictor: holds the model.
+        image: uint8.
+        sentences: of each thing; one that comes twice counts once.
+        flip: also predict in the mirror image.
+        images: `image`, encoded, if it is already.
 
     Raises:
-        DataError: one sentence and no flip.
+        DataError: one sentence for a thing, and no flip.
         PromptError: there is no sentence, or one is too long.
     """
-    texts = tuple(dict.fromkeys(sentences))
-    straight, mirrored = _answers(predictor, predictor.look_at([image]), image, list(texts), flip)
-    return CaseUncertainty(texts, flip, self_agreement([*straight, *([] if mirrored is None else mirrored)]))
+    distinct = list(dict.fromkeys(text for own in sentences.values() for text in own))
+    encoded = images or predictor.encode_images([image])
+    masks = [predictor.predict_encoded(encoded, [distinct])[0].masks]
+    if flip:
+        masks.append(predictor.predict(np.ascontiguousarray(image[:, ::-1]), distinct).masks[:, :, ::-1])
+    places = {key: [distinct.index(text) for text in dict.fromkeys(own)] for key, own in sentences.items()}
+    return {key: self_agreement([some[n] for some in masks for n in own]) for key, own in places.items()}
 
 
-def _answers(
-    predictor: Predictor, seen: Seen, image: GreyImage, texts: list[str], flip: bool
-) -> tuple[NDArray[np.bool_], NDArray[np.bool_] | None]:
-    """Masks (N, H, W) of the image, which was `seen`, and those of its mirror image, mirrored back."""
-    straight = predictor.ask(seen, [texts])[0].masks
-    if not flip:
-        return straight, None
-    return straight, predictor.predict(np.ascontiguousarray(image[:, ::-1]), texts).masks[:, :, ::-1]
+def varied_sentences(
+    predictor: Predictor, images: EncodedImages, frame: Frame, variations: Variations
+) -> dict[Structure, tuple[str, ...]]:
+    """Return the sentences that name each structure of a frame, whose image is encoded; no two are the same.
 
-
-def _texts(predictor: Predictor, seen: Seen, frame: Frame, variations: Variations) -> dict[Structure, tuple[str, ...]]:
+    The shape word of P7 is that of the mask which P6 gives.
+    """
     texts: dict[Structure, dict[str, None]] = {structure: {} for structure in STRUCTURES}
     for prompt_set in variations.prompt_sets:
         for paraphrase in range(len(PARAPHRASES)):
             sentences = EvaluationSentences(prompt_set, paraphrase, name_domain=variations.name_domain)
-            [prompts] = final_prompts(predictor, seen, [frame], sentences)
+            [prompts] = final_prompts(predictor, images, [frame], sentences)
             for structure, prompt in prompts.items():
                 texts[structure].setdefault(prompt.text)
     return {structure: tuple(of_structure) for structure, of_structure in texts.items()}

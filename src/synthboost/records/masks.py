@@ -1,4 +1,4 @@
-"""Predicted masks on disk: one PNG per frame and sentence, and an index that says which sentence drew which."""
+"""Predictions on disk: a mask per frame and sentence, a label map per frame, an index that says whose mask is whose."""
 
 from __future__ import annotations
 
@@ -32,6 +32,7 @@ class IndexEntry:
 
 
 INDEX_FILE = "index.csv"
+LABEL_MAP_SUFFIX = "_labels.png"
 _SHORT_NAMES = tuple(structure.short for structure in Structure)
 _COLUMNS = tuple(field.name for field in fields(IndexEntry))
 
@@ -39,6 +40,11 @@ _COLUMNS = tuple(field.name for field in fields(IndexEntry))
 def mask_name(frame: str, structure: Structure, probe: str = "") -> str:
     """Return the file name of a mask, e.g. `patient0001_2CH_ED_LV.png`."""
     return f"{frame}_{structure.short}{'_' + probe if probe else ''}.png"
+
+
+def label_map_name(frame: str) -> str:
+    """Return the file name of a frame's label map, e.g. `patient0001_2CH_ED_labels.png`."""
+    return f"{frame}{LABEL_MAP_SUFFIX}"
 
 
 def write_mask(path: Path, mask: Mask) -> None:

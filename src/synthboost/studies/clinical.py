@@ -17,7 +17,7 @@ from synthboost.errors import DataError
 from synthboost.evaluation.clinical.method_agreement import FEWEST, method_agreement
 from synthboost.evaluation.clinical.patient_numbers import Measurement, PatientNumbers, measure_patient
 from synthboost.evaluation.clinical.plausibility import Check, check_patient
-from synthboost.inference.label_maps import FoundMap
+from synthboost.inference.label_maps import FrameLabelMap
 from synthboost.inference.predictor import Predictor
 from synthboost.inference.uncertainty import Variations, uncertainty_of_frame
 from synthboost.io.atomic import write_csv, write_json
@@ -67,7 +67,7 @@ class Case:
         return "; ".join(self.unread) or self.numbers[name].reason
 
 
-def measure_cases(found: Iterable[FoundMap], with_reference: bool) -> Iterator[Case]:
+def measure_cases(found: Iterable[FrameLabelMap], with_reference: bool) -> Iterator[Case]:
     """Measure and check patient by patient.
 
     Args:
@@ -172,7 +172,7 @@ def _key(info: FrameInfo) -> tuple[View, Phase]:
     return info.view, info.phase
 
 
-def _sectors(found: Sequence[FoundMap]) -> dict[tuple[View, Phase], Mask]:
+def _sectors(found: Sequence[FrameLabelMap]) -> dict[tuple[View, Phase], Mask]:
     """The fans that can be made out; without one, only the image's frame counts as border."""
     sectors = {}
     for item in found:
@@ -287,10 +287,9 @@ def _uncertainty_lines(
     except DataError as error:
         yield {**head, "reason": str(error)}
         return
-    for structure, case in found.items():
-        agreement = case.agreement
+    for structure, agreement in found.items():
         yield {
             **head, "structure": structure.short, "masks": agreement.masks, "mean_dice": _cell(agreement.mean_dice),
             "lowest_dice": _cell(agreement.lowest_dice), "disputed_share": _cell(agreement.disputed_share),
-            "flipped": case.flipped, "sentences": len(case.sentences),
+            "flipped": variations.flip, "sentences": agreement.masks // (2 if variations.flip else 1),
         }  # fmt: skip

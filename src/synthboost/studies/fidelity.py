@@ -8,18 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from synthboost.data.source import Source, open_source
-from synthboost.domain import (
-    STRUCTURES,
-    Attributes,
-    Domain,
-    FrameInfo,
-    LabelMap,
-    PatientId,
-    Phase,
-    PromptSet,
-    SplitPart,
-    View,
-)
+from synthboost.domain import Domain, LabelMap, SplitPart
 from synthboost.errors import ConfigError, DataError
 from synthboost.evaluation.fidelity import (
     EchoSet,
@@ -31,13 +20,11 @@ from synthboost.evaluation.fidelity import (
     write_fidelity,
 )
 from synthboost.inference.predictor import Predictor
+from synthboost.inference.sentences import structure_targets
 from synthboost.io.atomic import require_new_folder, whole_file
 from synthboost.progress import track
-from synthboost.prompts import build_prompt
 from synthboost.studies.echo_sets import read_echo_set
 
-ANYBODY = FrameInfo(PatientId("any", "any", "any"), View.FOUR_CHAMBER, Phase.END_DIASTOLE, Attributes())
-"""P1 names the structure alone, so any frame gives its sentences."""
 SHEET = (4, 8)
 """Rows and columns of a contact sheet."""
 
@@ -100,15 +87,11 @@ def _read(source: Source, part: SplitPart, plan: FidelityPlan) -> EchoSet:
 
 
 def _predict(checkpoint: str, images: EchoSet) -> LabelMap:
-    """Label maps (n, H, W) of a segmenter that is asked for each structure; the most probable one wins."""
+    """Label maps (n, H, W) that a segmenter predicts for the sentences of P1."""
     predictor = Predictor.from_pretrained(checkpoint)
-    sentences = [build_prompt(PromptSet.P1, structure, ANYBODY).text for structure in STRUCTURES]
-    found = []
-    for image in track(images.images, "segmenting synthetic images", len(images), "image"):
-        probability = predictor.predict(image, sentences).probability
-        best = probability.argmax(0).astype(np.uint8) + 1
-        found.append(np.where(probability.max(0) > predictor.threshold, best, 0).astype(np.uint8))
-    return np.stack(found)
+    sentences = [target.sentence for target in structure_targets()]
+    tracked = track(images.images, "segmenting synthetic images", len(images), "image")
+    return np.stack([predictor.predict(image, sentences).label_map() for image in tracked])
 
 
 def _write_sheet(path: Path, images: EchoSet, seed: int) -> None:

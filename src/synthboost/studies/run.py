@@ -17,7 +17,7 @@ from synthboost.data import ShapeSource, TripletRecipe, check_beside, check_stra
 from synthboost.data.frame_set import FrameSet, mixture
 from synthboost.domain import SplitPart
 from synthboost.errors import ConfigError, DataError
-from synthboost.inference.predict_dataset import predict_frames
+from synthboost.inference.predict_dataset import write_predictions
 from synthboost.inference.predictor import THRESHOLD, Predictor
 from synthboost.inference.score_dataset import RunIdentity, Scoring, score_frames
 from synthboost.inference.sentences import EvaluationSentences, ShapeFrom
@@ -218,7 +218,7 @@ def judge(spec: RunSpec, model: Segmenter, paths: RunPaths, evaluation: Evaluati
         )  # fmt: skip
     sentences = EvaluationSentences(spec.prompt_set, shape_from=evaluation.shape_from, name_domain=spec.names_domain)
     predictor = Predictor(model, evaluation.device, evaluation.threshold)
-    predict_frames(predictor, frames, sentences, paths.masks, probe_swapped=evaluation.probe_swapped)
+    write_predictions(predictor, frames, sentences, paths.masks, probe_swapped=evaluation.probe_swapped)
     model.cpu()
     identity = RunIdentity(
         run=spec.name,

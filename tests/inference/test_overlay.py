@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from synthboost.inference.outputs.overlay import draw_overlay, small, write_animation, write_overlay
+from synthboost.inference.overlay import draw_overlay, small, write_animation, write_overlay
 
 
 def test_an_overlay_shows_pixels_square_in_millimetres(tmp_path: Path) -> None:

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 
 from synthboost.domain import STRUCTURES
-from synthboost.inference.outputs.label_map import resolve
+from synthboost.inference.label_map import resolve
 
 
 def test_every_pixel_gets_the_largest_probability_above_the_threshold_or_nothing() -> None:

@@ -1,15 +1,16 @@
-"""Several probabilities made one label map: every pixel belongs to one structure, or to none."""
+"""One label map from masks that may overlap: by probability, the one rule of every prediction."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from synthboost.domain import STRUCTURES, LabelMap
+from synthboost.domain import STRUCTURES, LabelMap, Mask, Structure
+from synthboost.errors import DataError
 from synthboost.simulator.contours import keep_largest_piece
 
 
@@ -30,10 +31,10 @@ def resolve(probability: NDArray[np.floating[Any]], labels: Sequence[int], thres
 
 
 def whole_heart(probability: NDArray[np.floating[Any]], threshold: float) -> LabelMap:
-    """Make one label map of a probability per structure (see `resolve`) and mend what no heart has.
+    """Make one label map of a probability per structure (see `resolve`) and repair what no heart has.
 
     Of every structure the largest piece is kept. Holes in a cavity are filled; what ventricle and wall enclose, such
-    as a seam between two masks that were drawn apart, goes to the likelier of the two.
+    as a seam between two masks that were predicted apart, goes to the more probable of the two.
 
     Args:
         probability: (3, H, W), in the order of `STRUCTURES`.
@@ -52,4 +53,20 @@ def whole_heart(probability: NDArray[np.floating[Any]], threshold: float) -> Lab
     heart = (label_map == ventricle) | (label_map == wall)
     seams = ndimage.binary_fill_holes(heart) & ~heart
     label_map[seams] = np.array([ventricle, wall], dtype=np.uint8)[probability[:2].argmax(axis=0)][seams]
+    return label_map
+
+
+def painted(masks: Mapping[Structure, Mask]) -> LabelMap:
+    """The label map (H, W) of masks whose probabilities nobody kept: LV over MYO over LA, as the simulator paints.
+
+    Raises:
+        DataError: their shapes differ.
+    """
+    shapes = {mask.shape for mask in masks.values()}
+    if len(shapes) != 1:
+        raise DataError("masks of a frame", "shapes", sorted(shapes), "one shape")
+    label_map = np.zeros(shapes.pop(), dtype=np.uint8)
+    for structure in reversed(STRUCTURES):
+        if structure in masks:
+            label_map[masks[structure]] = int(structure)
     return label_map
