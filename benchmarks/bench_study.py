@@ -92,8 +92,8 @@ def plan(options: Namespace, folder: Path, feature_cache: str = "auto"):
     """The study, its grid and its terms, as `synthboost study paper` plans them."""
     from synthboost.data.source import open_source
     from synthboost.domain import PromptSet
+    from synthboost.records.run_record import Evaluation
     from synthboost.studies.recipes import ours, smoke
-    from synthboost.studies.run import Evaluation
     from synthboost.studies.strategies import Role
     from synthboost.studies.study import initial_weights, plan_study
     from synthboost.studies.study_folder import fixed_terms

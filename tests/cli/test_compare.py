@@ -10,10 +10,12 @@ from typing import Any
 
 import pytest
 
-from synthboost.io.atomic import write_json, write_text
+from synthboost.io.atomic import write_text
+from synthboost.io.typed_json import write_record
 from synthboost.records.published import read_published
 from synthboost.records.rows import write_rows
 from synthboost.records.run_folder import RunPaths
+from synthboost.records.run_record import Evaluation, Manifest, Versions
 
 
 @pytest.fixture
@@ -21,11 +23,12 @@ def runs(published_scores: Path, tmp_path: Path) -> dict[str, Path]:
     """Finished runs with known scores, by name; the fine-tuned ones with two seeds."""
     found = {}
     for record in read_published(published_scores):
-        for seed in (0, 1) if "PT" in record.spec["name"] else (0,):
-            name = f"{record.spec['name']}-{seed}"
+        for seed in (0, 1) if "PT" in record.spec.name else (0,):
+            name = f"{record.spec.name}-{seed}"
             paths = RunPaths(tmp_path / "runs" / name)
-            write_json(paths.spec, {**record.spec, "name": name})
-            write_json(paths.manifest, {"seed": seed})
+            write_record(paths.spec, replace(record.spec, name=name, seed=seed))
+            write_record(paths.manifest, Manifest(Versions("1", "3", {}, None), 1, "CPU", "", 0.0, "", seed, {}, None))
+            write_record(paths.evaluation, Evaluation())
             write_rows(paths.rows, [replace(row, run=name, seed=seed) for row in record.rows])
             write_text(paths.done, "")
             found[name] = paths.root

@@ -92,8 +92,8 @@ def test_an_evaluation_stands_beside_the_run_that_it_judged(
     text = page.read_text()
     assert "simulated target domain" in text
     record = read_run(evaluated)
-    assert record.manifest["parent"] == trained_run.name
-    assert record.spec["data"]["evaluation"]["frames"] == 4
+    assert record.manifest.parent == trained_run.name
+    assert record.spec.data["evaluation"].frames == 4
     assert {example.note for example in record.examples} == {"best", "median", "worst"}
     assert {row.seed for row in record.rows} == {0}
     assert {row.encoders for row in record.rows} == {"trained"}

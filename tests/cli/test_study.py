@@ -12,7 +12,7 @@ import pytest
 
 from synthboost.domain import Strategy
 from synthboost.io.lock import exclusive
-from synthboost.records.run_folder import read_json
+from synthboost.io.typed_json import read_json
 from synthboost.studies.executors import registry as executors
 from synthboost.studies.executors.base import Job, Report, Work
 from synthboost.studies.executors.job_queue import JobQueue

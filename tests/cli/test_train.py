@@ -21,7 +21,7 @@ def test_train_leaves_a_finished_run_with_a_row_per_image_structure_and_probe(tr
     assert len(record.rows) == 4 * 3 * 2
     assert {row.probe for row in record.rows} == {"", "swapped"}
     assert {row.status for row in record.rows} <= {"ok", "empty_pred"}
-    assert record.manifest["seed"] == 0
+    assert record.manifest.seed == 0
     assert not (trained_run / "state").exists()
 
 

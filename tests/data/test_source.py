@@ -32,7 +32,7 @@ def test_two_simulated_sets_with_the_same_numbers_share_nobody(tmp_path: Path) -
     names = [[patient.name for patient in source.dataset.patients] for source in sets]
     assert names == [["patient0001", "patient0002", "patient0003"]] * 2
     assert not set(sets[0].dataset.patients) & set(sets[1].dataset.patients)
-    assert [source.as_dict()["release"] for source in sets] == ["simulated-3-camus-seed0", "simulated-3-camus-seed1"]
+    assert [source.record.release for source in sets] == ["simulated-3-camus-seed0", "simulated-3-camus-seed1"]
     members = [member for source in sets for member in source.frames(SplitPart.TRAINING, "x").members]
     assert FrameSet("both", members).patients == 2
 
@@ -88,8 +88,7 @@ def test_copies_of_a_mask_are_the_annotation_of_one_patient(tiny_camus: Path) ->
     (tiny_camus / "frames.csv").write_text(header + "".join(lines))
     source = Source(dataset := open_dataset(tiny_camus), make_split("official", dataset))
     assert source.mask_patients == 1  # patients 1 and 2 train
-    assert source.as_dict()["patients"] == 2  # the run's identity says what it always said
-    assert "mask_patients" not in source.as_dict()
+    assert source.record.patients == 2  # the run's identity says what it always said
 
 
 def test_real_images_carry_no_masks_of_others(tiny_camus: Path) -> None:

@@ -105,9 +105,9 @@ def test_all_runs_below_a_folder_are_read_with_a_spec_that_reports_understand(pu
     runs = read_published(published_scores)
     assert len(runs) == 24
     assert [len(run.rows) for run in runs] == [12] * 24
-    by_name = {run.spec["name"]: run for run in runs}
+    by_name = {run.spec.name: run for run in runs}
     fine_tuned = by_name["published-cris-synth-PT-real-FT-P2"]
-    assert fine_tuned.spec["strategy"] == "synth-PT:real-FT"
+    assert fine_tuned.spec.strategy == "synth-PT:real-FT"
     assert (fine_tuned.rows[0].synthetic, fine_tuned.rows[0].real_patients) == ("diffusion", 400)
     assert by_name["published-clipseg-synthetic-P1"].rows[0].real_patients is None
     assert by_name["published-clipseg-real-P1"].rows[0].synthetic == ""

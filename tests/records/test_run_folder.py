@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from synthboost.errors import DataError
-from synthboost.io.atomic import write_json, write_text
+from synthboost.io.atomic import write_text
+from synthboost.io.typed_json import read_json, write_record
 from synthboost.records.examples import write_examples
 from synthboost.records.rows import write_rows
-from synthboost.records.run_folder import EpochLog, RunPaths, read_json, read_log, read_run, write_log
+from synthboost.records.run_folder import EpochLog, RunPaths, read_log, read_run, write_log
+from synthboost.records.run_record import DataSet, Evaluation, Manifest, Parameters, Spec, Stage, Versions
 
 LOG = [
     EpochLog("real", 1, 16, 0.9, 0.8, 0.1 + 0.2, 2e-3, 1.5),
@@ -19,11 +22,24 @@ LOG = [
 ]
 
 
+DATA = DataSet("camus", "release", "real", "official", 50, 200, "f00d")
+STAGES = (Stage("synthetic", {"epochs": 2}, "P6-SDM"), Stage("real", {"epochs": 2, "learning_rate": 2e-3}))
+SPEC = Spec(
+    "run", "clipseg", "tiny", {"width": 32}, None, "synth-PT:real-FT", "trained", "P6", False, None, 0, STAGES,
+    {"real": DATA},
+)  # fmt: skip
+MANIFEST = Manifest(
+    Versions("1.0", "3.11.9", {"torch": "2.13.0", "pillow": None}, None), 2, "CPU", "AVX2", 12.5,
+    "2026-01-01T00:00:00+00:00", 0, {"real": "f00d"}, "parent", "fp32", 35, Parameters(1000, 10),
+)  # fmt: skip
+
+
 @pytest.fixture
 def run(tmp_path: Path) -> RunPaths:
     paths = RunPaths(tmp_path / "run")
-    write_json(paths.spec, {"name": "run"})
-    write_json(paths.manifest, {"seed": 0})
+    write_record(paths.spec, SPEC)
+    write_record(paths.manifest, MANIFEST)
+    write_record(paths.evaluation, Evaluation())
     write_log(paths.log, LOG)
     write_rows(paths.rows, [])
     write_examples(paths.examples, [])
@@ -33,7 +49,7 @@ def run(tmp_path: Path) -> RunPaths:
 
 def test_a_finished_run_is_read_back(run: RunPaths) -> None:
     record = read_run(run.root)
-    assert (record.spec, record.manifest, record.log, record.rows) == ({"name": "run"}, {"seed": 0}, LOG, [])
+    assert (record.spec, record.manifest, record.log, record.rows) == (SPEC, MANIFEST, LOG, [])
 
 
 def test_a_zero_shot_run_has_no_log(run: RunPaths) -> None:
@@ -49,7 +65,7 @@ def test_a_run_without_done_is_no_result(run: RunPaths) -> None:
         read_run(run.root)
 
 
-@pytest.mark.parametrize("part", ["spec", "manifest", "rows"])
+@pytest.mark.parametrize("part", ["spec", "manifest", "evaluation", "rows"])
 def test_a_missing_part_is_named(run: RunPaths, part: str) -> None:
     path: Path = getattr(run, part)
     path.unlink()
@@ -78,8 +94,16 @@ def test_an_absent_log_is_a_data_error(run: RunPaths) -> None:
         read_log(run.log)
 
 
-@pytest.mark.parametrize("content", [b"{", b"[1]", b"\xff\xfe", b"", b"null"])
-def test_json_that_is_no_object_is_refused(tmp_path: Path, content: bytes) -> None:
-    (tmp_path / "spec.json").write_bytes(content)
-    with pytest.raises(DataError, match=r"spec\.json"):
-        read_json(tmp_path / "spec.json")
+@pytest.mark.parametrize("odd", [[1], "text", {"x": None}, False])
+@pytest.mark.parametrize(
+    "place",
+    ["spec stages", "spec data", "manifest seed", "manifest versions", "manifest parameters", "manifest wall_seconds"],
+)
+def test_an_odd_value_in_spec_or_manifest_is_named_with_what_belongs_there(
+    run: RunPaths, place: str, odd: object
+) -> None:
+    file, field = place.split()
+    path: Path = getattr(run, file)
+    path.write_text(json.dumps({**read_json(path), field: odd}))
+    with pytest.raises(DataError, match=rf"{path.name}: {field}.*expected"):
+        read_run(run.root)

@@ -4,23 +4,24 @@ from __future__ import annotations
 
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from synthboost.errors import ConfigError, DataError
-from synthboost.io.atomic import write_json
 from synthboost.io.parquet import read_parquet
 from synthboost.records.published import read_published
 from synthboost.records.rows import Row, read_rows
-from synthboost.records.run_folder import EpochLog, RunPaths, RunRecord
+from synthboost.records.run_folder import EpochLog, RunRecord
+from synthboost.records.run_record import Evaluation, Manifest, Spec, Versions
 from synthboost.records.study_table import RunFacts, StudyTablePaths, read_study_table, write_study_table
 
-MANIFEST = {
-    "synthboost": "1.0", "python": "3.11.9", "packages": {"torch": "2.13.0"}, "commit": "abc", "threads": 2,
-    "device": "CPU", "precision": "fp32", "seed": 3, "data": {"real": "f00d"}, "parent": "p-run", "wall_seconds": 12.5,
-    "judged": "2026-01-01T00:00:00+00:00",
-}  # fmt: skip
+MANIFEST = Manifest(
+    Versions("1.0", "3.11.9", {"torch": "2.13.0"}, "abc"), threads=2, device="CPU", cpu_capability="AVX2",
+    wall_seconds=12.5, evaluated="2026-01-01T00:00:00+00:00", seed=3, data={"real": "f00d"}, parent="p-run",
+    precision="fp32",
+)  # fmt: skip
 LOG = [EpochLog("real", epoch, 16 * epoch, 0.5, 0.5, 0.8, 1e-3, 1.0) for epoch in (1, 2)]
 
 
@@ -31,9 +32,8 @@ def runs(published_scores: Path) -> list[RunRecord]:
 
 
 def ours(root: Path) -> RunRecord:
-    spec = {"name": "ours", "model": "cris", "strategy": "real", "encoders": "frozen", "prompt_set": "P6", "seed": 3}
-    write_json(RunPaths(root).evaluation, {"part": "testing", "threshold": 0.5})
-    return RunRecord(root, spec, MANIFEST, LOG, [], [])
+    spec = Spec("ours", "cris", "tiny", None, None, "real", "frozen", "P6", False, None, 3, (), {})
+    return RunRecord(root, spec, MANIFEST, LOG, [], [], Evaluation(probe_swapped=False))
 
 
 def test_every_row_comes_back_from_both_files(runs: list[RunRecord], tmp_path: Path) -> None:
@@ -51,13 +51,15 @@ def test_a_run_is_listed_with_what_its_rows_can_be_traced_to(tmp_path: Path) -> 
     assert (facts.rows, facts.epochs, facts.images_seen) == (0, 2, 32)
     assert json.loads(facts.data or "") == {"real": "f00d"}
     assert json.loads(facts.packages or "") == {"torch": "2.13.0"}
-    assert json.loads(facts.evaluation or "") == {"part": "testing", "threshold": 0.5}
+    assert json.loads(facts.evaluation or "")["threshold"] == 0.5
     assert json.loads(facts.spec)["encoders"] == "frozen"
 
 
 def test_the_hash_of_a_spec_changes_with_the_spec_and_not_with_the_order_of_its_keys(tmp_path: Path) -> None:
     record = ours(tmp_path / "ours")
-    specs = [record.spec, dict(reversed(record.spec.items())), {**record.spec, "seed": 4}]
+    given = replace(record.spec, architecture={"width": 1, "depth": 2})
+    turned = replace(record.spec, architecture={"depth": 2, "width": 1})
+    specs = [given, turned, replace(given, seed=4)]
     hashes = []
     for place, spec in enumerate(specs):
         write_study_table(tmp_path / str(place), [RunRecord(record.root, spec, MANIFEST, LOG, [], [])])
@@ -76,7 +78,7 @@ def test_an_interrupted_writing_is_noticed(runs: list[RunRecord], tmp_path: Path
     paths = write_study_table(tmp_path / "old", runs[:1])
     newer = write_study_table(tmp_path / "new", runs)
     paths.rows_csv.write_bytes(newer.rows_csv.read_bytes())  # rows are there, the runs are still the old ones
-    with pytest.raises(DataError, match=f"12 of run {runs[1].spec['name']}; expected a run that is listed"):
+    with pytest.raises(DataError, match=f"12 of run {runs[1].spec.name}; expected a run that is listed"):
         read_study_table(tmp_path / "old")
 
 
@@ -94,7 +96,7 @@ def test_a_row_that_was_lost_or_changed_is_noticed(runs: list[RunRecord], tmp_pa
 def test_a_run_that_occurs_twice_or_has_rows_of_another_is_refused(runs: list[RunRecord], tmp_path: Path) -> None:
     with pytest.raises(DataError, match="every run once"):
         write_study_table(tmp_path, [runs[0], runs[0]])
-    mixed = RunRecord(runs[0].root, runs[0].spec, {}, [], [*runs[0].rows, runs[1].rows[0]], [])
+    mixed = RunRecord(runs[0].root, runs[0].spec, None, [], [*runs[0].rows, runs[1].rows[0]], [])
     with pytest.raises(DataError, match="rows of run 'published"):
         write_study_table(tmp_path, [mixed])
     assert not StudyTablePaths(tmp_path).rows_csv.exists()

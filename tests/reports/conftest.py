@@ -8,9 +8,11 @@ from typing import Any
 
 import pytest
 
+from synthboost.io.typed_json import from_json
 from synthboost.records.examples import Example
 from synthboost.records.rows import Row, Status
 from synthboost.records.run_folder import EpochLog, RunRecord
+from synthboost.records.run_record import Manifest, Spec
 
 MakeRow = Callable[..., Row]
 MakeRun = Callable[..., RunRecord]
@@ -24,6 +26,11 @@ def make_row() -> MakeRow:
 @pytest.fixture(scope="session")
 def make_run() -> MakeRun:
     return _run
+
+
+@pytest.fixture(scope="session")
+def make_manifest() -> Callable[..., Manifest]:
+    return _manifest
 
 
 @pytest.fixture(scope="session")
@@ -55,7 +62,28 @@ def _run(
     manifest: dict[str, Any] | None = None,
     root: str = "runs/abc123",
 ) -> RunRecord:
-    return RunRecord(Path(root), spec or {}, manifest or {}, log or [], rows or [], examples or [])
+    known = None if manifest is None else _manifest(**manifest)
+    return RunRecord(Path(root), _spec(**(spec or {})), known, log or [], rows or [], examples or [])
+
+
+def _spec(**given: Any) -> Spec:
+    """A spec with some fields given, as `spec.json` has them."""
+    empty = {"name": "abc123", "model": "", "strategy": "", "encoders": "", "prompt_set": "", "domain_named": False,
+             "preset": None, "architecture": None, "weights": None, "real_share": None, "seed": None, "stages": None,
+             "data": {}}  # fmt: skip
+    values = {**empty, **given}
+    nothing = {"name": "", "release": "", "domain": "", "split": "", "patients": 0, "frames": 0, "fingerprint": ""}
+    values["stages"] = values["stages"] and [{"training": {}, **stage} for stage in values["stages"]]
+    values["data"] = {role: {**nothing, **item} for role, item in values["data"].items()}
+    return from_json(Spec, values, Path("spec.json"))
+
+
+def _manifest(**given: Any) -> Manifest:
+    """A manifest with some fields given, as `manifest.json` has them."""
+    versions = {"synthboost": "1.0", "python": "3.11.9", "packages": {}, "commit": None}
+    nothing = {"versions": versions, "threads": 1, "device": "CPU", "cpu_capability": "AVX2", "wall_seconds": 1.0,
+               "evaluated": "2026-01-01T00:00:00+00:00", "seed": 0, "data": {}, "parent": None}  # fmt: skip
+    return from_json(Manifest, {**nothing, **given}, Path("manifest.json"))
 
 
 def _log(dice: list[float], images_per_epoch: int = 100, stage: str = "real") -> list[EpochLog]:

@@ -76,7 +76,7 @@ def test_the_same_runs_give_the_same_figure(make_run, make_log):
 def test_runs_stand_by_model_and_then_in_the_papers_order_after_the_baselines(make_run):
     kinds = [("cris", "real"), ("clipseg", "synthetic"), ("baseline", "text-blind"), ("clipseg", "real")]
     runs = [make_run(spec={"name": "".join(kind), "model": kind[0], "strategy": kind[1]}) for kind in kinds]
-    assert [run.spec["name"] for run in in_table_order(runs)] == [
+    assert [run.spec.name for run in in_table_order(runs)] == [
         "baselinetext-blind", "clipsegreal", "clipsegsynthetic", "crisreal",
     ]  # fmt: skip
 

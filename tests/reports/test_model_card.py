@@ -3,9 +3,9 @@ from __future__ import annotations
 from synthboost.domain import Quality
 from synthboost.reports.model_card import model_card
 
-REAL = {"path name": "camus", "domain": "real", "patients": 50, "frames": 200, "split": "official"}
-MADE = {"path name": "sdm", "domain": "diffusion", "patients": 10, "frames": 40, "split": "official"}
-SIMULATED = {"path name": "sim", "domain": "simulated", "patients": 9, "frames": 36, "split": "official"}
+REAL = {"name": "camus", "domain": "real", "patients": 50, "frames": 200, "split": "official"}
+MADE = {"name": "sdm", "domain": "diffusion", "patients": 10, "frames": 40, "split": "official"}
+SIMULATED = {"name": "sim", "domain": "simulated", "patients": 9, "frames": 36, "split": "official"}
 
 
 def _spec(data: dict, roles: tuple[str, ...] = ("real",), **other: object) -> dict:

@@ -71,7 +71,7 @@ def test_the_empty_sentence_is_no_member_of_a_family(published_scores):
 
 
 def test_what_is_not_there_is_named(published_scores):
-    runs = [run for run in read_published(published_scores) if run.spec["model"] != "cris (published)"]
+    runs = [run for run in read_published(published_scores) if run.spec.model != "cris (published)"]
     with pytest.raises(DataError, match="no synthetic of cris"):
         published_tables(runs)
 
@@ -102,8 +102,8 @@ def test_patients_say_the_same_as_in_another_program(published, models, first, b
         lines = [line for line in csv.DictReader(handle) if (line["first"], line["base"]) == (first, base)]
     expected = {(line["model"], line["prompt_set"]): line for line in lines if line["model"] in models}
     sides = [
-        [row for run in published for row in run.rows if run.spec["strategy"] == strategy
-         and (run.spec["model"], run.spec["prompt_set"]) in expected]
+        [row for run in published for row in run.rows if run.spec.strategy == strategy
+         and (run.spec.model, run.spec.prompt_set) in expected]
         for strategy in (first, base)
     ]  # fmt: skip
     family = compare_family(find_contrast(*sides), seed=0)

@@ -12,7 +12,7 @@ from synthboost.data.source import open_source
 from synthboost.domain import PromptSet, Strategy
 from synthboost.models.catalogue import MODELS
 from synthboost.models.clipseg.settings import ClipSegSettings
-from synthboost.studies.run import Evaluation
+from synthboost.records.run_record import Evaluation
 from synthboost.studies.spec import RunSpec
 from synthboost.studies.strategies import Role
 from synthboost.training.config import TrainingConfig
@@ -48,4 +48,4 @@ def make_spec(make_tiny_camus: Callable[..., Path], tmp_path: Path, smallest: st
 
 @pytest.fixture
 def evaluation() -> Evaluation:
-    return Evaluation(device="cpu")
+    return Evaluation()

@@ -8,8 +8,8 @@ import pytest
 
 from synthboost.domain import SplitPart, Strategy
 from synthboost.records.run_folder import read_run
+from synthboost.records.run_record import Evaluation
 from synthboost.studies.baselines import FITS, baseline_name, execute_baseline
-from synthboost.studies.run import Evaluation
 from synthboost.studies.spec import RunSpec
 from synthboost.studies.strategies import Role
 

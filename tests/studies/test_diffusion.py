@@ -49,7 +49,7 @@ def test_label_files_may_be_absent_and_are_not_opened_if_they_are_there(hearts: 
     assert with_labels == without == train(garbage, tmp_path / "c")
     records = [json.loads((tmp_path / name / "training.json").read_text()) for name in "abc"]
     for record in records:
-        record["data"].pop("path name")
+        record["data"].pop("name")
     assert records[0] == records[1] == records[2]
     assert records[0]["unlabelled"] is True
     assert (records[0]["data"]["patients"], records[0]["data"]["frames"]) == (1, 4)

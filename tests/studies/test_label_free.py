@@ -9,9 +9,9 @@ import pytest
 from synthboost.data.source import Source, open_source
 from synthboost.domain import PromptSet, Strategy
 from synthboost.errors import ConfigError
+from synthboost.records.run_record import Evaluation
 from synthboost.studies.label_free import PATIENTS, label_free, plan_label_free
 from synthboost.studies.recipes import RANDOM, choose_recipe, smoke
-from synthboost.studies.run import Evaluation
 from synthboost.studies.spec import RunSpec
 from synthboost.studies.study import Study
 

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import json
 import os
 import shutil
 from collections.abc import Callable
@@ -12,13 +11,15 @@ import pytest
 from synthboost.domain import Domain, PromptSet, SplitPart, Strategy
 from synthboost.errors import ConfigError, DataError, OutputError, SplitError
 from synthboost.io.lock import exclusive
+from synthboost.io.typed_json import read_record, to_json
 from synthboost.models.catalogue import MODELS
 from synthboost.models.freezing import Encoders
 from synthboost.models.unet.settings import UNetSettings
 from synthboost.models.weights_folder import file_sha256
 from synthboost.records.rows import read_rows
 from synthboost.records.run_folder import read_run
-from synthboost.studies.run import FEATURES_FOLDER, Evaluation, execute, stage_frames
+from synthboost.records.run_record import Evaluation, Spec
+from synthboost.studies.run import FEATURES_FOLDER, execute, stage_frames
 from synthboost.studies.spec import RunSpec
 from synthboost.studies.strategies import Role
 
@@ -37,10 +38,10 @@ def test_a_finished_run_leaves_everything_that_a_report_needs(
     assert {row.part for row in record.rows} == {"testing"}
     assert {row.patient for row in record.rows} == {"camus-nifti/database_nifti/patient0004"}
     assert {example.note for example in record.examples} == {"best", "median", "worst"}
-    assert record.manifest["parent"] is None
-    assert record.manifest["parameters"]["trained"] > 0
-    assert record.manifest["mask_patients"] == 0
-    assert record.spec["data"]["real"]["patients"] == 2
+    assert record.manifest.parent is None
+    assert record.manifest.parameters.trained > 0
+    assert record.manifest.mask_patients == 0
+    assert record.spec.data["real"].patients == 2
     assert not paths.state.exists()
     assert not list(paths.root.glob(".*"))
 
@@ -56,13 +57,15 @@ def test_a_finished_run_is_not_repeated(make_spec: MakeSpec, evaluation: Evaluat
 def test_judging_otherwise_does_not_train_again(make_spec: MakeSpec, evaluation: Evaluation, tmp_path: Path) -> None:
     spec = make_spec(Strategy.REAL)
     paths = execute(spec, tmp_path / "runs", evaluation)
-    trained = paths.log.stat().st_mtime_ns
+    trained, parameters = paths.log.stat().st_mtime_ns, read_run(paths.root).manifest.parameters
     execute(spec, tmp_path / "runs", replace(evaluation, part=SplitPart.VALIDATION, probe_swapped=False))
     rows = read_rows(paths.rows)
     assert {row.part for row in rows} == {"validation"}
     assert {row.patient for row in rows} == {"camus-nifti/database_nifti/patient0003"}
     assert len(rows) == 4 * 3
     assert paths.log.stat().st_mtime_ns == trained
+    assert read_run(paths.root).manifest.parameters == parameters
+    assert 0 < parameters.trained <= parameters.total
 
 
 def test_the_synthetic_stage_is_trained_once_and_its_weights_are_taken_over(
@@ -83,7 +86,7 @@ def test_the_synthetic_stage_is_trained_once_and_its_weights_are_taken_over(
     second = execute(both, tmp_path / "runs", evaluation)
     assert stages == ["synthetic", "real"]
     record = read_run(second.root)
-    assert record.manifest["parent"] == synthetic.name
+    assert record.manifest.parent == synthetic.name
     assert [line.epoch for line in record.log] == [1, 2]  # its own stage, from the first epoch on
     assert file_sha256(first.checkpoint / "model.safetensors") == weights
 
@@ -129,7 +132,7 @@ def test_zero_shot_trains_nothing_and_says_that_its_weights_are_random(
 ) -> None:
     record = read_run(execute(make_spec(Strategy.ZERO_SHOT), tmp_path / "runs", evaluation).root)
     assert record.log == []
-    assert record.manifest["parameters"]["trained"] == 0
+    assert record.manifest.parameters.trained == 0
     assert {row.encoders for row in record.rows} == {"random weights"}
 
 
@@ -175,7 +178,7 @@ def test_frozen_encoders_are_frozen_in_the_run(make_spec: MakeSpec, evaluation: 
         read_run(execute(make_spec(Strategy.REAL, encoders=encoders), tmp_path / "runs", evaluation).root)
         for encoders in (Encoders.TRAINED, Encoders.FROZEN)
     )
-    assert frozen.manifest["parameters"]["trained"] < trained.manifest["parameters"]["trained"]
+    assert frozen.manifest.parameters.trained < trained.manifest.parameters.trained
     assert {row.encoders for row in frozen.rows} == {"frozen"}
 
 
@@ -215,13 +218,13 @@ def test_the_seed_of_the_run_is_that_of_its_training(
     assert {config.seed for config in spec.training.values()} == {0}
     paths = execute(spec, tmp_path / "runs", evaluation)
     assert seeds == [3]
-    assert "seed" not in read_run(paths.root).spec["stages"][0]["training"]
+    assert "seed" not in read_run(paths.root).spec.stages[0].training
 
 
 def test_the_spec_on_disk_is_what_was_asked_for(make_spec: MakeSpec, evaluation: Evaluation, tmp_path: Path) -> None:
     spec = make_spec(Strategy.ZERO_SHOT)
     paths = execute(spec, tmp_path / "runs", evaluation)
-    assert json.loads(paths.spec.read_text()) == json.loads(json.dumps({"name": spec.name, **spec.as_dict()}))
+    assert to_json(read_record(paths.spec, Spec)) == to_json(spec.record)
 
 
 def test_frozen_runs_share_features_that_are_no_run(
@@ -266,7 +269,7 @@ def test_a_mixed_run_learns_from_both_names_each_domain_and_is_judged_as_real(
     assert [(line.stage, line.images_seen) for line in record.log] == [("mixed", 16), ("mixed", 32)]
     assert {row.domain for row in record.rows} == {"real"}
     assert all(row.sentence.endswith(", in a real image.") for row in record.rows)
-    assert record.spec["domain_named"] is True
+    assert record.spec.domain_named is True
 
 
 def test_a_share_draws_real_images_again_within_an_epoch(make_spec: MakeSpec) -> None:

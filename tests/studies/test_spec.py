@@ -10,6 +10,7 @@ import pytest
 from synthboost.data.source import open_source
 from synthboost.domain import PromptSet, Strategy
 from synthboost.errors import ConfigError
+from synthboost.io.typed_json import to_json
 from synthboost.models.freezing import Encoders
 from synthboost.studies.spec import RunSpec
 from synthboost.studies.strategies import STAGES, Role
@@ -86,11 +87,11 @@ def test_every_strategy_has_stages() -> None:
 def test_mixed_is_one_stage_of_both_data_and_says_so(make_spec: MakeSpec) -> None:
     spec = make_spec(Strategy.MIXED)
     assert (spec.own_stages, spec.parent) == ((Role.MIXED,), None)
-    said = spec.as_dict()
+    said = to_json(spec.record)
     assert said["domain_named"] is True
     assert sorted(said["data"]) == ["real", "synthetic"]
     assert [stage["role"] for stage in said["stages"]] == ["mixed"]
-    assert make_spec(Strategy.SYNTHETIC_THEN_REAL).as_dict()["domain_named"] is False
+    assert make_spec(Strategy.SYNTHETIC_THEN_REAL).record.domain_named is False
     for role in (Role.REAL, Role.SYNTHETIC):
         with pytest.raises(ConfigError, match=f"no {role} data"):
             replace(spec, sources={other: s for other, s in spec.sources.items() if other is not role})
@@ -119,7 +120,7 @@ def test_a_run_that_real_patients_only_judge_does_not_depend_on_how_many_train(m
 def test_synthetic_images_can_have_sentences_of_their_own(make_spec: MakeSpec) -> None:
     sdm = {"prompt_set": PromptSet.P7, "synthetic_prompt_set": PromptSet.P6_SDM}
     both = make_spec(Strategy.SYNTHETIC_THEN_REAL, **sdm)
-    assert [stage.get("prompt_set") for stage in both.as_dict()["stages"]] == ["P6-SDM", None]
+    assert [stage.prompt_set for stage in both.record.stages or ()] == ["P6-SDM", None]
     parent = make_spec(Strategy.SYNTHETIC, prompt_set=PromptSet.P6, synthetic_prompt_set=PromptSet.P6_SDM)
     assert both.parent is not None
     assert both.parent.identity == parent.identity  # as published: P7 starts from the run of the synthetic P6

@@ -11,9 +11,10 @@ import pytest
 from synthboost.data.source import open_source
 from synthboost.domain import PromptSet, Strategy
 from synthboost.errors import ConfigError
-from synthboost.io.atomic import write_json, write_text
+from synthboost.io.atomic import write_text
+from synthboost.io.typed_json import write_record
+from synthboost.records.run_record import Evaluation
 from synthboost.studies.recipes import RANDOM, Grid, choose_preset, choose_recipe, smoke
-from synthboost.studies.run import Evaluation
 from synthboost.studies.spec import RunSpec
 from synthboost.studies.strategies import Role
 from synthboost.studies.study import Sources, Study, initial_weights, needed_prompts, plan_study
@@ -68,10 +69,10 @@ def test_a_job_is_done_once_its_run_is_finished_and_judged_as_asked(sources: Sou
     job = study.jobs(tmp_path)[-1]
     assert job.is_done is not None
     assert not job.is_done()
-    write_json(tmp_path / job.name / "evaluation.json", Evaluation().as_dict())
+    write_record(tmp_path / job.name / "evaluation.json", Evaluation())
     write_text(tmp_path / job.name / "DONE", "")
     assert job.is_done()
-    write_json(tmp_path / job.name / "evaluation.json", Evaluation(threshold=0.1).as_dict())
+    write_record(tmp_path / job.name / "evaluation.json", Evaluation(threshold=0.1))
     assert not job.is_done()
 
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from synthboost.errors import OutputError
-from synthboost.records.run_folder import read_json
+from synthboost.io.typed_json import read_json
 from synthboost.studies.recipes import smoke
 from synthboost.studies.study import Study
 from synthboost.studies.study_folder import StudyPaths, check_request, note_request

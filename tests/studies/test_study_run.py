@@ -22,7 +22,7 @@ import torch
 from synthboost.domain import PromptSet
 from synthboost.studies.executors.job_queue import JobQueue
 from synthboost.studies.recipes import choose_recipe, smoke
-from synthboost.studies.run import Evaluation
+from synthboost.records.run_record import Evaluation
 from synthboost.data.source import open_source
 from synthboost.studies.strategies import Role
 from synthboost.studies.study import initial_weights, plan_study

@@ -10,9 +10,10 @@ import pytest
 
 from synthboost.data.source import open_source
 from synthboost.domain import PromptSet, Strategy
-from synthboost.io.atomic import write_json, write_text
+from synthboost.io.atomic import write_text
+from synthboost.io.typed_json import write_record
+from synthboost.records.run_record import Evaluation
 from synthboost.studies.recipes import RANDOM, Grid, Recipe, as_run, ours, smoke
-from synthboost.studies.run import Evaluation
 from synthboost.studies.strategies import Role
 from synthboost.studies.study import Sources, Study, plan_study
 from synthboost.studies.study_estimate import Estimate
@@ -39,7 +40,7 @@ def _say(sources: Sources, root: Path, grid: Grid = GRID, recipe: Recipe | None 
 
 
 def _finish(root: Path, name: str) -> None:
-    write_json(root / "runs" / name / "evaluation.json", Evaluation().as_dict())
+    write_record(root / "runs" / name / "evaluation.json", Evaluation())
     write_text(root / "runs" / name / "DONE", "")
 
 

@@ -61,6 +61,7 @@ class Clinical:
         from synthboost.data.source import open_source
         from synthboost.inference.uncertainty import Variations
         from synthboost.io.atomic import require_new_folder
+        from synthboost.io.typed_json import to_json
         from synthboost.progress import track
         from synthboost.reports.plain_text import to_text
         from synthboost.studies.clinical import compare_cases, measure_cases, write_clinical, write_uncertainty
@@ -81,7 +82,9 @@ class Clinical:
         if self.uncertainty and predictor is not None:
             write_uncertainty(self.out, predictor, frames, Variations(name_domain=bool(facts["domain named"])))
         compared = compare_cases(cases, judged)
-        table = write_clinical(self.out, cases, compared, {**facts, **self._facts(source), "software": versions()})
+        table = write_clinical(
+            self.out, cases, compared, {**facts, **self._facts(source), "software": to_json(versions())}
+        )
         print(f"{to_text(table)}\npatients: {self.out / 'patients.csv'}")
 
     def _facts(self, source: Source) -> dict[str, Any]:
@@ -118,15 +121,16 @@ class Clinical:
         if self.masks == REFERENCE:
             return None, true_label_maps(frames), {"model": "reference label maps", "run": None, "sentences": "none"}
         spec = run_spec_of(self.masks)
-        run = spec.get("name")
+        run = spec and spec.name
         if stored:
             sets = sorted({entry.prompt_set for entry in read_index(folder) if not entry.probe})
-            model = str(spec.get("model") or "masks on disk")
-            facts = {"model": model, "run": run, "sentences": ", ".join(sets), "overlaps": resolved_by(folder)}
+            model = spec.model if spec else "masks on disk"
+            facts: dict[str, Any] = {"model": model, "run": run, "sentences": ", ".join(sets)}
+            facts["overlaps"] = resolved_by(folder)
             return None, stored_label_maps(folder, frames), facts
         predictor = Predictor.from_pretrained(self.masks, threshold=self.threshold)
-        prompts = self.prompts or PromptSet(spec.get("prompt_set") or PromptSet.P6)
-        named = spec.get("domain_named") is True
+        prompts = self.prompts or (PromptSet(spec.prompt_set) if spec else PromptSet.P6)
+        named = spec is not None and spec.domain_named
         sentences = EvaluationSentences(prompts, name_domain=named)
         facts = {
             "model": predictor.model.name,

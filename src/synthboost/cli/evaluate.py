@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Literal
 
 from synthboost.domain import PromptSet, SplitPart
 from synthboost.errors import ConfigError
+from synthboost.records.run_record import Evaluation
 
 if TYPE_CHECKING:
     from synthboost.data.frame_set import FrameSet
@@ -82,7 +83,7 @@ class Evaluate:
             raise ConfigError("evaluate", "part", self.part, f"a part of split {self.split} with annotated frames")
         require_new_folder(self.out, "out")
         began = datetime.now(UTC), time.monotonic()
-        origin = self._predict(frames, source)
+        origin, named = self._predict(frames, source)
         identity = RunIdentity(
             run=self.out.absolute().name,
             model=origin.model,
@@ -96,12 +97,13 @@ class Evaluate:
         )
         masks = self.masks or self.out / "masks"
         rows = score_frames(frames, masks, identity, Scoring(self.grid), self.workers)
-        write_evaluation(self.out, origin, source, frames, masks, rows, self._settings(), began)
+        write_evaluation(self.out, origin, source, frames, masks, rows, self._evaluation(), named, began)
         print(f"{dice_line(rows)}\nrows: {self.out / 'rows.csv'}")
 
-    def _settings(self) -> dict[str, object]:
-        idle = FOR_PREDICTING if self.checkpoint is None else ()
-        return {name: getattr(self, name) for name in ("part", "grid", *FOR_PREDICTING) if name not in idle}
+    def _evaluation(self) -> Evaluation:
+        if self.checkpoint is None:
+            return Evaluation(self.part, None, None, None, None, self.grid)
+        return Evaluation(self.part, self.threshold, self.shape_from, self.paraphrase, self.probe_swapped, self.grid)
 
     def _refuse_idle_options(self) -> None:
         defaults = {field.name: field.default for field in fields(self)}
@@ -111,7 +113,7 @@ class Evaluate:
                 "These masks were drawn earlier; their index says with which sentences.",
             )  # fmt: skip
 
-    def _predict(self, frames: FrameSet, source: Source) -> Origin:
+    def _predict(self, frames: FrameSet, source: Source) -> tuple[Origin, bool]:
         from synthboost.inference.predict_dataset import write_predictions
         from synthboost.inference.predictor import Predictor
         from synthboost.inference.sentences import EvaluationSentences
@@ -119,16 +121,17 @@ class Evaluate:
         from synthboost.studies.evaluated import Origin, origin_of, run_spec_of
 
         if self.checkpoint is None:
-            return Origin("masks", self.label or self.out.absolute().name)
+            return Origin("masks", self.label or self.out.absolute().name), False
         predictor = Predictor.from_pretrained(self.checkpoint, threshold=self.threshold)
         if unknown := predictor.model.unknown_words(" ".join(vocabulary([self.prompts]))):
             print(f"note: the model has never read {', '.join(unknown)}, which {self.prompts} says", file=sys.stderr)
-        learnt = run_spec_of(self.checkpoint).get("domain_named") is True
+        spec = run_spec_of(self.checkpoint)
+        named = self.name_domain == "yes" or (self.name_domain == "as-trained" and bool(spec and spec.domain_named))
         sentences = EvaluationSentences(
             self.prompts,
             self.paraphrase,
             self.shape_from,
-            name_domain=learnt if self.name_domain == "as-trained" else self.name_domain == "yes",
+            name_domain=named,
         )
         write_predictions(predictor, frames, sentences, self.out / "masks", probe_swapped=self.probe_swapped)
-        return origin_of(self.checkpoint, predictor.model.name, self.out, source.fingerprint, self.label)
+        return origin_of(self.checkpoint, predictor.model.name, self.out, source.fingerprint, self.label), named

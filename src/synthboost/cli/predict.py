@@ -57,7 +57,8 @@ class Predict:
 
         self._check()
         paths = find_recordings(self.images)
-        named = run_spec_of(self.checkpoint).get("domain_named") is True
+        spec = run_spec_of(self.checkpoint)
+        named = spec is not None and spec.domain_named
         if self.sentences is not None:
             targets = sentence_targets(self.sentences)
             if named:

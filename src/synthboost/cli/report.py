@@ -57,7 +57,8 @@ class Report:
             write_tables(self.tables, records)
 
     def _write_study(self, folders: tuple[Path, ...], unfinished: tuple[Path, ...]) -> None:
-        from synthboost.records.run_folder import read_json, read_run
+        from synthboost.io.typed_json import read_json
+        from synthboost.records.run_folder import read_run
         from synthboost.reports.study import study_content_from_runs, write_study_report
 
         records = [read_run(path) for path in folders]

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from synthboost.errors import CheckpointError, ConfigError
+from synthboost.records.rows import RANDOM_WEIGHTS
+from synthboost.records.run_record import Spec
 
 if TYPE_CHECKING:  # torch is loaded when the command runs
     from synthboost.inference.predictor import Predictor
@@ -44,19 +46,19 @@ class Serve:
             )  # fmt: skip
         if not 0 <= self.port <= 65535:
             raise ConfigError("serve", "port", self.port, "0 to 65535")
-        spec: dict[str, object] = {}
+        spec: Spec | None = None
         if self.checkpoint == RANDOM:
             predictor, name = Predictor(build_segmenter("clipseg", "tiny")), "random weights"
         else:
             predictor, name, spec = self._load()
         warn_of_host(self.host)
-        random_weights = self.checkpoint == RANDOM or never_trained(spec)
-        named = spec.get("domain_named") is True
+        random_weights = self.checkpoint == RANDOM or (spec is not None and spec.encoders == RANDOM_WEIGHTS)
+        named = spec is not None and spec.domain_named
         with serving(predictor, name, self.host, self.port or None, random_weights, named) as address:
             print(f"synthboost serves {name} at {address}  (Ctrl-C ends it)", flush=True)
             threading.Event().wait()
 
-    def _load(self) -> tuple[Predictor, str, dict[str, object]]:
+    def _load(self) -> tuple[Predictor, str, Spec | None]:
         from pathlib import Path
 
         from synthboost.inference.predictor import Predictor
@@ -67,10 +69,3 @@ class Serve:
         place = Path(self.checkpoint)
         name = place.absolute().name if place.exists() else self.checkpoint
         return predictor, name, run_spec_of(self.checkpoint)
-
-
-def never_trained(spec: dict[str, object]) -> bool:
-    """Whether a run's `spec.json` says that nobody ever trained its weights."""
-    from synthboost.records.rows import RANDOM_WEIGHTS
-
-    return spec.get("encoders") == RANDOM_WEIGHTS

@@ -85,11 +85,11 @@ class Study:
     def run(self) -> None:
         """Plan, say what is planned, and do it."""
         from synthboost.data.source import open_source
+        from synthboost.records.run_record import Evaluation
         from synthboost.studies.executors.registry import make_executor
         from synthboost.studies.label_free import plan_label_free
         from synthboost.studies.recipe_differences import differences_text
         from synthboost.studies.recipes import choose_preset, choose_recipe
-        from synthboost.studies.run import Evaluation
         from synthboost.studies.strategies import Role
         from synthboost.studies.study import initial_weights, plan_study, uses_synthetic
         from synthboost.studies.study_estimate import estimate

@@ -72,12 +72,13 @@ class Train:
     def run(self) -> None:
         """Execute the run and print where it is and what came out."""
         from synthboost.records.rows import read_rows
-        from synthboost.studies.run import Evaluation, execute
+        from synthboost.records.run_record import Evaluation
+        from synthboost.studies.run import execute
         from synthboost.studies.summary import dice_line
         from synthboost.training.processes import this_process
 
-        evaluation = Evaluation(part=self.evaluate_on, shape_from=self.shape_from, workers=self.scoring_workers)
-        paths = execute(self._spec(), self.out, evaluation)
+        evaluation = Evaluation(part=self.evaluate_on, shape_from=self.shape_from)
+        paths = execute(self._spec(), self.out, evaluation, self.scoring_workers)
         if this_process().is_main_process:
             print(f"{dice_line(read_rows(paths.rows))}\nrun: {paths.root}")
 

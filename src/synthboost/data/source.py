@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
 from synthboost.data import (
     Dataset,
@@ -23,6 +23,7 @@ from synthboost.data.frame_set import FrameSet
 from synthboost.data.picture_folder import Untold, open_pictures
 from synthboost.domain import Domain, PatientId, SplitPart
 from synthboost.errors import ConfigError, SplitError
+from synthboost.records.run_record import DataSet
 
 
 @dataclass(frozen=True)
@@ -84,18 +85,22 @@ class Source:
         infos = self.frames(SplitPart.TRAINING, "training").infos
         return len({info.source for info in infos if info.domain is Domain.DIFFUSION} - {None})
 
-    def as_dict(self, unlabelled: bool = False) -> dict[str, Any]:
-        """Return what a run's spec says of this source; `unlabelled` counts frames without annotation as well."""
-        training = self.frames(SplitPart.TRAINING, "training", unlabelled)
-        return {
-            "path name": self.dataset.root.name,
-            "release": self.dataset.release,
-            "domain": ", ".join(self.domains),
-            "split": self.split.name,
-            "patients": training.patients,
-            "frames": len(training),
-            "fingerprint": self.fingerprint,
-        }
+    @property
+    def record(self) -> DataSet:
+        """What a run's spec says of this source."""
+        return self.describe(self.frames(SplitPart.TRAINING, "training"))
+
+    def describe(self, frames: FrameSet) -> DataSet:
+        """Return what a spec says of this source of which these frames are used."""
+        return DataSet(
+            name=self.dataset.root.name,
+            release=self.dataset.release,
+            domain=", ".join(self.domains),
+            split=self.split.name,
+            patients=frames.patients,
+            frames=len(frames),
+            fingerprint=self.fingerprint,
+        )
 
 
 def open_source(

@@ -20,6 +20,7 @@ from synthboost.domain import Domain, Phase, PromptSet, SplitPart, Strategy, Str
 from synthboost.errors import DataError
 from synthboost.records.rows import TINY_SHARE, Row, Status
 from synthboost.records.run_folder import RunRecord
+from synthboost.records.run_record import Spec
 
 FILE = "metrics.csv"
 STRATEGY_FOLDERS: Mapping[str, Strategy] = {
@@ -81,7 +82,7 @@ def read_published(folder: Path) -> list[RunRecord]:
             "Give the folder `metrics` of a clone of github.com/naamiinepal/synthetic-boost.",
         )  # fmt: skip
     records = [_record(path) for path in paths]
-    return sorted(records, key=lambda record: str(record.spec["name"]))
+    return sorted(records, key=lambda record: record.spec.name)
 
 
 def read_metrics(path: Path, strategy: Strategy, model: str, prompt_set: PromptSet) -> list[Row]:
@@ -113,14 +114,22 @@ def _record(path: Path) -> RunRecord:
     model = _known(path, "model folder", model_folder, MODEL_FOLDERS)
     prompt_set = _known(path, "prompt folder", prompt_folder, {p.value.lower(): p for p in PromptSet})
     rows = read_metrics(path, strategy, model, prompt_set)
-    spec = {
-        "name": rows[0].run,
-        "model": model,
-        "strategy": str(strategy),
-        "encoders": rows[0].encoders,
-        "prompt_set": str(prompt_set),
-    }
-    return RunRecord(root=path.parent, spec=spec, manifest={}, log=[], rows=rows, examples=[])
+    spec = Spec(
+        name=rows[0].run,
+        model=model,
+        preset=None,
+        architecture=None,
+        weights=None,
+        strategy=str(strategy),
+        encoders=rows[0].encoders,
+        prompt_set=str(prompt_set),
+        domain_named=False,
+        real_share=None,
+        seed=None,
+        stages=None,
+        data={},
+    )
+    return RunRecord(root=path.parent, spec=spec, manifest=None, log=[], rows=rows, examples=[])
 
 
 def _known(path: Path, field: str, name: str, names: Mapping[str, _T]) -> _T:

@@ -9,6 +9,8 @@ from pathlib import Path
 
 from synthboost.io.typed_csv import read_typed, write_typed
 
+BASELINE_MODEL = "baseline"
+"""The model's name of constant predictors, which neither see the image nor read the sentence."""
 RANDOM_WEIGHTS = "random weights"
 """The `encoders` of a zero-shot run whose model was never trained by anybody."""
 NOTHING_TRAINED = "none"

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import csv
-import json
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import Any
 
 from synthboost.errors import DataError
 from synthboost.io.atomic import write_csv
+from synthboost.io.typed_json import read_record
 from synthboost.records.examples import Example, read_examples
 from synthboost.records.rows import Row, read_rows
+from synthboost.records.run_record import Evaluation, Manifest, Spec
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ class RunPaths:
 
     @property
     def evaluation(self) -> Path:
-        """How the rows were made: part, threshold, grid; changing it re-judges a run without training it again."""
+        """How the rows were made: part, threshold, grid; changing it evaluates a run again without training."""
         return self.root / "evaluation.json"
 
     @property
@@ -94,7 +94,7 @@ class RunPaths:
 
     @property
     def trained(self) -> Path:
-        """Written when training is complete: from then on the run is only judged."""
+        """Written when training is complete, with the numbers of weights: from then on the run is only evaluated."""
         return self.root / "TRAINED"
 
     @property
@@ -108,11 +108,14 @@ class RunRecord:
     """A finished run, read back."""
 
     root: Path
-    spec: dict[str, Any]
-    manifest: dict[str, Any]
+    spec: Spec
+    manifest: Manifest | None
+    """`None` for runs of others."""
     log: list[EpochLog]
     rows: list[Row]
     examples: list[Example]
+    evaluation: Evaluation | None = None
+    """`None` for runs of others."""
 
 
 def write_log(path: Path, log: list[EpochLog]) -> None:
@@ -148,24 +151,10 @@ def read_run(root: Path) -> RunRecord:
         raise DataError(root, "DONE", "absent", "the folder of a finished run", "Start the run again to resume it.")
     return RunRecord(
         root=root,
-        spec=read_json(paths.spec),
-        manifest=read_json(paths.manifest),
+        spec=read_record(paths.spec, Spec),
+        manifest=read_record(paths.manifest, Manifest),
         log=read_log(paths.log) if paths.log.is_file() else [],
         rows=read_rows(paths.rows),
         examples=read_examples(paths.examples) if paths.examples.is_file() else [],
+        evaluation=read_record(paths.evaluation, Evaluation),
     )
-
-
-def read_json(path: Path) -> dict[str, Any]:
-    """Read a JSON object.
-
-    Raises:
-        DataError: the file is absent or not a JSON object.
-    """
-    try:
-        value = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise DataError(path, "file", error, "a readable JSON file") from error
-    if not isinstance(value, dict):
-        raise DataError(path, "file", type(value).__name__, "a JSON object")
-    return value

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,8 +17,10 @@ from typing import Any
 from synthboost.errors import DataError
 from synthboost.io.parquet import read_parquet, require_parquet, write_parquet
 from synthboost.io.typed_csv import read_typed, write_typed
+from synthboost.io.typed_json import to_json
 from synthboost.records.rows import Row
-from synthboost.records.run_folder import RunPaths, RunRecord, read_json
+from synthboost.records.run_folder import RunRecord
+from synthboost.records.run_record import Manifest
 
 
 @dataclass(frozen=True)
@@ -40,7 +42,7 @@ class RunFacts:
     images_seen: int
     """By the optimiser, in this run alone."""
     wall_seconds: float | None
-    judged: str | None
+    evaluated: str | None
     """When its rows were made (UTC)."""
     synthboost: str | None
     python: str | None
@@ -53,7 +55,7 @@ class RunFacts:
     data: str | None
     """JSON: role to fingerprint of the data set."""
     evaluation: str | None
-    """JSON: how the masks were made and judged."""
+    """JSON: how the masks were made and scored."""
     spec_sha256: str
     """Of `spec`."""
     spec: str
@@ -154,38 +156,40 @@ def run_facts(record: RunRecord) -> RunFacts:
     """Gather what one run's folder says of it.
 
     Raises:
-        DataError: a row belongs to another run, or `evaluation.json` is damaged.
+        DataError: a row belongs to another run.
     """
     spec, manifest = record.spec, record.manifest
-    name = str(spec.get("name") or record.root.name)
-    if stray := next((row for row in record.rows if row.run != name), None):
-        raise DataError(record.root, "rows", f"rows of run {stray.run!r}", f"rows of run {name!r}")
-    evaluation, spec_text = RunPaths(record.root).evaluation, _json(spec)
+    if stray := next((row for row in record.rows if row.run != spec.name), None):
+        raise DataError(record.root, "rows", f"rows of run {stray.run!r}", f"rows of run {spec.name!r}")
+    spec_text = _json(spec)
     return RunFacts(
-        run=name,
-        model=str(spec.get("model") or ""),
-        strategy=str(spec.get("strategy") or ""),
-        encoders=str(spec.get("encoders") or ""),
-        prompt_set=str(spec.get("prompt_set") or ""),
-        seed=spec.get("seed"),
-        parent=manifest.get("parent"),
+        run=spec.name,
+        model=spec.model,
+        strategy=spec.strategy,
+        encoders=spec.encoders,
+        prompt_set=spec.prompt_set,
+        seed=spec.seed,
         rows=len(record.rows),
         epochs=len(record.log),
         images_seen=record.log[-1].images_seen if record.log else 0,
-        wall_seconds=manifest.get("wall_seconds"),
-        judged=manifest.get("judged"),
-        synthboost=manifest.get("synthboost"),
-        python=manifest.get("python"),
-        commit=manifest.get("commit"),
-        device=manifest.get("device"),
-        precision=manifest.get("precision"),
-        threads=manifest.get("threads"),
-        packages=_json_or_none(manifest.get("packages")),
-        data=_json_or_none(manifest.get("data")),
-        evaluation=_json(read_json(evaluation)) if evaluation.is_file() else None,
+        evaluation=None if record.evaluation is None else _json(record.evaluation),
         spec_sha256=hashlib.sha256(spec_text.encode()).hexdigest(),
         spec=spec_text,
+        **dict.fromkeys(CIRCUMSTANCES) if manifest is None else _circumstances(manifest),
     )
+
+
+CIRCUMSTANCES = (
+    "parent", "wall_seconds", "evaluated", "synthboost", "python", "commit", "device", "precision", "threads",
+    "packages", "data",
+)  # fmt: skip
+"""What a manifest says."""
+
+
+def _circumstances(manifest: Manifest) -> dict[str, Any]:
+    facts = {**vars(manifest.versions), **vars(manifest)}
+    texts = {"packages": _json(manifest.versions.packages), "data": _json(manifest.data)}
+    return {name: texts.get(name, facts[name]) for name in CIRCUMSTANCES}
 
 
 def _require_same(path: Path, kind: type[Any], items: list[Any]) -> None:
@@ -193,9 +197,5 @@ def _require_same(path: Path, kind: type[Any], items: list[Any]) -> None:
         raise DataError(path, "rows", "not those of the CSV file", "the same", "Write the table of the study again.")
 
 
-def _json(value: Mapping[str, Any]) -> str:
-    return json.dumps(value, sort_keys=True, ensure_ascii=False)
-
-
-def _json_or_none(value: Mapping[str, Any] | None) -> str | None:
-    return None if value is None else _json(value)
+def _json(value: Any) -> str:
+    return json.dumps(to_json(value), sort_keys=True, ensure_ascii=False)

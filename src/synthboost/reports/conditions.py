@@ -7,10 +7,9 @@ from dataclasses import dataclass, fields
 from operator import attrgetter
 
 from synthboost.domain import STRUCTURES, Strategy
+from synthboost.records.rows import BASELINE_MODEL as BASELINE_MODEL
 from synthboost.records.rows import NOTHING_TRAINED, RANDOM_WEIGHTS, Row
 
-BASELINE_MODEL = "baseline"
-"""The model's name in the rows of constant predictors, which neither see the image nor read the sentence."""
 SIMULATED_TARGET = "simulated target domain"
 """What `real` stands for when the target data come from a simulator."""
 NO_VALUE = "–"

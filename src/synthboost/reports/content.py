@@ -10,7 +10,6 @@ from synthboost.errors import ConfigError
 from synthboost.records.rows import Row
 from synthboost.records.run_folder import RunRecord
 from synthboost.reports.conditions import BASELINE_MODEL
-from synthboost.reports.run_facts import data_sets
 
 TARGET_NOTE = (
     "The target domain of this report is simulated: wherever a table or a figure says “real”, the images come from "
@@ -85,7 +84,7 @@ def content_from_runs(runs: Sequence[RunRecord], *, fixed_dice: float = 0.75) ->
 
 def _target_is_simulated(runs: Sequence[RunRecord], rows: Sequence[Row]) -> bool:
     """True when any run names a simulated set as its `real` data, or any score was taken on simulated images."""
-    named = any(data_sets(run).get("real", {}).get("domain") == Domain.SIMULATED for run in runs)
+    named = any("real" in run.spec.data and run.spec.data["real"].domain == Domain.SIMULATED for run in runs)
     return named or any(row.domain == Domain.SIMULATED for row in rows)
 
 

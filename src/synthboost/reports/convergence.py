@@ -9,7 +9,7 @@ from synthboost.evaluation.statistics.convergence import pretraining_cost as cos
 from synthboost.records.run_folder import RunRecord
 from synthboost.reports.cells import Cell, Column, Table, absent, count, number, words
 from synthboost.reports.conditions import BASELINE_MODEL, SIMULATED_TARGET, strategy_heading, strategy_place
-from synthboost.reports.run_facts import is_trained, run_name, spec_text
+from synthboost.reports.run_facts import is_trained
 
 NOT_REACHED = "not reached"
 PARENT_MISSING = "parent run not given"
@@ -51,32 +51,31 @@ def in_table_order(runs: Sequence[RunRecord]) -> list[RunRecord]:
 
 
 def _place(run: RunRecord) -> tuple[object, ...]:
-    model = spec_text(run, "model")
-    return (model != BASELINE_MODEL, model, strategy_place(spec_text(run, "strategy")), run_name(run))
+    model = run.spec.model
+    return (model != BASELINE_MODEL, model, strategy_place(run.spec.strategy), run.spec.name)
 
 
 def pretraining_cost(run: RunRecord, runs: Sequence[RunRecord]) -> Cost | None:
     """All training of the run's ancestors; zero without a parent, `None` when an ancestor is not among `runs`."""
-    return cost_of_ancestors(run_name(run), {**histories(runs), run_name(run): history(run)})
+    return cost_of_ancestors(run.spec.name, {**histories(runs), run.spec.name: history(run)})
 
 
 def histories(runs: Sequence[RunRecord]) -> dict[str, History]:
     """How each run learned, by name."""
-    return {run_name(run): history(run) for run in runs}
+    return {run.spec.name: history(run) for run in runs}
 
 
 def history(run: RunRecord) -> History:
     """How one run learned, and from whose weights it began."""
-    parent = run.manifest.get("parent")
-    return History(run.log, None if parent is None else str(parent))
+    return History(run.log, run.manifest.parent if run.manifest else None)
 
 
 def _line(run: RunRecord, runs: Sequence[RunRecord], fixed_dice: float) -> tuple[Cell, ...]:
     best, reached, before = cost_to_best(run.log), cost_to_dice(run.log, fixed_dice), pretraining_cost(run, runs)
     return (
-        words(spec_text(run, "model")),
-        words(spec_text(run, "strategy")),
-        words(run_name(run)),
+        words(run.spec.model),
+        words(run.spec.strategy),
+        words(run.spec.name),
         number(max(line.validation_dice for line in run.log), scale=100),
         count(best.epochs),
         count(best.images),

@@ -88,7 +88,7 @@ def _draw(curves: Sequence[Curve], fixed_dice: float, target_is_simulated: bool)
 
 
 def _draw_line(axes: Axes, curve: Curve, kinds: Sequence[str], named: set[str]) -> None:
-    strategy, kind = spec_text(curve.run, "strategy"), synthetic_domain(curve.run)
+    strategy, kind = curve.run.spec.strategy, synthetic_domain(curve.run)
     name = f"{strategy}, {kind}" if kind and len(kinds) > 1 else strategy
     label = plain_label(f"{name} (pretraining not shown)" if curve.parent_missing else name)
     axes.plot(
@@ -119,7 +119,7 @@ def _dress(axes: Axes, target_is_simulated: bool) -> None:
 
 def _alternative(curves: Sequence[Curve]) -> str:
     ends = [
-        f"{spec_text(curve.run, 'strategy')} peaks at {max(curve.dice):.1f} % and ends at {curve.dice[-1]:.1f} % "
+        f"{curve.run.spec.strategy} peaks at {max(curve.dice):.1f} % and ends at {curve.dice[-1]:.1f} % "
         f"after {curve.images[-1]:,} images"
         for curve in curves
     ]

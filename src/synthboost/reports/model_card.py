@@ -13,7 +13,7 @@ from synthboost.evaluation.statistics.tests import mean_and_sd
 from synthboost.records.rows import RANDOM_WEIGHTS, Row
 from synthboost.records.run_folder import RunRecord
 from synthboost.reports.paper import model_heading
-from synthboost.reports.run_facts import data_set_name, data_sets, fact_text, parameters_text, run_name, spec_text
+from synthboost.reports.run_facts import parameters_text, spec_text
 
 CARD = "README.md"
 PAPER = "https://arxiv.org/abs/2309.12829"
@@ -44,34 +44,28 @@ def _head(run: RunRecord) -> list[str]:
 
 
 def _what(run: RunRecord) -> list[str]:
-    data = data_sets(run)
     lines = [
-        f"# {run_name(run)}",
+        f"# {run.spec.name}",
         "",
-        f"{model_heading(spec_text(run, 'model'))} draws what a sentence names in an apical echocardiogram, after "
+        f"{model_heading(run.spec.model)} draws what a sentence names in an apical echocardiogram, after "
         f"[Synthetic Boost]({PAPER}). **Research software, not a medical device.**",
         "",
         "| | |",
         "|---|---|",
-        f"| strategy | {spec_text(run, 'strategy')} |",
+        f"| strategy | {run.spec.strategy} |",
         f"| encoders | {spec_text(run, 'encoders')} |",
         f"| began from | {_start(run)} |",
         f"| parameters, trained of all | {parameters_text(run)} |",
-        f"| sentences | prompt set {spec_text(run, 'prompt_set')} |",
+        f"| sentences | prompt set {run.spec.prompt_set} |",
         f"| seed | {spec_text(run, 'seed')} |",
     ]
-    roles = [stage.get("role") for stage in run.spec.get("stages") or [] if isinstance(stage, dict)]
-    learnt = {"real", "synthetic"} if "mixed" in roles else set(roles)
-    for role in sorted(set(data) & learnt):
-        item = data[role]
-        facts = ", ".join(f"{fact_text(item.get(key))} {key}" for key in ("patients", "frames"))
-        lines.append(
-            f"| trained on ({role}) | {data_set_name(item)}: {fact_text(item.get('domain'))} images, {facts}, split "
-            f"{fact_text(item.get('split'))} |"
-        )
-    if not learnt:
-        lines.append("| trained on | nothing |")
-    return lines
+    learned = [
+        f"| trained on ({role}) | {item.name}: {item.domain} images, {item.patients} patients, {item.frames} frames, "
+        f"split {item.split} |"
+        for role, item in sorted(run.spec.data.items())
+        if run.spec.trains_on(role)
+    ]
+    return [*lines, *(learned or ["| trained on | nothing |"])]
 
 
 def _numbers(rows: Sequence[Row]) -> list[str]:
@@ -138,10 +132,9 @@ def _limits(run: RunRecord) -> list[str]:
 
 
 def _start(run: RunRecord) -> str:
-    weights = run.spec.get("weights")
-    return fact_text(weights) if weights else f"{RANDOM_WEIGHTS} (preset {spec_text(run, 'preset')})"
+    return run.spec.weights or f"{RANDOM_WEIGHTS} (preset {spec_text(run, 'preset')})"
 
 
 def _restricted(run: RunRecord) -> bool:
-    domains = " ".join(fact_text(item.get("domain")) for item in data_sets(run).values())
+    domains = " ".join(item.domain for item in run.spec.data.values())
     return any(str(domain) in domains for domain in RESTRICTED)

@@ -24,17 +24,13 @@ from synthboost.reports.interval_plot import interval_plot
 from synthboost.reports.palette import PREDICTED_CONTOUR, TRUE_CONTOUR
 from synthboost.reports.pictures import Gallery, galleries
 from synthboost.reports.run_facts import (
-    data_set_name,
-    data_sets,
-    duration_text,
-    fact_text,
     parameters_text,
     provenance,
-    run_name,
     shared_and_own,
     spec_text,
     stages_text,
     synthetic_domain,
+    wall_time_text,
 )
 from synthboost.reports.summary import summarise
 from synthboost.reports.tables import row_tables
@@ -119,7 +115,7 @@ def assemble(runs: Sequence[RunRecord], content: ReportContent) -> Page:
         curves=learning_curves(ordered, content.fixed_dice, simulated),
         galleries=galleries(ordered, content.examples_per_run),
         shared=shared,
-        own=[(run_name(run), facts) for run, facts in zip(ordered, own, strict=True)],
+        own=[(run.spec.name, facts) for run, facts in zip(ordered, own, strict=True)],
     )
 
 
@@ -127,9 +123,9 @@ def data_table(runs: Sequence[RunRecord], target_is_simulated: bool) -> Table:
     """The data sets of the runs, each once."""
     lines: dict[tuple[str, ...], tuple[Cell, ...]] = {}
     for run in runs:
-        for role, item in data_sets(run).items():
+        for role, item in sorted(run.spec.data.items()):
             name = f"real ({SIMULATED_TARGET})" if role == "real" and target_is_simulated else role
-            facts = (name, data_set_name(item), *(fact_text(item.get(k)) for k in ("domain", "patients", "frames")))
+            facts = (name, item.name, item.domain, f"{item.patients}", f"{item.frames}")
             lines[facts] = tuple(map(words, facts))
     columns = (*(_words(name) for name in ("role", "data set", "domain")), Column("patients"), Column("frames"))
     return Table("data", "The data sets, their domains and sizes.", columns, tuple(lines[key] for key in sorted(lines)))
@@ -142,13 +138,13 @@ def runs_table(runs: Sequence[RunRecord], target_is_simulated: bool) -> Table:
     keys = ("strategy", "model", "preset", "encoders", "prompt_set")
     lines = tuple(
         (
-            words(run_name(run)),
+            words(run.spec.name),
             *(words(spec_text(run, key)) for key in keys),
             words(stages_text(run)),
             words(synthetic_domain(run) or NO_VALUE),
             words(spec_text(run, "seed")),
             words(parameters_text(run)),
-            words(duration_text(run.manifest.get("wall_seconds"))),
+            words(wall_time_text(run)),
         )
         for run in runs
     )

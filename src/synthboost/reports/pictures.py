@@ -12,7 +12,6 @@ from synthboost.domain import STRUCTURES, Mask, Structure
 from synthboost.records.examples import Example
 from synthboost.records.run_folder import RunRecord
 from synthboost.reports.inline import png_data_uri
-from synthboost.reports.run_facts import run_name, spec_text
 
 LONGEST_SIDE = 320
 """Pixels of an embedded image's longer side: sharp at the size it is shown, about 40 kB (a guess)."""
@@ -65,9 +64,9 @@ def galleries(runs: Sequence[RunRecord], per_run: int) -> list[Gallery]:
     """
     return [
         Gallery(
-            run_name(run),
-            spec_text(run, "model"),
-            spec_text(run, "strategy"),
+            run.spec.name,
+            run.spec.model,
+            run.spec.strategy,
             tuple(picture(example, f"image-{place}-{k}") for k, example in enumerate(run.examples[:per_run])),
         )
         for place, run in reversed(list(enumerate(runs)))

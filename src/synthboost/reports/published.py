@@ -17,7 +17,6 @@ from synthboost.records.run_folder import RunRecord
 from synthboost.reports.cells import Cell, Column, Table, absent, mean_sd, signed, words
 from synthboost.reports.comparison import family_table, p_value
 from synthboost.reports.conditions import strategy_place
-from synthboost.reports.run_facts import spec_text
 
 _CRIS = PAPER_MODELS[1]
 _Run = tuple[Strategy, PromptSet]
@@ -50,7 +49,7 @@ def published_tables(
     Raises:
         DataError: `runs` lack what the tables need: the three strategies of both models.
     """
-    second = sorted({spec_text(run, "model") for run in runs} - set(PAPER_MODELS))
+    second = sorted({run.spec.model for run in runs} - set(PAPER_MODELS))
     return [
         cell_table(runs),
         p_value_table(runs),
@@ -64,7 +63,7 @@ def published_tables(
 
 def cell_table(runs: Sequence[RunRecord]) -> Table:
     """Dice in percent, mean ± SD over image-structure pairs: strategies and models as lines, prompt sets as columns."""
-    cells = {(spec_text(r, "strategy"), spec_text(r, "model"), spec_text(r, "prompt_set")): r for r in runs}
+    cells = {(r.spec.strategy, r.spec.model, r.spec.prompt_set): r for r in runs}
     lines = sorted({key[:2] for key in cells}, key=lambda line: (strategy_place(line[0]), line[1]))
     prompt_sets = sorted({key[2] for key in cells})
     columns = (
@@ -144,8 +143,8 @@ def _p_value_line(
 
 
 def _rows(runs: Sequence[RunRecord], models: Sequence[str], strategy: Strategy) -> list[Row]:
-    chosen = [run for run in runs if spec_text(run, "strategy") == strategy and spec_text(run, "model") in models]
-    if lacking := set(models) - {spec_text(run, "model") for run in chosen}:
+    chosen = [run for run in runs if run.spec.strategy == strategy and run.spec.model in models]
+    if lacking := set(models) - {run.spec.model for run in chosen}:
         raise DataError("published scores", "runs", f"no {strategy} of {', '.join(lacking)}", "all that were published")
     return [row for run in chosen for row in run.rows]
 

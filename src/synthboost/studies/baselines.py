@@ -2,31 +2,32 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import time
 from datetime import UTC, datetime
 from pathlib import Path
 
-import synthboost
 from synthboost.data.frame_set import FrameSet
 from synthboost.data.source import Source
 from synthboost.domain import STRUCTURES, PromptSet, SplitPart
 from synthboost.evaluation.baselines import ConstantMasks, fit_image_blind, fit_text_blind
-from synthboost.inference.score_dataset import RunIdentity, score_frames
+from synthboost.inference.score_dataset import RunIdentity, Scoring, score_frames
 from synthboost.inference.sentences import EvaluationSentences
-from synthboost.io.atomic import whole_folder, write_json, write_text
+from synthboost.io.atomic import whole_folder, write_text
 from synthboost.io.lock import exclusive
+from synthboost.io.typed_json import to_json, write_record
 from synthboost.records.masks import IndexEntry, mask_name, write_index, write_mask
-from synthboost.records.rows import write_rows
+from synthboost.records.rows import BASELINE_MODEL, NOTHING_TRAINED, write_rows
 from synthboost.records.run_folder import RunPaths
-from synthboost.studies.run import Evaluation, is_finished
+from synthboost.records.run_record import Evaluation, Spec
+from synthboost.studies.manifest import make_manifest
+from synthboost.studies.run import is_finished
+from synthboost.studies.spec import identity_of
 from synthboost.studies.strategies import Role
 
 FITS = {"text-blind": fit_text_blind, "image-blind": fit_image_blind}
 
 
-def execute_baseline(kind: str, source: Source, root: Path, evaluation: Evaluation) -> RunPaths:
+def execute_baseline(kind: str, source: Source, root: Path, evaluation: Evaluation, workers: int = 1) -> RunPaths:
     """Fit a constant predictor on the training label maps of the real data and score it like a model.
 
     Args:
@@ -34,6 +35,7 @@ def execute_baseline(kind: str, source: Source, root: Path, evaluation: Evaluati
         source: the real data.
         root: the folder of runs.
         evaluation: the part to score, and how.
+        workers: processes that score.
     """
     name = baseline_name(kind, source)
     paths = RunPaths(root / name)
@@ -41,41 +43,50 @@ def execute_baseline(kind: str, source: Source, root: Path, evaluation: Evaluati
         return paths
     with exclusive(paths.root):
         paths.done.unlink(missing_ok=True)
-        began, started = time.monotonic(), datetime.now(UTC)
+        began = datetime.now(UTC), time.monotonic()
         training = source.frames(SplitPart.TRAINING, "real")
         constant = FITS[kind](frame.label_map for frame in training if frame.label_map is not None)
         frames = source.frames(evaluation.part, f"{source.dataset.root.name} {evaluation.part}")
         _predict(constant, frames, paths.masks)
         identity = RunIdentity(
             run=name,
-            model="baseline",
+            model=BASELINE_MODEL,
             strategy=kind,
-            encoders="none",
+            encoders=NOTHING_TRAINED,
             seed=0,
             split=source.split.name,
             part=str(evaluation.part),
             real_patients=training.patients,
         )
-        write_rows(paths.rows, score_frames(frames, paths.masks, identity, evaluation.scoring, evaluation.workers))
-        spec = {"name": name, "model": "baseline", "strategy": kind, "encoders": "none", "prompt_set": "P1", "seed": 0}
-        write_json(paths.spec, {**spec, "stages": [], "data": {str(Role.REAL): source.as_dict()}})
-        manifest = {
-            "synthboost": synthboost.__version__,
-            "data": {str(Role.REAL): source.fingerprint},
-            "parent": None,
-            "wall_seconds": round(time.monotonic() - began, 1),
-            "judged": started.isoformat(timespec="seconds"),
-        }
-        write_json(paths.manifest, manifest)
-        write_json(paths.evaluation, evaluation.as_dict())
+        write_rows(paths.rows, score_frames(frames, paths.masks, identity, Scoring(evaluation.grid), workers))
+        write_record(paths.spec, _spec(name, kind, source))
+        write_record(paths.manifest, make_manifest(began, 0, {str(Role.REAL): source.fingerprint}, None))
+        write_record(paths.evaluation, evaluation)
         write_text(paths.done, "")
     return paths
 
 
 def baseline_name(kind: str, source: Source) -> str:
     """The folder's name: it ends in a hash of the data and of who trains, as a run's does."""
-    values = {name: value for name, value in source.as_dict().items() if name != "path name"}
-    return f"baseline-{kind}-{hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:12]}"
+    return f"{BASELINE_MODEL}-{kind}-{identity_of(to_json(source.record))}"
+
+
+def _spec(name: str, kind: str, source: Source) -> Spec:
+    return Spec(
+        name=name,
+        model=BASELINE_MODEL,
+        preset=None,
+        architecture=None,
+        weights=None,
+        strategy=kind,
+        encoders=NOTHING_TRAINED,
+        prompt_set=str(PromptSet.P1),
+        domain_named=False,
+        real_share=None,
+        seed=0,
+        stages=(),
+        data={str(Role.REAL): source.record},
+    )
 
 
 def _predict(constant: ConstantMasks, frames: FrameSet, folder: Path) -> None:

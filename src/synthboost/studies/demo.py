@@ -22,12 +22,13 @@ from synthboost.models.catalogue import MODELS, settings_of
 from synthboost.models.weights_folder import file_sha256, weights_path
 from synthboost.records.rows import read_rows
 from synthboost.records.run_folder import RunPaths
+from synthboost.records.run_record import Evaluation
 from synthboost.simulator.appearance import AppearanceName
 from synthboost.simulator.priors import PriorName
 from synthboost.simulator.settings import SimulationSettings
 from synthboost.studies.baselines import FITS, execute_baseline
 from synthboost.studies.diffusion import train_diffusion_on
-from synthboost.studies.run import Evaluation, execute
+from synthboost.studies.run import execute
 from synthboost.studies.spec import RunSpec
 from synthboost.studies.strategies import Role, learns_from
 from synthboost.studies.summary import dice_line
@@ -122,12 +123,12 @@ def run_demo(out: Path, data: Path | None, settings: DemoSettings, patients: int
     real = given or _target(target, patients)
     simulated = open_source(source, "official", allow_missing=True)
     diffusion = _diffusion_set(real, out, settings, began)
-    evaluation = Evaluation(workers=workers)
-    runs = [execute_baseline(kind, real, out / "runs", evaluation) for kind in FITS]
+    evaluation = Evaluation()
+    runs = [execute_baseline(kind, real, out / "runs", evaluation, workers) for kind in FITS]
     specs = _specs(settings, real, (simulated, diffusion))
     for number, spec in enumerate(specs, start=1):
         _say(began, f"run {number} of {len(specs)}: {_name(spec.model, spec.strategy, spec.synthetic)}")
-        runs.append(execute(spec, out / "runs", evaluation))
+        runs.append(execute(spec, out / "runs", evaluation, workers))
     for run in runs:
         rows = read_rows(run.rows)
         _say(began, f"{_name(rows[0].model, rows[0].strategy, rows[0].synthetic)}: {dice_line(rows)}")

@@ -20,7 +20,7 @@ from synthboost.domain import SplitPart
 from synthboost.errors import ConfigError, OutputError
 from synthboost.io.atomic import write_json, write_text
 from synthboost.io.lock import exclusive
-from synthboost.records.run_folder import read_json
+from synthboost.io.typed_json import read_json, to_json
 
 RECORD, DONE = "training.json", "DONE"
 UNLABELLED = "unlabelled"
@@ -102,7 +102,7 @@ def _claim(
 ) -> None:
     """Note what the folder is for, or compare it with what it was begun for."""
     wanted: dict[str, Any] = {
-        "data": source.as_dict(unlabelled),
+        "data": to_json(source.describe(source.frames(SplitPart.TRAINING, "training", unlabelled))),
         "network": asdict(settings),
         "training": {name: value for name, value in asdict(training).items() if name not in WITHOUT_INFLUENCE},
     }
@@ -118,7 +118,7 @@ def _claim(
         for part, values in wanted.items()
         if part != UNLABELLED
         for name, value in values.items()
-        if name != "path name" and found.get(part, {}).get(name) != value
+        if name != "name" and found.get(part, {}).get(name) != value
     ]
     if (before := bool(found.get(UNLABELLED, False))) != unlabelled:
         odd.insert(0, f"{UNLABELLED}: {before}, now {unlabelled}")

@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 from synthboost.data.frame_set import FrameSet
 from synthboost.data.source import Source
-from synthboost.io.atomic import write_json, write_text
+from synthboost.io.atomic import write_text
+from synthboost.io.typed_json import read_record, write_record
 from synthboost.records.examples import write_examples
 from synthboost.records.rows import Row, write_rows
-from synthboost.records.run_folder import RunPaths, read_json
+from synthboost.records.run_folder import RunPaths
+from synthboost.records.run_record import Evaluation, Spec
 from synthboost.studies.examples import choose_examples
-from synthboost.studies.manifest import circumstances
-from synthboost.studies.strategies import DATA_OF, Role
+from synthboost.studies.manifest import make_manifest
+from synthboost.studies.strategies import Role
 
 
 @dataclass(frozen=True)
@@ -31,8 +30,8 @@ class Origin:
     synthetic: str = ""
     real_patients: int | None = None
     seed: int = 0
-    run: Mapping[str, Any] = field(default_factory=dict)
-    """The `spec.json` of the run whose weights drew the masks; empty for others."""
+    run: Spec | None = None
+    """Of the run whose weights drew the masks; `None` for others."""
 
 
 def origin_of(checkpoint: str, model: str, out: Path, fingerprint: str, label: str | None = None) -> Origin:
@@ -50,25 +49,23 @@ def origin_of(checkpoint: str, model: str, out: Path, fingerprint: str, label: s
         DataError: the run's `spec.json` is damaged.
     """
     spec = run_spec_of(checkpoint)
-    if not spec:
+    if spec is None:
         return Origin(model, label or out.absolute().name)
-    data = spec.get("data") or {}
-    roles = {role for stage in spec.get("stages") or () for role in DATA_OF.get(stage.get("role"), ())}
-    own = any(item.get("fingerprint") == fingerprint for item in data.values())
-    strategy = str(spec.get("strategy"))
+    learned = {role: item for role, item in spec.data.items() if spec.trains_on(role)}
+    own = any(item.fingerprint == fingerprint for item in spec.data.values())
     return Origin(
         model=model,
-        label=label or (strategy if own else f"{strategy}, on other data"),
-        encoders=str(spec.get("encoders") or ""),
-        synthetic=str(data.get(Role.SYNTHETIC, {}).get("domain", "")) if Role.SYNTHETIC in roles else "",
-        real_patients=data.get(Role.REAL, {}).get("patients") if Role.REAL in roles else None,
-        seed=int(spec.get("seed") or 0),
+        label=label or (spec.strategy if own else f"{spec.strategy}, on other data"),
+        encoders=spec.encoders,
+        synthetic=learned[Role.SYNTHETIC].domain if Role.SYNTHETIC in learned else "",
+        real_patients=learned[Role.REAL].patients if Role.REAL in learned else None,
+        seed=spec.seed or 0,
         run=spec,
     )
 
 
-def run_spec_of(checkpoint: str) -> dict[str, Any]:
-    """Return the `spec.json` of the run that a checkpoint is of; empty for weights from elsewhere.
+def run_spec_of(checkpoint: str) -> Spec | None:
+    """Return the spec of the run that a checkpoint is of; `None` for weights from elsewhere.
 
     Args:
         checkpoint: a run's folder, the `checkpoint` in it, or anything else that `load_segmenter` takes.
@@ -79,7 +76,7 @@ def run_spec_of(checkpoint: str) -> dict[str, Any]:
     folder = Path(checkpoint)
     specs = (RunPaths(place).spec for place in (folder, folder.absolute().parent) if (place / "checkpoint").is_dir())
     found = next((path for path in specs if path.is_file()), None)
-    return {} if found is None else dict(read_json(found))
+    return None if found is None else read_record(found, Spec)
 
 
 def write_evaluation(
@@ -89,7 +86,8 @@ def write_evaluation(
     frames: FrameSet,
     masks: Path,
     rows: list[Row],
-    settings: Mapping[str, Any],
+    evaluation: Evaluation,
+    domain_named: bool,
     began: tuple[datetime, float],
 ) -> None:
     """Write rows, examples, spec, manifest and, last, `DONE` into `out`: the files of a run's folder, but the log.
@@ -100,31 +98,35 @@ def write_evaluation(
         source, frames: the data, and those of them that were judged.
         masks: the folder with `index.csv`.
         rows: the scores.
-        settings: how the rows were made.
+        evaluation: how the rows were made.
+        domain_named: whether the sentences named the domain of the frames.
         began: by the clock (UTC) and by `time.monotonic`.
     """
     paths = RunPaths(out)
     write_rows(paths.rows, rows)
     write_examples(paths.examples, choose_examples(rows, frames, masks))
-    judged = {**source.as_dict(), "patients": frames.patients, "frames": len(frames)}
-    spec = {
-        **origin.run,
-        "name": out.absolute().name,
-        "model": origin.model,
-        "strategy": origin.label,
-        "encoders": origin.encoders,
-        "prompt_set": ", ".join(sorted({row.prompt_set for row in rows if not row.probe})),
-        "seed": origin.seed,
-        "stages": origin.run.get("stages", []),
-        "data": {**origin.run.get("data", {}), "evaluation": judged},
-    }
-    manifest = {
-        **circumstances(began[0], time.monotonic() - began[1]),
-        "seed": origin.seed,
-        "data": {"evaluation": source.fingerprint},
-        "parent": origin.run.get("name"),
-    }
-    write_json(paths.spec, spec)
-    write_json(paths.manifest, manifest)
-    write_json(paths.evaluation, settings)
+    record = replace(
+        origin.run or UNKNOWN,
+        name=out.absolute().name,
+        model=origin.model,
+        strategy=origin.label,
+        encoders=origin.encoders,
+        prompt_set=", ".join(sorted({row.prompt_set for row in rows if not row.probe})),
+        domain_named=domain_named,
+        seed=origin.seed,
+        data={**(origin.run.data if origin.run else {}), "evaluation": source.describe(frames)},
+    )
+    manifest = make_manifest(
+        began, origin.seed, {"evaluation": source.fingerprint}, origin.run.name if origin.run else None
+    )
+    write_record(paths.spec, record)
+    write_record(paths.manifest, manifest)
+    write_record(paths.evaluation, evaluation)
     write_text(paths.done, "")
+
+
+UNKNOWN = Spec(
+    name="", model="", preset=None, architecture=None, weights=None, strategy="", encoders="", prompt_set="",
+    domain_named=False, real_share=None, seed=None, stages=None, data={},
+)  # fmt: skip
+"""Of weights from elsewhere."""

@@ -11,8 +11,8 @@ from dataclasses import replace
 from synthboost.data.source import Source
 from synthboost.domain import Strategy
 from synthboost.errors import ConfigError
+from synthboost.records.run_record import Evaluation
 from synthboost.studies.recipes import Grid, Preset, Recipe
-from synthboost.studies.run import Evaluation
 from synthboost.studies.strategies import Role
 from synthboost.studies.study import Study, StudyRun, plan_study, without_repeats
 

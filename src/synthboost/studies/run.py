@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 import time
 from contextlib import nullcontext
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 from accelerate.utils import broadcast_object_list
 
@@ -18,22 +16,25 @@ from synthboost.data.frame_set import FrameSet, mixture
 from synthboost.domain import SplitPart
 from synthboost.errors import ConfigError, DataError
 from synthboost.inference.predict_dataset import write_predictions
-from synthboost.inference.predictor import THRESHOLD, Predictor
+from synthboost.inference.predictor import Predictor
 from synthboost.inference.score_dataset import RunIdentity, Scoring, score_frames
-from synthboost.inference.sentences import EvaluationSentences, ShapeFrom
-from synthboost.io.atomic import write_json, write_text
+from synthboost.inference.sentences import EvaluationSentences
+from synthboost.io.atomic import write_text
 from synthboost.io.lock import exclusive
+from synthboost.io.typed_json import read_record, write_record
 from synthboost.models.base import Segmenter
 from synthboost.models.registry import build_segmenter, load_segmenter
 from synthboost.prompts import vocabulary
 from synthboost.records.examples import write_examples
 from synthboost.records.rows import read_rows, write_rows
-from synthboost.records.run_folder import RunPaths, RunRecord, read_json, read_log
+from synthboost.records.run_folder import RunPaths, RunRecord, read_log
+from synthboost.records.run_record import Evaluation, Parameters
 from synthboost.reports.model_card import CARD, model_card
 from synthboost.studies.examples import choose_examples
 from synthboost.studies.manifest import make_manifest
 from synthboost.studies.spec import RunSpec
-from synthboost.studies.strategies import DATA_OF, Role
+from synthboost.studies.strategies import DATA_OF, STAGES, Role
+from synthboost.training.hardware import choose_precision
 from synthboost.training.loop import train_stage
 from synthboost.training.processes import this_process
 
@@ -41,33 +42,15 @@ FEATURES_FOLDER = ".features"
 """Beside the runs, and hidden from `runs/*`: what frozen image encoders made of the images. It can be deleted."""
 
 
-@dataclass(frozen=True)
-class Evaluation:
-    """How a finished training is judged. It does not change what is trained, so it is no part of the run's identity."""
-
-    part: SplitPart = SplitPart.TESTING
-    """Of the real data set."""
-    threshold: float = THRESHOLD
-    shape_from: ShapeFrom = "prediction"
-    scoring: Scoring = field(default_factory=Scoring)
-    probe_swapped: bool = True
-    """Also score the masks that another structure's sentence draws."""
-    workers: int = 1
-    device: str = "auto"
-
-    def as_dict(self) -> dict[str, Any]:
-        """Return what decides the rows; a finished run that was judged otherwise is judged again, not trained."""
-        values = asdict(self)
-        return {name: value for name, value in values.items() if name not in ("workers", "device")}
-
-
-def execute(spec: RunSpec, root: Path, evaluation: Evaluation) -> RunPaths:
+def execute(spec: RunSpec, root: Path, evaluation: Evaluation, workers: int = 1, device: str = "auto") -> RunPaths:
     """Train and evaluate a run, and before it the run whose weights it starts from, unless it is trained already.
 
     Args:
         spec: what to run.
         root: the folder of runs; each has a folder of its own, named after its identity.
-        evaluation: how it is judged.
+        evaluation: how it is evaluated.
+        workers: processes that score.
+        device: that evaluates.
 
     Returns:
         The run's folder, with `DONE` in it. A finished run is returned at once, a broken one goes on where it was.
@@ -82,11 +65,11 @@ def execute(spec: RunSpec, root: Path, evaluation: Evaluation) -> RunPaths:
     [finished, is_trained] = broadcast_object_list(state)
     if finished:
         return paths
-    parent = None if spec.parent is None or is_trained else execute(spec.parent, root, evaluation)
+    parent = None if spec.parent is None or is_trained else execute(spec.parent, root, evaluation, workers, device)
     with exclusive(paths.root) if processes.is_main_process else nullcontext():
         model = _ensure_trained(spec, paths, parent)
-        if processes.is_main_process:  # judging reads much and computes little: one process is enough
-            _finish(spec, model, paths, evaluation)
+        if processes.is_main_process:  # evaluation reads much and computes little: one process is enough
+            _finish(spec, model, paths, evaluation, workers, device)
         processes.wait_for_everyone()
     return paths
 
@@ -97,19 +80,20 @@ def _ensure_trained(spec: RunSpec, paths: RunPaths, parent: RunPaths | None) -> 
         return load_segmenter(paths.checkpoint, spec.model)
     main = this_process().is_main_process
     if main:
-        write_json(paths.spec, {"name": spec.name, **spec.as_dict()})
-    model = train(spec, paths, parent)
+        write_record(paths.spec, spec.record)
+    model, trained = train(spec, paths, parent)
     if main:
-        write_text(paths.trained, "")
+        write_record(paths.trained, Parameters(sum(p.numel() for p in model.parameters()), trained))
         shutil.rmtree(paths.state, ignore_errors=True)
     return model
 
 
-def train(spec: RunSpec, paths: RunPaths, parent: RunPaths | None) -> Segmenter:
-    """Train the stages that are this run's own; return the model with the best epoch's weights."""
-    model = initial_model(spec, parent)
+def train(spec: RunSpec, paths: RunPaths, parent: RunPaths | None) -> tuple[Segmenter, int]:
+    """Train the stages that are this run's own; return the model of the best epoch, and how many weights learned."""
+    model, trained = initial_model(spec, parent), 0
     for role in spec.own_stages:
         model.set_encoders(spec.encoders, spec.seed)  # a stage leaves LoRA's updates merged
+        trained = sum(p.numel() for p in model.parameters() if p.requires_grad)
         training, validation = stage_frames(spec, role)
         train_stage(
             model,
@@ -124,7 +108,7 @@ def train(spec: RunSpec, paths: RunPaths, parent: RunPaths | None) -> Segmenter:
         )
     if not spec.own_stages and this_process().is_main_process:
         model.save_pretrained(paths.checkpoint)
-    return model
+    return model, trained
 
 
 def stage_frames(spec: RunSpec, role: Role) -> tuple[FrameSet, FrameSet]:
@@ -161,31 +145,43 @@ def training_recipe(spec: RunSpec, role: Role) -> TripletRecipe:
     )
 
 
-def _finish(spec: RunSpec, model: Segmenter, paths: RunPaths, evaluation: Evaluation) -> None:
+def _finish(
+    spec: RunSpec, model: Segmenter, paths: RunPaths, evaluation: Evaluation, workers: int, device: str
+) -> None:
     paths.done.unlink(missing_ok=True)
-    judged, began = datetime.now(UTC), time.monotonic()
-    judge(spec, model, paths, evaluation)
+    began = datetime.now(UTC), time.monotonic()
+    evaluate_run(spec, model, paths, evaluation, workers, device)
     log = read_log(paths.log) if spec.own_stages else []
-    wall_seconds = (log[-1].seconds if log else 0.0) + time.monotonic() - began
-    write_json(paths.manifest, make_manifest(spec, model, judged, wall_seconds))
-    write_json(paths.evaluation, evaluation.as_dict())
-    write_card(paths)
+    manifest = replace(
+        make_manifest(
+            began,
+            spec.seed,
+            {str(role): source.fingerprint for role, source in spec.sources.items()},
+            None if spec.parent is None else spec.parent.name,
+            log[-1].seconds if log else 0.0,
+        ),
+        precision=_precision(spec),
+        mask_patients=spec.sources[Role.SYNTHETIC].mask_patients if spec.synthetic else 0,
+        parameters=read_record(paths.trained, Parameters),
+    )
+    write_record(paths.manifest, manifest)
+    write_record(paths.evaluation, evaluation)
+    rows = read_rows(paths.rows)
+    write_text(paths.checkpoint / CARD, model_card(RunRecord(paths.root, spec.record, manifest, log, rows, [])))
     write_text(paths.done, "")
 
 
-def write_card(paths: RunPaths) -> None:
-    """Write the model card of a judged run beside its weights."""
-    rows, log = read_rows(paths.rows), read_log(paths.log) if paths.log.is_file() else []
-    record = RunRecord(paths.root, read_json(paths.spec), read_json(paths.manifest), log, rows, [])
-    write_text(paths.checkpoint / CARD, model_card(record))
+def _precision(spec: RunSpec) -> str:
+    stages = STAGES[spec.strategy]
+    precision = choose_precision(spec.training[stages[-1]].precision) if stages else "no"
+    return "fp32" if precision == "no" else precision
 
 
 def is_finished(paths: RunPaths, evaluation: Evaluation) -> bool:
-    """Whether a run is done, and was judged as asked."""
+    """Whether a run is done, and was evaluated as asked."""
     if not (paths.done.is_file() and paths.evaluation.is_file()):
         return False
-    wanted: dict[str, Any] = json.loads(json.dumps(evaluation.as_dict()))
-    return read_json(paths.evaluation) == wanted
+    return read_record(paths.evaluation, Evaluation) == evaluation
 
 
 def initial_model(spec: RunSpec, parent: RunPaths | None) -> Segmenter:
@@ -207,7 +203,9 @@ def initial_model(spec: RunSpec, parent: RunPaths | None) -> Segmenter:
     return model
 
 
-def judge(spec: RunSpec, model: Segmenter, paths: RunPaths, evaluation: Evaluation) -> None:
+def evaluate_run(
+    spec: RunSpec, model: Segmenter, paths: RunPaths, evaluation: Evaluation, workers: int = 1, device: str = "auto"
+) -> None:
     """Predict the evaluation part of the real data, score it, and keep a few examples to look at."""
     real = spec.sources[Role.REAL]
     frames = real.frames(evaluation.part, f"{real.dataset.root.name} {evaluation.part}")
@@ -216,9 +214,11 @@ def judge(spec: RunSpec, model: Segmenter, paths: RunPaths, evaluation: Evaluati
             real.dataset.root, f"{evaluation.part} part", "no annotated frame", "frames to evaluate on",
             "Choose another part or another split.",
         )  # fmt: skip
+    assert evaluation.shape_from is not None, "masks that were drawn earlier are no run"
+    assert evaluation.threshold is not None
     sentences = EvaluationSentences(spec.prompt_set, shape_from=evaluation.shape_from, name_domain=spec.names_domain)
-    predictor = Predictor(model, evaluation.device, evaluation.threshold)
-    write_predictions(predictor, frames, sentences, paths.masks, probe_swapped=evaluation.probe_swapped)
+    predictor = Predictor(model, device, evaluation.threshold)
+    write_predictions(predictor, frames, sentences, paths.masks, probe_swapped=bool(evaluation.probe_swapped))
     model.cpu()
     identity = RunIdentity(
         run=spec.name,
@@ -231,6 +231,6 @@ def judge(spec: RunSpec, model: Segmenter, paths: RunPaths, evaluation: Evaluati
         synthetic=spec.synthetic,
         real_patients=spec.real_patients,
     )
-    rows = score_frames(frames, paths.masks, identity, evaluation.scoring, evaluation.workers)
+    rows = score_frames(frames, paths.masks, identity, Scoring(evaluation.grid), workers)
     write_rows(paths.rows, rows)
     write_examples(paths.examples, choose_examples(rows, frames, paths.masks))

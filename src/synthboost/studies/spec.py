@@ -5,14 +5,17 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import asdict, dataclass, field, replace
+from functools import cached_property
 from typing import Any, Literal, TypeAlias
 
 from synthboost.data.source import Source
 from synthboost.domain import PromptSet, SplitPart, Strategy
 from synthboost.errors import ConfigError
+from synthboost.io.typed_json import to_json
 from synthboost.models.catalogue import settings_of
 from synthboost.models.freezing import Encoders
 from synthboost.records.rows import NOTHING_TRAINED, RANDOM_WEIGHTS
+from synthboost.records.run_record import Spec, Stage
 from synthboost.studies.strategies import NAMES_DOMAIN, PARENTS, STAGES, Role, data_roles, learns_from
 from synthboost.training.config import TrainingConfig
 
@@ -123,38 +126,38 @@ class RunSpec:
         """The sentences that a stage learns from."""
         return (role is Role.SYNTHETIC and self.synthetic_prompt_set) or self.prompt_set
 
-    def as_dict(self) -> dict[str, Any]:
-        """Return what `spec.json` holds; everything in it but `name` and `data.*.path name` makes the identity."""
-        return {
-            "model": self.model,
-            "preset": self.preset if self.weights is None else None,
-            "architecture": asdict(settings_of(self.model, self.preset)) if self.weights is None else None,
-            "weights": self.weights_sha256 or self.weights,
-            "strategy": str(self.strategy),
-            "encoders": self.encoders_label,
-            "prompt_set": str(self.prompt_set),
-            "domain_named": self.names_domain,
-            "real_share": self.real_share,
-            "seed": self.seed,
-            "stages": [self._stage(role) for role in STAGES[self.strategy]],
-            "data": {str(role): self.sources[role].as_dict() for role in data_roles(self.strategy)},
-            # Said where it is not as usual, so that the others keep their names.
-            **({} if self.hand_over == "weights" else {"hand_over": self.hand_over}),
-        }
+    @cached_property
+    def record(self) -> Spec:
+        """What `spec.json` holds."""
+        unnamed = Spec(
+            name="",
+            model=self.model,
+            preset=self.preset if self.weights is None else None,
+            architecture=asdict(settings_of(self.model, self.preset)) if self.weights is None else None,
+            weights=self.weights_sha256 or self.weights,
+            strategy=str(self.strategy),
+            encoders=self.encoders_label,
+            prompt_set=str(self.prompt_set),
+            domain_named=self.names_domain,
+            real_share=self.real_share,
+            seed=self.seed,
+            stages=tuple(map(self._stage, STAGES[self.strategy])),
+            data={str(role): self.sources[role].record for role in data_roles(self.strategy)},
+            hand_over=None if self.hand_over == "weights" else self.hand_over,
+        )
+        strategy = str(self.strategy).replace(":", "-")
+        name = f"{self.model}-{strategy}-{self.prompt_set}-seed{self.seed}-{identity_of(to_json(unnamed))}"
+        return replace(unnamed, name=name)
 
     @property
     def name(self) -> str:
         """A readable folder name that ends in the identity, e.g. `clipseg-real-P6-seed0-1a2b3c4d5e6f`."""
-        strategy = str(self.strategy).replace(":", "-")
-        return f"{self.model}-{strategy}-{self.prompt_set}-seed{self.seed}-{self.identity}"
+        return self.record.name
 
     @property
     def identity(self) -> str:
-        """Twelve hexadecimal digits: the hash of `as_dict`, paths excluded."""
-        values = self.as_dict()
-        for source in values["data"].values():
-            source.pop("path name")
-        return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:12]
+        """Twelve hexadecimal digits: the hash of `record`, names excluded."""
+        return self.name.rpartition("-")[2]
 
     def _require_share(self) -> None:
         share = self.real_share
@@ -167,12 +170,22 @@ class RunSpec:
         if not 0 < share < 1:
             raise ConfigError("run", "real_share", share, "a number above 0, below 1")
 
-    def _stage(self, role: Role) -> dict[str, Any]:
-        learnt = self.prompt_set_of(role)
-        sentences = {} if learnt == self.prompt_set else {"prompt_set": str(learnt)}
-        return {"role": str(role), "training": self._settings(role), **sentences}
+    def _stage(self, role: Role) -> Stage:
+        learned = self.prompt_set_of(role)
+        return Stage(str(role), self._settings(role), None if learned == self.prompt_set else str(learned))
 
     def _settings(self, role: Role) -> dict[str, Any]:
         config = self.training[role]
         values = {**asdict(config), "learning_rate": config.rate_for(self.model)}
         return {name: value for name, value in values.items() if name not in WITHOUT_INFLUENCE}
+
+
+def identity_of(values: Any) -> str:
+    """Return twelve hexadecimal digits: the hash of plain values, but of names of folders, on which nothing depends."""
+    return hashlib.sha256(json.dumps(_without_names(values), sort_keys=True).encode()).hexdigest()[:12]
+
+
+def _without_names(values: Any) -> Any:
+    if isinstance(values, dict):
+        return {key: _without_names(value) for key, value in values.items() if key != "name"}
+    return [_without_names(value) for value in values] if isinstance(values, list) else values

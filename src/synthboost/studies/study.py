@@ -14,10 +14,11 @@ from synthboost.errors import ConfigError
 from synthboost.models.freezing import Encoders
 from synthboost.models.registry import weights_fingerprint
 from synthboost.records.run_folder import RunPaths
+from synthboost.records.run_record import Evaluation
 from synthboost.studies.baselines import FITS, baseline_name, execute_baseline
 from synthboost.studies.executors.base import Job
 from synthboost.studies.recipes import RANDOM, Grid, Preset, Recipe
-from synthboost.studies.run import Evaluation, execute, is_finished
+from synthboost.studies.run import execute, is_finished
 from synthboost.studies.spec import RunSpec
 from synthboost.studies.strategies import DATA_OF, STAGES, Role, learns_from
 

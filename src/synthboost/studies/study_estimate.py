@@ -16,8 +16,10 @@ from synthboost.data.source import Source
 from synthboost.domain import STRUCTURES, SplitPart
 from synthboost.errors import DataError
 from synthboost.inference.predictor import Predictor
+from synthboost.io.typed_json import read_record
 from synthboost.models.registry import build_segmenter
-from synthboost.records.run_folder import RunPaths, read_json, read_log
+from synthboost.records.run_folder import RunPaths, read_log
+from synthboost.records.run_record import Manifest
 from synthboost.studies.spec import RunSpec
 from synthboost.studies.strategies import DATA_OF, Role
 from synthboost.studies.study import Study, StudyRun
@@ -179,7 +181,7 @@ def _speed_of(run: StudyRun, paths: RunPaths) -> Speed:
     assert isinstance(run.work, RunSpec)
     last = read_log(paths.log)[-1]
     judged = len(_real(run.work).frames(run.evaluation.part, "judged"))
-    wall = float(read_json(paths.manifest)["wall_seconds"])
+    wall = read_record(paths.manifest, Manifest).wall_seconds
     validation = sum(_validation(run.work, stage) for stage in run.work.own_stages)
     images = last.images_seen + VALIDATION_SHARE * last.epoch * validation
     weights = sum(f.stat().st_size for f in paths.checkpoint.rglob("*") if f.is_file())

@@ -11,7 +11,7 @@ from typing import Any
 
 from synthboost.errors import OutputError
 from synthboost.io.atomic import write_json
-from synthboost.records.run_folder import read_json
+from synthboost.io.typed_json import read_json, to_json
 from synthboost.studies.manifest import versions
 from synthboost.studies.recipes import Grid, Preset, Recipe
 from synthboost.studies.study import Sources, Study
@@ -93,7 +93,7 @@ def check_request(paths: StudyPaths, terms: Mapping[str, Any]) -> None:
 def note_request(paths: StudyPaths, terms: Mapping[str, Any], grid: Grid, study: Study) -> None:
     """Write `study.json`: the terms, and this request after those before it, unless it repeats the last one."""
     before = read_json(paths.description) if paths.description.is_file() else {}
-    asked = {"grid": json.loads(json.dumps(asdict(grid), default=str)), "versions": versions()}
+    asked = {"grid": json.loads(json.dumps(asdict(grid), default=str)), "versions": to_json(versions())}
     requests = list(before.get("requests", []))
     if not requests or {name: requests[-1].get(name) for name in asked} != asked:
         requests.append({"when": datetime.now(UTC).isoformat(timespec="seconds"), **asked})

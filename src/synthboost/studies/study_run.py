@@ -11,7 +11,8 @@ from typing import Any
 
 from synthboost.io.lock import exclusive
 from synthboost.io.parquet import has_parquet
-from synthboost.records.run_folder import RunPaths, read_json, read_run
+from synthboost.io.typed_json import read_json
+from synthboost.records.run_folder import RunPaths, read_run
 from synthboost.records.study_table import write_study_table
 from synthboost.reports.study import RecipeDifference, study_content_from_runs, write_study_report
 from synthboost.studies.executors.base import Executor, Outcome

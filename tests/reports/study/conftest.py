@@ -28,15 +28,21 @@ def make_study_run(make_row, make_run, make_log):
             )
             for place, value in enumerate(dice)
         ]  # fmt: skip
-        data = {"real": {"path name": "camus", "domain": "real", "patients": patients, "frames": 4 * patients}}
+        data = {"real": {"name": "camus", "domain": "real", "patients": patients, "frames": 4 * patients}}
         if "synthetic" in roles:
-            data["synthetic"] = {"path name": "sdm", "domain": "diffusion", "patients": 5, "frames": 20}
+            data["synthetic"] = {"name": "sdm", "domain": "diffusion", "patients": 5, "frames": 20}
         values = {
             "name": name, "model": model, "preset": "tiny", "weights": None, "strategy": strategy,
             "encoders": encoders, "prompt_set": prompt_set, "seed": seed, "data": data,
             "stages": [{"role": role, "training": {"epochs": 2}} for role in roles],
         }  # fmt: skip
         log = make_log([0.5, 0.8], stage=roles[-1]) if roles else []
-        return make_run(rows, log, spec=values | (spec or {}), manifest={"parent": None}, root=f"runs/{name}")
+        return make_run(
+            rows,
+            log,
+            spec=values | (spec or {}),
+            manifest={"mask_patients": 5 if "synthetic" in roles else 0},
+            root=f"runs/{name}",
+        )
 
     return make

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from synthboost.reports.curves import Curve
@@ -39,10 +41,10 @@ def test_convergence_is_the_median_over_the_seeds_with_those_that_never_arrived_
     assert line["best validation Dice %"] == "76.00 (30.00 to 80.00)"
 
 
-def test_pretraining_is_counted_or_said_to_be_missing(make_run, make_log):
+def test_pretraining_is_counted_or_said_to_be_missing(make_run, make_log, make_manifest):
     (parent,) = seeds(make_run, make_log, [0.5, 0.6], strategy="synthetic")
     (child,) = seeds(make_run, make_log, [0.8], strategy="synth-PT:real-FT")
-    child.manifest["parent"] = "synthetic0"
+    child = replace(child, manifest=make_manifest(parent="synthetic0"))
     line = cells(convergence_over_seeds([child, parent], 0.75), 1)
     assert line["images to Dice 75 % with pretraining"] == "300"
     line = cells(convergence_over_seeds([child], 0.75))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
 
 import pytest
 
@@ -12,16 +11,15 @@ from synthboost.reports.study.mask_origins import MaskOrigin, mask_origin, mask_
 
 
 @pytest.fixture
-def make_masked_run(make_study_run):
+def make_masked_run(make_study_run, make_manifest):
     """A function (strategy, patients, counted) -> a run beside a diffusion set of 349 patients."""
 
-    def make(strategy: str, patients: int = 10, counted: int | None = 349, domain: str = "diffusion") -> RunRecord:
+    def make(strategy: str, patients: int = 10, counted: int = 349, domain: str = "diffusion") -> RunRecord:
         run = make_study_run([0.5], strategy, patients=patients)
-        data: dict[str, Any] = run.spec["data"]
+        data = dict(run.spec.data)
         if "synthetic" in data:
-            data = {**data, "synthetic": {**data["synthetic"], "patients": 349, "domain": domain}}
-        manifest = run.manifest if counted is None else {**run.manifest, "mask_patients": counted}
-        return replace(run, spec={**run.spec, "data": data}, manifest=manifest)
+            data["synthetic"] = replace(data["synthetic"], patients=349, domain=domain)
+        return replace(run, spec=replace(run.spec, data=data), manifest=make_manifest(mask_patients=counted))
 
     return make
 
@@ -47,14 +45,8 @@ def test_as_many_real_patients_as_masks_need_no_word(make_masked_run):
     assert mask_statements(runs) == ()
 
 
-def test_a_run_that_did_not_count_is_given_the_patients_of_the_set_as_an_upper_bound(make_masked_run):
-    run = make_masked_run("synth-PT:real-FT", counted=None)
-    assert mask_origin(run) == MaskOrigin("sdm", 349, is_exact=False)
-    assert "carry the annotations of at most 349 patients" in mask_statements([run])[0]
-
-
 def test_copies_of_a_mask_are_one_annotation(make_masked_run):
-    assert mask_origin(make_masked_run("synthetic", counted=35)) == MaskOrigin("sdm", 35, is_exact=True)
+    assert mask_origin(make_masked_run("synthetic", counted=35)) == MaskOrigin("sdm", 35)
 
 
 @pytest.mark.parametrize("domain", ["simulated", "pseudo-labelled"])

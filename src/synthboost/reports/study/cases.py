@@ -13,7 +13,7 @@ from synthboost.records.run_folder import RunRecord
 from synthboost.reports.cells import Column, Table, absent, count, number, words
 from synthboost.reports.conditions import BASELINE_MODEL
 from synthboost.reports.pictures import Picture, picture
-from synthboost.reports.run_facts import is_trained, run_name, spec_text
+from synthboost.reports.run_facts import is_trained, spec_text
 
 HARDEST = 15
 """Lines of the table of hard pairs (a guess at what a reader looks through)."""
@@ -38,7 +38,7 @@ def extreme_cases(runs: Sequence[RunRecord], number_of_each: int) -> tuple[list[
     bad in a run but not that run's worst is not seen.
     """
     kept = [(run, example) for run in runs if _counts(run) for example in run.examples if example.dice]
-    kept.sort(key=lambda pair: (_mean(pair[1]), run_name(pair[0]), pair[1].frame))
+    kept.sort(key=lambda pair: (_mean(pair[1]), pair[0].spec.name, pair[1].frame))
     worst = _each_frame_once(kept, number_of_each)
     taken = {example.frame for _, example in worst}
     rest = [pair for pair in reversed(kept) if pair[1].frame not in taken]
@@ -73,7 +73,7 @@ def hardest_pairs(rows: Iterable[Row]) -> Table:
 
 
 def _counts(run: RunRecord) -> bool:
-    return is_trained(run) and spec_text(run, "prompt_set") != PromptSet.P0
+    return is_trained(run) and run.spec.prompt_set != PromptSet.P0
 
 
 def _mean(example: Example) -> float:
@@ -97,7 +97,7 @@ def _cases(pairs: Sequence[tuple[RunRecord, Example]], kind: str) -> list[Case]:
     keys = ("model", "strategy", "encoders", "prompt_set")
     return [
         Case(
-            run=run_name(run),
+            run=run.spec.name,
             what=f"{', '.join(spec_text(run, key) for key in keys)}, seed {spec_text(run, 'seed')}",
             dice=f"{100 * _mean(example):.1f} %",
             picture=picture(example, f"{kind}-{place}"),

@@ -8,10 +8,8 @@ from synthboost.domain import Domain, SplitPart
 from synthboost.records.rows import Row
 from synthboost.records.run_folder import RunRecord
 from synthboost.reports.cells import NOT_RECORDED
-from synthboost.reports.conditions import BASELINE_MODEL
 from synthboost.reports.paper import PAPER_GRID, PAPER_MODELS, PAPER_PATIENTS, PAPER_TRAINING_PATIENTS, PUBLISHED
-from synthboost.reports.run_facts import data_sets
-from synthboost.reports.study.series import REAL, trains_on
+from synthboost.reports.study.series import REAL
 
 OFFICIAL_SPLITS = ("official", "paper")
 """Splits of ours whose test patients are the official ones of CAMUS."""
@@ -69,16 +67,15 @@ def _of_the_training(runs: Sequence[RunRecord]) -> list[str]:
     found = []
     if any(_starts_at_random(run) for run in runs):
         found.append("models start from random weights, the paper's from weights of natural images")
-    counts = {data_sets(run).get(REAL, {}).get("patients") for run in runs if trains_on(run, REAL)} - {None}
-    fewer = sorted(c for c in counts if isinstance(c, int) and c != PAPER_TRAINING_PATIENTS)
+    counts = {run.spec.data[REAL].patients for run in runs if REAL in run.spec.data and run.spec.trains_on(REAL)}
+    fewer = sorted(counts - {PAPER_TRAINING_PATIENTS})
     if fewer:
         found.append(f"trained on {' or '.join(map(str, fewer))} real patients, not {PAPER_TRAINING_PATIENTS}")
     return found
 
 
 def _starts_at_random(run: RunRecord) -> bool:
-    spec = run.spec
-    return spec.get("model") != BASELINE_MODEL and "weights" in spec and spec["weights"] is None
+    return run.spec.starts_at_random
 
 
 def _models(run: RunRecord) -> set[str]:

@@ -27,7 +27,7 @@ from synthboost.reports.inline import plain_label
 from synthboost.reports.palette import INK, QUIET, strategy_colour, strategy_stroke
 from synthboost.reports.paper import model_heading
 from synthboost.reports.plot import Plot, dress, file_stem, legend_above, panels
-from synthboost.reports.run_facts import is_trained, run_name, spec_text
+from synthboost.reports.run_facts import is_trained, spec_text
 
 
 @dataclass(frozen=True)
@@ -62,8 +62,8 @@ def learning_plots(runs: Sequence[RunRecord], fixed_dice: float, target_is_simul
     """
     trained = [run for run in in_table_order(runs) if is_trained(run)]
     plots = []
-    for setting in dict.fromkeys((spec_text(r, "model"), spec_text(r, "encoders")) for r in trained):
-        chosen = [r for r in trained if (spec_text(r, "model"), spec_text(r, "encoders")) == setting]
+    for setting in dict.fromkeys((r.spec.model, spec_text(r, "encoders")) for r in trained):
+        chosen = [r for r in trained if (r.spec.model, spec_text(r, "encoders")) == setting]
         plots.append(_plot(setting, chosen, runs, fixed_dice, target_is_simulated))
     return plots
 
@@ -100,7 +100,7 @@ def convergence_over_seeds(runs: Sequence[RunRecord], fixed_dice: float, target_
 def _line(
     key: tuple[str, ...], group: Sequence[RunRecord], known: Mapping[str, History], fixed_dice: float
 ) -> tuple[Cell, ...]:
-    names = [run_name(run) for run in group]
+    names = [run.spec.name for run in group]
     reach = reach_over_seeds(names, known, fixed_dice)
     complete = all(pretraining_cost(name, known) is not None for name in names)
     whole = reach_over_seeds(names, known, fixed_dice, with_pretraining=True).images if complete else None
@@ -136,11 +136,11 @@ def _plot(
     target_is_simulated: bool,
 ) -> Plot:  # fmt: skip
     model, encoders = setting
-    prompt_sets = sorted({spec_text(run, "prompt_set") for run in chosen})
+    prompt_sets = sorted({run.spec.prompt_set for run in chosen})
     figure, axes = panels(len(prompt_sets), 2.6 if len(prompt_sets) == 1 else 1.9, columns=min(2, len(prompt_sets)))
     ends = []
     for panel, prompt_set in zip(axes, prompt_sets, strict=True):
-        for group in _seed_curves([r for r in chosen if spec_text(r, "prompt_set") == prompt_set], runs):
+        for group in _seed_curves([r for r in chosen if r.spec.prompt_set == prompt_set], runs):
             _draw(panel, group)
             ends.append(f"{prompt_set} {group.strategy} {max(group.over_seeds()[1]):.1f} %")
         panel.axhline(100 * fixed_dice, color=QUIET, linewidth=1, linestyle=(0, (1, 3)),
@@ -166,7 +166,7 @@ def _plot(
 def _seed_curves(group: Sequence[RunRecord], runs: Sequence[RunRecord]) -> list[SeedCurves]:
     strategies: dict[str, list[Curve]] = {}
     for run in group:
-        strategies.setdefault(spec_text(run, "strategy"), []).append(curve_of(run, runs))
+        strategies.setdefault(run.spec.strategy, []).append(curve_of(run, runs))
     return [SeedCurves(name, tuple(curves)) for name, curves in strategies.items()]
 
 

@@ -7,8 +7,7 @@ from dataclasses import dataclass
 
 from synthboost.domain import Domain
 from synthboost.records.run_folder import RunRecord
-from synthboost.reports.run_facts import data_set_name, data_sets
-from synthboost.reports.study.series import REAL, SYNTHETIC, trains_on
+from synthboost.reports.study.series import REAL, SYNTHETIC
 
 
 @dataclass(frozen=True)
@@ -18,27 +17,14 @@ class MaskOrigin:
     name: str
     """Of the set's folder."""
     patients: int
-    is_exact: bool
-    """False for runs that did not count them: the set's own patients are then at most so many, as copies of one mask
-    count as several."""
-
-    @property
-    def patients_text(self) -> str:
-        """E.g. `349` or `at most 349`."""
-        return f"{'' if self.is_exact else 'at most '}{self.patients:,}"
 
 
 def mask_origin(run: RunRecord) -> MaskOrigin | None:
     """Return whose masks the diffusion images of a run carry; `None` when it saw none, or does not record it."""
-    item = data_sets(run).get(SYNTHETIC)
-    if item is None or not trains_on(run, SYNTHETIC):
+    item = run.spec.data.get(SYNTHETIC)
+    if item is None or run.manifest is None or not run.spec.trains_on(SYNTHETIC):
         return None
-    if Domain.DIFFUSION not in str(item.get("domain", "")).split(", "):
-        return None
-    counted, listed = run.manifest.get("mask_patients"), item.get("patients")
-    if isinstance(counted, int):
-        return MaskOrigin(data_set_name(item), counted, True)
-    return MaskOrigin(data_set_name(item), listed, False) if isinstance(listed, int) else None
+    return MaskOrigin(item.name, run.manifest.mask_patients) if Domain.DIFFUSION in item.domain.split(", ") else None
 
 
 def mask_statements(runs: Sequence[RunRecord]) -> tuple[str, ...]:
@@ -56,15 +42,14 @@ def mask_statements(runs: Sequence[RunRecord]) -> tuple[str, ...]:
 
 
 def _real_patients(run: RunRecord) -> int | None:
-    if not trains_on(run, REAL):
+    if not run.spec.trains_on(REAL):
         return 0
-    listed = data_sets(run).get(REAL, {}).get("patients")
-    return listed if isinstance(listed, int) else None
+    return run.spec.data[REAL].patients if REAL in run.spec.data else None
 
 
 def _statement(origin: MaskOrigin, numbers: Sequence[int]) -> str:
     parts = [
-        f"The diffusion images of {origin.name} carry the annotations of {origin.patients_text} patients, from whose "
+        f"The diffusion images of {origin.name} carry the annotations of {origin.patients:,} patients, from whose "
         "masks they were made."
     ]
     if found := [f"{number:,}" for number in numbers if number]:

@@ -6,10 +6,11 @@ from collections.abc import Sequence
 
 from synthboost.domain import Strategy
 from synthboost.records.run_folder import RunRecord
+from synthboost.records.run_record import DataSet
 from synthboost.reports.cells import NOT_RECORDED, Cell, Column, Table, words
 from synthboost.reports.conditions import BASELINE_MODEL, SIMULATED_TARGET, strategy_heading
 from synthboost.reports.convergence import in_table_order
-from synthboost.reports.run_facts import data_set_name, data_sets, fact_text, spec_text, stage_roles
+from synthboost.reports.run_facts import spec_text
 
 RANDOM = "random"
 
@@ -33,14 +34,12 @@ def origin_table(runs: Sequence[RunRecord], target_is_simulated: bool = False) -
 
 def origin_statement(runs: Sequence[RunRecord]) -> str:
     """In one or two sentences whether any weights came from outside the study."""
-    models = [run for run in runs if spec_text(run, "model") != BASELINE_MODEL]
+    models = [run for run in runs if run.spec.model != BASELINE_MODEL]
     if not models:
         return ""
-    unknown = [run for run in models if "weights" not in run.spec]
-    given = sorted({f"{spec_text(r, 'model')} {fact_text(r.spec['weights'])}" for r in models if r.spec.get("weights")})
-    at_random = sorted(
-        {f"{spec_text(r, 'model')} ({spec_text(r, 'preset')})" for r in models if r.spec.get("weights", 0) is None}
-    )
+    unknown = [run for run in models if run.spec.weights is None and not run.spec.starts_at_random]
+    given = sorted({f"{run.spec.model} {run.spec.weights}" for run in models if run.spec.weights})
+    at_random = sorted({f"{run.spec.model} ({run.spec.preset})" for run in models if run.spec.starts_at_random})
     parts = []
     if at_random:
         which = "Every model" if not given and not unknown else "Some models"
@@ -57,33 +56,29 @@ def origin_statement(runs: Sequence[RunRecord]) -> str:
 
 def start_text(run: RunRecord) -> str:
     """What the first stage began with."""
-    if spec_text(run, "model") == BASELINE_MODEL:
+    if run.spec.model == BASELINE_MODEL:
         return "nothing"
-    if run.spec.get("weights"):
-        return f"weights {fact_text(run.spec['weights'])[:40]}"
-    if "weights" in run.spec:
-        return f"{RANDOM} weights (preset {spec_text(run, 'preset')})"
-    return NOT_RECORDED
+    if run.spec.weights:
+        return f"weights {run.spec.weights[:40]}"
+    return f"{RANDOM} weights (preset {run.spec.preset})" if run.spec.starts_at_random else NOT_RECORDED
 
 
 def _stages(run: RunRecord) -> str:
-    data = data_sets(run)
-    roles = stage_roles(run)
+    data = run.spec.data
+    roles = [stage.role for stage in run.spec.stages or ()]
     if not roles:
-        return "its label maps" if spec_text(run, "model") == BASELINE_MODEL else "nothing"
+        return "its label maps" if run.spec.model == BASELINE_MODEL else "nothing"
     known = [role if role not in data else _described(role, data[role]) for role in roles]
-    if spec_text(run, "strategy") == Strategy.MIXED:
-        return " and ".join(_described(role, item) for role, item in data.items()) or " → ".join(known)
+    if run.spec.strategy == Strategy.MIXED:
+        return " and ".join(_described(role, item) for role, item in sorted(data.items())) or " → ".join(known)
     return " → ".join(known)
 
 
-def _described(role: str, item: object) -> str:
-    assert isinstance(item, dict)
-    size = f"{fact_text(item.get('patients'))} patients, {fact_text(item.get('frames'))} frames"
-    return f"{role}: {data_set_name(item)} ({fact_text(item.get('domain'))}; {size})"
+def _described(role: str, item: DataSet) -> str:
+    return f"{role}: {item.name} ({item.domain}; {item.patients} patients, {item.frames} frames)"
 
 
 def _counted(group: Sequence[RunRecord]) -> tuple[Cell, ...]:
-    prompt_sets = sorted({spec_text(run, "prompt_set") for run in group})
+    prompt_sets = sorted({run.spec.prompt_set for run in group})
     seeds = sorted({spec_text(run, "seed") for run in group})
     return (words(", ".join(prompt_sets)), words(", ".join(seeds)), Cell(f"{len(group):,}", (len(group),)))

@@ -18,7 +18,7 @@ from synthboost.reports.formats import to_html
 from synthboost.reports.page import data_table, runs_table, template
 from synthboost.reports.palette import PREDICTED_CONTOUR, TRUE_CONTOUR
 from synthboost.reports.plot import Plot
-from synthboost.reports.run_facts import provenance, run_name, shared_and_own
+from synthboost.reports.run_facts import provenance, shared_and_own
 from synthboost.reports.study.annotation import annotation_plot, annotation_points, annotation_table
 from synthboost.reports.study.bars import series_bars
 from synthboost.reports.study.cases import Case, extreme_cases
@@ -128,7 +128,7 @@ def _extent(runs: Sequence[RunRecord]) -> str:
     rows = [row for run in runs for row in run.rows if row.probe == ""]
     numbers = {
         "runs": len(runs),
-        "seeds": len({run.spec.get("seed") for run in runs if "seed" in run.spec}),
+        "seeds": len({run.spec.seed for run in runs} - {None}),
         "scored image-structure pairs": len(rows),
         "test images": len({(row.patient, row.frame) for row in rows}),
         "patients": len({row.patient for row in rows}),
@@ -148,7 +148,7 @@ def _own_table(runs: Sequence[RunRecord], own: Sequence[dict[str, str]]) -> Tabl
     keys = list(dict.fromkeys(key for facts in own for key in facts))
     columns = (Column("run", is_text=True), *(Column(key, is_text=True) for key in keys))
     lines = tuple(
-        (words(run_name(run)), *(words(facts.get(key, NO_VALUE)) for key in keys))
+        (words(run.spec.name), *(words(facts.get(key, NO_VALUE)) for key in keys))
         for run, facts in zip(runs, own, strict=True)
     )
     return Table("provenance", "What differs between the runs, as they recorded it.", columns, lines)

@@ -8,12 +8,11 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from synthboost.domain import Strategy
+from synthboost.io.typed_json import to_json
 from synthboost.records.rows import Row
 from synthboost.records.run_folder import RunRecord
-from synthboost.reports.conditions import BASELINE_MODEL
 from synthboost.reports.convergence import in_table_order
-from synthboost.reports.run_facts import data_set_name, data_sets, spec_text, stage_roles
+from synthboost.reports.run_facts import spec_text
 
 REAL, SYNTHETIC = "real", "synthetic"
 _TEXTS = {
@@ -21,7 +20,6 @@ _TEXTS = {
     "real": "real data {}",
     "synthetic": "synthetic data {}",
     "start": "from {}",
-    "recipe": "recipe {}",
     "share": "real share {}",
     "training": "training settings {}",
 }
@@ -53,7 +51,7 @@ def split_into_series(runs: Sequence[RunRecord]) -> list[Series]:
     """Part runs that one table could not hold apart; one series if there is nothing to part.
 
     Whatever differs between runs of one model, strategy, encoders and prompt set makes series: the number of real
-    training patients, the data, the weights or preset to start from, the recipe, the training settings. A run that a
+    training patients, the data, the weights or preset to start from, the training settings. A run that a
     difference does not concern stands in every series: `synthetic` alone does not depend on the real patients.
     """
     ordered = in_table_order(runs)
@@ -69,34 +67,21 @@ def split_into_series(runs: Sequence[RunRecord]) -> list[Series]:
     return found
 
 
-def trains_on(run: RunRecord, role: str) -> bool:
-    """Whether a stage of the run, or of its ancestors, learns from the data of this role."""
-    if spec_text(run, "model") == BASELINE_MODEL:
-        return role == REAL  # a constant predictor is fitted on the real label maps
-    if spec_text(run, "strategy") == Strategy.MIXED:
-        return True
-    return role in stage_roles(run)
-
-
 def _facts(run: RunRecord) -> dict[str, str]:
     """What the run was trained on and with; only what concerns it and what it records."""
-    data, facts = data_sets(run), {}
+    spec, facts = run.spec, dict[str, str]()
     for role in (REAL, SYNTHETIC):
-        if role in data and trains_on(run, role):
-            item = data[role]
-            facts[role] = " ".join(filter(None, (data_set_name(item), str(item.get("fingerprint") or "")[:_SHORT])))
-    patients = data[REAL].get("patients") if REAL in facts else next((row.real_patients for row in run.rows), None)
+        if role in spec.data and spec.trains_on(role):
+            facts[role] = f"{spec.data[role].name} {spec.data[role].fingerprint[:_SHORT]}".strip()
+    patients = spec.data[REAL].patients if REAL in facts else next((row.real_patients for row in run.rows), None)
     if patients is not None:
         facts["patients"] = str(patients)
-    start = run.spec.get("weights") or run.spec.get("preset")
-    if start:
-        facts["start"] = str(start)[:_SHORT]
-    if run.spec.get("recipe"):
-        facts["recipe"] = str(run.spec["recipe"])
-    if run.spec.get("real_share") is not None:
-        facts["share"] = str(run.spec["real_share"])
-    if run.spec.get("stages"):
-        text = json.dumps(run.spec["stages"], sort_keys=True, default=str)
+    if start := spec.weights or spec.preset:
+        facts["start"] = start[:_SHORT]
+    if spec.real_share is not None:
+        facts["share"] = str(spec.real_share)
+    if spec.stages:
+        text = json.dumps(to_json(spec.stages), sort_keys=True)
         facts["training"] = hashlib.sha256(text.encode()).hexdigest()[:_SHORT]  # too long to say; provenance has it
     return facts
 
@@ -134,10 +119,10 @@ def _without_copies(runs: Sequence[RunRecord]) -> list[RunRecord]:
 
     Zero-shot and `synthetic` runs of two numbers of real patients are the same run under two names: one is enough.
     """
-    counts = {_patients(run) for run in runs if trains_on(run, REAL)}
+    counts = {_patients(run) for run in runs if run.spec.trains_on(REAL)}
     kept: dict[tuple[object, ...], RunRecord] = {}
     for run in runs:
-        free = not trains_on(run, REAL)
+        free = not run.spec.trains_on(REAL)
         key = (*_cell(run), spec_text(run, "seed"), *_judged(run), "" if free else _patients(run))
         other = kept.get(key)
         if other is None:
@@ -154,7 +139,7 @@ def _judged(run: RunRecord) -> tuple[str, ...]:
 
 
 def _patients(run: RunRecord) -> str:
-    return str(data_sets(run).get(REAL, {}).get("patients"))
+    return str(run.spec.data[REAL].patients if REAL in run.spec.data else None)
 
 
 def _natural(key: tuple[str | None, ...]) -> list[tuple[int, float, str]]:
