@@ -148,7 +148,7 @@ def _opened(path: Path, formats: tuple[str, ...] = FORMATS, content: bytes | Non
         raise DataError(path, "size", "too large to decode", f"at most {MAX_PIXELS} pixels") from error
     except Exception as error:
         reason = f"{type(error).__name__}: {error}"
-        raise DataError(path, "file", reason, f"a readable {' or '.join(formats)}") from error
+        raise DataError(path, "file", reason, f"a readable {', '.join(formats)}") from error
 
 
 def _require_photo(path: Path, opened: Image.Image) -> None:
