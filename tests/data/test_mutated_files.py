@@ -13,9 +13,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from synthboost.data.frames_csv import read_frames_csv
 from synthboost.data.image_file import read_image, read_label_map
 from synthboost.data.info_cfg import read_info
+from synthboost.data.lists import read_frames_csv
 from synthboost.errors import DataError
 
 ROUNDS = 150

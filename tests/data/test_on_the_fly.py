@@ -1,98 +1,74 @@
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import replace
+import pickle
 from pathlib import Path
 
 import pytest
 
-from synthboost.data import on_the_fly
-from synthboost.data.on_the_fly import SHARE, UNFINISHED, Drawing, read_hearts, write_hearts
-from synthboost.data.simulated_names import HEARTS
-from synthboost.domain import Phase, View
-from synthboost.errors import ConfigError, DataError, OutputError
-from synthboost.simulator.render import describe_patient, simulate_frame, simulate_patient
+from synthboost.data import check_split, inspect_dataset, make_split, open_dataset, without_annotations
+from synthboost.data.on_the_fly import HEARTS
+from synthboost.data.simulated_hearts import write_hearts
+from synthboost.data.simulated_set import write_dataset
+from synthboost.domain import SplitPart
+from synthboost.errors import DataError
 from synthboost.simulator.settings import SimulationSettings
 
-SETTINGS = SimulationSettings(patients=3, size=48, appearance="wild", calibration=(("wall_mm", 1.5),))  # type: ignore[arg-type]
+SETTINGS = SimulationSettings(patients=3, size=48)
 
 
 @pytest.fixture
-def written(tmp_path: Path) -> Path:
-    write_hearts(tmp_path / "set", SETTINGS)
-    return tmp_path / "set"
+def drawn(tmp_path: Path) -> Path:
+    write_hearts(tmp_path / "drawn", SETTINGS)
+    return tmp_path / "drawn"
 
 
-def test_one_frame_alone_is_the_frame_of_its_patient() -> None:
-    patient = simulate_patient(2, SETTINGS)
-    for (view, phase), frame in patient.frames.items():
-        for alone in (simulate_frame(2, SETTINGS, view, phase), Drawing(2, SETTINGS).draw(view, phase)):
-            assert alone.image.tobytes() == frame.image.tobytes()
-            assert alone.label_map.tobytes() == frame.label_map.tobytes()
-            assert alone.spacing_mm == frame.spacing_mm
+def test_drawn_frames_are_the_same_data_set_as_the_layout_of_camus(drawn: Path, tmp_path: Path) -> None:
+    write_dataset(tmp_path / "camus", SETTINGS)
+    ours, theirs = open_dataset(drawn), open_dataset(tmp_path / "camus")
+    assert (ours.frames, ours.official, ours.release) == (theirs.frames, theirs.official, theirs.release)
+    for info in ours.frames:
+        a, b = ours.load(info), theirs.load(info)
+        assert (a.image == b.image).all()
+        assert (a.image == ours.load_image(info)).all()
+        assert (a.label_map == b.label_map).all()  # type: ignore[union-attr]
+        assert a.spacing_mm == pytest.approx(b.spacing_mm)
 
 
-def test_attributes_without_an_image_are_those_of_the_patient() -> None:
-    assert describe_patient(3, SETTINGS) == simulate_patient(3, SETTINGS).attributes
+def test_the_split_is_checked_without_drawing_anything(drawn: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    dataset = open_dataset(drawn)
+    monkeypatch.setattr("synthboost.simulator.render.simulate_frame", lambda *_: pytest.fail("it was drawn"))
+    check_split(make_split("official", dataset), dataset)
+    assert len(dataset.official[SplitPart.TRAINING]) == 1
 
 
-def test_hearts_and_settings_are_read_as_written(written: Path) -> None:
-    settings, rows = read_hearts(written)
-    assert settings == SETTINGS
-    for row in rows:
-        true = simulate_patient(row.number, SETTINGS).attributes
-        for view in View:
-            ejection_fraction = float(round(true[view].ejection_fraction or 0.0))
-            assert row.attributes(view) == replace(true[view], ejection_fraction=ejection_fraction)
+def test_the_fingerprint_knows_the_settings(drawn: Path, tmp_path: Path) -> None:
+    write_hearts(tmp_path / "other", SimulationSettings(patients=3, size=48, seed=1))
+    assert open_dataset(drawn).fingerprint() != open_dataset(tmp_path / "other").fingerprint()
+    assert open_dataset(drawn).fingerprint() == open_dataset(drawn).fingerprint()
 
 
-def test_no_image_is_written(written: Path) -> None:
-    files = sorted(path.relative_to(written).as_posix() for path in written.rglob("*") if path.is_file())
-    lists = [f"database_split/subgroup_{part}.txt" for part in ("testing", "training", "validation")]
-    assert [name for name in files if not name.startswith(".")] == [*lists, HEARTS, "simulation.json"]
+def test_it_travels_between_processes(drawn: Path) -> None:
+    dataset = open_dataset(drawn)
+    info = dataset.frames[0]
+    there = pickle.loads(pickle.dumps(dataset))
+    assert (there.load(info).image == dataset.load(info).image).all()
 
 
-def test_workers_change_nothing(written: Path, tmp_path: Path) -> None:
-    write_hearts(tmp_path / "two", SETTINGS, workers=2)
-    assert (tmp_path / "two" / HEARTS).read_bytes() == (written / HEARTS).read_bytes()
+def test_an_inspection_draws_and_finds_nothing_odd(drawn: Path) -> None:
+    report = inspect_dataset(open_dataset(drawn), deep=True)
+    assert report.pixels is not None
+    assert not report.pixels.faults
 
 
-def test_a_stopped_call_is_gone_on_with(written: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(on_the_fly, "SHARE", 1)
-    describe: Callable[..., on_the_fly.HeartRow] = on_the_fly._describe
-    asked: list[int] = []
-
-    def stopped(settings: SimulationSettings, number: int) -> on_the_fly.HeartRow:
-        asked.append(number)
-        if len(asked) == 2:
-            raise KeyboardInterrupt
-        return describe(settings, number)
-
-    monkeypatch.setattr(on_the_fly, "_describe", stopped)
-    with pytest.raises(KeyboardInterrupt):
-        write_hearts(tmp_path / "stopped", SETTINGS)
-    assert not (tmp_path / "stopped" / HEARTS).exists()
-    write_hearts(tmp_path / "stopped", SETTINGS)
-    assert asked == [1, 2, 2, 3]
-    assert (tmp_path / "stopped" / HEARTS).read_bytes() == (written / HEARTS).read_bytes()
-    assert not (tmp_path / "stopped" / UNFINISHED).exists()
-    assert SHARE > 1
+@pytest.mark.parametrize(("before", "after"), [("Good", "Great"), (",F,", ",W,"), ("\n3,", "\n4,")])
+def test_broken_attributes_are_named(drawn: Path, before: str, after: str) -> None:
+    path = drawn / HEARTS
+    assert before in path.read_text()
+    path.write_text(path.read_text().replace(before, after))
+    with pytest.raises(DataError, match=HEARTS):
+        open_dataset(drawn)
 
 
-def test_a_folder_of_other_settings_or_another_layout_is_refused(written: Path) -> None:
-    with pytest.raises(OutputError, match="seed is 0 there and 1 now"):
-        write_hearts(written, replace(SETTINGS, seed=1))
-    with pytest.raises(ConfigError, match="workers"):
-        write_hearts(written, SETTINGS, workers=0)
-
-
-def test_settings_of_another_version_are_refused(written: Path) -> None:
-    record = written / "simulation.json"
-    record.write_text(record.read_text().replace('"generator_version": "3"', '"generator_version": "2"'))
-    with pytest.raises(DataError, match="generator_version"):
-        read_hearts(written)
-
-
-def test_the_instants_are_both_drawn() -> None:
-    drawn = [Drawing(1, SETTINGS).draw(View.TWO_CHAMBER, phase).label_map for phase in Phase]
-    assert (drawn[0] == 1).sum() > (drawn[1] == 1).sum(), "the ventricle is smaller at end systole"
+def test_without_annotations_no_label_map_comes_with_an_image(drawn: Path) -> None:
+    dataset = without_annotations(open_dataset(drawn))
+    assert dataset.load(dataset.frames[0]).label_map is None

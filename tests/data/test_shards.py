@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from synthboost.data import check_split, inspect_dataset, make_split, open_dataset
+from synthboost.data import check_split, inspect_dataset, make_split, open_dataset, without_annotations
 from synthboost.data.simulated_set import write_dataset
 from synthboost.data.simulated_shards import write_shards
 from synthboost.errors import DataError
@@ -59,3 +59,8 @@ def test_a_changed_byte_is_found_by_the_checksum_and_a_lost_shard_when_opened(sh
     path.unlink()
     with pytest.raises(DataError, match=r"shard-000001\.tar"):
         open_dataset(shards)
+
+
+def test_without_annotations_no_mask_is_read(shards):
+    dataset = without_annotations(open_dataset(shards))
+    assert dataset.load(dataset.frames[0]).label_map is None

@@ -11,7 +11,7 @@ WANTED = {"seed": 3, "bounds": (0.5, 2.0)}
 
 
 def claimed(out: Path, **changes: object) -> Path:
-    claim(out / "made.json", {**WANTED, **changes}, same="the same seed", begun_by="this test")
+    claim(out / "made.json", {**WANTED, **changes})
     return out
 
 
@@ -22,14 +22,20 @@ def test_a_new_folder_is_claimed_and_the_same_call_finds_it_its_own(tmp_path: Pa
 
 def test_another_call_is_refused_and_the_fields_that_differ_are_named(tmp_path: Path) -> None:
     out = claimed(tmp_path)
-    with pytest.raises(OutputError, match="extra, seed: not as the folder was begun with; expected the same seed"):
+    with pytest.raises(
+        OutputError,
+        match=r"extra, seed: not as the folder was begun with: extra is None there and True now, "
+        r"seed is 3 there and 4 now; expected what made\.json says",
+    ):
         claimed(out, seed=4, extra=True)
     assert read_claim(out / "made.json")["seed"] == 3
 
 
 def test_a_folder_with_something_else_is_left_alone(tmp_path: Path) -> None:
     (tmp_path / "thesis.txt").write_text("kept")
-    with pytest.raises(OutputError, match=r"holds 'thesis.txt' and no made.json; .* or one begun by this test"):
+    with pytest.raises(
+        OutputError, match=r"holds 'thesis.txt' and no made.json; .* or one that the same command began"
+    ):
         claimed(tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["thesis.txt"]
 

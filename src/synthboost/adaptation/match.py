@@ -6,16 +6,15 @@ No network, no annotation: the cheapest way from simulated images towards a scan
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from synthboost.data import Dataset, Split, frames_of, without_annotations
-from synthboost.data.derived_set import Origin, write_derived_set
 from synthboost.data.sector import find_sector
+from synthboost.data.writer import MadePatient, Origin, remake_dataset
 from synthboost.domain import Domain, Frame, FrameInfo, SplitPart, View
 from synthboost.errors import ConfigError, DataError
 from synthboost.simulator.likeness import LikenessSettings, Look, look_of, make_alike
@@ -57,7 +56,7 @@ def match(
         like_split: of `like`; only its training patients are looked at.
         out: a new or empty folder, or one that was begun with the same images and settings.
         settings: see there.
-        shard: see `write_derived_set`.
+        shard: see `make_dataset`.
 
     Returns:
         How many patients were matched now.
@@ -68,17 +67,10 @@ def match(
         OutputError: the folder holds something else, or cannot be written.
     """
     bare = without_annotations(like)
-    origin = Origin(
-        domain=Domain.SIMULATED,
-        generator=GENERATOR,
-        version=GENERATOR_VERSION,
-        seed=settings.seed,
-        record=RECORD,
-        doing="matching",
-        settings={**asdict(settings.likeness), "like": bare.fingerprint(), "like_split": like_split.name},
-    )
+    origin = Origin(Domain.SIMULATED, GENERATOR, GENERATOR_VERSION, settings.seed, dataset.release, RECORD)
+    asked = {**asdict(settings.likeness), "like": bare.fingerprint(), "like_split": like_split.name}
     matcher = _Matcher(dataset, bare, frames_of(bare, like_split, SplitPart.TRAINING), settings)
-    return write_derived_set(out, dataset, split, origin, matcher.remake, shard)
+    return remake_dataset(out, dataset, split, origin, asked, matcher.remake, "matching", shard)
 
 
 def choose(name: str, frames: Sequence[FrameInfo], seed: int) -> FrameInfo:
@@ -95,7 +87,7 @@ class _Matcher:
         self.candidates = {view: [info for info in candidates if info.view == view] for view in View}
         self.looks: dict[FrameInfo, Look] = {}
 
-    def remake(self, infos: Sequence[FrameInfo]) -> tuple[list[Frame], Mapping[str, Any]]:
+    def remake(self, infos: Sequence[FrameInfo]) -> MadePatient:
         made, notes = [], {}
         for info in infos:
             if not self.candidates[info.view]:
@@ -107,7 +99,7 @@ class _Matcher:
             )
             made.append(Frame(info, image, frame.label_map, frame.spacing_mm))
             notes[info.name] = {"like": f"{chosen.patient} {chosen.view} {chosen.phase}", "speckle": round(factor, 4)}
-        return made, {"frames": notes}
+        return MadePatient(made, {"frames": notes})
 
     def _look(self, info: FrameInfo) -> Look:
         if info not in self.looks:

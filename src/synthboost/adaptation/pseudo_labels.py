@@ -8,14 +8,16 @@ on them, are taken away before anything else happens. What is written is a data 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from synthboost.data import Dataset, Split, without_annotations
-from synthboost.data.camus_layout import IMAGES, Listed, write_frames, write_frames_csv, write_split_lists
+from synthboost.data.lists import IMAGES
+from synthboost.data.writer import MadePatient, NewPatient, Origin, make_dataset
 from synthboost.domain import (
     STRUCTURES,
     Domain,
@@ -23,7 +25,6 @@ from synthboost.domain import (
     FrameInfo,
     GreyImage,
     LabelMap,
-    PatientId,
     PromptSet,
     SplitPart,
 )
@@ -31,10 +32,8 @@ from synthboost.errors import ConfigError, DataError
 from synthboost.evaluation.clinical.plausibility import check_patient
 from synthboost.inference.predictor import Prediction, Predictor
 from synthboost.inference.sentences import EvaluationSentences, texts_of
-from synthboost.io.atomic import recover, whole_folder, write_csv, write_json
-from synthboost.io.claim import claim, read_claim
-from synthboost.io.lock import exclusive
-from synthboost.progress import track
+from synthboost.io.atomic import write_csv
+from synthboost.io.claim import read_claim
 
 GENERATOR = "synthboost.pseudo_labels"
 GENERATOR_VERSION = "1"
@@ -104,17 +103,28 @@ def write_pseudo_labels(
         OutputError: the folder holds something else.
     """
     bare = without_annotations(dataset)
-    parts = {patient: part for part in PARTS for patient in split.parts[part]}
     present = set(bare.patients)
-    patients = [patient for patient in parts if patient in present]
-    with exclusive(out):
-        _claim(out, model, bare, split, settings)
-        recover(out / IMAGES, held=True)
-        missing = [patient for patient in patients if not (out / IMAGES / patient.name).is_dir()]
-        for patient in track(missing, "annotating", unit="patient"):
-            infos = [info for info in bare.frames if info.patient == patient]
-            _write_patient(out / IMAGES / patient.name, list(annotate(predictor, bare, infos, settings)), patient)
-        return _write_lists(out, bare, {patient: parts[patient] for patient in patients}, model)
+    patients = [
+        NewPatient(patient.name, part, patient) for part in PARTS for patient in split.parts[part] if patient in present
+    ]
+
+    def make(patient: NewPatient) -> MadePatient:
+        infos = [info for info in bare.frames if info.patient == patient.source]
+        guesses = list(annotate(predictor, bare, infos, settings))
+        kept = [replace(guess.frame, label_map=guess.label_map) for guess in guesses if not guess.reasons]
+        frames = {g.frame.info.name: {"confidence": g.confidence, "rejected for": list(g.reasons)} for g in guesses}
+        return MadePatient(kept, {"patient": str(patient.source), "frames": frames})
+
+    def report() -> None:
+        _write_report(out, _records(out, patients))
+
+    version = f"{GENERATOR_VERSION}, {model}"
+    origin = Origin(Domain.PSEUDO_LABELLED, GENERATOR, version, 0, bare.release, RECORD)
+    asked = {"model": model, "images": bare.fingerprint(), "split": split.name, "settings": asdict(settings)}
+    make_dataset(out, origin, asked, patients, make, "annotating", before_lists=report)
+    records = _records(out, patients)
+    counts = Counter(reason for record in records for reason in record["rejected for"])
+    return Annotated(len(records), sum(not one["rejected for"] for one in records), dict(counts.most_common()))
 
 
 def annotate(
@@ -151,48 +161,24 @@ def _with_gamma(image: GreyImage, gamma: float) -> GreyImage:
     return np.round(255.0 * (image / 255.0) ** gamma).astype(np.uint8)
 
 
-def _write_patient(folder: Path, guesses: list[Guess], patient: PatientId) -> None:
-    with whole_folder(folder) as temporary:
-        kept = [replace(guess.frame, label_map=guess.label_map) for guess in guesses if not guess.reasons]
-        write_frames(temporary, patient.name, kept)
-        frames = {g.frame.info.name: {"confidence": g.confidence, "rejected for": list(g.reasons)} for g in guesses}
-        write_json(temporary / RECORD, {"patient": str(patient), "frames": frames})
-
-
-def _claim(out: Path, model: str, dataset: Dataset, split: Split, settings: PseudoLabelSettings) -> None:
-    wanted = {
-        "generator": GENERATOR,
-        "generator_version": GENERATOR_VERSION,
-        "model": model,
-        "images": dataset.fingerprint(),
-        "split": split.name,
-        "settings": asdict(settings),
-    }
-    claim(out / RECORD, wanted, same="the same model, images and settings", begun_by="this verb")
-
-
-def _write_lists(out: Path, dataset: Dataset, parts: Mapping[PatientId, SplitPart], model: str) -> Annotated:
-    records = {patient: read_claim(out / IMAGES / patient.name / RECORD)["frames"] for patient in parts}
-    kept = {p: [name for name, one in found.items() if not one["rejected for"]] for p, found in records.items()}
-    rejected = [
-        {"frame": name, "confidence": f"{one['confidence']:.4f}", "rejected_for": "; ".join(one["rejected for"])}
-        for found in records.values()
-        for name, one in found.items()
-        if one["rejected for"]
+def _records(out: Path, patients: Sequence[NewPatient]) -> list[dict[str, Any]]:
+    """What was noted of each frame, with its name."""
+    return [
+        {"frame": name, **one}
+        for patient in patients
+        for name, one in read_claim(out / IMAGES / patient.name / RECORD)["frames"].items()
     ]
-    write_csv(out / REPORT, ("frame", "confidence", "rejected_for"), rejected)
-    usable = [patient for patient in parts if kept[patient]]
-    if not usable:
+
+
+def _write_report(out: Path, records: Sequence[dict[str, Any]]) -> None:
+    rows = [
+        {"frame": one["frame"], "confidence": f"{one['confidence']:.4f}", "rejected_for": "; ".join(reasons)}
+        for one in records
+        if (reasons := one["rejected for"])
+    ]
+    write_csv(out / REPORT, ("frame", "confidence", "rejected_for"), rows)
+    if len(rows) == len(records):
         raise DataError(
             out, "annotations kept", 0, "at least one plausible one",
             f"{REPORT} says why. Train the model longer, or accept less confidence.",
         )  # fmt: skip
-    write_split_lists(out, {part: [p.name for p in usable if parts[p] is part] for part in PARTS})
-    frames = [
-        Listed(name, dataset.release, str(patient), parts[patient]) for patient in usable for name in kept[patient]
-    ]
-    write_frames_csv(out, frames, Domain.PSEUDO_LABELLED, GENERATOR, f"{GENERATOR_VERSION}, {model}", seed=0)
-    counts = Counter(
-        reason for of_patient in records.values() for one in of_patient.values() for reason in one["rejected for"]
-    )
-    return Annotated(sum(map(len, records.values())), len(frames), dict(counts.most_common()))

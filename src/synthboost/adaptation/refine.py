@@ -6,19 +6,18 @@ texture first, the model draws anew as it learned it; what stood out of the nois
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
 from synthboost.data import Dataset, Split
-from synthboost.data.derived_set import Origin, write_derived_set
 from synthboost.data.sector import find_sector
+from synthboost.data.writer import MadePatient, Origin, remake_dataset
 from synthboost.diffusion.condition import ConditionClass, condition_map, label_map_of
 from synthboost.diffusion.image_batches import ImageBatches
 from synthboost.diffusion.network import SemanticUNet
@@ -88,7 +87,7 @@ def refine(
         out: a new or empty folder, or one that was begun with the same weights, images and settings.
         settings: see there.
         schedule: of sampling; `None` is the network's default. Refining takes `strength` of its steps.
-        shard: see `write_derived_set`.
+        shard: see `make_dataset`.
 
     Returns:
         How many patients were refined now.
@@ -101,22 +100,16 @@ def refine(
     if settings.condition is Condition.NULL and not network.settings.null_label:
         raise ConfigError("refine", "condition", settings.condition, f"{Condition.SECTOR}: it has no weights for null")
     chosen = schedule or default_schedule(network.settings)
-    origin = Origin(
-        domain=Domain.REFINED,
-        generator=GENERATOR,
-        version=f"{GENERATOR_VERSION}, weights {weights_sha256[:8]}",
-        seed=settings.seed,
-        record=RECORD,
-        doing="refining",
-        settings={
-            "weights": weights_sha256,
-            "strength": settings.strength,
-            "condition": str(settings.condition),
-            "schedule": {**asdict(chosen), "method": str(chosen.method), "spacing": str(chosen.spacing)},
-        },
-    )
+    version = f"{GENERATOR_VERSION}, weights {weights_sha256[:8]}"
+    origin = Origin(Domain.REFINED, GENERATOR, version, settings.seed, dataset.release, RECORD)
+    asked = {
+        "weights": weights_sha256,
+        "strength": settings.strength,
+        "condition": str(settings.condition),
+        "schedule": {**asdict(chosen), "method": str(chosen.method), "spacing": str(chosen.spacing)},
+    }
     refiner = _Refiner(network, dataset, settings, chosen)
-    return write_derived_set(out, dataset, split, origin, refiner.remake, shard)
+    return remake_dataset(out, dataset, split, origin, asked, refiner.remake, "refining", shard)
 
 
 class _Refiner:
@@ -124,7 +117,7 @@ class _Refiner:
         self.network, self.dataset, self.settings, self.schedule = network, dataset, settings, schedule
         self.batches = ImageBatches(settings.batch)
 
-    def remake(self, infos: Sequence[FrameInfo]) -> tuple[list[Frame], Mapping[str, Any]]:
+    def remake(self, infos: Sequence[FrameInfo]) -> MadePatient:
         frames = [self.dataset.load(info) for info in infos]
         sectors = [find_sector(frame.image, frame.info.name).mask(frame.image.shape) for frame in frames]
         size = self.network.settings.size
@@ -142,7 +135,7 @@ class _Refiner:
             label_map = label_map_of(condition_map(frame.label_map, sector, size, "majority"))
             spacing_mm = spacing_on_grid(frame.spacing_mm, frame.image.shape, image.shape)
             made.append(Frame(frame.info, image, label_map, spacing_mm))
-        return made, {"strength": self.settings.strength, "condition": str(self.settings.condition)}
+        return MadePatient(made, {"strength": self.settings.strength, "condition": str(self.settings.condition)})
 
     def _refine(
         self, images: NDArray[np.uint8], fans: NDArray[np.uint8], codes: NDArray[np.int64], names: list[str]

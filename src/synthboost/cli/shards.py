@@ -21,6 +21,6 @@ def parse_shard(verb: str, text: str) -> tuple[int, int]:
 
 def still_to_come(out: Path) -> str:
     """Return what to add to the last line: nothing once the lists are written, which the last share does."""
-    from synthboost.data.camus_layout import FRAMES_CSV  # here: it loads what reads images, which no help needs
+    from synthboost.data.lists import FRAMES_CSV  # here: it loads what reads images, which no help needs
 
     return "" if (out / FRAMES_CSV).is_file() else "; other shards are still to come"

@@ -44,7 +44,7 @@ class Simulate:
         print(f"{4 * self.settings.patients} simulated frames of {self.settings.patients} patients in {self.out}")
 
     def _write_hearts(self) -> None:
-        from synthboost.data.on_the_fly import write_hearts
+        from synthboost.data.simulated_hearts import write_hearts
 
         if self.frames is not None:
             raise ConfigError(

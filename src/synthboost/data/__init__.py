@@ -1,6 +1,6 @@
 """Readers of data sets, splits by patient, triplets: from folders on disk to image, sentence and mask."""
 
-from synthboost.data.dataset import Dataset, FrameFiles
+from synthboost.data.dataset import Dataset, FrameFiles, without_annotations
 from synthboost.data.inspection import PixelReport, Report, inspect_dataset
 from synthboost.data.inspection_text import render_report
 from synthboost.data.loading import load_many
@@ -16,7 +16,6 @@ from synthboost.data.split_check import (
 )
 from synthboost.data.splits import SPLITS, Split, fewer_training_patients, frames_of, make_split, without_patients
 from synthboost.data.triplets import ShapeSource, TripletRecipe, make_triplets
-from synthboost.data.unannotated import without_annotations
 
 __all__ = [
     "READERS",

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from synthboost.data.dataset import Dataset
-from synthboost.data.derived_set import Origin, write_derived_set
 from synthboost.data.simulated_set import GENERATOR, GENERATOR_VERSION, settings_of
 from synthboost.data.splits import make_split
-from synthboost.domain import Domain, Frame, FrameInfo
+from synthboost.data.writer import MadePatient, Origin, remake_dataset
+from synthboost.domain import Domain, FrameInfo
 from synthboost.errors import DataError
 
 RECORD = "export.json"
@@ -41,10 +40,9 @@ def export_camus(dataset: Dataset, out: Path, shard: tuple[int, int] = (1, 1)) -
             "shards, or a set that is drawn when read", "This set is in the layout of CAMUS already.",
         )  # fmt: skip
 
-    def read(infos: Sequence[FrameInfo]) -> tuple[list[Frame], Mapping[str, Any]]:
-        return [dataset.load(info) for info in infos], {"settings": settings.to_json()}
+    def read(infos: Sequence[FrameInfo]) -> MadePatient:
+        return MadePatient([dataset.load(info) for info in infos], {"settings": settings.to_json()})
 
-    origin = Origin(
-        Domain.SIMULATED, GENERATOR, GENERATOR_VERSION, settings.seed, RECORD, "exporting", settings.to_json()
-    )
-    return write_derived_set(out, dataset, make_split("official", dataset), origin, read, shard)
+    origin = Origin(Domain.SIMULATED, GENERATOR, GENERATOR_VERSION, settings.seed, dataset.release, RECORD)
+    split = make_split("official", dataset)
+    return remake_dataset(out, dataset, split, origin, settings.to_json(), read, "exporting", shard)

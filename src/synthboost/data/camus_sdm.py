@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar, Self
 
 from synthboost.data.dataset import Dataset, FrameFiles
 from synthboost.domain import Domain, FrameInfo, PatientId, Phase, SplitPart, View
@@ -21,7 +22,6 @@ LABEL_FOLDERS = ("sector_annotations", "annotations", "labels")
 """In the order of preference: the first holds what the images were made from, tissue marked or not."""
 INNER_FOLDERS = ("all_frames_combined", "all_views")
 """The folder of all views, which holds those two, may be given by the folder around it."""
-LOOKS_FOR = f"{IMAGES}/**/patientXXXX_2CH_ED_training_1.png with {LABEL_FOLDERS[0]}/"
 SOURCE_RELEASE = "camus-mhd"
 SOURCE_FOLDERS = {
     SplitPart.TRAINING: "training",
@@ -60,55 +60,54 @@ class _Name:
         )
 
 
-def find_root(path: Path) -> Path | None:
-    """The folder that holds `images` and a folder of label maps, both of PNGs: `path` or one in it; else `None`."""
-    for place in (path, *(path / name for name in INNER_FOLDERS)):
-        if _has_png(place / IMAGES) and _label_folder(place) is not None:
-            return place
-    return None
+class CamusSdm(Dataset):
+    """PNGs; each copy of a mask is a patient of its own."""
 
+    looks_for: ClassVar[str] = f"{IMAGES}/**/patientXXXX_2CH_ED_training_1.png with {LABEL_FOLDERS[0]}/"
 
-def read_camus_sdm(root: Path, allow_missing: bool = False) -> Dataset:
-    """Read names, no pixel. The official split is the part in each name; a copy belongs to the part of its source.
+    @classmethod
+    def find_root(cls, path: Path) -> Path | None:
+        """The folder that holds `images` and a folder of label maps, both of PNGs: `path` or one in it; else `None`."""
+        for place in (path, *(path / name for name in INNER_FOLDERS)):
+            if _has_png(place / IMAGES) and _label_folder(place) is not None:
+                return place
+        return None
 
-    Statistics by patient should go by `FrameInfo.source`: the copies of one mask are not independent.
+    @classmethod
+    def open(cls, root: Path, allow_missing: bool = False) -> Self:
+        """Read names, no pixel. The official split is the part in each name; a copy belongs to the part of its source.
 
-    Raises:
-        DataError: a name is not understood, a frame is there twice, a file lies in another part's folder, or an image
-            or a label map has no partner (unless allowed: it is then left out and listed in `absent`).
-    """
-    label_folder = _label_folder(root)
-    assert label_folder is not None, "find_root found one"
-    images, labels = (_by_stem(root, folder) for folder in (IMAGES, label_folder))
-    alone = sorted(images.keys() ^ labels.keys())
-    absent = [f"{label_folder if stem in images else IMAGES}/.../{stem}.png" for stem in alone]
-    if absent and not allow_missing:
-        more = f" and {len(absent) - _SHOWN} more" if len(absent) > _SHOWN else ""
-        raise DataError(
-            root, f"{len(absent)} missing files", ", ".join(absent[:_SHOWN]) + more, "an image for every label map",
-            "Complete the data set, or allow missing files: such frames are then left out and counted.",
-        )  # fmt: skip
-    names = {stem: _parse(root, path) for stem, path in images.items() if stem in labels}
-    if not names:
-        raise DataError(root, "frames", "none complete", "at least one image with its label map")
-    files: dict[FrameInfo, FrameFiles] = {}
-    for stem, name in sorted(names.items()):
-        if name.info in files:
-            raise DataError(root / images[stem], "frame", f"{stem} again under another number", "each copy once")
-        files[name.info] = FrameFiles(images[stem], labels[stem])
-    official = {
-        part: tuple(sorted({n.info.patient for n in names.values() if n.part is part}))
-        for part in SplitPart
-        if any(n.part is part for n in names.values())
-    }
-    return Dataset(
-        root=root,
-        release=RELEASE,
-        frames=tuple(sorted(files, key=lambda i: (i.patient, i.view, i.phase))),
-        files={(i.patient, i.view, i.phase): f for i, f in files.items()},
-        official=official,
-        absent=tuple(absent),
-    )
+        Statistics by patient should go by `FrameInfo.source`: the copies of one mask are not independent.
+
+        Raises:
+            DataError: a name is not understood, a frame is there twice, a file lies in another part's folder, or an
+                image or a label map has no partner (unless allowed: it is then left out and listed in `absent`).
+        """
+        label_folder = _label_folder(root)
+        assert label_folder is not None, "find_root found one"
+        images, labels = (_by_stem(root, folder) for folder in (IMAGES, label_folder))
+        alone = sorted(images.keys() ^ labels.keys())
+        absent = [f"{label_folder if stem in images else IMAGES}/.../{stem}.png" for stem in alone]
+        if absent and not allow_missing:
+            more = f" and {len(absent) - _SHOWN} more" if len(absent) > _SHOWN else ""
+            raise DataError(
+                root, f"{len(absent)} missing files", ", ".join(absent[:_SHOWN]) + more, "an image for every label map",
+                "Complete the data set, or allow missing files: such frames are then left out and counted.",
+            )  # fmt: skip
+        names = {stem: _parse(root, path) for stem, path in images.items() if stem in labels}
+        if not names:
+            raise DataError(root, "frames", "none complete", "at least one image with its label map")
+        files: dict[FrameInfo, FrameFiles] = {}
+        for stem, name in sorted(names.items()):
+            if name.info in files:
+                raise DataError(root / images[stem], "frame", f"{stem} again under another number", "each copy once")
+            files[name.info] = FrameFiles(images[stem], labels[stem])
+        official = {
+            part: tuple(sorted({n.info.patient for n in names.values() if n.part is part}))
+            for part in SplitPart
+            if any(n.part is part for n in names.values())
+        }
+        return cls.of(root, RELEASE, files, official=official, absent=tuple(absent))
 
 
 def _has_png(folder: Path) -> bool:

@@ -5,32 +5,15 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeAlias
+from typing import Any, ClassVar, Self, TypeAlias
 
 from synthboost.data.image_file import read_annotated, read_image
 from synthboost.domain import Frame, FrameInfo, GreyImage, PatientId, Phase, SplitPart, View
 from synthboost.errors import DataError
-from synthboost.io.pictures import read_grey_png
-from synthboost.io.pixels import Spacing, to_label_map
-from synthboost.io.shards import IMAGE, MASK, Place, read_member
-
-if TYPE_CHECKING:
-    from synthboost.data.on_the_fly import Drawing
 
 FrameKey: TypeAlias = tuple[PatientId, View, Phase]
-
-
-@dataclass(frozen=True)
-class Members:
-    """Where a frame lies within a shard."""
-
-    key: str
-    image: Place
-    label_map: Place
-    spacing_mm: Spacing
-    """A PNG has none of its own."""
 
 
 @dataclass(frozen=True)
@@ -40,18 +23,26 @@ class FrameFiles:
     image: Path
     label_map: Path | None
     """`None`: the frame is not annotated."""
-    raw: tuple[Path, ...] = ()
-    """Neighbours that hold the pixels of `.mhd` headers; part of the fingerprint."""
-    inside: Members | None = None
-    """The paths above name a tar shard, and the pixels are in there."""
-    drawing: Drawing | None = None
-    """The paths above name the settings of a simulation, and the pixels are drawn when they are asked for."""
+
+    @property
+    def all(self) -> tuple[Path, ...]:
+        """These files, and beside each header of an MHD its pixels."""
+        paths = [path for path in (self.image, self.label_map) if path is not None]
+        return (*paths, *(path.with_suffix(".raw") for path in paths if path.suffix.lower() == ".mhd"))
 
 
 @dataclass(frozen=True, eq=False)
 class Dataset:
-    """Frames of one release in one folder. A plain value: it holds no open file and travels between processes."""
+    """Frames of one release in one folder. A plain value: it holds no open file and travels between processes.
 
+    Each kind of data set on disk is a class: it says how a folder is recognised (`looks_for`, `find_root`) and opened
+    (`open`), and, unless images and label maps are files of their own, how a frame is read (`read`).
+    """
+
+    looks_for: ClassVar[str]
+    """What `find_root` looks for, in words for the user."""
+    has_images: ClassVar[bool] = True
+    """Whether images are on disk; if not, they are drawn when they are read."""
     root: Path
     release: str
     frames: tuple[FrameInfo, ...]
@@ -63,8 +54,35 @@ class Dataset:
     """The split that the release states, patients without a folder included; empty when it states none."""
     absent: tuple[str, ...] = ()
     """What is missing, one text per item: files of skipped patients, listed patients without a folder."""
-    checksums: Mapping[Path, str] = field(default_factory=dict)
-    """SHA-256 (hex) that the set states of its files, relative to the root."""
+
+    @classmethod
+    def find_root(cls, path: Path) -> Path | None:
+        """From the folder that the user gave to the data set's root, or `None` if it holds something else."""
+        raise NotImplementedError
+
+    @classmethod
+    def open(cls, root: Path, allow_missing: bool = False) -> Self:
+        """Read names and attributes in the folder that `find_root` found, no pixel.
+
+        Args:
+            root: of the data set.
+            allow_missing: skip patients of whom a file is missing, and say so in `absent`.
+
+        Raises:
+            DataError: a file is missing (unless allowed) or is not as it should be.
+        """
+        raise NotImplementedError
+
+    @classmethod
+    def of(cls, root: Path, release: str, files: Mapping[FrameInfo, FrameFiles], **others: Any) -> Self:
+        """Put a data set together from its frames, in any order, and the other fields."""
+        return cls(
+            root=root,
+            release=release,
+            frames=tuple(sorted(files, key=lambda info: (info.patient, info.view, info.phase))),
+            files={(info.patient, info.view, info.phase): of_frame for info, of_frame in files.items()},
+            **others,
+        )
 
     @property
     def patients(self) -> tuple[PatientId, ...]:
@@ -81,17 +99,7 @@ class Dataset:
         Raises:
             DataError: the frame is not of this data set, or a file of it is broken; names the file.
         """
-        files = self.files_of(info)
-        if files.drawing is not None:
-            drawn = files.drawing.draw(info.view, info.phase)
-            return Frame(info, drawn.image, drawn.label_map, drawn.spacing_mm)
-        if files.inside is not None:
-            return _load_members(info, self.root / files.image, files.inside)
-        if files.label_map is None:
-            image, spacing_mm = read_image(self.root / files.image)
-            return Frame(info, image, None, spacing_mm)
-        image, label_map, spacing_mm = read_annotated(self.root / files.image, self.root / files.label_map)
-        return Frame(info, image, label_map, spacing_mm)
+        return self.read(info, self.has_annotation(info))
 
     def load_image(self, info: FrameInfo) -> GreyImage:
         """Read the image of one frame alone, (H, W) uint8.
@@ -99,12 +107,16 @@ class Dataset:
         Raises:
             DataError: as for `load`.
         """
+        return self.read(info, False).image
+
+    def read(self, info: FrameInfo, annotated: bool) -> Frame:
+        """Read one frame, its label map only if `annotated`; see `load`."""
         files = self.files_of(info)
-        if files.drawing is not None:
-            return files.drawing.draw(info.view, info.phase).image
-        if files.inside is not None:
-            return _read_member_image(self.root / files.image, files.inside)
-        return read_image(self.root / files.image)[0]
+        if not annotated or files.label_map is None:
+            image, spacing_mm = read_image(self.root / files.image)
+            return Frame(info, image, None, spacing_mm)
+        image, label_map, spacing_mm = read_annotated(self.root / files.image, self.root / files.label_map)
+        return Frame(info, image, label_map, spacing_mm)
 
     def files_of(self, info: FrameInfo) -> FrameFiles:
         """The files of a frame.
@@ -127,19 +139,21 @@ class Dataset:
             DataError: a file cannot be read.
         """
         total = hashlib.sha256()
-        for path in sorted(self._all_files(), key=lambda p: p.as_posix()):
-            total.update(os.fsencode(path.as_posix()) + b"\0" + self._digest(path))
+        every = {path for files in self.files.values() for path in files.all} | set(self.side_files)
+        for path in sorted(every, key=lambda p: p.as_posix()):
+            total.update(os.fsencode(path.as_posix()) + b"\0" + self.digest(path))
         return total.hexdigest()
 
     def broken_files(self) -> list[Path]:
-        """The files whose bytes are not those of the stated checksum; reads them whole."""
-        return [path for path, stated in self.checksums.items() if self._digest(path).hex() != stated]
+        """The files whose bytes are not those of a checksum that the set states; reads them whole."""
+        return []
 
-    def _all_files(self) -> set[Path]:
-        of_frames = {p for f in self.files.values() for p in (f.image, f.label_map, *f.raw) if p is not None}
-        return of_frames | set(self.side_files)
+    def digest(self, path: Path) -> bytes:
+        """SHA-256 of a file of the set, relative to the root.
 
-    def _digest(self, path: Path) -> bytes:
+        Raises:
+            DataError: it cannot be read.
+        """
         try:
             with (self.root / path).open("rb") as handle:
                 return hashlib.file_digest(handle, "sha256").digest()
@@ -147,14 +161,14 @@ class Dataset:
             raise DataError(self.root / path, "file", error.strerror or error, "a readable file") from error
 
 
-def _load_members(info: FrameInfo, shard: Path, members: Members) -> Frame:
-    image_path, mask_path = (shard / f"{members.key}.{kind}" for kind in (IMAGE, MASK))
-    image = _read_member_image(shard, members)
-    label_map = to_label_map(mask_path, read_grey_png(mask_path, read_member(shard, members.label_map)))
-    if image.shape != label_map.shape:
-        raise DataError(mask_path, "size", label_map.shape, f"{image.shape} as {image_path.name} has")
-    return Frame(info, image, label_map, members.spacing_mm)
+def without_annotations(dataset: Dataset) -> Dataset:
+    """Return the data set without label maps and ejection fractions, which are measured on them.
 
-
-def _read_member_image(shard: Path, members: Members) -> GreyImage:
-    return read_grey_png(shard / f"{members.key}.{IMAGE}", read_member(shard, members.image))
+    No label file is opened through it, not for its fingerprint either.
+    """
+    files = {key: replace(one, label_map=None) for key, one in dataset.files.items()}
+    frames = tuple(
+        replace(info, attributes=replace(info.attributes, ejection_fraction=None, wall_thickness_mm=None))
+        for info in dataset.frames
+    )
+    return replace(dataset, files=files, frames=frames)

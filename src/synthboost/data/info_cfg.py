@@ -1,4 +1,4 @@
-"""Read CAMUS' `Info_{2CH,4CH}.cfg`: what is known of a patient and a view, one `Key: value` per line."""
+"""CAMUS' `Info_{2CH,4CH}.cfg`, read and written: what is known of a patient and a view, one `Key: value` per line."""
 
 from __future__ import annotations
 
@@ -67,6 +67,24 @@ def read_info(path: Path) -> ViewInfo:
     info = ViewInfo(**values)
     _check_instants(path, info)
     return info
+
+
+def info_text(known: Attributes, frames: int = 2, frame_rate: float | None = None) -> str:
+    """Return the `Info_*.cfg` of a view whose sequence runs from ED to ES; what is unknown is left out.
+
+    Args:
+        known: the ejection fraction and the wall are measured on masks: true only where these stay as they are.
+        frames: of the sequence.
+        frame_rate: per second.
+    """
+    fraction, wall = known.ejection_fraction, known.wall_thickness_mm
+    values = {
+        "ED": 1, "ES": frames, "NbFrame": frames, "Sex": known.sex, "Age": known.age, "ImageQuality": known.quality,
+        "EF": None if fraction is None else f"{fraction:g}",
+        "WallThickness": None if wall is None else f"{wall:g}",
+        "FrameRate": None if frame_rate is None else f"{frame_rate:.1f}",
+    }  # fmt: skip
+    return "".join(f"{key}: {value}\n" for key, value in values.items() if value is not None)
 
 
 def merge_views(paths: Mapping[View, Path], infos: Mapping[View, ViewInfo]) -> dict[View, Attributes]:

@@ -1,27 +1,26 @@
-"""A simulated data set without images: who is in it is written down, frames are drawn when they are read."""
+"""Simulated frames that are drawn when they are read: a folder of settings and attributes, without an image."""
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import partial
+from itertools import product
 from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar, Self
 
-from synthboost.data.simulated_names import HEARTS
-from synthboost.data.simulated_set import claim, in_processes, settings_of, write_split
-from synthboost.domain import Attributes, Phase, Quality, Sex, View
-from synthboost.errors import ConfigError
-from synthboost.io.lock import exclusive
-from synthboost.io.typed_csv import read_typed, write_typed
-from synthboost.progress import Progress
-from synthboost.simulator.render import SimulatedFrame, describe_patient, simulate_frame
-from synthboost.simulator.settings import SimulationSettings
+from synthboost.data.dataset import Dataset, FrameFiles
+from synthboost.data.lists import IMAGES, read_split_lists
+from synthboost.domain import Attributes, Domain, Frame, FrameInfo, PatientId, Phase, Quality, Sex, View
+from synthboost.errors import DataError
+from synthboost.io.typed_csv import read_typed
 
-LAYOUT = "on the fly"
-UNFINISHED = ".hearts"
-SHARE = 100
-"""Patients that a process describes and writes at a time: what an interruption costs."""
+if TYPE_CHECKING:
+    from synthboost.simulator.settings import SimulationSettings
+
+RECORD = "simulation.json"
+"""At the root: what was asked for. In a patient's folder: what is known of the patient besides CAMUS' keys."""
+HEARTS = "hearts.csv"
+"""Who is in the set."""
 
 
 @dataclass(frozen=True)
@@ -49,80 +48,54 @@ class HeartRow:
         return Attributes(Sex(self.sex), self.age, Quality(quality), fraction, self.wall_thickness_mm)
 
 
-@dataclass(frozen=True)
-class Drawing:
-    """A frame that does not exist yet: which patient of which settings."""
+@dataclass(frozen=True, eq=False)
+class OnTheFly(Dataset):
+    """What `data.simulated_hearts` writes. The simulator is loaded here alone: other data sets do not need it."""
 
-    number: int
-    settings: SimulationSettings
+    looks_for: ClassVar[str] = f"{HEARTS} beside {RECORD}"
+    has_images: ClassVar[bool] = False
+    settings: SimulationSettings | None = None
+    """What is simulated; `None` only until the set is opened."""
 
-    def draw(self, view: View, phase: Phase) -> SimulatedFrame:
-        """Draw it; the same pixels and masks as a set on disk has."""
-        return simulate_frame(self.number, self.settings, view, phase)
+    @classmethod
+    def find_root(cls, path: Path) -> Path | None:
+        """The folder itself if hearts and settings are in it; else `None`."""
+        return path if (path / HEARTS).is_file() and (path / RECORD).is_file() else None
 
+    @classmethod
+    def open(cls, root: Path, allow_missing: bool = False) -> Self:
+        """Read who is in the set; nothing is drawn. Nothing can be missing, whatever `allow_missing` says.
 
-def write_hearts(out: Path, settings: SimulationSettings, workers: int = 1) -> None:
-    """Write who is in a data set that is drawn when read: attributes, split and settings, and no image.
+        Raises:
+            DataError: settings or attributes are broken, or of another version of the simulator.
+        """
+        from synthboost.data.simulated_set import patient_name, release_name, settings_of
 
-    The label maps are drawn once, for the ejection fraction that is measured on them. A stopped call is gone on with.
+        settings = settings_of(root)
+        release = release_name(settings)
+        frames = tuple(_frames(root, release))
+        names = {patient_name(number) for number in settings.patient_numbers}
+        if len(set(frames)) != len(frames) or {info.patient.name for info in frames} != names:
+            raise DataError(root / HEARTS, "patients", len(frames) // 4, f"each of {settings.patients} once")
+        official, lists = read_split_lists(root, release, IMAGES)
+        files = dict.fromkeys(frames, FrameFiles(Path(RECORD), Path(RECORD)))
+        return cls.of(root, release, files, side_files=(Path(HEARTS), *lists), official=official, settings=settings)
 
-    Args:
-        out: a new or empty folder, or one of the same settings.
-        settings: what to simulate.
-        workers: processes; 1 works in this one.
+    def read(self, info: FrameInfo, annotated: bool) -> Frame:
+        """Draw one frame: the same pixels and masks as a set on disk has; see `Dataset.read`."""
+        from synthboost.simulator.render import simulate_frame
 
-    Raises:
-        ConfigError: `workers` is less than 1, or half sequences are asked for.
-        OutputError: the folder holds something else or cannot be written.
-    """
-    if workers < 1:
-        raise ConfigError("simulation", "workers", workers, "at least 1")
-    if settings.phases_between:
-        raise ConfigError("simulation", "phases_between", settings.phases_between, "0: single frames are drawn")
-    numbers = settings.patient_numbers
-    shares = [out / UNFINISHED / f"{k:06d}.csv" for k in range(0, len(numbers), SHARE)]
-    with exclusive(out):
-        claim(out, settings, {"layout": LAYOUT})
-        if (out / HEARTS).is_file():
-            return
-        missing = [n for n, share in enumerate(shares) if not share.is_file()]
-        task = partial(_describe_share, shares, settings)
-        with Progress("drawing hearts", sum(len(_share(numbers, n)) for n in missing), "patient") as progress:
-            for made in in_processes(task, missing, workers):
-                progress.advance(made)
-        write_split(out, settings)
-        write_typed(out / HEARTS, HeartRow, (row for share in shares for row in read_typed(share, HeartRow)))
-        shutil.rmtree(out / UNFINISHED)
+        assert self.settings is not None
+        self.files_of(info)
+        drawn = simulate_frame(int(info.patient.name.removeprefix("patient")), self.settings, info.view, info.phase)
+        return Frame(info, drawn.image, drawn.label_map if annotated else None, drawn.spacing_mm)
 
 
-def read_hearts(root: Path) -> tuple[SimulationSettings, Iterator[HeartRow]]:
-    """Read settings and patients of what `write_hearts` wrote.
-
-    Raises:
-        DataError: a file is absent or broken, or the settings are of another version: their pixels would differ.
-    """
-    settings = settings_of(root)
-    return settings, read_typed(root / HEARTS, HeartRow)
-
-
-def _share(numbers: range, share: int) -> range:
-    return numbers[share * SHARE : (share + 1) * SHARE]
-
-
-def _describe_share(shares: list[Path], settings: SimulationSettings, share: int) -> int:
-    numbers = _share(settings.patient_numbers, share)
-    write_typed(shares[share], HeartRow, (_describe(settings, number) for number in numbers))
-    return len(numbers)
-
-
-def _describe(settings: SimulationSettings, number: int) -> HeartRow:
-    attributes = describe_patient(number, settings)
-    two, four = attributes[View.TWO_CHAMBER], attributes[View.FOUR_CHAMBER]
-    assert two.sex
-    assert two.quality
-    assert four.quality
-    assert two.age is not None
-    assert two.ejection_fraction is not None
-    return HeartRow(
-        number, two.sex, two.age, two.quality, four.quality, round(two.ejection_fraction), two.wall_thickness_mm
-    )
+def _frames(root: Path, release: str) -> Iterator[FrameInfo]:
+    for row in read_typed(root / HEARTS, HeartRow):
+        patient = PatientId(release, IMAGES, f"patient{row.number:04d}")
+        for view, phase in product(View, Phase):
+            try:
+                yield FrameInfo(patient, view, phase, row.attributes(view), Domain.SIMULATED)
+            except ValueError as error:
+                raise DataError(root / HEARTS, patient.name, error, "attributes as CAMUS spells them") from error

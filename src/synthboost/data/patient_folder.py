@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import unicodedata
 from collections.abc import Collection
 from dataclasses import dataclass, field
@@ -10,10 +9,9 @@ from pathlib import Path
 
 from synthboost.data.dataset import FrameFiles
 from synthboost.data.info_cfg import merge_views, read_info
+from synthboost.data.lists import PATIENT_NAME
 from synthboost.domain import FrameInfo, PatientId, Phase, View
 from synthboost.errors import DataError
-
-_NAME = re.compile(r"patient[0-9]{4,8}")
 
 
 @dataclass(frozen=True)
@@ -34,7 +32,7 @@ def find_patients(parent: Path, release: str) -> list[PatientId]:
             from lower case, is found too), or `parent` cannot be listed.
     """
     names = sorted(entry.name for entry in _entries(parent) if entry.is_dir() and not entry.name.startswith("."))
-    foreign = [ascii(unicodedata.normalize("NFC", name)) for name in names if not _NAME.fullmatch(name)]
+    foreign = [ascii(unicodedata.normalize("NFC", name)) for name in names if not PATIENT_NAME.fullmatch(name)]
     if foreign:
         raise DataError(
             parent, "folders", ", ".join(foreign[:10]), "only folders named like patient0001",
@@ -97,7 +95,4 @@ def _extensions(suffix: str) -> tuple[str, ...]:
 
 
 def _files(folder: Path, stem: str, suffix: str, annotated: bool) -> FrameFiles:
-    bases = [folder / stem, folder / f"{stem}_gt"][: 1 + annotated]
-    headers = [base.with_name(base.name + suffix) for base in bases]
-    raw = [base.with_name(base.name + ".raw") for base in bases] if suffix == ".mhd" else []
-    return FrameFiles(headers[0], headers[1] if annotated else None, tuple(raw))
+    return FrameFiles(folder / f"{stem}{suffix}", folder / f"{stem}_gt{suffix}" if annotated else None)

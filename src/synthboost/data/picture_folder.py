@@ -12,9 +12,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from synthboost.data import STRANGERS, Dataset
-from synthboost.data.camus_layout import IMAGES
-from synthboost.data.dataset import FrameFiles, FrameKey
+from synthboost.data.dataset import Dataset, FrameFiles
+from synthboost.data.lists import IMAGES
+from synthboost.data.split_check import STRANGERS
 from synthboost.domain import Frame, FrameInfo, GreyImage, PatientId, Phase, SplitPart, View
 from synthboost.errors import ConfigError, DataError
 from synthboost.io.atomic import write_csv
@@ -54,14 +54,10 @@ class PictureFolder(Dataset):
 
     untold: Untold = Untold()
 
-    def load(self, info: FrameInfo) -> Frame:
-        """Read one picture; see `Dataset.load`."""
+    def read(self, info: FrameInfo, annotated: bool) -> Frame:
+        """Read one picture; see `Dataset.read`."""
         recording = _open(self.root / self.files_of(info).image)
         return Frame(info, _image(recording), None, _spacing(recording, self.untold))
-
-    def load_image(self, info: FrameInfo) -> GreyImage:
-        """Read the pixels of one picture; see `Dataset.load_image`."""
-        return _image(_open(self.root / self.files_of(info).image))
 
     def fingerprint(self) -> str:
         """SHA-256 (hex) of the pictures, and of what was said of them; see `Dataset.fingerprint`."""
@@ -100,18 +96,12 @@ def open_pictures(root: Path, untold: Untold) -> PictureFolder:
     release = f"{STRANGERS}{hashlib.sha256(names.encode()).hexdigest()[:12]}"
     digits = max(4, len(str(len(people))))
     patients = [PatientId(release, IMAGES, f"patient{n:0{digits}d}") for n in range(1, len(people) + 1)]
-    files: dict[FrameKey, FrameFiles] = {}
-    for patient, person in zip(patients, sorted(people), strict=True):
-        for (view, phase), path in sorted(people[person].items()):
-            files[patient, view, phase] = _files(path.relative_to(root))
-    return PictureFolder(
-        root=root,
-        release=release,
-        frames=tuple(FrameInfo(*key) for key in files),
-        files=files,
-        official=_official(patients),
-        untold=untold,
-    )
+    files = {
+        FrameInfo(patient, view, phase): FrameFiles(path.relative_to(root), None)
+        for patient, person in zip(patients, sorted(people), strict=True)
+        for (view, phase), path in people[person].items()
+    }
+    return PictureFolder.of(root, release, files, official=_official(patients), untold=untold)
 
 
 def write_picture_list(dataset: PictureFolder, out: Path) -> None:
@@ -164,12 +154,6 @@ def _spacing(recording: Recording, untold: Untold) -> Spacing:
             "Give --spacing-mm: what the masks are checked by, and areas, are in mm.",
         )  # fmt: skip
     return untold.spacing_mm, untold.spacing_mm
-
-
-def _files(picture: Path) -> FrameFiles:
-    # The header of an MHD names its pixels' file; CAMUS' own rule, the same name, is the usual one.
-    raw = (picture.with_suffix(".raw"),) if picture.suffix.lower() == ".mhd" else ()
-    return FrameFiles(picture, None, raw)
 
 
 def _official(patients: list[PatientId]) -> Mapping[SplitPart, tuple[PatientId, ...]]:

@@ -1,42 +1,24 @@
-"""Open a data set: find out which release a folder holds and read it."""
+"""Open a data set: find out which kind a folder holds and read it."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
-from synthboost.data import camus_mhd, camus_nifti, camus_sdm, drawn, shards
+from synthboost.data.camus import CamusMhd, CamusNifti
+from synthboost.data.camus_sdm import CamusSdm
 from synthboost.data.dataset import Dataset
+from synthboost.data.on_the_fly import OnTheFly
+from synthboost.data.shards import Shards
 from synthboost.errors import DataError
 
-
-@dataclass(frozen=True)
-class Reader:
-    """How a release is recognised and read."""
-
-    find_root: Callable[[Path], Path | None]
-    """From the folder that the user gave to the release's root, or `None` if it holds something else."""
-    read: Callable[[Path, bool], Dataset]
-    """From root and `allow_missing` to the data set."""
-    looks_for: str
-    """What `find_root` looks for, in words for the user."""
-
-
-READERS: dict[str, Reader] = {
-    camus_nifti.RELEASE: Reader(
-        find_root=camus_nifti.find_root, read=camus_nifti.read_camus_nifti, looks_for=camus_nifti.LOOKS_FOR
-    ),
-    camus_mhd.RELEASE: Reader(
-        find_root=camus_mhd.find_root, read=camus_mhd.read_camus_mhd, looks_for=camus_mhd.LOOKS_FOR
-    ),
-    camus_sdm.RELEASE: Reader(
-        find_root=camus_sdm.find_root, read=camus_sdm.read_camus_sdm, looks_for=camus_sdm.LOOKS_FOR
-    ),
-    shards.RELEASE: Reader(find_root=shards.find_root, read=shards.read_shards, looks_for=shards.LOOKS_FOR),
-    drawn.RELEASE: Reader(find_root=drawn.find_root, read=drawn.read_drawn, looks_for=drawn.LOOKS_FOR),
+READERS: dict[str, type[Dataset]] = {
+    "camus-nifti": CamusNifti,
+    "camus-mhd": CamusMhd,
+    "camus-sdm": CamusSdm,
+    "shards": Shards,
+    "on-the-fly": OnTheFly,
 }
-"""Release -> its reader. A new release is one file and one entry."""
+"""Kind of data set -> its class. A new one is one file and one entry."""
 
 
 def open_dataset(root: Path, allow_missing: bool = False) -> Dataset:
@@ -57,7 +39,7 @@ def open_dataset(root: Path, allow_missing: bool = False) -> Dataset:
     if not found:
         raise DataError(root, "data set", "nothing known", _what_was_looked_for(), _hint(root))
     name, place = next(iter(found.items()))
-    return READERS[name].read(place, allow_missing)
+    return READERS[name].open(place, allow_missing)
 
 
 def looks_like_dataset(root: Path) -> bool:

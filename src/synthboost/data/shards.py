@@ -3,52 +3,88 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar, Self
 
-from synthboost.data.dataset import Dataset, FrameFiles, FrameKey, Members
-from synthboost.data.subgroups import read_subgroups
-from synthboost.domain import Attributes, Domain, FrameInfo, PatientId, Phase, Quality, Sex, View
+from synthboost.data.dataset import Dataset, FrameFiles, FrameKey
+from synthboost.data.lists import read_split_lists
+from synthboost.domain import Attributes, Domain, Frame, FrameInfo, PatientId, Phase, Quality, Sex, View
 from synthboost.errors import DataError
-from synthboost.io.shards import ATTRIBUTES, INDEX, MANIFEST, Place, read_index, read_member
-
-RELEASE = "shards"
-LOOKS_FOR = f"{INDEX} and {MANIFEST} beside shard-000000.tar"
-
-
-def find_root(path: Path) -> Path | None:
-    """The folder itself if it holds an index and a manifest; else `None`."""
-    return path if (path / INDEX).is_file() and (path / MANIFEST).is_file() else None
+from synthboost.io.pictures import read_grey_png
+from synthboost.io.pixels import Spacing, to_label_map
+from synthboost.io.shards import ATTRIBUTES, IMAGE, INDEX, MANIFEST, MASK, Place, read_index, read_member
 
 
-def read_shards(root: Path, allow_missing: bool = False) -> Dataset:
-    """Read index and attributes at `root`, no pixel. A lost shard is an error whatever `allow_missing` says.
+@dataclass(frozen=True)
+class Members:
+    """Where a frame lies within its shard."""
 
-    Raises:
-        DataError: the index does not fit the shards, a shard is lost or truncated, or attributes are broken.
-    """
-    index = read_index(root)
-    frames: dict[FrameInfo, FrameFiles] = {}
-    for key, shard, (image, mask, attributes) in index.frames:
-        info, spacing_mm = _frame(root / shard, key, attributes)
-        frames[info] = FrameFiles(Path(shard), Path(shard), inside=Members(key, image, mask, spacing_mm))
-    if len(frames) != len(index.frames) or not frames:
-        raise DataError(root / INDEX, "frames", len(index.frames), "at least one, and each once")
-    patient = next(iter(frames)).patient
-    official, lists = read_subgroups(root, patient.release, patient.folder)
-    files: dict[FrameKey, FrameFiles] = {(i.patient, i.view, i.phase): f for i, f in frames.items()}
-    return Dataset(
-        root=root,
-        release=patient.release,
-        frames=tuple(sorted(frames, key=lambda i: (i.patient, i.view, i.phase))),
-        files=files,
-        side_files=(Path(INDEX), *lists),
-        official=official,
-        checksums={Path(name): digest for name, digest in index.sha256.items()},
-    )
+    key: str
+    image: Place
+    label_map: Place
+    spacing_mm: Spacing
+    """A PNG has none of its own."""
 
 
-def _frame(shard: Path, key: str, place: Place) -> tuple[FrameInfo, tuple[float, float]]:
+@dataclass(frozen=True, eq=False)
+class Shards(Dataset):
+    """What `data.simulated_shards` writes."""
+
+    looks_for: ClassVar[str] = f"{INDEX} and {MANIFEST} beside shard-000000.tar"
+    members: Mapping[FrameKey, Members] = field(default_factory=dict)
+    checksums: Mapping[Path, str] = field(default_factory=dict)
+    """SHA-256 (hex) of each shard, as the index states it."""
+
+    @classmethod
+    def find_root(cls, path: Path) -> Path | None:
+        """The folder itself if it holds an index and a manifest; else `None`."""
+        return path if (path / INDEX).is_file() and (path / MANIFEST).is_file() else None
+
+    @classmethod
+    def open(cls, root: Path, allow_missing: bool = False) -> Self:
+        """Read index and attributes, no pixel. A lost shard is an error whatever `allow_missing` says.
+
+        Raises:
+            DataError: the index does not fit the shards, a shard is lost or truncated, or attributes are broken.
+        """
+        index = read_index(root)
+        files: dict[FrameInfo, FrameFiles] = {}
+        members: dict[FrameKey, Members] = {}
+        for key, shard, (image, mask, attributes) in index.frames:
+            info, spacing_mm = _frame(root / shard, key, attributes)
+            files[info] = FrameFiles(Path(shard), Path(shard))
+            members[info.patient, info.view, info.phase] = Members(key, image, mask, spacing_mm)
+        if len(members) != len(index.frames) or not members:
+            raise DataError(root / INDEX, "frames", len(index.frames), "at least one, and each once")
+        patient = next(iter(files)).patient
+        official, lists = read_split_lists(root, patient.release, patient.folder)
+        sums = {Path(name): digest for name, digest in index.sha256.items()}
+        return cls.of(
+            root, patient.release, files, side_files=(Path(INDEX), *lists), official=official, members=members,
+            checksums=sums,
+        )  # fmt: skip
+
+    def read(self, info: FrameInfo, annotated: bool) -> Frame:
+        """Read the members of one frame; see `Dataset.read`."""
+        shard = self.root / self.files_of(info).image
+        members = self.members[info.patient, info.view, info.phase]
+        image_path, mask_path = (shard / f"{members.key}.{kind}" for kind in (IMAGE, MASK))
+        image = read_grey_png(image_path, read_member(shard, members.image))
+        if not annotated:
+            return Frame(info, image, None, members.spacing_mm)
+        label_map = to_label_map(mask_path, read_grey_png(mask_path, read_member(shard, members.label_map)))
+        if image.shape != label_map.shape:
+            raise DataError(mask_path, "size", label_map.shape, f"{image.shape} as {image_path.name} has")
+        return Frame(info, image, label_map, members.spacing_mm)
+
+    def broken_files(self) -> list[Path]:
+        """The shards whose bytes are not those of the index; see `Dataset.broken_files`."""
+        return [path for path, stated in self.checksums.items() if self.digest(path).hex() != stated]
+
+
+def _frame(shard: Path, key: str, place: Place) -> tuple[FrameInfo, Spacing]:
     member = shard / f"{key}.{ATTRIBUTES}"
     try:
         facts: dict[str, Any] = json.loads(read_member(shard, place))

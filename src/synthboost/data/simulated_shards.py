@@ -6,22 +6,21 @@ import json
 from functools import partial
 from pathlib import Path
 
-from synthboost.data.camus_layout import IMAGES
+from synthboost.data.lists import IMAGES
 from synthboost.data.simulated_set import (
     GENERATOR,
     GENERATOR_VERSION,
-    claim,
-    in_processes,
+    claim_simulated,
     patient_name,
     release_name,
     write_split,
 )
+from synthboost.data.writer import make_missing
 from synthboost.domain import Domain, Phase, View
 from synthboost.errors import ConfigError
 from synthboost.io.lock import exclusive
 from synthboost.io.pictures import png_bytes
 from synthboost.io.shards import shard_name, write_index, write_shard
-from synthboost.progress import Progress
 from synthboost.simulator.render import SimulatedPatient, simulate_patient
 from synthboost.simulator.settings import SimulationSettings
 
@@ -60,22 +59,18 @@ def write_shards(
         if value < 1:
             raise ConfigError("simulation", field, value, "at least 1")
     numbers = settings.patient_numbers
-    shards = {n: numbers[k : k + patients_per_shard] for n, k in enumerate(range(0, len(numbers), patients_per_shard))}
+    starts = range(0, len(numbers), patients_per_shard)
+    shards = {out / shard_name(n): numbers[k : k + patients_per_shard] for n, k in enumerate(starts)}
     with exclusive(out):
-        claim(out, settings, {"layout": "shards", "patients_per_shard": patients_per_shard})
-        missing = [n for n in shards if not (out / shard_name(n)).is_file()]
-        frames = FRAMES_PER_PATIENT * sum(len(shards[n]) for n in missing)
-        task = partial(_write_one, out, settings, shards)
-        with Progress("simulating", frames, "frame") as progress:
-            for made in in_processes(task, missing, workers):
-                progress.advance(made)
+        claim_simulated(out, settings, {"layout": "shards", "patients_per_shard": patients_per_shard})
+        made = make_missing(shards, partial(_write_one, settings), "simulating", "frame", workers, _frames_of)
         write_split(out, settings)
         facts = {
             "generator": GENERATOR, "generator_version": GENERATOR_VERSION, "release": release_name(settings),
             "seed": settings.seed, "settings": settings.to_json(),
         }  # fmt: skip
-        write_index(out, map(shard_name, shards), facts)
-    return frames
+        write_index(out, (path.name for path in shards), facts)
+    return made
 
 
 def frame_members(patient: SimulatedPatient, settings: SimulationSettings) -> dict[str, tuple[bytes, bytes, bytes]]:
@@ -98,7 +93,10 @@ def frame_members(patient: SimulatedPatient, settings: SimulationSettings) -> di
     return members
 
 
-def _write_one(out: Path, settings: SimulationSettings, shards: dict[int, range], number: int) -> int:
-    patients = (simulate_patient(n, settings) for n in shards[number])
-    write_shard(out / shard_name(number), (item for p in patients for item in frame_members(p, settings).items()))
-    return FRAMES_PER_PATIENT * len(shards[number])
+def _frames_of(numbers: range) -> int:
+    return FRAMES_PER_PATIENT * len(numbers)
+
+
+def _write_one(settings: SimulationSettings, path: Path, numbers: range) -> None:
+    patients = (simulate_patient(number, settings) for number in numbers)
+    write_shard(path, (item for patient in patients for item in frame_members(patient, settings).items()))

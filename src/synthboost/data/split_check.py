@@ -175,7 +175,7 @@ def find_twins(dataset: Dataset, infos: Iterable[FrameInfo], workers: int = 0) -
     Raises:
         DataError: an image is broken.
     """
-    infos = tuple(info for info in infos if dataset.files_of(info).drawing is None)
+    infos = tuple(info for info in infos if dataset.has_images)
     same: dict[bytes, list[FrameInfo]] = defaultdict(list)
     for info, digest in zip(infos, ordered_map(lambda i: _image_digest(dataset, i), infos, workers), strict=True):
         same[digest].append(info)

@@ -6,30 +6,25 @@ of its source, so that no mask of a validation or test patient ever feeds a trai
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
 from synthboost.data import Dataset, Split
-from synthboost.data.camus_layout import IMAGES, Listed, write_frames, write_frames_csv, write_split_lists
 from synthboost.data.sector import find_sector
+from synthboost.data.writer import MadePatient, NewPatient, Origin, make_dataset
 from synthboost.diffusion.condition import condition_map, label_map_of
 from synthboost.diffusion.image_batches import ImageBatches
 from synthboost.diffusion.network import SemanticUNet
 from synthboost.diffusion.perturbation import PerturbationSettings, perturb, perturbation_rng
 from synthboost.diffusion.sampling import Schedule, default_schedule, sample_images, to_grey
 from synthboost.diffusion.training_data import frame_codes
-from synthboost.domain import Domain, Frame, FrameInfo, PatientId, SplitPart
+from synthboost.domain import Domain, Frame, FrameInfo, SplitPart
 from synthboost.errors import ConfigError, DataError
 from synthboost.evaluation.metrics.resample import spacing_on_grid
-from synthboost.io.atomic import recover, whole_folder, write_json
-from synthboost.io.claim import claim
-from synthboost.io.lock import exclusive
-from synthboost.progress import Progress
 
 GENERATOR = "synthboost.diffusion"
 GENERATOR_VERSION = "1"
@@ -65,21 +60,6 @@ class SynthesisSettings:
                 raise ConfigError("SynthesisSettings", name, getattr(self, name), expected)
 
 
-@dataclass(frozen=True)
-class Copy:
-    """One synthetic patient to be."""
-
-    source: PatientId
-    number: int
-    """Of the copy, from 0."""
-    part: SplitPart
-
-    @property
-    def name(self) -> str:
-        """E.g. `patient001203`: the fourth copy of patient0012."""
-        return f"{self.source.name}{self.number:02d}"
-
-
 def synthesize(
     network: SemanticUNet,
     weights_sha256: str,
@@ -111,49 +91,33 @@ def synthesize(
         DataError: a mask or a sector cannot be used, naming the frame.
         OutputError: the folder holds something else, or cannot be written.
     """
-    if not 1 <= shard[0] <= shard[1]:
-        raise ConfigError("synthesize", "shard", f"{shard[0]}/{shard[1]}", "i/n with i from 1 to n")
     chosen = schedule or default_schedule(network.settings)
     release = f"diffusion-{weights_sha256[:8]}-seed{settings.seed}"
+    origin = Origin(Domain.DIFFUSION, GENERATOR, GENERATOR_VERSION, settings.seed, release, RECORD)
+    asked = {
+        "release": release,
+        "masks": dataset.fingerprint(),
+        "split": split.name,
+        "settings": {name: value for name, value in asdict(settings).items() if name != "batch"},
+        "schedule": {**asdict(chosen), "method": str(chosen.method), "spacing": str(chosen.spacing)},
+    }
     copies = planned_copies(dataset, split, settings)
-    _claim(out, release, dataset, split, settings, chosen)
-    own = copies[shard[0] - 1 :: shard[1]]
-    with exclusive(out / f".shard-{shard[0]}-of-{shard[1]}"):
-        if shard[1] == 1:
-            recover(out / IMAGES, held=True)
-        missing = [copy for copy in own if not (out / IMAGES / copy.name).is_dir()]
-        maker = _Maker(network, dataset, settings, chosen)
-        frames = {p: [i for i in dataset.frames if i.patient == p] for p in {copy.source for copy in missing}}
-        total = sum(len(frames[copy.source]) for copy in missing)
-        with Progress("sampling", total, "image") as bar:
-            for copy in missing:
-                made = maker.make(copy, frames[copy.source])
-                _write_patient(out / IMAGES / copy.name, copy, made, settings.seed)
-                bar.advance(len(made))
-    if all((out / IMAGES / copy.name).is_dir() for copy in copies):
-        _write_lists(out, copies, dataset, release, settings)
-    return len(missing)
+    if not copies:
+        raise DataError(dataset.root, "annotated frames", 0, "at least one in the training or validation part")
+    maker = _Maker(network, dataset, settings, chosen)
+    return make_dataset(out, origin, asked, copies, maker.make, "sampling", shard)
 
 
-def planned_copies(dataset: Dataset, split: Split, settings: SynthesisSettings) -> list[Copy]:
-    """Return every synthetic patient, in the order of parts, sources and copies."""
+def planned_copies(dataset: Dataset, split: Split, settings: SynthesisSettings) -> list[NewPatient]:
+    """Return every synthetic patient, in the order of parts, sources and copies: `patient001203` is a fourth copy."""
+    annotated = {info.patient for info in dataset.frames if dataset.has_annotation(info)}
     return [
-        Copy(patient, number, part)
+        NewPatient(f"{source.name}{number:02d}", part, source)
         for part in (SplitPart.TRAINING, SplitPart.VALIDATION)
-        for patient in split.parts[part]
-        if any(info.patient == patient and dataset.has_annotation(info) for info in dataset.frames)
+        for source in split.parts[part]
+        if source in annotated
         for number in range(settings.copies)
     ]
-
-
-@dataclass(frozen=True, eq=False)
-class Made:
-    """One synthetic frame."""
-
-    frame: Frame
-    """(S, S), over the source frame's extent; what is known is what is known of the source."""
-    note: str
-    """Why the mask is not a perturbed one, if it is not."""
 
 
 class _Maker:
@@ -163,32 +127,36 @@ class _Maker:
         self.network, self.dataset, self.settings, self.schedule = network, dataset, settings, schedule
         self.batches = ImageBatches(settings.batch)
 
-    def make(self, copy: Copy, infos: list[FrameInfo]) -> list[Made]:
-        prepared = [self._prepare(copy, info) for info in infos if self.dataset.has_annotation(info)]
+    def make(self, patient: NewPatient) -> MadePatient:
+        """Make one copy of a patient, all frames together."""
+        infos = [info for info in self.dataset.frames if info.patient == patient.source]
+        number = int(patient.name[-2:])
+        prepared = [self._prepare(number, info) for info in infos if self.dataset.has_annotation(info)]
         maps = np.stack([condition for _, condition, _ in prepared])
         codes = np.array([frame_codes(frame) for frame, _, _ in prepared])
-        names = [f"{copy.name}{frame.info.name.removeprefix(copy.source.name)}" for frame, _, _ in prepared]
+        names = [f"{patient.name}_{frame.info.view}_{frame.info.phase}" for frame, _, _ in prepared]
         images = self.batches.make(len(names), lambda some: self._sample_batch(maps[some], codes[some], names[some]))
-        return [
-            Made(
-                Frame(
-                    frame.info,
-                    image,
-                    label_map_of(condition),
-                    spacing_on_grid(frame.spacing_mm, frame.image.shape, image.shape),
-                ),
-                note,
+        made = [
+            Frame(
+                _unmeasured(frame.info),
+                image,
+                label_map_of(condition),
+                spacing_on_grid(frame.spacing_mm, frame.image.shape, image.shape),
             )
-            for image, (frame, condition, note) in zip(images, prepared, strict=True)
+            for image, (frame, condition, _) in zip(images, prepared, strict=True)
         ]
+        notes = {f"{frame.info.view}_{frame.info.phase}": note for frame, _, note in prepared if note}
+        seed = self.settings.seed
+        return MadePatient(made, {"source": str(patient.source), "copy": number, "seed": seed, "notes": notes})
 
-    def _prepare(self, copy: Copy, info: FrameInfo) -> tuple[Frame, NDArray[np.uint8], str]:
+    def _prepare(self, number: int, info: FrameInfo) -> tuple[Frame, NDArray[np.uint8], str]:
+        """A frame, the map that its image is made from, and why its mask is not a perturbed one, if it is not."""
         frame = self.dataset.load(info)
         assert frame.label_map is not None
         sector = find_sector(frame.image, info.name).mask(frame.image.shape)
         label_map, note = frame.label_map, ""
         if self.settings.perturbation is not None:
-            rng = perturbation_rng(self.settings.seed, str(info.patient) + info.name, copy.number)
+            rng = perturbation_rng(self.settings.seed, str(info.patient) + info.name, number)
             found = perturb(label_map, sector, self.settings.perturbation, rng, info.name)
             label_map, note = found.label_map, found.note
         return frame, condition_map(label_map, sector, self.network.settings.size, "majority"), note
@@ -204,36 +172,6 @@ class _Maker:
         return grey
 
 
-def _write_patient(folder: Path, copy: Copy, made: list[Made], seed: int) -> None:
-    with whole_folder(folder) as temporary:
-        write_frames(temporary, copy.name, [one.frame for one in made])
-        notes = {f"{one.frame.info.view}_{one.frame.info.phase}": one.note for one in made if one.note}
-        write_json(temporary / RECORD, {"source": str(copy.source), "copy": copy.number, "seed": seed, "notes": notes})
-
-
-def _claim(
-    out: Path, release: str, dataset: Dataset, split: Split, settings: SynthesisSettings, schedule: Schedule
-) -> None:
-    wanted: dict[str, Any] = {
-        "generator": GENERATOR,
-        "generator_version": GENERATOR_VERSION,
-        "release": release,
-        "masks": dataset.fingerprint(),
-        "split": split.name,
-        "settings": {name: value for name, value in asdict(settings).items() if name != "batch"},
-        "schedule": {**asdict(schedule), "method": str(schedule.method), "spacing": str(schedule.spacing)},
-    }
-    claim(out / RECORD, wanted, same="the same weights, masks and settings", begun_by="`synthesize`")
-
-
-def _write_lists(out: Path, copies: list[Copy], dataset: Dataset, release: str, settings: SynthesisSettings) -> None:
-    write_split_lists(out, {part: [copy.name for copy in copies if copy.part == part] for part in SplitPart})
-    frames = [
-        Listed(f"{copy.name}_{info.view}_{info.phase}", release, str(copy.source), copy.part)
-        for copy in copies
-        for info in dataset.frames
-        if info.patient == copy.source and dataset.has_annotation(info)
-    ]
-    if not frames:
-        raise DataError(dataset.root, "annotated frames", 0, "at least one in the training or validation part")
-    write_frames_csv(out, frames, Domain.DIFFUSION, GENERATOR, GENERATOR_VERSION, settings.seed)
+def _unmeasured(info: FrameInfo) -> FrameInfo:
+    """What is known of a frame but for what was measured on its masks, which are perturbed."""
+    return replace(info, attributes=replace(info.attributes, ejection_fraction=None, wall_thickness_mm=None))

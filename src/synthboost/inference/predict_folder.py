@@ -11,9 +11,9 @@ from typing import Any
 from synthboost.errors import OutputError, SynthboostError
 from synthboost.inference.predict_recording import RESULT, Wanted, predict_recording
 from synthboost.inference.predictor import Predictor
-from synthboost.io.atomic import TEMPORARY_PREFIX, write_csv, write_json
-from synthboost.io.claim import require_same
-from synthboost.io.lock import LOCK_FILE, exclusive
+from synthboost.io.atomic import write_csv
+from synthboost.io.claim import claim, read_claim
+from synthboost.io.lock import exclusive
 from synthboost.io.recordings import open_recording, stem
 from synthboost.progress import Progress
 
@@ -58,14 +58,14 @@ def predict_folder(
     Raises:
         OutputError: the folder holds something else, is in use, or cannot be written.
     """
-    claim = claim_of(predictor.threshold, weights_sha256, wanted)
+    decides = claim_of(predictor.threshold, weights_sha256, wanted)
     names = result_names(root, paths)
     with exclusive(out):
-        _claim(out, claim)
+        claim(out / CLAIM, decides)
         outcomes = []
         with Progress("predicting", len(paths), "recording") as bar:
             for path, name in zip(paths, names, strict=True):
-                outcomes.append(_one(predictor, path, out, name, wanted, json.dumps(claim, sort_keys=True)))
+                outcomes.append(_one(predictor, path, out, name, wanted, json.dumps(decides, sort_keys=True)))
                 bar.advance()
         _write_tables(out, root, outcomes)
     return outcomes
@@ -110,7 +110,7 @@ def _printable(place: Path) -> str:
 def _one(predictor: Predictor, path: Path, out: Path, name: str, wanted: Wanted, fingerprint: str) -> Outcome:
     folder = out / name
     if (folder / RESULT).is_file():
-        return Outcome(name, path, _read(folder / RESULT))
+        return Outcome(name, path, read_claim(folder / RESULT))
     try:
         recording = open_recording(path)
         result = predict_recording(predictor, recording, folder, wanted, fingerprint)
@@ -119,30 +119,6 @@ def _one(predictor: Predictor, path: Path, out: Path, name: str, wanted: Wanted,
     except SynthboostError as error:
         return Outcome(name, path, None, str(error).encode("utf-8", "backslashreplace").decode())
     return Outcome(name, path, result, new=True)
-
-
-def _claim(out: Path, claim: dict[str, Any]) -> None:
-    record = out / CLAIM
-    if record.is_file():
-        require_same(out, _read(record), claim, "the same weights, threshold and questions")
-        return
-    occupied = next(
-        (p.name for p in out.iterdir() if p.name != LOCK_FILE and not p.name.startswith(TEMPORARY_PREFIX)), ""
-    )
-    if occupied:
-        raise OutputError(
-            out, "out", f"the folder holds {occupied!r} already", "a new or empty folder, or one begun by `predict`",
-            "Nothing was touched. Choose another folder, or remove this one yourself.",
-        )  # fmt: skip
-    write_json(record, claim)
-
-
-def _read(path: Path) -> dict[str, Any]:
-    try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise OutputError(path, "file", error, "a readable record", "Remove its folder, or choose another.") from error
-    return found if isinstance(found, dict) else {}
 
 
 def _write_tables(out: Path, root: Path, outcomes: Sequence[Outcome]) -> None:

@@ -10,44 +10,31 @@ from typing import Any
 from synthboost.errors import OutputError
 from synthboost.io.atomic import write_json
 
+_SHOWN = 40
+"""Characters of a value in a message; the record holds the rest."""
 
-def claim(record: Path, wanted: Mapping[str, Any], same: str, begun_by: str) -> None:
+
+def claim(record: Path, wanted: Mapping[str, Any]) -> None:
     """Write the record into a new or empty folder, or compare it with the one that is there.
 
     Args:
-        record: its file; the folder around it is what is claimed, and may be absent.
+        record: its file; the folder around it is what is claimed, and may be absent. Hidden files do not occupy it.
         wanted: what the folder is to be for; plain values.
-        same: what a later call must have in common with the first, in words, for the message.
-        begun_by: what begins such folders, in words, for the message.
 
     Raises:
-        OutputError: the folder was begun otherwise or holds something else. Nothing was touched.
+        OutputError: the folder was begun otherwise, naming in what, or holds something else. Nothing was touched.
     """
     out, plain = record.parent, json.loads(json.dumps(wanted))
     if record.is_file():
-        require_same(out, read_claim(record), plain, same)
+        _require_same(record, read_claim(record), plain)
         return
     occupied = next((p.name for p in out.iterdir() if not p.name.startswith(".")), None) if out.is_dir() else None
     if occupied is not None:
         raise OutputError(
             out, "folder", f"holds {occupied!r} and no {record.name}",
-            f"a new or empty folder, or one begun by {begun_by}",
-            "Nothing was touched. Choose another folder.",
+            "a new or empty folder, or one that the same command began", "Nothing was touched. Choose another folder.",
         )  # fmt: skip
     write_json(record, plain)
-
-
-def require_same(out: Path, found: Mapping[str, Any], wanted: Mapping[str, Any], same: str) -> None:
-    """Compare what a folder was begun with and what a call wants; see `claim`.
-
-    Raises:
-        OutputError: they differ, naming in what.
-    """
-    if odd := sorted(key for key in wanted.keys() | found.keys() if wanted.get(key) != found.get(key)):
-        raise OutputError(
-            out, ", ".join(odd), "not as the folder was begun with", same,
-            "Nothing was touched. Choose another folder.",
-        )  # fmt: skip
 
 
 def read_claim(record: Path) -> dict[str, Any]:
@@ -61,3 +48,29 @@ def read_claim(record: Path) -> dict[str, Any]:
     except (OSError, ValueError) as error:
         raise OutputError(record, "file", error, "a readable record", "Choose another folder.") from error
     return found if isinstance(found, dict) else {}
+
+
+def _require_same(record: Path, found: Mapping[str, Any], wanted: Mapping[str, Any]) -> None:
+    odd = sorted(key for key in wanted.keys() | found.keys() if wanted.get(key) != found.get(key))
+    if odd:
+        raise OutputError(
+            record.parent, ", ".join(odd), f"not as the folder was begun with: {_difference(found, wanted)}",
+            f"what {record.name} says", "Nothing was touched. Choose another folder.",
+        )  # fmt: skip
+
+
+def _difference(found: Mapping[str, Any], wanted: Mapping[str, Any]) -> str:
+    before, now = _flat(found), _flat(wanted)
+    odd = sorted(key for key in before.keys() | now.keys() if before.get(key) != now.get(key))
+    return ", ".join(f"{key} is {_short(before.get(key))} there and {_short(now.get(key))} now" for key in odd)
+
+
+def _flat(record: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings, a mapping within, in one line with the rest."""
+    settings = record.get("settings")
+    return {**record, **settings, "settings": None} if isinstance(settings, dict) else dict(record)
+
+
+def _short(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}..."

@@ -1,4 +1,4 @@
-"""Read `frames.csv`, which says of every frame of a synthetic set where its pixels come from."""
+"""The lists of a data set: patients by part (`database_split/`), and where each frame comes from (`frames.csv`)."""
 
 from __future__ import annotations
 
@@ -7,14 +7,58 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
-from synthboost.data.camus_layout import FRAMES_COLUMNS, RELEASE_COLUMN
-from synthboost.domain import Domain, FrameInfo, PatientId
+from synthboost.domain import Domain, FrameInfo, PatientId, SplitPart
 from synthboost.errors import DataError
+from synthboost.io.atomic import write_csv, write_text
 
+IMAGES, SPLIT, FRAMES_CSV = "database_nifti", "database_split", "frames.csv"
+"""What a data set in CAMUS' layout holds; the last if it is synthetic."""
+FRAMES_COLUMNS = ("frame", "domain", "source_patient", "source_split", "generator", "generator_version", "seed")
+RELEASE_COLUMN = "release"
+"""Optional, the last: the release that the set's patients belong to, the same in every line."""
 MADE_FROM_REAL = frozenset({Domain.DIFFUSION, Domain.PSEUDO_LABELLED})
 """Domains whose frames go back to a real patient."""
+PATIENT_NAME = re.compile(r"patient[0-9]{4,8}")
 _RELEASE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+
+
+def list_path(part: SplitPart) -> Path:
+    """Where a part's list is, relative to the data set's root."""
+    return Path(SPLIT) / f"subgroup_{part}.txt"
+
+
+def write_split_lists(root: Path, names: Mapping[SplitPart, Iterable[str]]) -> None:
+    """Write the three lists of patients' names."""
+    for part in SplitPart:
+        write_text(root / list_path(part), "".join(f"{name}\n" for name in names.get(part, ())))
+
+
+def read_split_lists(
+    root: Path, release: str, folder: str
+) -> tuple[dict[SplitPart, tuple[PatientId, ...]], tuple[Path, ...]]:
+    """Read the lists that are there: patients by part in the order of the file, and the paths (relative to `root`).
+
+    Args:
+        release, folder: of the patients that the names mean.
+
+    Raises:
+        DataError: a line is not a patient's name, a name stands twice in a list, or some lists are there and others
+            are not. A patient in two lists is left to `check_split`, which names all pairs.
+    """
+    names = {part: list_path(part) for part in SplitPart}
+    present = [path for path in names.values() if (root / path).is_file()]
+    if not present:
+        return {}, ()
+    if len(present) < len(names):
+        lacking = ", ".join(path.name for path in names.values() if path not in present)
+        raise DataError(root / SPLIT, "lists", f"no {lacking}", "all three lists, or none")
+    lists = {
+        part: tuple(PatientId(release, folder, name) for name in _read_names(root / path))
+        for part, path in names.items()
+    }
+    return lists, tuple(present)
 
 
 @dataclass(frozen=True)
@@ -87,6 +131,29 @@ def apply_provenance(
         )  # fmt: skip
     lines = [(info, provenance[info.name]) for info in frames]
     return tuple(replace(info, domain=line.domain, source=line.source) for info, line in lines)
+
+
+def write_frames_csv(root: Path, rows: Iterable[Mapping[str, Any]]) -> None:
+    """Write `frames.csv`, one row of `FRAMES_COLUMNS` and `RELEASE_COLUMN` per frame."""
+    write_csv(root / FRAMES_CSV, (*FRAMES_COLUMNS, RELEASE_COLUMN), rows)
+
+
+def _read_names(path: Path) -> list[str]:
+    try:
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise DataError(path, "file", error, "a readable text file") from error
+    names: dict[str, int] = {}
+    for number, line in enumerate(lines, start=1):
+        name = line.strip()
+        if not name:
+            continue
+        if not PATIENT_NAME.fullmatch(name):
+            raise DataError(f"{path}:{number}", "patient", repr(name[:60]), "a name like patient0001")
+        if name in names:
+            raise DataError(f"{path}:{number}", "patient", f"{name} again (first in line {names[name]})", "each once")
+        names[name] = number
+    return list(names)
 
 
 def _same_release(where: str, given: str, before: str) -> str:
