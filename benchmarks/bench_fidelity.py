@@ -17,7 +17,8 @@ from scipy import ndimage
 
 from synthboost.data import make_split, open_dataset
 from synthboost.domain import SplitPart
-from synthboost.evaluation.fidelity import EchoSet, judge
+from synthboost.evaluation.fidelity.echo_set import EchoSet
+from synthboost.evaluation.fidelity.measure import measure_fidelity
 from synthboost.studies.echo_sets import read_echo_set
 
 
@@ -59,7 +60,7 @@ def main() -> None:
     print("|---|---|---|---|---|---|---|---|---|---|")
     for name, images in sets.items():
         start = time.process_time()
-        found = judge(training, images, held_out)
+        found = measure_fidelity(training, images, held_out)
         seconds = time.process_time() - start
         ratios = [f"{m.ratio:.2f}" for m in found.memorisation.values()]
         myo = {c.statistic: c.synthetic.mean for c in found.speckle if c.region == "MYO"}

@@ -32,7 +32,8 @@ from synthboost.diffusion.settings import TINY
 from synthboost.diffusion.training_config import DiffusionTraining
 from synthboost.diffusion.training_data import DiffusionExamples, make_examples
 from synthboost.domain import SplitPart
-from synthboost.evaluation.fidelity import EchoSet, judge
+from synthboost.evaluation.fidelity.echo_set import EchoSet
+from synthboost.evaluation.fidelity.measure import measure_fidelity
 from synthboost.studies.diffusion import train_diffusion_on
 from synthboost.studies.echo_sets import read_echo_set
 
@@ -99,7 +100,7 @@ def main() -> None:
     for name, way in ways.items():
         images, seconds = timed(way)
         slowest = slowest or seconds
-        found = judge(learned, drawn(images, examples, patients), held_out)
+        found = measure_fidelity(learned, drawn(images, examples, patients), held_out)
         print(f"| {name} | {seconds / len(maps):.2f} | {slowest / seconds:.0f} | {found.frechet.value:.1f} "
               f"[{found.frechet.low:.1f}, {found.frechet.high:.1f}] | {found.kernel.value:.2f} "
               f"[{found.kernel.low:.2f}, {found.kernel.high:.2f}] | {found.density.value:.2f} | "

@@ -150,10 +150,10 @@ class Fidelity:
     seed: int = 0
 
     def run(self) -> None:
-        """Judge, write the report and print its main lines."""
-        from synthboost.studies.fidelity import FidelityPlan, judge_sets
+        """Compare, write the numbers and print the main ones."""
+        from synthboost.studies.fidelity import FidelityPlan, compare_sets
 
-        print(judge_sets(FidelityPlan(**vars(self))))
+        print(compare_sets(FidelityPlan(**vars(self))))
 
 
 def choose_schedule(settings: DiffusionSettings, method: str, steps: int | None) -> Schedule:

@@ -11,7 +11,7 @@ from synthboost.data import Dataset, load_many
 from synthboost.data.sector import find_sector
 from synthboost.domain import Frame, FrameInfo, GreyImage
 from synthboost.errors import ConfigError, DataError
-from synthboost.evaluation.fidelity import EchoSet
+from synthboost.evaluation.fidelity.echo_set import EchoSet
 from synthboost.evaluation.metrics.resample import area_weights, to_grid
 from synthboost.progress import track
 

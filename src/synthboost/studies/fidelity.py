@@ -10,19 +10,15 @@ import numpy as np
 from synthboost.data.source import Source, open_source
 from synthboost.domain import Domain, LabelMap, SplitPart
 from synthboost.errors import ConfigError, DataError
-from synthboost.evaluation.fidelity import (
-    EchoSet,
-    FidelitySettings,
-    contact_sheet,
-    judge,
-    outlined,
-    to_markdown,
-    write_fidelity,
-)
+from synthboost.evaluation.fidelity.contact_sheet import contact_sheet, outlined
+from synthboost.evaluation.fidelity.echo_set import EchoSet
+from synthboost.evaluation.fidelity.measure import FidelitySettings, measure_fidelity
 from synthboost.inference.predictor import Predictor
 from synthboost.inference.sentences import structure_targets
-from synthboost.io.atomic import require_new_folder, whole_file
+from synthboost.io.atomic import require_new_folder, whole_file, write_json, write_text
 from synthboost.progress import track
+from synthboost.reports.formats import to_html, to_markdown
+from synthboost.reports.study.fidelity_lines import fidelity_table
 from synthboost.studies.echo_sets import read_echo_set
 
 SHEET = (4, 8)
@@ -47,12 +43,12 @@ class FidelityPlan:
     def __post_init__(self) -> None:
         """Refuse what cannot be compared."""
         if self.size < 32:
-            raise ConfigError("judge", "size", self.size, "32 pixels or more: there is no texture in fewer")
+            raise ConfigError("fidelity", "size", self.size, "32 pixels or more: there is no texture in fewer")
         if self.images < 12:
-            raise ConfigError("judge", "images", self.images, "12 or more")
+            raise ConfigError("fidelity", "images", self.images, "12 or more")
 
 
-def judge_sets(plan: FidelityPlan) -> str:
+def compare_sets(plan: FidelityPlan) -> str:
     """Compare, write report and contact sheets into `plan.out`, and return the report as Markdown.
 
     Raises:
@@ -69,11 +65,14 @@ def judge_sets(plan: FidelityPlan) -> str:
     # Only what training would read: images from validation patients' masks resemble the yardstick by right.
     synthetic = _read(synthetic_source, SplitPart.TRAINING, plan)
     predictions = None if plan.checkpoint is None else _predict(plan.checkpoint, synthetic)
-    report = judge(real, synthetic, held_out, predictions, FidelitySettings(seed=plan.seed))
-    write_fidelity(report, plan.out)
+    found = measure_fidelity(real, synthetic, held_out, predictions, FidelitySettings(seed=plan.seed)).to_json()
+    table = fidelity_table(plan.synthetic.name, found)
+    write_json(plan.out / "fidelity.json", found)
+    write_text(plan.out / "fidelity.md", to_markdown(table))
+    write_text(plan.out / "fidelity.html", to_html(table))
     for name, images in (("real", real), ("synthetic", synthetic)):
         _write_sheet(plan.out / f"{name}.png", images, plan.seed)
-    return to_markdown(report)
+    return to_markdown(table)
 
 
 def _read(source: Source, part: SplitPart, plan: FidelityPlan) -> EchoSet:

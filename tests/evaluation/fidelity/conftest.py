@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from synthboost.evaluation.fidelity import EchoSet
+from synthboost.evaluation.fidelity.echo_set import EchoSet
 
 SIDE = 48
 

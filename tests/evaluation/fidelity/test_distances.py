@@ -6,7 +6,12 @@ import numpy as np
 import pytest
 
 from synthboost.errors import ConfigError, DataError
-from synthboost.evaluation.fidelity import against_floor, density_and_coverage, frechet_distance, kernel_distance
+from synthboost.evaluation.fidelity.distances import (
+    against_floor,
+    density_and_coverage,
+    frechet_distance,
+    kernel_distance,
+)
 
 
 def normal(n: int, d: int, seed: int) -> np.ndarray:
@@ -93,24 +98,23 @@ def test_the_kernel_distance_needs_two_patients_and_one_name_per_row():
 def test_density_and_coverage_of_points_on_a_line():
     # Real 0, 1, 3 with k = 1: balls of radius 1, 1, 2 around them: [-1, 1], [0, 2], [1, 5].
     real = np.array([[0.0], [1.0], [3.0]])
-    found = density_and_coverage(real, np.array([[0.5], [4.0]]), neighbours=1)
-    assert found.density == (2 + 1) / 2  # 0.5 lies in two balls, 4 in one
-    assert found.coverage == 1.0
-    far = density_and_coverage(real, np.array([[4.0], [90.0]]), neighbours=1)
-    assert (far.density, far.coverage) == (1 / 2, 1 / 3)
+    density, coverage = density_and_coverage(real, np.array([[0.5], [4.0]]), neighbours=1)
+    assert density == (2 + 1) / 2  # 0.5 lies in two balls, 4 in one
+    assert coverage == 1.0
+    assert density_and_coverage(real, np.array([[4.0], [90.0]]), neighbours=1) == (1 / 2, 1 / 3)
 
 
 def test_equal_distributions_have_density_one_and_cover_nearly_all():
-    found = density_and_coverage(normal(400, 3, 0), normal(400, 3, 1))
-    assert found.density == pytest.approx(1.0, abs=0.08)
-    assert found.coverage == pytest.approx(1 - 2**-5, abs=0.02)
+    density, coverage = density_and_coverage(normal(400, 3, 0), normal(400, 3, 1))
+    assert density == pytest.approx(1.0, abs=0.08)
+    assert coverage == pytest.approx(1 - 2**-5, abs=0.02)
 
 
 def test_copies_of_one_image_are_dense_and_cover_little():
     real = normal(100, 3, 0)
-    found = density_and_coverage(real, np.repeat(real[[int(np.abs(real).sum(1).argmin())]], 100, axis=0))
-    assert found.density > 0.9
-    assert found.coverage < 0.3
+    density, coverage = density_and_coverage(real, np.repeat(real[[int(np.abs(real).sum(1).argmin())]], 100, axis=0))
+    assert density > 0.9
+    assert coverage < 0.3
 
 
 def test_neighbours_must_be_fewer_than_the_real_samples():

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from synthboost.errors import DataError
-from synthboost.evaluation.fidelity import EchoSet, Region
+from synthboost.evaluation.fidelity.echo_set import EchoRegion, EchoSet
 
 LABELS = np.array([[[0, 1], [2, 3]]], np.uint8)
 SMALL = EchoSet(LABELS * 50, LABELS, np.ones((1, 2, 2), bool), ("a",), ("a1",))
@@ -17,11 +17,11 @@ SMALL = EchoSet(LABELS * 50, LABELS, np.ones((1, 2, 2), bool), ("a",), ("a1",))
 def test_regions_are_structures_and_the_rest_of_the_sector():
     sector = np.array([[[True, True], [False, True]]])
     cut = replace(SMALL, sectors=sector)
-    assert {r: cut.mask(0, r).tolist() for r in Region} == {
-        Region.LV: [[False, True], [False, False]],
-        Region.MYO: [[False, False], [False, False]],  # it is there, but outside the sector
-        Region.LA: [[False, False], [False, True]],
-        Region.TISSUE: [[True, False], [False, False]],
+    assert {r: cut.mask(0, r).tolist() for r in EchoRegion} == {
+        EchoRegion.LV: [[False, True], [False, False]],
+        EchoRegion.MYO: [[False, False], [False, False]],  # it is there, but outside the sector
+        EchoRegion.LA: [[False, False], [False, True]],
+        EchoRegion.TISSUE: [[True, False], [False, False]],
     }
 
 

@@ -13,8 +13,8 @@ from synthboost.domain import STRUCTURES, Mask, Structure
 from synthboost.errors import DataError
 
 
-class Region(StrEnum):
-    """A part of an image whose texture is looked at by itself."""
+class EchoRegion(StrEnum):
+    """A part of an image whose texture is measured by itself."""
 
     LV = "LV"
     MYO = "MYO"
@@ -23,7 +23,7 @@ class Region(StrEnum):
     """Inside the sector and in no structure."""
 
 
-_STRUCTURES: dict[Region, Structure] = {Region(s.short): s for s in STRUCTURES}
+_STRUCTURES: dict[EchoRegion, Structure] = {EchoRegion(s.short): s for s in STRUCTURES}
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,10 +65,10 @@ class EchoSet:
         """(H, W)."""
         return self.images.shape[1], self.images.shape[2]
 
-    def mask(self, number: int, region: Region) -> Mask:
+    def mask(self, number: int, region: EchoRegion) -> Mask:
         """(H, W) pixels of a region of one image, inside the sector."""
         sector, label_map = self.sectors[number], self.label_maps[number]
-        label = 0 if region is Region.TISSUE else int(_STRUCTURES[region])
+        label = 0 if region is EchoRegion.TISSUE else int(_STRUCTURES[region])
         return np.asarray(sector & (label_map == label))
 
     def _require(self, field: str, array: NDArray[Any], dtype: type) -> None:

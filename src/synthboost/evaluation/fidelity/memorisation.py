@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from synthboost.errors import ConfigError, DataError
+from synthboost.evaluation.fidelity.distances import require_samples
 from synthboost.evaluation.fidelity.echo_set import EchoSet
-from synthboost.evaluation.fidelity.frechet import require_samples
 from synthboost.evaluation.metrics.resample import area_weights
 from synthboost.evaluation.statistics.tests import patient_means
 
@@ -18,6 +18,8 @@ Numbers = NDArray[np.float64]
 
 NEAR_SHARE = 0.05
 """Of the held-out images that count as near to the training set."""
+LOW_RESOLUTION = 16
+"""Side in pixels of the images in which copies are sought."""
 
 
 @dataclass(frozen=True)
@@ -41,9 +43,6 @@ class Memorisation:
     """That synthetic images are not the nearer ones: Mann-Whitney, one-sided, on means by patient."""
     suspects: tuple[Suspect, ...]
     """Nearest first. Look at them."""
-    n_synthetic: int
-    n_training: int
-    n_held_out: int
 
 
 def nearest_neighbour_test(
@@ -100,13 +99,10 @@ def nearest_neighbour_test(
             for i in order
             if ours[i] < theirs.min()
         ),
-        n_synthetic=len(synthetic),
-        n_training=len(training),
-        n_held_out=len(held_out),
     )
 
 
-def low_resolution(images: EchoSet, side: int = 16) -> Numbers:
+def low_resolution(images: EchoSet, side: int = LOW_RESOLUTION) -> Numbers:
     """(n, side * side) of each image's block means over the sector, less their mean, and of length 1.
 
     The distance of two such rows is sqrt(2 - 2 c), where c is the correlation of the blurred images: brightness,
