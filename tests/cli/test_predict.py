@@ -183,7 +183,7 @@ def test_structures_by_name_give_a_label_map_and_a_second_call_finds_it(
     assert "(1 of them before)" in synthboost(*call, "--structures", "lv", "la").out
     other = synthboost(*call, "--structures", "lv")
     assert other.code == 2
-    assert "questions: not as the folder was begun with" in other.err
+    assert "sentences: not as the folder was begun with" in other.err
 
 
 def test_structures_and_sentences_together_are_refused(

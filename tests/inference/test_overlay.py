@@ -5,7 +5,15 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from synthboost.inference.overlay import draw_overlay, small, write_animation, write_overlay
+from synthboost.inference.overlay import (
+    COLOURS,
+    draw_overlay,
+    paint,
+    shown_area,
+    small,
+    write_animation,
+    write_overlay,
+)
 
 
 def test_an_overlay_shows_pixels_square_in_millimetres(tmp_path: Path) -> None:
@@ -31,3 +39,43 @@ def test_an_animation_has_all_frames_at_their_pace(tmp_path: Path) -> None:
     write_animation(tmp_path / "a.gif", frames, 0.05)
     with Image.open(tmp_path / "a.gif") as film:
         assert (film.n_frames, film.size, film.info["duration"]) == (3, (160, 320), 50)
+
+
+def test_an_outline_is_as_wide_as_the_rim_and_the_images_edge_counts_as_one() -> None:
+    mask = np.zeros((11, 11), bool)
+    mask[1:10, 1:10] = True
+    drawn = np.array(paint(np.zeros((11, 11), np.uint8), [mask], opacity=0, rim=2))
+    rim = (drawn == COLOURS[0]).all(axis=2)
+    assert not rim[3:8, 3:8].any()
+    assert rim.sum() == 81 - 25
+    whole = np.array(paint(np.zeros((5, 5), np.uint8), [np.ones((5, 5), bool)], opacity=0))
+    assert (whole == COLOURS[0]).all(axis=2).sum() == 25 - 9
+
+
+def _fan() -> np.ndarray:
+    row, column = np.mgrid[:200, :200].astype(float)
+    inside = (np.abs(column - 100) <= 0.7 * row) & (np.hypot(row, column - 100) <= 180)
+    return np.where(inside, 120, 0).astype(np.uint8)
+
+
+def test_words_beside_the_sector_are_not_shown() -> None:
+    image = _fan()
+    image[4:12, 3:40] = 255  # where scanners burn the name in
+    shown = shown_area(image)
+    assert not shown[4:12, 3:40].any()
+    assert shown[100, 100]
+    assert shown[_fan() > 0].mean() > 0.98
+
+
+def test_without_a_fan_the_largest_bright_piece_is_shown_without_holes() -> None:
+    image = np.zeros((60, 60), np.uint8)
+    image[20:50, 20:50] = 90
+    image[30:35, 30:35] = 0
+    image[2:6, 2:30] = 255
+    shown = shown_area(image)
+    assert shown[20:50, 20:50].all()
+    assert shown.sum() == 900
+
+
+def test_of_a_black_image_nothing_is_shown() -> None:
+    assert not shown_area(np.zeros((9, 9), np.uint8)).any()

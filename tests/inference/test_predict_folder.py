@@ -14,11 +14,11 @@ from PIL import Image
 
 from synthboost.errors import OutputError
 from synthboost.inference.predict_folder import predict_folder, result_names
-from synthboost.inference.predict_recording import Wanted
+from synthboost.inference.predict_recording import contours_of
 from synthboost.inference.sentences import sentence_targets, structure_targets
 from synthboost.io.recordings import find_recordings
 
-ALL = Wanted(structure_targets(["lv", "myo", "la"]), label_map=True, batch=3)
+ALL = structure_targets(["lv", "myo", "la"])
 
 
 def _rows(path: Path) -> list[dict[str, str]]:
@@ -35,8 +35,8 @@ def _fans(frames: int) -> np.ndarray:
     return grey.astype(np.uint8)
 
 
-def _predict(predictor, root: Path, out: Path, wanted: Wanted = ALL, weights: str = "w"):
-    return predict_folder(predictor, weights, root, find_recordings(root), out, wanted)
+def _predict(predictor, root: Path, out: Path, targets=ALL, weights: str = "w", batch: int = 3, label_map: bool = True):
+    return predict_folder(predictor, weights, root, find_recordings(root), out, targets, label_map, batch=batch)
 
 
 def test_a_dicom_cine_gives_labels_masks_outlines_overlays_a_segmentation_and_phases(
@@ -99,7 +99,7 @@ def test_no_output_holds_a_name_a_date_or_the_words_burnt_in(predictor, make_dic
             assert "DOE".encode("utf-16-le") not in content
 
 
-def test_finished_recordings_are_not_made_again_and_another_question_is_refused(predictor, tmp_path) -> None:
+def test_finished_recordings_are_not_made_again_and_another_sentence_is_refused(predictor, tmp_path) -> None:
     root, out = tmp_path / "in", tmp_path / "out"
     root.mkdir()
     for name in ("a.png", "b.png"):
@@ -111,11 +111,36 @@ def test_finished_recordings_are_not_made_again_and_another_question_is_refused(
     assert (out / "a" / "labels.png").stat().st_mtime_ns == made.st_mtime_ns
     assert {row["recording"] for row in _rows(out / "predictions.csv")} == {"a", "b"}
     before = sorted(out.rglob("*"))
-    with pytest.raises(OutputError, match="questions: not as the folder was begun with"):
-        _predict(predictor, root, out, Wanted(sentence_targets(["The wall."]), label_map=False))
+    with pytest.raises(OutputError, match="sentences: not as the folder was begun with"):
+        _predict(predictor, root, out, sentence_targets(["The wall."]))
     with pytest.raises(OutputError, match="weights_sha256"):
         _predict(predictor, root, out, weights="other")
     assert sorted(out.rglob("*")) == before
+
+
+def test_another_picture_under_the_same_name_is_predicted_again(predictor, tmp_path) -> None:
+    path, out = tmp_path / "a.png", tmp_path / "out"
+    Image.fromarray(_fans(1)[0]).save(path)
+    (first,) = _predict(predictor, path, out)
+    Image.fromarray(_fans(1)[0, ::-1]).save(path)
+    (second,) = _predict(predictor, path, out)
+    assert (first.new, second.new) == (True, True)
+    assert first.result["input_sha256"] != second.result["input_sha256"]
+    (third,) = _predict(predictor, path, out)
+    assert (third.new, third.result) == (False, second.result)
+
+
+def test_the_batch_size_changes_no_file(predictor, tmp_path) -> None:
+    path = tmp_path / "clip.tiff"
+    pages = _fans(9) // np.arange(1, 10)[:, None, None].astype(np.uint8)  # ever darker: the first show the most
+    first, *others = map(Image.fromarray, pages)
+    first.save(path, save_all=True, append_images=others)
+    for batch in (1, 9):
+        _predict(predictor, path, tmp_path / str(batch), batch=batch)
+    files = sorted(file.relative_to(tmp_path / "1") for file in (tmp_path / "1").rglob("*") if file.is_file())
+    assert len(files) > 8
+    for file in files:
+        assert (tmp_path / "1" / file).read_bytes() == (tmp_path / "9" / file).read_bytes(), file
 
 
 def test_patients_who_have_folders_have_rows(predictor, tiny_camus, tmp_path) -> None:
@@ -129,8 +154,8 @@ def test_patients_who_have_folders_have_rows(predictor, tiny_camus, tmp_path) ->
 
 def test_sentences_give_masks_that_may_overlap_and_no_label_map(predictor, tmp_path) -> None:
     Image.fromarray(_fans(1)[0]).save(tmp_path / "a.png")
-    wanted = Wanted(sentence_targets(["Myocardium of the heart.", "Myocardium of the heart."]), label_map=False)
-    _predict(predictor, tmp_path / "a.png", tmp_path / "out", wanted)
+    targets = sentence_targets(["Myocardium of the heart.", "Myocardium of the heart."])
+    _predict(predictor, tmp_path / "a.png", tmp_path / "out", targets, label_map=False)
     one, two = (np.array(Image.open(tmp_path / "out" / "a" / f"mask_{n}.png")) for n in (1, 2))
     np.testing.assert_array_equal(one, two)
     assert not (tmp_path / "out" / "a" / "labels.png").exists()
@@ -146,3 +171,21 @@ def test_names_of_results_never_meet(tmp_path) -> None:
 def test_a_name_that_is_no_unicode_is_spelt_out(tmp_path) -> None:
     path = Path(os.fsdecode(os.fsencode(tmp_path) + b"/\xff.png"))
     assert result_names(path, [path]) == ["\\udcff"]
+
+
+def test_the_outline_of_a_rectangle_runs_half_a_pixel_outside_in_columns_and_rows() -> None:
+    mask = np.zeros((8, 9), bool)
+    mask[2:5, 3:8] = True  # rows 2-4, columns 3-7
+    (outline,) = contours_of(mask, (0.5, 2.0))
+    points = np.array(outline["pixels"])
+    assert points.min(axis=0).tolist() == [2.5, 1.5]
+    assert points.max(axis=0).tolist() == [7.5, 4.5]
+    np.testing.assert_allclose(np.array(outline["mm"]), points * [2.0, 0.5])
+    assert points[0].tolist() == points[-1].tolist()
+
+
+def test_a_mask_at_the_border_is_closed_and_an_empty_one_has_no_outline() -> None:
+    (outline,) = contours_of(np.ones((3, 3), bool), None)
+    assert "mm" not in outline
+    assert outline["pixels"][0] == outline["pixels"][-1]
+    assert contours_of(np.zeros((3, 3), bool), None) == []

@@ -11,11 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from synthboost.app.drawing import png_bytes
 from synthboost.app.numbers import measure
 from synthboost.app.wording import file_name_of, structure_named
 from synthboost.inference.label_map import resolve
 from synthboost.io.nifti import new_header, nifti_bytes
+from synthboost.io.pictures import png_bytes
 
 README = """Masks drawn by synthboost. Research software, not a medical device.
 
@@ -46,11 +46,11 @@ def zip_masks(
     with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as pack:
         names = [f"{file_name_of(sentence, n)}.png" for n, sentence in enumerate(sentences, start=1)]
         _add(pack, "README.txt", README.encode())
-        _add(pack, "label_map.png", png_bytes(Image.fromarray(label_map)))
+        _add(pack, "label_map.png", png_bytes(label_map))
         _add(pack, "label_map.nii.gz", nifti_bytes([label_map], new_header(label_map.shape[-2:], spacing_mm)))
         for name, own in zip(names, probability, strict=True):
-            _add(pack, name, png_bytes(Image.fromarray(own > threshold)))
-        _add(pack, "overlay.png", png_bytes(overlay))
+            _add(pack, name, png_bytes(own > threshold))
+        _add(pack, "overlay.png", png_bytes(np.asarray(overlay)))
         _add(pack, "masks.csv", _table(sentences, names, labels, probability, threshold, spacing_mm))
     return stream.getvalue()
 

@@ -6,8 +6,10 @@ import threading
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from synthboost.app.archive import zip_masks
-from synthboost.app.drawing import draw, png_bytes
+from synthboost.app.drawing import draw
 from synthboost.app.intake import Intake, take_in
 from synthboost.app.markup import download_link, figure, note, problem, table
 from synthboost.app.numbers import measure
@@ -17,6 +19,7 @@ from synthboost.app.wording import read_lines
 from synthboost.domain import Domain, GreyImage
 from synthboost.errors import DataError, SynthboostError
 from synthboost.inference.predictor import Predictor
+from synthboost.io.pictures import png_bytes
 
 GONE = DataError(
     "page", "image", "forgotten", "an image that was opened lately", "Open the image, or an example, again."
@@ -111,7 +114,7 @@ class Desk:
         measured = measure(session.asked, probability, look.threshold, spacing)
         drawn = draw(image, probability, spacing, look.opacity, look.threshold)
         return Shown(
-            figure(png_bytes(drawn), session.intake.name, measured),
+            figure(png_bytes(np.asarray(drawn)), session.intake.name, measured),
             table(measured, spacing is not None),
             note(self._strange_words(session.asked)),
             len(session.intake.frames),

@@ -6,10 +6,10 @@ import base64
 from collections.abc import Sequence
 from html import escape
 
-from synthboost.app.drawing import COLOURS
 from synthboost.app.numbers import Measured
 from synthboost.app.wording import NO_WORDS
 from synthboost.errors import SynthboostError
+from synthboost.inference.overlay import COLOURS
 
 NOT_A_DEVICE = "Research software, not a medical device."
 _TEMPLATE_SIGNS = str.maketrans({"$": "&#36;", "{": "&#123;", "}": "&#125;", "`": "&#96;"})

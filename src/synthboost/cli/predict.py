@@ -48,7 +48,6 @@ class Predict:
     def run(self) -> None:
         """Predict everything; recordings that cannot be read are listed with the reason, and make the exit code 2."""
         from synthboost.inference.predict_folder import predict_folder
-        from synthboost.inference.predict_recording import Wanted
         from synthboost.inference.predictor import Predictor
         from synthboost.inference.sentences import sentence_targets, structure_targets
         from synthboost.io.recordings import find_recordings
@@ -70,9 +69,10 @@ class Predict:
             if unknown := predictor.model.unknown_words(target.sentence):
                 print(f"note: the model has never read {', '.join(unknown)} ({target.sentence!r})", file=sys.stderr)
         label_map = self.sentences is None if self.label_map is None else self.label_map
-        wanted = Wanted(targets, label_map, self.dicom_seg, self.batch)
         sha256 = weights_fingerprint(self.checkpoint)
-        outcomes = predict_folder(predictor, sha256, self.images, paths, self.out, wanted)
+        outcomes = predict_folder(
+            predictor, sha256, self.images, paths, self.out, targets, label_map, self.dicom_seg, self.batch
+        )
         failed = [outcome for outcome in outcomes if outcome.reason]
         kept = sum(outcome.result is not None and not outcome.new for outcome in outcomes)
         print(

@@ -1,38 +1,62 @@
-"""Masks drawn over an image: a tint and an outline each, pixels shown square in mm; clips as an animated GIF."""
+"""Masks painted over an image, a tint and an outline each: as pictures whose pixels are square in mm, and as clips."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
+from scipy import ndimage
 
+from synthboost.data.sector import BRIGHT, find_sector
 from synthboost.domain import GreyImage, Mask
+from synthboost.errors import DataError
 from synthboost.io.atomic import whole_file
+from synthboost.io.pictures import write_png
 
-OVERLAY_COLOURS = ((0, 158, 115), (230, 159, 0), (86, 180, 233), (204, 121, 167))
-"""Okabe and Ito's colour-blind safe palette."""
+COLOURS = (
+    (0, 158, 115), (230, 159, 0), (86, 180, 233), (204, 121, 167), (240, 228, 66), (213, 94, 0), (0, 114, 178),
+)  # fmt: skip
+"""Okabe and Ito's colour-blind safe palette without black."""
 CLIP_SIDE = 320
 """Longest side of an animation, in pixels."""
-CLIP_FRAMES = 150
-"""Of an animation at most; of longer clips every second, third ... frame is shown."""
 USUAL_SECONDS = 0.04
+
+
+def paint(
+    image: NDArray[np.floating[Any] | np.integer[Any]], masks: Iterable[Mask], opacity: float = 0.25, rim: int = 1
+) -> Image.Image:
+    """Paint masks over a grey image (H, W), each in its colour of `COLOURS`: first all tints, then all outlines.
+
+    Args:
+        image: grey values 0-255.
+        masks: (H, W) each.
+        opacity: of the tints, 0 (outlines only) to 1.
+        rim: width of the outlines in pixels; they lie inside the masks, the image's edge counts as one.
+    """
+    canvas = np.repeat(image[..., None].astype(np.float32), 3, axis=2)
+    coloured = [(mask, np.array(COLOURS[n % len(COLOURS)], dtype=np.float32)) for n, mask in enumerate(masks)]
+    for mask, colour in coloured:
+        canvas[mask] = (1 - opacity) * canvas[mask] + opacity * colour
+    for mask, colour in coloured:
+        canvas[mask & ~_core(mask, rim)] = colour
+    return Image.fromarray(canvas.round().clip(0, 255).astype(np.uint8))
 
 
 def draw_overlay(
     image: GreyImage, masks: NDArray[np.bool_], spacing_mm: tuple[float, float] | None, shown: Mask | None = None
 ) -> Image.Image:
     """Draw masks (N, H, W) over an image (H, W), which is black where it must not be `shown` (H, W)."""
-    grey = image if shown is None else np.where(shown, image, 0)
-    canvas = np.repeat(grey[..., None].astype(np.float32), 3, axis=2)
-    for number, mask in enumerate(masks):
-        colour = np.array(OVERLAY_COLOURS[number % len(OVERLAY_COLOURS)], dtype=np.float32)
-        canvas[mask] = 0.75 * canvas[mask] + 0.25 * colour
-        canvas[_outline(mask)] = colour
-    return _square_pixels(Image.fromarray(canvas.round().astype(np.uint8)), spacing_mm)
+    drawn = paint(image if shown is None else np.where(shown, image, 0), masks)
+    if spacing_mm is None or math.isclose(*spacing_mm, rel_tol=1e-3):
+        return drawn
+    finer = min(spacing_mm)
+    size = round(drawn.width * spacing_mm[1] / finer), round(drawn.height * spacing_mm[0] / finer)
+    return drawn.resize(size, Image.Resampling.BILINEAR)
 
 
 def write_overlay(
@@ -43,18 +67,11 @@ def write_overlay(
     shown: Mask | None = None,
 ) -> None:
     """Write what `draw_overlay` draws as a PNG."""
-    with whole_file(path) as temporary:
-        draw_overlay(image, masks, spacing_mm, shown).save(temporary, format="PNG")
-
-
-def small(drawn: Image.Image) -> Image.Image:
-    """A drawn frame as it goes into an animation: at most `CLIP_SIDE` a side, 256 colours."""
-    drawn.thumbnail((CLIP_SIDE, CLIP_SIDE))
-    return drawn.quantize(colors=256, method=Image.Quantize.FASTOCTREE)
+    write_png(path, np.asarray(draw_overlay(image, masks, spacing_mm, shown)))
 
 
 def write_animation(path: Path, frames: Sequence[Image.Image], frame_seconds: float | None) -> None:
-    """Write frames as an endless GIF, at their own pace if it is known; `frames` is not empty."""
+    """Write `small` pictures as an endless GIF, at their own pace if it is known; `frames` is not empty."""
     milliseconds = max(20, round(1000 * (frame_seconds or USUAL_SECONDS)))  # browsers slow down what is faster
     with whole_file(path) as temporary:
         frames[0].save(
@@ -62,15 +79,30 @@ def write_animation(path: Path, frames: Sequence[Image.Image], frame_seconds: fl
         )  # fmt: skip
 
 
-def _outline(mask: Mask) -> Mask:
-    inside = np.pad(mask, 1)
-    neighbours = inside[:-2, 1:-1] & inside[2:, 1:-1] & inside[1:-1, :-2] & inside[1:-1, 2:]
-    return mask & ~neighbours
+def small(drawn: Image.Image) -> Image.Image:
+    """A picture as it goes into an animation: at most `CLIP_SIDE` a side, 256 colours."""
+    drawn.thumbnail((CLIP_SIDE, CLIP_SIDE))
+    return drawn.quantize(colors=256, method=Image.Quantize.FASTOCTREE)
 
 
-def _square_pixels(drawn: Image.Image, spacing_mm: tuple[float, float] | None) -> Image.Image:
-    if spacing_mm is None or math.isclose(*spacing_mm, rel_tol=1e-3):
-        return drawn
-    finer = min(spacing_mm)
-    size = round(drawn.width * spacing_mm[1] / finer), round(drawn.height * spacing_mm[0] / finer)
-    return drawn.resize(size, Image.Resampling.BILINEAR)
+def shown_area(image: GreyImage) -> Mask:
+    """(H, W) the part of an image that may be shown: the ultrasound sector, not the words burnt in beside it.
+
+    Where no sector can be made out, it is the largest bright piece, its holes filled. Words inside the sector, or
+    touching the largest piece, are shown: this is no guarantee that an image holds no name.
+    """
+    try:
+        return find_sector(image).mask((image.shape[0], image.shape[1]))
+    except DataError:
+        pieces, count = ndimage.label(image > BRIGHT, structure=np.ones((3, 3)))
+        if count == 0:
+            return np.zeros(image.shape, dtype=bool)
+        largest = np.bincount(pieces.ravel())[1:].argmax() + 1
+        return np.asarray(ndimage.binary_fill_holes(pieces == largest))
+
+
+def _core(mask: Mask, rim: int) -> Mask:
+    """Pixels whose neighbours up to `rim` away in the four directions are in the mask too."""
+    cross = np.zeros((2 * rim + 1, 2 * rim + 1), dtype=bool)
+    cross[rim] = cross[:, rim] = True
+    return np.asarray(ndimage.binary_erosion(mask, cross))

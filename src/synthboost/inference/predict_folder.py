@@ -1,21 +1,22 @@
-"""Many recordings to one folder of results, one folder each, and their tables; what is done already is kept."""
+"""Many recordings to one folder of results, one folder each, and their tables; what is up to date already is kept."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from synthboost.errors import OutputError, SynthboostError
-from synthboost.inference.predict_recording import RESULT, Wanted, predict_recording
+from synthboost.inference.predict_recording import RESULT, input_sha256, predict_recording
 from synthboost.inference.predictor import Predictor
+from synthboost.inference.sentences import Target
 from synthboost.io.atomic import write_csv
 from synthboost.io.claim import claim, read_claim
 from synthboost.io.lock import exclusive
 from synthboost.io.recordings import open_recording, stem
-from synthboost.progress import Progress
+from synthboost.progress import track
 
 CLAIM = "predict.json"
 FRAME_COLUMNS = (
@@ -30,12 +31,14 @@ PATIENT_COLUMNS = ("patient", "recordings", "frames", "failed")
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of one input."""
+    """What became of one recording."""
 
     name: str
     """Of its folder of results."""
-    path: Path
+    patient: str
+    """The folder under the root that it lies in; empty if it lies in the root itself."""
     result: dict[str, Any] | None
+    """What its `result.json` holds."""
     reason: str = ""
     """Why there is no result."""
     new: bool = False
@@ -43,43 +46,56 @@ class Outcome:
 
 
 def predict_folder(
-    predictor: Predictor, weights_sha256: str, root: Path, paths: Sequence[Path], out: Path, wanted: Wanted
+    predictor: Predictor,
+    weights_sha256: str,
+    root: Path,
+    paths: Sequence[Path],
+    out: Path,
+    targets: Sequence[Target],
+    label_map: bool = True,
+    dicom_seg: bool = True,
+    batch: int = 8,
 ) -> list[Outcome]:
-    """Predict each recording that has no result yet, then write the tables of all.
+    """Predict each recording that has no result, or one of another file, then write the tables of all.
 
     Args:
-        predictor: ready to draw.
+        predictor: holds the model.
         weights_sha256: of its weights.
         root: what the user named: a file, or the folder that holds all `paths`.
         paths: the recordings.
-        out: new, empty, or begun with the same weights, threshold and questions.
-        wanted: what to draw and write.
+        out: new, empty, or begun with the same weights, threshold and sentences.
+        targets, label_map, dicom_seg, batch: as for `predict_recording`.
 
     Raises:
         OutputError: the folder holds something else, is in use, or cannot be written.
     """
-    decides = claim_of(predictor.threshold, weights_sha256, wanted)
-    names = result_names(root, paths)
-    with exclusive(out):
-        claim(out / CLAIM, decides)
-        outcomes = []
-        with Progress("predicting", len(paths), "recording") as bar:
-            for path, name in zip(paths, names, strict=True):
-                outcomes.append(_one(predictor, path, out, name, wanted, json.dumps(decides, sort_keys=True)))
-                bar.advance()
-        _write_tables(out, root, outcomes)
-    return outcomes
-
-
-def claim_of(threshold: float, weights_sha256: str, wanted: Wanted) -> dict[str, Any]:
-    """What decides the results; two calls with different ones may not share a folder."""
-    return {
+    wanted = {
         "weights_sha256": weights_sha256,
-        "threshold": threshold,
-        "questions": {question.name: question.sentence for question in wanted.questions},
-        "label_map": wanted.label_map,
-        "dicom_seg": wanted.dicom_seg,
+        "threshold": predictor.threshold,
+        "sentences": {target.name: target.sentence for target in targets},
+        "label_map": label_map,
+        "dicom_seg": dicom_seg,
     }
+    fingerprint = json.dumps(wanted, sort_keys=True)
+
+    def predict(path: Path, folder: Path) -> dict[str, Any]:
+        recording = open_recording(path)
+        return predict_recording(predictor, recording, folder, targets, fingerprint, label_map, dicom_seg, batch)
+
+    outcomes, names = [], dict(zip(paths, result_names(root, paths), strict=True))
+    with exclusive(out):
+        claim(out / CLAIM, wanted)
+        for path in track(paths, "predicting", unit="recording"):
+            name, patient = names[path], _patient(path, root)
+            try:
+                found = _up_to_date(path, out / name)
+                outcomes.append(Outcome(name, patient, found or predict(path, out / name), new=not found))
+            except OutputError:
+                raise
+            except SynthboostError as error:
+                outcomes.append(Outcome(name, patient, None, _printable(str(error))))
+        _write_tables(out, outcomes)
+    return outcomes
 
 
 def result_names(root: Path, paths: Sequence[Path]) -> list[str]:
@@ -90,59 +106,51 @@ def result_names(root: Path, paths: Sequence[Path]) -> list[str]:
     Raises:
         OutputError: two recordings would still have the same folder of results.
     """
-    places = [path.parent.relative_to(root) if root.is_dir() else Path() for path in paths]
-    short = [_printable(place / (stem(path) or path.name)) for place, path in zip(places, paths, strict=True)]
-    taken = {_printable(folder) for place in places for folder in (place, *place.parents)}
+    places = [path.relative_to(root) if root.is_dir() else Path(path.name) for path in paths]
+    short = [_printable(place.with_name(stem(place) or place.name).as_posix()) for place in places]
+    taken = {_printable(folder.as_posix()) for place in places for folder in place.parents}
     names = [
-        _printable(place / path.name) if short.count(name) > 1 or name in taken else name
-        for name, place, path in zip(short, places, paths, strict=True)
+        _printable(place.as_posix()) if short.count(name) > 1 or name in taken else name
+        for name, place in zip(short, places, strict=True)
     ]
     if twice := next((name for name in names if names.count(name) > 1 or name in taken), None):
         raise OutputError(root, "names", f"two recordings are called {twice}", "different names", "Rename one of them.")
     return names
 
 
-def _printable(place: Path) -> str:
-    """As text that every file can hold, also if the system's name is not Unicode."""
-    return place.as_posix().encode("utf-8", "backslashreplace").decode()
+def _printable(text: str) -> str:
+    """As text that every file can hold, also if a name of the system is not Unicode."""
+    return text.encode("utf-8", "backslashreplace").decode()
 
 
-def _one(predictor: Predictor, path: Path, out: Path, name: str, wanted: Wanted, fingerprint: str) -> Outcome:
-    folder = out / name
-    if (folder / RESULT).is_file():
-        return Outcome(name, path, read_claim(folder / RESULT))
-    try:
-        recording = open_recording(path)
-        result = predict_recording(predictor, recording, folder, wanted, fingerprint)
-    except OutputError:
-        raise
-    except SynthboostError as error:
-        return Outcome(name, path, None, str(error).encode("utf-8", "backslashreplace").decode())
-    return Outcome(name, path, result, new=True)
+def _up_to_date(path: Path, folder: Path) -> dict[str, Any] | None:
+    """The result that is there, if it is one of this very file."""
+    if not (folder / RESULT).is_file():
+        return None
+    found = read_claim(folder / RESULT)
+    return found if found.get("input_sha256") == input_sha256(path) else None
 
 
-def _write_tables(out: Path, root: Path, outcomes: Sequence[Outcome]) -> None:
+def _write_tables(out: Path, outcomes: Sequence[Outcome]) -> None:
     write_csv(out / "predictions.csv", FRAME_COLUMNS, [row for outcome in outcomes for row in _frame_rows(outcome)])
-    write_csv(out / "recordings.csv", RECORDING_COLUMNS, [_recording_row(outcome, root) for outcome in outcomes])
-    patients: dict[str, list[Outcome]] = {}
-    for outcome in outcomes:
-        patients.setdefault(_patient(outcome.path, root), []).append(outcome)
+    write_csv(out / "recordings.csv", RECORDING_COLUMNS, map(_recording_row, outcomes))
+    patients = dict.fromkeys(outcome.patient for outcome in outcomes)
     if "" not in patients:
-        write_csv(out / "patients.csv", PATIENT_COLUMNS, [_patient_row(*item) for item in patients.items()])
+        rows = (_patient_row(patient, [o for o in outcomes if o.patient == patient]) for patient in patients)
+        write_csv(out / "patients.csv", PATIENT_COLUMNS, rows)
 
 
-def _frame_rows(outcome: Outcome) -> list[dict[str, Any]]:
+def _frame_rows(outcome: Outcome) -> Iterator[dict[str, Any]]:
     if outcome.result is None:
-        return [{**dict.fromkeys(FRAME_COLUMNS, ""), "recording": outcome.name, "reason": outcome.reason}]
-    return [
-        {**row, "recording": outcome.name, "mask": f"{outcome.name}/{row['mask']}", "reason": ""}
-        for row in outcome.result["rows"]
-    ]
+        yield {**dict.fromkeys(FRAME_COLUMNS, ""), "recording": outcome.name, "reason": outcome.reason}
+        return
+    for row in outcome.result["rows"]:
+        yield {**row, "recording": outcome.name, "mask": f"{outcome.name}/{row['mask']}", "reason": ""}
 
 
-def _recording_row(outcome: Outcome, root: Path) -> dict[str, Any]:
+def _recording_row(outcome: Outcome) -> dict[str, Any]:
     row: dict[str, Any] = dict.fromkeys(RECORDING_COLUMNS, "")
-    row |= {"recording": outcome.name, "patient": _patient(outcome.path, root), "reason": outcome.reason}
+    row |= {"recording": outcome.name, "patient": outcome.patient, "reason": outcome.reason}
     result = outcome.result
     if result is None:
         return row
@@ -156,10 +164,7 @@ def _recording_row(outcome: Outcome, root: Path) -> dict[str, Any]:
 
 
 def _patient(path: Path, root: Path) -> str:
-    """The folder under `root` that a recording lies in; nobody, if it lies in `root` itself."""
-    if not root.is_dir():
-        return ""
-    parts = path.relative_to(root).parts
+    parts = path.relative_to(root).parts if root.is_dir() else ()
     return parts[0] if len(parts) > 1 else ""
 
 

@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
-from itertools import count
+import hashlib
+from collections.abc import Iterator, Sequence
+from functools import cached_property
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from contourpy import contour_generator
 from numpy.typing import NDArray
-from PIL import Image
 
-from synthboost.domain import GreyImage, Mask, Structure
+from synthboost.domain import Mask, Structure
+from synthboost.errors import DataError
 from synthboost.evaluation.clinical.phases import find_phases
-from synthboost.inference.label_map import resolve
-from synthboost.inference.outputs.contours import contours_of
-from synthboost.inference.outputs.shown_area import shown_area
-from synthboost.inference.overlay import CLIP_FRAMES, draw_overlay, small, write_animation, write_overlay
+from synthboost.inference.overlay import draw_overlay, shown_area, small, write_animation, write_overlay
 from synthboost.inference.predictor import Predictor
 from synthboost.inference.sentences import Target
 from synthboost.io.atomic import whole_folder, write_json
@@ -25,139 +24,125 @@ from synthboost.io.dicom_seg import Segment, write_segmentation
 from synthboost.io.recordings import Recording, write_labels
 
 RESULT = "result.json"
-
-
-@dataclass(frozen=True)
-class Wanted:
-    """What is drawn and written."""
-
-    questions: tuple[Target, ...]
-    label_map: bool
-    """Resolve all answers into one label map."""
-    dicom_seg: bool = True
-    """Write a DICOM Segmentation beside the results of DICOM recordings."""
-    batch: int = 8
-    """Frames at a time."""
+FEWEST_POINTS = 4
+"""A closed line of fewer points encloses nothing."""
+SECTOR_FRAMES = 8
+"""The sector is found in the brightest of the first so many frames: blood and valves move, the sector does not."""
+CLIP_FRAMES = 150
+"""Of an animation at most; of longer clips every second, third ... frame is shown."""
 
 
 def predict_recording(
-    predictor: Predictor, recording: Recording, folder: Path, wanted: Wanted, fingerprint: str
+    predictor: Predictor,
+    recording: Recording,
+    folder: Path,
+    targets: Sequence[Target],
+    fingerprint: str,
+    label_map: bool = True,
+    dicom_seg: bool = True,
+    batch: int = 8,
 ) -> dict[str, Any]:
     """Predict every frame and write all results into `folder`, whole or not at all.
 
     Args:
         predictor: whose threshold decides.
-        recording: opened; its frames are read once, a batch at a time.
+        recording: opened; its frames are read once to be predicted, a batch at a time, and once to be shown.
         folder: replaced if it exists.
-        wanted: what to draw and write.
-        fingerprint: of weights and questions, for the identifiers of DICOM objects.
+        targets: what to segment.
+        fingerprint: of weights and sentences, for the identifiers of DICOM objects.
+        label_map: resolve all masks into one label map.
+        dicom_seg: write a DICOM Segmentation beside the results of a DICOM recording.
+        batch: frames at a time.
 
     Returns:
-        What `result.json` holds: the recording, its phases, and one row per frame and question.
+        What `result.json` holds: the recording, its phases, and one row per frame and target.
 
     Raises:
         DataError: a frame cannot be read; nothing is written then.
     """
+    found = PredictedRecording(recording, targets)
+    sentences = [target.sentence for target in targets]
+    for images in recording.batches(batch):
+        for prediction in predictor.predict_batch(images, [sentences] * len(images)):
+            found.packed.append(np.packbits(prediction.masks, axis=-1))
+            if label_map:
+                found.labels.append(prediction.label_map([target.label for target in targets]))
     with whole_folder(folder) as temporary:
-        draw = _Draw(predictor, recording, wanted)
-        draw.all()
-        result = draw.write(temporary, fingerprint)
+        phases = found.phases()
+        files = {
+            **found.write_volumes(temporary),
+            "contours": "contours.json",
+            **found.write_overlays(temporary, phases),
+        }
+        write_json(temporary / "contours.json", found.contours())
+        if recording.kind == "dicom" and dicom_seg:
+            files["dicom segmentation"] = "segmentation.dcm"
+            segments = [Segment(t.structure.short if t.structure else t.sentence, t.structure) for t in targets]
+            masks = found.whole_masks()
+            write_segmentation(temporary / "segmentation.dcm", recording, segments, masks, fingerprint)
+        result = found.result(phases, files)
         write_json(temporary / RESULT, result)
     return result
 
 
-class _Draw:
-    """The work on one recording; only labels, packed masks and small pictures outlive a batch."""
+class PredictedRecording:
+    """The masks of all frames of a recording, kept as bits, and what is written of them."""
 
-    def __init__(self, predictor: Predictor, recording: Recording, wanted: Wanted) -> None:
-        self.predictor, self.recording, self.wanted = predictor, recording, wanted
-        self.sentences = [question.sentence for question in wanted.questions]
+    def __init__(self, recording: Recording, targets: Sequence[Target]) -> None:
+        """Begin without a frame."""
+        self.recording, self.targets = recording, targets
         self.packed: list[NDArray[np.uint8]] = []
+        """Of each frame the mask of each target by itself, (N, h, w/8): eight pixels a byte."""
         self.labels: list[NDArray[np.uint8]] = []
-        self.animation: list[Image.Image] = []
-        self.shown: Mask | None = None
-
-    def all(self) -> None:
-        """Predict all frames."""
-        numbers = count()
-        step = -(-self.recording.length // CLIP_FRAMES)
-        for batch in self.recording.batches(self.wanted.batch):
-            if self.shown is None:  # the brightest of the first frames: blood and valves move, the sector does not
-                self.shown = shown_area(np.max(batch, axis=0))
-            predictions = self.predictor.predict_batch(batch, [self.sentences] * len(batch))
-            for image, prediction in zip(batch, predictions, strict=True):
-                number = next(numbers)
-                self._keep(image, prediction.probability, number % step == 0)
-
-    def _keep(self, image: GreyImage, probability: NDArray[np.float32], animated: bool) -> None:
-        masks = probability > self.predictor.threshold
-        self.packed.append(np.packbits(masks, axis=-1))
-        drawn = masks
-        if self.wanted.label_map:
-            labels = resolve(probability, [q.label for q in self.wanted.questions], self.predictor.threshold)
-            self.labels.append(labels)
-            drawn = self._split(labels)
-        if self.recording.length > 1 and animated:
-            self.animation.append(small(draw_overlay(image, drawn, self.recording.spacing_mm, self.shown)))
-
-    def _split(self, labels: NDArray[np.uint8]) -> NDArray[np.bool_]:
-        """(N, ..., h, w) of labels (..., h, w)."""
-        return np.stack([labels == question.label for question in self.wanted.questions])
-
-    def frame_masks(self, number: int) -> NDArray[np.bool_]:
-        """(N, h, w) of one frame: parts of the label map if there is one, else the single masks, which may overlap."""
-        return self._split(self.labels[number]) if self.labels else self.single_masks(number)
+        """Of each frame the label map (h, w), if there is to be one."""
 
     def single_masks(self, number: int) -> NDArray[np.bool_]:
         """(N, h, w) of one frame, each for itself."""
         return np.unpackbits(self.packed[number], axis=-1, count=self.recording.region.width).astype(bool)
 
-    def write(self, folder: Path, fingerprint: str) -> dict[str, Any]:
-        """Write all files; return the result."""
-        recording, questions = self.recording, self.wanted.questions
-        files: dict[str, str] = {}
+    def masks(self, number: int) -> NDArray[np.bool_]:
+        """(N, h, w) of one frame: parts of the label map if there is one, else the single masks, which may overlap."""
+        if not self.labels:
+            return self.single_masks(number)
+        return np.stack([self.labels[number] == target.label for target in self.targets])
+
+    def whole_masks(self) -> Iterator[NDArray[np.bool_]]:
+        """Each frame's `masks`, (N, H, W) in the whole image."""
+        for number in range(self.recording.length):
+            yield np.stack([self.recording.in_whole(mask.astype(np.uint8)) for mask in self.masks(number)]) > 0
+
+    def write_volumes(self, folder: Path) -> dict[str, str]:
+        """Write the label map, if there is one, and each target's own mask; return the files' names."""
+        whole, files = self.recording.in_whole, {}
         if self.labels:
-            files["labels"] = write_labels(folder, "labels", self._whole_labels(), recording)
-        for n, question in enumerate(questions):
-            name = f"mask_{question.name}"
-            files[f"mask {question.name}"] = write_labels(folder, name, self._whole_labels(n), recording)
-        counts = [[int(mask.sum()) for mask in self.frame_masks(t)] for t in range(recording.length)]
-        phases = self._phases(counts)
-        write_json(folder / "contours.json", self._contours())
-        files |= {"contours": "contours.json", **self._overlays(folder, phases)}
-        if recording.kind == "dicom" and self.wanted.dicom_seg:
-            files["dicom segmentation"] = "segmentation.dcm"
-            segments = [Segment(q.structure.short if q.structure else q.sentence, q.structure) for q in questions]
-            write_segmentation(folder / "segmentation.dcm", recording, segments, self._whole_masks(), fingerprint)
-        return {
-            "kind": recording.kind,
-            "frames": recording.length,
-            "size": list(recording.whole_shape),
-            "region": [recording.region.top, recording.region.left, recording.region.height, recording.region.width],
-            "spacing_mm": None if recording.spacing_mm is None else list(recording.spacing_mm),
-            "frame_seconds": recording.frame_seconds,
-            "files": files,
-            "phases": phases,
-            "rows": [row for t in range(recording.length) for row in self._rows(t, counts[t], phases, files)],
-        }
+            files["labels"] = write_labels(folder, "labels", map(whole, self.labels), self.recording)
+        for n, target in enumerate(self.targets):
+            own = (whole(self.single_masks(t)[n].astype(np.uint8)) for t in range(self.recording.length))
+            files[f"mask {target.name}"] = write_labels(folder, f"mask_{target.name}", own, self.recording)
+        return files
 
-    def _whole_labels(self, n: int | None = None) -> Iterator[NDArray[np.uint8]]:
-        """Each frame's label map, or answer `n` alone as 0 and 1, (H, W) in the whole image."""
-        for t in range(self.recording.length):
-            layer = self.labels[t] if n is None else self.single_masks(t)[n].astype(np.uint8)
-            yield self.recording.in_whole(layer)
+    def write_overlays(self, folder: Path, phases: dict[str, Any] | None) -> dict[str, str]:
+        """Write one still, or those of ED and ES, and of a clip an animation; return the files' names."""
+        spacing, length = self.recording.spacing_mm, self.recording.length
+        stills = {"overlay": 0} if phases is None else {"overlay_ED": phases["ED"], "overlay_ES": phases["ES"]}
+        shown = shown_area(np.max(list(islice(self.recording.frames(), SECTOR_FRAMES)), axis=0))
+        step, animation = -(-length // CLIP_FRAMES), []
+        for number, image in enumerate(self.recording.frames()):
+            for name in (name for name, wanted in stills.items() if wanted == number):
+                write_overlay(folder / f"{name}.png", image, self.masks(number), spacing, shown)
+            if length > 1 and number % step == 0:
+                animation.append(small(draw_overlay(image, self.masks(number), spacing, shown)))
+        if animation:
+            write_animation(folder / "overlay.gif", animation, self.recording.frame_seconds)
+        return {**{name: f"{name}.png" for name in stills}, **({"animation": "overlay.gif"} if animation else {})}
 
-    def _whole_masks(self) -> Iterator[NDArray[np.bool_]]:
-        """Each frame's `frame_masks`, (N, H, W) in the whole image."""
-        for t in range(self.recording.length):
-            masks = self.frame_masks(t).astype(np.uint8)
-            yield np.stack([self.recording.in_whole(mask) for mask in masks]).astype(bool)
-
-    def _phases(self, counts: list[list[int]]) -> dict[str, Any] | None:
-        ventricle = [q.structure for q in self.wanted.questions]
-        if Structure.LEFT_VENTRICULAR_CAVITY not in ventricle or self.recording.length < 2:
+    def phases(self) -> dict[str, Any] | None:
+        """ED and ES of a clip whose ventricle is a target; `None` where there is no such thing."""
+        structures = [target.structure for target in self.targets]
+        if Structure.LEFT_VENTRICULAR_CAVITY not in structures or self.recording.length < 2:
             return None
-        areas = [row[ventricle.index(Structure.LEFT_VENTRICULAR_CAVITY)] * self._pixel_area for row in counts]
+        ventricle = structures.index(Structure.LEFT_VENTRICULAR_CAVITY)
+        areas = [pixels[ventricle] * self._pixel_area for pixels in self._pixels]
         found = find_phases(areas, self.recording.frame_seconds)
         if found is None:
             return None
@@ -170,58 +155,91 @@ class _Draw:
             "smoothed": [round(float(area), 3) for area in found.smoothed],
         }
 
-    @property
-    def _pixel_area(self) -> float:
-        spacing = self.recording.spacing_mm
-        return 1.0 if spacing is None else spacing[0] * spacing[1]
-
-    def _contours(self) -> dict[str, Any]:
+    def contours(self) -> dict[str, Any]:
+        """The outlines of every frame's masks, and what their numbers mean."""
         region, spacing = self.recording.region, self.recording.spacing_mm
-        frames = []
-        for t, masks in enumerate(self._whole_masks()):
-            named = zip(self.wanted.questions, masks, strict=True)
-            outlines = {question.name: contours_of(mask, spacing) for question, mask in named}
-            frames.append({"frame": t, "outlines": outlines})
+        names = [target.name for target in self.targets]
+        frames = [
+            {"frame": t, "outlines": {n: contours_of(mask, spacing) for n, mask in zip(names, masks, strict=True)}}
+            for t, masks in enumerate(self.whole_masks())
+        ]
         return {
             "points": "[column, row], the centre of the upper left pixel is [0, 0]; mm from there, if known",
             "region": {"top": region.top, "left": region.left, "height": region.height, "width": region.width},
             "spacing_mm": None if spacing is None else list(spacing),
-            "questions": {question.name: question.sentence for question in self.wanted.questions},
+            "sentences": {target.name: target.sentence for target in self.targets},
             "frames": frames,
         }
 
-    def _overlays(self, folder: Path, phases: dict[str, Any] | None) -> dict[str, str]:
-        assert self.shown is not None
-        stills = {"overlay": 0} if phases is None else {"overlay_ED": phases["ED"], "overlay_ES": phases["ES"]}
-        files = {}
-        for number, image in enumerate(self.recording.frames()):  # read again, rather than kept
-            for name in (name for name, wanted in stills.items() if wanted == number):
-                files[name] = f"{name}.png"
-                masks = self.frame_masks(number)
-                write_overlay(folder / files[name], image, masks, self.recording.spacing_mm, self.shown)
-            if number >= max(stills.values()):
-                break
-        if self.animation:
-            files["animation"] = "overlay.gif"
-            write_animation(folder / "overlay.gif", self.animation, self.recording.frame_seconds)
-        return files
+    def result(self, phases: dict[str, Any] | None, files: dict[str, str]) -> dict[str, Any]:
+        """The recording, its phases, its files, and one row per frame and target."""
+        recording, region = self.recording, self.recording.region
+        return {
+            "input_sha256": input_sha256(recording.path),
+            "kind": recording.kind,
+            "frames": recording.length,
+            "size": list(recording.whole_shape),
+            "region": [region.top, region.left, region.height, region.width],
+            "spacing_mm": None if recording.spacing_mm is None else list(recording.spacing_mm),
+            "frame_seconds": recording.frame_seconds,
+            "files": files,
+            "phases": phases,
+            "rows": list(self._rows(phases, files)),
+        }
 
-    def _rows(
-        self, t: int, counts: list[int], phases: dict[str, Any] | None, files: dict[str, str]
-    ) -> list[dict[str, Any]]:
-        phase = "" if phases is None else {phases["ED"]: "ED", phases["ES"]: "ES"}.get(t, "")
+    @cached_property
+    def _pixels(self) -> list[list[int]]:
+        """Of each frame the size of each mask."""
+        return [[int(mask.sum()) for mask in self.masks(number)] for number in range(self.recording.length)]
+
+    @property
+    def _pixel_area(self) -> float:
+        return 1.0 if self.recording.spacing_mm is None else float(np.prod(self.recording.spacing_mm))
+
+    def _rows(self, phases: dict[str, Any] | None, files: dict[str, str]) -> Iterator[dict[str, Any]]:
         seconds = self.recording.frame_seconds
-        return [
-            {
-                "frame": t,
-                "seconds": "" if seconds is None else round(t * seconds, 6),
-                "phase": phase,
-                "structure": "" if question.structure is None else question.name,
-                "sentence": question.sentence,
-                "label": question.label,
-                "mask": files[f"mask {question.name}"],
-                "pixels": pixels,
-                "area_mm2": "" if self.recording.spacing_mm is None else pixels * self._pixel_area,
-            }
-            for question, pixels in zip(self.wanted.questions, counts, strict=True)
-        ]
+        names = {} if phases is None else {phases["ED"]: "ED", phases["ES"]: "ES"}
+        for t, pixels in enumerate(self._pixels):
+            for target, count in zip(self.targets, pixels, strict=True):
+                yield {
+                    "frame": t,
+                    "seconds": "" if seconds is None else round(t * seconds, 6),
+                    "phase": names.get(t, ""),
+                    "structure": "" if target.structure is None else target.name,
+                    "sentence": target.sentence,
+                    "label": target.label,
+                    "mask": files[f"mask {target.name}"],
+                    "pixels": count,
+                    "area_mm2": "" if self.recording.spacing_mm is None else count * self._pixel_area,
+                }
+
+
+def input_sha256(path: Path) -> str:
+    """Return the checksum (hex) of a recording's file, of an MHD with its pixels; another one makes a result stale.
+
+    Raises:
+        DataError: it cannot be read.
+    """
+    parts = (path, path.with_suffix(".raw")) if path.suffix.lower() == ".mhd" else (path,)
+    try:
+        return hashlib.sha256(b"".join(part.read_bytes() for part in parts)).hexdigest()
+    except OSError as error:
+        raise DataError(path, "file", error.strerror or error, "a readable file") from error
+
+
+def contours_of(mask: Mask, spacing_mm: tuple[float, float] | None) -> list[dict[str, Any]]:
+    """Return the closed outlines of a mask (H, W), holes included, the longest first.
+
+    Each is `{"pixels": [[column, row], ...], "mm": [[x, y], ...]}`; integers are the centres of pixels, the outline
+    runs half a pixel outside the outermost; the last point equals the first. Without a spacing there is no `mm`.
+    """
+    lines = contour_generator(z=np.pad(mask, 1).astype(np.float64)).lines(0.5)
+    outlines = []
+    for line in sorted((np.asarray(line) - 1 for line in lines), key=len, reverse=True):
+        if len(line) < FEWEST_POINTS:
+            continue
+        outline: dict[str, Any] = {"pixels": line.round(2).tolist()}
+        if spacing_mm is not None:
+            outline["mm"] = (line * (spacing_mm[1], spacing_mm[0])).round(3).tolist()
+        outlines.append(outline)
+    return outlines
