@@ -28,8 +28,7 @@ from synthboost.diffusion.guidance import known_condition
 from synthboost.diffusion.network import SemanticUNet
 from synthboost.diffusion.objective import STEPS, NoiseSchedule, as_noise_predictor
 from synthboost.diffusion.sampling import Method, Schedule, sample, to_grey
-from synthboost.diffusion.settings import TINY
-from synthboost.diffusion.training_config import DiffusionTraining
+from synthboost.diffusion.settings import TINY, DiffusionTraining
 from synthboost.diffusion.training_data import DiffusionExamples, make_examples
 from synthboost.domain import SplitPart
 from synthboost.evaluation.fidelity.echo_set import EchoSet

@@ -54,3 +54,14 @@ class TrainingError(SynthboostError):
 
 class OutputError(SynthboostError):
     """A result cannot be written: the folder is in use, not empty, not writable, or the disk is full."""
+
+
+def require_fields(settings: object, *checks: tuple[str, bool, str]) -> None:
+    """Refuse settings that cannot work: each check is a field, whether it holds, and what was expected of it.
+
+    Raises:
+        ConfigError: names the first field that does not hold, and its value.
+    """
+    for name, holds, expected in checks:
+        if not holds:
+            raise ConfigError(type(settings).__name__, name, getattr(settings, name), expected)

@@ -11,8 +11,7 @@ from typing import Any
 import pytest
 
 import synthboost.studies.demo as demo
-from synthboost.diffusion.settings import TINY
-from synthboost.diffusion.training_config import DiffusionTraining
+from synthboost.diffusion.settings import TINY, DiffusionTraining
 from synthboost.records.rows import read_rows
 
 SMALL = partial(

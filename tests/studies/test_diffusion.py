@@ -13,8 +13,7 @@ import pytest
 from synthboost.adaptation.refine import Condition
 from synthboost.data.simulated_set import write_dataset
 from synthboost.data.source import open_source
-from synthboost.diffusion.settings import TINY
-from synthboost.diffusion.training_config import DiffusionTraining
+from synthboost.diffusion.settings import TINY, DiffusionTraining
 from synthboost.diffusion.training_data import make_examples
 from synthboost.domain import SplitPart
 from synthboost.errors import ConfigError, DataError, OutputError
@@ -87,15 +86,12 @@ def test_a_model_is_told_what_it_learned_and_asked_for_nothing_else(tmp_path: Pa
         (tmp_path / name / "training.json").write_text(json.dumps(content))
         return tmp_path / name
 
-    unlabelled, labelled = record("u", unlabelled=True), record("l", training={"drop_condition": 0.1})
+    unlabelled, labelled = record("u", unlabelled=True), record("l", training={"seed": 1})
     assert condition_of(unlabelled, SMALL) is condition_of(unlabelled / "checkpoint", SMALL) is Condition.SECTOR
     assert condition_of(unlabelled, SMALL, Condition.NULL) is Condition.NULL
     assert condition_of(labelled, SMALL) is Condition.NULL
     with pytest.raises(ConfigError, match=r"condition: sector; expected null.*--unannotated"):
         condition_of(labelled, SMALL, Condition.SECTOR)
-    never = record("n", training={"drop_condition": 0})
-    with pytest.raises(ConfigError, match=r"condition: null; .*--drop-condition 0"):
-        condition_of(never, SMALL)
     (tmp_path / "published").mkdir()
     assert condition_of(tmp_path / "published", SMALL) is Condition.NULL
     assert condition_of(tmp_path / "published", SMALL, Condition.SECTOR) is Condition.SECTOR

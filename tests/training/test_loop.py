@@ -24,7 +24,7 @@ from synthboost.models.cris.model import Cris
 from synthboost.models.freezing import Encoders
 from synthboost.models.registry import build_segmenter, load_segmenter
 from synthboost.records.run_folder import EpochLog, RunPaths, read_log
-from synthboost.training import loop
+from synthboost.training import engine, loop
 from synthboost.training.config import TrainingConfig
 from synthboost.training.hardware import choose_precision
 from synthboost.training.loop import train_stage
@@ -171,7 +171,7 @@ def test_the_main_process_statistics_are_judged_and_saved(
 
     def look(self: Any) -> tuple[float, float]:
         scores = original(self)
-        judged.append(float(self._bare_model.network.neck.aggr[1].running_mean[0]))
+        judged.append(float(self.model.network.neck.aggr[1].running_mean[0]))
         return scores
 
     monkeypatch.setattr(loop._Stage, "_validation_scores", look)
@@ -223,7 +223,7 @@ def test_another_stage_takes_the_weights_and_nothing_else(
 
     def look(self: Any) -> None:
         original(self)
-        state = {name: tensor.clone() for name, tensor in self._bare_model.state_dict().items()}
+        state = {name: tensor.clone() for name, tensor in self.model.state_dict().items()}
         begun.append((state, self.progress.epoch, len(self.optimizer.state), self.optimizer.param_groups[0]["lr"]))
 
     monkeypatch.setattr(loop._Stage, "resume", look)
@@ -357,7 +357,7 @@ def test_a_damaged_state_is_refused_with_its_remedy(
     train: Train, make_tiny_model: MakeModel, tmp_path: Path, quick: TrainingConfig, damage: str
 ) -> None:
     train(tmp_path, replace(quick, epochs=1))
-    weights = tmp_path / "state" / "model.safetensors"
+    weights = tmp_path / "state" / "tensors.pt"
     if damage == "truncated":
         weights.write_bytes(weights.read_bytes()[:1000])
     elif damage == "absent":
@@ -376,7 +376,7 @@ def test_a_state_that_cannot_be_written_is_an_output_error_and_the_old_one_stays
     def full(*_: object) -> None:
         raise RuntimeError("PytorchStreamWriter failed writing file data/0: file write failed")
 
-    monkeypatch.setattr("accelerate.Accelerator.save_state", full)
+    monkeypatch.setattr(torch, "save", full)
     with pytest.raises(OutputError, match="state: .*file write failed.*free space"):
         train(tmp_path, quick)
     assert {p.name: p.read_bytes() for p in (tmp_path / "state").iterdir()} == before
@@ -511,17 +511,17 @@ def test_keeping_the_best_state_does_not_put_off_the_own_one(
     train: Train, tmp_path: Path, quick: TrainingConfig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     clock = iter(range(100_000))
-    monkeypatch.setattr(loop.time, "monotonic", lambda: float(next(clock)))
+    monkeypatch.setattr(engine.time, "monotonic", lambda: float(next(clock)))
     dice = iter([0.1, 0.2, 0.3, 0.4])
     monkeypatch.setattr(loop._Stage, "_validation_scores", lambda self: (1.0, next(dice)))
     gaps: list[float] = []
-    original = loop._Stage._is_overdue
+    original = engine.Engine.is_overdue
 
     def noted(self: Any, seconds: float) -> bool:
-        gaps.append(self.last_save)
+        gaps.append(self._saved)
         return original(self, seconds)
 
-    monkeypatch.setattr(loop._Stage, "_is_overdue", noted)
+    monkeypatch.setattr(engine.Engine, "is_overdue", noted)
     monkeypatch.setattr(loop, "LEAST_SECONDS", 1e6)
     train(tmp_path / "first", replace(quick, epochs=4), keep_best_state=True)
     assert len(set(gaps)) == 1, "no own state was saved, so the time since the last one runs on"

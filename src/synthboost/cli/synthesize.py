@@ -10,7 +10,7 @@ import tyro
 
 from synthboost.cli.shards import parse_shard, still_to_come
 from synthboost.cli.unannotated import Unannotated
-from synthboost.diffusion.training_config import DiffusionTraining
+from synthboost.diffusion.settings import DiffusionTraining
 from synthboost.errors import ConfigError
 
 if TYPE_CHECKING:

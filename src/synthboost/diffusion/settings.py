@@ -1,12 +1,14 @@
-"""What a diffusion network of ours is made of, and the presets."""
+"""What a diffusion network of ours is made of, the presets, and how one is trained."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+import math
+from dataclasses import dataclass
 from enum import StrEnum
+from typing import Literal
 
 from synthboost.domain import Phase, Quality, View
-from synthboost.errors import ConfigError
+from synthboost.errors import require_fields
 
 ATTRIBUTES: dict[str, tuple[str, ...]] = {"view": tuple(View), "phase": tuple(Phase), "quality": tuple(Quality)}
 """What a network is told beside the map. Code 0 is unknown, the others follow in this order."""
@@ -60,26 +62,38 @@ class DiffusionSettings:
 
     def __post_init__(self) -> None:
         """Refuse sizes that cannot form a network."""
-        self._require(
-            "multipliers", len(self.multipliers) > 0 and min(self.multipliers) > 0, "1 or more, for each level"
+        require_fields(
+            self,
+            ("multipliers", len(self.multipliers) > 0 and min(self.multipliers) > 0, "1 or more, for each level"),
+            ("patch", self.patch > 0, "1 or more"),
         )
-        self._require("patch", self.patch > 0, "1 or more")
-        self._require("size", self.size > 0 and self.size % self.stride == 0, f"a multiple of {self.stride}")
-        self._require("channels", self.channels in (1, 3), "1 or 3")
-        for name in ("width", "blocks", "head_width", "groups", "spade_width", "classes"):
-            self._require(name, getattr(self, name) > 0, "1 or more")
-        self._require("width", self.width % 2 == 0, "an even number")
-        self._require("groups", self.width % self.groups == 0, f"a divisor of width {self.width}")
+        require_fields(
+            self,
+            ("size", self.size > 0 and self.size % self.stride == 0, f"a multiple of {self.stride}"),
+            ("channels", self.channels in (1, 3), "1 or 3"),
+            *(
+                (name, getattr(self, name) > 0, "1 or more")
+                for name in ("width", "blocks", "head_width", "groups", "spade_width", "classes")
+            ),
+        )
         levels = [self.side(level) for level in range(len(self.multipliers))]
-        self._require("attention", set(self.attention) <= set(levels), f"some of {levels}, the levels' resolutions")
-        attended = {self.width * self.multipliers[levels.index(side)] for side in self.attention} | {self.deepest_width}
-        self._require("head_width", all(c % self.head_width == 0 for c in attended), f"a divisor of {sorted(attended)}")
-        self._require("objective", self.objective in tuple(Objective), " or ".join(Objective))
-        self._require(
-            "learned_sigma", not self.learned_sigma or self.objective == Objective.NOISE,
-            "false, for a flow has no variances",
-        )  # fmt: skip
-        self._require("dropout", 0 <= self.dropout < 1, "0 or more, below 1")
+        known = set(self.attention) <= set(levels)
+        attended = {self.width * self.multipliers[levels.index(side)] for side in self.attention if known}
+        widths = sorted(attended | {self.deepest_width})
+        require_fields(
+            self,
+            ("width", self.width % 2 == 0, "an even number"),
+            ("groups", self.width % self.groups == 0, f"a divisor of width {self.width}"),
+            ("attention", known, f"some of {levels}, the levels' resolutions"),
+            ("head_width", all(width % self.head_width == 0 for width in widths), f"a divisor of {widths}"),
+            ("objective", self.objective in tuple(Objective), " or ".join(Objective)),
+            (
+                "learned_sigma",
+                not self.learned_sigma or self.objective == Objective.NOISE,
+                "false, for a flow has no variances",
+            ),
+            ("dropout", 0 <= self.dropout < 1, "0 or more, below 1"),
+        )
 
     @property
     def stride(self) -> int:
@@ -99,11 +113,6 @@ class DiffusionSettings:
     def null(self) -> int:
         """The number that stands for "no label here" in a condition map."""
         return self.classes
-
-    def _require(self, name: str, holds: bool, expected: str) -> None:
-        assert name in {field.name for field in fields(self)}
-        if not holds:
-            raise ConfigError("DiffusionSettings", name, getattr(self, name), expected)
 
 
 TINY = DiffusionSettings(
@@ -131,3 +140,46 @@ PRESETS: dict[str, DiffusionSettings] = {
     "sdm256": DiffusionSettings(),
 }
 """Architectures by name, with random weights; `sdm256` is the published one (652 M parameters)."""
+
+
+@dataclass(frozen=True)
+class DiffusionTraining:
+    """How a semantic diffusion network is trained (arXiv 2305.05424 and its code; what differs is said below)."""
+
+    steps: int = 50_000
+    """Optimiser steps, as published."""
+    batch: int = 12
+    """Images per step and process; published: 12 on each of eight GPUs."""
+    learning_rate: float = 1e-4
+    """Of AdamW, falling linearly to zero over `steps`, as published."""
+    warm_up: int = 100
+    """Steps in which the rate rises from zero; ours."""
+    ema_decay: float = 0.9999
+    """Of the average that is sampled from; it begins smaller, so short trainings forget their random start too."""
+    precision: Literal["auto", "no", "bf16"] = "auto"
+    """`auto`: bf16 on a GPU that computes in it, full precision elsewhere."""
+    threads: int | None = None
+    """CPU threads of torch; `None` leaves its choice."""
+    save_minutes: float = 10.0
+    """Between two savings of the state that resuming needs."""
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        """Refuse values that cannot work, naming the field."""
+        require_fields(
+            self,
+            *((name, getattr(self, name) >= 1, "1 or more") for name in ("steps", "batch")),
+            *(
+                (name, math.isfinite(value) and value > 0, "a positive number")
+                for name, value in (("learning_rate", self.learning_rate), ("save_minutes", self.save_minutes))
+            ),
+            *((name, getattr(self, name) >= 0, "zero or more") for name in ("warm_up", "seed")),
+            ("ema_decay", 0 <= self.ema_decay < 1, "0 or more, below 1"),
+            ("precision", self.precision in ("auto", "no", "bf16"), "auto, no or bf16"),
+            ("threads", self.threads is None or self.threads >= 1, "1 or more"),
+        )
+
+    def rate_at(self, step: int) -> float:
+        """Return the learning rate of a step, counted from 0."""
+        rise = min(1.0, (step + 1) / self.warm_up) if self.warm_up else 1.0
+        return self.learning_rate * rise * (1 - step / self.steps)

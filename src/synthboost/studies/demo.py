@@ -14,9 +14,8 @@ from synthboost.data import fewer_training_patients, make_split, open_dataset
 from synthboost.data.simulated_set import write_dataset
 from synthboost.data.source import Source, open_source
 from synthboost.diffusion.checkpoint import load_diffusion
-from synthboost.diffusion.settings import TINY, DiffusionSettings
+from synthboost.diffusion.settings import TINY, DiffusionSettings, DiffusionTraining
 from synthboost.diffusion.synthesize import SynthesisSettings, synthesize
-from synthboost.diffusion.training_config import DiffusionTraining
 from synthboost.domain import PromptSet, SplitPart, Strategy
 from synthboost.models.catalogue import MODELS, settings_of
 from synthboost.models.weights_folder import file_sha256, weights_path

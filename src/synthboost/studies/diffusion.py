@@ -12,10 +12,9 @@ import torch
 from synthboost.adaptation.refine import Condition
 from synthboost.data.source import Source
 from synthboost.diffusion.network import SemanticUNet
-from synthboost.diffusion.settings import DiffusionSettings
-from synthboost.diffusion.training_config import DiffusionTraining
+from synthboost.diffusion.settings import DiffusionSettings, DiffusionTraining
+from synthboost.diffusion.training import WEIGHTS, train_diffusion
 from synthboost.diffusion.training_data import make_examples
-from synthboost.diffusion.training_loop import WEIGHTS, train_diffusion
 from synthboost.domain import SplitPart
 from synthboost.errors import ConfigError, OutputError
 from synthboost.io.atomic import write_json, write_text
@@ -25,7 +24,7 @@ from synthboost.io.typed_json import read_json, to_json
 RECORD, DONE = "training.json", "DONE"
 UNLABELLED = "unlabelled"
 """In the record, true where no label map took part; absent otherwise."""
-WITHOUT_INFLUENCE = ("threads", "save_minutes", "log_steps")
+WITHOUT_INFLUENCE = ("threads", "save_minutes")
 """Settings that change nothing that comes out, rounding apart."""
 
 
@@ -87,12 +86,10 @@ def condition_of(model: Path, settings: DiffusionSettings, asked: Condition | No
             "refine", "condition", chosen, f"{Condition.NULL} for a model that was trained with labels",
             "It never saw a sector without a heart's labels. Train another with --unannotated.",
         )  # fmt: skip
-    never_hidden = record.get("training", {}).get("drop_condition") == 0
-    if chosen is Condition.NULL and (never_hidden or not settings.null_label):
-        why = "was trained with --drop-condition 0" if never_hidden else "has no weights for that"
+    if chosen is Condition.NULL and not settings.null_label:
         raise ConfigError(
             "refine", "condition", chosen, "a model that can do without labels",
-            f"This one {why}. Train another, best with --unannotated.",
+            "This one has no weights for that. Train another, best with --unannotated.",
         )  # fmt: skip
     return chosen
 

@@ -20,14 +20,12 @@ MOST_WORKERS = 8
 COMPILED_BATCHES = 1000
 """Compiling takes a minute or more; a shorter training does not win it back. A guess: no GPU was at hand."""
 
-_LEFT_BY_ACCELERATE = ("forward", "_original_forward", "_is_accelerate_prepared")
-"""What `Accelerator.prepare` sets on a model: a forward pass in half precision, and the mark that would keep the next
-stage from having its own."""
-
 
 def prepare_network(model: Segmenter, config: TrainingConfig, device: torch.device, batches: int) -> None:
     """Move a model to the device and switch on what `config` says or, for `auto`, what the device profits from."""
     model.to(device)
+    for parameter in model.parameter_groups()["unused"]:
+        parameter.requires_grad_(False)  # several processes would wait for its gradient
     on_gpu = device.type == "cuda"
     if config.channels_last == "on" or (config.channels_last == "auto" and on_gpu):
         model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -37,10 +35,8 @@ def prepare_network(model: Segmenter, config: TrainingConfig, device: torch.devi
 
 
 def release_network(model: Segmenter) -> None:
-    """Undo what `prepare_network` and accelerate did, and leave the model on the CPU in evaluation mode."""
+    """Undo what `prepare_network` did, and leave the model on the CPU in evaluation mode."""
     model._compiled_call_impl = None
-    for name in _LEFT_BY_ACCELERATE:
-        vars(model).pop(name, None)
     recompute(model, False)
     model.to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
     model.cpu().eval()

@@ -2,25 +2,18 @@
 
 from __future__ import annotations
 
-import math
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from pickle import UnpicklingError
 from typing import Any
 
 import torch
-from accelerate import Accelerator
-from accelerate.state import AcceleratorState
 from accelerate.utils import broadcast
-from safetensors import SafetensorError
 from torch import Tensor
 
 from synthboost.data import TripletRecipe
 from synthboost.data.frame_set import FrameSet
-from synthboost.errors import CheckpointError, DataError, OutputError, TrainingError
-from synthboost.io.atomic import whole_folder
+from synthboost.errors import DataError
 from synthboost.models.adapters import remove_adapters
 from synthboost.models.base import Features, Segmenter
 from synthboost.models.text_memory import TextMemory
@@ -35,8 +28,9 @@ from synthboost.training.batches import (
     naming_dead_workers,
 )
 from synthboost.training.config import TrainingConfig
+from synthboost.training.engine import Engine
 from synthboost.training.feature_cache import make_feature_cache
-from synthboost.training.hardware import choose_precision, choose_workers, prepare_network, release_network
+from synthboost.training.hardware import choose_workers, prepare_network, release_network
 from synthboost.training.joint_statistics import JointStatistics
 from synthboost.training.losses import hard_dice, segmentation_loss
 from synthboost.training.optimizer import make_optimizer, make_scheduler
@@ -49,7 +43,7 @@ LEAST_SECONDS = 5.0
 
 @dataclass
 class Progressed:
-    """How far a stage has come: everything besides weights, optimiser and schedule that resuming needs."""
+    """How far a stage has come: everything besides tensors and time that resuming needs."""
 
     epoch: int = 0
     """Epochs that are complete."""
@@ -63,16 +57,7 @@ class Progressed:
     dice_to_beat: float = -1.0
     """Of the stage that this one took over: patience runs until it is exceeded."""
     epochs_without_gain: int = 0
-    seconds: float = 0.0
     log: list[dict[str, Any]] = field(default_factory=list)
-
-    def state_dict(self) -> dict[str, Any]:
-        """Everything, as plain values."""
-        return dict(vars(self))
-
-    def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Take over what `state_dict` gave."""
-        vars(self).update(state)
 
 
 @naming_dead_workers()
@@ -98,7 +83,6 @@ def train_stage(
         config: see `TrainingConfig`.
         folder: of the run; `log.csv`, `checkpoint/` and `state/` are written there.
         caches: where features of frozen image encoders are kept for other runs too; see `TrainingConfig.feature_cache`.
-
         keep_best_state: also keep the whole state of the best epoch, for another stage to take over.
         take_over: such a state: optimiser, learning rate, epoch and patience go on where that stage was best, as the
             published code has it (`trainer.fit(ckpt_path=...)`). Epochs count on; a one-cycle schedule begins anew,
@@ -115,10 +99,9 @@ def train_stage(
         OutputError: the folder cannot be written.
     """
     _require_frames(training, validation)
-    paths = RunPaths(folder)
-    stage = _Stage(model, training, validation, recipe, config, paths, caches, keep_best_state)
+    stage = _Stage(model, training, validation, recipe, config, RunPaths(folder), caches, keep_best_state)
     with torch.random.fork_rng():  # dropout draws from torch's global generator, which is the caller's
-        torch.manual_seed(config.seed + stage.accelerator.process_index)
+        torch.manual_seed(config.seed + stage.engine.process)
         if not stage.resume() and take_over is not None:
             stage.take_over(take_over)
         stage.train()
@@ -139,46 +122,39 @@ class _Stage:
         caches: Path | None,
         keep_best_state: bool,
     ) -> None:
-        if config.threads:
-            torch.set_num_threads(config.threads)
-        self.config, self.paths, self.name, self.keep_best_state = config, paths, training.name, keep_best_state
-        AcceleratorState._reset_state()  # or a stage could not have another precision than the one before it
-        self.accelerator = Accelerator(
-            mixed_precision=choose_precision(config.precision),
-            log_with=None if config.tracker == "none" else config.tracker,
-            project_dir=paths.root,
-        )
-        device = self.accelerator.device
-        for parameter in model.parameter_groups()["unused"]:
-            parameter.requires_grad_(False)  # several processes would wait for its gradient
+        self.model, self.config, self.paths, self.name = model, config, paths, training.name
+        self.keep_best_state, self.progress = keep_best_state, Progressed()
+        self.engine = Engine(paths.root, config.precision, config.threads, config.tracker)
         self.optimizer = make_optimizer(model, config)
-        self.batches = EpochBatches(
+        self.batches = self._order_of(training)
+        self.scheduler = make_scheduler(self.optimizer, config, len(self.batches))
+        prepare_network(model, config, self.engine.device, self.total_batches)
+        self.text = TextMemory(model, one_at_a_time=True) if model.is_frozen("text") else None
+        self.loader, self.validation_loader = self._loaders(training, validation, recipe, caches)
+        self.joint = JointStatistics(model)
+        self.network = self.engine.accelerator.prepare(model)
+
+    def _order_of(self, training: FrameSet) -> EpochBatches:
+        return EpochBatches(
             len(training),
-            config.batch_images,
-            config.seed,
+            self.config.batch_images,
+            self.config.seed,
             shuffle=True,
             groups=training.groups,
-            process=self.accelerator.process_index,
-            processes=self.accelerator.num_processes,
+            process=self.engine.process,
+            processes=self.engine.processes,
         )
-        self.scheduler = make_scheduler(self.optimizer, config, len(self.batches))
-        prepare_network(model, config, device, self.total_batches)
-        cache = make_feature_cache(model, (training, validation), config, caches)
-        self.text = TextMemory(model, one_at_a_time=True) if model.is_frozen("text") else None
-        samples = TrainingFrames(training, model, recipe, config.augmentation, cache)
-        workers = choose_workers(config, device)
-        on_gpu = device.type == "cuda"
-        self.joint = JointStatistics(model)
-        self.model, self.optimizer = self.accelerator.prepare(model, self.optimizer)
-        self.loader = make_loader(samples, self.batches, workers, on_gpu)
-        fixed = TrainingFrames(validation, model, replace(recipe, paraphrase=0), cache=cache)
+
+    def _loaders(
+        self, training: FrameSet, validation: FrameSet, recipe: TripletRecipe, caches: Path | None
+    ) -> tuple[Any, Any]:
+        config, device = self.config, self.engine.device
+        cache = make_feature_cache(self.model, (training, validation), config, caches)
+        samples = TrainingFrames(training, self.model, recipe, config.augmentation, cache)
+        fixed = TrainingFrames(validation, self.model, replace(recipe, paraphrase=0), cache=cache)
         order = EpochBatches(len(validation), VALIDATION_BATCH_FACTOR * config.batch_images, 0, shuffle=False)
-        self.validation_loader = make_loader(fixed, order, workers, on_gpu)
-        self.progress = Progressed()
-        self.accelerator.register_for_checkpointing(self.scheduler, self.progress)
-        if config.tracker != "none":
-            self.accelerator.init_trackers(paths.root.name)
-        self.sitting_began = self.last_save = time.monotonic()
+        workers, pinned = choose_workers(config, device), device.type == "cuda"
+        return make_loader(samples, self.batches, workers, pinned), make_loader(fixed, order, workers, pinned)
 
     @property
     def total_batches(self) -> int:
@@ -187,14 +163,6 @@ class _Stage:
     @property
     def batches_done(self) -> int:
         return self.progress.epoch * len(self.batches) + self.progress.batch
-
-    @property
-    def shown(self) -> bool:
-        return bool(self.accelerator.is_main_process)
-
-    @property
-    def last_dice(self) -> float:
-        return float(self.progress.log[-1]["validation_dice"])
 
     @property
     def finished(self) -> bool:
@@ -207,64 +175,62 @@ class _Stage:
         """Go on from this stage's own state; whether there is one."""
         if not self.paths.state.is_dir():
             return False
-        self._load_state(self.paths.state, "the state of this training, as it was left")
+        self.engine.load(self.paths.state, self._restore, "the state of this training, as it was left")
         return True
 
     def take_over(self, state: Path) -> None:
         """Go on from another stage's state: everything but its log, and the choice of the epoch that is kept."""
         fresh_schedule = self.scheduler.state_dict()
-        self._load_state(state, "the state of the best epoch of the stage before")
+        self.engine.load(state, self._restore, "the state of the best epoch of the stage before")
         if self.config.schedule == "one-cycle":
             self.scheduler.load_state_dict(fresh_schedule)
-        before = self.progress
-        self.progress.load_state_dict(vars(Progressed(epoch=before.epoch, dice_to_beat=before.best_dice)))
-        if self.accelerator.is_main_process:  # there may be no epoch left to train
-            self._bare_model.save_pretrained(self.paths.checkpoint)
+        self.progress = Progressed(epoch=self.progress.epoch, dice_to_beat=self.progress.best_dice)
+        self.engine.restart_clock()
+        if self.engine.is_main:  # there may be no epoch left to train
+            self.model.save_pretrained(self.paths.checkpoint)
             write_log(self.paths.log, [])
 
-    def _load_state(self, state: Path, expected: str) -> None:
-        try:
-            self.accelerator.load_state(str(state))
-        except (OSError, RuntimeError, ValueError, LookupError, EOFError, UnpicklingError, SafetensorError) as error:
-            raise CheckpointError(
-                state, "state", error, expected, "Remove this folder to begin its stage anew."
-            ) from error
+    def _restore(self, tensors: dict[str, Any], progress: dict[str, Any]) -> None:
+        self.model.load_state_dict(tensors["network"])
+        self.optimizer.load_state_dict(tensors["optimizer"])
+        self.scheduler.load_state_dict(tensors["scheduler"])
+        self.progress = Progressed(**progress)
 
     def train(self) -> None:
         """Train and validate epoch by epoch until the last one, or until it no longer gets better."""
         name, epochs = f"training on {self.name}", self.config.epochs
-        with Progress(name, self.total_batches, "batch", self.batches_done, self.shown) as bar:
+        with Progress(name, self.total_batches, "batch", self.batches_done, self.engine.is_main) as bar:
             while not self.finished:
                 self.train_epoch(bar)
                 self.validate()
-                bar.note(f"epoch {self.progress.epoch}/{epochs}, validation Dice {self.last_dice:.3f}")
+                dice = self.progress.log[-1]["validation_dice"]
+                bar.note(f"epoch {self.progress.epoch}/{epochs}, validation Dice {dice:.3f}")
 
     def train_epoch(self, bar: Progress) -> None:
-        self.model.train()
+        self.network.train()
         self.batches.epoch, self.batches.start = self.progress.epoch, self.progress.batch
         for batch in batches_of(self.loader):
-            loss = self._step(batch.to(self.accelerator.device))
-            self._count(batch, loss)
+            self._count(batch, self._step(batch.to(self.engine.device)))
             bar.advance()
-            if self._is_overdue(60 * self.config.save_minutes):
+            if self.engine.is_overdue(60 * self.config.save_minutes):
                 self.save_state()
 
     def _step(self, batch: Batch) -> float:
         self.joint.counts = self._has_share
-        with self.accelerator.autocast():
-            logits = self.model(batch.images, self._text(batch), batch.image_index, batch.text_index)
-            loss = segmentation_loss(logits, batch.targets, self.config.dice_weight, self.config.cross_entropy_weight)
-        value = float(loss.detach())
-        self._refuse_non_finite("loss", value, batch)
-        self.optimizer.zero_grad(set_to_none=True)
-        self.accelerator.backward(loss * self._weight(batch))
-        norm = self.accelerator.clip_grad_norm_(self.model.parameters(), self.config.gradient_clip)
-        if self.accelerator.mixed_precision != "fp16":  # there the scaler skips steps with overflow by itself
-            self._refuse_non_finite("gradient norm", float(norm), batch)
-        self.optimizer.step()
+        with self.engine.autocast():
+            logits = self.network(batch.images, self._text(batch), batch.image_index, batch.text_index)
+            loss = self._loss(logits, batch)
+        at = (
+            f"Frames of the batch: {', '.join(batch.frames)}. The last good checkpoint was kept; "
+            "check these frames or lower the learning rate."
+        )
+        value = self.engine.step(loss, self.network.parameters(), self.optimizer, at, self._weight(batch))
         if self.config.schedule == "one-cycle":
             self.scheduler.step()
         return value
+
+    def _loss(self, logits: Tensor, batch: Batch) -> Tensor:
+        return segmentation_loss(logits, batch.targets, self.config.dice_weight, self.config.cross_entropy_weight)
 
     @property
     def _has_share(self) -> bool:
@@ -276,24 +242,10 @@ class _Stage:
         The processes' gradients are averaged as if all had equally many pairs.
         """
         pairs = len(batch.targets) * self._has_share
-        return int(self.accelerator.num_processes) * pairs / self._sum_over_processes(float(pairs))
-
-    def _sum_over_processes(self, value: float) -> float:
-        if self.accelerator.num_processes == 1:
-            return value
-        own = torch.tensor(value, dtype=torch.float64, device=self.accelerator.device)
-        return float(self.accelerator.reduce(own, "sum"))
+        return self.engine.processes * pairs / self.engine.sum(float(pairs))
 
     def _text(self, batch: Batch) -> Tensor | Features:
         return batch.tokens if self.text is None else self.text.recall(batch.sentences)
-
-    def _refuse_non_finite(self, what: str, value: float, batch: Batch) -> None:
-        if not math.isfinite(value):
-            raise TrainingError(
-                self.paths.root, what, value, "a finite number",
-                f"Frames of the batch: {', '.join(batch.frames)}. The last good checkpoint was kept; "
-                "check these frames or lower the learning rate.",
-            )  # fmt: skip
 
     def _count(self, batch: Batch, loss: float) -> None:
         progress, pairs = self.progress, len(batch.targets) * self._has_share
@@ -305,131 +257,81 @@ class _Stage:
     def validate(self) -> None:
         """Score the validation frames, log the epoch, keep the weights if they are the best, save the state."""
         loss, dice = self._validation_scores()
-        progress = self.progress
+        progress, engine = self.progress, self.engine
         rate = self.optimizer.param_groups[0]["lr"]
         if self.config.schedule == "plateau":
             self.scheduler.step(loss)
         progress.epoch += 1
-        progress.seconds += time.monotonic() - self.sitting_began
-        self.sitting_began = time.monotonic()
         entry = EpochLog(
             stage=self.name,
             epoch=progress.epoch,
             images_seen=progress.images_seen,
-            training_loss=self._training_loss(),
+            training_loss=engine.sum(progress.loss_sum) / engine.sum(float(progress.pairs)),
             validation_loss=loss,
             validation_dice=dice,
             learning_rate=rate,
-            seconds=progress.seconds,
+            seconds=engine.seconds,
         )
         progress.log.append(vars(entry))
         progress.batch, progress.loss_sum, progress.pairs = 0, 0.0, 0
-        better = dice > progress.best_dice
-        gained = dice > max(progress.best_dice, progress.dice_to_beat)
+        better, gained = dice > progress.best_dice, dice > max(progress.best_dice, progress.dice_to_beat)
         progress.epochs_without_gain = 0 if gained else progress.epochs_without_gain + 1
-        if better:
-            progress.best_dice = dice
+        progress.best_dice = max(dice, progress.best_dice)
         self._write(entry, better)
 
-    def _is_overdue(self, seconds: float) -> bool:
-        """Whether so much time has gone since the last saved state, by any process' clock: all must save together."""
-        return self._sum_over_processes(float(time.monotonic() - self.last_save >= seconds)) > 0
-
-    def _training_loss(self) -> float:
-        """Over the pairs of all processes."""
-        return self._sum_over_processes(self.progress.loss_sum) / self._sum_over_processes(float(self.progress.pairs))
-
     def _write(self, entry: EpochLog, better: bool) -> None:
-        if self.accelerator.is_main_process:
+        if self.engine.is_main:
             if better:
-                self._bare_model.save_pretrained(self.paths.checkpoint)
+                self.model.save_pretrained(self.paths.checkpoint)
             write_log(self.paths.log, [EpochLog(**line) for line in self.progress.log])
         if better and self.keep_best_state:  # before the own state, which says that this was the best epoch
             self._save_state(self.paths.best_state)
-        if self._is_overdue(LEAST_SECONDS):
+        if self.engine.is_overdue(LEAST_SECONDS):
             self.save_state()
-        if self.config.tracker != "none":
-            numbers = {name: value for name, value in vars(entry).items() if name != "stage"}
-            self.accelerator.log(numbers, step=entry.epoch)
+        numbers = {name: value for name, value in vars(entry).items() if name != "stage"}
+        self.engine.track(numbers, step=entry.epoch)
 
     @torch.no_grad()
     def _validation_scores(self) -> tuple[float, float]:
-        self.model.eval()
-        model, accelerator = self._bare_model, self.accelerator
-        for buffer in model.buffers():  # should they differ in their last digits: the main process' are saved
+        self.network.eval()
+        for buffer in self.model.buffers():  # should they differ in their last digits: the main process' are saved
             buffer.copy_(broadcast(buffer))
-        sums = torch.zeros(3, dtype=torch.float64, device=accelerator.device)
-        for batch in _share(self.validation_loader, accelerator):
-            with accelerator.autocast():
-                logits = model(batch.images, self._text(batch), batch.image_index, batch.text_index).float()
-            loss = segmentation_loss(logits, batch.targets, self.config.dice_weight, self.config.cross_entropy_weight)
-            dice = hard_dice(logits, batch.targets)
+        sums = torch.zeros(3, dtype=torch.float64, device=self.engine.device)
+        for batch in self._own_share(self.validation_loader):
+            with self.engine.autocast():
+                logits = self.model(batch.images, self._text(batch), batch.image_index, batch.text_index).float()
+            loss, dice = self._loss(logits, batch), hard_dice(logits, batch.targets)
             sums += torch.stack([loss.double() * len(dice), dice.double().sum(), sums.new_tensor(len(dice))])
-        totals: Tensor = accelerator.reduce(sums, "sum")
+        totals: Tensor = self.engine.accelerator.reduce(sums, "sum")
         loss_value, dice_value = float(totals[0] / totals[2]), float(totals[1] / totals[2])
-        if not math.isfinite(loss_value):
-            raise TrainingError(self.paths.root, "validation loss", loss_value, "a finite number")
+        self.engine.require_finite("validation loss", loss_value)
         return loss_value, dice_value
 
-    @property
-    def _bare_model(self) -> Segmenter:
-        model: Segmenter = self.accelerator.unwrap_model(self.model)
-        return model
+    def _own_share(self, loader: Any) -> Iterator[Batch]:
+        # Batches in turn to each process, none twice: padding to even counts would count frames double.
+        for number, batch in enumerate(batches_of(loader)):
+            if number % self.engine.processes == self.engine.process:
+                yield batch.to(self.engine.device)
 
     def save_state(self) -> None:
         """Save everything that going on takes, where this stage resumes from."""
         self._save_state(self.paths.state)
-        self.last_save = time.monotonic()
+        self.engine.note_saved()
 
     def _save_state(self, folder: Path) -> None:
-        now = time.monotonic()
-        self.progress.seconds += now - self.sitting_began
-        self.sitting_began = now
-        if self.accelerator.num_processes == 1:
-            with whole_folder(folder) as temporary:
-                self._save_state_into(temporary)
-        else:
-            self._save_state_of_all(folder)
-
-    def _save_state_of_all(self, folder: Path) -> None:
-        # Every process writes its part into one folder; the main one renames it once all have written.
-        accelerator = self.accelerator
-        parts = self.paths.root / ".writing-state-parts"
-        self._save_state_into(parts)
-        accelerator.wait_for_everyone()
-        if accelerator.is_main_process:
-            with whole_folder(folder) as temporary:
-                temporary.rmdir()
-                parts.rename(temporary)
-        accelerator.wait_for_everyone()
-
-    def _save_state_into(self, folder: Path) -> None:
-        try:
-            self.accelerator.save_state(str(folder))
-        except (RuntimeError, SafetensorError) as error:  # what torch and safetensors raise when the disk is full
-            raise OutputError(
-                self.paths.state, "state", error, "a place that can be written", "Check the rights and the free space."
-            ) from error
+        parts = {"network": self.model, "optimizer": self.optimizer, "scheduler": self.scheduler}
+        tensors = {name: part.state_dict() for name, part in parts.items()}
+        self.engine.save(folder, tensors, vars(self.progress))
 
     def close(self) -> list[EpochLog]:
         """Load the best epoch's weights into the caller's model, as it was given, and end the trackers."""
-        model = self._bare_model
-        best = type(model).from_pretrained(self.paths.checkpoint)
-        remove_adapters(model)  # what they learnt is merged into the checkpoint
-        model.load_state_dict(best.state_dict())
+        best = type(self.model).from_pretrained(self.paths.checkpoint)
+        remove_adapters(self.model)  # what they learnt is merged into the checkpoint
+        self.model.load_state_dict(best.state_dict())
         self.joint.remove()
-        release_network(model)
-        if self.config.tracker != "none":
-            self.accelerator.end_training()
-        self.accelerator.free_memory()
+        release_network(self.model)
+        self.engine.close()
         return [EpochLog(**line) for line in self.progress.log]
-
-
-def _share(loader: Any, accelerator: Accelerator) -> Iterator[Batch]:
-    # Batches in turn to each process, none twice: padding to even counts would count frames double.
-    for number, batch in enumerate(batches_of(loader)):
-        if number % accelerator.num_processes == accelerator.process_index:
-            yield batch.to(accelerator.device)
 
 
 def _require_frames(training: FrameSet, validation: FrameSet) -> None:

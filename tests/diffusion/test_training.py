@@ -10,22 +10,27 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from torch import nn
 
-from synthboost.diffusion import training_loop as diffusion_loop
+from synthboost.diffusion import training as diffusion_loop
 from synthboost.diffusion.checkpoint import load_diffusion
 from synthboost.diffusion.network import SemanticUNet
-from synthboost.diffusion.settings import DiffusionSettings, Objective
-from synthboost.diffusion.training_config import DiffusionTraining
+from synthboost.diffusion.settings import DiffusionSettings, DiffusionTraining, Objective
+from synthboost.diffusion.training import Ema, train_diffusion
 from synthboost.diffusion.training_data import DiffusionExamples
-from synthboost.diffusion.training_loop import train_diffusion
 from synthboost.errors import CheckpointError, ConfigError, TrainingError
 
 SMALL = DiffusionSettings(
     size=16, channels=1, width=8, multipliers=(1, 2), blocks=1, attention=(8,), head_width=8, groups=4, spade_width=6,
     null_label=True, attributes=True, learned_sigma=False, objective=Objective.FLOW,
 )  # fmt: skip
-QUICK = DiffusionTraining(steps=6, batch=4, learning_rate=1e-3, warm_up=0, log_steps=2, threads=1)
+QUICK = DiffusionTraining(steps=6, batch=4, learning_rate=1e-3, warm_up=0, threads=1)
 Make = Callable[..., SemanticUNet]
+
+
+@pytest.fixture(autouse=True)
+def _a_line_of_the_log_every_two_steps(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(diffusion_loop, "LOG_STEPS", 2)
 
 
 @pytest.fixture
@@ -54,17 +59,20 @@ def weights(network: SemanticUNet) -> list[torch.Tensor]:
     return [tensor.clone() for tensor in network.state_dict().values()]
 
 
-def test_the_loss_falls_and_the_average_is_saved(make: Make, examples: DiffusionExamples, tmp_path: Path) -> None:
-    config = replace(QUICK, steps=120, batch=8, learning_rate=3e-3, log_steps=20)
+def test_the_loss_falls_and_the_average_is_saved(
+    make: Make, examples: DiffusionExamples, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = replace(QUICK, steps=60, learning_rate=6e-3)
+    monkeypatch.setattr(diffusion_loop, "LOG_STEPS", 10)
     average = train_diffusion(make(), examples, config, tmp_path)
     lines = [line.split(",") for line in (tmp_path / "log.csv").read_text().splitlines()[1:]]
     losses = [float(line[2]) for line in lines]
-    assert [int(line[0]) for line in lines] == [20, 40, 60, 80, 100, 120]
-    assert int(lines[-1][1]) == 960
+    assert [int(line[0]) for line in lines] == [10, 20, 30, 40, 50, 60]
+    assert int(lines[-1][1]) == 240
     assert losses[-1] < 0.6 * losses[0]
     saved = load_diffusion(tmp_path / "checkpoint")
     assert all(torch.equal(a, b) for a, b in zip(weights(saved), weights(average), strict=True))
-    assert not (tmp_path / "state.pt").exists()
+    assert not (tmp_path / "state").exists()
 
 
 @pytest.mark.parametrize("objective", list(Objective))
@@ -103,10 +111,13 @@ def test_a_pass_shows_every_image_once(make: Make, examples: DiffusionExamples, 
 def test_a_damaged_state_and_one_of_another_network_are_refused(
     make: Make, examples: DiffusionExamples, tmp_path: Path
 ) -> None:
-    (tmp_path / "state.pt").write_bytes(b"half a file")
-    with pytest.raises(CheckpointError, match=r"state\.pt: state: .*Remove the file to begin anew"):
+    state = tmp_path / "state"
+    state.mkdir()
+    (state / "tensors.pt").write_bytes(b"half a file")
+    with pytest.raises(CheckpointError, match="state: state: .*Remove this folder to begin its stage anew"):
         train_diffusion(make(), examples, QUICK, tmp_path)
-    torch.save({"network": make(replace(SMALL, width=16)).state_dict()}, tmp_path / "state.pt")
+    (state / "progress.json").write_text('{"seconds": 1.0}')
+    torch.save({"network": make(replace(SMALL, width=16)).state_dict()}, state / "tensors.pt")
     with pytest.raises(CheckpointError, match="state of this training"):
         train_diffusion(make(), examples, QUICK, tmp_path)
 
@@ -129,9 +140,55 @@ def test_the_rate_rises_and_falls_linearly() -> None:
 
 @pytest.mark.parametrize(
     ("field", "value"),
-    [("steps", 0), ("batch", 0), ("learning_rate", 0.0), ("ema_decay", 1.0), ("drop_condition", -0.1), ("seed", -1),
-     ("precision", "fp8"), ("threads", 0), ("warm_up", -1), ("gradient_clip", float("nan"))],
+    [("steps", 0), ("batch", 0), ("learning_rate", 0.0), ("ema_decay", 1.0), ("ema_decay", -0.1),
+     ("save_minutes", 0.0), ("seed", -1), ("precision", "fp8"), ("threads", 0), ("warm_up", -1),
+     ("learning_rate", float("nan"))],
 )  # fmt: skip
 def test_settings_that_cannot_work_are_refused(field: str, value: Any) -> None:
     with pytest.raises(ConfigError, match=f"DiffusionTraining: {field}: "):
         replace(DiffusionTraining(), **{field: value})
+
+
+class Scalar(nn.Module):
+    def __init__(self, value: float) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.tensor(value))
+        self.register_buffer("count", torch.tensor(0))
+
+
+def test_the_average_follows_by_hand() -> None:
+    network = Scalar(0.0)
+    ema = Ema(network, decay=0.5)
+    with torch.no_grad():
+        network.weight.fill_(10.0)
+    ema.update(network)  # decay 1 / 10
+    assert ema.network.weight.item() == pytest.approx(9.0)
+    with torch.no_grad():
+        network.weight.fill_(0.0)
+    ema.update(network)  # decay 2 / 11
+    assert ema.network.weight.item() == pytest.approx(9 * 2 / 11)
+    ema.updates = 1000  # decay 0.5, its limit
+    ema.update(network)
+    assert ema.network.weight.item() == pytest.approx(9 / 11)
+
+
+def test_the_network_itself_is_left_alone_and_buffers_are_copied() -> None:
+    network = Scalar(1.0)
+    ema = Ema(network)
+    network.count += 3
+    ema.update(network)
+    assert network.weight.requires_grad
+    assert not ema.network.weight.requires_grad
+    assert ema.network.count == 3
+    assert network.weight.item() == 1.0
+
+
+def test_it_goes_on_where_it_was() -> None:
+    network, other = Scalar(1.0), Scalar(5.0)
+    first, second = Ema(network), Ema(other)
+    first.update(other)
+    second.load_state_dict(first.state_dict())
+    for ema in (first, second):
+        ema.update(other)
+    assert first.network.weight == second.network.weight
+    assert first.updates == second.updates == 2

@@ -1,0 +1,217 @@
+"""Train a semantic diffusion network, step by step; resumable at any kill to the same bits.
+
+Everything random is a function of (seed, step): which images, what noise, which times, what is hidden. So a state is
+weights, their average, the optimiser's moments and a number.
+"""
+
+from __future__ import annotations
+
+import math
+import shutil
+from copy import deepcopy
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from synthboost.diffusion.checkpoint import save_diffusion
+from synthboost.diffusion.network import SemanticUNet
+from synthboost.diffusion.objective import NoiseSchedule, drop_conditions, loss_of
+from synthboost.diffusion.settings import DiffusionTraining
+from synthboost.diffusion.training_data import DiffusionExamples
+from synthboost.io.atomic import write_csv
+from synthboost.progress import Progress
+from synthboost.training.engine import Engine
+
+LOG_COLUMNS = ("step", "images_seen", "loss", "learning_rate", "seconds")
+LOG_STEPS = 100
+"""Averaged into one line of the log."""
+DROPPED = 0.1
+"""Share of images whose map is hidden (and, each on its own, of attributes), so that guidance works and images without
+masks can be sampled. Echo from Noise hides none."""
+STATE, LOG, WEIGHTS = "state", "log.csv", "checkpoint"
+
+
+def train_diffusion(
+    network: SemanticUNet, examples: DiffusionExamples, config: DiffusionTraining, folder: Path
+) -> SemanticUNet:
+    """Train `network` on `examples`, or go on with a training that `folder` holds.
+
+    Args:
+        network: with its initial weights; changed.
+        examples: of the network's size; training patients only.
+        config: see there.
+        folder: gets `log.csv`, `checkpoint/` (the averaged weights, when training ends) and meanwhile `state/`.
+
+    Returns:
+        The averaged network, on the CPU.
+
+    Raises:
+        TrainingError: a loss or gradient is not finite; the last state stays.
+        CheckpointError: the state is damaged or of another network.
+        OutputError: the folder cannot be written.
+    """
+    stage = _DiffusionStage(network, examples, config, folder)
+    stage.resume()
+    with Progress("training the diffusion model", config.steps, "step", stage.step, stage.engine.is_main) as bar:
+        while stage.step < config.steps:
+            loss = stage.take_step()
+            bar.advance()
+            bar.note(f"loss {loss:.4f}")
+    return stage.close()
+
+
+class Ema:
+    """The moving average of a network's weights, which is sampled from: `network`, in evaluation mode, no gradients.
+
+    The decay grows with the number of updates (n + 1) / (n + 10) up to its limit, so that the random weights of the
+    beginning are forgotten in short trainings too.
+    """
+
+    def __init__(self, network: nn.Module, decay: float = 0.999) -> None:
+        """Begin with a copy of the network's weights."""
+        self.network = deepcopy(network).eval().requires_grad_(False)
+        self.decay, self.updates = decay, 0
+
+    @torch.no_grad()
+    def update(self, network: nn.Module) -> None:
+        """Take in the weights of `network` after a step; buffers are copied."""
+        decay = min(self.decay, (self.updates + 1) / (self.updates + 10))
+        self.updates += 1
+        for average, latest in zip(self.network.parameters(), network.parameters(), strict=True):
+            average.lerp_(latest, 1 - decay)
+        for own, other in zip(self.network.buffers(), network.buffers(), strict=True):
+            own.copy_(other)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return what `load_state_dict` needs to go on."""
+        return {"updates": self.updates, "network": self.network.state_dict()}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on where `state` was taken."""
+        self.updates = int(state["updates"])
+        self.network.load_state_dict(state["network"])
+
+
+class _DiffusionStage:
+    def __init__(
+        self, network: SemanticUNet, examples: DiffusionExamples, config: DiffusionTraining, folder: Path
+    ) -> None:
+        self.bare, self.examples, self.config, self.folder = network, examples, config, folder
+        self.engine = Engine(folder, config.precision, config.threads)
+        network.to(self.engine.device).train()
+        self.ema = Ema(network, config.ema_decay)
+        self.optimizer = torch.optim.AdamW(network.parameters(), lr=config.learning_rate, weight_decay=0.0, fused=True)
+        self.network = self.engine.accelerator.prepare(_Loss(network))
+        self.step, self.losses = 0, list[float]()
+        self.log: list[dict[str, Any]] = []
+
+    def take_step(self) -> float:
+        images, maps, codes, generator = self._draw()
+        for group in self.optimizer.param_groups:
+            group["lr"] = self.config.rate_at(self.step)
+        with self.engine.autocast():
+            loss = self.network(images, maps, codes, generator)
+        at = f"At step {self.step + 1}; the last saved state was kept. Lower the learning rate."
+        value = self.engine.step(loss, self.bare.parameters(), self.optimizer, at)
+        self.ema.update(self.bare)
+        self.step += 1
+        self._record(value)
+        return value
+
+    def _draw(self) -> tuple[Tensor, Tensor, Tensor, torch.Generator]:
+        config, engine, settings = self.config, self.engine, self.bare.settings
+        first = (self.step * engine.processes + engine.process) * config.batch
+        positions = np.array([self._position(first + k) for k in range(config.batch)], dtype=np.intp)
+        images, maps, codes = self.examples.batch(positions, settings.channels)
+        generator = torch.Generator().manual_seed(_mix(config.seed, self.step, engine.process))
+        if settings.attributes:
+            maps, codes = drop_conditions(maps, codes, settings, DROPPED, generator)
+        return images.to(engine.device), maps.to(engine.device), codes.to(engine.device), generator
+
+    def _position(self, number: int) -> int:
+        """The n-th image ever seen: all examples in one order, then all in another, and so on."""
+        passed, place = divmod(number, len(self.examples))
+        return int(_order(self.config.seed, passed, len(self.examples))[place])
+
+    def _record(self, loss: float) -> None:
+        self.losses.append(loss)
+        if self.step % LOG_STEPS == 0 or self.step == self.config.steps:
+            seen = self.step * self.config.batch * self.engine.processes
+            mean = math.fsum(self.losses) / len(self.losses)
+            values = (
+                self.step,
+                seen,
+                round(mean, 6),
+                self.config.rate_at(self.step - 1),
+                round(self.engine.seconds, 1),
+            )
+            self.log.append(dict(zip(LOG_COLUMNS, values, strict=True)))
+            self.losses = []
+            if self.engine.is_main:
+                write_csv(self.folder / LOG, LOG_COLUMNS, self.log)
+        if self.engine.is_overdue(60 * self.config.save_minutes):
+            self.save()
+
+    def save(self) -> None:
+        tensors = {
+            "network": self.bare.state_dict(),
+            "average": self.ema.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+        }
+        self.engine.save(self.folder / STATE, tensors, {"step": self.step, "losses": self.losses, "log": self.log})
+        self.engine.note_saved()
+
+    def resume(self) -> None:
+        if (self.folder / STATE).is_dir():
+            self.engine.load(self.folder / STATE, self._restore, "the state of this training, as it was left")
+
+    def _restore(self, tensors: dict[str, Any], progress: dict[str, Any]) -> None:
+        self.bare.load_state_dict(tensors["network"])
+        self.ema.load_state_dict(tensors["average"])
+        self.optimizer.load_state_dict(tensors["optimizer"])
+        self.step, self.losses, self.log = progress["step"], progress["losses"], progress["log"]
+
+    def close(self) -> SemanticUNet:
+        average = self.ema.network.cpu()
+        assert isinstance(average, SemanticUNet)
+        if self.engine.is_main:
+            save_diffusion(self.folder / WEIGHTS, average)
+            shutil.rmtree(self.folder / STATE, ignore_errors=True)
+        self.engine.accelerator.wait_for_everyone()
+        self.engine.close()
+        return average
+
+
+class _Loss(nn.Module):
+    """The network together with its objective, so that several processes can share its gradients."""
+
+    def __init__(self, network: SemanticUNet) -> None:
+        super().__init__()
+        self.network = network
+        self.schedule = NoiseSchedule()
+
+    def forward(self, images: Tensor, maps: Tensor, codes: Tensor, generator: torch.Generator) -> Tensor:
+        settings = self.network.settings
+        noise = torch.randn(images.shape, generator=generator).to(images.device)
+        condition = self.network.condition(maps, codes if settings.attributes else None)
+
+        def denoiser(noisy: Tensor, times: Tensor) -> Tensor:
+            output: Tensor = self.network(noisy, times, condition)
+            return output
+
+        return loss_of(settings, denoiser, images, noise, self.schedule, generator).mean()
+
+
+@lru_cache(maxsize=2)
+def _order(seed: int, passed: int, count: int) -> NDArray[np.intp]:
+    return np.random.default_rng([seed, passed]).permutation(count)
+
+
+def _mix(*numbers: int) -> int:
+    """One seed of several numbers, so that neighbouring steps have unrelated generators."""
+    return int(np.random.SeedSequence(numbers).generate_state(2, np.uint64)[0] >> np.uint64(1))

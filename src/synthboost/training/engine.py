@@ -1,0 +1,183 @@
+"""What every training loop does alike: device and precision, one step of the optimiser, the clock, the state.
+
+A state is a folder with `tensors.pt` (weights, the optimiser's moments, random generators; read with `weights_only`, so
+that no code in it runs) and `progress.json`. It is whole or absent. Segmenters and diffusion networks share it.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import time
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
+from typing import Any
+
+import torch
+from accelerate import Accelerator
+from accelerate.utils import gather_object
+from torch import Tensor, nn
+
+from synthboost.errors import CheckpointError, OutputError, TrainingError
+from synthboost.io.atomic import whole_folder, write_json
+from synthboost.training.hardware import choose_precision
+
+GRADIENT_CLIP = 1.0
+"""Largest norm of the gradient; not stated in the papers."""
+TENSORS, PROGRESS = "tensors.pt", "progress.json"
+DTYPES = {"bf16": torch.bfloat16, "fp16": torch.float16}
+
+Restore = Callable[[dict[str, Any], dict[str, Any]], None]
+"""(tensors, progress) -> None: puts back what a state holds."""
+
+
+class Engine:
+    """The machine that a training runs on, and where it keeps its state.
+
+    Precision is ours and not Accelerate's, which has one for the whole process: stages may differ.
+    """
+
+    def __init__(self, folder: Path, precision: str, threads: int | None, tracker: str = "none") -> None:
+        """Choose device, precision and number of threads, and start a tracker unless it is `none`."""
+        if threads:
+            torch.set_num_threads(threads)
+        self.folder, self.precision, self.tracked = folder, choose_precision(precision), tracker != "none"
+        self.accelerator = Accelerator(
+            mixed_precision="no", log_with=tracker if self.tracked else None, project_dir=folder
+        )
+        self.device: torch.device = self.accelerator.device
+        self.process, self.processes = int(self.accelerator.process_index), int(self.accelerator.num_processes)
+        self.is_main = bool(self.accelerator.is_main_process)
+        self.scaler = torch.amp.GradScaler(self.device.type, enabled=self.precision == "fp16")
+        if self.tracked:
+            self.accelerator.init_trackers(folder.name)
+        self._seconds_before = 0.0
+        self._began = self._saved = time.monotonic()
+
+    @property
+    def seconds(self) -> float:
+        """Wall time of the training, pauses between interruption and resumption excluded."""
+        return self._seconds_before + time.monotonic() - self._began
+
+    def autocast(self) -> AbstractContextManager[Any]:
+        """Return the context in which a forward pass computes in the chosen precision."""
+        dtype = DTYPES.get(self.precision)
+        return nullcontext() if dtype is None else torch.autocast(self.device.type, dtype)
+
+    def sum(self, value: float) -> float:
+        """Add a number up over all processes."""
+        if self.processes == 1:
+            return value
+        own = torch.tensor(value, dtype=torch.float64, device=self.device)
+        return float(self.accelerator.reduce(own, "sum"))
+
+    def step(
+        self, loss: Tensor, parameters: Iterable[nn.Parameter], optimizer: torch.optim.Optimizer, at: str,
+        weight: float = 1.0,
+    ) -> float:  # fmt: skip
+        """Take one step downhill and return the loss.
+
+        Args:
+            loss: a scalar.
+            parameters: whose gradient is clipped together.
+            optimizer: that steps.
+            at: where training stands and what to do about it, for the error's message.
+            weight: of the loss for the gradient.
+
+        Raises:
+            TrainingError: the loss or the gradient is not finite.
+        """
+        value = float(loss.detach())
+        self.require_finite("loss", value, at)
+        optimizer.zero_grad(set_to_none=True)
+        self.scaler.scale(loss * weight).backward()  # type: ignore[no-untyped-call]
+        self.scaler.unscale_(optimizer)
+        norm = nn.utils.clip_grad_norm_(parameters, GRADIENT_CLIP)
+        if self.precision != "fp16":  # there the scaler skips steps with overflow by itself
+            self.require_finite("gradient norm", float(norm), at)
+        self.scaler.step(optimizer)
+        self.scaler.update()
+        return value
+
+    def require_finite(self, what: str, value: float, remedy: str = "") -> None:
+        """Refuse NaN and infinity.
+
+        Raises:
+            TrainingError: `value` is one of them.
+        """
+        if not math.isfinite(value):
+            raise TrainingError(self.folder, what, value, "a finite number", remedy)
+
+    def is_overdue(self, seconds: float) -> bool:
+        """Whether so much time has gone since the last saved state, by any process' clock: all must save together."""
+        return self.sum(float(time.monotonic() - self._saved >= seconds)) > 0
+
+    def save(self, folder: Path, tensors: Mapping[str, Any], progress: Mapping[str, Any]) -> None:
+        """Write a state, the main process for all; `progress` holds plain values.
+
+        Raises:
+            OutputError: it cannot be written; the state that was there stays.
+        """
+        generators = gather_object([_generators()])
+        if self.is_main:
+            held = {**tensors, "scaler": self.scaler.state_dict(), "generators": generators}
+            with whole_folder(folder) as temporary:
+                try:
+                    torch.save(held, temporary / TENSORS)
+                except RuntimeError as error:  # what torch raises when the disk is full
+                    raise OutputError(
+                        folder, "state", error, "a place that can be written", "Check the rights and the free space."
+                    ) from error
+                write_json(temporary / PROGRESS, {**progress, "seconds": self.seconds})
+        self.accelerator.wait_for_everyone()
+
+    def note_saved(self) -> None:
+        """Begin to wait for the next saving."""
+        self._saved = time.monotonic()
+
+    def load(self, folder: Path, restore: Restore, expected: str) -> None:
+        """Read a state, give it to `restore`, and go on with its clock and random generators.
+
+        Raises:
+            CheckpointError: it is absent, damaged, or of another training.
+        """
+        try:
+            tensors = torch.load(folder / TENSORS, map_location="cpu", weights_only=True)
+            progress = json.loads((folder / PROGRESS).read_text(encoding="utf-8"))
+            self.restart_clock(float(progress.pop("seconds")))
+            restore(tensors, progress)
+            self.scaler.load_state_dict(tensors["scaler"])
+            if self.process < len(tensors["generators"]):
+                _set_generators(tensors["generators"][self.process])
+        except Exception as error:  # reading a damaged file can raise anything
+            raise CheckpointError(
+                folder, "state", error, expected, "Remove this folder to begin its stage anew."
+            ) from error
+
+    def restart_clock(self, seconds_before: float = 0.0) -> None:
+        """Count the wall time from now on, on top of `seconds_before`."""
+        self._seconds_before, self._began = seconds_before, time.monotonic()
+
+    def track(self, numbers: Mapping[str, float], step: int) -> None:
+        """Give some numbers to the tracker, if there is one."""
+        if self.tracked:
+            self.accelerator.log(dict(numbers), step=step)
+
+    def close(self) -> None:
+        """End the tracker and give memory back."""
+        if self.tracked:
+            self.accelerator.end_training()
+        self.accelerator.free_memory()
+
+
+def _generators() -> dict[str, Tensor]:
+    """The state of torch's global generators, which dropout draws from."""
+    on_gpu = {"cuda": torch.cuda.get_rng_state()} if torch.cuda.is_available() else {}
+    return {"cpu": torch.get_rng_state(), **on_gpu}
+
+
+def _set_generators(states: Mapping[str, Tensor]) -> None:
+    torch.set_rng_state(states["cpu"])
+    if "cuda" in states and torch.cuda.is_available():
+        torch.cuda.set_rng_state(states["cuda"])
