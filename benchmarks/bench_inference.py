@@ -21,9 +21,9 @@ from pathlib import Path
 import numpy as np
 import torch
 from bench_training import precision, report_gpu, simulated, some_frames
+from harness import SAME_MEMORY, Clock, Timing, against, cores, difference, disturbance, in_processes, load, peak_gb
 from naive import build, one_row_per_pair
 from torch.utils.flop_counter import FlopCounterMode
-from turns import SAME_MEMORY, Clock, Measured, cores, difference, disturbance, in_turns, judged, load, peak_gb
 
 from synthboost.data import TripletRecipe, make_triplets
 from synthboost.domain import Frame, GreyImage, PromptSet
@@ -52,7 +52,7 @@ def predict_naively(model: Segmenter, image: GreyImage, sentences: list[str]) ->
     return model.postprocess(logits, image.shape).cpu().numpy()
 
 
-def measure(options: Namespace, folder: Path, variant: str) -> Measured:
+def measure(options: Namespace, folder: Path, variant: str) -> Timing:
     """Predict one image in this process; the variant is e.g. `naive 24` or `predict 24`."""
     torch.set_num_threads(options.threads)
     device = torch.device(options.device)
@@ -75,7 +75,7 @@ def measure(options: Namespace, folder: Path, variant: str) -> Measured:
     with clock.running(device):
         for _ in range(options.images):
             predict()
-    return Measured(
+    return Timing(
         wall_s=clock.wall_s / options.images,
         cpu_s=clock.cpu_s / options.images,
         peak_gb=peak_gb(device),
@@ -84,7 +84,7 @@ def measure(options: Namespace, folder: Path, variant: str) -> Measured:
     )
 
 
-def report(options: Namespace, found: dict[str, Measured]) -> None:
+def report(options: Namespace, found: dict[str, Timing]) -> None:
     """Print a table in Markdown, and what became of the targets."""
     print(
         "| sentences | naive s/image | predict s/image | ratio | naive CPU s | predict CPU s | ratio "
@@ -105,10 +105,10 @@ def report(options: Namespace, found: dict[str, Measured]) -> None:
         naive, ours = found[f"naive {count}"], found[f"predict {count}"]
         target = TARGETS.get((options.model, options.preset, count))
         if target is not None:
-            by_clock = judged(naive.wall_s / ours.wall_s, target)
+            by_clock = against(naive.wall_s / ours.wall_s, target)
             print(f"{count} sentences, by the clock: {by_clock}{disturbance(naive, ours)}")
-            print(f"{count} sentences, by processor time: {judged(naive.cpu_s / ours.cpu_s, target)}")
-        print(f"{count} sentences, memory no higher: {judged(naive.peak_gb / ours.peak_gb, SAME_MEMORY)}")
+            print(f"{count} sentences, by processor time: {against(naive.cpu_s / ours.cpu_s, target)}")
+        print(f"{count} sentences, memory no higher: {against(naive.peak_gb / ours.peak_gb, SAME_MEMORY)}")
     if options.device.startswith("cuda"):
         for variant, one in found.items():
             report_gpu(options, variant, one)
@@ -130,7 +130,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as temporary:
         folder = options.data or simulated(Path(temporary), 1, options.size)
         before = load()
-        found = in_turns(partial(measure, options, folder), variants, options.repeats)
+        found = in_processes(partial(measure, options, folder), variants, options.repeats)
     print(
         f"{options.model} {options.preset}, one image, {options.images} predictions, least of {options.repeats} "
         f"repeats, {options.threads} thread(s); {before} in the beginning, {load()} in the end\n"

@@ -3,7 +3,7 @@
     python benchmarks/bench_metrics.py --masks 40 --side 512
 
 The masks are ellipses with wavy borders, as large in the image as a left ventricle is. Either library computes Dice,
-IoU, HD95, ASSD and NSD of the same pair; the two take turns, and the median over the masks is reported.
+IoU, HD95, ASSD and NSD of the same pair; the two are interleaved, and the median over the masks is reported.
 """
 
 from __future__ import annotations

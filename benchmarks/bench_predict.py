@@ -4,26 +4,23 @@
 
 One simulated image and three sentences; the same image as a clip, batched and frame by frame; a second sentence about
 an image that is open on the page. The weights are random (seed 0) in the published sizes: they decide no time. All
-ways take turns in one process, after a round that is not timed; a figure is the median of the rounds, and a ratio the
-median of the ratios within a round, so that what else the machine does, which changes slowly, meets both alike. The
-arithmetic is counted too, and depends on no machine.
+ways are interleaved in one process, after a round that is not timed; a figure is the median of the rounds, a ratio the
+median of the ratios within a round. The arithmetic is counted too, and depends on no machine.
 """
 
 from __future__ import annotations
 
 import argparse
 from argparse import Namespace
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from statistics import median
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 import torch
+from harness import Rounds, load
 from naive import build
 from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
-from turns import UNEVEN, Clock, judged, load
 
 from synthboost.app.desk import Desk, Look
 from synthboost.app.intake import Intake
@@ -40,54 +37,6 @@ SENTENCES = tuple(
 )
 ABOUT_ONE_ENCODING = 0.8
 """Encoding over prediction that still counts as "about the same": a choice, no more than a quarter beyond."""
-CPU = torch.device("cpu")
-
-
-@dataclass
-class Turns:
-    """Ways to do something, and what each took in every round."""
-
-    ways: Mapping[str, Callable[[], Any]]
-    clocks: dict[str, list[Clock]] = field(default_factory=dict)
-
-    def take(self, rounds: int) -> None:
-        """Run every way once without the clock, then `rounds` times in turns."""
-        for way in self.ways.values():
-            way()
-        self.clocks = {name: [] for name in self.ways}
-        for _ in range(rounds):
-            for name, way in self.ways.items():
-                clock = Clock()
-                with clock.running(CPU):
-                    way()
-                self.clocks[name].append(clock)
-
-    def report(self, per: int = 1) -> None:
-        """Print a table in Markdown; times are divided by `per`."""
-        print("| what | s by the clock | CPU s | cores got |\n|---|---|---|---|")
-        for name, clocks in self.clocks.items():
-            wall, cpu = median(one.wall_s for one in clocks), median(one.cpu_s for one in clocks)
-            print(f"| {name} | {wall / per:.4f} | {cpu / per:.4f} | {cpu / wall:.2f} |")
-
-    def ratio(self, over: str, under: str, time: str) -> float:
-        """The median, over the rounds, of one way's time over another's; `time` is a field of `Clock`."""
-        pairs = zip(self.clocks[over], self.clocks[under], strict=True)
-        return median(getattr(a, time) / getattr(b, time) for a, b in pairs)
-
-    def uneven(self, one: str, other: str) -> str:
-        """How differently the machine served two ways, or nothing."""
-        got = [median(clock.cpu_s / clock.wall_s for clock in self.clocks[name]) for name in (one, other)]
-        return f"they got {got[0]:.2f} and {got[1]:.2f} cores" if max(got) > UNEVEN * min(got) else ""
-
-    def say(self, over: str, under: str, target: float | None = None) -> None:
-        """Print a ratio by both clocks where they compare something, and what became of the target."""
-        for name, time in (("by the clock", "wall_s"), ("by processor time", "cpu_s")):
-            if time == "wall_s" and (odd := self.uneven(over, under)):
-                print(f"{over} / {under}, {name}: not comparable, {odd}")
-                continue
-            ratio = self.ratio(over, under, time)
-            verdict = "" if target is None else f": {judged(ratio, target)}"
-            print(f"{over} / {under}, {name}: {ratio:.2f}{verdict}")
 
 
 def one_image(predictor: Predictor, image: GreyImage, rounds: int) -> None:
@@ -99,7 +48,7 @@ def one_image(predictor: Predictor, image: GreyImage, rounds: int) -> None:
         which = torch.zeros(len(SENTENCES), dtype=torch.int64)
         logits = model.decode(features, text, which)
 
-        turns = Turns({
+        timed = Rounds({
             "one encoding": lambda: model.encode_image(pixels),
             "predict": lambda: predictor.predict(image, SENTENCES),
             "predict, sentences never heard": lambda: _forgetful(predictor).predict(image, SENTENCES),
@@ -109,16 +58,16 @@ def one_image(predictor: Predictor, image: GreyImage, rounds: int) -> None:
             "part: decode": lambda: _decode(predictor, features, text, which),
             "part: enlarge to the image's size": lambda: model.postprocess(logits, (image.shape[0], image.shape[1])),
         })  # fmt: skip
-        turns.take(rounds)
+        timed.run(rounds)
     print(f"\n## One image of {image.shape[0]} x {image.shape[1]} px, three sentences\n")
-    turns.report()
+    timed.report()
     print()
-    turns.say("one encoding", "predict", ABOUT_ONE_ENCODING)
-    turns.say("one encoding", "predict, sentences never heard", ABOUT_ONE_ENCODING)
-    turns.say("three predictions", "predict")
+    timed.compare("one encoding", "predict", ABOUT_ONE_ENCODING)
+    timed.compare("one encoding", "predict, sentences never heard", ABOUT_ONE_ENCODING)
+    timed.compare("three predictions", "predict")
     together, apart = predictor.predict(image, SENTENCES), [predictor.predict(image, [s]) for s in SENTENCES]
     print(f"probabilities differ by {_difference([together], apart):.1e}")
-    encoding, whole = (_flops(turns.ways[name]) / 1e9 for name in ("one encoding", "predict"))
+    encoding, whole = (_flops(timed.ways[name]) / 1e9 for name in ("one encoding", "predict"))
     print(f"arithmetic: {encoding:.1f} GFLOP one encoding, {whole:.1f} predict; ratio {whole / encoding:.2f}")
 
 
@@ -132,12 +81,12 @@ def clip(predictor: Predictor, frames: Sequence[GreyImage], batch: int, rounds: 
     def by_frame() -> list[Prediction]:
         return [predictor.predict(frame, SENTENCES) for frame in frames]
 
-    turns = Turns({"frame by frame": by_frame, "batched": batched})
-    turns.take(rounds)
+    timed = Rounds({"frame by frame": by_frame, "batched": batched})
+    timed.run(rounds)
     print(f"\n## A clip of {len(frames)} frames, three sentences, {batch} frames at a time; per frame\n")
-    turns.report(per=len(frames))
+    timed.report(per=len(frames))
     print()
-    turns.say("frame by frame", "batched")
+    timed.compare("frame by frame", "batched")
     print(f"probabilities differ by {_difference(batched(), by_frame()):.1e}")
 
 
@@ -160,19 +109,19 @@ def page(predictor: Predictor, image: GreyImage, rounds: int) -> None:
             desk.open("visitor", intake, Domain.SIMULATED, SENTENCES[0], Look())
 
         calls: dict[str, set[int]] = {}
-        turns = Turns({
+        timed = Rounds({
             "first sentence": _count(first, "first", seen, calls),
             "second sentence": _count(
                 lambda: desk.ask("visitor", "\n".join(SENTENCES[:2]), Look()), "second", seen, calls
             ),
             "another opacity": lambda: desk.look("visitor", Look(opacity=0.5)),
         })  # fmt: skip
-        turns.take(rounds)
+        timed.run(rounds)
     predictor.model.encode_image = encode  # type: ignore[method-assign]
     print("\n## The page: a second sentence about the same image\n")
-    turns.report()
+    timed.report()
     print()
-    turns.say("first sentence", "second sentence")
+    timed.compare("first sentence", "second sentence")
     for name, found in calls.items():
         print(f"image encoder called in every round, {name} sentence: {', '.join(map(str, sorted(found)))} times")
 

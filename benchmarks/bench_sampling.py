@@ -10,12 +10,11 @@ What makes the difference is told apart below: fewer steps, and scale and shift 
 from __future__ import annotations
 
 import argparse
-import time
-from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
 import torch
+from harness import best_cpu_seconds
 from torch import Tensor
 
 from synthboost.diffusion.guidance import known_condition
@@ -58,17 +57,6 @@ def looking_again(network: SemanticUNet, labels: Tensor, attributes: Tensor | No
     return lambda images, times: network(images, times, network.condition(labels, attributes, tables=False))
 
 
-def cpu_seconds(*ways: Callable[[], object], repetitions: int = 3) -> list[float]:
-    """Return the best time of each way, taken in turns."""
-    best = [float("inf")] * len(ways)
-    for _ in range(repetitions):
-        for number, way in enumerate(ways):
-            start = time.process_time()
-            way()
-            best[number] = min(best[number], time.process_time() - start)
-    return best
-
-
 def random_network(settings: DiffusionSettings) -> SemanticUNet:
     torch.manual_seed(0)
     network = SemanticUNet(settings).eval()
@@ -85,13 +73,13 @@ def compare_sampling(network: SemanticUNet, maps: Tensor, steps: list[int]) -> N
     again = looking_again(network, maps)
     ancestral = Schedule(Method.DDPM, MEASURED_STEPS, learned_sigma=settings.learned_sigma)
     sample(again, noise, replace(ancestral, steps=1))  # imports and caches
-    few = cpu_seconds(lambda: sample(again, noise, ancestral))[0]
+    few = best_cpu_seconds(lambda: sample(again, noise, ancestral))[0]
     original = few * STEPS / MEASURED_STEPS
     print("| sampler | steps | s per image | times faster |\n|---|---|---|---|")
     print(f"| DDPM, map at every step | {STEPS} | {original:.1f} ({MEASURED_STEPS} steps measured: {few:.2f}) | 1 |")
     for count in steps:
         schedule = Schedule(Method.DPM, count)
-        ours = cpu_seconds(lambda s=schedule: sample(known_condition(network, maps), noise, s), repetitions=2)[0]
+        ours = best_cpu_seconds(lambda s=schedule: sample(known_condition(network, maps), noise, s), rounds=2)[0]
         print(f"| DPM-Solver++(2M), map once | {count} | {ours:.2f} | {original / ours:.0f} |", flush=True)
 
 
@@ -101,7 +89,7 @@ def compare_steps(network: SemanticUNet, maps: Tensor) -> None:
     images, times = torch.randn(1, settings.channels, settings.size, settings.size), torch.tensor([500.0])
     once = network.condition(maps, expand=True)
     difference = network(images, times, once) - network(images, times, network.condition(maps, tables=False))
-    dense, table, known = cpu_seconds(
+    dense, table, known = best_cpu_seconds(
         lambda: network(images, times, network.condition(maps, tables=False)),
         lambda: network(images, times, network.condition(maps)),
         lambda: network(images, times, once),
@@ -122,7 +110,7 @@ def compare_training(network: SemanticUNet, maps: Tensor) -> None:
         network.zero_grad()
         network(images, times, network.condition(maps, tables=tables)).square().mean().backward()
 
-    dense, table = cpu_seconds(lambda: step(False), lambda: step(True))
+    dense, table = best_cpu_seconds(lambda: step(False), lambda: step(True))
     print(f"forward and backward, {len(maps)} images: convolutions {dense:.2f} s, table {table:.2f} s, "
           f"{dense / table:.2f} times")  # fmt: skip
 

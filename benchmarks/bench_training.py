@@ -25,10 +25,10 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from harness import SAME_MEMORY, Clock, Timing, against, cores, difference, disturbance, in_processes, load, peak_gb
 from naive import build, one_row_per_pair
 from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
-from turns import SAME_MEMORY, Clock, Measured, cores, difference, disturbance, in_turns, judged, load, peak_gb
 
 from synthboost.data import TripletRecipe, make_triplets, open_dataset
 from synthboost.data.frame_set import FrameSet
@@ -57,7 +57,7 @@ TARGETS = {
 Forward = Callable[[Batch], Tensor]
 
 
-def measure(options: Namespace, folder: Path, variant: str) -> Measured:
+def measure(options: Namespace, folder: Path, variant: str) -> Timing:
     """Train some steps in this process, in one of the three ways."""
     torch.set_num_threads(options.threads)
     device = torch.device(options.device)
@@ -98,7 +98,7 @@ def measure(options: Namespace, folder: Path, variant: str) -> Measured:
             for batch in batches:
                 loss = step(batch)
     images = options.batch_images * options.steps
-    return Measured(
+    return Timing(
         wall_s=clock.wall_s / images,
         cpu_s=clock.cpu_s / images,
         peak_gb=peak_gb(device),
@@ -150,7 +150,7 @@ def _counted(run: Callable[[], object]) -> float:
     return float(counter.get_total_flops())
 
 
-def report(options: Namespace, found: dict[str, Measured]) -> None:
+def report(options: Namespace, found: dict[str, Timing]) -> None:
     """Print a table in Markdown, and what became of the targets."""
     naive = found["naive"]
     print(
@@ -172,15 +172,15 @@ def report(options: Namespace, found: dict[str, Measured]) -> None:
     for variant, one in found.items():
         target = TARGETS.get((options.model, options.preset, options.encoders, variant))
         if target is not None:
-            print(f"{variant}, by the clock: {judged(naive.wall_s / one.wall_s, target)}{disturbance(naive, one)}")
-            print(f"{variant}, by processor time: {judged(naive.cpu_s / one.cpu_s, target)}")
+            print(f"{variant}, by the clock: {against(naive.wall_s / one.wall_s, target)}{disturbance(naive, one)}")
+            print(f"{variant}, by processor time: {against(naive.cpu_s / one.cpu_s, target)}")
         if variant != "naive":
-            print(f"{variant}, memory no higher: {judged(naive.peak_gb / one.peak_gb, SAME_MEMORY)}")
+            print(f"{variant}, memory no higher: {against(naive.peak_gb / one.peak_gb, SAME_MEMORY)}")
         if options.device.startswith("cuda"):
             report_gpu(options, variant, one)
 
 
-def report_gpu(options: Namespace, variant: str, one: Measured) -> None:
+def report_gpu(options: Namespace, variant: str, one: Timing) -> None:
     """Print how much of what a GPU can do was done."""
     rate = one.flops / one.wall_s / 1e12
     share = "" if options.peak_tflops is None else f", {100 * rate / options.peak_tflops:.1f} % of the chip's peak"
@@ -207,7 +207,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as temporary:
         folder = options.data or simulated(Path(temporary), options.batch_images * (options.steps + 1), options.size)
         before = load()
-        found = in_turns(partial(measure, options, folder), variants, options.repeats)
+        found = in_processes(partial(measure, options, folder), variants, options.repeats)
     print(
         f"{options.model} {options.preset}, encoders {options.encoders}, {options.batch_images} images and "
         f"{3 * options.batch_images} pairs per step, {options.steps} steps, least of {options.repeats} repeats, "

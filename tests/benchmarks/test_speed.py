@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import importlib
+import os
 import re
-import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -29,6 +29,25 @@ def benchmark(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], ModuleType]:
     """A function (name) -> that module of the folder benchmarks."""
     monkeypatch.syspath_prepend(str(BENCHMARKS))
     return importlib.import_module
+
+
+@pytest.fixture
+def run_benchmark(
+    benchmark: Callable[[str], ModuleType], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Callable[..., str]:
+    """A function (name, *options) -> what that benchmark prints, all variants in this process."""
+    threads = torch.get_num_threads()
+    monkeypatch.setattr(benchmark("harness"), "in_new_process", lambda measure, variant: measure(variant))
+
+    def run(name: str, *options: str) -> str:
+        monkeypatch.setattr(sys, "argv", [name, *options])
+        try:
+            benchmark(name).main()
+        finally:
+            torch.set_num_threads(threads)
+        return capsys.readouterr().out
+
+    return run
 
 
 def _both(naive: ModuleType, model: Segmenter) -> tuple[torch.Tensor, torch.Tensor]:
@@ -82,43 +101,47 @@ def test_sentences_are_padded_to_the_whole_length_by_the_models_own_padding(
     assert (padded[:, tokens.shape[1] :] == tiny_model.tokenizer.pad_token_id).all()
 
 
-def test_targets_are_judged_and_never_hidden(benchmark: Callable[[str], ModuleType]) -> None:
-    judged = benchmark("turns").judged
-    assert judged(6.8, 6.0) == "PASS (6.80 of 6)"
-    assert judged(5.99, 6.0) == "FAIL (5.99 of 6)"
+def test_targets_are_compared_with_and_never_hidden(benchmark: Callable[[str], ModuleType]) -> None:
+    against = benchmark("harness").against
+    assert against(6.8, 6.0) == "PASS (6.80 of 6)"
+    assert against(5.99, 6.0) == "FAIL (5.99 of 6)"
 
 
 def test_times_by_the_clock_are_not_compared_when_one_variant_got_more_cores(
     benchmark: Callable[[str], ModuleType],
 ) -> None:
-    turns = benchmark("turns")
-    starved = turns.Measured(wall_s=8.0, cpu_s=6.0, peak_gb=1.0, answer=np.zeros(1))  # 0.75 cores
-    served = turns.Measured(wall_s=0.5, cpu_s=1.0, peak_gb=1.0, answer=np.zeros(1))  # 2 cores
-    alike = turns.Measured(wall_s=1.0, cpu_s=0.8, peak_gb=1.0, answer=np.zeros(1))  # 0.8 cores
-    assert "naive got 0.75 cores, this one 2.00" in turns.disturbance(starved, served)
-    assert turns.disturbance(starved, alike) == ""
+    harness = benchmark("harness")
+    starved = harness.Timing(wall_s=8.0, cpu_s=6.0, peak_gb=1.0, answer=np.zeros(1))  # 0.75 cores
+    served = harness.Timing(wall_s=0.5, cpu_s=1.0, peak_gb=1.0, answer=np.zeros(1))  # 2 cores
+    alike = harness.Timing(wall_s=1.0, cpu_s=0.8, peak_gb=1.0, answer=np.zeros(1))  # 0.8 cores
+    assert "naive got 0.75 cores, this one 2.00" in harness.disturbance(starved, served)
+    assert harness.disturbance(starved, alike) == ""
+
+
+def test_a_variant_is_measured_in_a_process_of_its_own(benchmark: Callable[[str], ModuleType]) -> None:
+    assert benchmark("harness").in_new_process(eval, "__import__('os').getpid()") != os.getpid()
 
 
 def test_the_least_time_and_the_most_memory_of_all_repeats_are_kept(benchmark: Callable[[str], ModuleType]) -> None:
-    turns = benchmark("turns")
-    one = turns.Measured(wall_s=2.0, cpu_s=1.0, peak_gb=0.5, answer=np.zeros(2), preparation_s=3.0)
-    other = turns.Measured(wall_s=1.5, cpu_s=1.2, peak_gb=0.6, answer=np.zeros(2), preparation_s=4.0)
-    best = turns._best([one, other])
+    harness = benchmark("harness")
+    one = harness.Timing(wall_s=2.0, cpu_s=1.0, peak_gb=0.5, answer=np.zeros(2), preparation_s=3.0)
+    other = harness.Timing(wall_s=1.5, cpu_s=1.2, peak_gb=0.6, answer=np.zeros(2), preparation_s=4.0)
+    best = harness._best([one, other])
     assert (best.wall_s, best.cpu_s, best.peak_gb, best.preparation_s) == (1.5, 1.0, 0.6, 3.0)
 
 
 @pytest.mark.parametrize(
     ("name", "arguments", "first_cells", "largest_difference"),
     [
-        ("bench_training.py", ["--batch-images", "1", "--steps", "1"], ["naive", "shared", "cached"], 1e-2),
-        ("bench_inference.py", [], ["1", "3", "24"], 1e-4),
+        ("bench_training", ["--batch-images", "1", "--steps", "1"], ["naive", "shared", "cached"], 1e-2),
+        ("bench_inference", [], ["1", "3", "24"], 1e-4),
     ],
 )
 def test_the_benchmark_runs_at_toy_size(
-    name: str, arguments: list[str], first_cells: list[str], largest_difference: float
-) -> None:
-    command = [sys.executable, str(BENCHMARKS / name), "--preset", "tiny", "--size", "64", "--repeats", "1", *arguments]
-    said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    run_benchmark: Callable[..., str], name: str, arguments: list[str], first_cells: list[str],
+    largest_difference: float,
+) -> None:  # fmt: skip
+    said = run_benchmark(name, "--preset", "tiny", "--size", "64", "--repeats", "1", *arguments)
     rows = [
         line.strip("| ").split(" | ") for line in said.splitlines() if re.match(r"\| (naive|shared|cached|\d)", line)
     ]
@@ -126,13 +149,14 @@ def test_the_benchmark_runs_at_toy_size(
     assert all(float(cells[1]) > 0 for cells in rows)
     differences = [float(cells[9]) for cells in rows]
     assert max(differences) < largest_difference
-    assert said.count("memory no higher: ") == len(rows) - (name == "bench_training.py")
+    assert said.count("memory no higher: ") == len(rows) - (name == "bench_training")
 
 
-def test_the_benchmark_of_predictions_runs_at_toy_size_and_the_page_looks_once() -> None:
+def test_the_benchmark_of_predictions_runs_at_toy_size_and_the_page_encodes_once(
+    run_benchmark: Callable[..., str],
+) -> None:
     small = ["--preset", "tiny", "--size", "64", "--frames", "3", "--batch", "2", "--repeats", "1"]
-    command = [sys.executable, str(BENCHMARKS / "bench_predict.py"), *small]
-    said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    said = run_benchmark("bench_predict", *small)
     rows = {line.split(" | ")[0].strip("| "): line.split(" | ") for line in said.splitlines() if line.startswith("| ")}
     del rows["what"]
     assert len(rows) == 13  # four ways and four parts, three clicks, two ways through a clip
