@@ -30,7 +30,7 @@ from synthboost.diffusion.objective import STEPS, NoiseSchedule, as_noise_predic
 from synthboost.diffusion.sampling import Method, Schedule, sample, to_grey
 from synthboost.diffusion.settings import TINY, DiffusionTraining
 from synthboost.diffusion.training_data import DiffusionExamples, make_examples
-from synthboost.domain import SplitPart
+from synthboost.domain import SplitOptions, SplitPart
 from synthboost.evaluation.fidelity.echo_set import EchoSet
 from synthboost.evaluation.fidelity.measure import measure_fidelity
 from synthboost.studies.diffusion import train_diffusion_on
@@ -69,7 +69,7 @@ def main() -> None:
     parser.add_argument("--patients", type=int, default=16, help="four maps each")
     options = parser.parse_args()
     torch.set_num_threads(1)
-    source = open_source(options.data, options.split, allow_missing=True)
+    source = open_source(options.data, SplitOptions(options.split, allow_missing=True))
     training = DiffusionTraining(steps=options.steps, batch=8, learning_rate=2e-3, ema_decay=0.995, threads=1)
     with torch.enable_grad():
         network = load_diffusion(train_diffusion_on(source, NETWORK, training, options.out))

@@ -106,7 +106,7 @@ def plan(options: Namespace, folder: Path, feature_cache: str = "auto"):
         grid=replace(preset.grid, models=tuple(options.models)),
     )
     grid = preset.grid if options.all_prompts else replace(preset.grid, prompts=(PromptSet.P1,))
-    sources = {role: open_source(folder / str(role), "official") for role in (Role.REAL, Role.SYNTHETIC)}
+    sources = {role: open_source(folder / str(role)) for role in (Role.REAL, Role.SYNTHETIC)}
     weights = initial_weights(preset, grid.models, {})
     evaluation = Evaluation(probe_swapped=False)
     study = plan_study(recipe, preset, grid, sources, weights, evaluation)

@@ -17,7 +17,7 @@ from synthboost.training.config import TrainingConfig
 def main(folder: Path = Path("example"), epochs: int = 10) -> None:
     spec = RunSpec(
         strategy=Strategy.REAL,  # the role of this data in the study; that it is simulated stands in every row
-        sources={Role.REAL: open_source(folder / "simulated", split="official")},
+        sources={Role.REAL: open_source(folder / "simulated")},
         training={Role.REAL: TrainingConfig(epochs=epochs, batch_images=8, learning_rate=1e-3, schedule="one-cycle")},
         prompt_set=PromptSet.P1,
     )

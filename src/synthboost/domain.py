@@ -115,6 +115,18 @@ class SplitPart(StrEnum):
     TESTING = "testing"
 
 
+@dataclass(frozen=True)
+class SplitOptions:
+    """How the patients of a data set are split, and who is left out."""
+
+    split: str = "official"
+    """How patients are split: `official`, `paper`, or `no-test` for copies without the test patients."""
+    leave_out: tuple[str, ...] = ()
+    """Patients that no part may hold, e.g. one of two that share an image."""
+    allow_missing: bool = False
+    """Go on when listed patients or files are absent."""
+
+
 @dataclass(frozen=True, order=True)
 class PatientId:
     """A person. CAMUS' first release numbers `training/` and `testing/` independently, so a name is not enough."""

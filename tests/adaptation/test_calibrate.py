@@ -28,7 +28,7 @@ def hearts(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def source(hearts: Path) -> Source:
-    return open_source(hearts, "official")
+    return open_source(hearts)
 
 
 def measure(source: Source, oracle: Oracle, patients: int = 10):
@@ -53,7 +53,7 @@ def test_the_label_files_may_be_absent(hearts: Path, source: Source, tmp_path: P
     for path in bare.rglob("*_gt.nii.gz"):
         path.unlink()
     oracle = Oracle(source.dataset)
-    assert measure(open_source(bare, "official"), oracle).hearts == measure(source, oracle).hearts
+    assert measure(open_source(bare), oracle).hearts == measure(source, oracle).hearts
 
 
 def test_masks_that_could_not_be_a_heart_are_not_measured(source: Source) -> None:

@@ -37,7 +37,7 @@ def hearts(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def source(hearts: Path) -> Source:
-    return open_source(hearts, "official")
+    return open_source(hearts)
 
 
 def _label(source: Source, out: Path, oracle: Oracle | None = None, settings: PseudoLabelSettings = SETTINGS):
@@ -69,7 +69,7 @@ def test_no_annotation_is_read_so_the_label_files_may_be_absent(hearts: Path, so
         path.write_text("".join(f"{line}\n" for line in path.read_text().splitlines() if not line.startswith("EF")))
     oracle = Oracle(source.dataset)
     _label(source, tmp_path / "with")
-    unseen = open_source(bare, "official")
+    unseen = open_source(bare)
     write_pseudo_labels(oracle, "oracle 1", unseen.dataset, unseen.split, tmp_path / "without", SETTINGS)
     files = sorted(p.relative_to(tmp_path / "with") for p in (tmp_path / "with").rglob("*.nii.gz"))
     assert len(files) == 104
@@ -97,7 +97,7 @@ def test_a_frame_without_an_atrium_and_what_hangs_on_it_is_left_out_and_said(sou
 
 def test_frames_that_are_left_out_are_not_missing_when_the_set_is_trained_on(source: Source, tmp_path: Path) -> None:
     _label(source, tmp_path / "out", Oracle(source.dataset, blind_to="patient0002"))
-    made = open_source(tmp_path / "out", "official", made_from=source.split)
+    made = open_source(tmp_path / "out", made_from=source.split)
     assert len(made.split.parts[SplitPart.TRAINING]) == 11
 
 

@@ -9,13 +9,13 @@ from synthboost.data import make_split, open_dataset
 from synthboost.data.frame_set import FrameSet
 from synthboost.data.simulated_set import write_dataset
 from synthboost.data.source import Source, open_source
-from synthboost.domain import SplitPart
+from synthboost.domain import SplitOptions, SplitPart
 from synthboost.errors import SplitError
 from synthboost.simulator.settings import SimulationSettings
 
 
 def test_parts_hold_different_patients(tiny_camus: Path) -> None:
-    source = open_source(tiny_camus, "official")
+    source = open_source(tiny_camus)
     patients = {part: {i.patient.name for i in source.frames(part, "x").infos} for part in SplitPart}
     assert patients == {
         SplitPart.TRAINING: {"patient0001", "patient0002"},
@@ -28,7 +28,7 @@ def test_two_simulated_sets_with_the_same_numbers_share_nobody(tmp_path: Path) -
     sets = []
     for seed in (0, 1):
         write_dataset(tmp_path / str(seed), SimulationSettings(patients=3, seed=seed, size=32))
-        sets.append(open_source(tmp_path / str(seed), "official"))
+        sets.append(open_source(tmp_path / str(seed)))
     names = [[patient.name for patient in source.dataset.patients] for source in sets]
     assert names == [["patient0001", "patient0002", "patient0003"]] * 2
     assert not set(sets[0].dataset.patients) & set(sets[1].dataset.patients)
@@ -41,19 +41,19 @@ def test_fewer_patients_and_patients_left_out_are_named_in_the_split(
     make_tiny_camus: Callable[..., Path], tmp_path: Path
 ) -> None:
     root = make_tiny_camus(tmp_path / "data", patients=6)
-    source = open_source(root, "official", patients=2, leave_out=["patient0001"])
+    source = open_source(root, SplitOptions(leave_out=("patient0001",)), patients=2)
     assert {i.patient.name for i in source.frames(SplitPart.TRAINING, "x").infos} == {"patient0002", "patient0003"}
     assert source.split.name == "official without patient0001, first 2 training patients"
 
 
 def test_a_name_that_means_nobody_is_refused(tiny_camus: Path) -> None:
     with pytest.raises(SplitError, match="patient9999"):
-        open_source(tiny_camus, "official", leave_out=["patient9999"])
+        open_source(tiny_camus, SplitOptions(leave_out=("patient9999",)))
 
 
 def test_a_name_that_means_two_people_is_refused(two_folders: Path) -> None:
     with pytest.raises(SplitError, match="testing/patient0001, training/patient0001"):
-        open_source(two_folders, "official", leave_out=["patient0001"], allow_missing=True)
+        open_source(two_folders, SplitOptions(leave_out=("patient0001",), allow_missing=True))
 
 
 @pytest.fixture
@@ -92,4 +92,4 @@ def test_copies_of_a_mask_are_the_annotation_of_one_patient(tiny_camus: Path) ->
 
 
 def test_real_images_carry_no_masks_of_others(tiny_camus: Path) -> None:
-    assert open_source(tiny_camus, "official").mask_patients == 0
+    assert open_source(tiny_camus).mask_patients == 0

@@ -36,7 +36,7 @@ def make_spec(make_tiny_camus: Callable[..., Path], tmp_path: Path, smallest: st
     def make(strategy: Strategy, **changes: object) -> RunSpec:
         spec = RunSpec(
             strategy=strategy,
-            sources={Role.REAL: open_source(real, "official"), Role.SYNTHETIC: open_source(synthetic, "official")},
+            sources={Role.REAL: open_source(real), Role.SYNTHETIC: open_source(synthetic)},
             training=dict.fromkeys(Role, QUICK),
             preset=smallest,
             prompt_set=PromptSet.P1,

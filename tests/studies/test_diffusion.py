@@ -32,7 +32,7 @@ def hearts(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def train(root: Path, out: Path, unlabelled: bool = True) -> bytes:
-    folder = train_diffusion_on(open_source(root, "official"), SMALL, QUICK, out, unlabelled)
+    folder = train_diffusion_on(open_source(root), SMALL, QUICK, out, unlabelled)
     return next(folder.glob("*.safetensors")).read_bytes()
 
 
@@ -57,7 +57,7 @@ def test_label_files_may_be_absent_and_are_not_opened_if_they_are_there(hearts: 
 
 
 def test_the_maps_hold_the_sector_alone_and_the_attributes_stay(hearts: Path) -> None:
-    source = open_source(hearts, "official")
+    source = open_source(hearts)
     labelled = make_examples(source.frames(SplitPart.TRAINING, "hearts"), 32)
     bare = make_examples(source.without_annotations().frames(SplitPart.TRAINING, "hearts", unlabelled=True), 32, True)
     assert set(np.unique(labelled.conditions)) == {0, 1, 2, 3, 4}

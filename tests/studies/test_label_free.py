@@ -22,12 +22,12 @@ GRID = replace(
 
 @pytest.fixture
 def real(make_tiny_camus: Callable[..., Path], tmp_path: Path) -> Source:
-    return open_source(make_tiny_camus(tmp_path / "real-data"), "official")
+    return open_source(make_tiny_camus(tmp_path / "real-data"))
 
 
 @pytest.fixture
 def simulated(make_tiny_camus: Callable[..., Path], tmp_path: Path) -> Source:
-    return open_source(make_tiny_camus(tmp_path / "synthetic-data", first=11), "official")
+    return open_source(make_tiny_camus(tmp_path / "synthetic-data", first=11))
 
 
 def _plan(real: Source, sets: list[Source]) -> Study:

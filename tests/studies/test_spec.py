@@ -55,10 +55,10 @@ def test_the_place_of_the_data_does_not_matter_but_every_byte_does(make_spec: Ma
     spec = make_spec(Strategy.REAL)
     root = spec.sources[Role.REAL].dataset.root
     moved = Path(shutil.copytree(root, tmp_path / "elsewhere"))
-    assert replace(spec, sources={Role.REAL: open_source(moved, "official")}).identity == spec.identity
+    assert replace(spec, sources={Role.REAL: open_source(moved)}).identity == spec.identity
     cfg = moved / "database_nifti" / "patient0001" / "Info_2CH.cfg"
     cfg.write_text(cfg.read_text().replace("EF: 51", "EF: 52"))
-    assert replace(spec, sources={Role.REAL: open_source(moved, "official")}).identity != spec.identity
+    assert replace(spec, sources={Role.REAL: open_source(moved)}).identity != spec.identity
 
 
 def test_only_pretraining_then_training_has_a_parent(make_spec: MakeSpec) -> None:

@@ -25,8 +25,8 @@ ONE = replace(smoke().grid, models=("cris",), encoders=("trained",), prompts=(Pr
 @pytest.fixture
 def sources(make_tiny_camus: Callable[..., Path], tmp_path: Path) -> Sources:
     return {
-        Role.REAL: open_source(make_tiny_camus(tmp_path / "real-data"), "official"),
-        Role.SYNTHETIC: open_source(make_tiny_camus(tmp_path / "synthetic-data", first=11), "official"),
+        Role.REAL: open_source(make_tiny_camus(tmp_path / "real-data")),
+        Role.SYNTHETIC: open_source(make_tiny_camus(tmp_path / "synthetic-data", first=11)),
     }
 
 

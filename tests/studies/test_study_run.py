@@ -40,7 +40,7 @@ class Here:
 def carry_out(real, synthetic, out):
     preset = replace(smoke(), images_per_stage=16)
     grid = replace(preset.grid, models=("clipseg",), prompts=(PromptSet.P1,), patients=(1, 2))
-    sources = {Role.REAL: open_source(real, "official"), Role.SYNTHETIC: open_source(synthetic, "official")}
+    sources = {Role.REAL: open_source(real), Role.SYNTHETIC: open_source(synthetic)}
     weights, recipe, evaluation = initial_weights(preset, grid.models, {}), choose_recipe("ours"), Evaluation()
     study = plan_study(recipe, preset, grid, sources, weights, evaluation)
     terms = fixed_terms(recipe, preset, sources, weights, evaluation.part)

@@ -48,7 +48,7 @@ class Calibrate:
             raise OutputError(self.out, "file", "exists", "a new file", "Choose another name.")
         settings = PseudoLabelSettings()
         real = self.images.open(self.data)
-        simulated = open_source(self.simulated, "official")
+        simulated = open_source(self.simulated)
         named = (("images", real), ("simulated images", simulated))
         before = Calibration.of_items(settings_of(simulated.dataset.root).calibration)
         predictor = Predictor.from_pretrained(self.checkpoint)

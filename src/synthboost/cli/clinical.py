@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import tyro
 
-from synthboost.domain import PromptSet, SplitPart
+from synthboost.domain import PromptSet, SplitOptions, SplitPart
 from synthboost.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -39,10 +39,7 @@ class Clinical:
     """A new folder."""
     prompts: PromptSet | None = None
     """Which sentences the model is asked with; absent: those of the run, or P6."""
-    split: str = "official"
-    """How patients are split."""
-    leave_out: tuple[str, ...] = ()
-    """Patients that are not judged."""
+    splitting: SplitOptions = field(default_factory=SplitOptions)
     part: SplitPart = SplitPart.TESTING
     """The part that is judged."""
     threshold: float = 0.5
@@ -53,8 +50,6 @@ class Clinical:
     uncertainty: bool = False
     """Also ask in the words of P1 to P7, and the mirror image, and write how far the answers agree
     (`uncertainty.csv`); takes some twenty times as long."""
-    allow_missing: bool = False
-    """Go on when listed patients or files are absent."""
 
     def run(self) -> None:
         """Find label maps, measure, compare, write, print the table."""
@@ -67,10 +62,11 @@ class Clinical:
         from synthboost.studies.clinical import compare_cases, measure_cases, write_clinical, write_uncertainty
         from synthboost.studies.manifest import versions
 
-        source = open_source(self.data, self.split, allow_missing=self.allow_missing, leave_out=self.leave_out)
+        source = open_source(self.data, self.splitting)
         frames = source.frames(self.part, f"{self.data.name} {self.part}")
         if not len(frames):
-            raise ConfigError("clinical", "part", self.part, f"a part of split {self.split} with annotated frames")
+            split = self.splitting.split
+            raise ConfigError("clinical", "part", self.part, f"a part of split {split} with annotated frames")
         predictor, found, facts = self._found(frames)
         require_new_folder(self.out, "out")
         judged = "reference" if self.masks == REFERENCE else "predicted"

@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 import sys
 import time
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from synthboost.domain import PromptSet, SplitPart
+from synthboost.domain import PromptSet, SplitOptions, SplitPart
 from synthboost.errors import ConfigError
 from synthboost.records.run_record import Evaluation
 
@@ -48,10 +48,7 @@ class Evaluate:
     """Where the shape word of P7 comes from; `ground-truth` leaks the answer and is marked in every row."""
     name_domain: Literal["as-trained", "yes", "no"] = "as-trained"
     """Whether each sentence says its frame's domain; `as-trained`: as in the run that the checkpoint is of."""
-    split: str = "official"
-    """How patients are split."""
-    leave_out: tuple[str, ...] = ()
-    """Patients that are not judged."""
+    splitting: SplitOptions = field(default_factory=SplitOptions)
     part: SplitPart = SplitPart.TESTING
     """The part that is scored."""
     grid: tuple[int, int] | None = None
@@ -60,8 +57,6 @@ class Evaluate:
     """A pixel is inside when its probability is larger."""
     probe_swapped: bool = False
     """Also ask for each structure with another structure's sentence, to see whether the sentence is used."""
-    allow_missing: bool = False
-    """Go on when listed patients or files are absent."""
     workers: int = os.cpu_count() or 1
     """Processes that score."""
 
@@ -77,10 +72,11 @@ class Evaluate:
             raise ConfigError("evaluate", "checkpoint, masks", "both or neither given", "one of the two")
         if self.masks is not None:
             self._refuse_idle_options()
-        source = open_source(self.data, self.split, allow_missing=self.allow_missing, leave_out=self.leave_out)
+        source = open_source(self.data, self.splitting)
         frames = source.frames(self.part, f"{self.data.name} {self.part}")
         if not len(frames):
-            raise ConfigError("evaluate", "part", self.part, f"a part of split {self.split} with annotated frames")
+            split = self.splitting.split
+            raise ConfigError("evaluate", "part", self.part, f"a part of split {split} with annotated frames")
         require_new_folder(self.out, "out")
         began = datetime.now(UTC), time.monotonic()
         origin, named = self._predict(frames, source)
@@ -106,7 +102,7 @@ class Evaluate:
         return Evaluation(self.part, self.threshold, self.shape_from, self.paraphrase, self.probe_swapped, self.grid)
 
     def _refuse_idle_options(self) -> None:
-        defaults = {field.name: field.default for field in fields(self)}
+        defaults = {one.name: one.default for one in fields(self)}
         if idle := [name for name in FOR_PREDICTING if getattr(self, name) != defaults[name]]:
             raise ConfigError(
                 "evaluate", ", ".join(idle), "given together with masks", "a checkpoint",

@@ -37,7 +37,7 @@ class Match:
 
         shard = parse_shard("match", self.shard)
         settings = MatchSettings(seed=self.seed)
-        simulated = open_source(self.images, "official")
+        simulated = open_source(self.images)
         like = self.likeness.open(self.like)
         made = match(simulated.dataset, simulated.split, like.dataset, like.split, self.out, settings, shard)
         print(f"{made} patients matched now: {self.out}{still_to_come(self.out)}")

@@ -49,7 +49,7 @@ class Refine:
         condition = condition_of(self.model, network.settings)
         settings = RefineSettings(self.strength, condition, self.seed)
         schedule = choose_schedule(network.settings, self.method, self.steps)
-        source = open_source(self.images, "official")
+        source = open_source(self.images)
         sha256 = file_sha256(weights_path(folder))
         made = refine(network, sha256, source.dataset, source.split, self.out, settings, schedule, shard)
         print(f"{made} patients refined now, told {condition}: {self.out}{still_to_come(self.out)}")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal
 
 import tyro
 
-from synthboost.domain import PromptSet, SplitPart, Strategy
+from synthboost.domain import PromptSet, SplitOptions, SplitPart, Strategy
 from synthboost.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -109,7 +109,7 @@ class Study:
         evaluation = Evaluation(part=self.evaluate_on)
         real, synthetic = self._real(recipe), []
         for folder in self.synthetic if uses_synthetic(grid.strategies) else ():
-            synthetic.append(open_source(folder, "official", made_from=real.split))
+            synthetic.append(open_source(folder, made_from=real.split))
         if self.name == "label-free":
             study = plan_label_free(recipe, preset, grid, real, synthetic, weights, evaluation)
             sources: Sources = {Role.REAL: real}
@@ -161,9 +161,7 @@ class Study:
 
         if self.data is None:
             raise ConfigError("study", "data", None, "the folder of the real data set")
-        return open_source(
-            self.data, self.split or recipe.split, allow_missing=self.allow_missing, leave_out=self.leave_out
-        )
+        return open_source(self.data, SplitOptions(self.split or recipe.split, self.leave_out, self.allow_missing))
 
     def _check_sets(self, grid: Grid) -> None:
         from synthboost.studies.study import uses_synthetic

@@ -11,6 +11,7 @@ import tyro
 from synthboost.cli.shards import parse_shard, still_to_come
 from synthboost.cli.unannotated import Unannotated
 from synthboost.diffusion.settings import DiffusionTraining
+from synthboost.domain import SplitOptions
 from synthboost.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -56,7 +57,7 @@ class TrainDiffusion:
         if self.unannotated:
             source = images.open(self.data, self.patients)
         else:
-            source = open_source(self.data, images.split, self.patients, images.allow_missing, images.leave_out)
+            source = open_source(self.data, images, self.patients)
         state = "finished before" if (self.out / DONE).is_file() else "weights"
         weights = train_diffusion_on(source, PRESETS[self.preset], self.training, self.out, self.unannotated)
         print(f"{state}: {weights}")
@@ -76,8 +77,7 @@ class SampleDiffusion:
     """The data set whose masks are used: annotated, or simulated."""
     out: Path
     """A new folder, or one that the same command began."""
-    split: str = "official"
-    """How the patients of `masks` are split."""
+    splitting: SplitOptions = field(default_factory=SplitOptions)
     copies: int = 5
     """Synthetic patients for each patient."""
     perturb: bool = True
@@ -88,10 +88,6 @@ class SampleDiffusion:
     """Of the sampler; by default 10 for a flow, 20 for predicted noise."""
     guidance: float = 1.0
     """How far images are pushed towards their map; 1 is not."""
-    leave_out: tuple[str, ...] = ()
-    """Patients whose masks are not used."""
-    allow_missing: bool = False
-    """Go on when listed patients or files of `masks` are absent."""
     shard: str = "1/1"
     """`3/16`: the third of sixteen shares."""
     seed: int = 0
@@ -108,7 +104,7 @@ class SampleDiffusion:
         from synthboost.models.weights_folder import file_sha256, weights_path
 
         shard = parse_shard("synthesize", self.shard)
-        source = open_source(self.masks, self.split, allow_missing=self.allow_missing, leave_out=self.leave_out)
+        source = open_source(self.masks, self.splitting)
         folder = self.model / "checkpoint" if (self.model / "checkpoint").is_dir() else self.model
         network = load_diffusion(folder).to(choose_device("auto"))
         settings = SynthesisSettings(
@@ -138,15 +134,12 @@ class Fidelity:
     """The synthetic one."""
     out: Path
     """A new folder for `fidelity.json`, `fidelity.md`, `fidelity.html` and contact sheets."""
-    split: str = "official"
-    """How the real patients are split."""
+    splitting: SplitOptions = field(default_factory=SplitOptions)
     checkpoint: str | None = None
     """A segmenter trained on real images: its masks in the synthetic images are compared with the masks they were made
     from."""
     size: int = 128
     """Pixels per side at which texture is compared; at most the synthetic images' own."""
-    allow_missing: bool = False
-    """Go on when listed patients or files are absent."""
     seed: int = 0
 
     def run(self) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
-from synthboost.domain import PromptSet, SplitPart, Strategy
+from synthboost.domain import PromptSet, SplitOptions, SplitPart, Strategy
 from synthboost.models.freezing import Encoders
 from synthboost.training.config import TrainingConfig
 
@@ -51,20 +51,14 @@ class Train:
     each, as `vision=last-3,text=frozen`. The decoder always learns."""
     prompts: PromptSet = PromptSet.P6
     """Which sentences."""
-    split: str = "official"
-    """`official`, `paper`, or `no-test` (the official validation patients are judged on, and the last 50 training
-    patients validate): for copies without the test patients."""
+    splitting: SplitOptions = field(default_factory=SplitOptions)
     patients: int | None = None
     """Train on the first so many real patients only."""
-    leave_out: tuple[str, ...] = ()
-    """Patients that neither train nor are judged, e.g. `patient0033`, which shares an image with `patient0068`."""
     evaluate_on: SplitPart = SplitPart.TESTING
     """The part of `data` that is scored at the end."""
     shape_from: Literal["unknown", "ground-truth", "prediction"] = "prediction"
     """Where the shape word of P7 comes from when the run is judged; `ground-truth` leaks the answer, as the paper
     does, and is marked in every row."""
-    allow_missing: bool = False
-    """Go on when listed patients or files are absent; they are counted in the log."""
     training: TrainingConfig = field(default_factory=TrainingConfig)
     scoring_workers: int = os.cpu_count() or 1
     """Processes that score masks."""
@@ -88,9 +82,9 @@ class Train:
         from synthboost.studies.spec import RunSpec
         from synthboost.studies.strategies import STAGES, Role
 
-        sources = {Role.REAL: open_source(self.data, self.split, self.patients, self.allow_missing, self.leave_out)}
+        sources = {Role.REAL: open_source(self.data, self.splitting, self.patients)}
         if self.synthetic is not None:
-            sources[Role.SYNTHETIC] = open_source(self.synthetic, "official", made_from=sources[Role.REAL].split)
+            sources[Role.SYNTHETIC] = open_source(self.synthetic, made_from=sources[Role.REAL].split)
         return RunSpec(
             strategy=self.strategy,
             sources=sources,

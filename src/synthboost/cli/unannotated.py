@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from synthboost.domain import Phase, View
+from synthboost.domain import Phase, SplitOptions, View
 
 if TYPE_CHECKING:
     from synthboost.data.picture_folder import Untold
@@ -14,15 +14,9 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Unannotated:
+class Unannotated(SplitOptions):
     """Which of the images are looked at, and what is true of pictures that do not tell it."""
 
-    split: str = "official"
-    """How patients are split: `official`, `paper` or `no-test`; test patients are not looked at."""
-    leave_out: tuple[str, ...] = ()
-    """Patients that are not looked at."""
-    allow_missing: bool = False
-    """Go on when listed patients or files are absent."""
     view: View | None = None
     """Of a plain folder of pictures: the view of those whose names do not say it, as `x_4CH_ED.png` does."""
     phase: Phase | None = None
@@ -49,4 +43,4 @@ class Unannotated:
         """
         from synthboost.data.source import open_source
 
-        return open_source(root, self.split, patients, self.allow_missing, self.leave_out, untold=self.untold)
+        return open_source(root, self, patients, untold=self.untold)

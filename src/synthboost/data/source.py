@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -21,9 +20,11 @@ from synthboost.data import (
 )
 from synthboost.data.frame_set import FrameSet
 from synthboost.data.picture_folder import Untold, open_pictures
-from synthboost.domain import Domain, PatientId, SplitPart
+from synthboost.domain import Domain, PatientId, SplitOptions, SplitPart
 from synthboost.errors import ConfigError, SplitError
 from synthboost.records.run_record import DataSet
+
+_OFFICIAL = SplitOptions()
 
 
 @dataclass(frozen=True)
@@ -105,10 +106,8 @@ class Source:
 
 def open_source(
     root: Path,
-    split: str,
+    options: SplitOptions = _OFFICIAL,
     patients: int | None = None,
-    allow_missing: bool = False,
-    leave_out: Sequence[str] = (),
     made_from: Split | None = None,
     untold: Untold | None = None,
 ) -> Source:
@@ -116,10 +115,8 @@ def open_source(
 
     Args:
         root: the data set's folder.
-        split: one of `data.SPLITS`.
+        options: the split, who is left out, and whether something may be missing.
         patients: train on the first so many patients only.
-        allow_missing: accept that listed patients or files are absent.
-        leave_out: names of patients that no part may hold, e.g. one of two that share an image.
         made_from: for a diffusion set: the split of the data set whose masks it was made from, to rule leaks out.
         untold: where no annotation is needed: a folder of pictures will do, of which this is true.
 
@@ -127,16 +124,15 @@ def open_source(
         DataError: the data set or its split is broken, or has fewer training patients.
         ConfigError: something is `untold` of a data set, which tells it itself.
     """
-    dataset = _open(root, allow_missing, untold)
-    parts = make_split(split, dataset)
-    if leave_out:
-        parts = without_patients(parts, _named(dataset, leave_out))
-    source = Source(dataset, parts)
+    dataset = _open(root, options.allow_missing, untold)
+    split = make_split(options.split, dataset)
+    if options.leave_out:
+        split = without_patients(split, [_named(dataset, name) for name in options.leave_out])
+    source = Source(dataset, split)
     if patients is not None:
         source = source.with_patients(patients)
     diffusion = any(info.source is not None for info in dataset.frames)
-    sources = made_from if diffusion else None
-    check_split(source.split, dataset, allow_missing=allow_missing, workers=2, sources=sources)
+    check_split(source.split, dataset, options.allow_missing, workers=2, sources=made_from if diffusion else None)
     return source
 
 
@@ -153,11 +149,7 @@ def _open(root: Path, allow_missing: bool, untold: Untold | None) -> Dataset:
     return open_dataset(root, allow_missing=allow_missing)
 
 
-def _named(dataset: Dataset, names: Sequence[str]) -> list[PatientId]:
-    return [_one_named(dataset, name) for name in names]
-
-
-def _one_named(dataset: Dataset, name: str) -> PatientId:
+def _named(dataset: Dataset, name: str) -> PatientId:
     # The first release numbers its two folders independently: there a name alone can mean two people.
     found = [p for p in dataset.patients if name in (p.name, f"{p.folder}/{p.name}", str(p))]
     if len(found) != 1:

@@ -16,7 +16,7 @@ from synthboost.data.source import Source, open_source
 from synthboost.diffusion.checkpoint import load_diffusion
 from synthboost.diffusion.settings import TINY, DiffusionSettings, DiffusionTraining
 from synthboost.diffusion.synthesize import SynthesisSettings, synthesize
-from synthboost.domain import PromptSet, SplitPart, Strategy
+from synthboost.domain import PromptSet, SplitOptions, SplitPart, Strategy
 from synthboost.models.catalogue import MODELS, settings_of
 from synthboost.models.weights_folder import file_sha256, weights_path
 from synthboost.records.rows import read_rows
@@ -120,7 +120,7 @@ def run_demo(out: Path, data: Path | None, settings: DemoSettings, patients: int
         _say(began, 'simulating the target domain (it takes the place of real data and is called "real" below)')
         write_dataset(target, settings.target_settings(), workers)
     real = given or _target(target, patients)
-    simulated = open_source(source, "official", allow_missing=True)
+    simulated = open_source(source, SplitOptions(allow_missing=True))
     diffusion = _diffusion_set(real, out, settings, began)
     evaluation = Evaluation()
     runs = [execute_baseline(kind, real, out / "runs", evaluation, workers) for kind in FITS]
@@ -150,7 +150,7 @@ def _diffusion_set(real: Source, out: Path, settings: DemoSettings, began: float
         folder,
         SynthesisSettings(copies=settings.diffusion_copies, seed=settings.seed),
     )
-    return open_source(folder, "official", made_from=real.split)
+    return open_source(folder, made_from=real.split)
 
 
 def _specs(settings: DemoSettings, real: Source, synthetic: Sequence[Source]) -> list[RunSpec]:
@@ -191,7 +191,7 @@ def _target(root: Path, patients: int | None) -> Source:
     """Open the target domain; a copy without the test patients is judged on the official validation patients."""
     dataset = open_dataset(root, allow_missing=True)
     testing = set(make_split("official", dataset).parts[SplitPart.TESTING]) & set(dataset.patients)
-    return open_source(root, "official" if testing else "no-test", patients, allow_missing=True)
+    return open_source(root, SplitOptions("official" if testing else "no-test", allow_missing=True), patients)
 
 
 def _say(began: float, text: str) -> None:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
 from synthboost.data.source import Source, open_source
-from synthboost.domain import Domain, LabelMap, SplitPart
+from synthboost.domain import Domain, LabelMap, SplitOptions, SplitPart
 from synthboost.errors import ConfigError, DataError
 from synthboost.evaluation.fidelity.contact_sheet import contact_sheet, outlined
 from synthboost.evaluation.fidelity.echo_set import EchoSet
@@ -32,12 +32,11 @@ class FidelityPlan:
     real: Path
     synthetic: Path
     out: Path
-    split: str = "official"
+    splitting: SplitOptions = field(default_factory=SplitOptions)
     checkpoint: str | None = None
     size: int = 128
     images: int = 400
     """At most so many of each set."""
-    allow_missing: bool = False
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -56,8 +55,8 @@ def compare_sets(plan: FidelityPlan) -> str:
         OutputError: `plan.out` holds something already.
     """
     require_new_folder(plan.out, "out")
-    source = open_source(plan.real, plan.split, allow_missing=plan.allow_missing)
-    synthetic_source = open_source(plan.synthetic, "official", made_from=source.split)
+    source = open_source(plan.real, plan.splitting)
+    synthetic_source = open_source(plan.synthetic, made_from=source.split)
     if str(Domain.REAL) in synthetic_source.domains:
         raise DataError(plan.synthetic, "domain", "real", "a synthetic set", "Give the real set first.")
     real = _read(source, SplitPart.TRAINING, plan)
