@@ -14,8 +14,7 @@ from synthboost.domain import Strategy
 from synthboost.io.lock import exclusive
 from synthboost.io.typed_json import read_json
 from synthboost.studies.executors import registry as executors
-from synthboost.studies.executors.base import Job, Report, Work
-from synthboost.studies.executors.job_queue import JobQueue
+from synthboost.studies.executors.base import Job, JobQueue, Report, Work
 
 Call = Callable[..., Any]
 

@@ -20,7 +20,7 @@ from pathlib import Path
 import torch
 
 from synthboost.domain import PromptSet
-from synthboost.studies.executors.job_queue import JobQueue
+from synthboost.studies.executors.base import JobQueue
 from synthboost.studies.recipes import choose_recipe, smoke
 from synthboost.records.run_record import Evaluation
 from synthboost.data.source import open_source

@@ -1,11 +1,10 @@
 """The same jobs on a SLURM that runs; skipped where none answers.
 
-`eval "$(sh tests/experiments/executors/slurm_one_node.sh start FOLDER)"` makes one of this machine.
+`eval "$(sh tests/studies/executors/slurm_one_node.sh start FOLDER)"` makes one of this machine.
 """
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import signal
@@ -19,9 +18,9 @@ from pathlib import Path
 import pytest
 
 from synthboost.studies.executors.base import Job, Work
-from synthboost.studies.executors.slurm import SlurmExecutor, SlurmSettings
+from synthboost.studies.executors.slurm import SlurmQueue, SlurmSettings, watch
 
-SETTINGS = SlurmSettings(hours=0.1, memory_gb=0.5, cpus=1, poll_seconds=0.5, grace_seconds=2.0)
+SETTINGS = SlurmSettings(hours=0.1, memory_gb=0.5, cpus=1)
 MakeWork = Callable[[Path], Work]
 
 
@@ -37,7 +36,8 @@ pytestmark = pytest.mark.skipif(not slurm_answers(), reason="no SLURM answers `s
 
 def run(jobs: list[Job], work: Work, folder: Path) -> dict[str, str | None]:
     reported: dict[str, str | None] = {}
-    SlurmExecutor(folder, SETTINGS).run(jobs, work, lambda outcome: reported.update({outcome.name: outcome.error}))
+    queue = SlurmQueue(folder, SETTINGS, poll_seconds=0.5)
+    watch(jobs, work, lambda outcome: reported.update({outcome.name: outcome.error}), queue)
     return reported
 
 
@@ -46,9 +46,8 @@ def attempts(folder: Path) -> dict[str, int]:
 
 
 def submitted(folder: Path) -> int:
-    """How many jobs have a number and were not reported yet."""
-    tickets = json.loads((folder / "submitted.json").read_text())["tickets"]
-    return sum(bool(ticket["number"]) for ticket in tickets.values())
+    """How many jobs have a number."""
+    return len(list(folder.glob("*_submitted.pkl")))
 
 
 def wait_for(condition: Callable[[], bool]) -> None:
@@ -64,7 +63,7 @@ def test_every_job_is_reported_and_a_lost_process_costs_one_run(make_work: MakeW
         Job("after bad", ("bad",)), Job("after dies", ("dies",)),
     ]  # fmt: skip
     reported = run(jobs, make_work(tmp_path / "ran"), tmp_path / "slurm")
-    assert str(reported.pop("dies")).startswith("its process died 2 times; the log of job")
+    assert str(reported.pop("dies")).startswith("its process died 2 times, the last time in job")
     assert reported == {
         "first": None, "bad": "it is bad", "dies-once": None, "second": None,
         "after bad": "not run: it needs bad, which failed", "after dies": "not run: it needs dies, which failed",
@@ -73,7 +72,10 @@ def test_every_job_is_reported_and_a_lost_process_costs_one_run(make_work: MakeW
 
 
 def test_jobs_outlive_a_killed_driver_and_the_next_one_takes_them_up(make_work: MakeWork, tmp_path: Path) -> None:
-    jobs = [Job("waits"), Job("second", ("waits",)), Job("third", ("second",))]
+    ran = tmp_path / "ran"
+    done = {name: (ran / name).exists for name in ("waits", "second", "third")}
+    jobs = [Job("waits", (), done["waits"]), Job("second", ("waits",), done["second"])]
+    jobs.append(Job("third", ("second",), done["third"]))
     work = make_work(tmp_path / "ran")
     driver = get_context("fork").Process(target=run, args=(jobs, work, tmp_path / "slurm"))
     driver.start()
@@ -93,7 +95,7 @@ def waiting_job(make_work: MakeWork, tmp_path: Path) -> Iterator[str]:
     with ThreadPoolExecutor(1) as pool:
         driver = pool.submit(run, [Job("waits")], make_work(tmp_path / "ran"), tmp_path / "slurm")
         wait_for((tmp_path / "ran" / "waits").exists)
-        [number] = [path.name.split("_")[0] for path in (tmp_path / "slurm" / "jobs").glob("*_submitted.pkl")]
+        [number] = [path.name.split("_")[0] for path in (tmp_path / "slurm").glob("*_submitted.pkl")]
         try:
             yield number
             wait_for(lambda: attempts(tmp_path / "ran") == {"waits": 2})
@@ -104,7 +106,7 @@ def waiting_job(make_work: MakeWork, tmp_path: Path) -> Iterator[str]:
 
 def test_a_job_that_is_preempted_is_queued_again_and_ends(waiting_job: str, tmp_path: Path) -> None:
     subprocess.run(["scancel", "--signal=USR2", waiting_job], check=True)
-    log = tmp_path / "slurm" / "jobs" / f"{waiting_job}_0_log.err"
+    log = tmp_path / "slurm" / f"{waiting_job}_0_log.err"
     wait_for(lambda: log.is_file() and "Caught signal SIGUSR2" in log.read_text())
 
 

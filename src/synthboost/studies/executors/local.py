@@ -14,8 +14,7 @@ from multiprocessing import connection, get_context
 from multiprocessing.context import SpawnProcess
 
 from synthboost.errors import ConfigError
-from synthboost.studies.executors.base import Job, Outcome, Report, Work
-from synthboost.studies.executors.job_queue import JobQueue
+from synthboost.studies.executors.base import Job, Outcome, Report, Work, carry_out
 
 STOP_SECONDS = 20.0
 """How long a process may take to put things in order when it is asked to stop."""
@@ -43,17 +42,9 @@ class LocalExecutor:
 
     def run(self, jobs: Sequence[Job], work: Work, report: Report) -> None:
         """Carry out all jobs; see `Executor.run`. Whatever is raised here or by `report` stops the processes first."""
-        queue = JobQueue(jobs)
         pool = _Pool(work, self.threads or max(1, _cores() // self.workers))
         try:
-            while not (queue.is_over and not pool.busy):
-                while len(pool.busy) < self.workers and (job := queue.take()) is not None:
-                    pool.start(job)
-                assert pool.busy, "a job waits for one that is not in the list before it"
-                for job, answer in pool.wait():
-                    ended = queue.ended(answer) if isinstance(answer, Outcome) else queue.lost(job, answer)
-                    for outcome in ended:
-                        report(outcome)
+            carry_out(jobs, pool, self.workers, report)
         finally:
             pool.stop()
 

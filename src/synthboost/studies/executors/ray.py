@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import os
-import secrets
 import signal
 import socket
 import threading
@@ -15,10 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from synthboost.errors import ConfigError
-from synthboost.io.atomic import write_text
 from synthboost.io.lock import exclusive, owned_by
-from synthboost.studies.executors.base import Job, Outcome, Report, Work
-from synthboost.studies.executors.job_queue import JobQueue
+from synthboost.studies.executors.base import Job, Outcome, Report, Work, carry_out
 
 
 @dataclass(frozen=True)
@@ -52,7 +49,7 @@ class RayExecutor:
     """
 
     folder: Path
-    """For the name under which locks are taken; this process alone uses it."""
+    """That this process alone uses."""
     settings: RaySettings = RaySettings()
 
     def __post_init__(self) -> None:
@@ -66,16 +63,9 @@ class RayExecutor:
             ConfigError: no cluster answers at the address.
         """
         with exclusive(self.folder), _connected(self.settings) as ray:
-            tasks = _Tasks(ray, self.settings, work, _study(self.folder))
-            queue, most = JobQueue(jobs), self.settings.at_once or len(jobs)
+            tasks = _Tasks(ray, self.settings, work)
             try:
-                while not (queue.is_over and not tasks.running):
-                    while len(tasks.running) < most and (job := queue.take()) is not None:
-                        tasks.start(job)
-                    job, answer = tasks.wait()
-                    ended = queue.ended(answer) if isinstance(answer, Outcome) else queue.lost(job, answer)
-                    for outcome in ended:
-                        report(outcome)
+                carry_out(jobs, tasks, self.settings.at_once or len(jobs), report)
             finally:
                 tasks.stop()
 
@@ -83,8 +73,8 @@ class RayExecutor:
 class _Tasks:
     """What Ray has been given and has not ended."""
 
-    def __init__(self, ray: Any, settings: RaySettings, work: Work, study: str) -> None:
-        self.ray, self.study = ray, study
+    def __init__(self, ray: Any, settings: RaySettings, work: Work) -> None:
+        self.ray = ray
         self.work = ray.put(work)
         memory = None if settings.memory_gb is None else settings.memory_gb * 2**30
         # A fresh process for each: what a run computes must not depend on which ran in it before.
@@ -94,28 +84,28 @@ class _Tasks:
         self.running: dict[Any, Job] = {}
 
     def start(self, job: Job) -> None:
-        self.running[self.remote.remote(self.work, job.name, f"{self.study}/{job.name}", os.getcwd())] = job
+        self.running[self.remote.remote(self.work, job.name, os.getcwd())] = job
 
-    def wait(self) -> tuple[Job, Outcome | str]:
+    def wait(self) -> list[tuple[Job, Outcome | str]]:
         """Wait until a task ends or its process dies; return its job and the outcome, or in words how it died."""
         [task], _ = self.ray.wait(list(self.running), num_returns=1)
         job = self.running.pop(task)
         try:
             outcome: Outcome = self.ray.get(task)
         except self.ray.exceptions.RayTaskError as error:  # before the work began: e.g. its module is not there
-            return job, Outcome(job.name, f"{type(error.cause).__name__} on a node of Ray: {error.cause}")
+            return [(job, Outcome(job.name, f"{type(error.cause).__name__} on a node of Ray: {error.cause}"))]
         except self.ray.exceptions.RayError as error:
-            return job, f"by {type(error).__name__}"
-        return job, outcome
+            return [(job, f"by {type(error).__name__}")]
+        return [(job, outcome)]
 
     def stop(self) -> None:
         for task in self.running:
             self.ray.cancel(task, force=True)
 
 
-def _carry_out(work: Work, name: str, owner: str, folder: str) -> Outcome:
+def _carry_out(work: Work, name: str, folder: str) -> Outcome:
     os.chdir(folder)  # Ray's processes start wherever Ray was started
-    with owned_by(owner):
+    with owned_by(name):
         return work(name)
 
 
@@ -146,13 +136,6 @@ def _require_answer(address: str) -> None:
     host, _, port = address.rpartition(":")
     if host and port.isdigit() and "/" not in host:
         socket.create_connection((host, int(port)), timeout=20).close()
-
-
-def _study(folder: Path) -> str:
-    path = folder / "study"
-    if not path.is_file():
-        write_text(path, secrets.token_hex(4))
-    return path.read_text(encoding="utf-8")
 
 
 def _ray() -> Any:

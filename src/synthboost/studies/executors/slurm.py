@@ -7,15 +7,17 @@ import math
 import shutil
 import subprocess
 import time
-from collections.abc import Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from synthboost.errors import ConfigError, SynthboostError
-from synthboost.studies.executors.base import Job, Report, Work
-from synthboost.studies.executors.batch_queue import BatchTask, Place, carry_out
+from synthboost.io.lock import exclusive, owned_by
+from synthboost.studies.executors.base import Job, JobQueue, Outcome, Report, Work
 
+LARGEST_ARRAY = 1000
+"""Jobs that are submitted at once; SLURM's `MaxArraySize` is 1001 unless somebody changed it."""
 PATIENCE_SECONDS = 900.0
 """How long SLURM may leave `squeue` without an answer, e.g. while its controller is restarted."""
 
@@ -40,14 +42,10 @@ class SlurmSettings:
     """Lines of shell before Python starts, e.g. `module load cuda`."""
     options: tuple[str, ...] = ()
     """Further options of `sbatch`, as `constraint=a100`."""
-    poll_seconds: float = 15.0
-    """Between two looks at the queue."""
-    grace_seconds: float = 30.0
-    """Before a job that has left the queue without an outcome counts as lost: shared disks show files late."""
 
     def __post_init__(self) -> None:
         """Refuse values that cannot work, naming the field."""
-        for name in ("hours", "memory_gb", "poll_seconds", "grace_seconds"):
+        for name in ("hours", "memory_gb"):
             self._require(name, math.isfinite(getattr(self, name)) and getattr(self, name) > 0, "a positive number")
         for name in ("stretches", "cpus", "at_once"):
             self._require(name, getattr(self, name) >= 1, "1 or more")
@@ -64,11 +62,11 @@ class SlurmExecutor:
     """Carries out jobs on a SLURM cluster.
 
     All are submitted at once, with dependencies. This process only watches: when it ends, the jobs go on, and the
-    same study takes them up again (`batch_queue.carry_out`).
+    same study finds them in SLURM's queue, or finished.
     """
 
     folder: Path
-    """For logs and the ledger; every node must see it under this name, like the runs and the data."""
+    """Of submitit: what each job was given, and its logs; every node must see it under this name, like the data."""
     settings: SlurmSettings = SlurmSettings()
 
     def __post_init__(self) -> None:
@@ -84,25 +82,104 @@ class SlurmExecutor:
         """Carry out all jobs; see `Executor.run`.
 
         Raises:
+            OutputError: another process does the same in this folder, or it cannot be written.
             SynthboostError: SLURM refuses a job or does not answer; those that were submitted go on.
         """
-        queue = SlurmQueue(self.folder / "jobs", self.settings)
-        carry_out(jobs, work, report, queue, self.folder, self.settings.poll_seconds, self.settings.grace_seconds)
+        with exclusive(self.folder):
+            watch(jobs, work, report, SlurmQueue(self.folder, self.settings))
+
+
+def watch(jobs: Sequence[Job], work: Work, report: Report, system: SlurmQueue) -> None:
+    """Submit what is neither done nor queued, and report each job as it ends; see `Executor.run`."""
+    queue, missing = JobQueue(jobs), set[str]()
+    numbers = system.adopt({job.name for job in jobs})
+    for job in jobs:
+        if job.name not in numbers and job.is_done is not None and job.is_done():
+            _report_all(queue.ended(Outcome(job.name)), report)
+    while not queue.is_over:
+        queued = system.queued()  # before looking for outcomes: what ends in between has left one
+        for job in [job for job in queue.waiting if job.name in numbers]:
+            if job not in queue.waiting:  # its need has failed meanwhile
+                continue
+            outcome = system.outcome(job.name, numbers[job.name])
+            if outcome is not None and (outcome.error is not None or job.is_done is None or job.is_done()):
+                _report_all(queue.ended(outcome), report)
+            elif numbers[job.name] in queued:
+                missing.discard(job.name)
+            elif job.name not in missing:  # shared disks show files late: look once more
+                missing.add(job.name)
+            else:
+                missing.discard(job.name)
+                how = f"in job {numbers.pop(job.name)}, whose log may say why"
+                if not {other.name for other in queue.waiting} & set(job.needs):  # else it never started
+                    _report_all(queue.lost(job, how), report)
+        numbers |= _submit([job for job in queue.waiting if job.name not in numbers], numbers, work, system)
+        if not queue.is_over:
+            time.sleep(system.poll_seconds)
+
+
+def _report_all(outcomes: Iterable[Outcome], report: Report) -> None:
+    for outcome in outcomes:
+        report(outcome)
+
+
+def _submit(waiting: list[Job], numbers: Mapping[str, str], work: Work, system: SlurmQueue) -> dict[str, str]:
+    """Submit jobs, those that wait for the same ones together; return their numbers."""
+    new: dict[str, str] = {}
+    while waiting:
+        names = {job.name for job in waiting}
+        ready = [job for job in waiting if not names.intersection(job.needs)]
+        alike: dict[tuple[str, ...], list[str]] = {}
+        for job in ready:
+            known = {**numbers, **new}
+            after = tuple(sorted(known[need] for need in job.needs if need in known))
+            alike.setdefault(after, []).append(job.name)
+        for after, group in alike.items():
+            for first in range(0, len(group), LARGEST_ARRAY):
+                chunk = group[first : first + LARGEST_ARRAY]
+                new |= zip(chunk, system.submit([SlurmTask(name, work) for name in chunk], after), strict=True)
+        waiting = [job for job in waiting if job not in ready]
+    return new
+
+
+class RunFailedError(Exception):
+    """A run failed on a node; the batch system then does not start what needs it."""
 
 
 @dataclass(frozen=True)
+class SlurmTask:
+    """What a node carries out."""
+
+    name: str
+    work: Work
+
+    def __call__(self) -> Outcome:
+        """Do the work; an attempt on another node inherits the locks that this one leaves."""
+        with owned_by(self.name):
+            outcome = self.work(self.name)
+        if outcome.error is not None:
+            raise RunFailedError(outcome.error)
+        return outcome
+
+    def checkpoint(self) -> Any:
+        """Say to submitit what to queue again before this is pre-empted or its time is up: the same, which resumes."""
+        return _submitit().helpers.DelayedSubmission(self)
+
+
+@dataclass
 class SlurmQueue:
-    """SLURM as a `BatchSystem`."""
+    """SLURM's queue, through submitit and `squeue`."""
 
     folder: Path
-    """Of submitit: what each job was given, and its logs."""
-    settings: SlurmSettings
+    settings: SlurmSettings = SlurmSettings()
+    poll_seconds: float = 15.0
+    """Between two looks at the queue."""
 
-    def submit(self, tasks: Sequence[BatchTask], label: str, after: Sequence[str]) -> list[str]:
-        """Submit one array (one task: a single job), whose job name is the label; see `BatchSystem.submit`."""
+    def submit(self, tasks: Sequence[SlurmTask], after: Sequence[str]) -> list[str]:
+        """Submit one array (one task: a single job), to start once the jobs `after` have succeeded; return numbers."""
         submitit = _submitit()
         executor = submitit.SlurmExecutor(self.folder, max_num_timeout=self.settings.stretches - 1)
-        executor.update_parameters(**_parameters(self.settings, label, after))
+        executor.update_parameters(**_parameters(self.settings, after))
         try:
             with executor.batch():
                 jobs = [executor.submit(task) for task in tasks]
@@ -113,36 +190,48 @@ class SlurmQueue:
             ) from error  # fmt: skip
         return [job.job_id for job in jobs]
 
-    def queued(self) -> dict[Place, str]:
-        """Ask `squeue`, which works without SLURM's accounting database, unlike `sacct`."""
-        command = ["squeue", "--user", getpass.getuser(), "--array", "--noheader", "--format=%j|%F|%K"]
+    def adopt(self, names: Container[str]) -> dict[str, str]:
+        """Return the numbers of queued jobs that an earlier call submitted, by name."""
+        utils, found = _submitit().core.utils, {}
+        for number in self.queued():
+            given = utils.JobPaths(self.folder, number).submitted_pickle
+            if given.is_file() and (name := utils.DelayedSubmission.load(given).function.name) in names:
+                found[name] = number
+        return found
+
+    def queued(self) -> set[str]:
+        """Ask `squeue` for the numbers of all jobs; it works without SLURM's accounting database, unlike `sacct`."""
+        command = ["squeue", "--user", getpass.getuser(), "--array", "--noheader", "--format=%F|%K"]
         deadline = time.monotonic() + PATIENCE_SECONDS
         while True:
             answer = subprocess.run(command, capture_output=True, text=True, check=False)
             if answer.returncode == 0:
-                return dict(_places(answer.stdout))
+                places = [line.split("|") for line in answer.stdout.splitlines()]
+                return {f"{number}_{place}" if place.isdigit() else number for number, place in places}
             if time.monotonic() > deadline:
                 raise SynthboostError(
                     "squeue", "answer", answer.stderr.strip(), "the list of jobs",
                     "The jobs go on; start the study again when SLURM answers.",
                 )  # fmt: skip
-            time.sleep(self.settings.poll_seconds)
+            time.sleep(self.poll_seconds)
+
+    def outcome(self, name: str, number: str) -> Outcome | None:
+        """Return how a job ended, if it left word of it."""
+        utils = _submitit().core.utils
+        path = utils.JobPaths(self.folder, number).result_pickle
+        if not path.is_file():
+            return None
+        kind, result = utils.pickle_load(path)
+        if kind == "success":
+            return Outcome(name, seconds=result.seconds)
+        return Outcome(name, result.rstrip().splitlines()[-1].partition(": ")[2])  # the traceback ends in the error
 
 
-def _places(listing: str) -> list[tuple[Place, str]]:
-    """Read lines of name|number|position; the position of a single job is N/A."""
-    lines = [line.rsplit("|", 2) for line in listing.splitlines() if line.startswith("synthboost-")]
-    return [
-        (Place(label, int(position)), f"{number}_{position}") if position.isdigit() else (Place(label, 0), number)
-        for label, number, position in lines
-    ]
-
-
-def _parameters(settings: SlurmSettings, label: str, after: Sequence[str]) -> dict[str, Any]:
+def _parameters(settings: SlurmSettings, after: Sequence[str]) -> dict[str, Any]:
     """Return what submitit shall write on top of the batch script."""
     further = dict(option.removeprefix("--").split("=", 1) for option in settings.options)
     wanted = {
-        "job_name": label,
+        "job_name": "synthboost",
         "partition": settings.partition,
         "account": settings.account,
         "time": max(1, round(60 * settings.hours)),

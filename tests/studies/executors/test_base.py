@@ -1,7 +1,6 @@
 from __future__ import annotations
 
-from synthboost.studies.executors.base import Job, Outcome
-from synthboost.studies.executors.job_queue import JobQueue
+from synthboost.studies.executors.base import Job, JobQueue, Outcome
 
 JOBS = [Job("a"), Job("b", ("a",)), Job("c", ("b",)), Job("d")]
 
