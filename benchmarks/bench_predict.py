@@ -22,8 +22,8 @@ from naive import build
 from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
-from synthboost.app.desk import Desk, Look
-from synthboost.app.intake import Intake
+from synthboost.app.controller import Controller, Display
+from synthboost.app.images import OpenedImage
 from synthboost.app.uploads import Uploads
 from synthboost.domain import Domain, GreyImage, Phase, View
 from synthboost.inference.predictor import Prediction, Predictor
@@ -92,7 +92,7 @@ def clip(predictor: Predictor, frames: Sequence[GreyImage], batch: int, rounds: 
 
 def page(predictor: Predictor, image: GreyImage, rounds: int) -> None:
     """The second sentence about an image that is open on the page, against the first; a new visitor each round."""
-    intake = Intake("simulated", (image,), (0.3, 0.3))
+    opened = OpenedImage("simulated", (image,), (0.3, 0.3), Domain.SIMULATED)
     seen: list[int] = []
     encode = predictor.model.encode_image
 
@@ -102,19 +102,19 @@ def page(predictor: Predictor, image: GreyImage, rounds: int) -> None:
 
     predictor.model.encode_image = counted  # type: ignore[method-assign]
     with Uploads() as uploads:
-        desk = Desk(predictor, uploads)
+        controller = Controller(predictor, uploads)
 
         def first() -> None:
             _forgetful(predictor)
-            desk.open("visitor", intake, Domain.SIMULATED, SENTENCES[0], Look())
+            controller.open("visitor", opened, SENTENCES[0], Display())
 
         calls: dict[str, set[int]] = {}
         timed = Rounds({
             "first sentence": _count(first, "first", seen, calls),
             "second sentence": _count(
-                lambda: desk.ask("visitor", "\n".join(SENTENCES[:2]), Look()), "second", seen, calls
+                lambda: controller.predict("visitor", "\n".join(SENTENCES[:2]), Display()), "second", seen, calls
             ),
-            "another opacity": lambda: desk.look("visitor", Look(opacity=0.5)),
+            "another opacity": lambda: controller.show("visitor", Display(opacity=0.5)),
         })  # fmt: skip
         timed.run(rounds)
     predictor.model.encode_image = encode  # type: ignore[method-assign]

@@ -10,6 +10,7 @@ import SimpleITK as sitk
 from PIL import Image
 
 from synthboost.app.archive import label_values, zip_masks
+from synthboost.inference.predictor import Prediction
 from synthboost.io.nifti import new_header, nifti_bytes
 
 SENTENCES = ["Left ventricular cavity of the heart.", "Myocardium of the heart."]
@@ -17,7 +18,7 @@ PROBABILITY = np.array([[[0.9, 0.6, 0.1]], [[0.8, 0.7, 0.2]]], np.float32)
 
 
 def _zip(sentences: list[str]) -> zipfile.ZipFile:
-    packed = zip_masks(sentences, PROBABILITY, 0.5, (0.5, 2.0), Image.new("RGB", (4, 4)))
+    packed = zip_masks(Prediction(tuple(sentences), PROBABILITY, 0.5), (0.5, 2.0), Image.new("RGB", (4, 4)))
     return zipfile.ZipFile(io.BytesIO(packed))
 
 
@@ -51,3 +52,11 @@ def test_the_nifti_says_the_spacing(tmp_path: Path) -> None:
     read = sitk.ReadImage(str(path))
     assert read.GetSpacing() == (2.0, 0.5)
     np.testing.assert_array_equal(sitk.GetArrayFromImage(read), label_map)
+
+
+def test_a_picture_in_the_zip_says_nothing_beside_its_pixels() -> None:
+    overlay = Image.new("L", (2, 2))
+    overlay.info["who"] = "somebody"
+    packed = zip_masks(Prediction(tuple(SENTENCES), PROBABILITY, 0.5), None, overlay)
+    with zipfile.ZipFile(io.BytesIO(packed)) as pack, Image.open(pack.open("overlay.png")) as read:
+        assert read.info == {}

@@ -31,9 +31,9 @@ def _upload(page: Any, path: Path) -> None:
     page.set_input_files("#sb-upload input[type=file]", str(path))
 
 
-def _ask(page: Any, text: str) -> None:
+def _predict(page: Any, text: str) -> None:
     page.fill("#sb-sentences textarea", text)
-    page.click("#sb-ask")
+    page.click("#sb-predict")
 
 
 def _echo(path: Path, seed: int, shape: tuple[int, int] = (60, 50)) -> Path:
@@ -59,7 +59,7 @@ def test_an_example_is_drawn_at_once_and_nothing_is_loaded_from_elsewhere(
     assert page.errors == []
 
 
-def test_sliders_do_not_ask_the_model_and_a_second_sentence_does_not_look_again(
+def test_sliders_do_not_run_the_model_and_a_second_sentence_does_not_encode_again(
     visit: Callable[..., Any], served: Any
 ) -> None:
     page = visit()
@@ -72,7 +72,7 @@ def test_sliders_do_not_ask_the_model_and_a_second_sentence_does_not_look_again(
         page.locator(f"{slider} input[type=range]").dispatch_event("pointerup")
         _wait_for_change(page, before)
     assert (served.predictor.encoded, served.predictor.predicted) == (encoded, predicted)
-    _ask(page, "Myocardium of the heart.\nThe left ventricle, please.")
+    _predict(page, "Myocardium of the heart.\nThe left ventricle, please.")
     page.wait_for_function("document.querySelectorAll('#sb-numbers tbody tr').length === 2")
     assert (served.predictor.encoded, served.predictor.predicted) == (encoded, predicted + 1)
     assert "The left ventricle, please." in page.inner_text("#sb-numbers")
@@ -104,7 +104,7 @@ def test_an_upload_of_any_name_is_shown_as_text_and_its_masks_come_home(
     assert "pixels" in page.inner_text("#sb-numbers")
     assert _left(served.folder) == []
     with page.expect_download() as download:
-        page.click("#sb-pack")
+        page.click("#sb-download")
     with zipfile.ZipFile(download.value.path()) as pack:
         assert {"label_map.png", "label_map.nii.gz", "masks.csv", "mask1_LV.png"} <= set(pack.namelist())
         with Image.open(pack.open("label_map.png")) as label_map:
@@ -115,7 +115,7 @@ def test_an_upload_of_any_name_is_shown_as_text_and_its_masks_come_home(
 def test_a_script_in_a_sentence_is_text(visit: Callable[..., Any]) -> None:
     page = visit()
     before = _source(page)
-    _ask(page, "<script>alert(1)</script>\n<img src=x onerror=alert(2)> ${alert(3)} {{alert(4)}}")
+    _predict(page, "<script>alert(1)</script>\n<img src=x onerror=alert(2)> ${alert(3)} {{alert(4)}}")
     _wait_for_change(page, before)
     assert "<script>alert(1)</script>" in page.inner_text("#sb-numbers")
     assert "${alert(3)}" in page.inner_text("#sb-numbers")
@@ -171,11 +171,11 @@ def test_two_visitors_do_not_see_each_others_images(visit: Callable[..., Any], t
         _wait_for_change(page, before)
     for page, name in ((one, "one.png"), (other, "other.png")):
         before = _source(page)
-        _ask(page, "Myocardium of the heart.")
+        _predict(page, "Myocardium of the heart.")
         _wait_for_change(page, before)
         assert page.inner_text("figcaption") == name
     with one.expect_download() as download:
-        one.click("#sb-pack")
+        one.click("#sb-download")
     with zipfile.ZipFile(download.value.path()) as pack, Image.open(pack.open("label_map.png")) as label_map:
         assert label_map.size == (50, 60)
 
@@ -214,7 +214,7 @@ def test_a_request_that_names_a_file_of_the_machine_as_its_upload_is_refused(ser
 
 
 def test_an_upload_above_the_limit_is_refused(served: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    from synthboost.app.intake import MAX_UPLOAD_BYTES
+    from synthboost.app.images import MAX_UPLOAD_BYTES
 
     head = b'--x\r\nContent-Disposition: form-data; name="files"; filename="a.png"\r\n\r\n'
     body = head + bytes(MAX_UPLOAD_BYTES + 1) + b"\r\n--x--\r\n"

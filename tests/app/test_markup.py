@@ -1,14 +1,14 @@
 from __future__ import annotations
 
 from synthboost.app.markup import figure, problem, table
-from synthboost.app.numbers import Measured
+from synthboost.app.measurements import MaskMeasurement
 from synthboost.errors import DataError
 
 EVIL = "<script>alert(1)</script>${x}{{y}}"
 
 
 def test_what_a_visitor_wrote_is_text() -> None:
-    lines = [Measured(EVIL, 6, 0.3, 6.0, 0.75)]
+    lines = [MaskMeasurement(EVIL, 6, 0.3, 6.0, 0.75)]
     for made in (figure(b"png", EVIL, lines), table(lines, True), problem(DataError(EVIL, "kind", EVIL, "an image"))):
         assert "<script" not in made
         assert "&lt;script&gt;" in made
@@ -17,7 +17,7 @@ def test_what_a_visitor_wrote_is_text() -> None:
 
 
 def test_the_table_says_its_unit() -> None:
-    lines = [Measured("one", 6, 0.3, 12.0, 0.75)]
+    lines = [MaskMeasurement("one", 6, 0.3, 12.0, 0.75)]
     assert "mm²" in table(lines, True)
     assert "<td>12</td>" in table(lines, True)
-    assert "sizes are in pixels" in table([Measured("one", 6, 0.3, None, 0.75)], False)
+    assert "sizes are in pixels" in table([MaskMeasurement("one", 6, 0.3, None, 0.75)], False)

@@ -5,35 +5,35 @@ from typing import Any
 import numpy as np
 import pytest
 
-from synthboost.app.intake import Intake
+from synthboost.app.images import OpenedImage
 from synthboost.app.sessions import Session, Sessions
 
 
 def _session(seed: int) -> Session:
     image = np.random.default_rng(seed).integers(0, 255, (20, 24), dtype=np.uint8)
-    return Session(Intake(f"{seed}.png", (image,), None))
+    return Session(OpenedImage(f"{seed}.png", (image,), None))
 
 
 def test_an_image_is_encoded_once_and_a_sentence_decoded_once(counting: Any) -> None:
     session = _session(0)
-    first = session.probabilities(counting, ["one", "two"])
-    again = session.probabilities(counting, ["two", "three"])
+    first = session.predict(counting, ["one", "two"]).probability
+    again = session.predict(counting, ["two", "three"]).probability
     assert (counting.encoded, counting.predicted) == (1, 3)
     assert first.shape == (2, 20, 24)
     np.testing.assert_array_equal(again[0], first[1])
 
 
-def test_two_visitors_have_their_own_image_and_answers(counting: Any) -> None:
+def test_two_visitors_have_their_own_image_and_predictions(counting: Any) -> None:
     sessions = Sessions()
     sessions.put("one", _session(1))
     sessions.put("other", _session(2))
     one, other = sessions.get("one"), sessions.get("other")
     assert one is not None
     assert other is not None
-    assert one.intake.name == "1.png"
-    answers = [session.probabilities(counting, ["one"]) for session in (one, other)]
+    assert one.image.name == "1.png"
+    found = [session.predict(counting, ["one"]).probability for session in (one, other)]
     assert counting.encoded == 2
-    assert not np.array_equal(*answers)
+    assert not np.array_equal(*found)
 
 
 def test_who_left_and_who_came_first_are_forgotten() -> None:
@@ -46,12 +46,12 @@ def test_who_left_and_who_came_first_are_forgotten() -> None:
     assert sessions.get("2") is not None
 
 
-def test_old_answers_are_dropped_but_never_the_last_ones(counting: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("synthboost.app.sessions.MAX_ANSWERS", 2)
+def test_old_predictions_are_dropped_but_never_the_last_ones(counting: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("synthboost.app.sessions.MAX_PREDICTIONS", 2)
     session = _session(0)
-    assert len(session.probabilities(counting, ["a", "b", "c"])) == 3
-    session.probabilities(counting, ["d"])
-    session.probabilities(counting, ["c"])
+    assert len(session.predict(counting, ["a", "b", "c"]).masks) == 3
+    session.predict(counting, ["d"])
+    session.predict(counting, ["c"])
     assert counting.predicted == 4
-    session.probabilities(counting, ["a"])
+    session.predict(counting, ["a"])
     assert counting.predicted == 5

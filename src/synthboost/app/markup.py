@@ -6,8 +6,8 @@ import base64
 from collections.abc import Sequence
 from html import escape
 
-from synthboost.app.numbers import Measured
-from synthboost.app.wording import NO_WORDS
+from synthboost.app.measurements import MaskMeasurement
+from synthboost.app.sentences import NO_WORDS
 from synthboost.errors import SynthboostError
 from synthboost.inference.overlay import COLOURS
 
@@ -23,7 +23,7 @@ def safe(text: str) -> str:
 def header(model: str, random_weights: bool) -> str:
     """The top of the page."""
     warning = (
-        '<p class="sb-warn"><b>This model has random weights.</b> It never learnt anything: its masks mean nothing.</p>'
+        '<p class="sb-warn"><b>This model has random weights.</b> It was never trained: its masks mean nothing.</p>'
         if random_weights
         else ""
     )
@@ -34,7 +34,7 @@ def header(model: str, random_weights: bool) -> str:
     )
 
 
-def figure(png: bytes, name: str, measured: Sequence[Measured]) -> str:
+def figure(png: bytes, name: str, measured: Sequence[MaskMeasurement]) -> str:
     """The image with its masks; read aloud as the sentences and their shares."""
     words = "; ".join(f"{line.sentence or NO_WORDS} {100 * line.share:.1f} % of the image" for line in measured)
     source = base64.b64encode(png).decode("ascii")
@@ -44,7 +44,7 @@ def figure(png: bytes, name: str, measured: Sequence[Measured]) -> str:
     )
 
 
-def table(measured: Sequence[Measured], spacing_known: bool) -> str:
+def table(measured: Sequence[MaskMeasurement], spacing_known: bool) -> str:
     """Legend and numbers in one."""
     unit = "mm²" if spacing_known else "pixels"
     rows = "".join(_row(line, number, spacing_known) for number, line in enumerate(measured))
@@ -80,7 +80,7 @@ def note(text: str) -> str:
     return f'<p class="sb-quiet" role="status">{safe(text)}</p>' if text else ""
 
 
-def _row(line: Measured, number: int, spacing_known: bool) -> str:
+def _row(line: MaskMeasurement, number: int, spacing_known: bool) -> str:
     colour = "#{:02x}{:02x}{:02x}".format(*COLOURS[number])
     area = f"{line.area_mm2:,.0f}" if spacing_known and line.area_mm2 is not None else f"{line.pixels:,}"
     length = "–" if line.length is None else f"{line.length:.0f} {line.length_unit}"

@@ -7,11 +7,11 @@ from typing import Any
 
 import gradio as gr
 
-from synthboost.app.desk import Desk, Look, Shown
+from synthboost.app.controller import Controller, Display, Screen
+from synthboost.app.images import EXAMPLES, example
 from synthboost.app.markup import header, problem
-from synthboost.app.simulated import EXAMPLES, example
-from synthboost.app.wording import MAX_SENTENCES, Choice, sentences_of
-from synthboost.domain import STRUCTURES, Attributes, Domain, Phase, PromptSet, Quality, Sex, Structure, View
+from synthboost.app.sentences import MAX_SENTENCES, sentences_of
+from synthboost.domain import STRUCTURES, Attributes, Domain, FrameInfo, PatientId, Phase, PromptSet, Quality, Sex, View
 from synthboost.errors import SynthboostError
 from synthboost.prompts import SHAPE_WORDS
 from synthboost.prompts.templates import STRUCTURE_NAMES
@@ -27,11 +27,11 @@ QUALITIES = {UNKNOWN: None, "good": Quality.GOOD, "medium": Quality.MEDIUM, "poo
 NAMES = {STRUCTURE_NAMES[structure]: structure for structure in STRUCTURES}
 
 
-def build_page(desk: Desk, model: str, random_weights: bool, name_domain: bool) -> gr.Blocks:
+def build_page(controller: Controller, model: str, random_weights: bool, name_domain: bool) -> gr.Blocks:
     """Lay out the page and connect it.
 
     Args:
-        desk: does the work.
+        controller: does the work.
         model: what the page calls the model.
         random_weights: the page then says that the masks mean nothing.
         name_domain: end the sentences that the menus build with the image's domain.
@@ -56,8 +56,8 @@ def build_page(desk: Desk, model: str, random_weights: bool, name_domain: bool) 
                     elem_id="sb-sentences",
                 )  # fmt: skip
                 with gr.Row():
-                    ask = gr.Button("Draw", variant="primary", elem_id="sb-ask")
-                    pack = gr.Button("Download masks", elem_id="sb-pack")
+                    predict = gr.Button("Segment", variant="primary", elem_id="sb-predict")
+                    download = gr.Button("Download masks", elem_id="sb-download")
                 link = gr.HTML(elem_id="sb-link")
         with gr.Row():
             with gr.Column(scale=5, min_width=320):
@@ -81,13 +81,13 @@ def build_page(desk: Desk, model: str, random_weights: bool, name_domain: bool) 
                     quality = gr.Dropdown(list(QUALITIES), value=UNKNOWN, label="Quality", min_width=100)
                     shape = gr.Dropdown([UNKNOWN, *SHAPE_WORDS], value=UNKNOWN, label="Shape (P7)", min_width=100)
         menus: list[Any] = [structures, prompt_set, view, phase, sex, age, quality, shape]
-        look: list[Any] = [opacity, threshold, frame]
-        screen: list[Any] = [figure, table, message, frame, link]
+        display: list[Any] = [opacity, threshold, frame]
+        outputs: list[Any] = [figure, table, message, frame, link]
 
         def write(key: str, *chosen: Any) -> str:
-            session = desk.sessions.get(key)
-            domain = Domain.REAL if session is None else session.domain
-            return "\n".join(sentences_of(_choice(domain, *chosen), name_domain))
+            session = controller.sessions.get(key)
+            domain = Domain.REAL if session is None else session.image.domain
+            return _text(name_domain, domain, *chosen)
 
         def on_menus(request: gr.Request, *chosen: Any) -> tuple[Any, Any]:
             try:
@@ -95,48 +95,48 @@ def build_page(desk: Desk, model: str, random_weights: bool, name_domain: bool) 
             except SynthboostError as error:
                 return gr.skip(), problem(error)
 
-        def on_example(request: gr.Request, name: str, names: list[str], wanted: str, word: str, *seen: Any) -> Any:
-            intake, known = example(name if name in EXAMPLES else FIRST)
+        def on_example(request: gr.Request, name: str, names: list[str], wanted: str, word: str, *shown: Any) -> Any:
+            image, known = example(name if name in EXAMPLES else FIRST)
             _, of_view, of_phase = EXAMPLES[name if name in EXAMPLES else FIRST]
             state = (
                 _name(VIEWS, of_view), _name(PHASES, of_phase), _name(SEXES, known.sex), known.age,
                 _name(QUALITIES, known.quality),
             )  # fmt: skip
-            choice = _choice(Domain.SIMULATED, names or list(NAMES), wanted, *state, word)
-            text = "\n".join(sentences_of(choice, name_domain))
-            shown = desk.open(_key(request), intake, Domain.SIMULATED, text, _look(seen[0], seen[1], 1))
-            return [*_screen(shown), text, *state]
+            text = _text(name_domain, image.domain, names or list(NAMES), wanted, *state, word)
+            screen = controller.open(_key(request), image, text, _display(shown[0], shown[1], 1))
+            return [*_outputs(screen), text, *state]
 
-        def on_upload(request: gr.Request, path: str | None, text: str, *seen: Any) -> Any:
+        def on_upload(request: gr.Request, path: str | None, text: str, *shown: Any) -> Any:
             if path is None:
-                return [*(gr.skip() for _ in screen), None]
-            return [*_screen(desk.open_upload(_key(request), Path(path), text, _look(seen[0], seen[1], 1))), None]
+                return [*(gr.skip() for _ in outputs), None]
+            screen = controller.open_upload(_key(request), Path(path), text, _display(shown[0], shown[1], 1))
+            return [*_outputs(screen), None]
 
-        def on_ask(request: gr.Request, text: str, *seen: Any) -> Any:
-            return _screen(desk.ask(_key(request), text, _look(*seen)))
+        def on_predict(request: gr.Request, text: str, *shown: Any) -> Any:
+            return _outputs(controller.predict(_key(request), text, _display(*shown)))
 
-        def on_look(request: gr.Request, *seen: Any) -> Any:
-            return _screen(desk.look(_key(request), _look(*seen)))
+        def on_display(request: gr.Request, *shown: Any) -> Any:
+            return _outputs(controller.show(_key(request), _display(*shown)))
 
-        def on_pack(request: gr.Request, *seen: Any) -> str:
-            return desk.pack(_key(request), _look(*seen))
+        def on_download(request: gr.Request, *shown: Any) -> str:
+            return controller.download(_key(request), _display(*shown))
 
         def on_leave(request: gr.Request) -> None:
-            desk.sessions.forget(_key(request))
+            controller.sessions.forget(_key(request))
 
         quiet: dict[str, Any] = {"api_visibility": "private", "show_progress": "minimal"}
-        of_example = [examples, structures, prompt_set, shape, *look]
-        to_example = [*screen, sentences, view, phase, sex, age, quality]
+        of_example = [examples, structures, prompt_set, shape, *display]
+        to_example = [*outputs, sentences, view, phase, sex, age, quality]
         page.load(on_example, of_example, to_example, **quiet)
         page.unload(on_leave)
         examples.input(on_example, of_example, to_example, **quiet)
-        upload.upload(on_upload, [upload, sentences, *look], [*screen, upload], **quiet)
-        ask.click(on_ask, [sentences, *look], screen, **quiet)
-        for slider in look:
-            slider.release(on_look, look, screen, trigger_mode="always_last", **quiet)
+        upload.upload(on_upload, [upload, sentences, *display], [*outputs, upload], **quiet)
+        predict.click(on_predict, [sentences, *display], outputs, **quiet)
+        for slider in display:
+            slider.release(on_display, display, outputs, trigger_mode="always_last", **quiet)
         for menu in menus:
             menu.input(on_menus, menus, [sentences, message], trigger_mode="always_last", **quiet)
-        pack.click(on_pack, look, link, **quiet).then(None, None, None, js=CLICK_THE_LINK)
+        download.click(on_download, display, link, **quiet).then(None, None, None, js=CLICK_THE_LINK)
     page.theme = gr.themes.Default(primary_hue="blue", font=font, font_mono=["ui-monospace", "monospace"])
     page.css = CSS
     return page
@@ -146,27 +146,29 @@ def _path_of(payload: Any) -> str | None:
     return None if payload is None else str(payload.path)
 
 
-def _screen(shown: Shown | str) -> list[Any]:
+def _outputs(screen: Screen | str) -> list[Any]:
     """What goes into figure, table, message, slider of frames, link; of a message only that."""
-    if isinstance(shown, str):
-        return [gr.skip(), gr.skip(), shown, gr.skip(), ""]
-    clip = gr.update(visible=shown.frames > 1, maximum=max(2, shown.frames))
-    return [shown.figure, shown.table, shown.message, clip, ""]
+    if isinstance(screen, str):
+        return [gr.skip(), gr.skip(), screen, gr.skip(), ""]
+    clip = gr.update(visible=screen.frames > 1, maximum=max(2, screen.frames))
+    return [screen.figure, screen.table, screen.message, clip, ""]
 
 
-def _look(opacity: float, threshold: float, frame: float) -> Look:
+def _display(opacity: float, threshold: float, frame: float) -> Display:
     """What the sliders say; a request that did not come from the page may say anything."""
-    return Look(min(max(float(opacity), 0.0), 1.0), min(max(float(threshold), 0.01), 0.99), int(frame))
+    return Display(min(max(float(opacity), 0.0), 1.0), min(max(float(threshold), 0.01), 0.99), int(frame))
 
 
-def _choice(
-    domain: Domain, names: list[str], prompt_set: str, view: str, phase: str, sex: str, age: Any, quality: str,
-    shape: str,
-) -> Choice:  # fmt: skip
-    structures: tuple[Structure, ...] = tuple(structure for name, structure in NAMES.items() if name in names)
+def _text(
+    name_domain: bool, domain: Domain, names: list[str], prompt_set: str, view: str, phase: str, sex: str, age: Any,
+    quality: str, shape: str,
+) -> str:  # fmt: skip
+    """One sentence per structure and line, from what the menus say."""
+    structures = [structure for name, structure in NAMES.items() if name in names]
     attributes = Attributes(SEXES[sex], None if age is None else int(age), QUALITIES[quality])
+    info = FrameInfo(PatientId("", "", "image"), VIEWS[view], PHASES[phase], attributes, domain)
     word = None if shape == UNKNOWN else shape
-    return Choice(structures, PromptSet(prompt_set), VIEWS[view], PHASES[phase], attributes, word, domain)
+    return "\n".join(sentences_of(structures, PromptSet(prompt_set), info, word, name_domain))
 
 
 def _name(names: dict[str, Any], value: object) -> str:

@@ -9,8 +9,8 @@ from collections.abc import Awaitable, Callable, Iterator, MutableMapping
 from contextlib import contextmanager
 from typing import Any
 
-from synthboost.app.desk import Desk
-from synthboost.app.intake import MAX_UPLOAD_BYTES
+from synthboost.app.controller import Controller
+from synthboost.app.images import MAX_UPLOAD_BYTES
 from synthboost.app.uploads import Uploads
 from synthboost.errors import ConfigError
 from synthboost.inference.predictor import Predictor
@@ -73,7 +73,7 @@ def serving(
         os.environ["GRADIO_TEMP_DIR"] = str(uploads.folder)
         os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
         os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
-        page = _page(Desk(predictor, uploads), model, random_weights, name_domain)
+        page = _page(Controller(predictor, uploads), model, random_weights, name_domain)
         try:
             _, address, _ = page.queue(default_concurrency_limit=2, max_size=64, api_open=False).launch(
                 server_name=host, server_port=port, share=False, prevent_thread_lock=True, quiet=True, inbrowser=False,
@@ -103,12 +103,12 @@ def warn_of_host(host: str) -> None:
     if not is_loopback(host):
         print(
             f"warning: {host} lets other machines reach this page, without a password and unencrypted. "
-            "Whoever reaches it sees nobody's images but can use the model.",
+            "They cannot see other visitors' images but can use the model.",
             file=sys.stderr,
         )
 
 
-def _page(desk: Desk, model: str, random_weights: bool, name_domain: bool) -> Any:
+def _page(controller: Controller, model: str, random_weights: bool, name_domain: bool) -> Any:
     try:
         from synthboost.app.page import build_page
     except ImportError as error:
@@ -117,7 +117,7 @@ def _page(desk: Desk, model: str, random_weights: bool, name_domain: bool) -> An
         raise ConfigError(
             "serve", "gradio", "not installed", "the extra `app`", "Install it: pip install 'synthboost[app]'."
         ) from error
-    return build_page(desk, model, random_weights, name_domain)
+    return build_page(controller, model, random_weights, name_domain)
 
 
 def _middleware() -> Any:

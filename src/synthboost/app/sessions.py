@@ -1,4 +1,4 @@
-"""What the server remembers of each visitor: the image, what the model saw in it, and the answers; bounded."""
+"""What the server remembers of each visitor: the image, its features, and the predictions; bounded."""
 
 from __future__ import annotations
 
@@ -10,48 +10,49 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from synthboost.app.intake import Intake
-from synthboost.domain import Domain
-from synthboost.inference.predictor import EncodedImages, Predictor
+from synthboost.app.images import OpenedImage
+from synthboost.inference.predictor import THRESHOLD, EncodedImages, Prediction, Predictor
 
 MAX_SESSIONS = 16
 MAX_FRAMES_ENCODED = 8
-MAX_ANSWERS = 32
-MAX_ANSWER_PIXELS = 64_000_000
-"""Of all answers of a visitor, 4 bytes each; the last question is always kept."""
+MAX_PREDICTIONS = 32
+MAX_PREDICTED_PIXELS = 64_000_000
+"""Of all predictions of a visitor, 4 bytes each; those of the last sentences are always kept."""
 
 
 class Session:
     """One visitor and one image. An image is encoded once, a sentence about it is decoded once."""
 
-    def __init__(self, intake: Intake, domain: Domain = Domain.REAL) -> None:
+    def __init__(self, image: OpenedImage) -> None:
         """Keep the image; nothing is encoded yet."""
-        self.intake, self.domain = intake, domain
-        self.asked: tuple[str, ...] = ()
-        """The sentences whose answers are on show."""
+        self.image = image
+        self.sentences: tuple[str, ...] = ()
+        """Those whose masks are on show."""
         self._encoded: OrderedDict[int, EncodedImages] = OrderedDict()
-        self._answers: OrderedDict[tuple[int, str], NDArray[np.float32]] = OrderedDict()
+        self._predicted: OrderedDict[tuple[int, str], NDArray[np.float32]] = OrderedDict()
 
-    def probabilities(self, predictor: Predictor, sentences: Sequence[str], frame: int = 0) -> NDArray[np.float32]:
-        """Return (N, H, W) for N sentences, 0-1; only what was never asked is computed.
+    def predict(
+        self, predictor: Predictor, sentences: Sequence[str], frame: int = 0, threshold: float = THRESHOLD
+    ) -> Prediction:
+        """Predict what N sentences name in a frame; only what is not known yet is computed.
 
         Raises:
             PromptError: a sentence is too long for the model.
         """
-        new = [sentence for sentence in dict.fromkeys(sentences) if (frame, sentence) not in self._answers]
+        new = [sentence for sentence in dict.fromkeys(sentences) if (frame, sentence) not in self._predicted]
         if new:
             (prediction,) = predictor.predict_encoded(self._encode(predictor, frame), [new])
             for sentence, probability in zip(new, prediction.probability, strict=True):
-                self._answers[frame, sentence] = probability
+                self._predicted[frame, sentence] = probability
         for sentence in sentences:
-            self._answers.move_to_end((frame, sentence))
-        found = np.stack([self._answers[frame, sentence] for sentence in sentences])
-        _shorten(self._answers, max(len(found), min(MAX_ANSWERS, MAX_ANSWER_PIXELS // found[0].size)))
-        return found
+            self._predicted.move_to_end((frame, sentence))
+        found = np.stack([self._predicted[frame, sentence] for sentence in sentences])
+        _shorten(self._predicted, max(len(found), min(MAX_PREDICTIONS, MAX_PREDICTED_PIXELS // found[0].size)))
+        return Prediction(tuple(sentences), found, threshold)
 
     def _encode(self, predictor: Predictor, frame: int) -> EncodedImages:
         if frame not in self._encoded:
-            self._encoded[frame] = predictor.encode_images([self.intake.frames[frame]])
+            self._encoded[frame] = predictor.encode_images([self.image.frames[frame]])
             _shorten(self._encoded, MAX_FRAMES_ENCODED)
         self._encoded.move_to_end(frame)
         return self._encoded[frame]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +18,9 @@ from synthboost.errors import DataError
 from synthboost.io.atomic import whole_file
 from synthboost.io.pictures import write_png
 
+if TYPE_CHECKING:  # torch is loaded where something is predicted
+    from synthboost.inference.predictor import Prediction
+
 COLOURS = (
     (0, 158, 115), (230, 159, 0), (86, 180, 233), (204, 121, 167), (240, 228, 66), (213, 94, 0), (0, 114, 178),
 )  # fmt: skip
@@ -25,6 +28,8 @@ COLOURS = (
 CLIP_SIDE = 320
 """Longest side of an animation, in pixels."""
 USUAL_SECONDS = 0.04
+SHORTEST, LONGEST = 640, 1024
+"""Pixels of the longer side on a screen: smaller images are enlarged, so that outlines stay thin."""
 
 
 def paint(
@@ -57,6 +62,28 @@ def draw_overlay(
     finer = min(spacing_mm)
     size = round(drawn.width * spacing_mm[1] / finer), round(drawn.height * spacing_mm[0] / finer)
     return drawn.resize(size, Image.Resampling.BILINEAR)
+
+
+def draw_smooth(
+    image: GreyImage, prediction: Prediction, spacing_mm: tuple[float, float] | None, opacity: float
+) -> Image.Image:
+    """Draw a prediction over an image (H, W), both enlarged or reduced to fit a screen, pixels in their true shape.
+
+    Probabilities are enlarged before they are cut at the threshold, which gives smooth outlines; numbers and files are
+    cut at the image's own size.
+    """
+    size = shown_size(image.shape, spacing_mm)
+    grey = np.asarray(Image.fromarray(image).resize(size, Image.Resampling.BICUBIC))
+    enlarged = (np.asarray(Image.fromarray(p).resize(size, Image.Resampling.BILINEAR)) for p in prediction.probability)
+    return paint(grey, [own > prediction.threshold for own in enlarged], opacity, rim=2)
+
+
+def shown_size(shape: tuple[int, ...], spacing_mm: tuple[float, float] | None) -> tuple[int, int]:
+    """Return (columns, rows) in which an image (H, W) is shown on a screen."""
+    rows_mm, columns_mm = spacing_mm or (1.0, 1.0)
+    height, width = shape[0] * rows_mm, shape[1] * columns_mm
+    scale = min(max(max(shape), SHORTEST), LONGEST) / max(height, width)
+    return max(1, round(scale * width)), max(1, round(scale * height))
 
 
 def write_overlay(

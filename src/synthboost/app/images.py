@@ -1,15 +1,18 @@
-"""The one way in which a file becomes an image on the page."""
+"""What the page shows: an uploaded image or clip, or a simulated example, behind which there is no patient."""
 
 from __future__ import annotations
 
 import unicodedata
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
-from synthboost.domain import GreyImage
+from synthboost.domain import Attributes, Domain, GreyImage, Phase, View
 from synthboost.errors import ConfigError, DataError
 from synthboost.io.recordings import SUFFIXES as READABLE
 from synthboost.io.recordings import open_recording
+from synthboost.simulator.render import SimulatedPatient, simulate_patient
+from synthboost.simulator.settings import SimulationSettings
 
 SUFFIXES = tuple(suffix for suffix in READABLE if not suffix.startswith((".mhd", ".mha")))
 """No MHD: its header names a second file, and a page takes one."""
@@ -17,14 +20,23 @@ MAX_UPLOAD_BYTES = 64 * 2**20
 MAX_FRAMES = 200
 """Of a clip: what is kept in memory for each visitor; a guess."""
 MAX_PIXELS, MAX_CLIP_PIXELS = 16_000_000, 128_000_000
-"""Of a frame, for which 32 answers of 4 bytes a pixel are kept, and of a clip; guesses."""
+"""Of a frame, for which 32 predictions of 4 bytes a pixel are kept, and of a clip; guesses."""
 LONGEST_NAME = 60
 """Characters of a file's name that are shown."""
+SEED, SIZE = 2026, 256
+"""Of the simulated examples."""
+EXAMPLES: dict[str, tuple[int, View, Phase]] = {
+    f"Heart {number}, {'two' if view is View.TWO_CHAMBER else 'four'}-chamber view, {phase}": (number, view, phase)
+    for number in (1, 2, 3)
+    for view in (View.FOUR_CHAMBER, View.TWO_CHAMBER)
+    for phase in Phase
+}
+"""Name on the page -> patient number, view, phase."""
 
 
 @dataclass(frozen=True, eq=False)
-class Intake:
-    """What a visitor looks at."""
+class OpenedImage:
+    """The image or clip that a visitor has open."""
 
     name: str
     """For people: never used as a path."""
@@ -32,9 +44,10 @@ class Intake:
     """At least one, (H, W) uint8, the probe on top; all of one size."""
     spacing_mm: tuple[float, float] | None
     """(rows, columns), or `None` when the file does not say."""
+    domain: Domain = Domain.REAL
 
 
-def take_in(path: Path) -> Intake:
+def read_upload(path: Path) -> OpenedImage:
     """Read an uploaded file.
 
     Raises:
@@ -48,7 +61,16 @@ def take_in(path: Path) -> Intake:
     except (DataError, ConfigError) as error:
         value = error.value.replace(str(path), name).replace(str(path.parent), "")
         raise DataError(name, error.field, value, error.expected, error.remedy) from error
-    return Intake(name, frames, spacing_mm)
+    return OpenedImage(name, frames, spacing_mm)
+
+
+def example(name: str) -> tuple[OpenedImage, Attributes]:
+    """Return the example and what is known of it; `name` is a key of `EXAMPLES`."""
+    number, view, phase = EXAMPLES[name]
+    patient = _simulated(number)
+    frame = patient.frames[view, phase]
+    image = OpenedImage(f"Simulated: {name}", (frame.image,), frame.spacing_mm, Domain.SIMULATED)
+    return image, patient.attributes[view]
 
 
 def shown_name(name: str) -> str:
@@ -56,6 +78,11 @@ def shown_name(name: str) -> str:
     last = name.replace("\\", "/").rsplit("/", 1)[-1]
     visible = "".join(c for c in last if unicodedata.category(c) not in ("Cc", "Cf", "Cs"))
     return visible if len(visible) <= LONGEST_NAME else f"{visible[: LONGEST_NAME - 13]}…{visible[-12:]}"
+
+
+@lru_cache(maxsize=4)
+def _simulated(number: int) -> SimulatedPatient:
+    return simulate_patient(number, SimulationSettings(seed=SEED, size=SIZE))
 
 
 def _read(path: Path, name: str) -> tuple[tuple[GreyImage, ...], tuple[float, float] | None]:

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from synthboost.app.desk import Desk, Look, Shown
-from synthboost.app.intake import shown_name, take_in
+from synthboost.app.controller import Controller, Display, Screen
+from synthboost.app.images import read_upload, shown_name
 from synthboost.app.uploads import Uploads
 from synthboost.errors import DataError
 from synthboost.inference.predictor import Predictor
@@ -40,7 +40,7 @@ def test_what_is_no_image_is_refused_by_name_and_without_its_folder(tmp_path: Pa
     path = tmp_path / name
     path.write_bytes(BAD[name])
     with pytest.raises(DataError) as error:
-        take_in(path)
+        read_upload(path)
     assert name in str(error.value)
     assert str(tmp_path) not in str(error.value)
 
@@ -55,8 +55,9 @@ def test_the_page_answers_and_nothing_is_left_behind(tiny_model: object, name: s
             Image.fromarray(np.full((20, 24), 90, np.uint8)).save(path)
         else:
             path.write_bytes(BAD[name])
-        answer = Desk(Predictor(tiny_model, "cpu"), uploads).open_upload("me", path, "Myocardium.", Look())  # type: ignore[arg-type]
-        assert isinstance(answer, Shown) == (name == "good.png")
+        controller = Controller(Predictor(tiny_model, "cpu"), uploads)  # type: ignore[arg-type]
+        answer = controller.open_upload("me", path, "Myocardium.", Display())
+        assert isinstance(answer, Screen) == (name == "good.png")
         assert list(folder.rglob("*")) == []
     assert not folder.exists()
 
@@ -68,16 +69,16 @@ def test_a_cut_clip_of_whole_frames_is_refused(tmp_path: Path) -> None:
     first.save(path, save_all=True, append_images=others)
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
     with pytest.raises(DataError, match=r"cut\.gif"):
-        take_in(path)
+        read_upload(path)
 
 
 def test_too_many_frames_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("synthboost.app.intake.MAX_FRAMES", 2)
+    monkeypatch.setattr("synthboost.app.images.MAX_FRAMES", 2)
     path = tmp_path / "long.tiff"
     first, *others = (Image.new("L", (8, 8), value) for value in (1, 2, 3))
     first.save(path, save_all=True, append_images=others)
     with pytest.raises(DataError, match="frames"):
-        take_in(path)
+        read_upload(path)
 
 
 def test_a_name_is_shown_without_folders_and_control_characters() -> None:

@@ -2,40 +2,38 @@ from __future__ import annotations
 
 import pytest
 
-from synthboost.app.wording import (
+from synthboost.app.sentences import (
     MAX_SENTENCES,
     NO_WORDS,
-    Choice,
     file_name_of,
     read_lines,
     sentences_of,
     structure_named,
 )  # fmt: skip
-from synthboost.domain import Attributes, Phase, PromptSet, Structure, View
+from synthboost.domain import Attributes, FrameInfo, PatientId, Phase, PromptSet, Structure, View
 from synthboost.errors import PromptError
 
 BOTH = (Structure.LEFT_VENTRICULAR_CAVITY, Structure.MYOCARDIUM)
 
 
-def _choice(structures: tuple[Structure, ...], prompt_set: PromptSet) -> Choice:
-    return Choice(structures, prompt_set, View.TWO_CHAMBER, Phase.END_DIASTOLE, Attributes())
+INFO = FrameInfo(PatientId("", "", "image"), View.TWO_CHAMBER, Phase.END_DIASTOLE, Attributes())
 
 
 def test_every_structure_has_its_sentence() -> None:
-    assert sentences_of(_choice(BOTH, PromptSet.P2), False) == (
+    assert sentences_of(BOTH, PromptSet.P2, INFO, None, False) == (
         "Left ventricular cavity in two-chamber view of the heart.",
         "Myocardium in two-chamber view of the heart.",
     )
 
 
 def test_the_empty_sentence_is_shown_once_and_read_back_as_empty() -> None:
-    assert sentences_of(_choice(BOTH, PromptSet.P0), False) == (NO_WORDS,)
+    assert sentences_of(BOTH, PromptSet.P0, INFO, None, False) == (NO_WORDS,)
     assert read_lines(NO_WORDS) == ("",)
 
 
 def test_no_structure_is_a_mistake_of_the_visitor() -> None:
     with pytest.raises(PromptError, match="structures"):
-        sentences_of(_choice((), PromptSet.P1), False)
+        sentences_of((), PromptSet.P1, INFO, None, False)
 
 
 def test_lines_are_sentences_without_empty_ones_and_repetitions() -> None:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
 
-from synthboost.domain import Attributes, Domain, FrameInfo, PatientId, Phase, PromptSet, Structure, View
+from synthboost.domain import FrameInfo, PromptSet, Structure
 from synthboost.errors import PromptError
 from synthboost.prompts import build_prompt, clean_sentence
 from synthboost.prompts.templates import STRUCTURE_NAMES
@@ -15,34 +15,22 @@ MAX_SENTENCES = 7
 """As many as there are colours that can be told apart."""
 
 
-@dataclass(frozen=True)
-class Choice:
-    """What the page's menus say."""
-
-    structures: tuple[Structure, ...]
-    prompt_set: PromptSet
-    view: View
-    phase: Phase
-    attributes: Attributes
-    shape: str | None = None
-    """The word of P7 and P6-SDM."""
-    domain: Domain = Domain.REAL
-    """Of the image; said only by models that learnt it."""
-
-
-def sentences_of(choice: Choice, name_domain: bool) -> tuple[str, ...]:
+def sentences_of(
+    structures: Sequence[Structure], prompt_set: PromptSet, info: FrameInfo, shape: str | None, name_domain: bool
+) -> tuple[str, ...]:
     """Build one sentence per structure; `NO_WORDS` for P0, once.
+
+    Args:
+        structures, prompt_set, info: what the page's menus say, `info` of the image.
+        shape: the word of P7 and P6-SDM.
+        name_domain: end each sentence with the image's domain, for models that were trained so.
 
     Raises:
         PromptError: no structure is chosen, or an attribute is out of range.
     """
-    if not choice.structures:
+    if not structures:
         raise PromptError("sentences", "structures", "none", "one or more structures")
-    info = FrameInfo(PatientId("", "", "image"), choice.view, choice.phase, choice.attributes, choice.domain)
-    prompts = (
-        build_prompt(choice.prompt_set, structure, info, shape=choice.shape, name_domain=name_domain).text
-        for structure in choice.structures
-    )
+    prompts = (build_prompt(prompt_set, s, info, shape=shape, name_domain=name_domain).text for s in structures)
     return tuple(dict.fromkeys(text or NO_WORDS for text in prompts))
 
 

@@ -1,0 +1,121 @@
+"""What the page does, without any page: a visitor's key and choices in, markup out."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from synthboost.app.archive import zip_masks
+from synthboost.app.images import OpenedImage, read_upload
+from synthboost.app.markup import download_link, figure, note, problem, table
+from synthboost.app.measurements import measure
+from synthboost.app.sentences import read_lines
+from synthboost.app.sessions import Session, Sessions
+from synthboost.app.uploads import Uploads
+from synthboost.domain import GreyImage
+from synthboost.errors import DataError, SynthboostError
+from synthboost.inference.overlay import draw_smooth
+from synthboost.inference.predictor import Prediction, Predictor
+from synthboost.io.pictures import png_bytes
+
+GONE = DataError(
+    "page", "image", "forgotten", "an image that was opened lately", "Open the image, or an example, again."
+)
+
+
+@dataclass(frozen=True)
+class Display:
+    """How the masks are shown; changing it never runs the model."""
+
+    opacity: float = 0.35
+    threshold: float = 0.5
+    frame: int = 1
+    """Of a clip, from 1."""
+
+
+@dataclass(frozen=True)
+class Screen:
+    """What the visitor sees now."""
+
+    figure: str
+    table: str
+    message: str
+    frames: int = 1
+    """Of the image that is open."""
+
+
+class Controller:
+    """One model and all its visitors, one prediction at a time. Every answer is a screen, or a message in its place."""
+
+    def __init__(self, predictor: Predictor, uploads: Uploads) -> None:
+        """Begin without visitors."""
+        self.predictor, self.uploads = predictor, uploads
+        self.sessions = Sessions()
+        self._lock = threading.Lock()
+
+    def open_upload(self, key: str, path: Path, text: str, display: Display) -> Screen | str:
+        """Read an upload, remove it, and predict in it."""
+        try:
+            with self.uploads.taken(path):
+                image = read_upload(path)
+        except SynthboostError as error:
+            return problem(error)
+        except MemoryError:
+            return problem(DataError(path.name, "size", "too large for the memory", "a smaller image"))
+        return self.open(key, image, text, display)
+
+    def open(self, key: str, image: OpenedImage, text: str, display: Display) -> Screen | str:
+        """Give a visitor an image and predict in it."""
+        self.sessions.put(key, Session(image))
+        return self.predict(key, text, display)
+
+    def predict(self, key: str, text: str, display: Display) -> Screen | str:
+        """Predict in a visitor's image what each line of `text` names."""
+        session = self.sessions.get(key)
+        if session is None:
+            return problem(GONE)
+        try:
+            session.sentences = read_lines(text)
+            return self._screen(session, display)
+        except SynthboostError as error:
+            session.sentences = ()
+            return problem(error)
+
+    def show(self, key: str, display: Display) -> Screen | str:
+        """Show the last prediction otherwise."""
+        session = self.sessions.get(key)
+        if session is None or not session.sentences:
+            return problem(GONE)
+        return self._screen(session, display)
+
+    def download(self, key: str, display: Display) -> str:
+        """Return a link that holds the masks as a zip."""
+        session = self.sessions.get(key)
+        if session is None or not session.sentences:
+            return problem(GONE)
+        image, prediction = self._predict(session, display)
+        spacing = session.image.spacing_mm
+        overlay = draw_smooth(image, prediction, spacing, display.opacity)
+        return download_link(zip_masks(prediction, spacing, overlay))
+
+    def _predict(self, session: Session, display: Display) -> tuple[GreyImage, Prediction]:
+        number = min(max(display.frame, 1), len(session.image.frames)) - 1
+        with self._lock:
+            prediction = session.predict(self.predictor, session.sentences, number, display.threshold)
+        return session.image.frames[number], prediction
+
+    def _screen(self, session: Session, display: Display) -> Screen:
+        image, prediction = self._predict(session, display)
+        spacing = session.image.spacing_mm
+        measured = measure(prediction, spacing)
+        drawn = draw_smooth(image, prediction, spacing, display.opacity)
+        words = dict.fromkeys(word for text in session.sentences for word in self.predictor.model.unknown_words(text))
+        return Screen(
+            figure(png_bytes(np.asarray(drawn)), session.image.name, measured),
+            table(measured, spacing is not None),
+            note(f"The model has never read: {', '.join(words)}." if words else ""),
+            len(session.image.frames),
+        )
