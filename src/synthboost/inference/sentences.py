@@ -22,13 +22,12 @@ from synthboost.domain import (
 )
 from synthboost.errors import ConfigError
 from synthboost.prompts import PROMPT_SETS, Attribute, build_prompt, clean_sentence
-from synthboost.prompts.shape import GeometricShape
+from synthboost.prompts.shape import shape_word
 
 T = TypeVar("T")
 ShapeFrom = Literal["unknown", "ground-truth", "prediction"]
 SHAPELESS = PromptSet.P6
 """Used for a first prediction when the shape word comes from a predicted mask: it says everything but the shape."""
-_NAME_SHAPE = GeometricShape()
 NAMES = {
     "lv": Structure.LEFT_VENTRICULAR_CAVITY,
     "left-ventricle": Structure.LEFT_VENTRICULAR_CAVITY,
@@ -74,7 +73,7 @@ class EvaluationSentences:
     def _build(
         self, frame: Frame, prompt_set: PromptSet, masks: dict[Structure, Mask], truth: bool
     ) -> dict[Structure, Prompt]:
-        shapes = {s: _NAME_SHAPE(frame.image, m, frame.spacing_mm) for s, m in masks.items() if m.any()}
+        shapes = {s: shape_word(m, frame.spacing_mm) for s, m in masks.items() if m.any()}
         return {
             structure: build_prompt(
                 prompt_set,

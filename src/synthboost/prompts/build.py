@@ -1,31 +1,30 @@
-"""Build the sentence that names one structure in one frame."""
+"""Build the sentence that names one structure in one frame; make a sentence that a person typed safe."""
 
 from __future__ import annotations
 
+import unicodedata
 from hashlib import blake2b
 
 from synthboost.domain import FrameInfo, Prompt, PromptSet, Structure
 from synthboost.errors import PromptError
-from synthboost.prompts.ages import age_in_words
-from synthboost.prompts.degrees import fraction_degree, wall_degree
+from synthboost.prompts import templates
 from synthboost.prompts.templates import (
     PARAPHRASES,
     PROMPT_SETS,
     SHAPE_WORDS,
     Attribute,
-    domain_clause,
-    function_clause,
-    person_clause,
-    phase_clause,
-    place_clause,
-    quality_clause,
-    shape_clause,
-    structure_clause,
-    view_clause,
+    age_in_words,
+    fraction_degree,
+    wall_degree,
 )
 
 MEASURED_ON_MASKS = frozenset({Attribute.EJECTION_FRACTION, Attribute.WALL})
 """Numbers that were read off the true masks, of CAMUS and of the simulator: they tell something of the answer."""
+MAXIMUM_CHARACTERS = 1000
+"""A guess that is generous: the paper's longest sentence has about 190, and CLIP reads 77 tokens."""
+
+_INVISIBLE = ("Cc", "Cf")
+_LONE_SURROGATE = "Cs"
 
 
 def build_prompt(
@@ -88,6 +87,38 @@ def seeded_paraphrase(seed: int, epoch: int, frame_name: str, structure: Structu
     return blake2b(key.encode(), digest_size=1).digest()[0] % len(PARAPHRASES)
 
 
+def clean_sentence(text: str) -> str:
+    """Normalise a sentence: NFKC, no control or format characters, single spaces, no space at either end.
+
+    Line breaks and tabs count as spaces. Zero-width characters and changes of writing direction (RTL override)
+    vanish. A sentence of this package comes back unchanged. Nothing is ever cut off.
+
+    Raises:
+        PromptError: nothing visible is left, the sentence is longer than `MAXIMUM_CHARACTERS`, or it holds half of a
+            surrogate pair, which no file could store.
+    """
+    _require_length(text)
+    spaced = " ".join(text.split())
+    visible = "".join(c for c in spaced if unicodedata.category(c) not in _INVISIBLE)
+    sentence = " ".join(unicodedata.normalize("NFKC", visible).split())
+    _require_length(sentence)
+    if not sentence:
+        raise PromptError(
+            "prompt", "text", ascii(text), "a sentence with at least one visible character",
+            "To run without a sentence on purpose, choose prompt set P0.",
+        )  # fmt: skip
+    if any(unicodedata.category(c) == _LONE_SURROGATE for c in sentence):
+        raise PromptError("prompt", "text", ascii(text), "valid Unicode", "Remove the half surrogate pair.")
+    return sentence
+
+
+def _require_length(text: str) -> None:
+    if len(text) > MAXIMUM_CHARACTERS:
+        raise PromptError(
+            "prompt", "length", f"{len(text)} characters", f"at most {MAXIMUM_CHARACTERS}", "Shorten the sentence."
+        )
+
+
 def _known(info: FrameInfo, shape: str | None) -> frozenset[Attribute]:
     known = {Attribute.STRUCTURE, Attribute.VIEW, Attribute.PHASE, Attribute.DOMAIN}
     if shape is not None:
@@ -109,27 +140,27 @@ def _sentence(
     said: frozenset[Attribute], structure: Structure, info: FrameInfo, shape: str | None, paraphrase: int
 ) -> str:
     attributes = info.attributes
-    clauses = [structure_clause(structure)]
+    clauses = [templates.structure_clause(structure)]
     if Attribute.SHAPE in said and shape is not None:
-        clauses.append(shape_clause(shape))
+        clauses.append(templates.shape_clause(shape))
     if Attribute.VIEW in said:
-        clauses.append(view_clause(info.view))
-    clauses.append(place_clause(paraphrase))
+        clauses.append(templates.view_clause(info.view))
+    clauses.append(templates.place_clause(paraphrase))
     if Attribute.PHASE in said:
-        clauses.append(phase_clause(info.phase))
+        clauses.append(templates.phase_clause(info.phase))
     if Attribute.SEX in said and attributes.sex is not None:
         age = attributes.age if Attribute.AGE in said else None
-        clauses.append(person_clause(attributes.sex, None if age is None else age_in_words(age)))
+        clauses.append(templates.person_clause(attributes.sex, None if age is None else age_in_words(age)))
     if Attribute.QUALITY in said and attributes.quality is not None:
-        clauses.append(quality_clause(attributes.quality))
+        clauses.append(templates.quality_clause(attributes.quality))
     if MEASURED_ON_MASKS & said:
         fraction = attributes.ejection_fraction if Attribute.EJECTION_FRACTION in said else None
         wall = attributes.wall_thickness_mm if Attribute.WALL in said else None
         clauses.append(
-            function_clause(fraction_degree(fraction, attributes.sex), wall_degree(wall, attributes.sex))
+            templates.function_clause(fraction_degree(fraction, attributes.sex), wall_degree(wall, attributes.sex))
         )  # fmt: skip
     if Attribute.DOMAIN in said:
-        clauses.append(domain_clause(info.domain))
+        clauses.append(templates.domain_clause(info.domain))
     return "".join(clauses) + "."
 
 

@@ -1,37 +1,17 @@
-"""The shape word of a structure, by a stated geometric rule on its mask."""
+"""The shape word of a structure, by a stated geometric rule on its mask.
+
+The authors asked a model that answers questions about pictures, with a box drawn around the true mask.
+"""
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
-from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from synthboost.domain import GreyImage, Mask
+from synthboost.domain import Mask
 from synthboost.errors import PromptError
-
-
-class ShapeNamer(Protocol):
-    """Whatever can name a shape: the geometric rule here, or a model that answers questions about pictures.
-
-    The authors asked such a model about a box drawn around the true mask.
-    """
-
-    def __call__(self, image: GreyImage, mask: Mask, spacing_mm: tuple[float, float]) -> str:
-        """Name the shape of `mask` (H, W) on `image` (H, W) with one of `SHAPE_WORDS`."""
-        ...
-
-
-@dataclass(frozen=True)
-class GeometricShape:
-    """The default `ShapeNamer`: `shape_word`, which does not look at the image."""
-
-    def __call__(self, image: GreyImage, mask: Mask, spacing_mm: tuple[float, float]) -> str:
-        """Name the shape of `mask`; see `shape_word`."""
-        return shape_word(mask, spacing_mm)
-
 
 ROUND_FROM = 0.85
 """Short side over long side from which an oval is a circle and a rectangle a square; a guess."""

@@ -4,15 +4,27 @@ A sentence is the clauses of the set's attributes, in the order of `Attribute`, 
 grammar ("at end of the systole cycle of a eighteen-year-old male") are those of the authors' published prompt files
 for arXiv 2309.12829, to the byte. Ours are the clause of the domain, which no set asks for but the `mixed` strategy,
 and those of the ejection fraction and the wall, for which `P6-FUNCTION` asks.
+
+Their degrees follow from measured numbers, never from anybody's impression. Ejection fraction: Lang et al., J Am Soc
+Echocardiogr 28:1-39, 2015 (ASE/EACVI), table 4, by sex. Wall: the normal ranges of the septum in table 6 there, by sex;
+that edition has no steps beyond them, so these are those of the edition before (Lang et al., J Am Soc Echocardiogr
+18:1440-1463, 2005, table 4), which has the same normal ranges. The rule is the guidelines', the numbers may be others
+than theirs: a data set's ejection fraction follows the set's own convention, and the mean wall of apical label maps
+includes trabeculae, which the septum in a parasternal view does not.
 """
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
 from enum import StrEnum
+from functools import cache
 from types import MappingProxyType
 
+from num2words import num2words
+
 from synthboost.domain import Domain, Phase, PromptSet, Quality, Sex, Structure, View
-from synthboost.prompts.degrees import Degree
+from synthboost.errors import PromptError
 
 
 class Attribute(StrEnum):
@@ -28,6 +40,15 @@ class Attribute(StrEnum):
     EJECTION_FRACTION = "ejection-fraction"
     WALL = "wall"
     DOMAIN = "domain"
+
+
+class Degree(StrEnum):
+    """How far from normal a finding is."""
+
+    NORMAL = "normal"
+    MILDLY = "mildly"
+    MODERATELY = "moderately"
+    SEVERELY = "severely"
 
 
 _P1 = (Attribute.STRUCTURE,)
@@ -69,6 +90,14 @@ SEXES = MappingProxyType({Sex.FEMALE: "female", Sex.MALE: "male"})
 QUALITIES = MappingProxyType({Quality.GOOD: "good", Quality.MEDIUM: "medium", Quality.POOR: "poor"})
 SHAPE_WORDS: tuple[str, ...] = ("circle", "oval", "rectangle", "rectangular", "square", "triangle", "triangular")
 """The seven words in the authors' files; theirs came from a question-answering model, hence the two spellings."""
+OLDEST = 120
+"""Years; the oldest verified person reached 122, and a larger number in a file is far more often a slip."""
+_DEGREES = tuple(Degree)
+NORMAL_FRACTION_FROM = MappingProxyType({Sex.MALE: 52, Sex.FEMALE: 54})
+"""Percent. Fractions above the normal range (72, 74) count as normal: nothing is reduced."""
+MILDLY_REDUCED_FROM, MODERATELY_REDUCED_FROM = 41, 30
+WALL_UP_TO_MM = MappingProxyType({Sex.MALE: (10, 13, 16), Sex.FEMALE: (9, 12, 15)})
+"""The thickest normal, mildly and moderately thickened wall. A thin wall is not thickened: normal."""
 
 
 def structure_clause(structure: Structure) -> str:
@@ -127,3 +156,49 @@ SAME_PIXELS = {Domain.PSEUDO_LABELLED: Domain.REAL, Domain.REFINED: Domain.DIFFU
 def domain_clause(domain: Domain) -> str:
     """e.g. `, in a real image`: at the end of a sentence that says where the pixels come from."""
     return f", in a {SAME_PIXELS.get(domain, domain)} image"
+
+
+@cache
+def age_in_words(age: int) -> str:
+    """Spell an age: 73 is `seventy-three`, 101 is `one hundred and one`.
+
+    Args:
+        age: whole years, 0-120.
+
+    Raises:
+        PromptError: the age is not a whole number of years from 0 to 120.
+    """
+    if isinstance(age, bool) or not isinstance(age, int) or not 0 <= age <= OLDEST:
+        raise PromptError(
+            "frame", "age", repr(age), f"a whole number of years from 0 to {OLDEST}",
+            "Correct the patient's file, or leave the age out: its clause is then dropped.",
+        )  # fmt: skip
+    return str(num2words(age))
+
+
+def fraction_degree(percent: float | None, sex: Sex | None) -> Degree | None:
+    """By which degree an ejection fraction is reduced, after rounding to whole percent.
+
+    Without a sex: the degree if it is the same for both; else it is unknown, as it is without a fraction.
+    """
+
+    def degree(number: int, of: Sex) -> Degree:
+        limits = (NORMAL_FRACTION_FROM[of], MILDLY_REDUCED_FROM, MODERATELY_REDUCED_FROM)
+        return _DEGREES[sum(number < limit for limit in limits)]
+
+    return _agreed(percent, sex, degree)
+
+
+def wall_degree(thickness_mm: float | None, sex: Sex | None) -> Degree | None:
+    """By which degree the wall at end diastole is thickened, after rounding to whole mm; `None` as for fractions."""
+    return _agreed(
+        thickness_mm, sex, lambda number, of: _DEGREES[sum(number > limit for limit in WALL_UP_TO_MM[of])]
+    )  # fmt: skip
+
+
+def _agreed(value: float | None, sex: Sex | None, degree: Callable[[int, Sex], Degree]) -> Degree | None:
+    if value is None:
+        return None
+    whole = math.floor(value + 0.5)
+    found = {degree(whole, of) for of in (Sex if sex is None else (sex,))}
+    return found.pop() if len(found) == 1 else None

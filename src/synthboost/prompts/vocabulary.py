@@ -8,28 +8,8 @@ from functools import cache
 from itertools import product
 
 from synthboost.domain import Domain, PromptSet
-from synthboost.prompts.ages import OLDEST, age_in_words
-from synthboost.prompts.degrees import Degree
-from synthboost.prompts.templates import (
-    CHAMBERS,
-    CYCLES,
-    PARAPHRASES,
-    PROMPT_SETS,
-    QUALITIES,
-    SEXES,
-    SHAPE_WORDS,
-    STRUCTURE_NAMES,
-    Attribute,
-    domain_clause,
-    function_clause,
-    person_clause,
-    phase_clause,
-    place_clause,
-    quality_clause,
-    shape_clause,
-    structure_clause,
-    view_clause,
-)
+from synthboost.prompts import templates
+from synthboost.prompts.templates import OLDEST, PARAPHRASES, PROMPT_SETS, SHAPE_WORDS, Attribute, Degree, age_in_words
 
 _WORD = re.compile(r"[^\W_]+")
 
@@ -43,7 +23,7 @@ def vocabulary(prompt_sets: Collection[PromptSet] = ()) -> tuple[str, ...]:
     asked = frozenset[Attribute]().union(*(PROMPT_SETS[prompt_set] for prompt_set in prompt_sets))
     if not asked & {Attribute.EJECTION_FRACTION, Attribute.WALL}:
         return _paper_words()
-    said = _words_of(function_clause(fraction, wall) for fraction, wall in product(Degree, repeat=2))
+    said = _words_of(templates.function_clause(fraction, wall) for fraction, wall in product(Degree, repeat=2))
     return (*_paper_words(), *sorted(said - set(_paper_words())))
 
 
@@ -58,14 +38,14 @@ def split_words(sentence: str) -> tuple[str, ...]:
 @cache
 def _paper_words() -> tuple[str, ...]:
     clauses = [
-        *map(structure_clause, STRUCTURE_NAMES),
-        *map(shape_clause, SHAPE_WORDS),
-        *map(view_clause, CHAMBERS),
-        *map(place_clause, range(len(PARAPHRASES))),
-        *map(phase_clause, CYCLES),
-        *(person_clause(sex, age_in_words(age)) for sex in SEXES for age in range(OLDEST + 1)),
-        *map(quality_clause, QUALITIES),
-        *map(domain_clause, Domain),
+        *map(templates.structure_clause, templates.STRUCTURE_NAMES),
+        *map(templates.shape_clause, SHAPE_WORDS),
+        *map(templates.view_clause, templates.CHAMBERS),
+        *map(templates.place_clause, range(len(PARAPHRASES))),
+        *map(templates.phase_clause, templates.CYCLES),
+        *(templates.person_clause(sex, age_in_words(age)) for sex in templates.SEXES for age in range(OLDEST + 1)),
+        *map(templates.quality_clause, templates.QUALITIES),
+        *map(templates.domain_clause, Domain),
     ]
     return tuple(sorted(_words_of(clauses)))
 
