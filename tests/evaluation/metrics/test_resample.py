@@ -57,20 +57,10 @@ def test_a_mask_stays_a_mask_and_its_own_grid_changes_nothing() -> None:
     assert to_grid(mask, (12, 12)).sum() == 4 * 6
 
 
-def test_a_grey_image_can_be_interpolated() -> None:
-    # New centres at old 0, 0.25, 0.75, 1 between the two old centres: 0, 25, 75, 100.
-    np.testing.assert_array_equal(to_grid(line(0, 100), (1, 4), interpolation="linear"), line(0, 25, 75, 100))
-
-
 def test_the_field_of_view_stays_the_same() -> None:
     rows, columns = spacing_on_grid((0.308, 0.154), (549, 778), (512, 512))
     assert rows * 512 == pytest.approx(0.308 * 549)
     assert columns * 512 == pytest.approx(0.154 * 778)
-
-
-def test_a_mask_is_never_interpolated() -> None:
-    with pytest.raises(ConfigError, match="nearest"):
-        to_grid(np.ones((2, 2), dtype=np.bool_), (4, 4), interpolation="linear")
 
 
 @pytest.mark.parametrize("grid", [(0, 5), (5,), (5.0, 5), (-1, 3)])

@@ -1,11 +1,11 @@
-"""Masks, label maps and images on another grid, and the pixel size that results.
+"""Masks and label maps on another grid, and the pixel size that results.
 
 The paper scores at 512 x 512 (arXiv 2309.12829): `to_grid(mask, (512, 512))` together with `spacing_on_grid`.
 """
 
 from __future__ import annotations
 
-from typing import Literal, TypeVar
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,34 +16,20 @@ from synthboost.evaluation.checks import require_spacing
 Pixel = TypeVar("Pixel", np.bool_, np.uint8)
 
 
-def to_grid(
-    array: NDArray[Pixel], grid: tuple[int, int], *, interpolation: Literal["nearest", "linear"] = "nearest"
-) -> NDArray[Pixel]:
-    """Resample (H, W) to (H', W') over the same field of view.
+def to_grid(array: NDArray[Pixel], grid: tuple[int, int]) -> NDArray[Pixel]:
+    """Resample (H, W), a mask or a label map, to `grid` (H', W') over the same field of view.
 
-    A new pixel takes the value of the old pixel in which its centre lies (`nearest`: Pillow's NEAREST, torch's
-    `nearest-exact`; a centre on the border of two belongs to the later one), so no label can appear that was not there.
-    `linear` is for grey images only; it weighs the four nearest centres, without smoothing first.
-
-    Args:
-        array: (H, W) bool or uint8.
-        grid: (H', W').
-        interpolation: `nearest` for masks and label maps, `linear` for images.
+    A new pixel takes the value of the old pixel in which its centre lies (Pillow's NEAREST, torch's `nearest-exact`; a
+    centre on the border of two belongs to the later one), so no label can appear that was not there.
 
     Raises:
         DataError: the array is not two-dimensional, or is neither bool nor uint8.
-        ConfigError: the grid is not two positive whole numbers, or a mask was to be interpolated.
+        ConfigError: the grid is not two positive whole numbers.
     """
     _require_array(array)
     _require_grid(grid)
-    if interpolation == "nearest":
-        rows, columns = (_nearest(old, new) for old, new in zip(array.shape, grid, strict=True))
-        return array[np.ix_(rows, columns)]
-    if array.dtype == np.bool_:
-        raise ConfigError("to_grid", "interpolation", interpolation, "nearest, for a mask")
-    (top, bottom, down), (left, right, across) = (_linear(o, n) for o, n in zip(array.shape, grid, strict=True))
-    lines = array[top] * (1 - down)[:, None] + array[bottom] * down[:, None]
-    return np.rint(lines[:, left] * (1 - across) + lines[:, right] * across).astype(array.dtype)
+    rows, columns = (_nearest(old, new) for old, new in zip(array.shape, grid, strict=True))
+    return array[np.ix_(rows, columns)]
 
 
 def area_weights(old: int, new: int) -> NDArray[np.float64]:
@@ -74,13 +60,6 @@ def spacing_on_grid(
 def _nearest(old: int, new: int) -> NDArray[np.int64]:
     """The old index under each new centre, (new,), in whole numbers so that no rounding can differ."""
     return (2 * np.arange(new) + 1) * old // (2 * new)
-
-
-def _linear(old: int, new: int) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]:
-    """Lower and upper old index and the upper one's weight for each new centre, (new,) each."""
-    centre = np.clip((np.arange(new) + 0.5) * old / new - 0.5, 0, old - 1)  # beyond the last centre its value holds
-    lower = np.floor(centre).astype(np.int64)
-    return lower, np.minimum(lower + 1, old - 1), centre - lower
 
 
 def _require_array(array: NDArray[Pixel]) -> None:
