@@ -1,4 +1,4 @@
-"""Simulate a few patients, read them back, and draw the three masks of one frame over its image."""
+"""Simulate a few patients, load them, and draw the three masks of one frame over its image."""
 
 from pathlib import Path
 

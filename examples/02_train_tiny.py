@@ -1,4 +1,4 @@
-"""Train the tiny CLIPSeg on what example 01 simulated, and score it on the patients that it has not seen."""
+"""Train the tiny CLIPSeg on the patients of example 01, and evaluate it on held-out ones."""
 
 from pathlib import Path
 
@@ -16,7 +16,7 @@ from synthboost.training.config import TrainingConfig
 
 def main(folder: Path = Path("example"), epochs: int = 10) -> None:
     spec = RunSpec(
-        strategy=Strategy.REAL,  # the role of this data in the study; that it is simulated stands in every row
+        strategy=Strategy.REAL,  # its role in the study; every row records that it is simulated
         sources={Role.REAL: open_source(folder / "simulated")},
         training={Role.REAL: TrainingConfig(epochs=epochs, batch_images=8, learning_rate=1e-3, schedule="one-cycle")},
         prompt_set=PromptSet.P1,

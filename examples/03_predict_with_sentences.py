@@ -1,4 +1,4 @@
-"""Ask the model of example 02 for several structures in one image, each with a sentence of its own."""
+"""Segment several structures in one image with the model of example 02, with one sentence each."""
 
 from pathlib import Path
 

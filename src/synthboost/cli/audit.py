@@ -1,4 +1,4 @@
-"""`synthboost audit`: what one training step of a model under a freezing policy really changes."""
+"""`synthboost audit`: what one training step updates under a freezing policy."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ HEADINGS = ("group", "parameters", "that learn", "tensors", "ask for a gradient"
 
 @dataclass(frozen=True)
 class Audit:
-    """Run one forward and backward pass on random images and count, per parameter group, what would be trained.
+    """Run one forward and backward pass on random images and count, per parameter group, what would be updated.
 
-    A policy that does not do what it says (a frozen encoder whose statistics move, a trained one that gets no
-    gradient) is reported and makes the exit code 2.
+    A policy that is not carried out (a frozen encoder whose statistics change, a trained one without a gradient) is
+    reported and makes the exit code 2.
     """
 
     model: str = "clipseg"
     """The architecture."""
     preset: str = "tiny"
-    """Its size, with random weights."""
+    """The size, with random weights."""
     weights: str | None = None
-    """Audit these weights instead: a folder, a run's folder, or a hub name."""
+    """Audit these weights instead: a run's folder, a folder of weights, or a hub name."""
     encoders: tuple[str, ...] = ("trained", "frozen")
-    """Policies: `trained`, `frozen`, `last-3` (blocks), `lora-8` (rank), or one for each encoder, as
+    """Policies: `trained`, `frozen`, `last-3` (blocks), `lora-8` (rank), or one for each encoder, e.g.
     `vision=last-3,text=frozen`."""
 
     def run(self) -> None:

@@ -1,4 +1,4 @@
-"""`synthboost calibrate`: shift the simulator's prior towards images that nobody annotated."""
+"""`synthboost calibrate`: shift the simulator's prior towards unannotated images."""
 
 from __future__ import annotations
 
@@ -12,28 +12,28 @@ from synthboost.cli.unannotated import Unannotated
 
 @dataclass(frozen=True)
 class Calibrate:
-    """Find by how much the simulator's hearts differ in size and pose from those of unannotated images.
+    """Measure by how much the simulator's hearts differ in size and pose from those in unannotated images.
 
-    A model that was trained on simulated images annotates both sets; plausible masks are measured alike, and the
-    differences of the medians are printed as options of `simulate`. The annotations that the images may have are not
-    read. Give simulated images that the model was not trained on.
+    A model trained on simulated images predicts masks in both sets. Plausible masks are measured, and the differences
+    of the medians are printed as options of `simulate`. Annotations of the images are not read. The simulated images
+    must not have been used to train the model.
     """
 
     data: tyro.conf.Positional[Path]
     """The images: a data set whose frames need no annotation, or a plain folder of pictures. Only its training
-    patients are looked at."""
+    patients are used."""
     simulated: Path
-    """A simulated set with the prior that is to be shifted; what it was calibrated with before is added."""
+    """A simulated set with the prior to shift; an earlier calibration of it is added."""
     checkpoint: str
     """A run's folder, a folder of weights, or a hub name."""
     out: Path
-    """A new JSON file: the calibration, and how many frames it was found on."""
+    """A new JSON file for the calibration and the number of frames."""
     patients: int = 100
-    """Training patients of either set that are looked at, the first so many."""
+    """Use the first N training patients of each set."""
     images: Unannotated = field(default_factory=Unannotated)
 
     def run(self) -> None:
-        """Measure both sets, and print and write what differs."""
+        """Measure both sets, and print and write the differences."""
         from synthboost.adaptation.calibrate import measure_hearts, require_enough
         from synthboost.adaptation.pseudo_labels import PseudoLabelSettings
         from synthboost.data.simulated_set import settings_of

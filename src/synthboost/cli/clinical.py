@@ -26,33 +26,33 @@ REFERENCE = "reference"
 class Clinical:
     """Measure patients from masks and compare with the reference: research software, not a medical device.
 
-    Writes `patients.csv` (all numbers of each patient, what could not be measured and why), `checks.csv` (is it a
-    heart?), `agreement.json` and the same as tables, and a Bland-Altman plot.
+    Writes `patients.csv` (all numbers of each patient, and why a number is missing), `checks.csv` (plausibility),
+    `agreement.json` and the same as tables, and a Bland-Altman plot.
     """
 
     masks: tyro.conf.Positional[str]
-    """A run's folder, a folder of weights or a hub name, to be asked for all structures; or a folder of masks with
-    `index.csv`, such as a run's `masks`; or the word `reference`: the data set's own label maps."""
+    """A run's folder, a folder of weights or a hub name, to predict all structures; or a folder of masks with
+    `index.csv`, such as a run's `masks`; or the word `reference` for the data set's own label maps."""
     data: Path
     """The annotated data set."""
     out: Path
     """A new folder."""
     prompts: PromptSet | None = None
-    """Which sentences the model is asked with; absent: those of the run, or P6."""
+    """The prompt set for prediction; by default the run's, or P6."""
     splitting: SplitOptions = field(default_factory=SplitOptions)
     part: SplitPart = SplitPart.TESTING
-    """The part that is judged."""
+    """The part to evaluate."""
     threshold: float = 0.5
-    """A pixel belongs to the most probable structure when its probability is larger."""
+    """A pixel belongs to the most probable structure if its probability is larger."""
     mend: bool = False
-    """Make one heart of each answer of the model: of every structure the largest piece, its holes filled; what lies
-    between ventricle and wall goes to the likelier of the two."""
+    """Repair each prediction: keep the largest piece of every structure, fill its holes, and give gaps between
+    ventricle and wall to the more probable of the two."""
     uncertainty: bool = False
-    """Also ask in the words of P1 to P7, and the mirror image, and write how far the answers agree
-    (`uncertainty.csv`); takes some twenty times as long."""
+    """Also predict with the sentences of P1 to P7 and on the mirror image, and write how far the predictions agree
+    (`uncertainty.csv`); takes about twenty times as long."""
 
     def run(self) -> None:
-        """Find label maps, measure, compare, write, print the table."""
+        """Get the label maps, measure, compare, write, print the table."""
         from synthboost.data.source import open_source
         from synthboost.inference.uncertainty import Variations
         from synthboost.io.atomic import require_new_folder

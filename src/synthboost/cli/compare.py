@@ -1,4 +1,4 @@
-"""`synthboost compare`: what one method gains over another, by patient, with intervals; or what was published."""
+"""`synthboost compare`: contrasts between methods by patient, with intervals; or the paper's published scores."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ if TYPE_CHECKING:
 class Compare:
     """Compare finished runs on the same images: first minus second, patient by patient.
 
-    Runs of one side that differ in their seed only are averaged; runs that also differ in model, encoders or
-    sentences are paired with their partners of the other side, and their p-values are corrected together (Holm).
-    With `--published FOLDER` the scores that the paper's authors published are summarised and compared instead.
+    Runs of one side that differ only in seed are averaged. Runs that also differ in model, encoders or sentences are
+    paired with their counterparts on the other side, and their p-values are corrected together (Holm). With
+    `--published FOLDER` the scores published by the paper's authors are summarised and compared instead.
     """
 
     runs: tyro.conf.Positional[tuple[Path, ...]] = ()
@@ -29,11 +29,11 @@ class Compare:
     second: Annotated[tuple[Path, ...], tyro.conf.arg(name="with")] = ()
     """The second side: folders of finished runs."""
     metric: Metric = "dice"
-    """What is compared."""
+    """The metric to compare."""
     draws: int = 10_000
-    """Resamplings of the bootstrap."""
+    """Bootstrap resamples."""
     seed: int = 0
-    """Of the bootstrap."""
+    """The bootstrap's."""
     out: Path | None = None
     """Also write the tables as Markdown, LaTeX, CSV and HTML into this folder."""
     published: Path | None = None

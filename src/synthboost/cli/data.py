@@ -1,4 +1,4 @@
-"""`synthboost data inspect | export`: look at a data set, or write a simulated one in the layout of CAMUS."""
+"""`synthboost data inspect | export`: inspect a data set, or export a simulated one in the layout of CAMUS."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from synthboost.cli.shards import parse_shard, still_to_come
 
 @dataclass(frozen=True)
 class Inspect:
-    """Print what a data set holds: patients, views, phases, sizes, attributes, splits, and what is missing."""
+    """Print a data set's patients, views, phases, sizes, attributes and splits, and what is missing."""
 
     root: tyro.conf.Positional[Path]
     """The data set's folder: CAMUS' NIfTI or MHD release, or a simulated set."""
     deep: bool = False
-    """Read every pixel: finds damaged files, odd labels, tiny masks and identical images."""
+    """Read every pixel to find damaged files, odd labels, tiny masks and identical images."""
     full: bool = False
-    """List everything that is missing instead of the first few."""
+    """List all missing items instead of the first few."""
     workers: int = os.cpu_count() or 1
-    """Threads that read."""
+    """Threads for reading."""
 
     def run(self) -> None:
         """Print the report."""
@@ -34,17 +34,17 @@ class Inspect:
 
 @dataclass(frozen=True)
 class ExportData:
-    """Write every frame of a simulated data set (shards, or drawn when read) as NIfTI files in the layout of CAMUS."""
+    """Write a simulated data set (shards, or rendered on the fly) as NIfTI files in the layout of CAMUS."""
 
     root: tyro.conf.Positional[Path]
     """The simulated data set."""
     out: Path
-    """A new folder, or one that the same command began."""
+    """A new folder, or one begun by the same command."""
     shard: str = "1/1"
-    """`3/16`: the third of sixteen shares, for as many processes."""
+    """`3/16` makes the third of sixteen shares, to run several processes in parallel."""
 
     def run(self) -> None:
-        """Export, and say what was made."""
+        """Export, and print what was made."""
         from synthboost.data import open_dataset
         from synthboost.data.camus_export import export_camus
 

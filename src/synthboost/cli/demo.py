@@ -1,4 +1,4 @@
-"""`synthboost demo`: the whole method in minutes, with no data and no download, and a report of it."""
+"""`synthboost demo`: the whole method in minutes, without data or downloads, and its report."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from pathlib import Path
 class Demo:
     """Run the paper's four strategies with a small CLIPSeg and a small CRIS, and write one HTML report.
 
-    Synthetic images come from the simulator, and from a small diffusion model that is trained on the target domain.
-    Without `data` everything is simulated, the "real" target domain too, and the report says so. With `data` a CAMUS
-    folder takes the target's place. What is finished in `out` is not done again.
+    Synthetic images come from the simulator, and from a small diffusion model trained on the target domain. Without
+    `data` the "real" target domain is simulated too, and the report says so; with `data` it is a CAMUS folder. What is
+    finished in `out` is skipped.
     """
 
     out: Path = Path("demo")
@@ -20,7 +20,7 @@ class Demo:
     data: Path | None = None
     """A real CAMUS folder (NIfTI or MHD release) as the target domain."""
     patients: int | None = None
-    """Train on the first so many target patients only."""
+    """Train on the first N target patients only."""
     model: tuple[str, ...] = ("clipseg", "cris")
     """The models to train; `unet` is a supervised baseline without text."""
     seed: int = 0

@@ -1,4 +1,4 @@
-"""`synthboost evaluate`: score a trained model, or masks that it drew earlier, on one part of a data set."""
+"""`synthboost evaluate`: evaluate a trained model, or masks predicted earlier, on one part of a data set."""
 
 from __future__ import annotations
 
@@ -20,48 +20,48 @@ if TYPE_CHECKING:
     from synthboost.studies.evaluated import Origin
 
 FOR_PREDICTING = ("prompts", "paraphrase", "shape_from", "name_domain", "threshold", "probe_swapped")
-"""Options that mean nothing for masks that were drawn earlier."""
+"""Options that masks predicted earlier do not take."""
 
 
 @dataclass(frozen=True)
 class Evaluate:
-    """Score masks: Dice, IoU, NSD, HD95 and ASSD in mm, one row per image and structure.
+    """Evaluate masks: Dice, IoU, NSD, HD95 and ASSD in mm, one row per image and structure.
 
-    `report` takes the folder beside those of runs.
+    `report` accepts the folder beside those of runs.
     """
 
     data: Path
     """The annotated data set."""
     out: Path
-    """A new folder for `masks/`, `rows.csv` and what a report needs."""
+    """A new folder for `masks/`, `rows.csv` and the files that `report` needs."""
     checkpoint: str | None = None
-    """A run's folder, a folder of weights, or a hub name; or give `masks`."""
+    """A run's folder, a folder of weights, or a hub name; required unless `masks` is given."""
     masks: Path | None = None
-    """A folder of masks with `index.csv` that was predicted earlier."""
+    """A folder of masks with `index.csv`, predicted earlier; instead of `checkpoint`."""
     label: str | None = None
-    """What tables call it; absent: the strategy of the run that drew the masks, or the name of `out`."""
+    """The name in tables; by default the strategy of the checkpoint's run, or the name of `out`."""
     prompts: PromptSet = PromptSet.P6
-    """Which sentences the model is asked with."""
+    """The prompt set for prediction."""
     paraphrase: int = 0
     """0: "... of the heart ...", 1: "... in the cardiac ultrasound ..."; the same for every frame."""
     shape_from: Literal["unknown", "ground-truth", "prediction"] = "prediction"
-    """Where the shape word of P7 comes from; `ground-truth` leaks the answer and is marked in every row."""
+    """The source of P7's shape word; `ground-truth` leaks the true mask and is marked in every row."""
     name_domain: Literal["as-trained", "yes", "no"] = "as-trained"
-    """Whether each sentence says its frame's domain; `as-trained`: as in the run that the checkpoint is of."""
+    """Whether each sentence names its frame's domain; `as-trained`: as in the checkpoint's run."""
     splitting: SplitOptions = field(default_factory=SplitOptions)
     part: SplitPart = SplitPart.TESTING
-    """The part that is scored."""
+    """The part to evaluate."""
     grid: tuple[int, int] | None = None
-    """Score on another grid than the image's own, e.g. `512 512` as the paper does."""
+    """Evaluate on this grid instead of the image's own, e.g. `512 512` as in the paper."""
     threshold: float = 0.5
-    """A pixel is inside when its probability is larger."""
+    """A pixel is inside if its probability is larger."""
     probe_swapped: bool = False
-    """Also ask for each structure with another structure's sentence, to see whether the sentence is used."""
+    """Also predict each structure with another structure's sentence, to test whether the sentence is used."""
     workers: int = os.cpu_count() or 1
-    """Processes that score."""
+    """Processes for computing metrics."""
 
     def run(self) -> None:
-        """Predict if asked to, score, write `rows.csv`, print the mean."""
+        """Predict if a checkpoint is given, evaluate, write `rows.csv`, print the mean."""
         from synthboost.data.source import open_source
         from synthboost.inference.score_dataset import RunIdentity, Scoring, score_frames
         from synthboost.io.atomic import require_new_folder

@@ -10,7 +10,7 @@ from pathlib import Path
 class Export:
     """Write a model for use without this package: one image in, one map of logits per sentence out.
 
-    The sentences are fixed. Beside the file lies a JSON that says how to prepare an image and read the answer.
+    The sentences are fixed. A JSON file beside it says how to prepare an image and read the output.
     """
 
     checkpoint: str
@@ -22,10 +22,10 @@ class Export:
         "Myocardium of the heart.",
         "Left atrium cavity of the heart.",
     )
-    """What the exported model will be asked."""
+    """The sentences of the exported model."""
 
     def run(self) -> None:
-        """Export, and compare the file's answer with the original's."""
+        """Export, and compare the file's logits with the original's."""
         from synthboost.errors import PromptError
         from synthboost.inference.onnx_export import export_onnx
         from synthboost.models.registry import load_segmenter

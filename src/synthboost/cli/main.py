@@ -1,4 +1,4 @@
-"""`synthboost VERB ...`: find the verb, run it, and turn the user's mistakes into one line and an exit code."""
+"""`synthboost VERB ...`: find the verb, run it, and turn user errors into one line and an exit code."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ DESCRIPTION = (
 
 
 class Verb(Protocol):
-    """What every verb can do."""
+    """The interface of every verb."""
 
     def run(self) -> None:
-        """Do it; raise a `SynthboostError` for the user's mistakes."""
+        """Run the verb; raise a `SynthboostError` for user errors."""
         ...
 
 
@@ -44,46 +44,46 @@ class Entry(NamedTuple):
 
 GROUPS: dict[str, dict[str, Entry]] = {
     "Use a model": {
-        "predict": Entry("predict", "Predict", "masks of images, clips and DICOM files"),
-        "clinical": Entry("clinical", "Clinical", "volumes and ejection fraction of patients, and their agreement"),
-        "evaluate": Entry("evaluate", "Evaluate", "Dice and distances on an annotated data set"),
-        "serve": Entry("serve", "Serve", "a page in the browser, on this machine"),
-        "export": Entry("export", "Export", "a model as ONNX"),
+        "predict": Entry("predict", "Predict", "segment images, clips and DICOM files"),
+        "clinical": Entry("clinical", "Clinical", "measure volumes and ejection fraction, and their agreement"),
+        "evaluate": Entry("evaluate", "Evaluate", "compute Dice and distances on an annotated data set"),
+        "serve": Entry("serve", "Serve", "open a page in the browser, on this machine"),
+        "export": Entry("export", "Export", "export a model as ONNX"),
     },
     "Train and study": {
-        "demo": Entry("demo", "Demo", "the whole method in minutes, with no data"),
-        "train": Entry("train", "Train", "one run: a model, a strategy, a prompt set"),
-        "study": Entry("study", "Study", "a grid of runs that share stages, with its report"),
-        "compare": Entry("compare", "Compare", "what one method gains over another, by patient"),
-        "report": Entry("report", "Report", "tables, figures and one page from finished runs"),
+        "demo": Entry("demo", "Demo", "run the whole method in minutes, without data"),
+        "train": Entry("train", "Train", "train one run: a model, a strategy, a prompt set"),
+        "study": Entry("study", "Study", "run a grid of runs that share stages, with its report"),
+        "compare": Entry("compare", "Compare", "compare two methods, patient by patient"),
+        "report": Entry("report", "Report", "write tables, figures and one page from finished runs"),
     },
     "Make data": {
-        "simulate": Entry("simulate", "Simulate", "echocardiograms with exact masks, from a simulator"),
+        "simulate": Entry("simulate", "Simulate", "simulate echocardiograms with exact masks"),
         "synthesize train": Entry("synthesize", "TrainDiffusion", "train a semantic diffusion model"),
-        "synthesize sample": Entry("synthesize", "SampleDiffusion", "images of perturbed masks, by a diffusion model"),
-        "synthesize fidelity": Entry("synthesize", "Fidelity", "how much synthetic images are like real ones"),
-        "refine": Entry("refine", "Refine", "simulated images, gone over by a diffusion model"),
-        "match": Entry("match", "Match", "simulated images with the grey levels of real ones"),
-        "calibrate": Entry("calibrate", "Calibrate", "the simulator's prior, shifted towards unannotated images"),
-        "pseudo-label": Entry("pseudo_label", "PseudoLabel", "unannotated images with masks that a model predicts"),
+        "synthesize sample": Entry("synthesize", "SampleDiffusion", "sample diffusion images of perturbed masks"),
+        "synthesize fidelity": Entry("synthesize", "Fidelity", "compare synthetic images with real ones"),
+        "refine": Entry("refine", "Refine", "refine simulated images with a diffusion model"),
+        "match": Entry("match", "Match", "give simulated images the grey levels of real ones"),
+        "calibrate": Entry("calibrate", "Calibrate", "shift the simulator's prior towards unannotated images"),
+        "pseudo-label": Entry("pseudo_label", "PseudoLabel", "annotate images with a model's predictions"),
     },
     "Look at things": {
-        "data inspect": Entry("data", "Inspect", "what a data set holds, lacks, and what is odd"),
-        "data export": Entry("data", "ExportData", "a simulated data set as NIfTI files in CAMUS' layout"),
-        "prompts": Entry("prompts", "Prompts", "the sentences P0-P7"),
-        "audit": Entry("audit", "Audit", "what one training step really changes"),
-        "weights list": Entry("weights", "ListWeights", "the published weights, and their terms"),
-        "weights convert": Entry("weights", "ConvertWeights", "a published file as a folder of weights"),
-        "weights verify": Entry("weights", "VerifyWeights", "whether a folder of weights is sound"),
-        "weights push": Entry("weights", "PushWeights", "a run's weights to the Hugging Face hub"),
+        "data inspect": Entry("data", "Inspect", "list what a data set holds, what is missing or odd"),
+        "data export": Entry("data", "ExportData", "write a simulated data set as NIfTI files in CAMUS' layout"),
+        "prompts": Entry("prompts", "Prompts", "print the sentences P0-P7"),
+        "audit": Entry("audit", "Audit", "count what one training step updates"),
+        "weights list": Entry("weights", "ListWeights", "list the published weights, and their terms"),
+        "weights convert": Entry("weights", "ConvertWeights", "convert a published file into a folder of weights"),
+        "weights verify": Entry("weights", "VerifyWeights", "check a file or folder of weights"),
+        "weights push": Entry("weights", "PushWeights", "publish a run's weights on the Hugging Face hub"),
     },
 }
-"""What a person wants -> verb -> where it is."""
+"""Purpose -> verb -> where it is defined."""
 VERBS = {name: entry for group in GROUPS.values() for name, entry in group.items()}
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Run the program; exits with 0, 2 for a user's mistake, 130 when interrupted."""
+    """Run the program; exits with 0, 2 for a user error, 130 when interrupted."""
     _quiet_libraries()
     signal.signal(signal.SIGTERM, _interrupt)
     try:
@@ -103,7 +103,7 @@ def parse(arguments: Sequence[str] | None = None) -> Verb:
     """Turn arguments into the verb they ask for, without running it; `None` takes the program's own.
 
     Raises:
-        SynthboostError: an option has a value that cannot work.
+        SynthboostError: an option has an invalid value.
         SystemExit: help or the version was asked for (0), or the arguments are not ours (2).
     """
     words = list(sys.argv[1:] if arguments is None else arguments)
@@ -122,7 +122,7 @@ def parse(arguments: Sequence[str] | None = None) -> Verb:
 
 
 def help_text(beginning: str = "") -> str:
-    """Return the list of verbs by what they are for; only those whose name begins with the word `beginning`."""
+    """Return the list of verbs by purpose; only those whose name begins with the word `beginning`."""
     lines = [f"usage: {NAME} {beginning or 'VERB'} ...", "", DESCRIPTION, ""]
     for group, entries in GROUPS.items():
         shown = {name: entry for name, entry in entries.items() if not beginning or name.split()[0] == beginning}

@@ -10,27 +10,27 @@ from synthboost.cli.unannotated import Unannotated
 
 @dataclass(frozen=True)
 class Match:
-    """Give simulated frames the grey levels and speckle contrast of real frames; no annotation of these is read.
+    """Give simulated frames the grey levels and speckle contrast of real frames, without reading their annotations.
 
-    Every frame is made like one training frame of the same view, chosen by seed. Masks stay as they are. Whether
-    training gains by it has not been measured. The same command finishes what was begun.
+    Every frame is matched to one training frame of the same view, chosen by seed. Masks are kept. The effect on
+    training has not been measured. The same command resumes.
     """
 
     images: Path
     """The simulated data set."""
     like: Path
-    """The images to be alike: a data set whose frames need no annotation, or a plain folder of pictures. Only
-    its training patients are looked at."""
+    """The images to match: a data set whose frames need no annotation, or a plain folder of pictures. Only its
+    training patients are used."""
     out: Path
-    """A new folder, or one that the same command began."""
+    """A new folder, or one begun by the same command."""
     likeness: Unannotated = field(default_factory=Unannotated)
-    """Which images of `like` are looked at, and what is true of pictures that do not tell it."""
+    """Which images of `like` are used, and facts that pictures do not state."""
     shard: str = "1/1"
-    """`3/16`: the third of sixteen shares."""
+    """`3/16` makes the third of sixteen shares, to run several processes in parallel."""
     seed: int = 0
 
     def run(self) -> None:
-        """Match, and say what was made."""
+        """Match, and print what was made."""
         from synthboost.adaptation.match import MatchSettings, match
         from synthboost.cli.shards import parse_shard, still_to_come
         from synthboost.data.source import open_source

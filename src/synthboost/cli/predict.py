@@ -17,11 +17,11 @@ ALL = ("lv", "myocardium", "la")
 
 @dataclass(frozen=True)
 class Predict:
-    """Draw structures, or what sentences name, in each image and each frame of each clip.
+    """Segment structures, or what sentences name, in each image and each frame of each clip.
 
     Writes one folder per recording (label map, masks, outlines, overlay, and for DICOM a Segmentation object), and
-    `predictions.csv`, `recordings.csv` and, if patients have folders, `patients.csv`. Given the same folder again, it
-    goes on where it stopped. Names, dates and words burnt in beside the sector stay in the input.
+    `predictions.csv`, `recordings.csv` and, if patients have folders, `patients.csv`. The same command resumes.
+    Patients' names and dates, and text burnt in beside the sector, are not copied to the outputs.
     """
 
     images: tyro.conf.Positional[Path]
@@ -31,22 +31,22 @@ class Predict:
     out: Path
     """A new folder, or one that was begun with the same weights and sentences."""
     structures: tuple[str, ...] | None = None
-    """Structures by name: lv, myocardium (myo), la. All three, if there are no sentences either."""
+    """Structures by name: lv, myocardium (myo), la; by default all three. Excludes `sentences`."""
     sentences: tuple[str, ...] | None = None
-    """Free sentences instead: what to draw, one mask each."""
+    """Free sentences instead of structures, one mask each."""
     label_map: bool | None = None
-    """Resolve all answers into one label map without overlaps. The default does so for structures only."""
+    """Merge all masks into one label map without overlaps; by default for structures only."""
     view: View | None = None
-    """Of all recordings; said in the sentences of structures."""
+    """The view of all recordings, to name it in the sentences of structures."""
     dicom_seg: bool = True
     """Write a DICOM Segmentation for each DICOM recording."""
     threshold: float = 0.5
-    """A pixel is inside when its probability is larger."""
+    """A pixel is inside if its probability is larger."""
     batch: int = 8
-    """Frames of a clip that are predicted at a time."""
+    """Frames of a clip predicted at a time; lower it if memory runs out."""
 
     def run(self) -> None:
-        """Predict everything; recordings that cannot be read are listed with the reason, and make the exit code 2."""
+        """Predict everything; unreadable recordings are listed with the reason, and make the exit code 2."""
         from synthboost.inference.predict_folder import predict_folder
         from synthboost.inference.predictor import Predictor
         from synthboost.inference.sentences import sentence_targets, structure_targets

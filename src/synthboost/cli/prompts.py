@@ -1,4 +1,4 @@
-"""`synthboost prompts`: the sentences of all prompt sets, for a made-up frame or for a data set's frames."""
+"""`synthboost prompts`: the sentences of all prompt sets, for an example frame or for a data set's frames."""
 
 from __future__ import annotations
 
@@ -36,10 +36,10 @@ class Prompts:
     """Print the sentences as CSV: for an example frame, or for every frame of a data set."""
 
     data: Path | None = None
-    """A data set's folder; absent: an example frame of a man of 73 years, good quality, an ejection fraction
-    of 45 %, a wall of 9 mm, an oval shape."""
+    """A data set's folder; by default an example frame: a 73-year-old man, good quality, ejection fraction 45 %,
+    wall 9 mm, oval shape."""
     sets: tuple[PromptSet, ...] = tuple(PromptSet)
-    """Which prompt sets."""
+    """The prompt sets to print."""
     paraphrase: int = 0
     """0: "... of the heart ...", 1: "... in the cardiac ultrasound ..."."""
     name_domain: bool = False

@@ -1,4 +1,4 @@
-"""`synthboost pseudo-label`: let a trained model annotate real images, and write what is plausible as a data set."""
+"""`synthboost pseudo-label`: annotate real images with a trained model, and write the plausible masks as a data set."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from synthboost.cli.unannotated import Unannotated
 
 @dataclass(frozen=True)
 class PseudoLabel:
-    """Annotate the training and validation patients of a data set by a model: self-training, without an expert.
+    """Annotate the training and validation patients of a data set with a model, for self-training.
 
-    The annotations that the data set may have are not read. Frames whose masks could not be a heart, or of which the
-    model is not sure, are left out and listed in `rejected.csv`. Train on the result with `--synthetic`.
+    Annotations of the data set are not read. Frames with implausible masks or low confidence are left out and listed in
+    `rejected.csv`. Train on the result with `--synthetic`.
     """
 
     data: tyro.conf.Positional[Path]
@@ -24,17 +24,17 @@ class PseudoLabel:
     checkpoint: str
     """A run's folder, a folder of weights, or a hub name."""
     out: Path
-    """The data set's folder; made if absent. The same call goes on where it was stopped."""
+    """The new data set's folder; the same command resumes."""
     least_confidence: float = 0.7
-    """Mean probability inside a structure, below which a frame is left out."""
+    """Leave out frames whose mean probability inside a structure is lower."""
     keep_implausible: bool = False
-    """Do not check whether the masks could be a heart."""
+    """Keep implausible masks."""
     threshold: float = 0.5
-    """A pixel is inside when its probability is larger."""
+    """A pixel is inside if its probability is larger."""
     images: Unannotated = field(default_factory=Unannotated)
 
     def run(self) -> None:
-        """Annotate, and say how much was kept."""
+        """Annotate, and print how much was kept."""
         from synthboost.adaptation.pseudo_labels import REPORT, PseudoLabelSettings, write_pseudo_labels
         from synthboost.data.picture_folder import PictureFolder, write_picture_list
         from synthboost.inference.predictor import Predictor

@@ -1,4 +1,4 @@
-"""`synthboost refine`: let a diffusion model go over simulated images."""
+"""`synthboost refine`: refine simulated images with a diffusion model."""
 
 from __future__ import annotations
 
@@ -12,30 +12,31 @@ from synthboost.cli.synthesize import choose_schedule
 
 @dataclass(frozen=True)
 class Refine:
-    """Let a diffusion model go over simulated frames: mixed with noise to some strength, and led back (SDEdit).
+    """Refine simulated frames with a diffusion model: add noise up to a strength, then denoise (SDEdit).
 
-    Masks, patients and parts stay; frames get the model's size. Whether training gains by it has not been measured.
-    The same command finishes what was begun. Shards may run at once, on any machine that sees `out`.
+    Masks, patients and parts are kept; frames get the model's size. The effect on training has not been measured. The
+    same command resumes. Shards may run in parallel, on any machine that sees `out`.
     """
 
     model: Path
-    """The folder of a trained model, best `--unannotated`, or its `checkpoint/`."""
+    """The folder of a diffusion model, preferably trained with `--unannotated`, or its `checkpoint/`."""
     images: Path
     """The simulated data set."""
     out: Path
-    """A new folder, or one that the same command began."""
+    """A new folder, or one begun by the same command."""
     strength: float = 0.4
-    """How much noise: 0 leaves images as they are, 1 keeps nothing of them."""
+    """The amount of noise: 0 leaves images unchanged, 1 keeps nothing of them."""
     method: Literal["default", "ddpm", "ddim", "dpm++", "unipc", "euler", "heun"] = "default"
-    """The sampler; as for `sample`."""
+    """The sampler; by default Euler for a flow, DPM-Solver++ for predicted noise."""
     steps: int | None = None
-    """Of the whole way from noise to image, of which refining takes its share; as for `sample`."""
+    """Steps from noise to image, of which refining takes its share; by default 10 for a flow, 20 for predicted
+    noise."""
     shard: str = "1/1"
-    """`3/16`: the third of sixteen shares."""
+    """`3/16` makes the third of sixteen shares, to run several processes in parallel."""
     seed: int = 0
 
     def run(self) -> None:
-        """Refine, and say what was made."""
+        """Refine, and print what was made."""
         from synthboost.adaptation.refine import RefineSettings, refine
         from synthboost.data.source import open_source
         from synthboost.diffusion.checkpoint import load_diffusion

@@ -12,9 +12,9 @@ import tyro
 class Report:
     """Write the report of finished runs: Dice tables, learning curves, contours, provenance.
 
-    A folder of runs, or `--study`, gives the report of a study: beside the paper's tables, differences with
-    intervals, seeds pooled, worst and best cases. The page shows images of the data set: keep it as confidential as
-    the data.
+    A folder of runs, or `--study`, gives the report of a study: the paper's values beside ours, differences with
+    intervals, pooled seeds, worst and best cases. The page shows images of the data set: keep it as confidential as the
+    data.
     """
 
     runs: tyro.conf.Positional[tuple[Path, ...]]
@@ -22,14 +22,14 @@ class Report:
     out: Path = Path("report.html")
     """The page."""
     tables: Path | None = None
-    """Also write the tables as Markdown, LaTeX, CSV and HTML into this folder; for a study in its `tables/`, and its
-    figures as SVG and PDF in its `figures/`."""
+    """Also write the tables as Markdown, LaTeX, CSV and HTML into this folder; for a study into its `tables/`, and the
+    figures as SVG and PDF into its `figures/`."""
     study: bool = False
-    """The report of a study; a folder of runs gives it without this option."""
+    """Write the report of a study; implied by a folder of runs."""
     fidelity: tuple[Path, ...] = ()
-    """Of a study: the `fidelity.json` files of its synthetic sets (`synthboost synthesize fidelity`)."""
+    """`fidelity.json` files of a study's synthetic sets, from `synthesize fidelity`."""
     title: str | None = None
-    """Of a study's page."""
+    """The title of a study's page."""
 
     def run(self) -> None:
         """Read the runs and write the page."""

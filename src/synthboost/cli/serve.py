@@ -18,19 +18,19 @@ RANDOM = "random"
 
 @dataclass(frozen=True)
 class Serve:
-    """Open a page in the browser: drop an image, type a sentence, see and download the mask, read the numbers.
+    """Open a page in the browser: drop an image, type a sentence, see and download the mask and its numbers.
 
-    The page is reached from this machine alone. It loads nothing from elsewhere, sends nothing, and keeps nothing:
-    images live in memory until the visitor leaves. Research software, not a medical device.
+    The page is reachable from this machine only. It loads nothing from elsewhere, sends nothing, and stores nothing:
+    images stay in memory until the visitor leaves. Research software, not a medical device.
     """
 
     checkpoint: str | None = None
-    """A run's folder, a folder of weights, or a hub name. `random` takes a small model that never learnt anything,
-    to try out the page; the page says so."""
+    """A run's folder, a folder of weights, or a hub name. `random` serves a small untrained model, to try
+    the page; the page says so."""
     port: int = 7860
-    """0 takes a free one."""
+    """The port; 0 picks a free one."""
     host: str = "127.0.0.1"
-    """Another address than this lets other machines reach the page."""
+    """The address to listen on; any other than this exposes the page to other machines."""
 
     def run(self) -> None:
         """Serve until Ctrl-C."""

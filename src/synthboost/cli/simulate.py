@@ -1,4 +1,4 @@
-"""`synthboost simulate`: write a simulated data set in CAMUS' layout, as tar shards, or as what is drawn when read."""
+"""`synthboost simulate`: write a simulated data set in CAMUS' layout, as tar shards, or to render on the fly."""
 
 from __future__ import annotations
 
@@ -13,22 +13,22 @@ from synthboost.simulator.settings import SimulationSettings
 
 @dataclass(frozen=True)
 class Simulate:
-    """Simulate a data set: images, exact masks and attributes, with no patient and no annotator behind them.
+    """Simulate a data set: images, exact masks and attributes, without patients or annotators.
 
     The folder has the layout of the public CAMUS release, or with `--frames` holds tar shards; every other command
-    reads both. An interrupted simulation goes on where it stopped; the same settings give the same data set.
+    reads both. The same command resumes; the same settings give the same data set.
     """
 
     out: Path
-    """The data set's folder; made if absent."""
+    """The data set's folder; created if absent."""
     settings: SimulationSettings = field(default_factory=SimulationSettings)
     frames: int | None = None
-    """How many frames, instead of patients: written as tar shards, for 10^5 frames and more. Rounded up to whole
+    """The number of frames, instead of patients: written as tar shards, for 10^5 frames and more. Rounded up to whole
     patients of four frames."""
     on_the_fly: bool = False
-    """Write attributes, split and settings, and no image: `train` then draws each frame when it needs it."""
+    """Write attributes, split and settings, but no images: each frame is rendered when it is read."""
     workers: int = os.cpu_count() or 1
-    """Processes; they change nothing but the time it takes."""
+    """Processes; the data set does not depend on their number."""
 
     def run(self) -> None:
         """Write the data set."""

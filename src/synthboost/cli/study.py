@@ -1,4 +1,4 @@
-"""`synthboost study paper | label-free`: a whole study, or a part of it, as one command."""
+"""`synthboost study paper | label-free`: a study, or a part of it, as one command."""
 
 from __future__ import annotations
 
@@ -23,67 +23,66 @@ FAILED = 1
 
 @dataclass(frozen=True)
 class Study:
-    """Carry out a study: strategies x models x encoders x prompt sets x seeds.
+    """Run a study: strategies x models x encoders x prompt sets x seeds.
 
-    `paper` is the paper's. `label-free` asks what annotation is worth: Dice against the number of annotated real
+    `paper` is the paper's. `label-free` measures the value of annotation: Dice against the number of annotated real
     patients, with real images alone and after each of several synthetic sets.
 
-    What runs have in common is done once: `synth-PT:real-FT` starts from the `synthetic` run.
+    Shared work is done once: `synth-PT:real-FT` starts from the `synthetic` run.
 
-    The same command goes on where it was stopped, and repeats nothing that is finished; a larger grid in the same
-    folder adds runs.
+    The same command resumes and skips what is finished; a larger grid in the same folder adds runs.
     """
 
     # A word and not a nested subcommand: tyro makes no subcommand of a single one.
     name: tyro.conf.Positional[Literal["paper", "label-free"]]
-    """Which study."""
+    """The study to run."""
     data: Path | None = None
-    """The real data set: it trains, validates and judges."""
+    """The real data set, for training, validation and evaluation."""
     synthetic: tuple[Path, ...] = ()
-    """The synthetic data set (see `simulate`, `synthesize`, `pseudo-label`), for the strategies that train on one;
+    """The synthetic data set (see `simulate`, `synthesize`, `pseudo-label`), for strategies that train on one;
     `label-free` takes several."""
     out: Path = Path("study")
     """The study's folder: `study.json`, `runs/`, `logs/`, `report.html`."""
     preset: Literal["smoke", "small", "paper"] = "smoke"
     """The size: `smoke` (minutes, tiny models), `small` (hours, tiny models), `paper` (published weights, GPUs)."""
     recipe: Literal["as-written", "as-run", "ours"] = "ours"
-    """How: the paper's text, its published code, or ours, which is corrected."""
+    """The settings: the paper's text, its published code, or ours, which corrects both."""
     recipe_differences: bool = False
-    """Print in what the three recipes differ, and exit."""
+    """Print how the three recipes differ, and exit."""
     plan: bool = False
     """Print the runs, what is shared, and the estimated time and disk, and exit."""
     models: tuple[str, ...] = ()
-    """Absent, as for the options below: the preset's."""
+    """By default, as for the options below, the preset's."""
     strategies: tuple[Strategy, ...] = ()
     encoders: tuple[str, ...] = ()
-    """`trained`, `frozen`, or what else `train --encoders` takes."""
+    """`trained`, `frozen`, or any other policy of `train --encoders`."""
     prompts: tuple[PromptSet, ...] = ()
     seeds: tuple[int, ...] = ()
     patients: tuple[str, ...] = ()
-    """Numbers of real training patients, the first so many each, or `all`; e.g. `50 10 all`."""
+    """Numbers of real training patients (the first N by name), or `all`; e.g. `50 10 all`."""
     images_per_stage: int | None = None
-    """Images that every stage's optimiser sees, instead of the preset's, e.g. twice as many for a control of real
-    images alone with as many steps as pretraining and finetuning take together."""
+    """Images per stage, instead of the preset's number; e.g. twice as many for a control of real images alone at equal
+    steps."""
     weights: tuple[str, ...] = ()
-    """What models start from instead, e.g. `cris=FOLDER`, `clipseg=random`."""
+    """Initial weights instead of the preset's, e.g. `cris=FOLDER`, `clipseg=random`."""
     split: str | None = None
-    """How real patients are split; absent: the recipe's. `no-test` for copies without the test patients."""
+    """How real patients are split; by default the recipe's. Use `no-test` for copies without the test patients."""
     leave_out: tuple[str, ...] = ()
-    """Patients that neither train nor are judged."""
+    """Patients to exclude from all parts."""
     allow_missing: bool = False
-    """Go on when listed patients or files are absent."""
+    """Continue when listed patients or files are absent."""
     evaluate_on: SplitPart = SplitPart.TESTING
-    """The part of `data` that every run is judged on."""
+    """The part of `data` to evaluate every run on."""
     executor: str = "local"
-    """Where runs are carried out: by processes of this machine (`local`), on a SLURM cluster (`slurm`), or with Ray
+    """Where runs are executed: in processes of this machine (`local`), on a SLURM cluster (`slurm`), or with Ray
     (`ray`); see `docs/clusters.md`."""
     executor_options: tuple[str, ...] = ()
-    """What each run asks of the cluster, `name=value` each, e.g. `partition=gpu hours=4 gpus=1`."""
+    """Resources of each run on the cluster, e.g. `partition=gpu hours=4 gpus=1`."""
     workers: int = 1
     """Runs at a time."""
 
     def run(self) -> None:
-        """Plan, say what is planned, and do it."""
+        """Plan, print the plan, and run it."""
         from synthboost.data.source import open_source
         from synthboost.records.run_record import Evaluation
         from synthboost.studies.executors.registry import make_executor

@@ -1,4 +1,4 @@
-"""`synthboost synthesize train | sample | fidelity`: a semantic diffusion model, its images, and how good they are."""
+"""`synthboost synthesize train | sample | fidelity`: a semantic diffusion model, its images, and their fidelity."""
 
 from __future__ import annotations
 
@@ -23,26 +23,26 @@ if TYPE_CHECKING:
 class TrainDiffusion:
     """Train one model for all views and phases on the training patients of a data set.
 
-    The same command resumes it after an interruption. The folder's `checkpoint/` is what `sample` takes.
+    The same command resumes. `sample` takes the folder.
     """
 
     data: Path
-    """The annotated data set whose training patients are learned from; with `--unannotated`, also a plain folder of
+    """The annotated data set to train on (its training patients); with `--unannotated`, also a plain folder of
     pictures."""
     out: Path
     """The folder of the model."""
     preset: Literal["tiny", "compact", "small", "sdm256"] = "small"
-    """Size: `tiny` (64 px, minutes on two CPU cores), `compact` (128 px, an hour on two CPU cores), `small` (128 px),
-    `sdm256` (published for echo: 256 px, 652 M)."""
+    """The size: `tiny` (64 px, minutes on two CPU cores), `compact` (128 px, an hour on two CPU cores), `small`
+    (128 px), `sdm256` (published for echo: 256 px, 652 M)."""
     patients: int | None = None
-    """Train on the first so many training patients only."""
+    """Train on the first N training patients only."""
     unannotated: bool = False
-    """Learn from images alone, for `refine`: label maps may be absent, and are not opened if they are there."""
+    """Train on images alone, for `refine`: label maps are not read, and may be absent."""
     images: Unannotated = field(default_factory=Unannotated)
     training: DiffusionTraining = field(default_factory=DiffusionTraining)
 
     def run(self) -> None:
-        """Train, and say where the weights are."""
+        """Train, and print where the weights are."""
         from synthboost.data.picture_folder import Untold
         from synthboost.data.source import open_source
         from synthboost.diffusion.settings import PRESETS
@@ -67,35 +67,35 @@ class TrainDiffusion:
 class SampleDiffusion:
     """Make a data set in CAMUS' layout: for every mask, images of perturbed copies of it.
 
-    Synthetic patients stand in the part of the patient whose masks they have; test patients' masks are never used.
-    The same command finishes what was begun. Shards may run at once, on any machine that sees `out`.
+    A synthetic patient belongs to the part of the patient whose masks it has; test patients' masks are never used. The
+    same command resumes. Shards may run in parallel, on any machine that sees `out`.
     """
 
     model: Path
     """The folder of a trained model, or its `checkpoint/`."""
     masks: Path
-    """The data set whose masks are used: annotated, or simulated."""
+    """The data set whose masks to use: annotated, or simulated."""
     out: Path
-    """A new folder, or one that the same command began."""
+    """A new folder, or one begun by the same command."""
     splitting: SplitOptions = field(default_factory=SplitOptions)
     copies: int = 5
     """Synthetic patients for each patient."""
     perturb: bool = True
-    """Deform the masks as Echo from Noise does; without, copies differ in their noise only."""
+    """Perturb the masks as in Echo from Noise; otherwise copies differ only in their noise."""
     method: Literal["default", "ddpm", "ddim", "dpm++", "unipc", "euler", "heun"] = "default"
     """The sampler; by default Euler for a flow, DPM-Solver++ for predicted noise."""
     steps: int | None = None
-    """Of the sampler; by default 10 for a flow, 20 for predicted noise."""
+    """Sampling steps; by default 10 for a flow, 20 for predicted noise."""
     guidance: float = 1.0
-    """How far images are pushed towards their map; 1 is not."""
+    """Classifier-free guidance towards the map; 1 is none."""
     shard: str = "1/1"
-    """`3/16`: the third of sixteen shares."""
+    """`3/16` makes the third of sixteen shares, to run several processes in parallel."""
     seed: int = 0
     batch: int = 16
-    """Images at a time; halved by itself when memory runs out."""
+    """Images at a time; halved automatically if memory runs out."""
 
     def run(self) -> None:
-        """Sample, and say what was made."""
+        """Sample, and print what was made."""
         from synthboost.data.source import open_source
         from synthboost.diffusion.checkpoint import load_diffusion
         from synthboost.diffusion.perturbation import PerturbationSettings
@@ -124,22 +124,21 @@ class SampleDiffusion:
 class Fidelity:
     """Compare synthetic images with real ones: texture by structure, distances with a floor, copies of training images.
 
-    Both sets are brought to one size. The real training patients are what the model learned from; the real validation
-    patients are the yardstick. The report's sheets show images of both: keep them as confidential as the data.
+    Both sets are resized to one size. The real training patients are those that the model was trained on; the real
+    validation patients are the reference. The contact sheets show both: keep them as confidential as the data.
     """
 
     real: tyro.conf.Positional[Path]
     """The real data set."""
     synthetic: tyro.conf.Positional[Path]
-    """The synthetic one."""
+    """The synthetic data set."""
     out: Path
     """A new folder for `fidelity.json`, `fidelity.md`, `fidelity.html` and contact sheets."""
     splitting: SplitOptions = field(default_factory=SplitOptions)
     checkpoint: str | None = None
-    """A segmenter trained on real images: its masks in the synthetic images are compared with the masks they were made
-    from."""
+    """A segmenter trained on real images: its predictions on the synthetic images are compared with their masks."""
     size: int = 128
-    """Pixels per side at which texture is compared; at most the synthetic images' own."""
+    """Pixels per side for the comparison; at most the synthetic images' own."""
     seed: int = 0
 
     def run(self) -> None:
@@ -150,7 +149,7 @@ class Fidelity:
 
 
 def choose_schedule(settings: DiffusionSettings, method: str, steps: int | None) -> Schedule:
-    """Return the sampler that was asked for, or the one that suits the model."""
+    """Return the requested sampler, or the model's default."""
     from dataclasses import replace
 
     from synthboost.diffusion.sampling import Method, default_schedule, require_method

@@ -17,54 +17,54 @@ if TYPE_CHECKING:
 TrainableStrategy: TypeAlias = Literal[
     Strategy.ZERO_SHOT, Strategy.REAL, Strategy.SYNTHETIC, Strategy.SYNTHETIC_THEN_REAL, Strategy.MIXED
 ]
-"""Those with stages (`experiments.strategies.STAGES`): only what works is offered."""
+"""The strategies with stages (`studies.strategies.STAGES`)."""
 
 
 @dataclass(frozen=True)
 class Train:
-    """Train a model under one of the strategies and score it on patients it has not seen.
+    """Train a model under one of the strategies and evaluate it on held-out patients.
 
-    The run gets a folder of its own under `out`. The same command resumes it after an interruption and returns at
-    once when it is finished.
+    The run gets its own folder under `out`. The same command resumes it, and returns at once when it is finished.
     """
 
     data: Path
-    """The data set to train on and to be judged on."""
+    """The real data set, for training and evaluation."""
     out: Path = Path("runs")
-    """The folder of runs."""
+    """The folder for runs."""
     synthetic: Path | None = None
-    """A synthetic data set (see `simulate` and `synthesize`), for the strategies that train on one."""
+    """A synthetic data set (see `simulate` and `synthesize`), for strategies that train on one."""
     strategy: TrainableStrategy = Strategy.REAL
-    """Which data train the model, and in which order; `mixed` trains on both at once and names the domain of each
-    image in its sentence."""
+    """Which data to train on, and in which order; `mixed` trains on both at once and names each image's domain in its
+    sentence."""
     real_share: float | None = None
-    """Of `mixed`: the share of real images in an epoch, e.g. 0.5; absent: every image once."""
+    """For `mixed`: the share of real images in an epoch, e.g. 0.5; by default every image once."""
     model: str = "clipseg"
     """The architecture: `clipseg`, `cris`, or `unet`, a supervised baseline without text."""
     preset: str = "tiny"
-    """Its size, when training starts from random weights: `tiny`, or the full size: `rd64` of CLIPSeg and `rn50` of
-    CRIS, as published, `unet256` of the U-Net."""
+    """The size, when training starts from random weights: `tiny`, or the full size: `rd64` (CLIPSeg) and `rn50` (CRIS)
+    as published, `unet256` (U-Net)."""
     weights: str | None = None
-    """Start from these weights instead: a folder, a run's folder, or a hub name (CIDAS/clipseg-rd64-refined)."""
+    """Start from these weights instead: a run's folder, a folder of weights, or a hub name, e.g.
+    CIDAS/clipseg-rd64-refined."""
     encoders: str = "trained"
-    """What learns in the image and text encoders: `trained`, `frozen`, `last-3` (blocks), `lora-8` (rank), or one for
-    each, as `vision=last-3,text=frozen`. The decoder always learns."""
+    """What to train in the image and text encoders: `trained`, `frozen`, `last-3` (blocks), `lora-8` (rank), or one for
+    each, e.g. `vision=last-3,text=frozen`. The decoder is always trained."""
     prompts: PromptSet = PromptSet.P6
-    """Which sentences."""
+    """The prompt set."""
     splitting: SplitOptions = field(default_factory=SplitOptions)
     patients: int | None = None
-    """Train on the first so many real patients only."""
+    """Train on the first N real patients only."""
     evaluate_on: SplitPart = SplitPart.TESTING
-    """The part of `data` that is scored at the end."""
+    """The part of `data` to evaluate on."""
     shape_from: Literal["unknown", "ground-truth", "prediction"] = "prediction"
-    """Where the shape word of P7 comes from when the run is judged; `ground-truth` leaks the answer, as the paper
-    does, and is marked in every row."""
+    """The source of P7's shape word in evaluation; `ground-truth` leaks the true mask, as in the paper, and is marked
+    in every row."""
     training: TrainingConfig = field(default_factory=TrainingConfig)
     scoring_workers: int = os.cpu_count() or 1
-    """Processes that score masks."""
+    """Processes for computing metrics."""
 
     def run(self) -> None:
-        """Execute the run and print where it is and what came out."""
+        """Execute the run and print its Dice and its folder."""
         from synthboost.records.rows import read_rows
         from synthboost.records.run_record import Evaluation
         from synthboost.studies.run import execute

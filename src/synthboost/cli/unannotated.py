@@ -15,14 +15,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Unannotated(SplitOptions):
-    """Which of the images are looked at, and what is true of pictures that do not tell it."""
+    """Which images to use, and facts that pictures do not state."""
 
     view: View | None = None
-    """Of a plain folder of pictures: the view of those whose names do not say it, as `x_4CH_ED.png` does."""
+    """For a plain folder of pictures: the view of those whose names do not state it, as `x_4CH_ED.png` does."""
     phase: Phase | None = None
-    """Of a plain folder of pictures: the phase of those whose names do not say it."""
+    """For a plain folder of pictures: the phase of those whose names do not state it."""
     spacing_mm: float | None = None
-    """Of a plain folder of pictures: mm between the pixels of those whose files do not say it."""
+    """For a plain folder of pictures: mm per pixel of those whose files do not state it."""
 
     @property
     def untold(self) -> Untold:
@@ -36,7 +36,7 @@ class Unannotated(SplitOptions):
         return Untold(self.view, self.phase, self.spacing_mm)
 
     def open(self, root: Path, patients: int | None = None) -> Source:
-        """Open the images in the folder `root`; of the training patients, the first so many.
+        """Open the images in the folder `root`; of the training patients, the first `patients`.
 
         Raises:
             SynthboostError: as `open_source`.

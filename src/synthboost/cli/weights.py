@@ -1,4 +1,4 @@
-"""`synthboost weights`: which published weights there are, how to convert them, and whether a file is sound."""
+"""`synthboost weights`: list, convert, verify and publish weights."""
 
 from __future__ import annotations
 
@@ -31,9 +31,9 @@ class ListWeights:
 
 @dataclass(frozen=True)
 class ConvertWeights:
-    """Turn a published file of CRIS or CLIP into a folder that `--weights` takes. Once per file.
+    """Convert a published file of CRIS or CLIP into a folder that `--weights` takes, once per file.
 
-    Every tensor of the file must find its place, or nothing is written.
+    Every tensor of the file must match, or nothing is written.
     """
 
     file: tyro.conf.Positional[Path]
@@ -45,10 +45,10 @@ class ConvertWeights:
     input_size: int = 416
     """Pixels of the square images; the weights fit any multiple of 32."""
     seed: int = 0
-    """Of what the file does not have and stays random."""
+    """For parameters that the file lacks and that stay random."""
 
     def run(self) -> None:
-        """Convert, and print what came from where."""
+        """Convert, and print which tensors matched."""
         from synthboost.io.atomic import require_new_folder
         from synthboost.models.cris.published import convert
 
@@ -68,16 +68,16 @@ class ConvertWeights:
 
 @dataclass(frozen=True)
 class VerifyWeights:
-    """Check weights without using them: checksum, and which tensors fit, are missing, or are unexpected.
+    """Check weights: checksum, and which tensors match, are missing, or are unexpected.
 
-    Anything that does not fit makes the exit code 2.
+    Any mismatch makes the exit code 2.
     """
 
     source: tyro.conf.Positional[str]
     """A run's folder, a folder of weights, a hub name, or a published file."""
 
     def run(self) -> None:
-        """Print what was found."""
+        """Print the result."""
         path = Path(self.source)
         if path.is_file():
             self._verify_file(path)
@@ -111,10 +111,10 @@ class VerifyWeights:
 
 @dataclass(frozen=True)
 class PushWeights:
-    """Publish a run's weights with their model card on the Hugging Face hub; private unless asked otherwise.
+    """Publish a run's weights with their model card on the Hugging Face hub; private by default.
 
-    Everything in the folder of weights is uploaded, nothing else of the run: no images, no rows. Whether the terms of
-    the training data allow it is for you to decide; the card names them.
+    Only the folder of weights is uploaded: no images, no rows. Whether the terms of the training data allow it is for
+    you to decide; the card names them.
     """
 
     source: tyro.conf.Positional[Path]
@@ -122,7 +122,7 @@ class PushWeights:
     repo: str
     """`name/model` on the hub. Log in first: `hf auth login`."""
     public: bool = False
-    """Let everybody see it."""
+    """Make the repository public."""
 
     def run(self) -> None:
         """Upload, and print the address."""
