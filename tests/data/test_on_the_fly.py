@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from synthboost.data import check_split, inspect_dataset, make_split, open_dataset, without_annotations
+from synthboost.data import check_split, make_split, open_dataset, without_annotations
+from synthboost.data.inspection import faults, inspect_dataset
 from synthboost.data.on_the_fly import HEARTS
 from synthboost.data.simulated_hearts import write_hearts
 from synthboost.data.simulated_set import write_dataset
@@ -55,9 +56,8 @@ def test_it_travels_between_processes(drawn: Path) -> None:
 
 
 def test_an_inspection_draws_and_finds_nothing_odd(drawn: Path) -> None:
-    report = inspect_dataset(open_dataset(drawn), deep=True)
-    assert report.pixels is not None
-    assert not report.pixels.faults
+    dataset = open_dataset(drawn)
+    assert not faults(dataset, inspect_dataset(dataset, deep=True))
 
 
 @pytest.mark.parametrize(("before", "after"), [("Good", "Great"), (",F,", ",W,"), ("\n3,", "\n4,")])

@@ -3,7 +3,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from synthboost.data import check_split, inspect_dataset, make_split, open_dataset, without_annotations
+from synthboost.data import check_split, make_split, open_dataset, without_annotations
+from synthboost.data.inspection import faults, inspect_dataset
 from synthboost.data.simulated_set import write_dataset
 from synthboost.data.simulated_shards import write_shards
 from synthboost.errors import DataError
@@ -51,11 +52,8 @@ def test_a_changed_byte_is_found_by_the_checksum_and_a_lost_shard_when_opened(sh
     content = bytearray(path.read_bytes())
     content[-1] ^= 1
     path.write_bytes(content)
-    report = inspect_dataset(dataset, deep=True)
-    assert report.pixels is not None
-    assert [fault.rpartition("/")[2] for fault in report.pixels.faults] == [
-        "shard-000001.tar: checksum differs from the stated one"
-    ]
+    found = faults(dataset, inspect_dataset(dataset, deep=True))
+    assert [fault.rpartition("/")[2] for fault in found] == ["shard-000001.tar: checksum differs from the stated one"]
     path.unlink()
     with pytest.raises(DataError, match=r"shard-000001\.tar"):
         open_dataset(shards)

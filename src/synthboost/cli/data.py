@@ -26,10 +26,12 @@ class Inspect:
 
     def run(self) -> None:
         """Print the report."""
-        from synthboost.data import inspect_dataset, open_dataset, render_report
+        from synthboost.data import open_dataset
+        from synthboost.data.inspection import inspect_dataset, render_report
 
         dataset = open_dataset(self.root, allow_missing=True)
-        print(render_report(inspect_dataset(dataset, deep=self.deep, workers=self.workers), full=self.full), end="")
+        table = inspect_dataset(dataset, deep=self.deep, workers=self.workers)
+        print(render_report(dataset, table, full=self.full), end="")
 
 
 @dataclass(frozen=True)

@@ -1,8 +1,6 @@
 """Readers of data sets, splits by patient, triplets: from folders on disk to image, sentence and mask."""
 
 from synthboost.data.dataset import Dataset, FrameFiles, without_annotations
-from synthboost.data.inspection import PixelReport, Report, inspect_dataset
-from synthboost.data.inspection_text import render_report
 from synthboost.data.loading import load_many
 from synthboost.data.registry import READERS, looks_like_dataset, open_dataset
 from synthboost.data.split_check import (
@@ -23,8 +21,6 @@ __all__ = [
     "STRANGERS",
     "Dataset",
     "FrameFiles",
-    "PixelReport",
-    "Report",
     "ShapeSource",
     "Split",
     "SplitCheck",
@@ -36,13 +32,11 @@ __all__ = [
     "fewer_training_patients",
     "find_twins",
     "frames_of",
-    "inspect_dataset",
     "load_many",
     "looks_like_dataset",
     "make_split",
     "make_triplets",
     "open_dataset",
-    "render_report",
     "without_annotations",
     "without_patients",
 ]

@@ -1,190 +1,146 @@
-"""Take stock of a data set: what is in it, what is missing, what is odd."""
+"""Take stock of a data set: what is in it, what is missing, what is odd; as a table of frames and as plain text."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from synthboost.data.dataset import Dataset
 from synthboost.data.loading import ordered_map
 from synthboost.data.split_check import image_digest
-from synthboost.domain import STRUCTURES, Frame, FrameInfo, GreyImage, Structure
+from synthboost.domain import STRUCTURES, Frame, FrameInfo, GreyImage, View
 from synthboost.errors import DataError
-from synthboost.io.pixels import Spacing
 from synthboost.progress import track
 
 TINY_FRACTION = 0.0005
 """Masks below this part of the image make Dice unstable (`records.rows.Status.TINY`)."""
 TOP_FRACTION = 0.1
 """A guess: the rows that are looked at to see whether the sector's apex is on top."""
+_MEASURED = ("height", "width", "spacing_mm", "digest", "upright", "fault", *(s.short for s in STRUCTURES))
+_SHOWN = 8
+"""Items of a list that are spelled out; the rest is counted."""
 
 
-@dataclass(frozen=True)
-class Range:
-    """Smallest, median and largest of some numbers, and how many they are of how many."""
+def inspect_dataset(dataset: Dataset, deep: bool = False, workers: int = 0) -> pd.DataFrame:
+    """Return one row per frame: who and what it shows, whether it is annotated.
 
-    low: float
-    middle: float
-    high: float
-    known: int
-    total: int
+    With `deep` every pixel is read (with `workers` threads, showing progress), and the rows also have size (`height`,
+    `width`), `spacing_mm`, the image's digest, whether it is upright, the pixels of each structure (`LV`, `MYO`, `LA`)
+    and `fault`: why a frame could not be read; the inspection goes on after it.
+    """
+    table = pd.DataFrame([_known(dataset, info) for info in dataset.frames])
+    if not deep:
+        return table
 
+    def look(info: FrameInfo) -> dict[str, Any]:
+        try:
+            return _measured(dataset.load(info))
+        except DataError as error:
+            return {"fault": str(error)}
 
-@dataclass(frozen=True)
-class PixelReport:
-    """What only reading every pixel can tell."""
-
-    sizes: dict[tuple[int, int], int]
-    """(rows, columns) -> frames."""
-    spacings_mm: dict[Spacing, int]
-    """(rows, columns) -> frames."""
-    area_cm2: dict[Structure, Range]
-    """Of the true masks that are not empty."""
-    tiny: tuple[str, ...]
-    """Masks under 0.05 % of the image, with their area."""
-    empty: tuple[str, ...]
-    """Structures that an annotated frame lacks."""
-    unit_spacing: tuple[str, ...]
-    """Frames with exactly 1 mm both ways, which often means that nobody knew."""
-    twins: tuple[tuple[str, ...], ...]
-    """Groups of frames with identical pixels."""
-    not_upright: tuple[str, ...]
-    """Frames whose top rows are no emptier than their bottom rows or left columns: the apex may not be on top."""
-    faults: tuple[str, ...]
-    """Frames that could not be read, and why."""
+    found = track(ordered_map(look, dataset.frames, workers), "reading", len(dataset.frames), "frame")
+    return table.join(pd.DataFrame(list(found), columns=_MEASURED))
 
 
-@dataclass(frozen=True)
-class Report:
-    """What `inspect_dataset` found. `render_report` makes text of it."""
-
-    root: str
-    release: str
-    fingerprint: str
-    patients: int
-    frames: int
-    annotated: int
-    groups: dict[str, dict[str, int]]
-    """What is counted by (view, phase, domain, sex, quality of each view) -> value -> frames, `unknown` included."""
-    age: Range | None
-    """Over patients; `None`: unknown for all."""
-    ejection_fraction: Range | None
-    """In percent, over patients."""
-    official: dict[str, tuple[int, int]]
-    """Part of the official split -> (listed, present) patients."""
-    absent: tuple[str, ...]
-    pixels: PixelReport | None
-    """`None` unless every pixel was read."""
-
-
-def inspect_dataset(dataset: Dataset, deep: bool = False, workers: int = 0) -> Report:
-    """Take stock; `deep` reads every pixel (with `workers` threads, showing progress) and goes on after broken files.
+def render_report(dataset: Dataset, table: pd.DataFrame, full: bool = False) -> str:
+    """What `inspect_dataset` found as text, at most 120 columns where names allow it; `full` spells out every list.
 
     Raises:
         DataError: a file cannot be read at all (for the fingerprint).
     """
-    people = {info.patient: info.attributes for info in dataset.frames}
+    shown = None if full else _SHOWN
+    people = table.drop_duplicates("patient")
     present = set(dataset.patients)
-    fractions = [a.ejection_fraction for a in people.values()]
-    return Report(
-        root=str(dataset.root),
-        release=dataset.release,
-        fingerprint=dataset.fingerprint(),
-        patients=len(present),
-        frames=len(dataset.frames),
-        annotated=sum(map(dataset.has_annotation, dataset.frames)),
-        groups=_count_groups(dataset.frames),
-        age=_range([a.age for a in people.values()]),
-        ejection_fraction=_range(fractions),
-        official={str(p): (len(listed), len(present & set(listed))) for p, listed in dataset.official.items()},
-        absent=dataset.absent,
-        pixels=_inspect_pixels(dataset, workers) if deep else None,
-    )
-
-
-def _count_groups(frames: Iterable[FrameInfo]) -> dict[str, dict[str, int]]:
-    counters: dict[str, Counter[str]] = {
-        name: Counter() for name in ("view", "phase", "domain", "sex", "quality 2CH", "quality 4CH")
-    }
-    for info in frames:
-        counters["view"][info.view] += 1
-        counters["phase"][info.phase] += 1
-        counters["domain"][info.domain] += 1
-        counters["sex"][info.attributes.sex or "unknown"] += 1
-        counters[f"quality {info.view}"][info.attributes.quality or "unknown"] += 1
-    return {name: dict(sorted(counter.items())) for name, counter in counters.items()}
-
-
-def _range(values: Iterable[float | None]) -> Range | None:
-    values = list(values)
-    known = [float(value) for value in values if value is not None]
-    return Range(min(known), float(np.median(known)), max(known), len(known), len(values)) if known else None
-
-
-@dataclass(frozen=True)
-class _Facts:
-    size: tuple[int, int]
-    spacing_mm: Spacing
-    digest: bytes
-    upright: bool
-    pixels: dict[Structure, int] | None
-    """Of each structure; `None` for a frame without label map."""
-
-
-def _inspect_pixels(dataset: Dataset, workers: int) -> PixelReport:
-    def look(info: FrameInfo) -> _Facts | DataError:
-        try:
-            return _facts(dataset.load(info))
-        except DataError as error:
-            return error
-
-    found = track(ordered_map(look, dataset.frames, workers), "reading", len(dataset.frames), "frame")
-    changed = [f"{dataset.root / path}: checksum differs from the stated one" for path in dataset.broken_files()]
-    return _summary(changed, list(zip((f"{i.patient.folder}/{i.name}" for i in dataset.frames), found, strict=True)))
-
-
-def _summary(changed: list[str], named: list[tuple[str, _Facts | DataError]]) -> PixelReport:
-    facts = {name: fact for name, fact in named if isinstance(fact, _Facts)}
-    masks = [
-        (name, structure, count, fact)
-        for name, fact in facts.items()
-        for structure, count in (fact.pixels or {}).items()
-    ]
-    by_digest: dict[bytes, list[str]] = {}
-    for name, fact in facts.items():
-        by_digest.setdefault(fact.digest, []).append(name)
-    return PixelReport(
-        sizes=dict(Counter(fact.size for fact in facts.values()).most_common()),
-        spacings_mm=dict(Counter(fact.spacing_mm for fact in facts.values()).most_common()),
-        area_cm2={
-            s: area for s in STRUCTURES if (area := _range([_cm2(n, f) for _, t, n, f in masks if t is s and n]))
-        },
-        tiny=tuple(
-            f"{name} {structure.short}: {count} px, {100 * count / (fact.size[0] * fact.size[1]):.3f} %"
-            for name, structure, count, fact in masks
-            if 0 < count < TINY_FRACTION * fact.size[0] * fact.size[1]
+    lines = [
+        str(dataset.root),
+        _line("release", dataset.release),
+        _line("fingerprint", dataset.fingerprint()),
+        _line("patients", str(len(people))),
+        _line("frames", f"{len(table)}, {table['annotated'].sum()} with label map"),
+        *(_line(f"by {name}", _counts(table[name])) for name in ("view", "phase", "domain", "sex")),
+        *(_line(f"by quality {view}", _counts(table["quality"][table["view"] == view])) for view in View),
+        _line("age", _range(people["age"], "years")),
+        _line("EF", _range(people["ejection_fraction"], "%")),
+        *(
+            _line(f"split {part}", f"{len(listed)} listed, {len(present & set(listed))} present")
+            for part, listed in dataset.official.items()
         ),
-        empty=tuple(f"{name} {structure.short}" for name, structure, count, _ in masks if count == 0),
-        unit_spacing=tuple(name for name, fact in facts.items() if fact.spacing_mm == (1.0, 1.0)),
-        twins=tuple(tuple(names) for names in by_digest.values() if len(names) > 1),
-        not_upright=tuple(name for name, fact in facts.items() if not fact.upright),
-        faults=(*changed, *(str(fault) for _, fault in named if isinstance(fault, DataError))),
-    )
+        *_list("absent", dataset.absent, shown),
+    ]
+    if "fault" in table:
+        sound = _sound(table)
+        areas = ((s.short, sound[s.short] * sound["spacing_mm"].map(np.prod) / 100) for s in STRUCTURES)
+        found = findings(dataset, table)
+        sizes = list(found)[:2]
+        lines += [line for title in sizes for line in _list(title, found.pop(title), shown)]
+        lines += [_line(f"area {name}", _range(area[area > 0], "cm2")) for name, area in areas if (area > 0).any()]
+        lines += [line for title, items in found.items() for line in _list(title, items, shown)]
+        lines += _list("broken", faults(dataset, table), None)
+    else:
+        lines.append(_line("pixels", "not read (ask for a deep inspection)"))
+    return "\n".join(lines) + "\n"
 
 
-def _facts(frame: Frame) -> _Facts:
-    rows, columns = frame.image.shape
-    counts = None if frame.label_map is None else np.bincount(frame.label_map.ravel(), minlength=4)
-    return _Facts(
-        size=(rows, columns),
-        spacing_mm=frame.spacing_mm,
-        digest=image_digest(frame.image),
-        upright=_is_upright(frame.image),
-        pixels=None if counts is None else {s: int(counts[s]) for s in STRUCTURES},
-    )
+def findings(dataset: Dataset, table: pd.DataFrame) -> dict[str, list[str]]:
+    """What a deep inspection found worth a list: title -> items."""
+    sound = _sound(table)
+    pixels = sound["height"] * sound["width"]
+    masks = [
+        (f"{name} {s.short}", int(count), size)
+        for name, size, counts in zip(sound["frame"], pixels, sound[[s.short for s in STRUCTURES]].values, strict=True)
+        for s, count in zip(STRUCTURES, counts, strict=True)
+        if not np.isnan(count)
+    ]
+    sizes = Counter(zip(sound["height"], sound["width"], strict=True)).most_common()
+    spacings = Counter(sound["spacing_mm"]).most_common()
+    return {
+        "sizes (rows x columns)": [f"{h:.0f} x {w:.0f}: {n}" for (h, w), n in sizes],
+        "spacings in mm (rows x columns)": [f"{row:.4g} x {column:.4g}: {n}" for (row, column), n in spacings],
+        "masks under 0.05 % of the image": [
+            f"{name}: {n} px, {100 * n / size:.3f} %" for name, n, size in masks if 0 < n < TINY_FRACTION * size
+        ],
+        "structures without a pixel": [name for name, n, _ in masks if n == 0],
+        "spacing exactly 1 mm (perhaps unknown)": [
+            name for name, spacing in zip(sound["frame"], sound["spacing_mm"], strict=True) if spacing == (1.0, 1.0)
+        ],
+        "identical images": [
+            " = ".join(names) for _, names in sound.groupby("digest", sort=False)["frame"] if len(names) > 1
+        ],
+        "apex perhaps not on top": list(sound["frame"][~sound["upright"].astype(bool)]),
+    }
+
+
+def faults(dataset: Dataset, table: pd.DataFrame) -> list[str]:
+    """Files that a deep inspection found changed or unreadable, and why."""
+    changed = [f"{dataset.root / path}: checksum differs from the stated one" for path in dataset.broken_files()]
+    return [*changed, *table["fault"].dropna()]
+
+
+def _known(dataset: Dataset, info: FrameInfo) -> dict[str, Any]:
+    known = info.attributes
+    return {
+        "frame": f"{info.patient.folder}/{info.name}", "patient": str(info.patient),
+        "view": info.view, "phase": info.phase, "domain": info.domain,
+        "sex": known.sex or "unknown", "quality": known.quality or "unknown",
+        "age": known.age, "ejection_fraction": known.ejection_fraction, "annotated": dataset.has_annotation(info),
+    }  # fmt: skip
+
+
+def _measured(frame: Frame) -> dict[str, Any]:
+    height, width = frame.image.shape
+    counts = [np.nan] * 4 if frame.label_map is None else np.bincount(frame.label_map.ravel(), minlength=4)
+    return {
+        "height": height, "width": width, "spacing_mm": frame.spacing_mm, "digest": image_digest(frame.image),
+        "upright": _is_upright(frame.image), "fault": None, **{s.short: counts[s] for s in STRUCTURES},
+    }  # fmt: skip
+
+
+def _sound(table: pd.DataFrame) -> pd.DataFrame:
+    return table[table["fault"].isna()]
 
 
 def _is_upright(image: GreyImage) -> bool:
@@ -194,5 +150,25 @@ def _is_upright(image: GreyImage) -> bool:
     return top < float(np.mean(image[-rows:] > 0)) and top < float(np.mean(image[:, :columns] > 0))
 
 
-def _cm2(pixels: int, fact: _Facts) -> float:
-    return pixels * fact.spacing_mm[0] * fact.spacing_mm[1] / 100
+def _line(name: str, text: str) -> str:
+    return f"  {name:<18} {text}"
+
+
+def _counts(values: pd.Series) -> str:
+    counts = values.value_counts().sort_index()
+    return ", ".join(f"{value} {count}" for value, count in counts.items()) + " frames" if len(counts) else "no frames"
+
+
+def _range(values: pd.Series, unit: str) -> str:
+    known = values.dropna().astype(float)
+    if known.empty:
+        return "unknown for all"
+    unknown = f", unknown for {len(values) - len(known)}" if len(known) < len(values) else ""
+    return f"{known.min():.3g} to {known.max():.3g} {unit}, median {known.median():.3g}{unknown}"
+
+
+def _list(title: str, items: Iterable[str], shown: int | None) -> list[str]:
+    every: Sequence[str] = list(items)
+    head = _line(title, "none") if not every else f"  {title}: {len(every)}"
+    rest = [] if shown is None or len(every) <= shown else [f"    ... and {len(every) - shown} more"]
+    return [head, *(f"    {item}" for item in every[:shown]), *rest]
