@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from synthboost.data.info_cfg import ViewInfo, merge_views, read_info
+from synthboost.data.info_cfg import merge_views, read_info
 from synthboost.domain import Attributes, Quality, Sex, View
 from synthboost.errors import DataError
 
@@ -22,11 +22,11 @@ def cfg(tmp_path):
 
 
 def test_every_key_of_the_release_is_read(cfg):
-    assert read_info(cfg(FULL)) == ViewInfo(1, 18, 18, Sex.FEMALE, 56, Quality.GOOD, 54.0, 48.4)
+    assert read_info(cfg(FULL)) == Attributes(Sex.FEMALE, 56, Quality.GOOD, 54.0)
 
 
 def test_the_first_release_calls_the_ejection_fraction_lvef(cfg):
-    assert read_info(cfg("LVedv: 94.0\nLVesv: 34.6\nLVef: 63.2\n")) == ViewInfo(ejection_fraction=63.2)
+    assert read_info(cfg("LVedv: 94.0\nLVesv: 34.6\nLVef: 63.2\n")) == Attributes(ejection_fraction=63.2)
 
 
 def test_blank_lines_carriage_returns_and_a_byte_order_mark_change_nothing(cfg):
@@ -77,7 +77,7 @@ def test_quality_is_read_in_any_case_and_a_typo_is_refused(cfg):
 def test_a_misspelt_key_is_refused_and_the_right_one_named(cfg):
     with pytest.raises(DataError, match="did you mean ImageQuality"):
         read_info(cfg("ImageQualty: Good"))
-    assert read_info(cfg("sex: F\nComment: a note\n")) == ViewInfo(sex=Sex.FEMALE)
+    assert read_info(cfg("sex: F\nComment: a note\n")) == Attributes(sex=Sex.FEMALE)
 
 
 def test_the_same_key_twice_is_refused_only_if_the_values_differ(cfg):
@@ -116,8 +116,8 @@ def test_what_is_not_text_is_refused(cfg):
 
 def test_sex_and_age_belong_to_the_person_and_quality_to_the_view(cfg):
     infos = {
-        View.TWO_CHAMBER: ViewInfo(sex=Sex.MALE, age=60, quality=Quality.POOR, ejection_fraction=40),
-        View.FOUR_CHAMBER: ViewInfo(sex=Sex.MALE, ejection_fraction=40),
+        View.TWO_CHAMBER: Attributes(sex=Sex.MALE, age=60, quality=Quality.POOR, ejection_fraction=40),
+        View.FOUR_CHAMBER: Attributes(sex=Sex.MALE, ejection_fraction=40),
     }
     merged = merge_views({}, infos)
     assert merged[View.TWO_CHAMBER] == Attributes(Sex.MALE, 60, Quality.POOR, 40)

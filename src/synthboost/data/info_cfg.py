@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -22,30 +22,11 @@ _SIMILAR = 0.75
 """A guess: catches one wrong letter in `Sex` and two in `ImageQuality`."""
 
 
-@dataclass(frozen=True)
-class ViewInfo:
-    """One file's content; what it does not state is `None`."""
-
-    ed: int | None = None
-    """Number of the end-diastolic frame in the sequence, from 1."""
-    es: int | None = None
-    frames: int | None = None
-    """Length of the sequence."""
-    sex: Sex | None = None
-    age: int | None = None
-    """In years, 0-120."""
-    quality: Quality | None = None
-    """Of this view: the other may differ."""
-    ejection_fraction: float | None = None
-    """In percent, as the release states it (`EF`, or `LVef` in the first release)."""
-    frame_rate: float | None = None
-    """Per second."""
-    wall_thickness_mm: float | None = None
-    """Of simulated sets; CAMUS' files do not state it."""
-
-
-def read_info(path: Path) -> ViewInfo:
+def read_info(path: Path) -> Attributes:
     """Read one `Info_*.cfg`. Blank lines, CRLF and a byte order mark are tolerated, guesses are not made.
+
+    The ejection fraction is as the release states it (`EF`, or `LVef` in the first release), the quality that of the
+    view. The sequence's length, instants and rate are checked and, like keys of others, not used.
 
     Raises:
         DataError: a line is not `Key: value`, a key nearly is a known one, a value is not one the key can have, a key
@@ -64,9 +45,8 @@ def read_info(path: Path) -> ViewInfo:
         value = parse(where, key, text)
         if values.setdefault(name, value) != value:
             raise DataError(where, key, f"{values[name]} and {value}", "one value", "Remove the wrong line.")
-    info = ViewInfo(**values)
-    _check_instants(path, info)
-    return info
+    _check_instants(path, values.get("ed"), values.get("es"), values.get("frames"))
+    return Attributes(**{field.name: values.get(field.name) for field in fields(Attributes)})
 
 
 def info_text(known: Attributes, frames: int = 2, frame_rate: float | None = None) -> str:
@@ -87,27 +67,24 @@ def info_text(known: Attributes, frames: int = 2, frame_rate: float | None = Non
     return "".join(f"{key}: {value}\n" for key, value in values.items() if value is not None)
 
 
-def merge_views(paths: Mapping[View, Path], infos: Mapping[View, ViewInfo]) -> dict[View, Attributes]:
+def merge_views(paths: Mapping[View, Path], infos: Mapping[View, Attributes]) -> dict[View, Attributes]:
     """The attributes of a patient's frames by view: sex, age, EF and wall belong to the person, quality to the view.
 
     Raises:
         DataError: the files of the two views state different sexes, ages or walls.
     """
     person = {name: _of_person(name, paths, infos) for name in ("sex", "age", "wall_thickness_mm")}
-    merged = {}
-    for view, info in infos.items():
-        fractions = [i.ejection_fraction for i in (info, *infos.values()) if i.ejection_fraction is not None]
-        merged[view] = Attributes(
-            sex=person["sex"],
-            age=person["age"],
-            quality=info.quality,
-            ejection_fraction=fractions[0] if fractions else None,
-            wall_thickness_mm=person["wall_thickness_mm"],
+    fractions = [info.ejection_fraction for info in infos.values() if info.ejection_fraction is not None]
+    fraction = fractions[0] if fractions else None
+    return {
+        view: replace(
+            info, **person, ejection_fraction=fraction if info.ejection_fraction is None else info.ejection_fraction
         )
-    return merged
+        for view, info in infos.items()
+    }
 
 
-def _of_person(name: str, paths: Mapping[View, Path], infos: Mapping[View, ViewInfo]) -> Any:
+def _of_person(name: str, paths: Mapping[View, Path], infos: Mapping[View, Attributes]) -> Any:
     stated = {view: getattr(info, name) for view, info in infos.items() if getattr(info, name) is not None}
     if len(set(stated.values())) > 1:
         where = " and ".join(str(paths[view]) for view in stated)
@@ -184,12 +161,12 @@ def _number(low: float, high: float) -> Callable[[str, str, str], float | None]:
     return parse
 
 
-def _check_instants(path: Path, info: ViewInfo) -> None:
-    if info.ed is not None and info.ed == info.es:
-        raise DataError(path, "ED and ES", f"both {info.ed}", "two different frames")
-    for name, instant in (("ED", info.ed), ("ES", info.es)):
-        if instant is not None and info.frames is not None and instant > info.frames:
-            raise DataError(path, name, instant, f"a frame from 1 to NbFrame = {info.frames}")
+def _check_instants(path: Path, ed: int | None, es: int | None, frames: int | None) -> None:
+    if ed is not None and ed == es:
+        raise DataError(path, "ED and ES", f"both {ed}", "two different frames")
+    for name, instant in (("ED", ed), ("ES", es)):
+        if instant is not None and frames is not None and instant > frames:
+            raise DataError(path, name, instant, f"a frame from 1 to NbFrame = {frames}")
 
 
 _KEYS: dict[str, tuple[str, Callable[[str, str, str], Any]]] = {
@@ -204,5 +181,5 @@ _KEYS: dict[str, tuple[str, Callable[[str, str, str], Any]]] = {
     "WallThickness": ("wall_thickness_mm", _number(1, 60)),
     "FrameRate": ("frame_rate", _number(1, 1000)),
 }
-"""Key of the file -> field of `ViewInfo` and its parser. Other keys (`LVedv`, `LVesv`, ...) are not used here."""
-assert {name for name, _ in _KEYS.values()} == {field.name for field in fields(ViewInfo)}
+"""Key of the file -> field of `Attributes`, or what is checked alone, and its parser. Others (`LVedv`, ...) are not
+used here."""
