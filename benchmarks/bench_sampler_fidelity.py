@@ -24,10 +24,9 @@ from synthboost.data.frame_set import FrameSet
 from synthboost.data.source import open_source
 from synthboost.diffusion.checkpoint import load_diffusion
 from synthboost.diffusion.condition import label_map_of
-from synthboost.diffusion.guidance import known_condition
 from synthboost.diffusion.network import SemanticUNet
 from synthboost.diffusion.objective import STEPS, NoiseSchedule, as_noise_predictor
-from synthboost.diffusion.sampling import Method, Schedule, sample, to_grey
+from synthboost.diffusion.sampling import Method, Schedule, known_condition, sample, to_grey
 from synthboost.diffusion.settings import TINY, DiffusionTraining
 from synthboost.diffusion.training_data import DiffusionExamples, make_examples
 from synthboost.domain import SplitOptions, SplitPart

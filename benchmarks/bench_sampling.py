@@ -17,12 +17,11 @@ import torch
 from harness import best_cpu_seconds
 from torch import Tensor
 
-from synthboost.diffusion.guidance import known_condition
-from synthboost.diffusion.neighbourhoods import find_neighbourhoods
 from synthboost.diffusion.network import SemanticUNet
 from synthboost.diffusion.objective import STEPS, Denoiser
-from synthboost.diffusion.sampling import Method, Schedule, sample
+from synthboost.diffusion.sampling import Method, Schedule, known_condition, sample
 from synthboost.diffusion.settings import PRESETS, DiffusionSettings, Objective
+from synthboost.diffusion.spade import find_neighbourhoods
 from synthboost.domain import Phase
 from synthboost.simulator.anatomy import draw_anatomy
 from synthboost.simulator.contours import draw_labels

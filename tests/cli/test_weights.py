@@ -10,6 +10,10 @@ from typing import Any
 import pytest
 import torch
 
+from synthboost.diffusion.checkpoint import load_diffusion
+from synthboost.diffusion.network import SemanticUNet
+from synthboost.diffusion.published import rename_table
+from synthboost.diffusion.settings import DiffusionSettings
 from synthboost.models.catalogue import MODELS, Published
 from synthboost.models.cris.network import CrisNetwork
 from synthboost.models.cris.settings import TINY
@@ -100,3 +104,20 @@ def test_an_occupied_folder_and_absent_weights_are_refused(
     assert answer.code == 2
     assert (tmp_path / "full" / "file").read_text() == "kept"
     assert synthboost("weights", "verify", tmp_path / "nothing").code == 2
+
+
+def test_published_weights_of_a_diffusion_model_become_a_folder_to_sample_from(
+    synthboost: Callable[..., Any], tmp_path: Path
+) -> None:
+    settings = DiffusionSettings(size=16, width=64, multipliers=(1, 2), blocks=1, attention=(8,), spade_width=8)
+    ours = {name: theirs for theirs, name in rename_table(settings).items()}
+    state = {
+        f"{ours[name.rpartition('.')[0]]}.{name.rpartition('.')[2]}": tensor
+        for name, tensor in SemanticUNet(settings).state_dict().items()
+    }
+    torch.save(state, tmp_path / "ema.pt")
+    convert = ("weights", "convert", tmp_path / "ema.pt", "--origin", "echo-from-noise", "--input-size", "16")
+    answer = synthboost(*convert, "--out", tmp_path / "echo")
+    assert answer.code == 0, answer.err
+    assert f"kind: semantic diffusion (echo-from-noise)\nmatched: {len(state)}\n" in answer.out
+    assert load_diffusion(tmp_path / "echo").settings == settings

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from synthboost.diffusion.condition import condition_map, label_map_of, to_published
+from synthboost.diffusion.condition import condition_map, label_map_of
 from synthboost.errors import ConfigError, DataError
 
 LABELS = np.array([[0, 0, 0, 0], [0, 1, 2, 0], [0, 3, 3, 0], [3, 0, 0, 0]], np.uint8)
@@ -20,10 +20,6 @@ def test_every_pixel_gets_the_class_that_one_expects():
 
 def test_a_condition_map_gives_the_clipped_labels_back():
     assert np.array_equal(label_map_of(condition_map(LABELS, SECTOR, 4)), np.where(SECTOR, LABELS, 0))
-
-
-def test_the_published_checkpoints_number_the_tissue_two_and_the_cavity_one():
-    assert to_published(np.array([[0, 1, 2, 3, 4]], np.uint8)).tolist() == [[0, 2, 1, 3, 4]]
 
 
 def test_nearest_takes_the_pixel_under_the_new_centre():

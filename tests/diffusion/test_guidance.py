@@ -7,8 +7,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from synthboost.diffusion.guidance import known_condition
 from synthboost.diffusion.network import SemanticUNet
+from synthboost.diffusion.sampling import known_condition
 from synthboost.diffusion.settings import DiffusionSettings
 
 Make = Callable[[DiffusionSettings], SemanticUNet]

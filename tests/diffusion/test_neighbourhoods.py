@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from synthboost.diffusion.neighbourhoods import find_neighbourhoods
+from synthboost.diffusion.spade import find_neighbourhoods
 
 
 def test_a_map_of_one_label_has_a_neighbourhood_for_each_place_near_the_border() -> None:

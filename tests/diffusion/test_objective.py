@@ -9,7 +9,6 @@ from torch.distributions import Normal, kl_divergence
 
 from synthboost.diffusion.objective import (
     NoiseSchedule,
-    Spacing,
     as_noise_predictor,
     bound,
     draw_steps,
@@ -19,7 +18,7 @@ from synthboost.diffusion.objective import (
     loss_of,
     noise_loss,
 )
-from synthboost.diffusion.settings import TINY, DiffusionSettings, Objective
+from synthboost.diffusion.settings import TINY, DiffusionSettings, NoiseSpacing, Objective
 
 COSINE = NoiseSchedule()
 
@@ -40,7 +39,7 @@ def test_the_cosine_schedule_is_the_papers() -> None:
 
 
 def test_the_linear_schedule_is_the_papers() -> None:
-    linear = NoiseSchedule(Spacing.LINEAR)
+    linear = NoiseSchedule(NoiseSpacing.LINEAR)
     assert linear.betas[[0, -1]].tolist() == pytest.approx([1e-4, 0.02])
     assert linear.kept[-1].item() == pytest.approx(4.04e-5, rel=1e-2)
 

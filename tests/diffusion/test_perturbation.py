@@ -7,8 +7,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from synthboost.diffusion.perturbation import PerturbationSettings, perturb, perturb_copies, perturbation_rng
-from synthboost.diffusion.topology import defects, topology_of
+from synthboost.diffusion.perturbation import (
+    PerturbationSettings,
+    defects,
+    perturb,
+    perturb_copies,
+    perturbation_rng,
+    topology_of,
+)
 from synthboost.errors import ConfigError, DataError
 
 STILL = PerturbationSettings(
@@ -157,7 +163,7 @@ def test_oblong_frames_are_deformed_on_the_square(heart, sector):
     ],
 )  # fmt: skip
 def test_settings_that_cannot_work_are_refused_by_name(field, value):
-    with pytest.raises(ConfigError, match=f"perturbation: {field}"):
+    with pytest.raises(ConfigError, match=f"PerturbationSettings: {field}"):
         PerturbationSettings(**{field: value})
 
 

@@ -12,9 +12,17 @@ import pytest
 import torch
 from torch import Tensor
 
+from synthboost.diffusion.checkpoint import load_diffusion
 from synthboost.diffusion.network import SemanticUNet
-from synthboost.diffusion.published import ECHO_FROM_NOISE_CLASSES, infer_settings, load_published, rename_table
-from synthboost.diffusion.settings import DiffusionSettings
+from synthboost.diffusion.published import (
+    ECHO_FROM_NOISE_CLASSES,
+    convert,
+    infer_settings,
+    load_published,
+    rename_table,
+)
+from synthboost.diffusion.sampling import default_schedule
+from synthboost.diffusion.settings import DiffusionSettings, NoiseSpacing
 from synthboost.errors import CheckpointError, ConfigError
 
 GOLDEN = Path(__file__).parent / "data" / "sdm_golden.npz"
@@ -196,3 +204,23 @@ def test_weights_trained_without_variances_are_recognised(state: State, tmp_path
     torch.save(halved, tmp_path / "x.pt")
     network = load_published(tmp_path / "x.pt", size=32, head_width=16)
     assert network.settings == replace(SETTINGS, learned_sigma=False)
+
+
+@torch.no_grad()
+def test_a_converted_file_is_a_folder_that_knows_its_origin(tmp_path: Path) -> None:
+    settings = DiffusionSettings(size=16, width=64, multipliers=(1, 2), blocks=1, attention=(8,), spade_width=8)
+    back = {ours: theirs for theirs, ours in rename_table(settings).items()}
+    network = SemanticUNet(settings)
+    published = {
+        f"{back[name.rpartition('.')[0]]}.{name.rpartition('.')[2]}": torch.rand_like(tensor)
+        for name, tensor in network.state_dict().items()
+    }
+    torch.save(published, tmp_path / "model.pt")
+    for origin, spacing in (("sdm", "linear"), ("echo-from-noise", "cosine")):
+        converted = convert(tmp_path / "model.pt", tmp_path / origin, origin, size=16)
+        loaded = load_diffusion(tmp_path / origin)
+        assert loaded.settings == replace(settings, spacing=NoiseSpacing(spacing))
+        assert default_schedule(loaded.settings).spacing == spacing
+        assert all(torch.equal(a, b) for a, b in zip(converted.parameters(), loaded.parameters(), strict=True))
+    first = published["middle_block.0.in_norm.mlp_shared.0.weight"]
+    assert torch.equal(loaded.middle.first.norm1.shared.weight, first[:, list(ECHO_FROM_NOISE_CLASSES)])

@@ -10,19 +10,20 @@ import torch
 from torch import Tensor
 
 from synthboost.diffusion.network import SemanticUNet
-from synthboost.diffusion.objective import STEPS, Denoiser, NoiseSchedule, Spacing
+from synthboost.diffusion.objective import STEPS, Denoiser, NoiseSchedule
 from synthboost.diffusion.sampling import (
     Method,
     Schedule,
     Start,
     default_schedule,
+    draw_noise,
+    image_generator,
     require_method,
     sample,
     sample_images,
     to_grey,
 )
-from synthboost.diffusion.seeds import draw_noise, image_generator
-from synthboost.diffusion.settings import DiffusionSettings, Objective
+from synthboost.diffusion.settings import DiffusionSettings, NoiseSpacing, Objective
 from synthboost.errors import ConfigError
 
 Make = Callable[[DiffusionSettings], SemanticUNet]
@@ -31,7 +32,7 @@ NOISE_METHODS = [Method.DDPM, Method.DDIM, Method.DPM, Method.UNIPC]
 FLOW = [Method.EULER, Method.HEUN]
 
 
-def perfect_noise(mean: float, sd: float, spacing: Spacing) -> Denoiser:
+def perfect_noise(mean: float, sd: float, spacing: NoiseSpacing) -> Denoiser:
     """The expected noise where all images are N(mean, sd^2): what a perfect network would predict."""
     kept_after = NoiseSchedule(spacing).kept.float()
 
@@ -57,9 +58,9 @@ def noise(count: int = 4) -> Tensor:
     return torch.randn(count, 1, 16, 16, generator=torch.Generator().manual_seed(0))
 
 
-@pytest.mark.parametrize("spacing", list(Spacing))
+@pytest.mark.parametrize("spacing", list(NoiseSpacing))
 @pytest.mark.parametrize("method", NOISE_METHODS)
-def test_where_all_images_are_one_grey_every_method_finds_it(method: Method, spacing: Spacing) -> None:
+def test_where_all_images_are_one_grey_every_method_finds_it(method: Method, spacing: NoiseSpacing) -> None:
     images = sample(perfect_noise(0.3, 0.0, spacing), noise(), Schedule(method, 10, spacing))
     torch.testing.assert_close(images, torch.full_like(images, 0.3), rtol=0, atol=0.01)
 
@@ -74,7 +75,7 @@ def test_a_constant_velocity_is_integrated_exactly(method: Method) -> None:
 @pytest.mark.parametrize("method", [Method.DDIM, Method.DPM, Method.UNIPC, *FLOW])
 def test_gaussian_images_come_out_with_their_mean_and_spread(method: Method) -> None:
     flow = method in FLOW
-    denoiser = perfect_velocity(0.1, 0.2) if flow else perfect_noise(0.1, 0.2, Spacing.COSINE)
+    denoiser = perfect_velocity(0.1, 0.2) if flow else perfect_noise(0.1, 0.2, NoiseSpacing.COSINE)
     images = sample(denoiser, noise(64), Schedule(method, 20))
     assert images.mean().item() == pytest.approx(0.1, abs=0.02)
     # DDIM, of first order, is the worst: 0.17 with 20 steps
@@ -259,7 +260,7 @@ def test_noise_is_mixed_in_as_far_as_the_start_says() -> None:
 @pytest.mark.parametrize("method", list(Method))
 def test_strength_zero_is_the_image_itself_and_strength_one_a_fresh_sample(method: Method) -> None:
     known = torch.rand(4, 1, 16, 16) * 2 - 1
-    denoiser = perfect_velocity(0.1, 0.2) if method in FLOW else perfect_noise(0.1, 0.2, Spacing.COSINE)
+    denoiser = perfect_velocity(0.1, 0.2) if method in FLOW else perfect_noise(0.1, 0.2, NoiseSpacing.COSINE)
     generators = [[torch.Generator().manual_seed(seed) for seed in range(4)] for _ in range(2)]
     schedule = Schedule(method, 4)
     assert torch.equal(sample(denoiser, noise(), schedule, start=Start(known, 0.0)), known)

@@ -7,8 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from synthboost.diffusion.neighbourhoods import find_neighbourhoods
-from synthboost.diffusion.spade import Modulation, Spade
+from synthboost.diffusion.spade import Modulation, Spade, find_neighbourhoods
 
 CLASSES = 5
 

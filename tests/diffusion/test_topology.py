@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from synthboost.diffusion.topology import defects, topology_of
+from synthboost.diffusion.perturbation import defects, topology_of
 from synthboost.domain import Structure
 
 

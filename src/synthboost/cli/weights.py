@@ -6,6 +6,7 @@ import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import tyro
 
@@ -31,19 +32,21 @@ class ListWeights:
 
 @dataclass(frozen=True)
 class ConvertWeights:
-    """Convert a published file of CRIS or CLIP into a folder that `--weights` takes, once per file.
+    """Convert a published file into a folder that `--weights`, or `synthesize sample --model`, takes; once per file.
 
     Every tensor of the file must match, or nothing is written.
     """
 
     file: tyro.conf.Positional[Path]
-    """`cris_best.pth`, OpenAI's `RN50.pt`, or a bare state dict (`.pth`, `.safetensors`)."""
+    """`cris_best.pth`, OpenAI's `RN50.pt`, a bare state dict of either, or a diffusion model's `ema_*.pt`."""
     out: Path
     """A new folder."""
     tokenizer: str = "openai/clip-vit-base-patch32"
     """CLIP's tokenizer: a folder with `tokenizer.json`, or `vocab.json` and `merges.txt`; or a hub name."""
-    input_size: int = 416
-    """Pixels of the square images; the weights fit any multiple of 32."""
+    input_size: int | None = None
+    """Pixels of the square images; 416 for CRIS, whose weights fit any multiple of 32, and 256 for diffusion models."""
+    origin: Literal["cris", "sdm", "echo-from-noise"] = "cris"
+    """Who trained it: CRIS or CLIP; or, a semantic diffusion model, the authors of SDM or of Echo from Noise."""
     seed: int = 0
     """For parameters that the file lacks and that stay random."""
 
@@ -51,11 +54,15 @@ class ConvertWeights:
         """Convert, and print which tensors matched."""
         from synthboost.io.atomic import require_new_folder
         from synthboost.models.cris.published import convert
+        from synthboost.models.cris.settings import CrisSettings
 
         require_new_folder(self.out, "out")
+        if self.origin != "cris":
+            self._convert_diffusion()
+            return
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", UserWarning)  # the lines below say it
-            report = convert(self.file, self.out, self.tokenizer, self.seed, self.input_size)
+            report = convert(self.file, self.out, self.tokenizer, self.seed, self.input_size or CrisSettings.input_size)
         _print_file(self.file)
         print(f"kind: {report.kind}")
         _print_names("matched", report.matched, names=False)
@@ -64,6 +71,13 @@ class ConvertWeights:
             _print_names("counters without influence, set to 0", report.zeroed)
         _print_names("not weights, left out", report.dropped)
         print(f"folder: {self.out}")
+
+    def _convert_diffusion(self) -> None:
+        from synthboost.diffusion.published import SIZE, convert
+
+        network = convert(self.file, self.out, self.origin, self.input_size or SIZE)
+        _print_file(self.file)
+        print(f"kind: semantic diffusion ({self.origin})\nmatched: {len(network.state_dict())}\nfolder: {self.out}")
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""What the diffusion model is told about an image: a map of five classes, from a label map and a sector."""
+"""What conditions the diffusion model: a map of five classes, from a label map and a sector."""
 
 from __future__ import annotations
 
@@ -28,14 +28,6 @@ class ConditionClass(IntEnum):
     LEFT_ATRIUM_CAVITY = 4
 
 
-PUBLISHED_CODING: dict[ConditionClass, int] = {
-    ConditionClass.BACKGROUND: 0,
-    ConditionClass.LEFT_VENTRICULAR_CAVITY: 1,
-    ConditionClass.TISSUE: 2,
-    ConditionClass.MYOCARDIUM: 3,
-    ConditionClass.LEFT_ATRIUM_CAVITY: 4,
-}
-"""The numbers that the public echo checkpoints were trained with (Echo from Noise, arXiv 2305.05424, its code)."""
 _OF_STRUCTURE = {
     Structure.LEFT_VENTRICULAR_CAVITY: ConditionClass.LEFT_VENTRICULAR_CAVITY,
     Structure.MYOCARDIUM: ConditionClass.MYOCARDIUM,
@@ -81,21 +73,12 @@ def label_map_of(condition: ConditionMap) -> LabelMap:
     Raises:
         DataError: a value is above 4.
     """
-    _require_classes(condition)
+    if condition.dtype != np.uint8 or (condition.size and condition.max() >= len(ConditionClass)):
+        raise DataError("condition map", "array", f"{condition.dtype}, up to {condition.max()}", "uint8, 0 to 4")
     lookup = np.zeros(len(ConditionClass), dtype=np.uint8)
     for structure, condition_class in _OF_STRUCTURE.items():
         lookup[condition_class] = structure
     return np.asarray(lookup[condition])
-
-
-def to_published(condition: ConditionMap) -> ConditionMap:
-    """The same map in the numbers of the public echo checkpoints, see `PUBLISHED_CODING`.
-
-    Raises:
-        DataError: a value is above 4.
-    """
-    _require_classes(condition)
-    return np.asarray(np.array([PUBLISHED_CODING[c] for c in ConditionClass], dtype=np.uint8)[condition])
 
 
 def _require(label_map: LabelMap, sector: Mask) -> None:
@@ -109,8 +92,3 @@ def _require(label_map: LabelMap, sector: Mask) -> None:
         )
     if not sector.any():
         raise DataError("sector", "pixels", "none", "at least one", "Find the sector in the image first.")
-
-
-def _require_classes(condition: ConditionMap) -> None:
-    if condition.dtype != np.uint8 or (condition.size and condition.max() >= len(ConditionClass)):
-        raise DataError("condition map", "array", f"{condition.dtype}, up to {condition.max()}", "uint8, 0 to 4")

@@ -16,16 +16,15 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from synthboost.diffusion.neighbourhoods import Neighbourhoods, find_neighbourhoods
 from synthboost.diffusion.settings import ATTRIBUTES, DiffusionSettings
-from synthboost.diffusion.spade import Modulation, Spade
+from synthboost.diffusion.spade import Modulation, Neighbourhoods, Spade, find_neighbourhoods
 from synthboost.errors import DataError
 
 TABLE_SHARE = 0.35
 """With more distinct neighbourhoods per pixel than this, convolutions are taken instead of a table.
 
 On one core both cost the same at 0.3 (32 channels, 16 hidden) to 0.6 (128 channels, 64 hidden)."""
-Told: TypeAlias = Mapping[Spade, Modulation]
+Modulations: TypeAlias = Mapping[Spade, Modulation]
 """What the map dictates to each SPADE layer."""
 Resize: TypeAlias = Callable[[Tensor], Tensor]
 Layer = TypeVar("Layer", bound=nn.Module)
@@ -35,7 +34,7 @@ PERIOD = 10_000.0
 
 @dataclass(frozen=True)
 class Condition:
-    """What a network is told about a batch, in its own terms; good for any image and time until its weights change."""
+    """All that conditions a network on a batch; good for any image and time until its weights change."""
 
     modulations: tuple[Modulation, ...]
     """One for each SPADE layer, in the order of `SemanticUNet.spades`; those of a single map serve any batch."""
@@ -112,11 +111,11 @@ class SemanticUNet(nn.Module):
 
     def decode(self, encoded: Encoded, condition: Condition) -> Tensor:
         """Run the half that sees the map."""
-        told = dict(zip(self.spades, condition.modulations, strict=True))
+        modulations = dict(zip(self.spades, condition.modulations, strict=True))
         features = list(encoded.features)
-        x = self.middle(features[-1], encoded.time, told)
+        x = self.middle(features[-1], encoded.time, modulations)
         for level in reversed(self.up):
-            x = level(x, features, encoded.time, told)
+            x = level(x, features, encoded.time, modulations)
         return F.pixel_shuffle(self.head(x), self.settings.patch)
 
     def condition(
@@ -140,13 +139,13 @@ class SemanticUNet(nn.Module):
         modulations = []
         for spade, side in zip(self.spades, self._sides, strict=True):
             if side not in known:
-                known[side] = self._look(labels, side, tables)
+                known[side] = self._labels_at(side, labels, tables)
             seen = known[side]
             made = spade.from_map(seen) if isinstance(seen, Tensor) else spade.from_neighbourhoods(seen)
             modulations.append(made.expanded() if expand else made)
         return Condition(tuple(modulations), self._embed_attributes(attributes, labels))
 
-    def _look(self, labels: Tensor, side: int, tables: bool) -> Neighbourhoods | Tensor:
+    def _labels_at(self, side: int, labels: Tensor, tables: bool) -> Neighbourhoods | Tensor:
         """Return what SPADE layers need to know of the maps at one resolution."""
         step = self.settings.size // side
         labels = labels[:, ::step, ::step]
@@ -218,12 +217,12 @@ class ResBlock(nn.Module):
         self.conv2 = _zeroed(nn.Conv2d(outputs, outputs, 3, padding=1))
         self.skip = nn.Identity() if inputs == outputs else nn.Conv2d(inputs, outputs, 1)
 
-    def forward(self, x: Tensor, time: Tensor, told: Told) -> Tensor:
+    def forward(self, x: Tensor, time: Tensor, modulations: Modulations) -> Tensor:
         """Turn (B, inputs, h, w) into (B, outputs, h, w), or half or twice as high and wide."""
-        h = F.silu(_normalise(self.norm1, x, told))
+        h = F.silu(_normalise(self.norm1, x, modulations))
         if self.resize is not None:
             h, x = self.resize(h), self.resize(x)
-        h = _normalise(self.norm2, self.conv1(h), told)
+        h = _normalise(self.norm2, self.conv1(h), modulations)
         scale, shift = self.time(F.silu(time))[:, :, None, None].chunk(2, dim=1)
         h = self.dropout(F.silu(torch.addcmul(shift, h, 1 + scale)))
         output: Tensor = self.skip(x) + self.conv2(h)
@@ -285,9 +284,9 @@ class Middle(nn.Module):
         self.attention = Attention(settings, width)
         self.second = ResBlock(settings, width, width, mapped=True)
 
-    def forward(self, x: Tensor, time: Tensor, told: Told) -> Tensor:
+    def forward(self, x: Tensor, time: Tensor, modulations: Modulations) -> Tensor:
         """Turn (B, C, h, w) into the same shape."""
-        return self.second(self.attention(self.first(x, time, told)), time, told)  # type: ignore[no-any-return]
+        return self.second(self.attention(self.first(x, time, modulations)), time, modulations)  # type: ignore[no-any-return]
 
 
 class UpLevel(nn.Module):
@@ -302,13 +301,13 @@ class UpLevel(nn.Module):
         self.attention = nn.ModuleList(Attention(settings, width) for _ in range(len(skips) * attended))
         self.grow = ResBlock(settings, width, width, mapped=True, resize=_double) if level else None
 
-    def forward(self, x: Tensor, features: list[Tensor], time: Tensor, told: Told) -> Tensor:
+    def forward(self, x: Tensor, features: list[Tensor], time: Tensor, modulations: Modulations) -> Tensor:
         """Take the encoder's last features off the list, one for each block."""
         for number, block in enumerate(self.blocks):
-            x = block(torch.cat((x, features.pop()), dim=1), time, told)
+            x = block(torch.cat((x, features.pop()), dim=1), time, modulations)
             if self.attention:
                 x = self.attention[number](x)
-        return x if self.grow is None else self.grow(x, time, told)
+        return x if self.grow is None else self.grow(x, time, modulations)
 
 
 def embed_times(times: Tensor, width: int) -> Tensor:
@@ -337,8 +336,8 @@ def _norm(settings: DiffusionSettings, channels: int, mapped: bool) -> nn.GroupN
     return nn.GroupNorm(settings.groups, channels)
 
 
-def _normalise(norm: nn.GroupNorm | Spade, x: Tensor, told: Told) -> Tensor:
-    return norm(x, told[norm]) if isinstance(norm, Spade) else norm(x)  # type: ignore[no-any-return]
+def _normalise(norm: nn.GroupNorm | Spade, x: Tensor, modulations: Modulations) -> Tensor:
+    return norm(x, modulations[norm]) if isinstance(norm, Spade) else norm(x)  # type: ignore[no-any-return]
 
 
 def _half(x: Tensor) -> Tensor:

@@ -9,14 +9,13 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from enum import StrEnum
 from functools import cached_property
 from typing import TypeAlias
 
 import torch
 from torch import Generator, Tensor
 
-from synthboost.diffusion.settings import DiffusionSettings, Objective
+from synthboost.diffusion.settings import DiffusionSettings, NoiseSpacing, Objective
 
 Denoiser: TypeAlias = Callable[[Tensor, Tensor], Tensor]
 """(images (B, C, H, W), times (B,) from 0 to 1000) -> (B, C or 2C, H, W): a network that knows its condition."""
@@ -29,25 +28,16 @@ GREY_STEP = 2 / 255
 """Between two grey values of an 8-bit image in [-1, 1]."""
 
 
-class Spacing(StrEnum):
-    """How noise grows with the steps."""
-
-    COSINE = "cosine"
-    """arXiv 2102.09672; Echo from Noise."""
-    LINEAR = "linear"
-    """arXiv 2006.11239; the public SDM."""
-
-
 @dataclass(frozen=True)
 class NoiseSchedule:
     """Variances of `STEPS` steps of noise, in float64."""
 
-    spacing: Spacing = Spacing.COSINE
+    spacing: NoiseSpacing = NoiseSpacing.COSINE
 
     @cached_property
     def betas(self) -> Tensor:
         """(STEPS,) the share of variance that is replaced at each step."""
-        if self.spacing == Spacing.LINEAR:
+        if self.spacing == NoiseSpacing.LINEAR:
             return torch.linspace(1e-4, 0.02, STEPS, dtype=torch.float64)
         edges = torch.arange(STEPS + 1, dtype=torch.float64) / STEPS
         kept = torch.cos((edges + 0.008) / 1.008 * math.pi / 2) ** 2

@@ -15,10 +15,10 @@ from typing import Literal
 import numpy as np
 from numpy.random import Generator, SeedSequence
 from numpy.typing import NDArray
+from scipy import ndimage
 
-from synthboost.diffusion.topology import defects, topology_of
-from synthboost.domain import STRUCTURES, LabelMap, Mask
-from synthboost.errors import ConfigError, DataError
+from synthboost.domain import STRUCTURES, LabelMap, Mask, Structure
+from synthboost.errors import ConfigError, DataError, require_fields
 
 Numbers = NDArray[np.float64]
 
@@ -28,6 +28,10 @@ _COARSE = 4
 """Pixels between the samples by which a structure's part outside frame and sector is measured."""
 _MARGIN = 0.25
 """Of the frame, added around it for that measurement: farther out no structure goes with the default settings."""
+_EIGHT = np.ones((3, 3), dtype=bool)
+_LV, _MYO, _LA = STRUCTURES
+REACH = 1 / 128
+"""Of the longer side: openings and structures closer than this count as one, or as touching; a guess (2 px at 256)."""
 
 
 @dataclass(frozen=True)
@@ -68,22 +72,20 @@ class PerturbationSettings:
         Raises:
             ConfigError: names the field.
         """
-        checks = {
-            "copies": (self.copies >= 1, "at least 1"),
-            "rotation_deg": (0 <= self.rotation_deg <= 180, "0 to 180"),
-            "vertical_shift": (0 <= self.vertical_shift < 1, "0 to less than 1"),
-            "scale": (0 < self.scale[0] <= self.scale[1], "two positive numbers, the smaller first"),
-            "shear_deg": (0 <= self.shear_deg < 90, "0 to less than 90"),
-            "knots": (min(self.knots) >= 4, "at least 4 along each axis"),
-            "knot_shift_px": (0 <= self.knot_shift_px <= SIDE, f"0 to {SIDE:g}"),
-            "order": (self.order in ("affine-elastic", "elastic-affine"), "affine-elastic or elastic-affine"),
-            "largest_cut": (0 <= self.largest_cut <= 1, "0 to 1"),
-            "attempts": (self.attempts >= 1, "at least 1"),
-            "when_none_fits": (self.when_none_fits in ("keep", "raise"), "keep or raise"),
-        }
-        for field, (holds, expected) in checks.items():
-            if not holds:
-                raise ConfigError("perturbation", field, getattr(self, field), expected)
+        require_fields(
+            self,
+            ("copies", self.copies >= 1, "at least 1"),
+            ("rotation_deg", 0 <= self.rotation_deg <= 180, "0 to 180"),
+            ("vertical_shift", 0 <= self.vertical_shift < 1, "0 to less than 1"),
+            ("scale", 0 < self.scale[0] <= self.scale[1], "two positive numbers, the smaller first"),
+            ("shear_deg", 0 <= self.shear_deg < 90, "0 to less than 90"),
+            ("knots", min(self.knots) >= 4, "at least 4 along each axis"),
+            ("knot_shift_px", 0 <= self.knot_shift_px <= SIDE, f"0 to {SIDE:g}"),
+            ("order", self.order in ("affine-elastic", "elastic-affine"), "affine-elastic or elastic-affine"),
+            ("largest_cut", 0 <= self.largest_cut <= 1, "0 to 1"),
+            ("attempts", self.attempts >= 1, "at least 1"),
+            ("when_none_fits", self.when_none_fits in ("keep", "raise"), "keep or raise"),
+        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -207,8 +209,6 @@ class _Deformation:
         return np.asarray(np.tensordot(self.inverse, centred, axes=1) + SIDE / 2)
 
     def _undo_elastic(self, points: Numbers) -> Numbers:
-        from scipy import ndimage
-
         if not self.knots.any():
             return points
         cells = np.array(self.knots.shape[1:], dtype=float)[:, None, None] - 3
@@ -235,3 +235,60 @@ def _cut_shares(label_map: LabelMap, sector: Mask, draw: _Deformation | None) ->
     total = np.bincount(labels.ravel(), minlength=4)
     hidden = np.bincount(labels[~seen], minlength=4)
     return np.asarray(hidden / np.maximum(total, 1))
+
+
+@dataclass(frozen=True)
+class Topology:
+    """What the pieces of a label map are and which touch."""
+
+    pieces: dict[Structure, int]
+    """8-connected components per structure; 0 for an absent one."""
+    wall_touches_cavity: bool
+    """Myocardium and left ventricular cavity."""
+    atrium_touches: bool
+    """Left atrium, and ventricle or myocardium."""
+    openings: int
+    """Separate runs of the cavity's border without myocardium; 1 is the mitral valve."""
+
+
+def topology_of(label_map: LabelMap) -> Topology:
+    """Describe a label map (H, W), values 0-3. A cavity that the frame cuts is not open there."""
+    reach = max(1, round(REACH * max(label_map.shape)))
+    masks = {s: label_map == int(s) for s in STRUCTURES}
+    pieces = {s: int(ndimage.label(mask, structure=_EIGHT)[1]) for s, mask in masks.items()}
+    return Topology(
+        pieces=pieces,
+        wall_touches_cavity=_touch(masks[_LV], masks[_MYO], 1),
+        atrium_touches=_touch(masks[_LA], masks[_LV] | masks[_MYO], reach),
+        openings=_openings(masks[_LV], masks[_MYO], reach),
+    )
+
+
+def defects(before: Topology, after: Topology) -> tuple[str, ...]:
+    """What the second label map has lost or broken that the first had whole; empty when nothing.
+
+    A structure may have as many pieces as before (one, if it was one) and no fewer than one; the cavity's border may
+    have no more openings than before (one is always allowed: the valve); what touched must still touch.
+    """
+    found = []
+    for structure in STRUCTURES:
+        if before.pieces[structure] and not after.pieces[structure]:
+            found.append(f"{structure.short} lost")
+        elif after.pieces[structure] > before.pieces[structure]:
+            found.append(f"{structure.short} in pieces")
+    if before.wall_touches_cavity and not after.wall_touches_cavity:
+        found.append("MYO away from LV")
+    if before.atrium_touches and not after.atrium_touches:
+        found.append("LA away from LV and MYO")
+    if after.openings > max(1, before.openings):
+        found.append("MYO broken")
+    return tuple(found)
+
+
+def _touch(first: Mask, second: Mask, reach: int) -> bool:
+    return bool((ndimage.binary_dilation(first, _EIGHT, iterations=reach) & second).any())
+
+
+def _openings(cavity: Mask, wall: Mask, reach: int) -> int:
+    rim = cavity & ndimage.binary_dilation(~(cavity | wall), _EIGHT)  # nothing is dilated into the frame from outside
+    return int(ndimage.label(ndimage.binary_dilation(rim, _EIGHT, iterations=reach), structure=_EIGHT)[1])

@@ -9,15 +9,18 @@ The public SDM was trained with the linear noise schedule, Echo from Noise with 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
 
+from synthboost.diffusion.checkpoint import save_diffusion
 from synthboost.diffusion.network import SemanticUNet
-from synthboost.diffusion.settings import DiffusionSettings
+from synthboost.diffusion.settings import DiffusionSettings, NoiseSpacing
 from synthboost.errors import CheckpointError, ConfigError
-from synthboost.models.weights_folder import load_strictly, refuse_non_finite
+from synthboost.models.weights_folder import load_strictly, read_tensors
 
 PLAIN_BLOCK = {
     "norm1": "in_layers.0", "conv1": "in_layers.2", "time": "emb_layers.1", "norm2": "out_layers.0",
@@ -34,11 +37,38 @@ MAPPED_BLOCK = {
 ECHO_FROM_NOISE_CLASSES = (0, 2, 1, 3, 4)
 """Echo from Noise's number of each class of ours: there the cavity is 1, and the other tissue of the sector 2."""
 ATTENTION = {"norm": "norm", "qkv": "qkv", "out": "proj_out"}
+SIZE, HEAD_WIDTH = 256, 64
+"""Of the public echo weights, and of most of SDM's."""
+ORIGINS: dict[str, dict[str, Any]] = {
+    "sdm": {"heads_first": True, "spacing": NoiseSpacing.LINEAR},
+    "echo-from-noise": {"classes": ECHO_FROM_NOISE_CLASSES, "spacing": NoiseSpacing.COSINE},
+}
+"""What no tensor tells, by who trained the weights."""
+
+
+def convert(path: Path, folder: Path, origin: str, size: int = SIZE) -> SemanticUNet:
+    """Turn a published file into a folder that `load_diffusion` reads.
+
+    Args:
+        path: see `load_published`.
+        folder: written whole or not at all.
+        origin: a key of `ORIGINS`.
+        size: of the square images it was trained on, in pixels.
+
+    Raises:
+        CheckpointError: the file is absent, damaged, or of another architecture.
+        ConfigError: `size` does not go with the file's sizes.
+        OutputError: the folder cannot be written.
+    """
+    network = load_published(path, size, **ORIGINS[origin])
+    save_diffusion(folder, network)
+    return network
 
 
 def load_published(
-    path: Path, size: int = 256, head_width: int = 64, heads_first: bool = False, classes: Sequence[int] | None = None
-) -> SemanticUNet:
+    path: Path, size: int = SIZE, head_width: int = HEAD_WIDTH, heads_first: bool = False,
+    classes: Sequence[int] | None = None, spacing: NoiseSpacing = NoiseSpacing.COSINE,
+) -> SemanticUNet:  # fmt: skip
     """Build the network that a published file belongs to, with its weights. No code of the file runs.
 
     Args:
@@ -48,13 +78,14 @@ def load_published(
         heads_first: whether it was trained with `--use_new_attention_order False`, the default of the public SDM;
             Echo from Noise sets it to true. No tensor tells, so a wrong choice gives wrong images.
         classes: the file's number of each class of ours, e.g. `ECHO_FROM_NOISE_CLASSES`; the same numbers when absent.
+        spacing: of the noise that it was trained with.
 
     Raises:
         CheckpointError: the file is absent or damaged, or is of another architecture; differing tensors are named.
         ConfigError: `size`, `head_width` or `classes` does not go with the file's sizes.
     """
-    state = _read(path)
-    settings = infer_settings(state, path, size, head_width)
+    state = {name: tensor.float() for name, tensor in read_tensors(path).items()}
+    settings = replace(infer_settings(state, path, size, head_width), spacing=spacing)
     ours = rename(state, settings)
     if heads_first:
         ours |= {name: _split_kinds_first(ours[name], head_width) for name in ours if ".qkv." in name}
@@ -156,18 +187,3 @@ def _split_kinds_first(qkv: Tensor, head_width: int) -> Tensor:
     """Reorder rows (heads x (query, key, value) x width) to ((query, key, value) x heads x width)."""
     heads = len(qkv) // (3 * head_width)
     return qkv.reshape(heads, 3, head_width, -1).transpose(0, 1).reshape(qkv.shape)
-
-
-def _read(path: Path) -> dict[str, Tensor]:
-    try:
-        state = torch.load(path, map_location="cpu", weights_only=True)
-    except FileNotFoundError as error:
-        raise CheckpointError(path, "file", "absent", "a published file of weights") from error
-    except Exception as error:  # reading a foreign file can raise anything; all of it means: not weights
-        raise CheckpointError(
-            path, "file", f"{type(error).__name__}: {str(error)[:200]}", "an intact file that holds tensors only"
-        ) from error
-    if not isinstance(state, Mapping) or not all(isinstance(tensor, Tensor) for tensor in state.values()):
-        raise CheckpointError(path, "file", type(state).__name__, "a file that maps names to tensors")
-    refuse_non_finite(path, state)
-    return {name: tensor.float() for name, tensor in state.items()}

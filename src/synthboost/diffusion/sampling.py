@@ -5,6 +5,7 @@ A flow is integrated by Euler's or Heun's method; predicted noise is removed by 
 
 from __future__ import annotations
 
+import hashlib
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -16,11 +17,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Generator, Tensor
 
-from synthboost.diffusion.guidance import known_condition
 from synthboost.diffusion.network import SemanticUNet
-from synthboost.diffusion.objective import STEPS, Denoiser, NoiseSchedule, Spacing
-from synthboost.diffusion.seeds import draw_noise, image_generator
-from synthboost.diffusion.settings import DiffusionSettings, Objective
+from synthboost.diffusion.objective import STEPS, Denoiser, NoiseSchedule
+from synthboost.diffusion.settings import DiffusionSettings, NoiseSpacing, Objective
 from synthboost.errors import ConfigError
 
 LEAST_LOG_SNR = -5.1
@@ -52,7 +51,7 @@ class Schedule:
 
     method: Method
     steps: int
-    spacing: Spacing = Spacing.COSINE
+    spacing: NoiseSpacing = NoiseSpacing.COSINE
     """What the network was trained with; without effect on a flow."""
     learned_sigma: bool = False
     """Whether the denoiser predicts variances, and DDPM shall use them."""
@@ -74,7 +73,7 @@ def default_schedule(settings: DiffusionSettings) -> Schedule:
     """Return the schedule that was measured to be as good as 1000 steps of DDPM (`docs/lab-log.md`)."""
     if settings.objective == Objective.FLOW:
         return Schedule(Method.EULER, 10)
-    return Schedule(Method.DPM, 20, learned_sigma=settings.learned_sigma)
+    return Schedule(Method.DPM, 20, settings.spacing, settings.learned_sigma)
 
 
 def require_method(schedule: Schedule, settings: DiffusionSettings) -> None:
@@ -182,6 +181,58 @@ def sample_images(
     return sample(denoiser, noise, schedule, generators, start)
 
 
+def known_condition(
+    network: SemanticUNet, labels: Tensor, attributes: Tensor | None = None, guidance: float = 1.0, expand: bool = True
+) -> Denoiser:
+    """Return the network as a function of images and times; all that depends on the map is worked out here, once.
+
+    Classifier-free guidance (arXiv 2207.12598): p + g (q - p), with p the prediction without labels and q the one with
+    the map. Both know the attributes, so the encoder, which sees no map, runs once for the two.
+
+    Args:
+        network: in evaluation mode.
+        labels: (B, S, S) condition maps.
+        attributes: (B, A) codes, or `None` when unknown.
+        guidance: g; 1 is none. More needs a network that was trained with maps dropped.
+        expand: keep maps instead of tables: faster at each step, more memory (see `SemanticUNet.condition`).
+
+    Raises:
+        DataError: see `SemanticUNet.condition`.
+    """
+    with torch.no_grad():
+        conditional = network.condition(labels, attributes, expand=expand)
+        nothing = torch.full_like(labels[:1], network.settings.null)
+        unconditional = network.condition(nothing, expand=expand) if guidance != 1 else None
+
+    def denoise(images: Tensor, times: Tensor) -> Tensor:
+        encoded = network.encode(images, times, conditional)
+        output = network.decode(encoded, conditional)
+        if unconditional is None:
+            return output
+        channels = images.shape[1]
+        without = network.decode(encoded, unconditional)[:, :channels]
+        guided = without + guidance * (output[:, :channels] - without)
+        return torch.cat((guided, output[:, channels:]), dim=1)  # variances, if any, are those with the map
+
+    return denoise
+
+
+def image_generator(name: str, seed: int = 0) -> Generator:
+    """Return the generator (CPU) of one image, the same in every process.
+
+    Args:
+        name: of the image, e.g. `patient0001_2CH_ED_3`; any other name has an independent generator.
+        seed: of the whole set.
+    """
+    digest = hashlib.sha256(f"{seed}/{name}".encode()).digest()
+    return Generator().manual_seed(int.from_bytes(digest[:8], "big") >> 1)
+
+
+def draw_noise(generators: Sequence[Generator], shape: tuple[int, ...]) -> Tensor:
+    """Draw standard normal noise (B, *shape), each image from its own generator, in float32 on the CPU."""
+    return torch.stack([torch.randn(shape, generator=generator) for generator in generators])
+
+
 def to_grey(images: Tensor) -> NDArray[np.uint8]:
     """Turn (B, C, H, W) in [-1, 1] into grey values (B, H, W), 0-255; the mean of the channels."""
     grey = (images.float().mean(dim=1) + 1) * 127.5
@@ -234,10 +285,10 @@ def _scheduler(schedule: Schedule) -> Any:
     except ImportError as error:
         raise ConfigError(
             "sampler", schedule.method, "diffusers is not installed", "the extra `synthesis`",
-            "pip install 'synthboost[synthesis]', or train a flow, which needs it not.",
+            "pip install 'synthboost[synthesis]', or use a flow model, which does not need diffusers.",
         ) from error  # fmt: skip
     betas: dict[str, Any] = {"num_train_timesteps": STEPS, "timestep_spacing": "trailing"}
-    if schedule.spacing == Spacing.COSINE:
+    if schedule.spacing == NoiseSpacing.COSINE:
         betas |= {"beta_schedule": "squaredcos_cap_v2"}
     else:
         betas |= {"beta_schedule": "linear", "beta_start": 1e-4, "beta_end": 0.02}

@@ -23,6 +23,15 @@ class Objective(StrEnum):
     """The velocity noise - x_0 of x_t = (1 - t) x_0 + t noise, t from 0 to 1 (rectified flow, arXiv 2209.03003)."""
 
 
+class NoiseSpacing(StrEnum):
+    """How noise grows with the steps."""
+
+    COSINE = "cosine"
+    """arXiv 2102.09672; Echo from Noise."""
+    LINEAR = "linear"
+    """arXiv 2006.11239; the public SDM."""
+
+
 @dataclass(frozen=True)
 class DiffusionSettings:
     """Sizes of a semantic diffusion network. The defaults are those published for echo (arXiv 2305.05424)."""
@@ -58,6 +67,8 @@ class DiffusionSettings:
     learned_sigma: bool = True
     """Whether the variances of the reverse steps are predicted too; for `Objective.NOISE` only."""
     objective: Objective = Objective.NOISE
+    spacing: NoiseSpacing = NoiseSpacing.COSINE
+    """Of the noise that it was trained with; ignored if it is a flow."""
     dropout: float = 0.0
 
     def __post_init__(self) -> None:

@@ -193,7 +193,7 @@ class _Loss(nn.Module):
     def __init__(self, network: SemanticUNet) -> None:
         super().__init__()
         self.network = network
-        self.schedule = NoiseSchedule()
+        self.schedule = NoiseSchedule(network.settings.spacing)
 
     def forward(self, images: Tensor, maps: Tensor, codes: Tensor, generator: torch.Generator) -> Tensor:
         settings = self.network.settings

@@ -108,23 +108,32 @@ def save_weights(folder: Path, state: Mapping[str, Tensor]) -> None:
 
 
 def load_weights(folder: Path) -> dict[str, Tensor]:
-    """Read `model.safetensors`, or `pytorch_model.bin` of an older release (tensors only, no code is run).
+    """Read `model.safetensors`, or `pytorch_model.bin` of an older release.
 
     Raises:
-        CheckpointError: neither exists, the file is damaged, or a tensor holds NaN or infinity.
+        CheckpointError: neither exists, or see `read_tensors`.
     """
-    path = weights_path(folder)
+    return read_tensors(weights_path(folder))
+
+
+def read_tensors(path: Path) -> dict[str, Tensor]:
+    """Read a file of weights, safetensors or a pickle of tensors; no code in it is run.
+
+    Raises:
+        CheckpointError: it is absent or damaged, holds something else, or a tensor holds NaN or infinity.
+    """
+    if not path.is_file():
+        raise CheckpointError(path, "file", "absent", "a file of weights")
     try:
-        state = (
-            load_file(path) if path.name == WEIGHTS_FILE else torch.load(path, map_location="cpu", weights_only=True)
-        )
+        pickled = path.suffix != ".safetensors"
+        state = torch.load(path, map_location="cpu", weights_only=True) if pickled else load_file(path)
     except (SafetensorError, OSError, RuntimeError, ValueError, EOFError, ImportError) as error:
         beginning = path.read_bytes()[:16]
         raise CheckpointError(
             path, "file", f"{type(error).__name__}; it begins with {beginning!r}", "an intact file of weights"
         ) from error
     except Exception as error:  # unpickling a foreign file can raise anything; all of it means: not weights
-        raise CheckpointError(path, "file", error, "a file that holds tensors only") from error
+        raise CheckpointError(path, "file", error, "an intact file that holds tensors only") from error
     if not isinstance(state, dict) or not all(isinstance(tensor, Tensor) for tensor in state.values()):
         raise CheckpointError(path, "file", type(state).__name__, "a file that maps names to tensors")
     refuse_non_finite(path, state)
