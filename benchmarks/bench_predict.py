@@ -1,4 +1,4 @@
-"""What a prediction costs beyond one look at the image: `Predictor.predict` and the page against one vision encoding.
+"""What a prediction costs beyond encoding the image once: `Predictor.predict` and the page against one vision encoding.
 
     python benchmarks/bench_predict.py --model clipseg --preset rd64 --threads 2
 
@@ -51,7 +51,7 @@ def one_image(predictor: Predictor, image: GreyImage, rounds: int) -> None:
         timed = Rounds({
             "one encoding": lambda: model.encode_image(pixels),
             "predict": lambda: predictor.predict(image, SENTENCES),
-            "predict, sentences never heard": lambda: _forgetful(predictor).predict(image, SENTENCES),
+            "predict, new sentences": lambda: _without_text_cache(predictor).predict(image, SENTENCES),
             "three predictions": lambda: [predictor.predict(image, [sentence]) for sentence in SENTENCES],
             "part: prepare the image": lambda: model.preprocess(image),
             "part: encode the sentences": lambda: model.encode_text(model.tokenize(SENTENCES)),
@@ -63,7 +63,7 @@ def one_image(predictor: Predictor, image: GreyImage, rounds: int) -> None:
     timed.report()
     print()
     timed.compare("one encoding", "predict", ABOUT_ONE_ENCODING)
-    timed.compare("one encoding", "predict, sentences never heard", ABOUT_ONE_ENCODING)
+    timed.compare("one encoding", "predict, new sentences", ABOUT_ONE_ENCODING)
     timed.compare("three predictions", "predict")
     together, apart = predictor.predict(image, SENTENCES), [predictor.predict(image, [s]) for s in SENTENCES]
     print(f"probabilities differ by {_difference([together], apart):.1e}")
@@ -105,7 +105,7 @@ def page(predictor: Predictor, image: GreyImage, rounds: int) -> None:
         controller = Controller(predictor, uploads)
 
         def first() -> None:
-            _forgetful(predictor)
+            _without_text_cache(predictor)
             controller.open("visitor", opened, SENTENCES[0], Display())
 
         calls: dict[str, set[int]] = {}
@@ -139,7 +139,7 @@ def _decode(predictor: Predictor, features: tuple[Tensor, ...], text: tuple[Tens
     return predictor.decode(features, text, which, torch.arange(len(which)))
 
 
-def _forgetful(predictor: Predictor) -> Predictor:
+def _without_text_cache(predictor: Predictor) -> Predictor:
     predictor.texts = TextMemory(predictor.model)
     return predictor
 

@@ -1,4 +1,4 @@
-"""Time per image and fidelity, from the same weights: 1000 steps of DDPM that look at the map again, against ours.
+"""Time per image and fidelity, from the same weights: 1000 steps of DDPM that encode the map again, against ours.
 
 Run `OMP_NUM_THREADS=1 python benchmarks/bench_sampler_fidelity.py --data FOLDER --out FOLDER`, where data are real or
 simulated. A small flow (64 px, patches of 2) is trained on the training patients; a broken training goes on. As a
@@ -17,7 +17,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from bench_sampling import looking_again
+from bench_sampling import encoding_again
 from torch import Tensor
 
 from synthboost.data.frame_set import FrameSet
@@ -83,7 +83,7 @@ def main() -> None:
     generators = [torch.Generator().manual_seed(k) for k in range(len(maps))]
     learned = read_echo_set(source.dataset, known.infos[:400], size)
     held_out = read_echo_set(source.dataset, source.frames(SplitPart.VALIDATION, "held out").infos, size)
-    again = as_noise_predictor(looking_again(network, maps, codes), NoiseSchedule())
+    again = as_noise_predictor(encoding_again(network, maps, codes), NoiseSchedule())
     ways: dict[str, Callable[[], Tensor]] = {
         f"DDPM, {STEPS} steps, map at every step": lambda: sample(
             again, noise, Schedule(Method.DDPM, STEPS), generators

@@ -1,10 +1,10 @@
-"""Time per synthetic image: ours against 1000 steps of DDPM that look at the map again at every step.
+"""Time per synthetic image: ours against 1000 steps of DDPM that encode the map again at every step.
 
 Run `OMP_NUM_THREADS=1 python benchmarks/bench_sampling.py` (`--preset tiny | small | sdm256`, `--size`, `--steps`).
 Both ways use the same network and weights (random; what they predict has no influence on the time), the same map (a
 simulated heart's), one image at a time as the published code does, one thread, CPU time. The 1000 steps are
 extrapolated from a few that are measured, as the table says; ours are measured whole, from the map to the image.
-What makes the difference is told apart below: fewer steps, and scale and shift of SPADE once per map.
+Two causes are measured apart: fewer steps, and scale and shift of SPADE once per map.
 """
 
 from __future__ import annotations
@@ -43,15 +43,15 @@ def simulated_maps(size: int, count: int) -> Tensor:
             grid = pixel_grid(view, settings)
             for phase in Phase:
                 labels = draw_labels(view.contours[phase], grid)
-                told = np.where(grid.inside(), labels + np.int64(1), 0)
+                classes = np.where(grid.inside(), labels + np.int64(1), 0)
                 square = np.zeros((size, size), np.int64)
-                height, width = min(size, told.shape[0]), min(size, told.shape[1])
-                square[:height, (size - width) // 2 :][:, :width] = told[:height, :width]
+                height, width = min(size, classes.shape[0]), min(size, classes.shape[1])
+                square[:height, (size - width) // 2 :][:, :width] = classes[:height, :width]
                 maps.append(torch.from_numpy(square))
     return torch.stack(maps[:count])
 
 
-def looking_again(network: SemanticUNet, labels: Tensor, attributes: Tensor | None = None) -> Denoiser:
+def encoding_again(network: SemanticUNet, labels: Tensor, attributes: Tensor | None = None) -> Denoiser:
     """Return the network as the published code uses it: the whole map branch at every step."""
     return lambda images, times: network(images, times, network.condition(labels, attributes, tables=False))
 
@@ -69,7 +69,7 @@ def random_network(settings: DiffusionSettings) -> SemanticUNet:
 def compare_sampling(network: SemanticUNet, maps: Tensor, steps: list[int]) -> None:
     settings = network.settings
     noise = torch.randn(1, settings.channels, settings.size, settings.size)
-    again = looking_again(network, maps)
+    again = encoding_again(network, maps)
     ancestral = Schedule(Method.DDPM, MEASURED_STEPS, learned_sigma=settings.learned_sigma)
     sample(again, noise, replace(ancestral, steps=1))  # imports and caches
     few = best_cpu_seconds(lambda: sample(again, noise, ancestral))[0]

@@ -38,7 +38,7 @@ class Clock:
 
     @contextmanager
     def running(self, device: torch.device) -> Iterator[None]:
-        """Add what the block takes; what a GPU was told before must be done before, and what the block tells it too."""
+        """Add what the block takes; a GPU's queue is emptied before and after."""
         finish(device)
         wall, cpu = time.perf_counter(), time.process_time()
         yield
@@ -155,7 +155,7 @@ def _best(several: list[Timing]) -> Timing:
 
 
 def finish(device: torch.device) -> None:
-    """Wait until a GPU has done what it was told; a CPU always has."""
+    """Wait until the queue of a GPU is empty; a CPU has none."""
     if device.type == "cuda":
         torch.cuda.synchronize(device)
 
@@ -173,7 +173,7 @@ def difference(one: Timing, other: Timing) -> float:
 
 
 def load() -> str:
-    """The load of the machine, for those who judge the times."""
+    """The load of the machine, to be printed beside the times."""
     return f"load {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores"
 
 

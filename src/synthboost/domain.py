@@ -60,7 +60,7 @@ class Sex(StrEnum):
 
 
 class Quality(StrEnum):
-    """The image quality as an expert (or the simulator) judged it, per view."""
+    """The image quality of a view, as an expert or the simulator rates it."""
 
     GOOD = "Good"
     MEDIUM = "Medium"
@@ -202,7 +202,7 @@ class Prompt:
     paraphrase: int
     """0: "... of the heart ...", 1: "... in the cardiac ultrasound ..."."""
     dropped: tuple[str, ...] = ()
-    """Attributes that the prompt set asks for but that are unknown for this frame, so their clause is left out."""
+    """Attributes of the prompt set that are unknown for this frame, so that their clause is left out."""
     uses_ground_truth: bool = False
     """True when a word of the sentence was derived from the true mask."""
 

@@ -12,7 +12,7 @@ from tqdm import tqdm
 
 Item = TypeVar("Item")
 LOG_SECONDS = 10.0
-"""Between two lines when nobody watches live."""
+"""Between two lines when the output is no terminal."""
 
 
 class Progress:

@@ -15,7 +15,7 @@ GRID = PolarGrid(Fan(37.5, 140.0), step_mm=0.2, step_rad=float(np.deg2rad(0.29))
 
 @pytest.fixture
 def scanner() -> Acquisition:
-    return draw_acquisition(stream(0, 0, "acquisition"), APPEARANCES[AppearanceName.CLEAN], Quality.GOOD, 1.0, 1.0)
+    return draw_acquisition(stream(0, 0, "acquisition"), APPEARANCES[AppearanceName.CLEAN], Quality.GOOD, 1.0)
 
 
 def _energy(scanner: Acquisition, blood: float) -> np.ndarray:

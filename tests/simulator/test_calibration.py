@@ -15,7 +15,7 @@ from synthboost.errors import ConfigError, DataError
 from synthboost.simulator.anatomy import draw_anatomy
 from synthboost.simulator.calibration import LEAST_FRAMES, NONE, Calibration, HeartInView, calibrate, measure_heart
 from synthboost.simulator.contours import draw_labels
-from synthboost.simulator.priors import PRIORS, Condition, PriorName
+from synthboost.simulator.priors import PRIORS, Diagnosis, PriorName
 from synthboost.simulator.render import pixel_grid
 from synthboost.simulator.settings import SimulationSettings
 
@@ -61,7 +61,7 @@ def test_a_prior_is_shifted_where_the_calibration_says() -> None:
     assert shifted.wall[Sex.FEMALE] == pytest.approx(9.3)
     assert shifted.tilt == {View.FOUR_CHAMBER: 11.0, View.TWO_CHAMBER: 1.0}
     assert shifted.apex_lateral[View.TWO_CHAMBER] == -3.0
-    assert shifted.length_factor[Condition.DILATED] == LITERATURE.length_factor[Condition.DILATED]
+    assert shifted.length_factor[Diagnosis.DILATED] == LITERATURE.length_factor[Diagnosis.DILATED]
 
 
 def test_one_calibration_after_another_multiplies_and_adds() -> None:

@@ -15,7 +15,7 @@ from synthboost.simulator.contours import Contours
 from synthboost.simulator.fan import PolarGrid
 from synthboost.simulator.motion import contours_at, ejected_shares, heart_at, tissue_places
 from synthboost.simulator.priors import PRIORS, PriorName, stream
-from synthboost.simulator.render import SimulatedPatient, ViewStudio, simulate_patient
+from synthboost.simulator.render import SimulatedPatient, ViewRenderer, simulate_patient
 from synthboost.simulator.settings import SimulationSettings
 
 ED, ES = Phase.END_DIASTOLE, Phase.END_SYSTOLE
@@ -92,9 +92,9 @@ def test_a_frame_between_becomes_the_frame_at_either_end(share: float, end: Phas
     quality = simulate_patient(number, settings).attributes[view].quality
     assert quality is not None
     scanner = draw_acquisition(stream(settings.seed, number, "acquisition"), preset, quality, 1.0, 1.0)
-    studio = ViewStudio(number, settings, anatomy.views[view], view, scanner)
-    made = {phase: studio.own_frame(phase) for phase in Phase}
-    between = studio.frame_between(anatomy.heart, made[ED], made[ES], share, 3)
+    renderer = ViewRenderer(number, settings, anatomy.views[view], view, scanner)
+    made = {phase: renderer.own_frame(phase) for phase in Phase}
+    between = renderer.frame_between(anatomy.heart, made[ED], made[ES], share, 3)
     assert np.array_equal(between.image, made[end].frame.image)
     assert np.array_equal(between.label_map, made[end].frame.label_map)
 

@@ -6,7 +6,7 @@ import pytest
 from synthboost.domain import Phase, Sex, View
 from synthboost.simulator.heart import Heart, biplane_volume_ml, sampled
 from synthboost.simulator.population import draw_heart
-from synthboost.simulator.priors import CONDITIONS, PRIORS, Condition, PriorName, stream
+from synthboost.simulator.priors import CONDITIONS, PRIORS, Diagnosis, PriorName, stream
 
 ED, ES = Phase.END_DIASTOLE, Phase.END_SYSTOLE
 
@@ -54,14 +54,14 @@ def test_half_of_the_patients_have_a_reduced_ejection_fraction(hearts: list[Hear
 
 
 def test_dilated_hearts_are_large_and_weak_and_hypertrophic_ones_thick(hearts: list[Heart]) -> None:
-    def median(condition: Condition, what: str) -> float:
+    def median(condition: Diagnosis, what: str) -> float:
         chosen = [h for h in hearts if h.condition is condition]
         values = {"volume": lambda h: h.volume_ml[ED], "wall": lambda h: h.states[ED].wall}
         return float(np.median([values[what](h) for h in chosen]))
 
-    assert median(Condition.DILATED, "volume") > 1.3 * median(Condition.NORMAL, "volume")
-    assert median(Condition.HYPERTROPHIC, "wall") > 1.1 * median(Condition.NORMAL, "wall")
-    assert max(h.ejection_fraction for h in hearts if h.condition is Condition.DILATED) <= 42.0
+    assert median(Diagnosis.DILATED, "volume") > 1.3 * median(Diagnosis.NORMAL, "volume")
+    assert median(Diagnosis.HYPERTROPHIC, "wall") > 1.1 * median(Diagnosis.NORMAL, "wall")
+    assert max(h.ejection_fraction for h in hearts if h.condition is Diagnosis.DILATED) <= 42.0
 
 
 def test_men_have_larger_hearts_than_women(hearts: list[Heart]) -> None:

@@ -1,4 +1,4 @@
-"""Two predictors that return a constant mask: what a model must beat to have looked at the image, or read the sentence.
+"""Two predictors that return a constant mask: what a model must beat to show that it uses the image, or the sentence.
 
 - text-blind: ONE mask whatever the sentence says. Close to it, a model does not know which structure is meant.
 - image-blind: one mask per structure. Close to it, a model knows the sentence but not the image.

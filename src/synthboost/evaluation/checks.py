@@ -1,4 +1,4 @@
-"""What every metric asks of its masks and of their spacing; nothing is ever converted or resized to fit."""
+"""What every metric requires of its masks and of their spacing; nothing is ever converted or resized to fit."""
 
 from __future__ import annotations
 

@@ -2,10 +2,10 @@
 
 A sentence is the clauses of the set's attributes, in the order of `Attribute`, and a full stop. Wording, order and
 grammar ("at end of the systole cycle of a eighteen-year-old male") are those of the authors' published prompt files
-for arXiv 2309.12829, to the byte. Ours are the clause of the domain, which no set asks for but the `mixed` strategy,
-and those of the ejection fraction and the wall, for which `P6-FUNCTION` asks.
+for arXiv 2309.12829, to the byte. Ours are the clause of the domain, which the `mixed` strategy alone uses, and those
+of the ejection fraction and the wall, which `P6-FUNCTION` alone uses.
 
-Their degrees follow from measured numbers, never from anybody's impression. Ejection fraction: Lang et al., J Am Soc
+Their degrees follow from measured numbers by guidelines. Ejection fraction: Lang et al., J Am Soc
 Echocardiogr 28:1-39, 2015 (ASE/EACVI), table 4, by sex. Wall: the normal ranges of the septum in table 6 there, by sex;
 that edition has no steps beyond them, so these are those of the edition before (Lang et al., J Am Soc Echocardiogr
 18:1440-1463, 2005, table 4), which has the same normal ranges. The rule is the guidelines', the numbers may be others
@@ -72,7 +72,7 @@ PROMPT_SETS = MappingProxyType(
         PromptSet.P6_FUNCTION: frozenset({*_P6, Attribute.EJECTION_FRACTION, Attribute.WALL}),
     }
 )
-"""What each set asks for. P0 is the empty sentence."""
+"""Which attributes each set names. P0 is the empty sentence."""
 
 PARAPHRASES: tuple[str, ...] = ("of the heart", "in the cardiac ultrasound")
 """Where the structure is to be looked for: the only words in which the two paraphrases differ."""

@@ -74,7 +74,7 @@ class Dials:
                 raise ConfigError("dials", field.name, value, "0-1")
 
     def widen(self, prior: Prior) -> Prior:
-        """Return the prior with the standard deviations that the dial of the anatomy asks for."""
+        """Return the prior with its standard deviations widened by the dial of the anatomy."""
         k = stretch(self.anatomy, 1.8)
         return replace(
             prior,

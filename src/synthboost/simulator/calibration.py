@@ -1,6 +1,6 @@
-"""Shift the prior over hearts towards those of images that nobody annotated.
+"""Shift the prior over hearts towards those of unannotated images.
 
-A model annotates real images and simulated ones; both are measured alike (`measure_heart`). What differs
+A model predicts masks in real images and in simulated ones; `measure_heart` measures both. What differs
 between the medians is added to the prior that drew the simulated ones. The model's own errors stand on both sides, so
 those that it makes everywhere cancel; nothing guarantees that all do. Indirect inference (Gourieroux, Monfort and
 Renault, J Appl Econom 8:S85-S118, 1993), with a model's masks as the auxiliary statistic and one step for each call.
@@ -53,7 +53,7 @@ class Calibration:
         for name, (low, high) in _RANGES.items():
             if not low <= (value := getattr(self, name)) <= high:
                 raise ConfigError(
-                    "calibration", name, f"{value:g}", f"{low:g} to {high:g}", "Look at the masks it was found on."
+                    "calibration", name, f"{value:g}", f"{low:g} to {high:g}", "Check the masks that it was found on."
                 )
 
     @classmethod

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from synthboost.domain import Phase, Sex, View
-from synthboost.simulator.priors import Condition
+from synthboost.simulator.priors import Diagnosis
 
 Floats = NDArray[np.float64]
 
@@ -46,7 +46,7 @@ class Heart:
 
     sex: Sex
     age: int
-    condition: Condition
+    condition: Diagnosis
     volume_ml: dict[Phase, float]
     """Of the left ventricular cavity, as drawn."""
     states: dict[Phase, ChamberState]

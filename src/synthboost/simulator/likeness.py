@@ -1,6 +1,6 @@
 """Give an image the grey levels and the speckle contrast of another one: what differs between scanners, not hearts.
 
-Both are measured inside the sector, on images alone; no annotation has a part in it.
+Both are measured on images, inside the sector; no annotation is read.
 """
 
 from __future__ import annotations

@@ -18,7 +18,7 @@ from synthboost.simulator.heart import (
     wall_thickness,
     wall_volume_ml,
 )
-from synthboost.simulator.priors import CONDITIONS, Condition, ConditionPrior, Prior, WallRule, truncated_normal
+from synthboost.simulator.priors import CONDITIONS, Diagnosis, DiagnosisPrior, Prior, WallRule, truncated_normal
 
 MALE_SHARE = 0.66
 """330 of the 500 patients of CAMUS."""
@@ -47,14 +47,14 @@ def draw_heart(rng: Generator, prior: Prior) -> Heart:
     )
 
 
-def _diastolic_volume(rng: Generator, traits: ConditionPrior, prior: Prior, sex: Sex, age: int, body: float) -> float:
+def _diastolic_volume(rng: Generator, traits: DiagnosisPrior, prior: Prior, sex: Sex, age: int, body: float) -> float:
     mean = traits.volume_index[0 if sex is Sex.MALE else 1]
     index = truncated_normal(rng, mean, traits.volume_index_sd, 26.0, 180.0)
     return float(index * body * (1.0 - 0.0025 * (age - 50)) * prior.volume_scale)
 
 
 def _states(
-    rng: Generator, prior: Prior, condition: Condition, sex: Sex, age: int, volume: dict[Phase, float], body: float,
+    rng: Generator, prior: Prior, condition: Diagnosis, sex: Sex, age: int, volume: dict[Phase, float], body: float,
     least: float,
 ) -> dict[Phase, ChamberState]:  # fmt: skip
     traits = CONDITIONS[condition]
@@ -66,7 +66,7 @@ def _states(
     annulus = min(annulus + 0.042 * max(0.0, diastolic - 100.0), 44.0)
     annulus_systolic = annulus * truncated_normal(rng, *prior.annulus_systolic, 0.7, 1.2)
     oval = float(np.exp(rng.normal(0.0, 0.07)))
-    exponent = truncated_normal(rng, 2.3 if condition is Condition.DILATED else 2.1, 0.18, 1.85, 2.7)
+    exponent = truncated_normal(rng, 2.3 if condition is Diagnosis.DILATED else 2.1, 0.18, 1.85, 2.7)
     atrium = _atrium(rng, traits, body, excursion)
     diastolic_state = _ventricle(diastolic, length, annulus, oval, exponent, least, atrium[Phase.END_DIASTOLE])
     # End systole is more conical than end diastole.
@@ -86,7 +86,7 @@ def _states(
     }
 
 
-def _atrium(rng: Generator, traits: ConditionPrior, body: float, excursion: float) -> dict[Phase, tuple[float, float]]:
+def _atrium(rng: Generator, traits: DiagnosisPrior, body: float, excursion: float) -> dict[Phase, tuple[float, float]]:
     """Length (mm) and volume (ml) of the left atrium; its roof hardly moves, so it is longest at end systole."""
     largest = truncated_normal(rng, *traits.atrium_index, 12.0, 90.0) * body
     smallest = largest * (1.0 - truncated_normal(rng, *traits.atrium_emptying, 0.1, 0.75))

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from synthboost.domain import Phase, View
 from synthboost.simulator.heart import Floats, Heart, half_width
-from synthboost.simulator.priors import Condition, Prior, truncated_normal
+from synthboost.simulator.priors import Diagnosis, Prior, truncated_normal
 
 CENTRE_LINE_BEND = {View.FOUR_CHAMBER: 0.02, View.TWO_CHAMBER: -0.015}
 ATRIUM_LEAN_DEG = {View.FOUR_CHAMBER: -6.0, View.TWO_CHAMBER: 4.0}
@@ -98,7 +98,7 @@ def draw_pose(rng: Generator, heart: Heart, prior: Prior, view: View) -> Pose:
 
 
 def _draw_hypokinesia(rng: Generator, heart: Heart) -> Hypokinesia | None:
-    if heart.condition is not Condition.ISCHAEMIC or rng.random() > HYPOKINETIC_SHARE:
+    if heart.condition is not Diagnosis.ISCHAEMIC or rng.random() > HYPOKINETIC_SHARE:
         return None
     return Hypokinesia(
         side=int(rng.choice([-1, 1])),

@@ -13,8 +13,8 @@ from numpy.random import Generator, SeedSequence
 from synthboost.domain import Sex, View
 
 
-class Condition(StrEnum):
-    """What kind of heart a simulated patient has."""
+class Diagnosis(StrEnum):
+    """What is wrong with a simulated heart, if anything."""
 
     NORMAL = "normal"
     HYPERTROPHIC = "hypertrophic"
@@ -39,7 +39,7 @@ class PriorName(StrEnum):
 
 
 @dataclass(frozen=True)
-class ConditionPrior:
+class DiagnosisPrior:
     """What a condition changes. Volumes are indexed to body surface area (ml/m2)."""
 
     share: float
@@ -57,11 +57,11 @@ class ConditionPrior:
     """Left atrial emptying fraction: mean, sd."""
 
 
-CONDITIONS: dict[Condition, ConditionPrior] = {
-    Condition.NORMAL: ConditionPrior(0.38, (56, 48), 10, (60, 5, 52, 72), (0, 0), (27, 6), (0.55, 0.06)),
-    Condition.HYPERTROPHIC: ConditionPrior(0.16, (52, 46), 10, (59, 7, 42, 74), (3.8, 1.6), (36, 8), (0.46, 0.07)),
-    Condition.ISCHAEMIC: ConditionPrior(0.33, (66, 58), 15, (44, 8, 22, 56), (0, 0), (37, 9), (0.42, 0.08)),
-    Condition.DILATED: ConditionPrior(0.13, (98, 88), 24, (28, 7, 10, 42), (-0.3, 0), (47, 12), (0.32, 0.08)),
+CONDITIONS: dict[Diagnosis, DiagnosisPrior] = {
+    Diagnosis.NORMAL: DiagnosisPrior(0.38, (56, 48), 10, (60, 5, 52, 72), (0, 0), (27, 6), (0.55, 0.06)),
+    Diagnosis.HYPERTROPHIC: DiagnosisPrior(0.16, (52, 46), 10, (59, 7, 42, 74), (3.8, 1.6), (36, 8), (0.46, 0.07)),
+    Diagnosis.ISCHAEMIC: DiagnosisPrior(0.33, (66, 58), 15, (44, 8, 22, 56), (0, 0), (37, 9), (0.42, 0.08)),
+    Diagnosis.DILATED: DiagnosisPrior(0.13, (98, 88), 24, (28, 7, 10, 42), (-0.3, 0), (47, 12), (0.32, 0.08)),
 }
 
 
@@ -71,7 +71,7 @@ class Prior:
 
     volume_scale: float
     """On the end-diastolic volume."""
-    length_factor: dict[Condition, float]
+    length_factor: dict[Diagnosis, float]
     """Long axis over the cube root of the end-diastolic volume."""
     length_factor_sd: float
     shortening_per_ejection: float
@@ -91,7 +91,7 @@ class Prior:
     wall_as_seen: tuple[float, float]
     """Added to the compact wall: the trabeculae and the width of the beam, which apical images show as wall."""
     wall_condition_weight: float
-    """On `ConditionPrior.extra_wall`."""
+    """On `DiagnosisPrior.extra_wall`."""
     wall_per_year: float
     """Above or below 50 years."""
     wall_rule: WallRule
@@ -117,7 +117,7 @@ class Prior:
 _LITERATURE = Prior(
     volume_scale=1.0,
     length_factor={
-        Condition.NORMAL: 1.84, Condition.HYPERTROPHIC: 1.84, Condition.ISCHAEMIC: 1.79, Condition.DILATED: 1.70,
+        Diagnosis.NORMAL: 1.84, Diagnosis.HYPERTROPHIC: 1.84, Diagnosis.ISCHAEMIC: 1.79, Diagnosis.DILATED: 1.70,
     },
     length_factor_sd=0.07,
     shortening_per_ejection=0.27,
@@ -149,7 +149,7 @@ _LITERATURE = Prior(
 _CAMUS = Prior(
     volume_scale=0.93,
     length_factor={
-        Condition.NORMAL: 1.69, Condition.HYPERTROPHIC: 1.69, Condition.ISCHAEMIC: 1.64, Condition.DILATED: 1.56,
+        Diagnosis.NORMAL: 1.69, Diagnosis.HYPERTROPHIC: 1.69, Diagnosis.ISCHAEMIC: 1.64, Diagnosis.DILATED: 1.56,
     },
     length_factor_sd=0.10,
     shortening_per_ejection=0.29,

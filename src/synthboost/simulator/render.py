@@ -64,7 +64,7 @@ class SimulatedPatient:
     record: dict[str, Any]
     """What else is known: the true biplane ejection fraction, the condition, scanner and fan (plain values)."""
     clips: dict[View, tuple[SimulatedFrame, ...]] = field(default_factory=dict)
-    """If the settings ask for them: from the end-diastolic frame to the end-systolic one, even steps in time."""
+    """With `phases_between`: from the end-diastolic frame to the end-systolic one, in even steps of time."""
 
 
 def simulate_patient(
@@ -87,12 +87,12 @@ def simulate_patient(
     scanners: dict[View, Acquisition] = {}
     for view, view_anatomy in anatomy.views.items():
         scanners[view] = _draw_scanner(number, settings, qualities[view])
-        studio = ViewStudio(number, settings, view_anatomy, view, scanners[view])
-        first, last = (studio.own_frame(phase) for phase in (Phase.END_DIASTOLE, Phase.END_SYSTOLE))
+        renderer = ViewRenderer(number, settings, view_anatomy, view, scanners[view])
+        first, last = (renderer.own_frame(phase) for phase in (Phase.END_DIASTOLE, Phase.END_SYSTOLE))
         frames[view, Phase.END_DIASTOLE], frames[view, Phase.END_SYSTOLE] = first.frame, last.frame
         if settings.phases_between:
             shares = ejected_shares(settings.phases_between)[1:-1]
-            between = (studio.frame_between(anatomy.heart, first, last, s, k) for k, s in enumerate(shares, start=1))
+            between = (renderer.frame_between(anatomy.heart, first, last, s, k) for k, s in enumerate(shares, start=1))
             clips[view] = (first.frame, *between, last.frame)
     masks = {key: (frame.label_map, frame.spacing_mm) for key, frame in frames.items()}
     attributes, biplane = _measured(anatomy.heart, masks)
@@ -114,7 +114,7 @@ def simulate_frame(number: int, settings: SimulationSettings, view: View, phase:
     """
     anatomy, qualities = _draw_patient(number, settings)
     scanner = _draw_scanner(number, settings, qualities[view])
-    return ViewStudio(number, settings, anatomy.views[view], view, scanner).own_frame(phase).frame
+    return ViewRenderer(number, settings, anatomy.views[view], view, scanner).own_frame(phase).frame
 
 
 def describe_patient(number: int, settings: SimulationSettings) -> dict[View, Attributes]:
@@ -149,7 +149,7 @@ def _draw_scanner(number: int, settings: SimulationSettings, quality: Quality) -
 
 
 def pixel_grid(anatomy: ViewAnatomy, settings: SimulationSettings) -> PixelGrid:
-    """Return the frame that the settings ask for around a view's fan."""
+    """Return the frame around a view's fan, at the size or spacing of the settings."""
     fan = anatomy.fan
     spacing = settings.spacing_mm
     return PixelGrid(fan, max(fan.depth_mm, fan.width_mm) / settings.size if spacing is None else spacing)
@@ -161,7 +161,7 @@ def polar_grid(pixels: PixelGrid) -> PolarGrid:
     return PolarGrid(pixels.fan, coarser * REFERENCE_STEP_MM, coarser * REFERENCE_STEP_RAD)
 
 
-class ViewStudio:
+class ViewRenderer:
     """What all frames of one view share, and how one is made."""
 
     def __init__(
@@ -179,15 +179,17 @@ class ViewStudio:
         component, *rest = name
         return stream(self.settings.seed, self.number, component, self.view, *rest)
 
-    def own_frame(self, phase: Phase) -> _Made:
+    def own_frame(self, phase: Phase) -> _OwnFrame:
         """A frame at end diastole or end systole, whose texture is its own."""
         contours = self.anatomy.contours[phase]
         ejected = float(phase is Phase.END_SYSTOLE)
         glints = draw_glints(contours, self._around(contours, ejected), self.stream("mirrors", phase))
         texture = OwnTexture(self.stream("speckle", phase), self.polar.shape)
-        return _Made(self.frame(contours, ejected, texture, [(1.0, glints)]), contours, texture, glints)
+        return _OwnFrame(self.frame(contours, ejected, texture, [(1.0, glints)]), contours, texture, glints)
 
-    def frame_between(self, heart: Heart, first: _Made, last: _Made, ejected: float, instant: int) -> SimulatedFrame:
+    def frame_between(
+        self, heart: Heart, first: _OwnFrame, last: _OwnFrame, ejected: float, instant: int
+    ) -> SimulatedFrame:
         """A frame at the instant when a share of the stroke is ejected; texture and glints are its neighbours'."""
         contours = contours_at(heart, self.anatomy.pose, self.view, ejected)
         back, forth = (tissue_places(self.polar, contours, end.contours) for end in (first, last))
@@ -216,7 +218,7 @@ class ViewStudio:
 
 
 @dataclass(frozen=True, eq=False)
-class _Made:
+class _OwnFrame:
     """A frame with a texture of its own, and what frames beside it need."""
 
     frame: SimulatedFrame
@@ -226,7 +228,7 @@ class _Made:
 
 
 def _measured(heart: Heart, masks: LabelMaps) -> tuple[Attributes, float]:
-    """What label maps say of a patient, but for the quality, and the biplane ejection fraction."""
+    """Attributes measured on label maps, without the quality; and the biplane ejection fraction."""
     views = apical_views(masks)
     as_camus, biplane = ejection_fractions(views)
     return Attributes(heart.sex, heart.age, None, as_camus, _diastolic_wall(views)), biplane

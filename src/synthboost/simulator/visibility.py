@@ -1,4 +1,4 @@
-"""Image quality by a rule: how much of the wall can be told from the blood beside it.
+"""Image quality by a rule: how much of the wall stands out from the blood beside it.
 
 The wall of a view has six segments: left and right of the axis, basal, middle and apical thirds of the cavity's height.
 A segment is visible if one grey level separates it from the adjacent blood: some threshold has `SEPARATION` more of the

@@ -74,7 +74,7 @@ class Chamber:
 
 @dataclass(frozen=True, eq=False)
 class ApicalView:
-    """A label map (H, W) and what can be measured in it; each is found when it is first asked for.
+    """A label map (H, W) and what can be measured in it; each is computed on first use.
 
     A property raises `DataError` where the label map does not show what it needs.
     """
@@ -109,7 +109,7 @@ class ApicalView:
             raise self._error(
                 "myocardium", f"away from {share:.0%} of the cavity's contour",
                 f"a gap of at most {self._gap} around most of it",
-                "Look at the two masks: one of them is misplaced.",
+                "Check the two masks: one of them is misplaced.",
             )  # fmt: skip
         first, second = farthest_pair(np.argwhere(base) * self._spacing)
         middle = (first + second) / 2
@@ -141,7 +141,7 @@ class ApicalView:
         if distance > self.scale.gap:
             raise self._error(
                 "left atrium", f"{distance:.1f} {self.scale.length_unit} away from the ventricle",
-                f"a gap of at most {self._gap}", "Look at the two masks: one is misplaced.",
+                f"a gap of at most {self._gap}", "Check the two masks: one is misplaced.",
             )  # fmt: skip
         step = float(self._spacing.min()) / _SAMPLES_PER_PIXEL
         along = np.arange(0.0, math.hypot(*(np.asarray(cavity.shape) * self._spacing)), step) + step / 2

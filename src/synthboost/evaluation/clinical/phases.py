@@ -12,7 +12,7 @@ from scipy.ndimage import uniform_filter1d
 SMOOTHED_SECONDS = 0.1
 """Length of the moving average; a guess: an eighth of a beat, long enough to even out single frames."""
 SMOOTHED_FRAMES = 3
-"""The same where nobody knows how long a frame lasts; also the least."""
+"""The same where the frame rate is unknown; also the least."""
 FEWEST_FRAMES = 5
 """Shorter clips are not smoothed."""
 

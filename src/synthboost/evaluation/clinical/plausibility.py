@@ -2,8 +2,8 @@
 
 The checks of pieces, holes and contact are of the kind of Painchaud et al., IEEE Trans Med Imaging 39:3703-3713, 2020
 (anatomical guarantees, on CAMUS among others); ranges of sizes are set wide around Lang et al., J Am Soc Echocardiogr
-28:1-39, 2015, because patients and not healthy people are measured. A failed check says: look at the image. It is no
-diagnosis; research software, not a medical device.
+28:1-39, 2015, because patients and not healthy people are measured. A failed check means that a person should
+look at the image. It is no diagnosis; research software, not a medical device.
 """
 
 from __future__ import annotations

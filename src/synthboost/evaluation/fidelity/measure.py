@@ -1,6 +1,6 @@
 """Fidelity: everything that can be said of a synthetic set against real ones, in one value.
 
-Real images of held-out patients are the yardstick, because a generator that copies is near to what it was trained on.
+Real images of held-out patients are the reference, because a generator that copies is near to what it was trained on.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ class SpeckleComparison:
 
 
 @dataclass(frozen=True)
-class Fidelity:
+class FidelityMeasures:
     """Real against synthetic. Distances are on radiomic features, each in standard deviations of the real images."""
 
     n_real: int
@@ -121,7 +121,7 @@ def measure_fidelity(
     held_out: EchoSet | None = None,
     predictions: NDArray[np.uint8] | None = None,
     settings: FidelitySettings | None = None,
-) -> Fidelity:
+) -> FidelityMeasures:
     """Compare synthetic images with real ones.
 
     Args:
@@ -164,7 +164,7 @@ def measure_fidelity(
         copies = _memorisation((synthetic, real, held_out), (raw["synthetic"], learned, raw["real"]))
 
     wide = len(FEATURES)
-    return Fidelity(
+    return FidelityMeasures(
         n_real=len(reference),
         n_synthetic=len(synthetic),
         real_patients=len(set(reference.patients)),
@@ -207,7 +207,7 @@ def _compare_speckle(real: EchoSet, synthetic: EchoSet, settings: FidelitySettin
     for region in EchoRegion:
         ours, theirs = (_speckle_table(images, region) for images in (real, synthetic))
         if any(len(set(patients)) < 2 for _, patients in (ours, theirs)):
-            continue  # nobody has the region: no statistic
+            continue  # too few images have the region
         for column, statistic in enumerate(SPECKLE):
             before, after = (
                 bootstrap_mean(table[:, column], patients, seed=settings.seed, draws=settings.draws)

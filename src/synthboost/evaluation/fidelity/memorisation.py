@@ -1,4 +1,4 @@
-"""Are synthetic images copies of training images? Distances to the nearest one, with unseen images as yardstick."""
+"""Are synthetic images copies of training images? Distances to the nearest one, against those of held-out images."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class Memorisation:
     p_value: float
     """That synthetic images are not the nearer ones: Mann-Whitney, one-sided, on means by patient."""
     suspects: tuple[Suspect, ...]
-    """Nearest first. Look at them."""
+    """Nearest first, for inspection by eye."""
 
 
 def nearest_neighbour_test(
@@ -57,8 +57,8 @@ def nearest_neighbour_test(
 ) -> Memorisation:
     """Compare nearest distances in any space: features brought to one scale, or pixels of `low_resolution`.
 
-    A generator that is given masks of training patients comes nearer to them than strangers do without copying a
-    pixel, so the number to watch is the ratio over training time, and the suspects to be looked at.
+    A generator that is given masks of training patients comes nearer to them than held-out images are without
+    copying a pixel, so watch the ratio over training time, and inspect the suspects.
 
     Args:
         synthetic, training, held_out: (n, d) each, one row per image.
@@ -67,7 +67,7 @@ def nearest_neighbour_test(
 
     Raises:
         DataError: samples, patients or names do not fit together, or a held-out image is itself in the training set
-            (a distance of 0): then it is no yardstick.
+            (a distance of 0).
     """
     from scipy.spatial import KDTree
     from scipy.stats import mannwhitneyu
@@ -86,7 +86,7 @@ def nearest_neighbour_test(
     if theirs.min() == 0:
         raise DataError(
             "memorisation", "held-out images", f"{np.count_nonzero(theirs == 0)} equal a training image",
-            "images that the generator has not seen", "Split by patient, and leave twins out.",
+            "images that the generator was not trained on", "Split by patient, and drop duplicates.",
         )  # fmt: skip
     by_patient = patient_means(ours, synthetic_patients), patient_means(theirs, held_out_patients)
     order = np.argsort(ours, kind="stable")

@@ -80,7 +80,7 @@ def self_agreement(masks: Sequence[Mask]) -> SelfAgreement:
         DataError: fewer than two, one is not boolean, or their shapes differ.
     """
     if len(masks) < 2:
-        raise DataError("self agreement", "masks", len(masks), "two or more", "Ask with more sentences, or also flip.")
+        raise DataError("self agreement", "masks", len(masks), "two or more", "Use more sentences, or also flip.")
     for number, mask in enumerate(masks, start=1):
         require_mask(mask, f"mask {number}")
     if len({mask.shape for mask in masks}) > 1:

@@ -39,7 +39,7 @@ class Scores:
     iou: float
     """0-1."""
     nsd: float
-    """0-1, at the tolerance that was asked for."""
+    """0-1, at the given tolerance."""
     hd95_mm: float
     assd_mm: float
     area_true_mm2: float
@@ -79,7 +79,7 @@ def score_masks(
 
 
 def _status(true: Mask, predicted: Mask) -> Status:
-    """Emptiness is told before tininess: it is what decides which formula applies."""
+    """Emptiness comes before tininess, because it decides which formula applies."""
     pixels = np.count_nonzero(true)
     if not predicted.any():
         return Status.EMPTY_PREDICTION if pixels else Status.BOTH_EMPTY
