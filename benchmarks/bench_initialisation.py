@@ -90,6 +90,7 @@ def main() -> None:
     parser.add_argument("--only", default="", help="variants whose name begins so")
     options = parser.parse_args()
     demo = DemoSettings()
+    training_config = demo.preset.training
     with tempfile.TemporaryDirectory() as folder:
         write_dataset(Path(folder) / "data", replace(demo.target_settings(), patients=40, split_counts=(30, 10, 0)), 2)
         dataset = open_dataset(Path(folder) / "data")
@@ -97,8 +98,8 @@ def main() -> None:
         recipe = TripletRecipe(PromptSet.P6, paraphrase="seeded")
         training = source.frames(SplitPart.TRAINING, "training")
         validation = source.frames(SplitPart.VALIDATION, "validation")
-        epochs = round(options.steps / (len(training) / demo.training.batch_images))
-        config = replace(demo.training, epochs=epochs, threads=options.threads, learning_rate=1e-3)
+        epochs = round(options.steps / (len(training) / training_config.batch_images))
+        config = replace(training_config, epochs=epochs, threads=options.threads, learning_rate=1e-3)
         for number, (name, (build, change)) in enumerate(VARIANTS.items()):
             if not name.startswith(options.only):
                 continue

@@ -89,16 +89,14 @@ def ask(options: Namespace, folder: str, act: str, run: str = "") -> subprocess.
 
 
 def plan(options: Namespace, folder: Path, feature_cache: str = "auto"):
-    """The study, its grid and its terms, as `synthboost study paper` plans them."""
+    """The study, as `synthboost study paper` plans it."""
     from synthboost.data.source import open_source
     from synthboost.domain import PromptSet
     from synthboost.records.run_record import Evaluation
     from synthboost.studies.recipes import ours, smoke
-    from synthboost.studies.strategies import Role
-    from synthboost.studies.study import initial_weights, plan_study
-    from synthboost.studies.study_folder import fixed_terms
+    from synthboost.studies.study import Study, initial_weights
 
-    recipe, preset = ours(), smoke()
+    preset = smoke()
     preset = replace(
         preset,
         images_per_stage=options.images,
@@ -106,28 +104,27 @@ def plan(options: Namespace, folder: Path, feature_cache: str = "auto"):
         grid=replace(preset.grid, models=tuple(options.models)),
     )
     grid = preset.grid if options.all_prompts else replace(preset.grid, prompts=(PromptSet.P1,))
-    sources = {role: open_source(folder / str(role)) for role in (Role.REAL, Role.SYNTHETIC)}
+    real, synthetic = open_source(folder / "real"), open_source(folder / "synthetic")
     weights = initial_weights(preset, grid.models, {})
-    evaluation = Evaluation(probe_swapped=False)
-    study = plan_study(recipe, preset, grid, sources, weights, evaluation)
-    return study, grid, fixed_terms(recipe, preset, sources, weights, evaluation.part)
+    return Study("paper", ours(), preset, grid, real, (synthetic,), weights, Evaluation(probe_swapped=False))
 
 
 def print_names(options: Namespace, folder: Path) -> None:
-    study, _, _ = plan(options, folder)
+    study = plan(options, folder)
     print("\n".join(run.name for run in study.runs))
 
 
 def run_shared(options: Namespace, folder: Path) -> None:
+    from synthboost.records.study_folder import StudyPaths
     from synthboost.studies.executors.local import LocalExecutor
-    from synthboost.studies.study_folder import StudyPaths, note_request
-    from synthboost.studies.study_work import StudyWork
+    from synthboost.studies.study_folder import note_request, terms_of
+    from synthboost.studies.study_run import StudyWork
 
-    study, grid, terms = plan(options, folder)
+    study = plan(options, folder)
     root = folder / "study"
-    note_request(StudyPaths(root), terms, grid, study)
+    note_request(StudyPaths(root), terms_of(study), study.grid, [run.name for run in study.runs])
     outcomes = []
-    LocalExecutor().run(study.jobs(root / "runs"), StudyWork(study, root), outcomes.append)
+    LocalExecutor().run(study.jobs(root / "runs"), StudyWork(study.runs, root), outcomes.append)
     assert len(outcomes) == len(study.runs)
     assert all(outcome.error is None for outcome in outcomes), outcomes
 
@@ -138,20 +135,20 @@ def run_rest(options: Namespace, folder: Path) -> None:
     from synthboost.studies.study_estimate import estimate
     from synthboost.studies.study_run import run_study
 
-    study, grid, terms = plan(options, folder)
+    study = plan(options, folder)
     expected = estimate(study, folder / "study" / "runs")
-    failures = run_study(folder / "study", study, grid, terms, LocalExecutor(), expected.seconds)
+    failures = run_study(folder / "study", study, LocalExecutor(), expected.seconds)
     assert not failures, failures
 
 
 def run_alone(options: Namespace, folder: Path) -> None:
     from synthboost.records.run_folder import RunPaths
-    from synthboost.studies.run import judge, train
+    from synthboost.studies.run import evaluate_run, train
     from synthboost.studies.spec import RunSpec
 
     everyone_alone()
-    study, _, _ = plan(options, folder, feature_cache="off")
-    run, root = study[options.run], folder / "alone" / options.run
+    study = plan(options, folder, feature_cache="off")
+    run, root = next(run for run in study.runs if run.name == options.run), folder / "alone" / options.run
     if not isinstance(run.work, RunSpec):
         run.execute(root)
         return
@@ -160,8 +157,8 @@ def run_alone(options: Namespace, folder: Path) -> None:
         parent = RunPaths(root / "parent")
         train(spec.parent, parent, None)
     paths = RunPaths(root / "run")
-    model = train(spec, paths, parent)
-    judge(spec, model, paths, run.evaluation)
+    model, _ = train(spec, paths, parent)
+    evaluate_run(spec, model, paths, run.evaluation)
 
 
 def everyone_alone() -> None:

@@ -13,14 +13,14 @@ import pytest
 import synthboost.studies.demo as demo
 from synthboost.diffusion.settings import TINY, DiffusionTraining
 from synthboost.records.rows import read_rows
+from synthboost.studies import recipes
 
+PRESET = replace(recipes.demo(), images_per_stage=8, least_epochs=1)
 SMALL = partial(
     demo.DemoSettings,
     image_size=48,
     target_patients=(2, 1, 2),
     source_patients=(2, 1),
-    images_per_stage=8,
-    least_epochs=1,
     diffusion=replace(TINY, size=32, width=8, multipliers=(1, 2), attention=(16,), head_width=8, groups=4),
     diffusion_training=DiffusionTraining(steps=2, batch=2),
     diffusion_copies=1,
@@ -31,6 +31,7 @@ def test_the_demo_trains_both_models_under_four_strategies_beside_two_baselines_
     synthboost: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(demo, "DemoSettings", SMALL)
+    monkeypatch.setattr(recipes, "demo", lambda: PRESET)
     answer = synthboost("demo", "--out", tmp_path / "demo")
     assert answer.code == 0, answer.err
     runs = {folder.name.split("-P6-")[0] for folder in (tmp_path / "demo" / "runs").iterdir()}
@@ -53,7 +54,8 @@ def test_one_model_can_be_chosen_and_an_unknown_one_costs_no_waiting(
     synthboost: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(demo, "DemoSettings", SMALL)
-    monkeypatch.setattr(demo, "STRATEGIES", demo.STRATEGIES[:1])
+    only = replace(PRESET.grid, strategies=PRESET.grid.strategies[:1])
+    monkeypatch.setattr(recipes, "demo", lambda: replace(PRESET, grid=only))
     answer = synthboost("demo", "--model", "vnet", "--out", tmp_path / "demo")
     assert answer.code == 2
     assert "model: vnet; expected one of clipseg, cris, unet" in answer.err

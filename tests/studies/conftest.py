@@ -8,13 +8,15 @@ from pathlib import Path
 
 import pytest
 
-from synthboost.data.source import open_source
+from synthboost.data.source import Source, open_source
 from synthboost.domain import PromptSet, Strategy
 from synthboost.models.catalogue import MODELS
 from synthboost.models.clipseg.settings import ClipSegSettings
 from synthboost.records.run_record import Evaluation
+from synthboost.studies.recipes import RANDOM, Grid, Recipe, ours, smoke
 from synthboost.studies.spec import RunSpec
 from synthboost.studies.strategies import Role
+from synthboost.studies.study import Study
 from synthboost.training.config import TrainingConfig
 
 QUICK = TrainingConfig(epochs=2, batch_images=4, learning_rate=1e-3, precision="no", threads=1)
@@ -49,3 +51,37 @@ def make_spec(make_tiny_camus: Callable[..., Path], tmp_path: Path, smallest: st
 @pytest.fixture
 def evaluation() -> Evaluation:
     return Evaluation()
+
+
+@pytest.fixture
+def sources(make_tiny_camus: Callable[..., Path], tmp_path: Path) -> tuple[Source, Source]:
+    """A real and a synthetic set of ellipses."""
+    real, synthetic = make_tiny_camus(tmp_path / "real-data"), make_tiny_camus(tmp_path / "synthetic-data", first=11)
+    return open_source(real), open_source(synthetic)
+
+
+@pytest.fixture
+def make_simulated(make_tiny_camus: Callable[..., Path], tmp_path: Path) -> Callable[..., Source]:
+    """A function () -> a third set, which says that it is simulated."""
+
+    def make() -> Source:
+        root = make_tiny_camus(tmp_path / "simulated-data", first=21)
+        lines = [f"patient{n:04}_{v}_{p},simulated,,,g,1,0" for n in range(21, 25) for v in ("2CH", "4CH")
+                 for p in ("ED", "ES")]  # fmt: skip
+        header = "frame,domain,source_patient,source_split,generator,generator_version,seed"
+        (root / "frames.csv").write_text("\n".join([header, *lines]) + "\n")
+        return open_source(root)
+
+    return make
+
+
+@pytest.fixture
+def plan(sources: tuple[Source, Source]) -> Callable[..., Study]:
+    """A function (grid, recipe, *synthetic sets) -> a study of tiny models from random weights."""
+
+    def make(grid: Grid, recipe: Recipe | None = None, *synthetic: Source) -> Study:
+        real, made = sources
+        weights = dict.fromkeys(grid.models, RANDOM)
+        return Study("paper", recipe or ours(), smoke(), grid, real, synthetic or (made,), weights)
+
+    return make

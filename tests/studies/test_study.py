@@ -8,39 +8,28 @@ from pathlib import Path
 
 import pytest
 
-from synthboost.data.source import open_source
+from synthboost.data.source import Source
 from synthboost.domain import PromptSet, Strategy
 from synthboost.errors import ConfigError
 from synthboost.io.atomic import write_text
 from synthboost.io.typed_json import write_record
 from synthboost.records.run_record import Evaluation
-from synthboost.studies.recipes import RANDOM, Grid, choose_preset, choose_recipe, smoke
+from synthboost.studies.recipes import RANDOM, as_run, choose_preset, smoke, unannotated
 from synthboost.studies.spec import RunSpec
-from synthboost.studies.strategies import Role
-from synthboost.studies.study import Sources, Study, initial_weights, needed_prompts, plan_study
+from synthboost.studies.study import Study, initial_weights, needed_prompts
 
 ONE = replace(smoke().grid, models=("cris",), encoders=("trained",), prompts=(PromptSet.P1,))
 
 
-@pytest.fixture
-def sources(make_tiny_camus: Callable[..., Path], tmp_path: Path) -> Sources:
-    return {
-        Role.REAL: open_source(make_tiny_camus(tmp_path / "real-data")),
-        Role.SYNTHETIC: open_source(make_tiny_camus(tmp_path / "synthetic-data", first=11)),
-    }
-
-
-def _plan(sources: Sources, grid: Grid, recipe: str = "ours") -> Study:
-    weights = dict.fromkeys(grid.models, RANDOM)
-    return plan_study(choose_recipe(recipe), smoke(), grid, sources, weights, Evaluation())
+Plan = Callable[..., Study]
 
 
 def _strategies(study: Study) -> list[str]:
     return [str(run.work.strategy) for run in study.runs if isinstance(run.work, RunSpec)]
 
 
-def test_the_synthetic_run_is_one_for_all_numbers_of_real_patients(sources: Sources) -> None:
-    study = _plan(sources, replace(ONE, patients=(1, 2, None)))
+def test_the_synthetic_run_is_one_for_all_numbers_of_real_patients(plan: Plan) -> None:
+    study = plan(replace(ONE, patients=(1, 2, None)))
     strategies = _strategies(study)
     # All of this set's training patients are two, and yet they are another choice than the first two.
     counts = [strategies.count(str(strategy)) for strategy in ONE.strategies]
@@ -55,8 +44,8 @@ def test_the_synthetic_run_is_one_for_all_numbers_of_real_patients(sources: Sour
     assert [run.needs for run in study.runs if "synth-PT" in run.name] == [(synthetic,)] * 3
 
 
-def test_a_need_stands_before_what_needs_it_even_when_nobody_asked_for_it(sources: Sources) -> None:
-    study = _plan(sources, replace(ONE, strategies=(Strategy.SYNTHETIC_THEN_REAL,), seeds=(0, 1)))
+def test_a_need_stands_before_what_needs_it_even_when_nobody_asked_for_it(plan: Plan) -> None:
+    study = plan(replace(ONE, strategies=(Strategy.SYNTHETIC_THEN_REAL,), seeds=(0, 1)))
     assert _strategies(study) == ["synthetic", "synth-PT:real-FT"] * 2
     seen: set[str] = set()
     for job in study.jobs(Path("runs")):
@@ -64,8 +53,8 @@ def test_a_need_stands_before_what_needs_it_even_when_nobody_asked_for_it(source
         seen.add(job.name)
 
 
-def test_a_job_is_done_once_its_run_is_finished_and_judged_as_asked(sources: Sources, tmp_path: Path) -> None:
-    study = _plan(sources, replace(ONE, strategies=(Strategy.ZERO_SHOT,)))
+def test_a_job_is_done_once_its_run_is_finished_and_judged_as_asked(plan: Plan, tmp_path: Path) -> None:
+    study = plan(replace(ONE, strategies=(Strategy.ZERO_SHOT,)))
     job = study.jobs(tmp_path)[-1]
     assert job.is_done is not None
     assert not job.is_done()
@@ -76,26 +65,26 @@ def test_a_job_is_done_once_its_run_is_finished_and_judged_as_asked(sources: Sou
     assert not job.is_done()
 
 
-def test_a_run_without_training_is_one_for_all_encoders(sources: Sources) -> None:
-    study = _plan(sources, replace(ONE, encoders=("trained", "frozen")))
+def test_a_run_without_training_is_one_for_all_encoders(plan: Plan) -> None:
+    study = plan(replace(ONE, encoders=("trained", "frozen")))
     assert _strategies(study).count("zero-shot") == 1
     assert _strategies(study).count("real") == 2
 
 
-def test_as_published_p6_and_p7_share_a_synthetic_run_and_p7_has_none_of_its_own(sources: Sources) -> None:
+def test_as_published_p6_and_p7_share_a_synthetic_run_and_p7_has_none_of_its_own(plan: Plan) -> None:
     grid = replace(ONE, prompts=(PromptSet.P6, PromptSet.P7))
-    assert _strategies(_plan(sources, grid)).count("synthetic") == 2
-    published = _plan(sources, grid, "as-run")
+    assert _strategies(plan(grid)).count("synthetic") == 2
+    published = plan(grid, as_run())
     assert _strategies(published).count("synthetic") == 1
     assert needed_prompts(published) == [(PromptSet.P6, PromptSet.P6_SDM), (PromptSet.P7, PromptSet.P6_SDM)]
     assert {run.evaluation.threshold for run in published.runs if isinstance(run.work, RunSpec)} == {0.35}
     assert {run.evaluation.shape_from for run in published.runs} == {"ground-truth"}
 
 
-def test_as_run_a_clipseg_with_trained_encoders_is_one_with_frozen_ones(sources: Sources) -> None:
+def test_as_run_a_clipseg_with_trained_encoders_is_one_with_frozen_ones(plan: Plan) -> None:
     grid = replace(ONE, models=("clipseg",), encoders=("trained", "frozen"), strategies=(Strategy.REAL,))
-    assert len(_strategies(_plan(sources, grid))) == 2
-    [run] = [run for run in _plan(sources, grid, "as-run").runs if isinstance(run.work, RunSpec)]
+    assert len(_strategies(plan(grid))) == 2
+    [run] = [run for run in plan(grid, as_run()).runs if isinstance(run.work, RunSpec)]
     assert run.work.encoders_label == "frozen"  # type: ignore[union-attr]
 
 
@@ -109,3 +98,30 @@ def test_weights_are_what_is_given_or_the_presets_or_random() -> None:
         initial_weights(paper, models, {})
     with pytest.raises(ConfigError, match="weights: unet"):
         initial_weights(paper, models, {"unet": "folder"})
+
+
+WORTH = replace(unannotated(ONE), patients=(1, 2))
+
+
+def test_what_annotation_is_worth_is_shown_by_a_few_many_and_all_patients() -> None:
+    grid = unannotated(smoke().grid)
+    assert grid.patients == (5, 10, 50, None)
+    assert grid.strategies == (Strategy.REAL, Strategy.SYNTHETIC, Strategy.SYNTHETIC_THEN_REAL)
+
+
+def test_a_synthetic_set_is_trained_on_once_and_finetuned_once_per_number_of_patients(plan: Plan) -> None:
+    strategies = _strategies(plan(WORTH))
+    assert [strategies.count(str(s)) for s in WORTH.strategies] == [2, 1, 2]
+
+
+def test_every_synthetic_set_has_runs_of_its_own_beside_the_same_real_ones(
+    plan: Plan, sources: tuple[Source, Source], make_simulated: Callable[..., Source]
+) -> None:
+    one, two = plan(WORTH), plan(WORTH, None, sources[1], make_simulated())
+    assert [_strategies(two).count(str(s)) for s in WORTH.strategies] == [2, 2, 4]
+    assert {run.name for run in one.runs} < {run.name for run in two.runs}
+
+
+def test_two_sets_that_tables_could_not_tell_apart_are_refused(plan: Plan, sources: tuple[Source, Source]) -> None:
+    with pytest.raises(ConfigError, match="different domains"):
+        plan(WORTH, None, sources[1], sources[1]).runs  # noqa: B018

@@ -21,12 +21,9 @@ import torch
 
 from synthboost.domain import PromptSet
 from synthboost.studies.executors.base import JobQueue
-from synthboost.studies.recipes import choose_recipe, smoke
-from synthboost.records.run_record import Evaluation
+from synthboost.studies.recipes import ours, smoke
 from synthboost.data.source import open_source
-from synthboost.studies.strategies import Role
-from synthboost.studies.study import initial_weights, plan_study
-from synthboost.studies.study_folder import fixed_terms
+from synthboost.studies.study import Study
 from synthboost.studies.study_run import run_study
 from synthboost.models.catalogue import MODELS
 
@@ -39,12 +36,9 @@ class Here:
 
 def carry_out(real, synthetic, out):
     preset = replace(smoke(), images_per_stage=16)
-    grid = replace(preset.grid, models=("clipseg",), prompts=(PromptSet.P1,), patients=(1, 2))
-    sources = {Role.REAL: open_source(real), Role.SYNTHETIC: open_source(synthetic)}
-    weights, recipe, evaluation = initial_weights(preset, grid.models, {}), choose_recipe("ours"), Evaluation()
-    study = plan_study(recipe, preset, grid, sources, weights, evaluation)
-    terms = fixed_terms(recipe, preset, sources, weights, evaluation.part)
-    assert not run_study(out, study, grid, terms, Here(), {})
+    grid = replace(preset.grid, models=("clipseg",), prompts=(PromptSet.P1,), patients=(1,))
+    study = Study("paper", ours(), preset, grid, open_source(real), (open_source(synthetic),), {"clipseg": "random"})
+    assert not run_study(out, study, Here())
 
 if __name__ == "__main__":
     torch.set_num_threads(1)
@@ -77,7 +71,7 @@ if __name__ == "__main__":
 
 @pytest.fixture
 def fast_study(make_tiny_camus: Callable[..., Path], tmp_path: Path) -> Callable[..., None]:
-    """A function (out, kills=0, seed=0) that carries out a study of 13 runs, killed so many times before it ends."""
+    """A function (out, kills=0, seed=0) that carries out a study of 9 runs, killed so many times before it ends."""
     (tmp_path / "fast_study.py").write_text(FAST_STUDY)
     data = [make_tiny_camus(tmp_path / "real-data"), make_tiny_camus(tmp_path / "synthetic-data", first=11)]
 
@@ -93,11 +87,11 @@ def test_killed_at_random_moments_the_study_ends_with_the_same_rows(
     fast_study: Callable[..., None], tmp_path: Path
 ) -> None:
     fast_study(tmp_path / "calm")
-    fast_study(tmp_path / "killed", kills=12, seed=3)
+    fast_study(tmp_path / "killed", kills=8, seed=3)
     calm, killed = ({path.parent.name: path.read_bytes() for path in (tmp_path / name).glob("runs/*/rows.csv")}
                     for name in ("calm", "killed"))  # fmt: skip
-    # 2 baselines for each number of patients, zero-shot, and for frozen and trained: synthetic, 2 x real, 2 x both.
-    assert len(calm) == 4 + 1 + 2 * 5
+    # 2 baselines, zero-shot, and for frozen and trained: synthetic, real, and both.
+    assert len(calm) == 2 + 1 + 2 * 3
     assert killed == calm
     runs = [path for path in (tmp_path / "killed" / "runs").iterdir() if not path.name.startswith(".")]
     assert {path.name for path in runs} == set(calm)

@@ -11,10 +11,9 @@ from pathlib import Path
 import pytest
 
 from synthboost.errors import DataError, OutputError
-from synthboost.studies import study_work
+from synthboost.studies import study_run
 from synthboost.studies.executors.base import Outcome
-from synthboost.studies.study import Study
-from synthboost.studies.study_work import StudyWork
+from synthboost.studies.study_run import StudyWork
 
 
 @dataclass
@@ -40,7 +39,7 @@ def _raising(error: Exception) -> Callable[[], None]:
 
 def _attempt(root: Path, *acts: Callable[[], None]) -> tuple[Outcome, Scripted]:
     run = Scripted(list(acts))
-    return StudyWork(Study((run,)), root)("a"), run  # type: ignore[arg-type]
+    return StudyWork((run,), root)("a"), run  # type: ignore[arg-type]
 
 
 HELD = OutputError("runs/a", "lock", "held by process 7", "a folder that nobody holds")
@@ -80,7 +79,7 @@ def test_a_folder_that_a_dying_process_still_holds_is_waited_for(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     naps: list[float] = []
-    monkeypatch.setattr(study_work.time, "sleep", naps.append)
+    monkeypatch.setattr(study_run.time, "sleep", naps.append)
     outcome, run = _attempt(tmp_path, _raising(HELD), _raising(HELD), lambda: None)
     assert outcome.error is None
     assert (len(run.roots), naps) == (3, [0.2, 0.2])
@@ -89,7 +88,7 @@ def test_a_folder_that_a_dying_process_still_holds_is_waited_for(
 def test_a_folder_that_stays_held_is_a_failure_that_says_who_holds_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(study_work, "PATIENCE_SECONDS", 0.0)
+    monkeypatch.setattr(study_run, "PATIENCE_SECONDS", 0.0)
     outcome, run = _attempt(tmp_path, _raising(HELD))
     assert outcome.error is not None
     assert "held by process 7" in outcome.error
@@ -109,4 +108,4 @@ def test_an_interruption_is_no_outcome(tmp_path: Path) -> None:
 
 
 def test_it_travels_to_other_processes(tmp_path: Path) -> None:
-    assert pickle.loads(pickle.dumps(StudyWork(Study(()), tmp_path))) == StudyWork(Study(()), tmp_path)
+    assert pickle.loads(pickle.dumps(StudyWork((), tmp_path))) == StudyWork((), tmp_path)

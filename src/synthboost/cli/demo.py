@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 
@@ -29,8 +29,11 @@ class Demo:
         """Run everything and print where the report is."""
         from synthboost.studies.demo import DemoSettings, run_demo
         from synthboost.studies.demo_report import write_demo_report
+        from synthboost.studies.recipes import demo
 
-        settings = DemoSettings(models=self.model, seed=self.seed)
+        preset = demo()
+        grid = replace(preset.grid, models=self.model, seeds=(self.seed,))
+        settings = DemoSettings(replace(preset, grid=grid))
         runs = run_demo(self.out, self.data, settings, self.patients)
         page = write_demo_report(self.out, runs, settings, self.data)
         print(f"report: {page.resolve()}")

@@ -15,7 +15,6 @@ from synthboost.errors import ConfigError
 if TYPE_CHECKING:
     from synthboost.data.source import Source
     from synthboost.studies.recipes import Grid, Preset, Recipe
-    from synthboost.studies.study import Sources
 
 FAILED = 1
 """The exit code when a run failed."""
@@ -85,14 +84,13 @@ class Study:
         """Plan, print the plan, and run it."""
         from synthboost.data.source import open_source
         from synthboost.records.run_record import Evaluation
+        from synthboost.records.study_folder import StudyPaths
         from synthboost.studies.executors.registry import make_executor
-        from synthboost.studies.label_free import plan_label_free
         from synthboost.studies.recipe_differences import differences_text
         from synthboost.studies.recipes import choose_preset, choose_recipe
-        from synthboost.studies.strategies import Role
-        from synthboost.studies.study import initial_weights, plan_study, uses_synthetic
+        from synthboost.studies.study import Study, initial_weights, uses_synthetic
         from synthboost.studies.study_estimate import estimate
-        from synthboost.studies.study_folder import StudyPaths, check_request, fixed_terms
+        from synthboost.studies.study_folder import check_request, terms_of
         from synthboost.studies.study_run import run_study
         from synthboost.studies.study_text import plan_text
 
@@ -105,24 +103,18 @@ class Study:
         grid = self._grid(preset)
         self._check_sets(grid)
         weights = initial_weights(preset, grid.models, self._weights())
+        real = self._real(recipe)
+        folders = self.synthetic if uses_synthetic(grid.strategies) else ()
+        synthetic = tuple(open_source(folder, made_from=real.split) for folder in folders)
         evaluation = Evaluation(part=self.evaluate_on)
-        real, synthetic = self._real(recipe), []
-        for folder in self.synthetic if uses_synthetic(grid.strategies) else ():
-            synthetic.append(open_source(folder, made_from=real.split))
-        if self.name == "label-free":
-            study = plan_label_free(recipe, preset, grid, real, synthetic, weights, evaluation)
-            sources: Sources = {Role.REAL: real}
-        else:
-            sources = {Role.REAL: real, **({Role.SYNTHETIC: synthetic[0]} if synthetic else {})}
-            study = plan_study(recipe, preset, grid, sources, weights, evaluation)
-        terms = fixed_terms(recipe, preset, sources, weights, self.evaluate_on, self.name)
-        check_request(paths, terms)
+        study = Study(self.name, recipe, preset, grid, real, synthetic, weights, evaluation)
+        check_request(paths, terms_of(study))
         expected = estimate(study, paths.runs)
-        text = plan_text(study, recipe, preset, grid, sources, weights, expected, self.out, self.workers)
+        text = plan_text(study, expected, self.out, self.workers)
         if self.plan:
             print(text)
             return
-        failures = run_study(self.out, study, grid, terms, executor, expected.seconds, note=text)
+        failures = run_study(self.out, study, executor, expected.seconds, note=text)
         print(f"{len(study.runs) - len(failures)} of {len(study.runs)} runs finished in {self.out}")
         for outcome in failures:
             print(f"FAILED {outcome.name}: {outcome.error}", file=sys.stderr)
@@ -131,14 +123,13 @@ class Study:
             sys.exit(FAILED)
 
     def _grid(self, preset: Preset) -> Grid:
-        from synthboost.studies.label_free import label_free
+        from synthboost.studies.recipes import unannotated
 
         asked = {name: getattr(self, name) for name in ("models", "strategies", "encoders", "prompts", "seeds")}
-        if self.name == "label-free":
-            preset = label_free(preset)
+        grid = unannotated(preset.grid) if self.name == "label-free" else preset.grid
         counts = tuple(None if word == "all" else _count(word) for word in self.patients)
         given = {name: values for name, values in {**asked, "patients": counts}.items() if values}
-        return replace(preset.grid, **given)
+        return replace(grid, **given)
 
     def _preset(self, preset: Preset) -> Preset:
         wanted = self.images_per_stage

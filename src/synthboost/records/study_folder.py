@@ -1,15 +1,84 @@
-"""Which runs a folder holds: a run's own folder, a folder of runs, or a study with its runs in `runs/`."""
+"""The folder of a study: what it holds, `study.json`, and which runs are in it."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+from synthboost.domain import SplitPart
 from synthboost.errors import DataError
 from synthboost.records.run_folder import RunPaths
+from synthboost.records.run_record import Versions
 
 RUNS_FOLDER = "runs"
+
+
+@dataclass(frozen=True)
+class StudyPaths:
+    """Where a study keeps what."""
+
+    root: Path
+
+    @property
+    def description(self) -> Path:
+        """What was asked for, and with which versions: a `StudyRecord`."""
+        return self.root / "study.json"
+
+    @property
+    def runs(self) -> Path:
+        """The folder of runs."""
+        return self.root / RUNS_FOLDER
+
+    @property
+    def executor(self) -> Path:
+        """The executor's own files."""
+        return self.root / "executor"
+
+    @property
+    def logs(self) -> Path:
+        """What each run said while it worked."""
+        return self.root / "logs"
+
+    def log(self, run: str) -> Path:
+        """What one run said."""
+        return self.logs / f"{run}.txt"
+
+
+@dataclass(frozen=True)
+class StudyTerms:
+    """What is the same in every request to one folder: all but the grid. Data and weights may be added."""
+
+    study: str
+    """Its name: `paper`, `label-free`."""
+    recipe: Mapping[str, Any]
+    preset: Mapping[str, Any]
+    data: Mapping[str, Mapping[str, str]]
+    """Role and domain -> release, split, fingerprint."""
+    weights: Mapping[str, str]
+    """Model -> what it starts from."""
+    part: SplitPart
+    """Of the real data, that is evaluated on."""
+
+
+@dataclass(frozen=True)
+class StudyRequest:
+    """One call of the study."""
+
+    when: str
+    grid: Mapping[str, Any]
+    versions: Versions
+
+
+@dataclass(frozen=True)
+class StudyRecord:
+    """What `study.json` holds."""
+
+    terms: StudyTerms
+    requests: tuple[StudyRequest, ...]
+    runs: tuple[str, ...]
+    """Names of all runs that were asked for."""
 
 
 @dataclass(frozen=True)

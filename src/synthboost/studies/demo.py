@@ -6,7 +6,6 @@ from __future__ import annotations
 import os
 import sys
 import time
-from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -16,64 +15,50 @@ from synthboost.data.source import Source, open_source
 from synthboost.diffusion.checkpoint import load_diffusion
 from synthboost.diffusion.settings import TINY, DiffusionSettings, DiffusionTraining
 from synthboost.diffusion.synthesize import SynthesisSettings, synthesize
-from synthboost.domain import PromptSet, SplitOptions, SplitPart, Strategy
-from synthboost.models.catalogue import MODELS, settings_of
+from synthboost.domain import SplitOptions, SplitPart
+from synthboost.models.catalogue import settings_of
 from synthboost.models.weights_folder import file_sha256, weights_path
 from synthboost.records.rows import read_rows
 from synthboost.records.run_folder import RunPaths
-from synthboost.records.run_record import Evaluation
 from synthboost.simulator.appearance import AppearanceName
 from synthboost.simulator.priors import PriorName
 from synthboost.simulator.settings import SimulationSettings
-from synthboost.studies.baselines import FITS, execute_baseline
 from synthboost.studies.diffusion import train_diffusion_on
-from synthboost.studies.run import execute
-from synthboost.studies.spec import RunSpec
-from synthboost.studies.strategies import Role, learns_from
+from synthboost.studies.recipes import RANDOM, Preset, demo, ours
+from synthboost.studies.study import Study
 from synthboost.studies.summary import dice_line
-from synthboost.training.config import TrainingConfig
 
-STRATEGIES = (Strategy.ZERO_SHOT, Strategy.REAL, Strategy.SYNTHETIC, Strategy.SYNTHETIC_THEN_REAL)
-"""Those that take synthetic images are run once for each kind of them."""
 FIXED_DICE = 0.75
 """The validation Dice whose first reaching the report calls convergence; fixed before anything is trained."""
-
-
-DEMO_TRAINING = TrainingConfig(batch_images=8, schedule="one-cycle", augmentation=0.5)
-"""From random weights the paper's constant rate with plateaus needs many more epochs; one cycle fits the minutes."""
-DEMO_DIFFUSION = replace(TINY, patch=2)
-DEMO_DIFFUSION_TRAINING = DiffusionTraining(steps=350, batch=8, learning_rate=2e-3, ema_decay=0.99)
-"""For a minute; the published rate and average need a hundred times as many steps."""
 
 
 @dataclass(frozen=True)
 class DemoSettings:
     """Sizes of the demo; the defaults are chosen for two CPU cores and a few minutes."""
 
-    prompt_set: PromptSet = PromptSet.P6
-    models: tuple[str, ...] = ("clipseg", "cris")
-    """Each is trained under every strategy."""
-    preset: str = "tiny"
-    seed: int = 0
+    preset: Preset = field(default_factory=demo)
+    """What is trained, and for how long."""
     image_size: int = 128
     """Pixels of the longer side of a simulated frame."""
     target_patients: tuple[int, int, int] = (30, 10, 30)
     """Training, validation and test patients of the simulated target domain."""
     source_patients: tuple[int, int] = (100, 10)
     """Training and validation patients of the simulated source, one of the two synthetic sets."""
-    diffusion: DiffusionSettings = DEMO_DIFFUSION
+    diffusion: DiffusionSettings = field(default_factory=lambda: replace(TINY, patch=2))
     """The network that makes the other synthetic set."""
-    diffusion_training: DiffusionTraining = DEMO_DIFFUSION_TRAINING
+    diffusion_training: DiffusionTraining = field(
+        default_factory=lambda: DiffusionTraining(steps=350, batch=8, learning_rate=2e-3, ema_decay=0.99)
+    )
+    """For a minute; the published rate and average need a hundred times as many steps."""
     diffusion_patients: int = 30
     """Masks of at most so many training patients of the target are deformed and drawn anew."""
     diffusion_copies: int = 2
     """Synthetic patients for each of them, and for each validation patient."""
-    images_per_stage: int = 1200
-    """Images that the optimiser sees in each stage, a frame counted every time it is seen."""
-    least_epochs: int = 3
-    """Every frame is seen at least so often, even if that makes more images; for large real data sets."""
-    training: TrainingConfig = field(default_factory=lambda: DEMO_TRAINING)
-    """Of every stage; `epochs` and `learning_rate` are replaced."""
+
+    @property
+    def seed(self) -> int:
+        """Of everything: the first of the study's."""
+        return self.preset.grid.seeds[0]
 
     def source_settings(self) -> SimulationSettings:
         """The synthetic data: one clean scanner, hearts by the reference ranges of the literature."""
@@ -110,8 +95,9 @@ def run_demo(out: Path, data: Path | None, settings: DemoSettings, patients: int
     """
     workers = os.cpu_count() or 1
     began = time.monotonic()
-    for model in settings.models:
-        settings_of(model, settings.preset)
+    grid = settings.preset.grid
+    for model in grid.models:
+        settings_of(model, settings.preset.architecture(model))
     given = None if data is None else _target(data, patients)  # a mistake in the path costs no waiting
     _say(began, "simulating the synthetic training data")
     source, target = out / "data" / "simulated-source", out / "data" / "simulated-target"
@@ -120,17 +106,16 @@ def run_demo(out: Path, data: Path | None, settings: DemoSettings, patients: int
         _say(began, 'simulating the target domain (it takes the place of real data and is called "real" below)')
         write_dataset(target, settings.target_settings(), workers)
     real = given or _target(target, patients)
-    simulated = open_source(source, SplitOptions(allow_missing=True))
-    diffusion = _diffusion_set(real, out, settings, began)
-    evaluation = Evaluation()
-    runs = [execute_baseline(kind, real, out / "runs", evaluation, workers) for kind in FITS]
-    specs = _specs(settings, real, (simulated, diffusion))
-    for number, spec in enumerate(specs, start=1):
-        _say(began, f"run {number} of {len(specs)}: {_name(spec.model, spec.strategy, spec.synthetic)}")
-        runs.append(execute(spec, out / "runs", evaluation, workers))
-    for run in runs:
-        rows = read_rows(run.rows)
-        _say(began, f"{_name(rows[0].model, rows[0].strategy, rows[0].synthetic)}: {dice_line(rows)}")
+    synthetic = (open_source(source, SplitOptions(allow_missing=True)), _diffusion_set(real, out, settings, began))
+    study = Study("demo", ours(), settings.preset, grid, real, synthetic, dict.fromkeys(grid.models, RANDOM))
+    for number, run in enumerate(study.runs, start=1):
+        _say(began, f"run {number} of {len(study.runs)}: {run.name}")
+        run.execute(out / "runs", workers)
+    runs = [RunPaths(out / "runs" / run.name) for run in study.runs]
+    for paths in runs:
+        rows = read_rows(paths.rows)
+        images = f" ({rows[0].synthetic} images)" if rows[0].synthetic else ""
+        _say(began, f"{rows[0].model} {rows[0].strategy}{images}: {dice_line(rows)}")
     return runs
 
 
@@ -151,40 +136,6 @@ def _diffusion_set(real: Source, out: Path, settings: DemoSettings, began: float
         SynthesisSettings(copies=settings.diffusion_copies, seed=settings.seed),
     )
     return open_source(folder, made_from=real.split)
-
-
-def _specs(settings: DemoSettings, real: Source, synthetic: Sequence[Source]) -> list[RunSpec]:
-    return [
-        RunSpec(
-            strategy=strategy,
-            sources=sources,
-            training={role: _training(settings, model, source) for role, source in sources.items()},
-            model=model,
-            preset=settings.preset,
-            prompt_set=settings.prompt_set,
-            seed=settings.seed,
-        )
-        for model in settings.models
-        for strategy in STRATEGIES
-        for sources in _data_of(strategy, real, synthetic)
-    ]
-
-
-def _data_of(strategy: Strategy, real: Source, synthetic: Sequence[Source]) -> list[dict[Role, Source]]:
-    """Once for each synthetic set, if the strategy takes any."""
-    if Role.SYNTHETIC not in learns_from(strategy):
-        return [{Role.REAL: real}]
-    return [{Role.REAL: real, Role.SYNTHETIC: source} for source in synthetic]
-
-
-def _name(model: str, strategy: str, synthetic: str) -> str:
-    return f"{model} {strategy}" + (f" ({synthetic} images)" if synthetic else "")
-
-
-def _training(settings: DemoSettings, model: str, source: Source) -> TrainingConfig:
-    frames = len(source.frames(SplitPart.TRAINING, "training"))
-    epochs = max(settings.least_epochs, round(settings.images_per_stage / max(frames, 1)))
-    return replace(settings.training, epochs=epochs, learning_rate=MODELS[model].cycle_rates[settings.preset])
 
 
 def _target(root: Path, patients: int | None) -> Source:

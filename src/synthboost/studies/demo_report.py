@@ -57,16 +57,16 @@ def _summary(settings: DemoSettings, simulated: bool) -> tuple[str, ...]:
     )
     return (
         "An ultrasound image and an English sentence go in; the mask of the structure that the sentence names comes "
-        f"out. The models are small ones ({', '.join(settings.models)}) that start from random weights, so that "
-        "everything runs on a laptop without a download. Each is trained under the strategies of the paper: not at all "
-        "(zero-shot), on the target domain only (real), on synthetic data only (synthetic), and on synthetic data "
-        "first and then on the target domain (synth-PT:real-FT).",
+        f"out. The models are small ones ({', '.join(settings.preset.grid.models)}) that start from random weights, so "
+        "that everything runs on a laptop without a download. Each is trained under the strategies of the paper: not "
+        "at all (zero-shot), on the target domain only (real), on synthetic data only (synthetic), and on synthetic "
+        "data first and then on the target domain (synth-PT:real-FT).",
         f"Here the target domain is {target}. There are two kinds of synthetic images. The simulator's (“simulated” in "
         "the tables) show one clean scanner and hearts drawn from reference ranges in the literature; no annotation "
         "was needed to make them. The others (“diffusion”) are the paper's way: a semantic diffusion model learns the "
         "target's training images and masks, and draws new images for deformed masks of "
         f"{settings.diffusion_patients} training patients. All strategies use the sentences of prompt set "
-        f"{settings.prompt_set}.",
+        f"{settings.preset.grid.prompts[0]}.",
         "Two baselines look at less than a model does: text-blind draws one and the same best mask whatever the "
         "sentence, image-blind the training set's typical mask for the sentence whatever the image.",
     )

@@ -5,9 +5,10 @@ synthboost study paper --data CAMUS --synthetic SDM --out DIR --preset smoke --r
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
-from typing import TypeVar
+from itertools import product
+from typing import NamedTuple, TypeVar
 
 from synthboost.domain import PromptSet, Strategy
 from synthboost.errors import ConfigError
@@ -120,6 +121,22 @@ class Grid:
             if not values:
                 raise ConfigError("study", name, "nothing", "at least one")
 
+    def cells(self) -> Iterator[Cell]:
+        """Everything combined with everything."""
+        axes = (self.patients, self.prompts, self.encoders, self.seeds, self.models, self.strategies)
+        return (Cell(*values) for values in product(*axes))
+
+
+class Cell(NamedTuple):
+    """One combination of a grid."""
+
+    patients: int | None
+    prompt_set: PromptSet
+    encoders: str
+    seed: int
+    model: str
+    strategy: Strategy
+
 
 @dataclass(frozen=True)
 class Preset:
@@ -221,6 +238,23 @@ def paper() -> Preset:
         weights={"clipseg": "CIDAS/clipseg-rd64-refined", "cris": ""},
         training=TrainingConfig(),
     )
+
+
+def demo() -> Preset:
+    """As `small`, one seed and a third of the images: minutes on two cores (`synthboost demo`)."""
+    grid = replace(small().grid, prompts=(PromptSet.P6,), seeds=(0,))
+    return replace(small(), name="demo", grid=grid, images_per_stage=1200)
+
+
+def unannotated(grid: Grid) -> Grid:
+    """What annotation is worth: real images alone against synthetic ones first, by annotated real patients.
+
+        synthboost study label-free --data CAMUS --synthetic SIM SDM PSEUDO --out DIR --patients 5 10 50 all
+
+    `synthetic` alone is the arm without any annotation.
+    """
+    strategies = (Strategy.REAL, Strategy.SYNTHETIC, Strategy.SYNTHETIC_THEN_REAL)
+    return replace(grid, strategies=strategies, patients=(5, 10, 50, None))
 
 
 PRESETS: dict[str, Callable[[], Preset]] = {"smoke": smoke, "small": small, "paper": paper}

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
-from itertools import product
 from pathlib import Path
 
 from synthboost.data.source import Source
@@ -17,7 +16,7 @@ from synthboost.records.run_folder import RunPaths
 from synthboost.records.run_record import Evaluation
 from synthboost.studies.baselines import FITS, baseline_name, execute_baseline
 from synthboost.studies.executors.base import Job
-from synthboost.studies.recipes import RANDOM, Grid, Preset, Recipe
+from synthboost.studies.recipes import RANDOM, Cell, Grid, Preset, Recipe
 from synthboost.studies.run import execute, is_finished
 from synthboost.studies.spec import RunSpec
 from synthboost.studies.strategies import DATA_OF, STAGES, Role, learns_from
@@ -63,11 +62,11 @@ class StudyRun:
         """The stages that it trains itself."""
         return self.work.own_stages if isinstance(self.work, RunSpec) else ()
 
-    def execute(self, root: Path) -> RunPaths:
+    def execute(self, root: Path, workers: int = 1) -> RunPaths:
         """Do it, or return at once when it is done; see `execute` and `execute_baseline`."""
         if isinstance(self.work, RunSpec):
-            return execute(self.work, root, self.evaluation)
-        return execute_baseline(self.work.kind, self.work.source, root, self.evaluation)
+            return execute(self.work, root, self.evaluation, workers)
+        return execute_baseline(self.work.kind, self.work.source, root, self.evaluation, workers)
 
     def is_finished(self, root: Path) -> bool:
         """Whether it is done and judged as asked."""
@@ -76,72 +75,84 @@ class StudyRun:
 
 @dataclass(frozen=True)
 class Study:
-    """All runs of a study, each once, those that others need before them."""
+    """A study: how, at which size, what is combined with what, and on which data."""
 
-    runs: tuple[StudyRun, ...]
+    name: str
+    """`paper`, `label-free`, `demo`."""
+    recipe: Recipe
+    """How."""
+    preset: Preset
+    """Architectures and training settings."""
+    grid: Grid
+    """What."""
+    real: Source
+    """The real data, whole."""
+    synthetic: tuple[Source, ...]
+    """Sets of different domains, e.g. simulated, diffusion, pseudo-labelled; tables name them by domain."""
+    weights: Mapping[str, str]
+    """Model -> what it starts from; see `initial_weights`."""
+    evaluation: Evaluation = field(default_factory=Evaluation)
+    """Thresholds and shape words are the recipe's."""
+
+    @cached_property
+    def runs(self) -> tuple[StudyRun, ...]:
+        """All runs, each once, those that others need before them.
+
+        Raises:
+            ConfigError: a strategy's data are not given, two synthetic sets have the same domains, or a model, preset
+                or policy is unknown.
+            SplitError: there are fewer training patients than asked for.
+        """
+        _require_different(self.synthetic)
+        real = {count: self.real if count is None else self.real.with_patients(count) for count in self.grid.patients}
+        evaluation = replace(self.evaluation, shape_from=self.recipe.shape_from)
+        runs = [StudyRun(Baseline(kind, source), evaluation) for source in real.values() for kind in FITS]
+        checksums = {name: weights_fingerprint(given) for name, given in self.weights.items() if given != RANDOM}
+        for cell in self.grid.cells():
+            if self.recipe.has(cell.strategy, cell.prompt_set):
+                judged = replace(evaluation, threshold=self.recipe.threshold(cell.model))
+                for sources in self._sources(cell.strategy, real[cell.patients]):
+                    runs += [StudyRun(spec, judged) for spec in _with_parents(self._spec(cell, sources, checksums))]
+        return tuple({run.name: run for run in runs}.values())
 
     def jobs(self, root: Path) -> list[Job]:
         """What an executor carries out; `root` is the folder of runs, where what is done can be seen."""
         return [Job(run.name, run.needs, partial(run.is_finished, root)) for run in self.runs]
 
-    def __getitem__(self, name: str) -> StudyRun:
-        return self._by_name[name]
+    def _sources(self, strategy: Strategy, real: Source) -> list[Sources]:
+        """The data of a strategy: once for each synthetic set, if it reads any."""
+        if not uses_synthetic((strategy,)):
+            return [{Role.REAL: real}]
+        return [{Role.REAL: real, Role.SYNTHETIC: one} for one in self.synthetic] or [{Role.REAL: real}]
 
-    @cached_property
-    def _by_name(self) -> dict[str, StudyRun]:
-        return {run.name: run for run in self.runs}
-
-
-def plan_study(
-    recipe: Recipe, preset: Preset, grid: Grid, sources: Sources, weights: Mapping[str, str], evaluation: Evaluation
-) -> Study:
-    """Combine everything in `grid`; a run that several combinations ask for is one run.
-
-    Args:
-        recipe: how.
-        preset: architectures and training settings.
-        grid: what.
-        sources: the real data, whole, and the synthetic data if a strategy asks for them.
-        weights: model -> what it starts from; see `initial_weights`.
-        evaluation: the part that is judged; thresholds and shape words are the recipe's.
-
-    Raises:
-        ConfigError: a strategy's data are not given, or a model, preset or policy is unknown.
-        SplitError: there are fewer training patients than asked for.
-    """
-    evaluation = replace(evaluation, shape_from=recipe.shape_from)
-    real = {count: _real(sources, count) for count in grid.patients}
-    runs = [StudyRun(Baseline(kind, source), evaluation) for source in real.values() for kind in FITS]
-    checksums = {name: weights_fingerprint(given) for name, given in weights.items() if given != RANDOM}
-    for count, prompt_set, encoders, seed, model, strategy in product(
-        grid.patients, grid.prompts, grid.encoders, grid.seeds, grid.models, grid.strategies
-    ):
-        if not recipe.has(strategy, prompt_set):
-            continue
-        own = {**sources, Role.REAL: real[count]}
-        given = weights[model] if model in checksums else None
-        spec = RunSpec(
-            strategy=strategy,
-            sources=own,
-            training={role: preset.stage(recipe, model, _frames(own, role)) for role in STAGES[strategy]},
+    def _spec(self, cell: Cell, sources: Sources, checksums: Mapping[str, str]) -> RunSpec:
+        model, stages = cell.model, STAGES[cell.strategy]
+        return RunSpec(
+            strategy=cell.strategy,
+            sources=sources,
+            training={role: self.preset.stage(self.recipe, model, _frames(sources, role)) for role in stages},
             model=model,
-            preset=preset.architecture(model),
-            weights=given,
+            preset=self.preset.architecture(model),
+            weights=self.weights[model] if model in checksums else None,
             weights_sha256=checksums.get(model),
-            encoders=recipe.encoders(model, Encoders.parse(encoders)),
-            prompt_set=prompt_set,
-            synthetic_prompt_set=recipe.synthetic_sentences.get(prompt_set),
-            seed=seed,
-            hand_over=recipe.hand_over,
+            encoders=self.recipe.encoders(model, Encoders.parse(cell.encoders)),
+            prompt_set=cell.prompt_set,
+            synthetic_prompt_set=self.recipe.synthetic_sentences.get(cell.prompt_set),
+            seed=cell.seed,
+            hand_over=self.recipe.hand_over,
         )
-        judged = replace(evaluation, threshold=recipe.threshold(model))
-        runs += [StudyRun(one, judged) for one in _with_parents(spec)]
-    return without_repeats(runs)
 
 
-def without_repeats(runs: Iterable[StudyRun]) -> Study:
-    """Return the runs as a study, each once, in the order of their first appearance."""
-    return Study(tuple({run.name: run for run in runs}.values()))
+def _require_different(synthetic: Sequence[Source]) -> None:
+    known: dict[str, Source] = {}
+    for source in synthetic:
+        domain = ", ".join(source.domains)
+        if domain in known:
+            raise ConfigError(
+                "study", "synthetic", f"{known[domain].dataset.root} and {source.dataset.root}, both {domain}",
+                "sets of different domains", "Compare two sets of one domain in two folders.",
+            )  # fmt: skip
+        known[domain] = source
 
 
 def initial_weights(preset: Preset, models: tuple[str, ...], given: Mapping[str, str]) -> dict[str, str]:
@@ -171,10 +182,6 @@ def needed_prompts(study: Study) -> list[tuple[PromptSet, PromptSet]]:
         if isinstance(run.work, RunSpec) and Role.SYNTHETIC in STAGES[run.work.strategy]
     }
     return list(pairs)
-
-
-def _real(sources: Sources, count: int | None) -> Source:
-    return sources[Role.REAL] if count is None else sources[Role.REAL].with_patients(count)
 
 
 def _frames(sources: Sources, stage: Role) -> int:

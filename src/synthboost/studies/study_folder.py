@@ -1,73 +1,39 @@
-"""The folder of a study: what was asked of it, so that the next request can only add to it."""
+"""What was asked of a study's folder, so that the next request can only add to it."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 from synthboost.errors import OutputError
-from synthboost.io.atomic import write_json
-from synthboost.io.typed_json import read_json, to_json
+from synthboost.io.typed_json import read_record, to_json, write_record
+from synthboost.records.study_folder import StudyPaths, StudyRecord, StudyRequest, StudyTerms
 from synthboost.studies.manifest import versions
-from synthboost.studies.recipes import Grid, Preset, Recipe
-from synthboost.studies.study import Sources, Study
-
-FORMAT = 1
+from synthboost.studies.recipes import Grid
+from synthboost.studies.study import Study
 
 
-@dataclass(frozen=True)
-class StudyPaths:
-    """Where a study keeps what."""
-
-    root: Path
-
-    @property
-    def description(self) -> Path:
-        """What was asked for, and with which versions."""
-        return self.root / "study.json"
-
-    @property
-    def runs(self) -> Path:
-        """The folder of runs."""
-        return self.root / "runs"
-
-    @property
-    def logs(self) -> Path:
-        """What each run said while it worked."""
-        return self.root / "logs"
-
-    @property
-    def executor(self) -> Path:
-        """The executor's own files."""
-        return self.root / "executor"
-
-    def log(self, run: str) -> Path:
-        """What one run said."""
-        return self.logs / f"{run}.txt"
-
-
-def fixed_terms(
-    recipe: Recipe, preset: Preset, sources: Sources, weights: Mapping[str, str], part: str, name: str = "paper"
-) -> dict[str, Any]:
+def terms_of(study: Study) -> StudyTerms:
     """Return what must be the same in every request to one folder: all but the grid."""
-    terms = {
-        # What is handed over is said where it is not as usual: folders begun before it could be otherwise go on.
-        "recipe": {key: value for key, value in asdict(recipe).items() if (key, value) != ("hand_over", "weights")},
-        "preset": {name: value for name, value in asdict(preset).items() if name not in ("grid", "weights")},
-        "data": {str(role): _data(sources, role) for role in sorted(sources)},
-        "judged on": part,
-        # Of the paper's study nothing is said, so that folders begun before there was another are still its own.
-        **({} if name == "paper" else {"study": name}),
-    }
-    plain: dict[str, Any] = json.loads(json.dumps(terms, default=str))
-    return {**plain, "weights": dict(weights)}
+    preset = {name: value for name, value in asdict(study.preset).items() if name not in ("grid", "weights")}
+    data = {"real": study.real, **{f"synthetic {', '.join(one.domains)}": one for one in study.synthetic}}
+    return StudyTerms(
+        study=study.name,
+        recipe=json.loads(json.dumps(asdict(study.recipe), default=str)),
+        preset=json.loads(json.dumps(preset, default=str)),
+        data={
+            role: {"release": one.dataset.release, "split": one.split.name, "fingerprint": one.fingerprint}
+            for role, one in data.items()
+        },
+        weights=dict(study.weights),
+        part=study.evaluation.part,
+    )
 
 
-def check_request(paths: StudyPaths, terms: Mapping[str, Any]) -> None:
+def check_request(paths: StudyPaths, terms: StudyTerms) -> None:
     """Refuse a request that would put what cannot be compared into one folder.
 
     Raises:
@@ -82,31 +48,23 @@ def check_request(paths: StudyPaths, terms: Mapping[str, Any]) -> None:
                 "Choose another folder.",
             )  # fmt: skip
         return
-    found = read_json(paths.description).get("terms", {})
-    for place, asked, there in _differences(terms, found):
+    found = read_record(paths.description, StudyRecord).terms
+    for place, asked, there in _differences(to_json(terms), to_json(found)):
         raise OutputError(
             paths.description, place, f"asked for {asked}, the study has {there}", "the same in every request",
             "Only the grid may grow. Choose another folder.",
         )  # fmt: skip
 
 
-def note_request(paths: StudyPaths, terms: Mapping[str, Any], grid: Grid, study: Study) -> None:
+def note_request(paths: StudyPaths, terms: StudyTerms, grid: Grid, runs: Sequence[str]) -> None:
     """Write `study.json`: the terms, and this request after those before it, unless it repeats the last one."""
-    before = read_json(paths.description) if paths.description.is_file() else {}
-    asked = {"grid": json.loads(json.dumps(asdict(grid), default=str)), "versions": to_json(versions())}
-    requests = list(before.get("requests", []))
-    if not requests or {name: requests[-1].get(name) for name in asked} != asked:
-        requests.append({"when": datetime.now(UTC).isoformat(timespec="seconds"), **asked})
-    runs = list(dict.fromkeys([*before.get("runs", []), *(run.name for run in study.runs)]))
-    all_terms = {**before.get("terms", {}), **terms}
-    for name in ("data", "weights"):
-        all_terms[name] = {**before.get("terms", {}).get(name, {}), **terms[name]}
-    write_json(paths.description, {"format": FORMAT, "terms": all_terms, "requests": requests, "runs": runs})
-
-
-def _data(sources: Sources, role: Any) -> dict[str, str]:
-    source = sources[role]
-    return {"release": source.dataset.release, "split": source.split.name, "fingerprint": source.fingerprint}
+    before = read_record(paths.description, StudyRecord) if paths.description.is_file() else StudyRecord(terms, (), ())
+    asked = StudyRequest(datetime.now(UTC).isoformat(timespec="seconds"), to_json(grid), versions())
+    repeats = bool(before.requests) and replace(before.requests[-1], when=asked.when) == asked
+    known = before.terms
+    all_terms = replace(terms, data={**known.data, **terms.data}, weights={**known.weights, **terms.weights})
+    requests = before.requests if repeats else (*before.requests, asked)
+    write_record(paths.description, StudyRecord(all_terms, requests, tuple(dict.fromkeys([*before.runs, *runs]))))
 
 
 def _differences(asked: Mapping[str, Any], there: Mapping[str, Any], place: str = "") -> list[tuple[str, Any, Any]]:

@@ -4,41 +4,37 @@ from __future__ import annotations
 
 import sys
 import time
+import traceback
 from collections.abc import Mapping, Sequence
+from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
+from synthboost.errors import OutputError, SynthboostError
 from synthboost.io.lock import exclusive
 from synthboost.io.parquet import has_parquet
-from synthboost.io.typed_json import read_json
+from synthboost.io.typed_json import read_record
 from synthboost.records.run_folder import RunPaths, read_run
+from synthboost.records.study_folder import StudyPaths, StudyRecord
 from synthboost.records.study_table import write_study_table
 from synthboost.reports.study import RecipeDifference, study_content_from_runs, write_study_report
 from synthboost.studies.executors.base import Executor, Outcome
 from synthboost.studies.recipe_differences import recipe_differences
-from synthboost.studies.recipes import Grid
-from synthboost.studies.study import Study
-from synthboost.studies.study_folder import StudyPaths, check_request, note_request
-from synthboost.studies.study_work import StudyWork
+from synthboost.studies.study import Study, StudyRun
+from synthboost.studies.study_folder import check_request, note_request, terms_of
+
+PATIENCE_SECONDS = 30.0
+"""How long a run's folder may be held: a process whose study was killed needs a moment to notice."""
 
 
 def run_study(
-    root: Path,
-    study: Study,
-    grid: Grid,
-    terms: Mapping[str, Any],
-    executor: Executor,
-    seconds: Mapping[str, float],
-    note: str = "",
+    root: Path, study: Study, executor: Executor, seconds: Mapping[str, float] | None = None, note: str = ""
 ) -> list[Outcome]:
     """Run what is not finished; return the outcomes that are failures.
 
     Args:
         root: the study's folder; the same call goes on where a killed one stopped.
-        study: all runs.
-        grid: what was asked for; noted in `study.json`.
-        terms: see `fixed_terms`.
+        study: what to run.
         executor: where the runs are carried out.
         seconds: an estimate for each run, for the time that is left.
         note: said once the folder is held.
@@ -46,18 +42,18 @@ def run_study(
     Raises:
         OutputError: another study holds the folder (who, and since when), or it holds a study with other terms.
     """
-    paths = StudyPaths(root)
+    paths, terms = StudyPaths(root), terms_of(study)
     check_request(paths, terms)
     with exclusive(root):
         check_request(paths, terms)  # the folder may have been empty when it was not held yet
-        note_request(paths, terms, grid, study)
+        note_request(paths, terms, study.grid, [run.name for run in study.runs])
         if note:
             print(note, file=sys.stderr, flush=True)
         open_runs = [run for run in study.runs if not run.is_finished(paths.runs)]
-        progress = _StudyProgress({run.name: seconds.get(run.name, 0.0) for run in open_runs})
+        progress = _StudyProgress({run.name: (seconds or {}).get(run.name, 0.0) for run in open_runs})
         jobs = [job for job in study.jobs(paths.runs) if job.name in progress.expected]
         if jobs:
-            executor.run(jobs, StudyWork(study, root), progress.report)
+            executor.run(jobs, StudyWork(study.runs, root), progress.report)
         write_results(root, progress.failures)
     return progress.failures
 
@@ -76,14 +72,14 @@ def write_results(root: Path, failures: Sequence[Outcome] = ()) -> None:
         OutputError: a file cannot be written.
     """
     paths = StudyPaths(root)
-    known = read_json(paths.description)
-    records = [read_run(paths.runs / name) for name in known["runs"] if RunPaths(paths.runs / name).done.is_file()]
+    known = read_record(paths.description, StudyRecord)
+    records = [read_run(paths.runs / name) for name in known.runs if RunPaths(paths.runs / name).done.is_file()]
     if not records:
         return
     write_study_table(root / "table", records, parquet=has_parquet())
     content = study_content_from_runs(
         records,
-        recipe=_differences(str(known["terms"]["recipe"]["name"])),
+        recipe=_differences(str(known.terms.recipe["name"])),
         unfinished=tuple((outcome.name, outcome.error or "") for outcome in failures),
     )
     write_study_report(root / "report.html", records, content, files=root / "results")
@@ -128,3 +124,37 @@ def duration(seconds: float) -> str:
     if seconds < 100:
         return f"{seconds:.0f} s"
     return f"{seconds / 60:.0f} min" if seconds < 100 * 60 else f"{seconds / 3600:.1f} h"
+
+
+@dataclass(frozen=True)
+class StudyWork:
+    """Carries out one run of a study by name; travels to other processes and machines as a plain value."""
+
+    runs: tuple[StudyRun, ...]
+    root: Path
+
+    def __call__(self, name: str) -> Outcome:
+        """Do the run, unless it is finished; what it says goes to its log, what it raises becomes the outcome."""
+        began = time.monotonic()
+        log = StudyPaths(self.root).log(name)
+        log.parent.mkdir(parents=True, exist_ok=True)
+        with log.open("a", encoding="utf-8") as said, redirect_stderr(said), redirect_stdout(said):
+            error = self._attempt(name)
+        return Outcome(name, error, time.monotonic() - began)
+
+    def _attempt(self, name: str) -> str | None:
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while True:
+            try:
+                next(run for run in self.runs if run.name == name).execute(StudyPaths(self.root).runs)
+                return None
+            except Exception as error:  # whatever it is, the other runs go on
+                if isinstance(error, OutputError) and error.field == "lock" and time.monotonic() < deadline:
+                    time.sleep(0.2)
+                    continue
+                traceback.print_exc(file=sys.stderr)
+                return str(error) if isinstance(error, SynthboostError) else _one_line(error)
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(f"{type(error).__name__}: {error}".split())

@@ -2,33 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 
-from synthboost.studies.recipes import Grid, Preset, Recipe
+from synthboost.records.study_folder import StudyPaths
 from synthboost.studies.spec import RunSpec
-from synthboost.studies.study import Sources, Study, StudyRun, needed_prompts
+from synthboost.studies.study import Study, StudyRun, needed_prompts
 from synthboost.studies.study_estimate import Estimate, cache_groups, free_bytes
-from synthboost.studies.study_folder import StudyPaths
 from synthboost.studies.study_run import duration
 
 
-def plan_text(
-    study: Study,
-    recipe: Recipe,
-    preset: Preset,
-    grid: Grid,
-    sources: Sources,
-    weights: Mapping[str, str],
-    expected: Estimate,
-    root: Path,
-    workers: int,
-) -> str:
+def plan_text(study: Study, expected: Estimate, root: Path, workers: int) -> str:
     """Return the plan, in paragraphs."""
     runs = StudyPaths(root).runs
     finished = {run.name for run in study.runs if run.is_finished(runs)}
     paragraphs = [
-        _head(recipe, preset, grid, sources, weights, study),
+        _head(study),
         _runs(study, finished, expected),
         _shared(study, finished),
         _costs(study, finished, expected, root, workers),
@@ -36,14 +24,14 @@ def plan_text(
     return "\n\n".join("\n".join(lines) for lines in paragraphs if lines)
 
 
-def _head(
-    recipe: Recipe, preset: Preset, grid: Grid, sources: Sources, weights: Mapping[str, str], study: Study
-) -> list[str]:
-    pairs = [f"{own} after {learnt}" for own, learnt in needed_prompts(study) if own != learnt]
+def _head(study: Study) -> list[str]:
+    recipe, preset, grid = study.recipe, study.preset, study.grid
+    pairs = [f"{own} after {learned}" for own, learned in needed_prompts(study) if own != learned]
     return [
         f"study: preset {preset.name}, recipe {recipe.name} (--recipe-differences says what that means)",
-        *(f"{role} data: {source.dataset.root} ({source.split.name} split)" for role, source in sources.items()),
-        *(f"{model} starts from: {source} ({preset.architecture(model)})" for model, source in weights.items()),
+        f"real data: {study.real.dataset.root} ({study.real.split.name} split)",
+        *(f"synthetic data: {source.dataset.root} ({source.split.name} split)" for source in study.synthetic),
+        *(f"{model} starts from: {source} ({preset.architecture(model)})" for model, source in study.weights.items()),
         f"grid: models {_words(grid.models)}; strategies {_words(grid.strategies)}; encoders {_words(grid.encoders)}; "
         f"prompt sets {_words(grid.prompts)}; seeds {_words(grid.seeds)}; "
         f"real training patients {_words('all' if n is None else n for n in grid.patients)}",
