@@ -117,14 +117,14 @@ class SplitPart(StrEnum):
 
 @dataclass(frozen=True)
 class SplitOptions:
-    """How the patients of a data set are split, and who is left out."""
+    """How the patients of a data set are split, and whom to exclude."""
 
     split: str = "official"
     """How patients are split: `official`, `paper`, or `no-test` for copies without the test patients."""
     leave_out: tuple[str, ...] = ()
-    """Patients that no part may hold, e.g. one of two that share an image."""
+    """Patients to exclude from all parts, e.g. one of two that share an image."""
     allow_missing: bool = False
-    """Go on when listed patients or files are absent."""
+    """Continue when listed patients or files are absent."""
 
 
 @dataclass(frozen=True, order=True)

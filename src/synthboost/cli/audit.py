@@ -31,8 +31,7 @@ class Audit:
     weights: str | None = None
     """Audit these weights instead: a run's folder, a folder of weights, or a hub name."""
     encoders: tuple[str, ...] = ("trained", "frozen")
-    """Policies: `trained`, `frozen`, `last-3` (blocks), `lora-8` (rank), or one for each encoder, e.g.
-    `vision=last-3,text=frozen`."""
+    """Policies as of `train --encoders`: `trained`, `frozen`, `last-3`, `lora-8`, `vision=last-3,text=frozen`."""
 
     def run(self) -> None:
         """Print one table per policy."""

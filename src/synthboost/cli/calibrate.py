@@ -20,8 +20,7 @@ class Calibrate:
     """
 
     data: tyro.conf.Positional[Path]
-    """The images: a data set whose frames need no annotation, or a plain folder of pictures. Only its training
-    patients are used."""
+    """A data set, or a plain folder of pictures. Only training patients are used; annotations are not read."""
     simulated: Path
     """A simulated set with the prior to shift; an earlier calibration of it is added."""
     checkpoint: str

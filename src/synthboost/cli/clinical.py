@@ -31,8 +31,7 @@ class Clinical:
     """
 
     masks: tyro.conf.Positional[str]
-    """A run's folder, a folder of weights or a hub name, to predict all structures; or a folder of masks with
-    `index.csv`, such as a run's `masks`; or the word `reference` for the data set's own label maps."""
+    """A run's folder, weights or hub name; a folder of masks with `index.csv`; or `reference`: the true label maps."""
     data: Path
     """The annotated data set."""
     out: Path
@@ -45,11 +44,9 @@ class Clinical:
     threshold: float = 0.5
     """A pixel belongs to the most probable structure if its probability is larger."""
     mend: bool = False
-    """Repair each prediction: keep the largest piece of every structure, fill its holes, and give gaps between
-    ventricle and wall to the more probable of the two."""
+    """Repair predictions: largest piece of each structure, holes filled, gaps between ventricle and wall closed."""
     uncertainty: bool = False
-    """Also predict with the sentences of P1 to P7 and on the mirror image, and write how far the predictions agree
-    (`uncertainty.csv`); takes about twenty times as long."""
+    """Also write the agreement over sentences and mirror images (`uncertainty.csv`); takes about 20 times as long."""
 
     def run(self) -> None:
         """Get the label maps, measure, compare, write, print the table."""

@@ -19,8 +19,7 @@ class Match:
     images: Path
     """The simulated data set."""
     like: Path
-    """The images to match: a data set whose frames need no annotation, or a plain folder of pictures. Only its
-    training patients are used."""
+    """The images to match: a data set, or a plain folder of pictures. Only training patients are used."""
     out: Path
     """A new folder, or one begun by the same command."""
     likeness: Unannotated = field(default_factory=Unannotated)

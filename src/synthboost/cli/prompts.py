@@ -36,8 +36,7 @@ class Prompts:
     """Print the sentences as CSV: for an example frame, or for every frame of a data set."""
 
     data: Path | None = None
-    """A data set's folder; by default an example frame: a 73-year-old man, good quality, ejection fraction 45 %,
-    wall 9 mm, oval shape."""
+    """A data set's folder; by default an example frame of a 73-year-old man with all attributes known."""
     sets: tuple[PromptSet, ...] = tuple(PromptSet)
     """The prompt sets to print."""
     paraphrase: int = 0

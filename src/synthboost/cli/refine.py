@@ -29,8 +29,7 @@ class Refine:
     method: Literal["default", "ddpm", "ddim", "dpm++", "unipc", "euler", "heun"] = "default"
     """The sampler; by default Euler for a flow, DPM-Solver++ for predicted noise."""
     steps: int | None = None
-    """Steps from noise to image, of which refining takes its share; by default 10 for a flow, 20 for predicted
-    noise."""
+    """Steps from noise to image, of which refining takes its share; by default 10 (flow) or 20 (predicted noise)."""
     shard: str = "1/1"
     """`3/16` makes the third of sixteen shares, to run several processes in parallel."""
     seed: int = 0

@@ -22,8 +22,7 @@ class Report:
     out: Path = Path("report.html")
     """The page."""
     tables: Path | None = None
-    """Also write the tables as Markdown, LaTeX, CSV and HTML into this folder; for a study into its `tables/`, and the
-    figures as SVG and PDF into its `figures/`."""
+    """Also write tables (Markdown, LaTeX, CSV, HTML), and of a study figures (SVG, PDF), into this folder."""
     study: bool = False
     """Write the report of a study; implied by a folder of runs."""
     fidelity: tuple[Path, ...] = ()

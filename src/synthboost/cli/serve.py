@@ -25,8 +25,7 @@ class Serve:
     """
 
     checkpoint: str | None = None
-    """A run's folder, a folder of weights, or a hub name. `random` serves a small untrained model, to try
-    the page; the page says so."""
+    """A run's folder, a folder of weights, or a hub name; `random` serves a small untrained model, to try the page."""
     port: int = 7860
     """The port; 0 picks a free one."""
     host: str = "127.0.0.1"

@@ -23,8 +23,7 @@ class Simulate:
     """The data set's folder; created if absent."""
     settings: SimulationSettings = field(default_factory=SimulationSettings)
     frames: int | None = None
-    """The number of frames, instead of patients: written as tar shards, for 10^5 frames and more. Rounded up to whole
-    patients of four frames."""
+    """The number of frames, instead of patients, as tar shards for 10^5 frames and more; rounded up to patients."""
     on_the_fly: bool = False
     """Write attributes, split and settings, but no images: each frame is rendered when it is read."""
     workers: int = os.cpu_count() or 1

@@ -38,8 +38,7 @@ class Study:
     data: Path | None = None
     """The real data set, for training, validation and evaluation."""
     synthetic: tuple[Path, ...] = ()
-    """The synthetic data set (see `simulate`, `synthesize`, `pseudo-label`), for strategies that train on one;
-    `label-free` takes several."""
+    """The synthetic data set, for strategies that train on one; `label-free` takes several."""
     out: Path = Path("study")
     """The study's folder: `study.json`, `runs/`, `logs/`, `report.html`."""
     preset: Literal["smoke", "small", "paper"] = "smoke"
@@ -60,8 +59,7 @@ class Study:
     patients: tuple[str, ...] = ()
     """Numbers of real training patients (the first N by name), or `all`; e.g. `50 10 all`."""
     images_per_stage: int | None = None
-    """Images per stage, instead of the preset's number; e.g. twice as many for a control of real images alone at equal
-    steps."""
+    """Images per stage, instead of the preset's; e.g. twice as many for a control of real images at equal steps."""
     weights: tuple[str, ...] = ()
     """Initial weights instead of the preset's, e.g. `cris=FOLDER`, `clipseg=random`."""
     split: str | None = None
@@ -73,8 +71,7 @@ class Study:
     evaluate_on: SplitPart = SplitPart.TESTING
     """The part of `data` to evaluate every run on."""
     executor: str = "local"
-    """Where runs are executed: in processes of this machine (`local`), on a SLURM cluster (`slurm`), or with Ray
-    (`ray`); see `docs/clusters.md`."""
+    """Where runs are executed: `local` processes, a `slurm` cluster, or `ray`; see `docs/clusters.md`."""
     executor_options: tuple[str, ...] = ()
     """Resources of each run on the cluster, e.g. `partition=gpu hours=4 gpus=1`."""
     workers: int = 1

@@ -27,13 +27,11 @@ class TrainDiffusion:
     """
 
     data: Path
-    """The annotated data set to train on (its training patients); with `--unannotated`, also a plain folder of
-    pictures."""
+    """The annotated data set to train on; with `--unannotated`, also a plain folder of pictures."""
     out: Path
     """The folder of the model."""
     preset: Literal["tiny", "compact", "small", "sdm256"] = "small"
-    """The size: `tiny` (64 px, minutes on two CPU cores), `compact` (128 px, an hour on two CPU cores), `small`
-    (128 px), `sdm256` (published for echo: 256 px, 652 M)."""
+    """`tiny` (64 px), `compact` (128 px, an hour on two CPU cores), `small` (128 px), `sdm256` (published, 652 M)."""
     patients: int | None = None
     """Train on the first N training patients only."""
     unannotated: bool = False

@@ -34,21 +34,17 @@ class Train:
     synthetic: Path | None = None
     """A synthetic data set (see `simulate` and `synthesize`), for strategies that train on one."""
     strategy: TrainableStrategy = Strategy.REAL
-    """Which data to train on, and in which order; `mixed` trains on both at once and names each image's domain in its
-    sentence."""
+    """Which data to train on, in which order; `mixed` trains on both and names each image's domain in its sentence."""
     real_share: float | None = None
     """For `mixed`: the share of real images in an epoch, e.g. 0.5; by default every image once."""
     model: str = "clipseg"
     """The architecture: `clipseg`, `cris`, or `unet`, a supervised baseline without text."""
     preset: str = "tiny"
-    """The size, when training starts from random weights: `tiny`, or the full size: `rd64` (CLIPSeg) and `rn50` (CRIS)
-    as published, `unet256` (U-Net)."""
+    """The size from random weights: `tiny`, or `rd64` (CLIPSeg) and `rn50` (CRIS) as published, `unet256` (U-Net)."""
     weights: str | None = None
-    """Start from these weights instead: a run's folder, a folder of weights, or a hub name, e.g.
-    CIDAS/clipseg-rd64-refined."""
+    """Initial weights: a run's folder, a folder of weights, or a hub name such as CIDAS/clipseg-rd64-refined."""
     encoders: str = "trained"
-    """What to train in the image and text encoders: `trained`, `frozen`, `last-3` (blocks), `lora-8` (rank), or one for
-    each, e.g. `vision=last-3,text=frozen`. The decoder is always trained."""
+    """What to train: `trained`, `frozen`, `last-3` (blocks), `lora-8` (rank), or e.g. `vision=last-3,text=frozen`."""
     prompts: PromptSet = PromptSet.P6
     """The prompt set."""
     splitting: SplitOptions = field(default_factory=SplitOptions)
@@ -57,8 +53,7 @@ class Train:
     evaluate_on: SplitPart = SplitPart.TESTING
     """The part of `data` to evaluate on."""
     shape_from: Literal["unknown", "ground-truth", "prediction"] = "prediction"
-    """The source of P7's shape word in evaluation; `ground-truth` leaks the true mask, as in the paper, and is marked
-    in every row."""
+    """The source of P7's shape word in evaluation; `ground-truth` leaks the true mask; every row records it."""
     training: TrainingConfig = field(default_factory=TrainingConfig)
     scoring_workers: int = os.cpu_count() or 1
     """Processes for computing metrics."""

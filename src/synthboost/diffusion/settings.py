@@ -155,24 +155,24 @@ PRESETS: dict[str, DiffusionSettings] = {
 
 @dataclass(frozen=True)
 class DiffusionTraining:
-    """How a semantic diffusion network is trained (arXiv 2305.05424 and its code; what differs is said below)."""
+    """How a semantic diffusion network is trained (arXiv 2305.05424 and its code; differences are marked)."""
 
     steps: int = 50_000
     """Optimiser steps, as published."""
     batch: int = 12
     """Images per step and process; published: 12 on each of eight GPUs."""
     learning_rate: float = 1e-4
-    """Of AdamW, falling linearly to zero over `steps`, as published."""
+    """AdamW's, falling linearly to zero over `steps`, as published."""
     warm_up: int = 100
-    """Steps in which the rate rises from zero; ours."""
+    """Steps over which the rate rises from zero; ours."""
     ema_decay: float = 0.9999
-    """Of the average that is sampled from; it begins smaller, so short trainings forget their random start too."""
+    """The decay of the averaged weights used for sampling; it starts smaller, so that short trainings work."""
     precision: Literal["auto", "no", "bf16"] = "auto"
-    """`auto`: bf16 on a GPU that computes in it, full precision elsewhere."""
+    """`auto`: bf16 on a GPU that supports it, full precision elsewhere."""
     threads: int | None = None
-    """CPU threads of torch; `None` leaves its choice."""
+    """CPU threads of torch; by default torch's choice."""
     save_minutes: float = 10.0
-    """Between two savings of the state that resuming needs."""
+    """Minutes between saved states for resuming."""
     seed: int = 0
 
     def __post_init__(self) -> None:

@@ -18,41 +18,37 @@ NATIVE_SPACING_MM = 0.308
 
 @dataclass(frozen=True)
 class SimulationSettings:
-    """A simulated data set. The same settings give the same masks on every machine, however many processes work."""
+    """A simulated data set. The same settings give the same masks on every machine, with any number of processes."""
 
     patients: int = 100
-    """How many patients; each has two views at two instants: four frames."""
+    """The number of patients; each has two views at two phases: four frames."""
     seed: int = 0
-    """Of all random numbers. Two sets share no patient when their seeds, priors or patient numbers differ."""
+    """The seed of all random numbers. Sets share no patient if their seeds, priors or patient numbers differ."""
     prior: PriorName = PriorName.CAMUS
-    """Which hearts: the literature's, which know nothing of any annotation, or as CAMUS' annotators drew them."""
+    """The hearts: from the literature, without any annotation, or fitted to CAMUS' annotations."""
     appearance: AppearanceName = AppearanceName.CLINICAL
-    """Which images: `clean` (one scanner, good, no artefact), `clinical` (three scanners, all qualities) or `wild`
-    (clinical, with every dial below at 1)."""
+    """The images: `clean` (one scanner, no artefact), `clinical` (three scanners), or `wild` (all dials at 1)."""
     calibration: tuple[tuple[str, float], ...] = ()
-    """Shifts of the prior towards unannotated images, as `synthboost calibrate` prints them, e.g. `volume 0.93 wall_mm
-    1.2`."""
+    """Shifts of the prior, as printed by `synthboost calibrate`, e.g. `volume 0.93 wall_mm 1.2`."""
     dials: tuple[tuple[str, float], ...] = ()
-    """How much more than the preset one thing varies, 0-1 each, e.g. `anatomy 0.5 gain 1`: of `anatomy`, `acoustics`,
-    `artefacts`, `gain`, `scan_conversion`; what each widens is in `docs/simulator.md`. Absent: the preset's."""
+    """Additional variation, 0-1 per dial, e.g. `anatomy 0.5 gain 1`; `docs/simulator.md` lists the dials."""
     quality_strength: float = 1.0
-    """How much the quality label shows in the image; 0 (not at all) to 1."""
+    """How strongly the quality label shows in the image, 0 (not at all) to 1."""
     quality_rule: QualityRule = QualityRule.DRAWN
-    """The word for the quality: `drawn`, the one that the image was made with, or `visible-wall`, how much of the wall
-    can be seen in the finished frames. The pixels are the same."""
+    """The quality label: `drawn` for the image, or `visible-wall` of the finished frames; pixels do not change."""
     phases_between: int = 0
-    """Frames between end diastole and end systole, 0-100. With any, each view also has a half sequence, as in CAMUS."""
+    """Frames between end diastole and end systole, 0-100; above 0 each view also gets a half sequence, as in CAMUS."""
     size: int = 256
-    """Pixels of the longer side of a frame; 32-2048. Not used when `spacing_mm` is given."""
+    """Pixels of the longer side of a frame, 32-2048; ignored if `spacing_mm` is given."""
     spacing_mm: float | None = None
     """Pixel spacing instead of a size; CAMUS has 0.308. All frames then have their own size."""
     first_patient_number: int = 1
-    """The first patient's number; another range of numbers gives other patients of the same population."""
+    """The first patient's number; another range gives other patients of the same population."""
     split_counts: tuple[int, int, int] | None = None
-    """Patients for training, validation, testing; absent: 80, 10 and 10 %."""
+    """Numbers of training, validation and test patients; by default 80, 10 and 10 %."""
 
     def __post_init__(self) -> None:
-        """Refuse what cannot work, by a `ConfigError` that names the field."""
+        """Refuse invalid values with a `ConfigError` that names the field."""
         _require(self.patients >= 1, "patients", self.patients, "at least 1")
         _require(self.seed >= 0, "seed", self.seed, "0 or more")
         _require(0.0 <= self.quality_strength <= 1.0, "quality_strength", self.quality_strength, "0-1")

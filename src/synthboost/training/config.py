@@ -14,18 +14,16 @@ STRONGEST_AUGMENTATION = 2.0
 
 @dataclass(frozen=True)
 class TrainingConfig:
-    """How one stage is trained (arXiv 2309.12829, section on implementation; what it leaves open is said below)."""
+    """How one stage is trained (arXiv 2309.12829, section on implementation; what it does not state is marked)."""
 
     epochs: int = 100
-    """At most; early stopping usually ends sooner. Not stated in the paper."""
+    """The maximum; early stopping usually ends sooner. Not stated in the paper."""
     batch_images: int = 32
     """Images per optimiser step; each brings all its sentences. The paper draws 128 single pairs for CLIPSeg."""
     learning_rate: float | None = None
-    """`None` is the paper's for the model, which suits published weights, and 1e-3 for the U-Net. From random weights
-    CRIS needs more, e.g. 2e-3."""
+    """By default the paper's for published weights, 1e-3 for the U-Net; CRIS from random weights needs e.g. 2e-3."""
     layer_decay: float = 1.0
-    """Each block of an encoder learns at this factor times the rate of the block above it; the last block at this
-    factor times the decoder's. 1: one rate for all, as in the paper."""
+    """Each encoder block's rate relative to the block above, the last one's to the decoder; the paper has 1."""
     encoder_rate: float = 1.0
     """A further factor on the encoders' learning rate. CRIS was published with 0.1, the paper trained it with 1."""
     weight_decay: float = 0.01
@@ -34,43 +32,40 @@ class TrainingConfig:
     cross_entropy_weight: float = 0.25
     """The text's value. In the published code this term was identically zero (`docs/differences.md`)."""
     schedule: Literal["plateau", "one-cycle"] = "plateau"
-    """`plateau` is the paper's: multiply by `plateau_factor` after `plateau_patience` epochs without a lower
-    validation loss. `one-cycle` warms up and anneals over exactly `epochs`; for short trainings."""
+    """`plateau` (the paper's) lowers the rate when validation stalls; `one-cycle` spans `epochs`, for short trainings."""
     plateau_factor: float = 0.1
+    """The factor on the rate after `plateau_patience` epochs without a lower validation loss."""
     plateau_patience: int = 5
     stopping_patience: int = 20
     """Epochs without a better validation Dice before training stops."""
     gradient_clip: float = 1.0
-    """Largest norm of the gradient; not stated in the paper."""
+    """The maximum gradient norm; not stated in the paper."""
     augmentation: float = 0.0
     """Strength 0-2 of random affine and grey-level changes, beyond 1 with shading and noise; the paper uses none."""
     precision: Literal["auto", "no", "bf16", "fp16"] = "auto"
     """`auto`: bf16 on a GPU that has it, full precision elsewhere (bf16 is slower than fp32 on CPUs without AMX)."""
     feature_cache: Literal["auto", "disk", "memory", "off"] = "auto"
-    """Where the features of a frozen image encoder are kept (half precision), so that each image is encoded once.
-    `auto`: on disk beside the runs, which all runs share, else in memory, else nowhere, as there is room."""
+    """Where to cache features of a frozen image encoder; `auto`: on disk, else in memory, else nowhere."""
     feature_cache_gb: float | None = None
-    """A stage adds at most so many gigabytes; `None` is half of what is free."""
+    """The most gigabytes a stage may add; by default half of the free space."""
     compile: Literal["auto", "on", "off"] = "auto"
     """torch.compile. `auto`: on a GPU, for trainings of 1,000 batches or more."""
     channels_last: Literal["auto", "on", "off"] = "auto"
     """Memory order of convolutions. `auto`: on a GPU."""
     recompute_activations: bool = False
-    """Keep the encoders' activations at block boundaries only and compute the rest again for the gradient: a third
-    more arithmetic for several times less memory."""
+    """Recompute the encoders' activations for the gradient: a third more arithmetic, several times less memory."""
     workers: int | None = None
-    """Processes that prepare batches; `None` is 0 on a CPU and up to 8 beside a GPU. The result does not depend on
-    it."""
+    """Processes that prepare batches; by default 0 on a CPU and up to 8 with a GPU. They do not change the result."""
     threads: int | None = None
-    """CPU threads of torch; `None` leaves its choice. The last bits of a result depend on it."""
+    """CPU threads of torch; by default torch's choice. The last bits of a result depend on it."""
     save_minutes: float = 10.0
-    """The state for resuming is saved at every epoch's end, and inside an epoch after this many minutes."""
+    """Minutes between saved states within an epoch; the state is also saved after every epoch."""
     tracker: Literal["none", "tensorboard", "wandb", "mlflow"] = "none"
-    """Beside `log.csv`, which is always written; the tracker's package must be installed."""
+    """An experiment tracker in addition to `log.csv`; requires the tracker's package."""
     seed: int = 0
 
     def __post_init__(self) -> None:
-        """Refuse values that cannot work, naming the field."""
+        """Refuse invalid values, naming the field."""
         for name in ("epochs", "batch_images", "stopping_patience"):
             self._require(name, getattr(self, name) >= 1, "1 or more")
         rate = self.learning_rate
