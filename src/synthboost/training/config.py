@@ -32,7 +32,7 @@ class TrainingConfig:
     cross_entropy_weight: float = 0.25
     """The text's value. In the published code this term was identically zero (`docs/differences.md`)."""
     schedule: Literal["plateau", "one-cycle"] = "plateau"
-    """`plateau` (the paper's) lowers the rate when validation stalls; `one-cycle` spans `epochs`, for short trainings."""
+    """`plateau` (the paper's) lowers the rate when validation stalls; `one-cycle` spans `epochs` (short trainings)."""
     plateau_factor: float = 0.1
     """The factor on the rate after `plateau_patience` epochs without a lower validation loss."""
     plateau_patience: int = 5
