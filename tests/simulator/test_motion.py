@@ -91,7 +91,7 @@ def test_a_frame_between_becomes_the_frame_at_either_end(share: float, end: Phas
     anatomy = draw_anatomy(settings.seed, number, settings.prior_table, preset.half_angles)
     quality = simulate_patient(number, settings).attributes[view].quality
     assert quality is not None
-    scanner = draw_acquisition(stream(settings.seed, number, "acquisition"), preset, quality, 1.0, 1.0)
+    scanner = draw_acquisition(stream(settings.seed, number, "acquisition"), preset, quality, 1.0)
     renderer = ViewRenderer(number, settings, anatomy.views[view], view, scanner)
     made = {phase: renderer.own_frame(phase) for phase in Phase}
     between = renderer.frame_between(anatomy.heart, made[ED], made[ES], share, 3)
