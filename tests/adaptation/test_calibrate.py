@@ -8,15 +8,12 @@ import pytest
 from oracle import Oracle
 
 from synthboost.adaptation.calibrate import measure_hearts
-from synthboost.adaptation.pseudo_labels import PseudoLabelSettings
 from synthboost.data.simulated_set import write_dataset
 from synthboost.data.source import Source, open_source
 from synthboost.domain import Phase, Structure, View
 from synthboost.errors import ConfigError
 from synthboost.simulator.calibration import measure_heart
 from synthboost.simulator.settings import SimulationSettings
-
-SETTINGS = PseudoLabelSettings()
 
 
 @pytest.fixture(scope="module")
@@ -32,7 +29,7 @@ def source(hearts: Path) -> Source:
 
 
 def measure(source: Source, oracle: Oracle, patients: int = 10):
-    return measure_hearts(oracle, source.dataset, source.split, patients, SETTINGS, "images")  # type: ignore[arg-type]
+    return measure_hearts(oracle, source, patients, "images")  # type: ignore[arg-type]
 
 
 def test_training_patients_are_measured_as_their_masks_would_be(source: Source) -> None:
@@ -63,10 +60,10 @@ def test_masks_that_could_not_be_a_heart_are_not_measured(source: Source) -> Non
     assert len(measured.hearts[View.FOUR_CHAMBER, Phase.END_DIASTOLE]) == 2
 
 
-def test_only_so_many_patients_are_looked_at(source: Source) -> None:
+def test_only_so_many_patients_are_used(source: Source) -> None:
     assert measure(source, Oracle(source.dataset), patients=1).frames == 4
 
 
-def test_nobody_to_look_at_is_refused(source: Source) -> None:
+def test_no_patient_at_all_is_refused(source: Source) -> None:
     with pytest.raises(ConfigError, match="patients"):
         measure(source, Oracle(source.dataset), patients=0)

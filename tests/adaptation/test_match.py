@@ -8,9 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from synthboost.adaptation.match import MatchSettings, choose, match
+from synthboost.adaptation.match import choose, match
 from synthboost.data import open_dataset
 from synthboost.data.simulated_set import write_dataset
+from synthboost.data.source import Source
 from synthboost.data.splits import make_split
 from synthboost.domain import Domain, Phase, SplitPart
 from synthboost.errors import ConfigError, DataError, OutputError
@@ -27,9 +28,8 @@ def sets(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
 
 
 def run(images: Path, like: Path, out: Path, seed: int = 0, shard: tuple[int, int] = (1, 1)) -> int:
-    simulated, other = open_dataset(images), open_dataset(like)
-    splits = make_split("official", simulated), make_split("official", other)
-    return match(simulated, splits[0], other, splits[1], out, MatchSettings(seed=seed), shard)
+    simulated, other = (Source(d, make_split("official", d)) for d in (open_dataset(images), open_dataset(like)))
+    return match(simulated, other, out, seed, shard)
 
 
 def pixels(root: Path) -> dict[str, bytes]:
@@ -124,6 +124,6 @@ def test_the_choice_hangs_on_name_and_seed_and_meets_every_frame(
     assert [choose(n, frames, 0) for n in names] != [choose(n, frames, 1) for n in names]
 
 
-def test_a_seed_below_zero_is_refused() -> None:
+def test_a_seed_below_zero_is_refused(sets: tuple[Path, Path], tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="seed"):
-        MatchSettings(seed=-1)
+        run(*sets, tmp_path / "out", seed=-1)

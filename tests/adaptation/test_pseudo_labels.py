@@ -13,7 +13,7 @@ from synthboost.adaptation.pseudo_labels import (
     RECORD,
     REPORT,
     PseudoLabelSettings,
-    write_pseudo_labels,
+    pseudo_label,
 )
 from synthboost.data import open_dataset, without_annotations
 from synthboost.data.registry import open_dataset as reopen
@@ -42,7 +42,7 @@ def source(hearts: Path) -> Source:
 
 def _label(source: Source, out: Path, oracle: Oracle | None = None, settings: PseudoLabelSettings = SETTINGS):
     oracle = oracle or Oracle(source.dataset)
-    return write_pseudo_labels(oracle, "oracle 1", source.dataset, source.split, out, settings)
+    return pseudo_label(oracle, "oracle 1", source, out, settings)
 
 
 def test_the_answer_is_a_data_set_of_real_people_with_a_models_masks(source: Source, tmp_path: Path) -> None:
@@ -70,7 +70,7 @@ def test_no_annotation_is_read_so_the_label_files_may_be_absent(hearts: Path, so
     oracle = Oracle(source.dataset)
     _label(source, tmp_path / "with")
     unseen = open_source(bare)
-    write_pseudo_labels(oracle, "oracle 1", unseen.dataset, unseen.split, tmp_path / "without", SETTINGS)
+    pseudo_label(oracle, "oracle 1", unseen, tmp_path / "without", SETTINGS)
     files = sorted(p.relative_to(tmp_path / "with") for p in (tmp_path / "with").rglob("*.nii.gz"))
     assert len(files) == 104
     for file in files:
@@ -106,31 +106,29 @@ def test_an_unsure_model_annotates_nothing_and_that_is_an_error(source: Source, 
         _label(source, tmp_path / "out", Oracle(source.dataset, confidence=0.6))
 
 
-def test_a_stopped_annotation_goes_on_and_a_finished_one_asks_nobody(source: Source, tmp_path: Path) -> None:
+def test_a_stopped_annotation_goes_on_and_a_finished_one_predicts_nothing(source: Source, tmp_path: Path) -> None:
     oracle = Oracle(source.dataset)
     _label(source, tmp_path / "out", oracle)
     shutil.rmtree(tmp_path / "out" / "database_nifti" / "patient0003")
-    oracle.asked = 0
+    oracle.predicted = 0
     _label(source, tmp_path / "out", oracle)
-    assert oracle.asked == 4
+    assert oracle.predicted == 4
     _label(source, tmp_path / "out", oracle)
-    assert oracle.asked == 4
+    assert oracle.predicted == 4
 
 
 def test_a_folder_of_another_model_is_refused(source: Source, tmp_path: Path) -> None:
     _label(source, tmp_path / "out")
     before = json.loads((tmp_path / "out" / RECORD).read_text())
     with pytest.raises(OutputError, match="model"):
-        write_pseudo_labels(
-            Oracle(source.dataset), "oracle 2", source.dataset, source.split, tmp_path / "out", SETTINGS
-        )
+        pseudo_label(Oracle(source.dataset), "oracle 2", source, tmp_path / "out", SETTINGS)
     assert json.loads((tmp_path / "out" / RECORD).read_text()) == before
 
 
-def test_test_patients_are_not_looked_at(source: Source, tmp_path: Path) -> None:
+def test_test_patients_are_not_used(source: Source, tmp_path: Path) -> None:
     oracle = Oracle(source.dataset)
     _label(source, tmp_path / "out", oracle)
-    assert oracle.asked == 4 * 13
+    assert oracle.predicted == 4 * 13
 
 
 def test_the_likeliest_structure_wins_above_the_threshold_and_one_piece_of_it_stays() -> None:

@@ -13,6 +13,7 @@ from synthboost.adaptation.refine import Condition, RefineSettings, refine
 from synthboost.data import open_dataset
 from synthboost.data.sector import find_sector
 from synthboost.data.simulated_set import write_dataset
+from synthboost.data.source import Source
 from synthboost.data.splits import make_split
 from synthboost.diffusion.condition import condition_map
 from synthboost.diffusion.network import SemanticUNet
@@ -48,7 +49,9 @@ def run(
     network: SemanticUNet | None = None,
 ) -> int:  # fmt: skip
     dataset = open_dataset(images)
-    return refine(network or make(), "0" * 64, dataset, make_split("official", dataset), out, settings, None, shard)
+    return refine(
+        network or make(), "0" * 64, Source(dataset, make_split("official", dataset)), out, settings, None, shard
+    )
 
 
 @pytest.fixture(scope="module")

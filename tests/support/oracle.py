@@ -1,4 +1,4 @@
-"""A model that knows the answers, for tests of what is made of a model's answers."""
+"""A model that knows the true masks, for tests of what is made of a model's predictions."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from synthboost.inference.predictor import Prediction
 
 
 class Oracle:
-    """Knows the true masks by the image's pixels; counts how often it is asked."""
+    """Knows the true masks by the image's pixels; counts how often it predicts."""
 
     threshold = 0.5
     model = SimpleNamespace(name="oracle")
@@ -29,12 +29,12 @@ class Oracle:
         """Read the truth; of frames with `blind_to` in their names the structure `unseen` is not found."""
         frames = [dataset.load(info) for info in dataset.frames]
         self.truth = {frame.image.tobytes(): frame for frame in frames}
-        self.confidence, self.blind_to, self.unseen, self.asked = confidence, blind_to, unseen, 0
+        self.confidence, self.blind_to, self.unseen, self.predicted = confidence, blind_to, unseen, 0
 
     def predict_batch(self, images: Sequence[GreyImage], sentences: Sequence[Sequence[str]]) -> list[Prediction]:
-        """Answer as `Predictor.predict_batch` does; the looks at one frame, whose first is the frame itself."""
+        """Predict as `Predictor.predict_batch` does: one frame under all gammas, the first of which changes nothing."""
         assert len(images) == len(GAMMAS)
-        self.asked += 1
+        self.predicted += 1
         frame = self.truth[images[0].tobytes()]
         assert frame.label_map is not None
         masks = np.stack([frame.label_map == int(structure) for structure in STRUCTURES])

@@ -1,4 +1,4 @@
-"""Self-training's first half: let a model annotate real images, and keep what could be a heart.
+"""Self-training's first half: a model annotates real images, and what could be a heart is kept.
 
 No annotation is read: the label maps of the images, if there are any, and the ejection fractions, which were measured
 on them, are taken away before anything else happens. What is written is a data set in CAMUS' layout of the domain
@@ -15,19 +15,11 @@ from typing import Any
 
 import numpy as np
 
-from synthboost.data import Dataset, Split, without_annotations
+from synthboost.data import Dataset
 from synthboost.data.lists import IMAGES
+from synthboost.data.source import Source
 from synthboost.data.writer import MadePatient, NewPatient, Origin, make_dataset
-from synthboost.domain import (
-    STRUCTURES,
-    Domain,
-    Frame,
-    FrameInfo,
-    GreyImage,
-    LabelMap,
-    PromptSet,
-    SplitPart,
-)
+from synthboost.domain import STRUCTURES, Domain, Frame, GreyImage, PatientId, PromptSet, SplitPart
 from synthboost.errors import ConfigError, DataError
 from synthboost.evaluation.clinical.plausibility import check_patient
 from synthboost.inference.predictor import Prediction, Predictor
@@ -35,23 +27,21 @@ from synthboost.inference.sentences import EvaluationSentences, texts_of
 from synthboost.io.atomic import write_csv
 from synthboost.io.claim import read_claim
 
-GENERATOR = "synthboost.pseudo_labels"
-GENERATOR_VERSION = "1"
+GENERATOR, GENERATOR_VERSION = "synthboost.pseudo_labels", "1"
 RECORD = "pseudo_labels.json"
 """At the root: what was asked for; in a patient's folder: which frames were kept, and why others were not."""
 REPORT = "rejected.csv"
 GAMMAS = (1.0, 0.75, 1.33)
-"""Grey curves under which a frame is looked at; the answers are averaged."""
+"""Grey curves under which an image is predicted; the probabilities are averaged."""
 PARTS = (SplitPart.TRAINING, SplitPart.VALIDATION)
-"""Whose images are annotated; a frame stands in the part of its patient. Test patients are not looked at."""
+"""Whose images are annotated; a frame is in the part of its patient. Test patients are not used."""
+_SENTENCES = EvaluationSentences(PromptSet.P1)
 
 
 @dataclass(frozen=True)
 class PseudoLabelSettings:
-    """How images are annotated, and which annotations are kept."""
+    """Which annotations of a model are kept."""
 
-    prompt_set: PromptSet = PromptSet.P1
-    """The sentences that the model is asked with."""
     least_confidence: float = 0.7
     """Mean probability inside a structure, below which a frame is not kept; 0-1."""
     plausible: bool = True
@@ -74,87 +64,85 @@ class Annotated:
 
 
 @dataclass(frozen=True, eq=False)
-class Guess:
-    """What a model says of one frame."""
+class AnnotatedFrame:
+    """A frame that a model annotated."""
 
     frame: Frame
-    label_map: LabelMap
+    """With the predicted label map."""
     confidence: float
     """Mean probability inside the structure of which the model is least sure."""
-    reasons: tuple[str, ...]
+    reasons: tuple[str, ...] = ()
     """Why it is not kept; none: it is."""
 
 
-def write_pseudo_labels(
-    predictor: Predictor, model: str, dataset: Dataset, split: Split, out: Path, settings: PseudoLabelSettings
+def pseudo_label(
+    predictor: Predictor, model: str, images: Source, out: Path, settings: PseudoLabelSettings
 ) -> Annotated:
-    """Annotate a data set's training and validation patients by a model; the same call finishes a stopped one.
+    """Annotate the training and validation patients of a data set; the same call finishes a stopped one.
 
     Args:
         predictor: holds the model.
         model: the name of its run or the checksum of its weights; a folder begun with another is refused.
-        dataset: its annotations are not read.
-        split: of `dataset`; test patients are not looked at.
+        images: their annotations are not read; test patients are not used.
         out: a new or empty folder, or one begun with the same model, images and settings.
-        settings: see `PseudoLabelSettings`.
+        settings: which annotations are kept.
 
     Raises:
         DataError: an image is broken, or not one annotation was kept.
         OutputError: the folder holds something else.
     """
-    bare = without_annotations(dataset)
+    bare, split = images.without_annotations().dataset, images.split
     present = set(bare.patients)
-    patients = [
-        NewPatient(patient.name, part, patient) for part in PARTS for patient in split.parts[part] if patient in present
-    ]
+    patients = [NewPatient(p.name, part, p) for part in PARTS for p in split.parts[part] if p in present]
 
     def make(patient: NewPatient) -> MadePatient:
-        infos = [info for info in bare.frames if info.patient == patient.source]
-        guesses = list(annotate(predictor, bare, infos, settings))
-        kept = [replace(guess.frame, label_map=guess.label_map) for guess in guesses if not guess.reasons]
-        frames = {g.frame.info.name: {"confidence": g.confidence, "rejected for": list(g.reasons)} for g in guesses}
-        return MadePatient(kept, {"patient": str(patient.source), "frames": frames})
-
-    def report() -> None:
-        _write_report(out, _records(out, patients))
+        assert patient.source is not None
+        annotated = list(annotate(predictor, bare, patient.source, settings))
+        notes = {a.frame.info.name: {"confidence": a.confidence, "rejected for": list(a.reasons)} for a in annotated}
+        kept = [one.frame for one in annotated if not one.reasons]
+        return MadePatient(kept, {"patient": str(patient.source), "frames": notes})
 
     version = f"{GENERATOR_VERSION}, {model}"
     origin = Origin(Domain.PSEUDO_LABELLED, GENERATOR, version, 0, bare.release, RECORD)
     asked = {"model": model, "images": bare.fingerprint(), "split": split.name, "settings": asdict(settings)}
-    make_dataset(out, origin, asked, patients, make, "annotating", before_lists=report)
+    make_dataset(
+        out, origin, asked, patients, make, "annotating",
+        before_lists=lambda: _write_report(out, _records(out, patients)),
+    )  # fmt: skip
     records = _records(out, patients)
     counts = Counter(reason for record in records for reason in record["rejected for"])
     return Annotated(len(records), sum(not one["rejected for"] for one in records), dict(counts.most_common()))
 
 
 def annotate(
-    predictor: Predictor, dataset: Dataset, infos: list[FrameInfo], settings: PseudoLabelSettings
-) -> Iterator[Guess]:
+    predictor: Predictor, dataset: Dataset, patient: PatientId, settings: PseudoLabelSettings
+) -> Iterator[AnnotatedFrame]:
     """Annotate all frames of one patient, and say of each why it is not kept, if it is not."""
-    guesses = [_guess(predictor, dataset.load(info), settings.prompt_set) for info in infos]
+    own = [info for info in dataset.frames if info.patient == patient]
+    annotated = [_annotate(predictor, dataset.load(info)) for info in own]
     failed: dict[str, list[str]] = {}
     if settings.plausible:
-        maps = {(g.frame.info.view, g.frame.info.phase): (g.label_map, g.frame.spacing_mm) for g in guesses}
+        frames = [one.frame for one in annotated]
+        maps = {(f.info.view, f.info.phase): (f.label_map, f.spacing_mm) for f in frames if f.label_map is not None}
         for check in check_patient(maps):
             if not check.passed and check.rule.severity == "implausible":
                 failed.setdefault(check.where, []).append(check.name)
-    for guess in guesses:
-        info = guess.frame.info
+    for one in annotated:
+        info = one.frame.info
         reasons = [*failed.get(f"{info.view} {info.phase}", []), *failed.get("patient", [])]
-        if guess.confidence < settings.least_confidence:
-            reasons.append("confidence")
-        yield replace(guess, reasons=tuple(reasons))
+        unsure = ["confidence"] if one.confidence < settings.least_confidence else []
+        yield replace(one, reasons=(*reasons, *unsure))
 
 
-def _guess(predictor: Predictor, frame: Frame, prompt_set: PromptSet) -> Guess:
-    sentences = texts_of(EvaluationSentences(prompt_set, shape_from="unknown").first(frame))
+def _annotate(predictor: Predictor, frame: Frame) -> AnnotatedFrame:
+    sentences = texts_of(_SENTENCES.first(frame))
     images = [_with_gamma(frame.image, gamma) for gamma in GAMMAS]
     predictions = predictor.predict_batch(images, [sentences] * len(images))
     probability = np.mean([prediction.probability for prediction in predictions], axis=0)
     label_map = Prediction(sentences, probability, predictor.threshold).label_map(one_heart=True)
     inside = [probability[number][label_map == int(s)] for number, s in enumerate(STRUCTURES)]
     confidence = min(float(values.mean()) if values.size else 0.0 for values in inside)
-    return Guess(frame, label_map, confidence, ())
+    return AnnotatedFrame(replace(frame, label_map=label_map), confidence)
 
 
 def _with_gamma(image: GreyImage, gamma: float) -> GreyImage:

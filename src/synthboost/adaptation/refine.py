@@ -1,7 +1,7 @@
 """Simulated frames, refined by a diffusion model of real ones: SDEdit (Meng et al. 2021, arXiv 2108.01073).
 
-Each frame is mixed with noise up to a time, and the model leads it back from there. What the noise drowned, fine
-texture first, the model draws anew as it learned it; what stood out of the noise stays, and so do the masks.
+Each frame is mixed with noise up to a time, and the model removes the noise from there. What the noise hid, fine
+texture first, is drawn anew; what stood out of the noise stays, and so do the masks.
 """
 
 from __future__ import annotations
@@ -15,8 +15,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from synthboost.data import Dataset, Split
+from synthboost.data import Dataset
 from synthboost.data.sector import find_sector
+from synthboost.data.source import Source
 from synthboost.data.writer import MadePatient, Origin, remake_dataset
 from synthboost.diffusion.condition import ConditionClass, condition_map, label_map_of
 from synthboost.diffusion.image_batches import ImageBatches
@@ -27,18 +28,17 @@ from synthboost.domain import Domain, Frame, FrameInfo
 from synthboost.errors import ConfigError
 from synthboost.evaluation.metrics.resample import spacing_on_grid
 
-GENERATOR = "synthboost.refine"
-GENERATOR_VERSION = "1"
+GENERATOR, GENERATOR_VERSION = "synthboost.refine", "1"
 RECORD = "refinement.json"
 
 
 class Condition(StrEnum):
-    """What the network is told of a frame besides its attributes. Its labels it is never told."""
+    """What conditions the network besides a frame's attributes; never its labels."""
 
     SECTOR = "sector"
-    """The frame's sector, without a heart in it: what a network learns that is trained without labels."""
+    """The frame's sector, without a heart in it, for a network that was trained on unannotated images."""
     NULL = "null"
-    """No map at all: what a network learns from the images whose map was hidden."""
+    """No map at all, for a network that was trained with hidden maps."""
 
 
 @dataclass(frozen=True)
@@ -68,22 +68,20 @@ class RefineSettings:
 def refine(
     network: SemanticUNet,
     weights_sha256: str,
-    dataset: Dataset,
-    split: Split,
+    simulated: Source,
     out: Path,
     settings: RefineSettings,
     schedule: Schedule | None = None,
     shard: tuple[int, int] = (1, 1),
 ) -> int:
-    """Write the refined data set, or the share of one worker, or what is missing of it.
+    """Write the refined data set, or the shard of one worker, or what is missing of it.
 
     Frames and masks get the network's size. Pixels outside the sector are 0.
 
     Args:
         network: in evaluation mode, on the device that samples.
         weights_sha256: of its weights.
-        dataset: simulated, with masks.
-        split: of `dataset`.
+        simulated: with masks.
         out: a new or empty folder, or one that was begun with the same weights, images and settings.
         settings: see there.
         schedule: of sampling; `None` is the network's default. Refining takes `strength` of its steps.
@@ -94,22 +92,22 @@ def refine(
 
     Raises:
         ConfigError: the network has no weights for "no label", or the shard is none.
-        DataError: frames are not simulated, or a sector cannot be made out, naming the frame.
+        DataError: frames are not simulated, or no sector can be found, naming the frame.
         OutputError: the folder holds something else, or cannot be written.
     """
     if settings.condition is Condition.NULL and not network.settings.null_label:
         raise ConfigError("refine", "condition", settings.condition, f"{Condition.SECTOR}: it has no weights for null")
     chosen = schedule or default_schedule(network.settings)
     version = f"{GENERATOR_VERSION}, weights {weights_sha256[:8]}"
-    origin = Origin(Domain.REFINED, GENERATOR, version, settings.seed, dataset.release, RECORD)
+    origin = Origin(Domain.REFINED, GENERATOR, version, settings.seed, simulated.dataset.release, RECORD)
     asked = {
         "weights": weights_sha256,
         "strength": settings.strength,
         "condition": str(settings.condition),
         "schedule": {**asdict(chosen), "method": str(chosen.method), "spacing": str(chosen.spacing)},
     }
-    refiner = _Refiner(network, dataset, settings, chosen)
-    return remake_dataset(out, dataset, split, origin, asked, refiner.remake, "refining", shard)
+    refiner = _Refiner(network, simulated.dataset, settings, chosen)
+    return remake_dataset(out, simulated.dataset, simulated.split, origin, asked, refiner.remake, "refining", shard)
 
 
 class _Refiner:

@@ -34,7 +34,6 @@ class Calibrate:
     def run(self) -> None:
         """Measure both sets, and print and write the differences."""
         from synthboost.adaptation.calibrate import measure_hearts, require_enough
-        from synthboost.adaptation.pseudo_labels import PseudoLabelSettings
         from synthboost.data.simulated_set import settings_of
         from synthboost.data.source import open_source
         from synthboost.errors import OutputError
@@ -45,18 +44,14 @@ class Calibrate:
 
         if self.out.exists():
             raise OutputError(self.out, "file", "exists", "a new file", "Choose another name.")
-        settings = PseudoLabelSettings()
         real = self.images.open(self.data)
         simulated = open_source(self.simulated)
         named = (("images", real), ("simulated images", simulated))
         before = Calibration.of_items(settings_of(simulated.dataset.root).calibration)
         predictor = Predictor.from_pretrained(self.checkpoint)
         for name, source in named:
-            require_enough(source.dataset, source.split, self.patients, name)
-        sides = [
-            measure_hearts(predictor, source.dataset, source.split, self.patients, settings, name)
-            for name, source in named
-        ]
+            require_enough(source, self.patients, name)
+        sides = [measure_hearts(predictor, source, self.patients, name) for name, source in named]
         found = before.then(calibrate(sides[0].hearts, sides[1].hearts))
         numbers = {
             name: {"frames": side.frames, "measured": side.kept}

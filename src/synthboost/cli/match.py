@@ -30,13 +30,12 @@ class Match:
 
     def run(self) -> None:
         """Match, and print what was made."""
-        from synthboost.adaptation.match import MatchSettings, match
+        from synthboost.adaptation.match import match
         from synthboost.cli.shards import parse_shard, still_to_come
         from synthboost.data.source import open_source
 
         shard = parse_shard("match", self.shard)
-        settings = MatchSettings(seed=self.seed)
         simulated = open_source(self.images)
         like = self.likeness.open(self.like)
-        made = match(simulated.dataset, simulated.split, like.dataset, like.split, self.out, settings, shard)
+        made = match(simulated, like, self.out, self.seed, shard)
         print(f"{made} patients matched now: {self.out}{still_to_come(self.out)}")

@@ -35,16 +35,16 @@ class PseudoLabel:
 
     def run(self) -> None:
         """Annotate, and print how much was kept."""
-        from synthboost.adaptation.pseudo_labels import REPORT, PseudoLabelSettings, write_pseudo_labels
+        from synthboost.adaptation.pseudo_labels import REPORT, PseudoLabelSettings, pseudo_label
         from synthboost.data.picture_folder import PictureFolder, write_picture_list
         from synthboost.inference.predictor import Predictor
         from synthboost.models.registry import name_with_checksum
 
-        settings = PseudoLabelSettings(least_confidence=self.least_confidence, plausible=not self.keep_implausible)
+        settings = PseudoLabelSettings(self.least_confidence, plausible=not self.keep_implausible)
         source = self.images.open(self.data)
         predictor = Predictor.from_pretrained(self.checkpoint, threshold=self.threshold)
         model = name_with_checksum(predictor.model, self.checkpoint)
-        done = write_pseudo_labels(predictor, model, source.dataset, source.split, self.out, settings)
+        done = pseudo_label(predictor, model, source, self.out, settings)
         if isinstance(source.dataset, PictureFolder):
             write_picture_list(source.dataset, self.out)
         print(f"{done.kept} of {done.frames} frames annotated and kept in {self.out}")

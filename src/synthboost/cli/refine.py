@@ -51,5 +51,5 @@ class Refine:
         schedule = choose_schedule(network.settings, self.method, self.steps)
         source = open_source(self.images)
         sha256 = file_sha256(weights_path(folder))
-        made = refine(network, sha256, source.dataset, source.split, self.out, settings, schedule, shard)
+        made = refine(network, sha256, source, self.out, settings, schedule, shard)
         print(f"{made} patients refined now, told {condition}: {self.out}{still_to_come(self.out)}")
