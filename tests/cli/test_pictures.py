@@ -72,7 +72,7 @@ def test_what_the_names_do_not_tell_has_to_be_said(
     call = ("pseudo-label", pictures, "--checkpoint", trained_run, "--out", tmp_path / "out")
     answer = synthboost(*call)
     assert answer.code == 2
-    assert "pixel spacing: told by nobody" in answer.err
+    assert "pixel spacing: not stated" in answer.err
     assert "--spacing-mm" in answer.err
     assert not (tmp_path / "out").exists()
 

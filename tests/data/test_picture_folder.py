@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from synthboost.data.picture_folder import LIST, Untold, open_pictures, write_picture_list
+from synthboost.data.picture_folder import LIST, PictureDefaults, open_pictures, write_picture_list
 from synthboost.domain import Phase, SplitPart, View
 from synthboost.errors import ConfigError, DataError
 
-ALL_TOLD = Untold(View.FOUR_CHAMBER, Phase.END_DIASTOLE, 0.5)
+ALL_TOLD = PictureDefaults(View.FOUR_CHAMBER, Phase.END_DIASTOLE, 0.5)
 Make = Callable[..., Path]
 
 
@@ -30,8 +30,8 @@ def make(tmp_path: Path) -> Make:
     return make_them
 
 
-def _people(root: Path, untold: Untold = ALL_TOLD) -> dict[str, list[str]]:
-    dataset = open_pictures(root, untold)
+def _people(root: Path, defaults: PictureDefaults = ALL_TOLD) -> dict[str, list[str]]:
+    dataset = open_pictures(root, defaults)
     return {
         patient.name: [dataset.files_of(i).image.as_posix() for i in dataset.frames if i.patient == patient]
         for patient in dataset.patients
@@ -64,22 +64,22 @@ def test_a_name_tells_more_than_what_is_said_of_all(make: Make) -> None:
 
 
 def test_letters_within_a_word_tell_nothing(make: Make) -> None:
-    with pytest.raises(DataError, match="phase: told by nobody"):
-        open_pictures(make("fred_4CH.png"), Untold(spacing_mm=0.5))  # fr-ED
+    with pytest.raises(DataError, match="phase: not stated"):
+        open_pictures(make("fred_4CH.png"), PictureDefaults(spacing_mm=0.5))  # fr-ED
 
 
 @pytest.mark.parametrize(
-    ("name", "untold", "told"),
+    ("name", "defaults", "told"),
     [
-        ("x_ED.png", Untold(None, None, 0.5), "view: told by nobody.*--view"),
-        ("x_2CH_4CH_ED.png", Untold(None, None, 0.5), "view: told by nobody, or more than one"),
-        ("x_4CH.png", Untold(None, None, 0.5), "phase: told by nobody.*--phase"),
-        ("x_4CH_ED.png", Untold(), "pixel spacing: told by nobody.*--spacing-mm"),
+        ("x_ED.png", PictureDefaults(None, None, 0.5), "view: not stated.*--view"),
+        ("x_2CH_4CH_ED.png", PictureDefaults(None, None, 0.5), "view: not stated, or more than one"),
+        ("x_4CH.png", PictureDefaults(None, None, 0.5), "phase: not stated.*--phase"),
+        ("x_4CH_ED.png", PictureDefaults(), "pixel spacing: not stated.*--spacing-mm"),
     ],
 )
-def test_what_nobody_tells_is_asked_for(make: Make, name: str, untold: Untold, told: str) -> None:
+def test_what_nobody_tells_is_asked_for(make: Make, name: str, defaults: PictureDefaults, told: str) -> None:
     with pytest.raises(DataError, match=told):
-        open_pictures(make(name), untold)
+        open_pictures(make(name), defaults)
 
 
 def test_two_pictures_of_a_patient_that_show_the_same_are_refused(make: Make) -> None:
@@ -124,7 +124,7 @@ def test_what_is_said_of_pictures_is_part_of_their_fingerprint(make: Make) -> No
     root = make("a.png", "b.png")
     one, same = (open_pictures(root, ALL_TOLD).fingerprint() for _ in range(2))
     assert one == same
-    assert one != open_pictures(root, Untold(View.FOUR_CHAMBER, Phase.END_DIASTOLE, 0.6)).fingerprint()
+    assert one != open_pictures(root, PictureDefaults(View.FOUR_CHAMBER, Phase.END_DIASTOLE, 0.6)).fingerprint()
 
 
 def test_a_list_says_which_picture_each_frame_is(make: Make, tmp_path: Path) -> None:
@@ -137,4 +137,4 @@ def test_a_list_says_which_picture_each_frame_is(make: Make, tmp_path: Path) -> 
 @pytest.mark.parametrize("spacing_mm", [0.0, -1.0, 11.0, float("nan")])
 def test_a_spacing_that_no_image_has_is_refused(spacing_mm: float) -> None:
     with pytest.raises(ConfigError, match="spacing_mm"):
-        Untold(spacing_mm=spacing_mm)
+        PictureDefaults(spacing_mm=spacing_mm)

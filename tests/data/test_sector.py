@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from synthboost.data import open_dataset
-from synthboost.data.sector import Sector, find_sector, simulated_sector
+from synthboost.data.sector import Sector, find_sector
 from synthboost.errors import DataError
 from synthboost.simulator.fan import Fan, PixelGrid
 
@@ -23,6 +23,13 @@ def echo(sector: Sector, shape: tuple[int, int] = SHAPE, seed: int = 0) -> np.nd
 def agreement(first: Sector, second: Sector, shape: tuple[int, int] = SHAPE) -> float:
     a, b = first.mask(shape), second.mask(shape)
     return np.count_nonzero(a & b) / np.count_nonzero(a | b)
+
+
+def simulated_sector(grid: PixelGrid) -> Sector:
+    # Its tip is the middle of the frame's upper border.
+    slope = float(np.tan(grid.fan.half_angle))
+    radius = grid.fan.depth_mm / grid.spacing_mm
+    return Sector((-0.5, (grid.shape[1] - 1) / 2.0), (-slope, slope), (radius, radius))
 
 
 def test_a_quarter_circle_has_the_pixels_that_one_counts():

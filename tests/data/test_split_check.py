@@ -12,9 +12,9 @@ import SimpleITK as sitk
 from synthboost.data import (
     Split,
     check_beside,
+    check_pictures,
     check_sources,
     check_split,
-    check_strangers,
     fewer_training_patients,
     make_split,
     open_dataset,
@@ -42,7 +42,7 @@ def _refused(split: Split, dataset: Dataset, *parts: str, **options) -> None:
 
 def test_a_sound_split_passes_and_reports_nothing(dataset):
     check = check_split(make_split("official", dataset), dataset)
-    assert (check.absent, check.twins) == ((), ())
+    assert (check.absent, check.identical) == ((), ())
 
 
 def test_a_patient_in_two_parts_is_refused(dataset):
@@ -84,7 +84,7 @@ def test_one_image_under_two_names_in_two_parts_is_refused(dataset, workers):
 def test_one_image_under_two_names_in_one_part_is_reported(dataset):
     _copy_image(dataset.root, "patient0001_2CH_ED", "patient0002_2CH_ED")
     check = check_split(make_split("official", dataset), dataset)
-    assert [(a.name, b.name) for a, b in check.twins] == [("patient0001_2CH_ED", "patient0002_2CH_ED")]
+    assert [(a.name, b.name) for a, b in check.identical] == [("patient0001_2CH_ED", "patient0002_2CH_ED")]
 
 
 def test_leaving_out_one_of_the_two_mends_the_split(dataset):
@@ -162,7 +162,7 @@ def test_a_picture_that_a_real_split_holds_out_may_not_train(dataset):
     everybody = Split("official", {TRAINING: found.patients, VALIDATION: (), TESTING: ()})
     check_sources(everybody, found, real)  # by name nobody is known
     with pytest.raises(SplitError, match="8 pictures that split official holds out") as caught:
-        check_strangers(everybody, found, real, dataset)
+        check_pictures(everybody, found, real, dataset)
     assert "patient0003_2CH_ED (training) = patient0003_2CH_ED (validation)" in str(caught.value)
 
 
@@ -170,10 +170,10 @@ def test_pictures_that_validate_may_be_those_that_validate(dataset):
     real = make_split("official", dataset)
     found = _pictures(dataset, dataset)
     parts = {part: tuple(replace(p, release="pictures-0123") for p in real.parts[part]) for part in SplitPart}
-    check_strangers(Split("official", parts), found, real, dataset)
+    check_pictures(Split("official", parts), found, real, dataset)
 
 
 def test_frames_with_known_people_are_not_looked_at_again(dataset, monkeypatch):
     monkeypatch.setattr(Dataset, "load_image", lambda *_: pytest.fail("an image was read"))
     real = make_split("official", dataset)
-    check_strangers(real, dataset, real, dataset)
+    check_pictures(real, dataset, real, dataset)

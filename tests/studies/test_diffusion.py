@@ -59,7 +59,7 @@ def test_label_files_may_be_absent_and_are_not_opened_if_they_are_there(hearts: 
 def test_the_maps_hold_the_sector_alone_and_the_attributes_stay(hearts: Path) -> None:
     source = open_source(hearts)
     labelled = make_examples(source.frames(SplitPart.TRAINING, "hearts"), 32)
-    bare = make_examples(source.without_annotations().frames(SplitPart.TRAINING, "hearts", unlabelled=True), 32, True)
+    bare = make_examples(source.without_annotations().frames(SplitPart.TRAINING, "hearts", unannotated=True), 32, True)
     assert set(np.unique(labelled.conditions)) == {0, 1, 2, 3, 4}
     assert set(np.unique(bare.conditions)) == {0, 1}
     np.testing.assert_array_equal(bare.images, labelled.images)

@@ -41,12 +41,12 @@ class TrainDiffusion:
 
     def run(self) -> None:
         """Train, and print where the weights are."""
-        from synthboost.data.picture_folder import Untold
+        from synthboost.data.picture_folder import PictureDefaults
         from synthboost.data.source import open_source
         from synthboost.diffusion.settings import PRESETS
         from synthboost.studies.diffusion import DONE, train_diffusion_on
 
-        if not self.unannotated and self.images.untold != Untold():
+        if not self.unannotated and self.images.defaults != PictureDefaults():
             raise ConfigError(
                 "synthesize train", "view, phase or spacing-mm", "given", "none of them where masks are learned from",
                 "Pictures have no masks: add --unannotated.",

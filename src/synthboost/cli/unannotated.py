@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from synthboost.domain import Phase, SplitOptions, View
 
 if TYPE_CHECKING:
-    from synthboost.data.picture_folder import Untold
+    from synthboost.data.picture_folder import PictureDefaults
     from synthboost.data.source import Source
 
 
@@ -25,15 +25,15 @@ class Unannotated(SplitOptions):
     """For a plain folder of pictures: mm per pixel of those whose files do not state it."""
 
     @property
-    def untold(self) -> Untold:
+    def defaults(self) -> PictureDefaults:
         """What was said of pictures.
 
         Raises:
             ConfigError: the spacing is none that an image has.
         """
-        from synthboost.data.picture_folder import Untold
+        from synthboost.data.picture_folder import PictureDefaults
 
-        return Untold(self.view, self.phase, self.spacing_mm)
+        return PictureDefaults(self.view, self.phase, self.spacing_mm)
 
     def open(self, root: Path, patients: int | None = None) -> Source:
         """Open the images in the folder `root`; of the training patients, the first `patients`.
@@ -43,4 +43,4 @@ class Unannotated(SplitOptions):
         """
         from synthboost.data.source import open_source
 
-        return open_source(root, self, patients, untold=self.untold)
+        return open_source(root, self, patients, defaults=self.defaults)

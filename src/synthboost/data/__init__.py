@@ -4,21 +4,21 @@ from synthboost.data.dataset import Dataset, FrameFiles, without_annotations
 from synthboost.data.loading import load_many
 from synthboost.data.registry import READERS, looks_like_dataset, open_dataset
 from synthboost.data.split_check import (
-    STRANGERS,
+    PICTURES_RELEASE,
     SplitCheck,
     check_beside,
+    check_pictures,
     check_sources,
     check_split,
-    check_strangers,
-    find_twins,
+    find_identical,
 )
 from synthboost.data.splits import SPLITS, Split, fewer_training_patients, frames_of, make_split, without_patients
 from synthboost.data.triplets import ShapeSource, TripletRecipe, make_triplets
 
 __all__ = [
+    "PICTURES_RELEASE",
     "READERS",
     "SPLITS",
-    "STRANGERS",
     "Dataset",
     "FrameFiles",
     "ShapeSource",
@@ -26,11 +26,11 @@ __all__ = [
     "SplitCheck",
     "TripletRecipe",
     "check_beside",
+    "check_pictures",
     "check_sources",
     "check_split",
-    "check_strangers",
     "fewer_training_patients",
-    "find_twins",
+    "find_identical",
     "frames_of",
     "load_many",
     "looks_like_dataset",

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from synthboost.data import Dataset
-from synthboost.domain import Frame, FrameInfo, GreyImage
+from synthboost.data.dataset import Dataset
+from synthboost.data.split_check import image_digest
+from synthboost.domain import Frame, FrameInfo
 from synthboost.errors import DataError
 
 MEMORY_BYTES = 4 * 1024**3
@@ -57,7 +57,7 @@ class FrameSet:
     def image_keys(self) -> list[str]:
         """Return the SHA-256 (hex) of each frame's pixels and shape, in order; computed once."""
         if self._keys is None:
-            self._keys = [_image_key(frame.image) for frame in self]
+            self._keys = [image_digest(frame.image).hex() for frame in self]
         return self._keys
 
     @property
@@ -91,9 +91,3 @@ def mixture(name: str, real: FrameSet, synthetic: FrameSet, real_share: float | 
     drawn = min(max(round(real_share * total), 1), total - 1)
     groups = (Group(len(real), drawn), Group(len(synthetic), total - drawn))
     return FrameSet(name, members, groups=groups)
-
-
-def _image_key(image: GreyImage) -> str:
-    digest = hashlib.sha256(repr(image.shape).encode())
-    digest.update(image.tobytes())
-    return digest.hexdigest()

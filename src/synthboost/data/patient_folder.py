@@ -28,8 +28,8 @@ def find_patients(parent: Path, release: str) -> list[PatientId]:
     """The patients whose folders lie in `parent`, sorted; hidden folders and plain files are passed over.
 
     Raises:
-        DataError: a folder is not called `patient` and 4-8 digits (so `Patient0001`, its twin on disks that tell upper
-            from lower case, is found too), or `parent` cannot be listed.
+        DataError: a folder is not called `patient` and 4-8 digits (so `Patient0001` is found too, on disks that tell
+            upper from lower case), or `parent` cannot be listed.
     """
     names = sorted(entry.name for entry in _entries(parent) if entry.is_dir() and not entry.name.startswith("."))
     foreign = [ascii(unicodedata.normalize("NFC", name)) for name in names if not PATIENT_NAME.fullmatch(name)]

@@ -1,7 +1,7 @@
 """A plain folder of pictures as a data set without annotations: what people have before they have a data set.
 
-Who, which view and which instant a picture shows is told by folders and file names; what they do not tell is asked
-for. Nothing is copied: a picture is read when its frame is.
+Folders and file names say who, which view and which phase a picture shows; what they do not say must be given.
+Nothing is copied: a picture is read when its frame is.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from pathlib import Path
 
 from synthboost.data.dataset import Dataset, FrameFiles
 from synthboost.data.lists import IMAGES
-from synthboost.data.split_check import STRANGERS
+from synthboost.data.split_check import PICTURES_RELEASE
 from synthboost.domain import Frame, FrameInfo, GreyImage, PatientId, Phase, SplitPart, View
 from synthboost.errors import ConfigError, DataError
 from synthboost.io.atomic import write_csv
@@ -30,7 +30,7 @@ _PHASES = re.compile(_SEPARATED.format("|".join(Phase)), re.IGNORECASE)
 
 
 @dataclass(frozen=True)
-class Untold:
+class PictureDefaults:
     """What pictures show whose names or headers do not say it; `None` means that they must."""
 
     view: View | None = None
@@ -50,21 +50,21 @@ class Untold:
 
 @dataclass(frozen=True, eq=False)
 class PictureFolder(Dataset):
-    """The pictures of a folder as frames that nobody annotated."""
+    """The pictures of a folder as unannotated frames."""
 
-    untold: Untold = Untold()
+    defaults: PictureDefaults = PictureDefaults()
 
     def read(self, info: FrameInfo, annotated: bool) -> Frame:
         """Read one picture; see `Dataset.read`."""
         recording = _open(self.root / self.files_of(info).image)
-        return Frame(info, _image(recording), None, _spacing(recording, self.untold))
+        return Frame(info, _image(recording), None, _spacing(recording, self.defaults))
 
     def fingerprint(self) -> str:
         """SHA-256 (hex) of the pictures, and of what was said of them; see `Dataset.fingerprint`."""
-        return hashlib.sha256(f"{super().fingerprint()} {self.untold}".encode()).hexdigest()
+        return hashlib.sha256(f"{super().fingerprint()} {self.defaults}".encode()).hexdigest()
 
 
-def open_pictures(root: Path, untold: Untold) -> PictureFolder:
+def open_pictures(root: Path, defaults: PictureDefaults) -> PictureFolder:
     """Read the names and headers of all pictures in a folder and its folders, no pixel.
 
     A picture directly in `root` is a patient of its own, unless its name is that of another but for view and phase
@@ -73,17 +73,17 @@ def open_pictures(root: Path, untold: Untold) -> PictureFolder:
 
     Args:
         root: the folder.
-        untold: of pictures whose names or headers do not say it.
+        defaults: of pictures whose names or headers do not say it.
 
     Raises:
-        DataError: there is no picture, one is damaged or a clip, its view, phase or spacing is told by nobody, or two
+        DataError: there is no picture, one is damaged or a clip, its view, phase or spacing is not stated, or two
             pictures of a patient show the same view and phase.
     """
     pictures = find_recordings(root)
     people: dict[str, dict[tuple[View, Phase], Path]] = {}
     for path in pictures:
-        view, phase = _shown(path, untold)
-        _spacing(_open(path), untold)
+        view, phase = _shown(path, defaults)
+        _spacing(_open(path), defaults)
         frames = people.setdefault(_person(path.relative_to(root)), {})
         if (view, phase) in frames:
             raise DataError(
@@ -93,7 +93,7 @@ def open_pictures(root: Path, untold: Untold) -> PictureFolder:
         frames[view, phase] = path
     names = "\n".join(path.relative_to(root).as_posix() for path in pictures)
     # With a hash of the pictures' names: patient0001 of two folders is two people.
-    release = f"{STRANGERS}{hashlib.sha256(names.encode()).hexdigest()[:12]}"
+    release = f"{PICTURES_RELEASE}{hashlib.sha256(names.encode()).hexdigest()[:12]}"
     digits = max(4, len(str(len(people))))
     patients = [PatientId(release, IMAGES, f"patient{n:0{digits}d}") for n in range(1, len(people) + 1)]
     files = {
@@ -101,7 +101,7 @@ def open_pictures(root: Path, untold: Untold) -> PictureFolder:
         for patient, person in zip(patients, sorted(people), strict=True)
         for (view, phase), path in people[person].items()
     }
-    return PictureFolder.of(root, release, files, official=_official(patients), untold=untold)
+    return PictureFolder.of(root, release, files, official=_official(patients), defaults=defaults)
 
 
 def write_picture_list(dataset: PictureFolder, out: Path) -> None:
@@ -110,14 +110,14 @@ def write_picture_list(dataset: PictureFolder, out: Path) -> None:
     write_csv(out / LIST, ("frame", "picture"), rows)
 
 
-def _shown(path: Path, untold: Untold) -> tuple[View, Phase]:
-    views, phases = ({found.upper() for found in told.findall(stem(path))} for told in (_VIEWS, _PHASES))
-    view = View(views.pop()) if len(views) == 1 else None if views else untold.view
-    phase = Phase(phases.pop()) if len(phases) == 1 else None if phases else untold.phase
+def _shown(path: Path, defaults: PictureDefaults) -> tuple[View, Phase]:
+    views, phases = ({found.upper() for found in pattern.findall(stem(path))} for pattern in (_VIEWS, _PHASES))
+    view = View(views.pop()) if len(views) == 1 else None if views else defaults.view
+    phase = Phase(phases.pop()) if len(phases) == 1 else None if phases else defaults.phase
     if view is None or phase is None:
         what, words = ("view", View) if view is None else ("phase", Phase)
         raise DataError(
-            path, what, "told by nobody, or more than one", f"one of {', '.join(words)} in the name, as x_4CH_ED.png",
+            path, what, "not stated, or more than one", f"one of {', '.join(words)} in the name, as x_4CH_ED.png",
             f"Rename the picture, or say with --{what} what all show whose names do not.",
         )  # fmt: skip
     return view, phase
@@ -145,15 +145,15 @@ def _image(recording: Recording) -> GreyImage:
     return image
 
 
-def _spacing(recording: Recording, untold: Untold) -> Spacing:
+def _spacing(recording: Recording, defaults: PictureDefaults) -> Spacing:
     if recording.spacing_mm is not None:
         return recording.spacing_mm
-    if untold.spacing_mm is None:
+    if defaults.spacing_mm is None:
         raise DataError(
-            recording.path, "pixel spacing", "told by nobody", "mm between neighbouring pixels",
+            recording.path, "pixel spacing", "not stated", "mm between neighbouring pixels",
             "Give --spacing-mm: what the masks are checked by, and areas, are in mm.",
         )  # fmt: skip
-    return untold.spacing_mm, untold.spacing_mm
+    return defaults.spacing_mm, defaults.spacing_mm
 
 
 def _official(patients: list[PatientId]) -> Mapping[SplitPart, tuple[PatientId, ...]]:

@@ -1,4 +1,4 @@
-"""The ultrasound sector as a shape: found from an image by its apex, two edges and arc, or given by the simulator.
+"""The ultrasound sector as a shape, found from an image: an apex, two edges and an arc.
 
 Black pixels inside a fan are echo-free tissue, so `image != 0` is no sector: it has a hole wherever blood or a shadow
 is black, and these holes would tell a network where the image is dark.
@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 
 from synthboost.domain import GreyImage, Mask
 from synthboost.errors import DataError
-from synthboost.simulator.fan import PixelGrid
 
 Numbers = NDArray[np.float64]
 
@@ -65,13 +64,6 @@ class Sector:
         aside = np.arange(shape[1])[None, :] - self.apex[1]
         within = (below / self.radii[0]) ** 2 + (aside / self.radii[1]) ** 2 <= 1
         return np.asarray((below >= 0) & (aside >= self.slopes[0] * below) & (aside <= self.slopes[1] * below) & within)
-
-
-def simulated_sector(grid: PixelGrid) -> Sector:
-    """The fan of a simulated frame, exactly: its tip is the middle of the frame's upper border."""
-    slope = float(np.tan(grid.fan.half_angle))
-    radius = grid.fan.depth_mm / grid.spacing_mm
-    return Sector((-0.5, (grid.shape[1] - 1) / 2.0), (-slope, slope), (radius, radius))
 
 
 def find_sector(image: GreyImage, name: str = "image") -> Sector:

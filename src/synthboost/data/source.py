@@ -19,7 +19,7 @@ from synthboost.data import (
     without_patients,
 )
 from synthboost.data.frame_set import FrameSet
-from synthboost.data.picture_folder import Untold, open_pictures
+from synthboost.data.picture_folder import PictureDefaults, open_pictures
 from synthboost.domain import Domain, PatientId, SplitOptions, SplitPart
 from synthboost.errors import ConfigError, SplitError
 from synthboost.records.run_record import DataSet
@@ -46,8 +46,8 @@ class Source:
         return self._split_as(fewer_training_patients(whole, self.dataset, count), whole)
 
     @property
-    def for_judging(self) -> Self:
-        """The source as a run sees it that only judges on it: how many patients others train on does not matter."""
+    def for_evaluation(self) -> Self:
+        """The source of a run that only evaluates on it: how many patients others train on does not matter."""
         return self if self.whole_split is None else self._split_as(self.whole_split, None)
 
     def _split_as(self, split: Split, whole: Split | None) -> Self:
@@ -57,17 +57,17 @@ class Source:
         return other
 
     def without_annotations(self) -> Self:
-        """Return the source as if nobody had annotated it: no label file is opened through it."""
+        """Return the source without annotations: no label file is opened through it."""
         return replace(self, dataset=without_annotations(self.dataset))
 
-    def frames(self, part: SplitPart, name: str, unlabelled: bool = False) -> FrameSet:
+    def frames(self, part: SplitPart, name: str, unannotated: bool = False) -> FrameSet:
         """Return the annotated frames of a part, called `name` in messages and logs; there may be none.
 
-        With `unlabelled`, the frames without annotation as well.
+        With `unannotated`, the unannotated ones as well.
         """
         patients = set(self.split.parts[part])
         infos = (info for info in self.dataset.frames if info.patient in patients)
-        wanted = (info for info in infos if unlabelled or self.dataset.has_annotation(info))
+        wanted = (info for info in infos if unannotated or self.dataset.has_annotation(info))
         return FrameSet(name, [(self.dataset, info) for info in wanted])
 
     @cached_property
@@ -109,7 +109,7 @@ def open_source(
     options: SplitOptions = _OFFICIAL,
     patients: int | None = None,
     made_from: Split | None = None,
-    untold: Untold | None = None,
+    defaults: PictureDefaults | None = None,
 ) -> Source:
     """Open a data set, split it, and check that no patient leaks between parts.
 
@@ -118,13 +118,13 @@ def open_source(
         options: the split, who is left out, and whether something may be missing.
         patients: train on the first so many patients only.
         made_from: for a diffusion set: the split of the data set whose masks it was made from, to rule leaks out.
-        untold: where no annotation is needed: a folder of pictures will do, of which this is true.
+        defaults: where no annotation is needed: accept a plain folder of pictures, too, of which this is true.
 
     Raises:
         DataError: the data set or its split is broken, or has fewer training patients.
-        ConfigError: something is `untold` of a data set, which tells it itself.
+        ConfigError: `defaults` are given for a data set, which states its own.
     """
-    dataset = _open(root, options.allow_missing, untold)
+    dataset = _open(root, options.allow_missing, defaults)
     split = make_split(options.split, dataset)
     if options.leave_out:
         split = without_patients(split, [_named(dataset, name) for name in options.leave_out])
@@ -136,14 +136,14 @@ def open_source(
     return source
 
 
-def _open(root: Path, allow_missing: bool, untold: Untold | None) -> Dataset:
-    if untold is None:
+def _open(root: Path, allow_missing: bool, defaults: PictureDefaults | None) -> Dataset:
+    if defaults is None:
         return open_dataset(root, allow_missing=allow_missing)
     if root.is_dir() and not looks_like_dataset(root):
-        return open_pictures(root, untold)
-    if untold != Untold():
+        return open_pictures(root, defaults)
+    if defaults != PictureDefaults():
         raise ConfigError(
-            root, "view, phase or spacing-mm", "given", "none of them for a data set, which tells its own",
+            root, "view, phase or spacing-mm", "given", "none of them for a data set, which states its own",
             "They are for plain folders of pictures.",
         )  # fmt: skip
     return open_dataset(root, allow_missing=allow_missing)

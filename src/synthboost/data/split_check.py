@@ -24,14 +24,14 @@ class SplitCheck:
 
     absent: tuple[PatientId, ...]
     """Listed patients whose folder is not there."""
-    twins: tuple[tuple[FrameInfo, FrameInfo], ...]
+    identical: tuple[tuple[FrameInfo, FrameInfo], ...]
     """Frames of different patients in the same part with identical pixels: probably one person twice."""
 
 
-NOBODY = "simulated-"
+SIMULATED_RELEASE = "simulated-"
 """Releases of the simulator begin so. Frames made from masks of another simulated set show no patient of this one."""
-STRANGERS = "pictures-"
-"""Releases of plain folders of pictures begin so. No split names their people; `check_strangers` looks at pixels."""
+PICTURES_RELEASE = "pictures-"
+"""Releases of plain folders of pictures begin so. No split names their people; `check_pictures` compares pixels."""
 
 
 def check_split(
@@ -58,13 +58,13 @@ def check_split(
     if not allow_missing:
         _refuse(split, "patients without a folder", map(str, absent), "all listed patients, or missing ones allowed")
     check_sources(split, dataset, sources)
-    twins = find_twins(dataset, [i for i in dataset.frames if split.part_of(i.patient)], workers)
-    across = [(a, b) for a, b in twins if split.part_of(a.patient) != split.part_of(b.patient)]
+    identical = find_identical(dataset, [i for i in dataset.frames if split.part_of(i.patient)], workers)
+    across = [(a, b) for a, b in identical if split.part_of(a.patient) != split.part_of(b.patient)]
     _refuse(
         split, "identical images in different parts", (_pair(split, a, b) for a, b in across), "one part per image",
         "The two names probably are one person: leave one of them out of the split.",
     )  # fmt: skip
-    return SplitCheck(absent, tuple(pair for pair in twins if pair not in across))
+    return SplitCheck(absent, tuple(pair for pair in identical if pair not in across))
 
 
 def check_sources(split: Split, dataset: Dataset, sources: Split | None = None) -> None:
@@ -92,7 +92,7 @@ def check_sources(split: Split, dataset: Dataset, sources: Split | None = None) 
         for info in made
         if info.source
         and (info.source.release, info.source.folder) not in places
-        and not info.source.release.startswith((NOBODY, STRANGERS))
+        and not info.source.release.startswith((SIMULATED_RELEASE, PICTURES_RELEASE))
     ]
     _refuse(split, "frames from elsewhere", map(_origin, elsewhere), f"source patients of split {sources.name}")
     leaks = [
@@ -117,7 +117,7 @@ def check_beside(split: Split, dataset: Dataset, real: Split) -> None:
     Args:
         split: parts of `dataset`.
         dataset: the synthetic data set.
-        real: the split of the real data that the same model validates or is judged on.
+        real: the split of the real data that the same model validates or is evaluated on.
 
     Raises:
         SplitError: names the frames and the patients.
@@ -134,15 +134,15 @@ def check_beside(split: Split, dataset: Dataset, real: Split) -> None:
     )
 
 
-def check_strangers(split: Split, dataset: Dataset, real: Split, real_dataset: Dataset, workers: int = 0) -> None:
-    """Check that no picture of people without names is an image that a real split holds out; reads these images.
+def check_pictures(split: Split, dataset: Dataset, real: Split, real_dataset: Dataset, workers: int = 0) -> None:
+    """Check that no plain picture is an image that a real split holds out; reads these images.
 
-    Only exact copies are found: that nobody who is held out was photographed twice is for the user to know.
+    Only exact copies are found. Whether another picture shows somebody who is held out is for the user to know.
 
     Args:
         split: parts of `dataset`.
-        dataset: a synthetic data set; only frames that were made from plain pictures are looked at.
-        real: the split of the real data that the same model validates or is judged on.
+        dataset: a synthetic data set; only frames that were made from plain pictures are compared.
+        real: the split of the real data that the same model validates or is evaluated on.
         real_dataset: those data.
         workers: threads that read images.
 
@@ -150,7 +150,7 @@ def check_strangers(split: Split, dataset: Dataset, real: Split, real_dataset: D
         SplitError: names the frames and the images.
         DataError: an image is broken.
     """
-    made = [info for info in dataset.frames if info.source and info.source.release.startswith(STRANGERS)]
+    made = [info for info in dataset.frames if info.source and info.source.release.startswith(PICTURES_RELEASE)]
     if not made:
         return
     held = [info for info in real_dataset.frames if real.part_of(info.patient) not in (None, SplitPart.TRAINING)]
@@ -167,7 +167,7 @@ def check_strangers(split: Split, dataset: Dataset, real: Split, real_dataset: D
     )  # fmt: skip
 
 
-def find_twins(dataset: Dataset, infos: Iterable[FrameInfo], workers: int = 0) -> list[tuple[FrameInfo, FrameInfo]]:
+def find_identical(dataset: Dataset, infos: Iterable[FrameInfo], workers: int = 0) -> list[tuple[FrameInfo, FrameInfo]]:
     """Pairs of frames of different patients whose images are identical in size and every pixel.
 
     Frames that are drawn when read are not: each patient's speckle has random numbers of its own.

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from accelerate.utils import broadcast_object_list
 
-from synthboost.data import ShapeSource, TripletRecipe, check_beside, check_strangers
+from synthboost.data import ShapeSource, TripletRecipe, check_beside, check_pictures
 from synthboost.data.frame_set import FrameSet, mixture
 from synthboost.domain import SplitPart
 from synthboost.errors import ConfigError, DataError
@@ -123,7 +123,7 @@ def stage_frames(spec: RunSpec, role: Role) -> tuple[FrameSet, FrameSet]:
         made = spec.sources[Role.SYNTHETIC]
         real = spec.sources[Role.REAL]
         check_beside(made.split, made.dataset, real.split)
-        check_strangers(made.split, made.dataset, real.split, real.dataset, workers=2)
+        check_pictures(made.split, made.dataset, real.split, real.dataset, workers=2)
     training = [spec.sources[one].frames(SplitPart.TRAINING, str(one)) for one in of]
     validation = spec.sources[of[0]].frames(SplitPart.VALIDATION, f"{of[0]} validation")
     first, *others = training

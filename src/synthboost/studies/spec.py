@@ -75,7 +75,7 @@ class RunSpec:
             raise ConfigError("run", "training", f"no settings for {', '.join(absent)}", "settings for every stage")
         self._require_share()
         if Role.REAL not in learns_from(self.strategy):
-            sources = {**self.sources, Role.REAL: self.sources[Role.REAL].for_judging}
+            sources = {**self.sources, Role.REAL: self.sources[Role.REAL].for_evaluation}
             object.__setattr__(self, "sources", sources)
         if Role.SYNTHETIC not in STAGES[self.strategy] or self.synthetic_prompt_set == self.prompt_set:
             object.__setattr__(self, "synthetic_prompt_set", None)
