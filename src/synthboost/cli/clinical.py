@@ -145,6 +145,6 @@ class Clinical:
         }
         if idle := [name for name, is_given in given.items() if is_given]:
             raise ConfigError(
-                "clinical", ", ".join(idle), "given with masks that were drawn earlier", "a model",
+                "clinical", ", ".join(idle), "given with masks predicted earlier", "a model",
                 "Give a run's folder or weights, or leave them out.",
             )  # fmt: skip

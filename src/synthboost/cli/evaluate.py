@@ -106,7 +106,7 @@ class Evaluate:
         if idle := [name for name in FOR_PREDICTING if getattr(self, name) != defaults[name]]:
             raise ConfigError(
                 "evaluate", ", ".join(idle), "given together with masks", "a checkpoint",
-                "These masks were drawn earlier; their index says with which sentences.",
+                "These masks were predicted earlier; their index lists the sentences.",
             )  # fmt: skip
 
     def _predict(self, frames: FrameSet, source: Source) -> tuple[Origin, bool]:
@@ -120,7 +120,7 @@ class Evaluate:
             return Origin("masks", self.label or self.out.absolute().name), False
         predictor = Predictor.from_pretrained(self.checkpoint, threshold=self.threshold)
         if unknown := predictor.model.unknown_words(" ".join(vocabulary([self.prompts]))):
-            print(f"note: the model has never read {', '.join(unknown)}, which {self.prompts} says", file=sys.stderr)
+            print(f"note: the model does not know {', '.join(unknown)}, used by {self.prompts}", file=sys.stderr)
         spec = run_spec_of(self.checkpoint)
         named = self.name_domain == "yes" or (self.name_domain == "as-trained" and bool(spec and spec.domain_named))
         sentences = EvaluationSentences(

@@ -67,7 +67,7 @@ class Predict:
         predictor = Predictor.from_pretrained(self.checkpoint, threshold=self.threshold)
         for target in targets:
             if unknown := predictor.model.unknown_words(target.sentence):
-                print(f"note: the model has never read {', '.join(unknown)} ({target.sentence!r})", file=sys.stderr)
+                print(f"note: the model does not know {', '.join(unknown)} ({target.sentence!r})", file=sys.stderr)
         label_map = self.sentences is None if self.label_map is None else self.label_map
         sha256 = weights_fingerprint(self.checkpoint)
         outcomes = predict_folder(
