@@ -101,4 +101,4 @@ def _advise(example: str, sentences: Sequence[str]) -> None:
 
     if not all(any(domain_clause(domain) in sentence for domain in Domain) for sentence in sentences):
         said = f'"{example.rstrip(".")}{domain_clause(Domain.REAL)}."'
-        print(f"note: the model learnt from sentences that end with the image's domain: {said}", file=sys.stderr)
+        print(f"note: the model was trained on sentences that end with the image's domain: {said}", file=sys.stderr)
