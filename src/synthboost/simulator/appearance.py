@@ -37,11 +37,11 @@ class Vendor:
     """Of the compressed image, in samples of the full polar grid."""
 
 
-VENDORS = {
-    "A": Vendor("A", 2.5, 0.75, 0.64, "linear", 0.6),
-    "B": Vendor("B", 2.2, 0.92, 0.72, "s", 0.8),
-    "C": Vendor("C", 2.9, 0.60, 0.56, "dark", 0.4),
-}
+VENDORS = (
+    Vendor("A", 2.5, 0.75, 0.64, "linear", 0.6),
+    Vendor("B", 2.2, 0.92, 0.72, "s", 0.8),
+    Vendor("C", 2.9, 0.60, 0.56, "dark", 0.4),
+)
 
 
 def stretch(strength: float, most: float) -> float:
@@ -102,7 +102,7 @@ ALL = Dials(1.0, 1.0, 1.0, 1.0, 1.0)
 class Appearance:
     """A preset."""
 
-    vendors: tuple[str, ...]
+    vendors: tuple[Vendor, ...]
     quality_shares: tuple[float, float, float]
     """Of patients whose images are basically good, medium, poor."""
     half_angles: dict[float, float]
@@ -126,7 +126,7 @@ class Appearance:
 
 
 _CLINICAL = Appearance(
-    vendors=("A", "B", "C"),
+    vendors=VENDORS,
     # CAMUS, 2CH and 4CH pooled: 45 / 39 / 16 %.
     quality_shares=(0.46, 0.38, 0.16),
     # 400 four-chamber training frames of CAMUS.
@@ -135,7 +135,7 @@ _CLINICAL = Appearance(
 )
 APPEARANCES = {
     AppearanceName.CLEAN: Appearance(
-        vendors=("A",), quality_shares=(1.0, 0.0, 0.0), half_angles={37.5: 1.0}, artefacts=0.0
+        vendors=VENDORS[:1], quality_shares=(1.0, 0.0, 0.0), half_angles={37.5: 1.0}, artefacts=0.0
     ),
     AppearanceName.CLINICAL: _CLINICAL,
     AppearanceName.WILD: replace(_CLINICAL, dials=ALL),
@@ -202,7 +202,7 @@ def draw_acquisition(rng: Generator, appearance: Appearance, quality: Quality, q
         quality: of this view.
         quality_strength: 0: the label changes nothing; 1: as strong as an expert could see.
     """
-    vendor = VENDORS[appearance.vendors[int(rng.integers(len(appearance.vendors)))]]
+    vendor = appearance.vendors[int(rng.integers(len(appearance.vendors)))]
     artefacts = appearance.artefacts
     dials = appearance.dials
     spread = rng.standard_normal(4) * min(artefacts, 1.0) * stretch(dials.gain, 2.5)

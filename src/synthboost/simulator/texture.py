@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.random import Generator
@@ -31,49 +31,32 @@ RAGGEDNESS = 0.95
 """With it the visible border wanders about 1 mm around the true one, as human contours do (fitted by eye)."""
 
 
-class Texture(Protocol):
-    """Random numbers of one frame, all (depths, beams). The order of calls is that of image formation."""
-
-    def field(self, sigma: tuple[float, float], still: bool) -> Field:
-        """Unit Gaussian field with these standard deviations in samples; `still`: does not move with tissue."""
-        ...
-
-    def grains(self, shape: float) -> Field:
-        """Gamma variates of unit mean."""
-        ...
-
-    def scatterers(self, blood: Field | None) -> Echo:
-        """Circular complex Gaussian noise of unit mean energy, bound to tissue but where `blood` (0-1) flows."""
-        ...
-
-    def noise(self, lasting: bool) -> Echo:
-        """The same noise, not bound to tissue; `lasting`: hardly changes in a beat, as reverberation does."""
-        ...
-
-
 @dataclass
 class OwnTexture:
-    """Numbers drawn for this frame alone, and kept for frames beside it."""
+    """Numbers drawn for this frame alone, all (depths, beams), and kept for frames beside it.
+
+    The order of calls is that of image formation.
+    """
 
     rng: Generator
     shape: tuple[int, int]
     drawn: list[NDArray[Any]] = field(default_factory=list)
 
     def field(self, sigma: tuple[float, float], still: bool) -> Field:
-        """See `Texture`."""
+        """Unit Gaussian field with these standard deviations in samples; `still`: does not move with tissue."""
         return self._keep(gaussian_field(self.rng, self.shape, sigma))
 
     def grains(self, shape: float) -> Field:
-        """See `Texture`."""
+        """Gamma variates of unit mean."""
         gamma = self.rng.standard_gamma(shape, self.shape, dtype=np.float32) / np.float32(shape)
         return self._keep(np.asarray(gamma, dtype=np.float32))
 
     def scatterers(self, blood: Field | None) -> Echo:
-        """See `Texture`."""
+        """Circular complex Gaussian noise of unit mean energy, bound to tissue but where `blood` (0-1) flows."""
         return self._keep(complex_noise(self.rng, self.shape))
 
     def noise(self, lasting: bool) -> Echo:
-        """See `Texture`."""
+        """The same noise, not bound to tissue; `lasting`: hardly changes in a beat, as reverberation does."""
         return self._keep(complex_noise(self.rng, self.shape))
 
     def _keep(self, array: NDArray[Number]) -> NDArray[Number]:
@@ -82,7 +65,7 @@ class OwnTexture:
 
 
 class TextureBetween:
-    """A frame between two others."""
+    """Numbers of a frame between two others, with the methods of `OwnTexture`."""
 
     def __init__(
         self,
@@ -109,16 +92,16 @@ class TextureBetween:
         self._resting_old = order >= share
 
     def field(self, sigma: tuple[float, float], still: bool) -> Field:
-        """See `Texture`: both fields, blended so that the variance stays 1."""
+        """See `OwnTexture`: both fields, blended so that the variance stays 1."""
         old, new = next(self._pairs) if still else self._moved()
         return np.asarray(np.sqrt(1.0 - self._share) * old + np.sqrt(self._share) * new, dtype=np.float32)
 
     def grains(self, shape: float) -> Field:
-        """See `Texture`."""
+        """See `OwnTexture`."""
         return np.asarray(np.where(self._moving_old, *self._moved()))
 
     def scatterers(self, blood: Field | None) -> Echo:
-        """See `Texture`: blood has flown on, so that its scatterers are new in every frame."""
+        """See `OwnTexture`: blood has flown on, so that its scatterers are new in every frame."""
         tissue: Echo = np.asarray(np.where(self._moving_old, *self._moved()))
         if blood is None or self._share in (0.0, 1.0):
             return tissue
@@ -126,7 +109,7 @@ class TextureBetween:
         return np.where(flows, complex_noise(self._rng, blood.shape), tissue)
 
     def noise(self, lasting: bool) -> Echo:
-        """See `Texture`."""
+        """See `OwnTexture`."""
         old, new = next(self._pairs)
         if lasting or self._share in (0.0, 1.0):
             return np.asarray(np.where(self._resting_old, old, new))
@@ -135,6 +118,9 @@ class TextureBetween:
     def _moved(self) -> tuple[Any, Any]:
         old, new = next(self._pairs)
         return old.ravel()[self._back], new.ravel()[self._forth]
+
+
+Texture = OwnTexture | TextureBetween
 
 
 def complex_noise(rng: Generator, shape: tuple[int, ...]) -> Echo:

@@ -15,7 +15,7 @@ from synthboost.data.sector import find_sector
 from synthboost.domain import FrameInfo, Mask, PatientId, Phase, View
 from synthboost.errors import DataError
 from synthboost.evaluation.clinical.method_agreement import FEWEST, method_agreement
-from synthboost.evaluation.clinical.patient_numbers import Measurement, PatientNumbers, measure_patient
+from synthboost.evaluation.clinical.patient_numbers import Measurement, measure_patient
 from synthboost.evaluation.clinical.plausibility import Check, check_patient
 from synthboost.inference.label_maps import FrameLabelMap
 from synthboost.inference.predictor import Predictor
@@ -50,9 +50,9 @@ class Case:
     patient: PatientId
     stated_ef: float | None
     """In percent, as the data set states it; `None` when it does not."""
-    numbers: PatientNumbers
+    numbers: dict[str, Measurement]
     """Of the label maps that are judged."""
-    reference: PatientNumbers | None
+    reference: dict[str, Measurement] | None
     """Of the annotation; `None` when the annotation itself is judged."""
     checks: list[Check]
     unread: tuple[str, ...]
@@ -188,7 +188,7 @@ def _against_stated(cases: Sequence[Case], name: str, judged: str, level: float)
     convention = "CAMUS' convention" if name == "ef_camus" else "biplane, Lang 2015"
     pairs, missing = [], []
     for case in cases:
-        value = case.numbers.value(name)
+        value = case.numbers[name].value
         if value is None or case.stated_ef is None:
             reason = "the data set states no EF" if value is not None else case.why_missing(name)
             missing.append((case.patient.name, reason))
@@ -201,7 +201,7 @@ def _against_reference(cases: Sequence[Case], name: str, judged: str, level: flo
     pairs, missing, unit = [], [], ""
     for case in cases:
         assert case.reference is not None
-        value, true = case.numbers.value(name), case.reference.value(name)
+        value, true = case.numbers[name].value, case.reference[name].value
         unit = case.numbers[name].unit
         if value is None or true is None:
             reason = case.why_missing(name) if value is None else f"reference: {case.reference[name].reason}"
@@ -224,7 +224,7 @@ def _columns(cases: Sequence[Case]) -> tuple[str, ...]:
     head = ("patient", "stated_ef_percent", "plausible", "implausible", "cautions", "not_measured")
     if not cases:
         return head
-    own = tuple(_column(m) for m in cases[0].numbers.measurements)
+    own = tuple(_column(m) for m in cases[0].numbers.values())
     reference = () if cases[0].reference is None else tuple(f"reference_{name}" for name in own)
     return (*head, *own, *reference)
 
@@ -235,7 +235,9 @@ def _column(measurement: Measurement) -> str:
 
 def _line(case: Case) -> dict[str, object]:
     implausible, cautions = case.failed("implausible"), case.failed("caution")
-    reasons = dict.fromkeys([*case.unread, *(f"{m.name}: {m.reason}" for m in case.numbers.missing)])
+    reasons = dict.fromkeys(
+        [*case.unread, *(f"{m.name}: {m.reason}" for m in case.numbers.values() if m.value is None)]
+    )
     line: dict[str, object] = {
         "patient": str(case.patient),
         "stated_ef_percent": _cell(case.stated_ef),
@@ -246,7 +248,7 @@ def _line(case: Case) -> dict[str, object]:
     }
     for prefix, numbers in (("", case.numbers), ("reference_", case.reference)):
         if numbers is not None:
-            line |= {f"{prefix}{_column(m)}": _cell(m.value) for m in numbers.measurements}
+            line |= {f"{prefix}{_column(m)}": _cell(m.value) for m in numbers.values()}
     return line
 
 

@@ -6,8 +6,8 @@ not a medical device.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
@@ -55,33 +55,7 @@ class Measurement:
     """Why there is no value; empty otherwise."""
 
 
-@dataclass(frozen=True)
-class PatientNumbers:
-    """What was measured of a patient."""
-
-    measurements: tuple[Measurement, ...]
-    """Always the same names in the same order, whatever could be measured."""
-    _by_name: Mapping[str, Measurement] = field(init=False, repr=False, compare=False)
-
-    def __post_init__(self) -> None:
-        """Index by name."""
-        object.__setattr__(self, "_by_name", {m.name: m for m in self.measurements})
-
-    def __getitem__(self, name: str) -> Measurement:
-        """One number by its name, e.g. `ef_biplane`."""
-        return self._by_name[name]
-
-    def value(self, name: str) -> float | None:
-        """Its value alone."""
-        return self[name].value
-
-    @property
-    def missing(self) -> tuple[Measurement, ...]:
-        """Those without a value; each says why."""
-        return tuple(m for m in self.measurements if m.value is None)
-
-
-def measure_patient(maps: LabelMaps) -> PatientNumbers:
+def measure_patient(maps: LabelMaps) -> dict[str, Measurement]:
     """Measure whatever the label maps at hand allow.
 
     Where spacings are unknown, lengths are in pixels, and volumes and fractions take the pixels of both views for
@@ -89,8 +63,11 @@ def measure_patient(maps: LabelMaps) -> PatientNumbers:
 
     Args:
         maps: any of the four frames of a patient; what is missing leaves the numbers that need it without a value.
+
+    Returns:
+        Measurements by name, e.g. `ef_biplane`: always the same names in the same order, whatever could be measured.
     """
-    return PatientNumbers(tuple(_measurements(_Patient(maps))))
+    return {measurement.name: measurement for measurement in _measurements(_Patient(maps))}
 
 
 class _Patient:

@@ -19,7 +19,7 @@ from synthboost.domain import STRUCTURES, LabelMap, Mask, Phase, Structure, View
 from synthboost.errors import DataError
 from synthboost.evaluation.checks import require_label_map, require_mask
 from synthboost.evaluation.clinical.geometry import Scale, contour, free_contour, gap_between, largest_piece
-from synthboost.evaluation.clinical.patient_numbers import PatientNumbers, measure_patient
+from synthboost.evaluation.clinical.patient_numbers import Measurement, measure_patient
 from synthboost.evaluation.clinical.volumes import LabelMaps
 
 Severity = Literal["implausible", "caution"]
@@ -112,7 +112,7 @@ def allowed(rule: Rule) -> str:
 def check_patient(
     maps: LabelMaps,
     sectors: Mapping[tuple[View, Phase], Mask] | None = None,
-    numbers: PatientNumbers | None = None,
+    numbers: Mapping[str, Measurement] | None = None,
 ) -> list[Check]:
     """Check every frame at hand, and what the frames say together; passed checks are in the list too.
 
@@ -189,7 +189,7 @@ def _of_contour(where: str, masks: Mapping[Structure, Mask], scale: Scale) -> It
     yield Check(where, "LV openings", float(openings), RULES["openings"])
 
 
-def _of_patient(maps: LabelMaps, numbers: PatientNumbers) -> Iterator[Check]:
+def _of_patient(maps: LabelMaps, numbers: Mapping[str, Measurement]) -> Iterator[Check]:
     for kind in ("lv", "la", "myo"):
         for view in View:
             if all((view, phase) in maps for phase in Phase):
@@ -207,12 +207,12 @@ def _of_patient(maps: LabelMaps, numbers: PatientNumbers) -> Iterator[Check]:
         yield _number("EF biplane", "ef_biplane", numbers, "ef")
 
 
-def _number(name: str, key: str, numbers: PatientNumbers, rule: str) -> Check:
+def _number(name: str, key: str, numbers: Mapping[str, Measurement], rule: str) -> Check:
     found = numbers[key]
     return Check("patient", name, found.value, RULES[rule], found.reason)
 
 
-def _ratio(name: str, keys: list[str], numbers: PatientNumbers, rule: str, ordered: bool = False) -> Check:
+def _ratio(name: str, keys: list[str], numbers: Mapping[str, Measurement], rule: str, ordered: bool = False) -> Check:
     """First over second; `ordered`: the smaller over the larger."""
     first, second = (numbers[key] for key in keys)
     if first.value is None or second.value is None:
