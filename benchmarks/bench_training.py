@@ -40,6 +40,7 @@ from synthboost.models.text_memory import TextMemory
 from synthboost.simulator.settings import NATIVE_SPACING_MM, SimulationSettings
 from synthboost.training.batches import Batch, EpochBatches, TrainingFrames, batches_of, make_loader
 from synthboost.training.config import TrainingConfig
+from synthboost.training.engine import GRADIENT_CLIP
 from synthboost.training.feature_cache import make_feature_cache
 from synthboost.training.losses import segmentation_loss
 from synthboost.training.optimizer import make_optimizer
@@ -83,7 +84,7 @@ def measure(options: Namespace, folder: Path, variant: str) -> Timing:
                 loss = segmentation_loss(forward(batch), batch.targets)
             optimizer.zero_grad(set_to_none=True)
             loss.backward()
-            torch.nn.utils.clip_grad_norm_(model.parameters(), config.gradient_clip)
+            torch.nn.utils.clip_grad_norm_(model.parameters(), GRADIENT_CLIP)
             optimizer.step()
             return loss.detach()
 

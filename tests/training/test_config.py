@@ -6,12 +6,13 @@ import pytest
 
 from synthboost.errors import ConfigError
 from synthboost.training.config import TrainingConfig
+from synthboost.training.optimizer import PLATEAU_FACTOR, PLATEAU_PATIENCE
 
 
 def test_the_defaults_are_the_papers() -> None:
     config = TrainingConfig()
     assert (config.rate_for("clipseg"), config.dice_weight, config.cross_entropy_weight) == (2e-3, 1.0, 0.25)
-    assert (config.schedule, config.plateau_factor, config.plateau_patience) == ("plateau", 0.1, 5)
+    assert (config.schedule, PLATEAU_FACTOR, PLATEAU_PATIENCE) == ("plateau", 0.1, 5)
     assert config.augmentation == 0.0
 
 
@@ -20,9 +21,9 @@ def test_the_defaults_are_the_papers() -> None:
     [
         ("epochs", 0), ("batch_images", 0), ("stopping_patience", 0), ("learning_rate", 0.0),
         ("learning_rate", -1e-3), ("learning_rate", float("nan")), ("learning_rate", float("inf")),
-        ("gradient_clip", 0.0), ("save_minutes", 0.0), ("weight_decay", -0.1), ("dice_weight", -1.0),
+        ("feature_cache_gb", 0.0), ("save_minutes", 0.0), ("weight_decay", -0.1), ("dice_weight", -1.0),
         ("cross_entropy_weight", float("nan")), ("augmentation", -0.1), ("augmentation", 2.1),
-        ("plateau_factor", 0.0), ("plateau_factor", 1.0), ("plateau_patience", -1), ("workers", -1), ("threads", 0),
+        ("layer_decay", 1.1), ("encoder_rate", 0.0), ("workers", -1), ("threads", 0),
         ("seed", -1), ("schedule", "cosine"), ("precision", "fp8"), ("tracker", "paper"),
     ],
 )  # fmt: skip

@@ -24,7 +24,7 @@ from synthboost.models.cris.model import Cris
 from synthboost.models.freezing import Encoders
 from synthboost.models.registry import build_segmenter, load_segmenter
 from synthboost.records.run_folder import EpochLog, RunPaths, read_log
-from synthboost.training import engine, loop
+from synthboost.training import engine, loop, optimizer
 from synthboost.training.config import TrainingConfig
 from synthboost.training.hardware import choose_precision
 from synthboost.training.loop import train_stage
@@ -318,8 +318,9 @@ def test_training_stops_early_and_keeps_the_best_epoch(
 def test_a_plateau_of_the_validation_loss_lowers_the_rate(
     train: Train, tmp_path: Path, quick: TrainingConfig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(optimizer, "PLATEAU_PATIENCE", 1)
     scripted_validation(monkeypatch, [1.0, 0.9, 0.9, 0.9, 0.9, 0.9], [0.1] * 6)
-    _, log = train(tmp_path, replace(quick, epochs=6, plateau_patience=1))
+    _, log = train(tmp_path, replace(quick, epochs=6))
     # epoch 3 is the first without a gain, epoch 4 the second, which is more than the patience of 1
     assert [line.learning_rate for line in log] == pytest.approx([1e-3, 1e-3, 1e-3, 1e-3, 1e-4, 1e-4])
 

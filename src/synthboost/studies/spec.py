@@ -27,7 +27,6 @@ WITHOUT_INFLUENCE = (
     "feature_cache",
     "feature_cache_gb",
     "compile",
-    "channels_last",
     "recompute_activations",
     "seed",
 )

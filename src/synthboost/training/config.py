@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Literal, get_args, get_origin, get_type_hints
 
-from synthboost.errors import ConfigError
+from synthboost.errors import require_fields
 from synthboost.models.catalogue import entry_of
 
 STRONGEST_AUGMENTATION = 2.0
@@ -33,13 +33,8 @@ class TrainingConfig:
     """The text's value. In the published code this term was identically zero (`docs/differences.md`)."""
     schedule: Literal["plateau", "one-cycle"] = "plateau"
     """`plateau` (the paper's) lowers the rate when validation stalls; `one-cycle` spans `epochs` (short trainings)."""
-    plateau_factor: float = 0.1
-    """The factor on the rate after `plateau_patience` epochs without a lower validation loss."""
-    plateau_patience: int = 5
     stopping_patience: int = 20
     """Epochs without a better validation Dice before training stops."""
-    gradient_clip: float = 1.0
-    """The maximum gradient norm; not stated in the paper."""
     augmentation: float = 0.0
     """Strength 0-2 of random affine and grey-level changes, beyond 1 with shading and noise; the paper uses none."""
     precision: Literal["auto", "no", "bf16", "fp16"] = "auto"
@@ -50,8 +45,6 @@ class TrainingConfig:
     """The most gigabytes a stage may add; by default half of the free space."""
     compile: Literal["auto", "on", "off"] = "auto"
     """torch.compile. `auto`: on a GPU, for trainings of 1,000 batches or more."""
-    channels_last: Literal["auto", "on", "off"] = "auto"
-    """Memory order of convolutions. `auto`: on a GPU."""
     recompute_activations: bool = False
     """Recompute the encoders' activations for the gradient: a third more arithmetic, several times less memory."""
     workers: int | None = None
@@ -66,27 +59,29 @@ class TrainingConfig:
 
     def __post_init__(self) -> None:
         """Refuse invalid values, naming the field."""
-        for name in ("epochs", "batch_images", "stopping_patience"):
-            self._require(name, getattr(self, name) >= 1, "1 or more")
-        rate = self.learning_rate
-        self._require("learning_rate", rate is None or _positive(rate), "a positive number")
-        for name in ("layer_decay", "encoder_rate", "gradient_clip", "save_minutes"):
-            self._require(name, _positive(getattr(self, name)), "a positive number")
-        self._require("layer_decay", self.layer_decay <= 1, "above 0, at most 1")
-        limit = self.feature_cache_gb
-        self._require("feature_cache_gb", limit is None or _positive(limit), "a positive number")
-        for name in ("weight_decay", "dice_weight", "cross_entropy_weight", "augmentation"):
-            self._require(name, _positive(getattr(self, name)) or getattr(self, name) == 0, "zero or more")
-        self._require("augmentation", self.augmentation <= STRONGEST_AUGMENTATION, "0 to 2")
-        self._require("cross_entropy_weight", self.dice_weight + self.cross_entropy_weight > 0, "not both weights zero")
-        self._require("plateau_factor", 0 < self.plateau_factor < 1, "between 0 and 1")
-        self._require("plateau_patience", self.plateau_patience >= 0, "zero or more")
-        self._require("workers", self.workers is None or self.workers >= 0, "zero or more")
-        self._require("seed", self.seed >= 0, "zero or more")
-        for name, known in get_type_hints(type(self)).items():
-            if choices := get_args(known) if get_origin(known) is Literal else ():
-                self._require(name, getattr(self, name) in choices, f"one of {', '.join(choices)}")
-        self._require("threads", self.threads is None or self.threads >= 1, "1 or more")
+        choices = {n: get_args(t) for n, t in get_type_hints(type(self)).items() if get_origin(t) is Literal}
+        require_fields(
+            self,
+            *(
+                (name, getattr(self, name) >= 1, "1 or more")
+                for name in ("epochs", "batch_images", "stopping_patience")
+            ),
+            *(
+                (name, (value := getattr(self, name)) is None or _positive(value), "a positive number")
+                for name in ("learning_rate", "layer_decay", "encoder_rate", "save_minutes", "feature_cache_gb")
+            ),
+            ("layer_decay", self.layer_decay <= 1, "above 0, at most 1"),
+            *(
+                (name, (value := getattr(self, name)) == 0 or _positive(value), "zero or more")
+                for name in ("weight_decay", "dice_weight", "cross_entropy_weight", "augmentation")
+            ),
+            ("augmentation", self.augmentation <= STRONGEST_AUGMENTATION, "0 to 2"),
+            ("cross_entropy_weight", self.dice_weight + self.cross_entropy_weight > 0, "not both weights zero"),
+            ("workers", self.workers is None or self.workers >= 0, "zero or more"),
+            ("threads", self.threads is None or self.threads >= 1, "1 or more"),
+            ("seed", self.seed >= 0, "zero or more"),
+            *((name, getattr(self, name) in known, f"one of {', '.join(known)}") for name, known in choices.items()),
+        )
 
     def rate_for(self, model: str) -> float:
         """Return the learning rate with which a model is trained.
@@ -95,11 +90,6 @@ class TrainingConfig:
             ConfigError: none is given, and there is no such model.
         """
         return entry_of(model).rate if self.learning_rate is None else self.learning_rate
-
-    def _require(self, name: str, holds: bool, expected: str) -> None:
-        assert name in {field.name for field in fields(self)}
-        if not holds:
-            raise ConfigError("TrainingConfig", name, getattr(self, name), expected)
 
 
 def _positive(value: float) -> bool:

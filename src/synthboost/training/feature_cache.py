@@ -1,12 +1,9 @@
 """Features of a frozen image encoder: computed once per image, kept for all epochs, prompt sets, seeds and runs.
 
 An image's features depend on the encoder's weights, on the preprocessing and on the pixels, and on nothing else. The
-first two name a folder, the third the entry. Entries are half precision in files of some 64 MB (safetensors), which are
-mapped into memory when they are read; a file is whole or absent, so a build that was killed goes on where it was.
-
-Half precision rounds a value by up to 5e-4 of its size. Where images hardly differ in their features (an encoder with
-random weights whose normalisation layers are frozen), that is as much as what tells them apart, and a batch's own
-statistics would make it large: such features are kept in single precision.
+first two name a folder, the third the entry. Entries are kept in single precision, as they were computed, in files of
+some 64 MB (safetensors), which are mapped into memory when they are read; a file is whole or absent, so a build that
+was killed goes on where it was.
 """
 
 from __future__ import annotations
@@ -38,7 +35,7 @@ from synthboost.progress import Progress
 from synthboost.training.config import TrainingConfig
 from synthboost.training.processes import this_process
 
-FORMAT = 1
+FORMAT = 2
 """Part of every key; raise it when what is stored for an image changes."""
 FILE_BYTES = 64e6
 """About the size of one file: what a kill can cost, and what one process encodes at a time."""
@@ -46,8 +43,6 @@ SHARE = 0.5
 """Of the free disk or memory, what the cache takes at most when no limit is given."""
 READERS = 4
 """Threads that read and prepare images beside the one that encodes."""
-MOST_ROUNDING = 0.02
-"""Of the mean difference between two images' features: what half precision may change for their sake."""
 GPU_BATCH = 16
 """Images encoded together on a GPU. On a CPU one at a time, so that no bit depends on its neighbours."""
 
@@ -121,33 +116,30 @@ def make_feature_cache(
 
     Raises:
         ConfigError: a place was asked for in which the features cannot be kept.
-        TrainingError: a feature exceeds half precision.
+        TrainingError: a feature is not finite.
     """
     if obstacle := _obstacle(model, config):
         if config.feature_cache in ("disk", "memory"):
             raise ConfigError("TrainingConfig", "feature_cache", config.feature_cache, "off or auto", obstacle)
         return None
     images = {key: (frames, position) for frames in sets for position, key in enumerate(frames.image_keys())}
-    examples = [
-        _encode(model, [model.preprocess(frames[position].image)], torch.float32)
-        for frames, position in islice(images.values(), 2)
-    ]
-    kept_as = _choose_precision(examples)
-    bytes_each = sum(kept_as.itemsize * tensor.numel() for tensor in examples[0])
-    folder = None if root is None else root / f"{encoder_key(model)}{'' if kept_as is torch.float16 else '-single'}"
+    first_set, first = next(iter(images.values()))
+    example = _encode(model, [model.preprocess(first_set[first].image)])
+    bytes_each = sum(tensor.nbytes for tensor in example)
+    folder = None if root is None else root / encoder_key(model)
     on_disk = FeatureCache(folder)
     on_disk.find()
     missing = [key for key in images if key not in on_disk]
-    place = _choose_place(config, folder, len(missing) * bytes_each, len(images) * bytes_each, kept_as)
+    place = _choose_place(config, folder, len(missing) * bytes_each, len(images) * bytes_each)
     # Processes look at different instants, and what one of them has written since must not shift the others' shares.
     place, missing = broadcast_object_list([place, missing])
     if place == "off":
         return None
     cache = on_disk if place == "disk" else FeatureCache(None)
-    if place == "disk" and missing:
-        assert folder is not None
-        _describe(folder, model, bytes_each)
-    _fill(cache, model, images, missing if place == "disk" else list(images), bytes_each, kept_as)
+    if place == "disk" and missing and folder is not None and this_process().is_main_process:
+        about = {"format": FORMAT, "model": model.name, "input_size": model.input_size, "bytes_per_image": bytes_each}
+        write_json(folder / "about.json", about)
+    _fill(cache, model, images, missing if place == "disk" else list(images), bytes_each)
     return cache
 
 
@@ -185,42 +177,29 @@ def _obstacle(model: Segmenter, config: TrainingConfig) -> str:
     return ""
 
 
-def _choose_precision(examples: Sequence[Features]) -> torch.dtype:
-    """Half precision where it tells two images apart, else single. One image alone is not told from another."""
-    if len(examples) < 2:
-        return torch.float16
-    for one, other in zip(*examples, strict=True):
-        rounding = (one.half().float() - one).abs().mean()
-        if rounding > MOST_ROUNDING * (one - other).abs().mean():
-            return torch.float32
-    return torch.float16
-
-
-def _choose_place(
-    config: TrainingConfig, folder: Path | None, to_write: float, in_memory: float, kept_as: torch.dtype
-) -> Place:
+def _choose_place(config: TrainingConfig, folder: Path | None, to_write: float, in_memory: float) -> Place:
     limit = float("inf") if config.feature_cache_gb is None else config.feature_cache_gb * 1e9
     free = 0.0 if folder is None else _free_disk(folder)
     memory = psutil.virtual_memory().available
-    fits_disk = folder is not None and to_write <= min(limit, SHARE * free)
-    fits_memory = in_memory <= min(limit, SHARE * memory) and this_process().num_processes == 1
+    fits = {
+        "disk": folder is not None and to_write <= min(limit, SHARE * free),
+        "memory": in_memory <= min(limit, SHARE * memory) and this_process().num_processes == 1,
+    }
     found = (
         f"disk: {to_write / 1e9:.2f} GB more, {free / 1e9:.0f} GB free; "
         f"memory: {in_memory / 1e9:.2f} GB, {memory / 1e9:.0f} GB free"
     )
-    wish = config.feature_cache
-    place: Place = "disk" if fits_disk else "memory" if fits_memory else "off"
-    if wish in ("disk", "memory"):
-        if not (fits_disk if wish == "disk" else fits_memory):
+    place: Place = "disk" if fits["disk"] else "memory" if fits["memory"] else "off"
+    if config.feature_cache in ("disk", "memory"):
+        place = config.feature_cache
+        if not fits[place]:
             raise ConfigError(
-                "TrainingConfig", "feature_cache", f"{wish} ({found})", "room for the features, at most half of it",
+                "TrainingConfig", "feature_cache", f"{place} ({found})", "room for the features, at most half of it",
                 "Make room, raise feature_cache_gb, or choose off.",
             )  # fmt: skip
-        place = "disk" if wish == "disk" else "memory"
     if this_process().is_main_process:
         where = {"disk": f"on disk in {folder}", "memory": "in memory", "off": "nowhere, there is no room"}[place]
-        how = "" if kept_as is torch.float16 else "; in single precision, half is too coarse for them"
-        print(f"features of frozen images are kept {where} ({found}{how})", file=sys.stderr, flush=True)
+        print(f"features of frozen images are kept {where} ({found})", file=sys.stderr, flush=True)
     return place
 
 
@@ -229,19 +208,12 @@ def _free_disk(folder: Path) -> float:
     return float(shutil.disk_usage(existing).free)
 
 
-def _describe(folder: Path, model: Segmenter, bytes_each: int) -> None:
-    if this_process().is_main_process:
-        about = {"format": FORMAT, "model": model.name, "input_size": model.input_size, "bytes_per_image": bytes_each}
-        write_json(folder / "about.json", about)
-
-
 def _fill(
     cache: FeatureCache,
     model: Segmenter,
     images: dict[str, tuple[FrameSet, int]],
     missing: Sequence[str],
     bytes_each: int,
-    kept_as: torch.dtype,
 ) -> None:
     processes = this_process()
     at_once = max(1, round(FILE_BYTES / bytes_each))
@@ -253,14 +225,12 @@ def _fill(
             for keys in own:
                 cache.find()  # another run may have been at it in the meantime
                 if not all(key in cache for key in keys):
-                    cache.add(keys, _join(_encode_all(model, [images[key] for key in keys], kept_as, bar)))
+                    cache.add(keys, _join(_encode_all(model, [images[key] for key in keys], bar)))
     processes.wait_for_everyone()
     cache.find()
 
 
-def _encode_all(
-    model: Segmenter, members: Sequence[tuple[FrameSet, int]], kept_as: torch.dtype, bar: Progress
-) -> Iterator[Features]:
+def _encode_all(model: Segmenter, members: Sequence[tuple[FrameSet, int]], bar: Progress) -> Iterator[Features]:
     """Encode the images of one file, while threads read and prepare those that come next."""
     device = next(model.parameters()).device
     size = GPU_BATCH if device.type == "cuda" else 1
@@ -268,25 +238,20 @@ def _encode_all(
         prepared = pool.map(lambda member: model.preprocess(member[0][member[1]].image), members)
         for first in range(0, len(members), size):
             batch = list(islice(prepared, size))
-            yield _encode(model, batch, kept_as)
+            yield _encode(model, batch)
             bar.advance(len(members[first : first + size]))
 
 
 @torch.inference_mode()
-def _encode(model: Segmenter, prepared: Sequence[Tensor], kept_as: torch.dtype) -> Features:
+def _encode(model: Segmenter, prepared: Sequence[Tensor]) -> Features:
     device = next(model.parameters()).device
     was_training = model.training
     model.eval()
-    features = model.encode_image(torch.stack(list(prepared)).to(device))
+    features = tuple(feature.cpu() for feature in model.encode_image(torch.stack(list(prepared)).to(device)))
     model.train(was_training)
-    kept = tuple(feature.to(kept_as).cpu() for feature in features)
-    if not all(bool(one.isfinite().all()) for one in kept):
-        largest = max(float(feature.abs().max()) for feature in features)
-        raise TrainingError(
-            "feature cache", "feature", largest, "values that half precision holds (below 65504)",
-            "Train with feature_cache off.",
-        )  # fmt: skip
-    return kept
+    if not all(bool(feature.isfinite().all()) for feature in features):
+        raise TrainingError("feature cache", "feature", "NaN or infinity", "finite numbers", "Check the weights.")
+    return features
 
 
 def _join(parts: Iterator[Features]) -> Features:

@@ -27,7 +27,7 @@ def prepare_network(model: Segmenter, config: TrainingConfig, device: torch.devi
     for parameter in model.parameter_groups()["unused"]:
         parameter.requires_grad_(False)  # several processes would wait for its gradient
     on_gpu = device.type == "cuda"
-    if config.channels_last == "on" or (config.channels_last == "auto" and on_gpu):
+    if on_gpu:
         model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     recompute(model, config.recompute_activations)
     if config.compile == "on" or (config.compile == "auto" and on_gpu and batches >= COMPILED_BATCHES):
