@@ -3,7 +3,8 @@
 Run `OMP_NUM_THREADS=1 python benchmarks/bench_seed_interval.py`. Scores are drawn with a known true difference of zero:
 every patient has a level of its own, every training a level of its own, and every training an effect of its own on
 every patient. Compared are, at 95 %: patients resampled with seeds averaged first (`evaluation.bootstrap`); patients
-and seeds both resampled (a crossed bootstrap, its seeds stretched by sqrt(S / (S - 1))); and `evaluation.seeds`.
+and seeds both resampled (a crossed bootstrap, its seeds stretched by sqrt(S / (S - 1))); and
+`evaluation.statistics.contrast`.
 """
 
 from __future__ import annotations
@@ -14,9 +15,9 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from synthboost.evaluation.statistics.arms import ArmPair
+from synthboost.evaluation.statistics.arms import PairedArms
 from synthboost.evaluation.statistics.bootstrap import bootstrap_mean
-from synthboost.evaluation.statistics.seeds import seed_variation
+from synthboost.evaluation.statistics.contrast import interval_over_trainings
 
 PATIENTS = 50
 CASES = {
@@ -29,21 +30,20 @@ CASES = {
 Bounds = tuple[float, float]
 
 
-def draw(trainings: int, case: str, rng: np.random.Generator) -> ArmPair:
+def draw(trainings: int, case: str, rng: np.random.Generator) -> PairedArms:
     of_patients, of_trainings, of_both = CASES[case]
     arms = [
         rng.normal(0, of_trainings, (trainings, 1)) + rng.normal(0, of_both, (trainings, PATIENTS)) for _ in range(2)
     ]
-    return ArmPair(arms[0] + rng.normal(0, of_patients, PATIENTS), arms[1], tuple(map(str, range(PATIENTS))))
+    return PairedArms(arms[0] + rng.normal(0, of_patients, PATIENTS), arms[1], tuple(map(str, range(PATIENTS))))
 
 
-def patients_resampled(arms: ArmPair, rng: np.random.Generator) -> Bounds:
-    pairs = arms.over_trainings
-    found = bootstrap_mean(pairs.first - pairs.second, pairs.patients, seed=int(rng.integers(2**31)), draws=400)
+def patients_resampled(arms: PairedArms, rng: np.random.Generator) -> Bounds:
+    found = bootstrap_mean(arms.differences, arms.patients, seed=int(rng.integers(2**31)), draws=400)
     return found.low, found.high
 
 
-def crossed(arms: ArmPair, rng: np.random.Generator, draws: int = 400) -> Bounds:
+def crossed(arms: PairedArms, rng: np.random.Generator, draws: int = 400) -> Bounds:
     def weights(n: int, stretch: float) -> NDArray[np.float64]:
         return 1 / n + (rng.multinomial(n, np.full(n, 1 / n), size=draws) / n - 1 / n) * stretch
 
@@ -56,13 +56,13 @@ def crossed(arms: ArmPair, rng: np.random.Generator, draws: int = 400) -> Bounds
     return float(low), float(high)
 
 
-def satterthwaite(arms: ArmPair, rng: np.random.Generator) -> Bounds:
-    found = seed_variation(arms).interval
+def satterthwaite(arms: PairedArms, rng: np.random.Generator) -> Bounds:
+    found = interval_over_trainings(arms)
     assert found is not None
     return found.low, found.high
 
 
-METHODS: dict[str, Callable[[ArmPair, np.random.Generator], Bounds]] = {
+METHODS: dict[str, Callable[[PairedArms, np.random.Generator], Bounds]] = {
     "patients resampled": patients_resampled,
     "patients and seeds resampled": crossed,
     "Student's t, Satterthwaite": satterthwaite,

@@ -216,9 +216,10 @@ def report(options: Namespace, folder: Path, names: list[str], shared, alone) ->
     print(f"| alone / shared | {alone[0] / shared[0]:.2f} | {alone[1] / shared[1]:.2f} |")
     means = {}
     for way, pattern in (("shared", "study/runs/*/rows.csv"), ("alone", "alone/*/*/rows.csv")):
-        dice = [row.dice for path in folder.glob(pattern) for row in read_rows(path) if not row.probe]
+        tables = [read_rows(path) for path in folder.glob(pattern)]
+        dice = [value for rows in tables for value in rows.dice[rows.probe == ""]]
         assert dice
-        assert None not in dice
+        assert all(0 <= value <= 1 for value in dice)
         means[way] = (len(dice), sum(dice) / len(dice))
     print("; ".join(f"{way}: {count} rows, mean Dice {100 * mean:.1f} %" for way, (count, mean) in means.items()))
     ratio = alone[1] / shared[1]

@@ -29,7 +29,7 @@ def runs(published_scores: Path, tmp_path: Path) -> dict[str, Path]:
             write_record(paths.spec, replace(record.spec, name=name, seed=seed))
             write_record(paths.manifest, Manifest(Versions("1", "3", {}, None), 1, "CPU", "", 0.0, "", seed, {}, None))
             write_record(paths.evaluation, Evaluation())
-            write_rows(paths.rows, [replace(row, run=name, seed=seed) for row in record.rows])
+            write_rows(paths.rows, record.rows.assign(run=name, seed=seed))
             write_text(paths.done, "")
             found[name] = paths.root
     return found

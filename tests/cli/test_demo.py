@@ -38,7 +38,9 @@ def test_the_demo_trains_both_models_under_four_strategies_beside_two_baselines_
     strategies = ("real", "synth-PT-real-FT", "synthetic", "zero-shot")
     trained = {f"{model}-{strategy}" for model in ("clipseg", "cris") for strategy in strategies}
     assert trained <= runs
-    rows = [row for folder in (tmp_path / "demo" / "runs").iterdir() for row in read_rows(folder / "rows.csv")]
+    rows = [
+        row for folder in (tmp_path / "demo" / "runs").iterdir() for row in read_rows(folder / "rows.csv").itertuples()
+    ]
     assert {(row.strategy, row.synthetic) for row in rows if row.model == "cris"} == {
         ("zero-shot", ""), ("real", ""), ("synthetic", "simulated"), ("synthetic", "diffusion"),
         ("synth-PT:real-FT", "simulated"), ("synth-PT:real-FT", "diffusion"),

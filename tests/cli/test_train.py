@@ -19,8 +19,8 @@ def test_train_leaves_a_finished_run_with_a_row_per_image_structure_and_probe(tr
     record = read_run(trained_run)
     assert len(record.log) == 1
     assert len(record.rows) == 4 * 3 * 2
-    assert {row.probe for row in record.rows} == {"", "swapped"}
-    assert {row.status for row in record.rows} <= {"ok", "empty_pred"}
+    assert {row.probe for row in record.rows.itertuples()} == {"", "swapped"}
+    assert {row.status for row in record.rows.itertuples()} <= {"ok", "empty_pred"}
     assert record.manifest.seed == 0
     assert not (trained_run / "state").exists()
 
@@ -40,10 +40,10 @@ def test_a_finished_run_that_is_to_be_judged_otherwise_is_not_trained_again(
     assert synthboost(*arguments).code == 0
     (run,) = (tmp_path / "runs").iterdir()
     trained = (run / "checkpoint" / "model.safetensors").stat().st_mtime_ns
-    assert {row.part for row in read_run(run).rows} == {"testing"}
+    assert {row.part for row in read_run(run).rows.itertuples()} == {"testing"}
 
     assert synthboost(*arguments, "--evaluate-on", "validation").code == 0
-    assert {row.part for row in read_run(run).rows} == {"validation"}
+    assert {row.part for row in read_run(run).rows.itertuples()} == {"validation"}
     assert (run / "checkpoint" / "model.safetensors").stat().st_mtime_ns == trained
 
 
@@ -68,7 +68,7 @@ def test_pretraining_leaves_two_runs_of_which_the_second_names_its_parent(
     assert child.name.startswith("clipseg-synth-PT-real-FT-P1-seed0-")
     assert parent.name.startswith("clipseg-synthetic-P1-seed0-")
     assert json.loads((child / "manifest.json").read_text())["parent"] == parent.name
-    assert {row.domain for row in read_run(parent).rows} == {"real"}
+    assert {row.domain for row in read_run(parent).rows.itertuples()} == {"real"}
 
 
 def test_a_strategy_without_its_data_is_refused(
@@ -102,7 +102,7 @@ def test_a_mixed_run_is_asked_later_with_the_domain_it_learnt(
         out = tmp_path / f"scores{number}"
         asked = ("evaluate", *options, "--checkpoint", run, "--prompts", "P1", "--out", out, "--workers", 1)
         assert synthboost(*asked).code == 0
-        assert all(row.sentence.endswith(ending) for row in read_rows(out / "rows.csv"))
+        assert all(row.sentence.endswith(ending) for row in read_rows(out / "rows.csv").itertuples())
     picture = next(simulated.glob("database_nifti/*/*_2CH_ED.nii.gz"))
     for number, (sentence, noted) in enumerate(
         (("Myocardium of the heart.", True), ("Myocardium of the heart, in a real image.", False))

@@ -3,6 +3,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,7 +17,7 @@ from synthboost.inference.predictor import Predictor
 from synthboost.inference.score_dataset import RunIdentity, Scoring, score_frames
 from synthboost.inference.sentences import EvaluationSentences
 from synthboost.records.masks import mask_name, read_index, write_index, write_mask
-from synthboost.records.rows import Status
+from synthboost.records.rows import Status, rows_of
 
 
 def _perfect(frames: FrameSet, folder: Path) -> None:
@@ -24,11 +26,16 @@ def _perfect(frames: FrameSet, folder: Path) -> None:
             write_mask(folder / mask_name(frame.info.name, structure), frame.mask(structure))
 
 
+def scored(*arguments: Any, **options: Any) -> list[Any]:
+    """The rows with their cells as attributes."""
+    return [SimpleNamespace(**row) for row in rows_of(score_frames(*arguments, **options))]
+
+
 def test_a_perfect_mask_scores_one_and_an_asked_for_other_structure_does_not(
     frames: FrameSet, masks: Path, identity: RunIdentity
 ) -> None:
     _perfect(frames, masks)
-    rows = score_frames(frames, masks, identity)
+    rows = scored(frames, masks, identity)
     assert len(rows) == 4 * 3 * 2
     right = [row for row in rows if not row.probe]
     assert all(row.dice == row.iou == row.nsd == 1 and row.hd95_mm == row.assd_mm == 0 for row in right)
@@ -39,7 +46,7 @@ def test_a_perfect_mask_scores_one_and_an_asked_for_other_structure_does_not(
 def test_a_row_says_whose_image_it_is_and_how_it_was_asked(
     frames: FrameSet, masks: Path, identity: RunIdentity
 ) -> None:
-    row = score_frames(frames, masks, identity)[0]
+    row = scored(frames, masks, identity)[0]
     assert row.patient == "camus-nifti/database_nifti/patient0004"
     assert (row.frame, row.view, row.phase, row.structure) == ("patient0004_2CH_ED", "2CH", "ED", "LV")
     assert (row.sex, row.age, row.quality, row.ejection_fraction) == ("F", 44, "Medium", 54.0)
@@ -49,7 +56,7 @@ def test_a_row_says_whose_image_it_is_and_how_it_was_asked(
 
 
 def test_the_area_is_in_square_millimetres(frames: FrameSet, masks: Path, identity: RunIdentity) -> None:
-    row = score_frames(frames, masks, identity)[0]
+    row = scored(frames, masks, identity)[0]
     pixels = int(frames[0].mask(STRUCTURES[0]).sum())
     assert row.area_true_mm2 == pytest.approx(pixels * 0.8 * 1.0)
 
@@ -64,13 +71,13 @@ def test_a_wrong_sentence_is_the_next_structures(masks: Path) -> None:
 
 
 def test_two_workers_give_the_same_rows_in_the_same_order(frames: FrameSet, masks: Path, identity: RunIdentity) -> None:
-    assert score_frames(frames, masks, identity, workers=2) == score_frames(frames, masks, identity, workers=1)
+    assert scored(frames, masks, identity, workers=2) == scored(frames, masks, identity, workers=1)
 
 
 def test_another_grid_has_the_same_field_of_view(frames: FrameSet, masks: Path, identity: RunIdentity) -> None:
     _perfect(frames, masks)
-    rows = score_frames(frames, masks, identity, Scoring(grid=(512, 512)))
-    native = score_frames(frames, masks, identity)
+    rows = scored(frames, masks, identity, Scoring(grid=(512, 512)))
+    native = scored(frames, masks, identity)
     assert rows[0].grid == "512x512"
     assert rows[0].dice == 1
     assert rows[0].area_true_mm2 == pytest.approx(native[0].area_true_mm2, rel=0.02)
@@ -80,7 +87,7 @@ def test_what_cannot_be_scored_is_a_row_with_its_reason(frames: FrameSet, masks:
     (masks / "patient0004_2CH_ED_LV.png").unlink()
     (masks / "patient0004_2CH_ED_MYO.png").write_bytes(b"not a picture")
     write_mask(masks / "patient0004_2CH_ED_LA.png", np.zeros((3, 3), np.bool_))
-    rows = score_frames(frames, masks, identity)
+    rows = scored(frames, masks, identity)
     failed = [row for row in rows if row.status == Status.FAILED]
     assert len(rows) == 24
     assert [(row.frame, row.structure) for row in failed] == [("patient0004_2CH_ED", s) for s in ("LV", "MYO", "LA")]
@@ -91,7 +98,7 @@ def test_what_cannot_be_scored_is_a_row_with_its_reason(frames: FrameSet, masks:
 def test_a_frame_that_the_index_forgot_is_a_failed_row(frames: FrameSet, masks: Path, identity: RunIdentity) -> None:
     kept = [entry for entry in read_index(masks) if entry.frame != "patient0004_4CH_ES"]
     write_index(masks, kept)
-    rows = score_frames(frames, masks, identity)
+    rows = scored(frames, masks, identity)
     failed = [row for row in rows if row.status == Status.FAILED]
     asked = [(probe, structure) for probe in ("", "swapped") for structure in ("LV", "MYO", "LA")]
     assert [(row.probe, row.structure) for row in failed] == asked
@@ -106,7 +113,7 @@ def test_one_structure_that_a_listed_frame_lacks_is_a_failed_row_of_the_same_con
 ) -> None:
     lost = ("patient0004_2CH_ES", "MYO", probe)
     write_index(masks, [e for e in read_index(masks) if (e.frame, e.structure, e.probe) != lost])
-    rows = score_frames(frames, masks, identity)
+    rows = scored(frames, masks, identity)
     (failed,) = [row for row in rows if row.status == Status.FAILED]
     assert (failed.frame, failed.structure, failed.probe) == lost
     assert (failed.prompt_set, failed.dice, failed.row_mm) == ("P1", None, 0.8)
@@ -117,12 +124,12 @@ def test_a_mask_that_is_listed_twice_is_refused(frames: FrameSet, masks: Path, i
     entries = read_index(masks)
     write_index(masks, [*entries, entries[1]])
     with pytest.raises(DataError, match="patient0004_2CH_ED MYO  again; expected each mask once"):
-        score_frames(frames, masks, identity)
+        scored(frames, masks, identity)
 
 
 def test_without_any_probe_none_is_missed(frames: FrameSet, masks: Path, identity: RunIdentity) -> None:
     write_index(masks, [entry for entry in read_index(masks) if not entry.probe])
-    rows = score_frames(frames, masks, identity)
+    rows = scored(frames, masks, identity)
     assert [row.status for row in rows if row.status == Status.FAILED] == []
     assert len(rows) == 4 * 3
 
@@ -130,7 +137,7 @@ def test_without_any_probe_none_is_missed(frames: FrameSet, masks: Path, identit
 def test_an_index_of_another_data_set_is_refused(frames: FrameSet, masks: Path, identity: RunIdentity) -> None:
     write_index(masks, [replace(entry, frame="stranger") for entry in read_index(masks)])
     with pytest.raises(DataError, match="stranger"):
-        score_frames(frames, masks, identity)
+        scored(frames, masks, identity)
 
 
 def test_a_frame_that_cannot_be_read_is_listed_and_the_others_are_predicted_and_scored(
@@ -141,7 +148,7 @@ def test_a_frame_that_cannot_be_read_is_listed_and_the_others_are_predicted_and_
     frames = open_frames()
     sentences = EvaluationSentences(PromptSet.P1)
     write_predictions(predictor, frames, sentences, tmp_path / "some", batch_images=3, probe_swapped=True)
-    rows = score_frames(frames, tmp_path / "some", identity)
+    rows = scored(frames, tmp_path / "some", identity)
     failed = [row for row in rows if row.status == Status.FAILED]
     assert len(rows) == 24
     assert {row.frame for row in failed} == {"patient0004_2CH_ES"}
@@ -161,7 +168,7 @@ def test_a_shape_word_from_the_truth_marks_every_row(
 ) -> None:
     sentences = EvaluationSentences(PromptSet.P7, shape_from=shape_from)  # type: ignore[arg-type]
     write_predictions(predictor, frames, sentences, tmp_path / "p7")
-    rows = score_frames(frames, tmp_path / "p7", identity)
+    rows = scored(frames, tmp_path / "p7", identity)
     assert all(row.uses_ground_truth is marked for row in rows)
     assert all((" shape " in row.sentence) is says for row in rows)
 

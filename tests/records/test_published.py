@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from synthboost.domain import PromptSet, Strategy
 from synthboost.errors import DataError
 from synthboost.records.published import MODEL_FOLDERS, read_metrics, read_published
-from synthboost.records.rows import Row, Status, read_rows, write_rows
+from synthboost.records.rows import Status, read_rows, rows_frame, rows_of, write_rows
 
 HEADER = "filename,iou,dice,hausdorff_distance,ones_dice_diff,zeros_dice_diff"
 LINE = "/a/mask_3/patient0032_4CH_ED_gt.png,50.0000,66.6667,1431.7821,20.0000,66.6667"
 
 
-def read(folder: Path, *lines: str, header: str = HEADER, prompt_set: PromptSet = PromptSet.P6) -> list[Row]:
+def read(
+    folder: Path, *lines: str, header: str = HEADER, prompt_set: PromptSet = PromptSet.P6
+) -> list[SimpleNamespace]:
     path = folder / "metrics.csv"
     path.write_text("\n".join([header, *lines]) + "\n")
-    return read_metrics(path, Strategy.REAL, MODEL_FOLDERS["cris"], prompt_set)
+    found = read_metrics(path, Strategy.REAL, MODEL_FOLDERS["cris"], prompt_set)
+    return [SimpleNamespace(**row) for row in rows_of(found)]
 
 
 def test_percentages_become_fractions_and_the_name_tells_what_was_scored(tmp_path: Path) -> None:
@@ -42,8 +46,8 @@ def test_their_hausdorff_distance_is_no_distance_in_mm_and_what_nobody_recorded_
     assert (row.hd95_mm, row.assd_mm, row.nsd, row.nsd_tolerance_mm, row.row_mm, row.column_mm) == (None,) * 6
     assert (row.seed, row.paraphrase, row.age, row.quality, row.area_true_mm2) == (None,) * 5
     assert row.sentence == "(not recorded)"
-    write_rows(tmp_path / "rows.csv", [row])
-    assert read_rows(tmp_path / "rows.csv") == [row]
+    write_rows(tmp_path / "rows.csv", rows_frame([vars(row)]))  # type: ignore[list-item]
+    assert list(rows_of(read_rows(tmp_path / "rows.csv"))) == [vars(row)]
 
 
 def test_only_their_shape_word_uses_the_true_mask_and_only_the_empty_sentence_is_known(tmp_path: Path) -> None:
@@ -108,9 +112,9 @@ def test_all_runs_below_a_folder_are_read_with_a_spec_that_reports_understand(pu
     by_name = {run.spec.name: run for run in runs}
     fine_tuned = by_name["published-cris-synth-PT-real-FT-P2"]
     assert fine_tuned.spec.strategy == "synth-PT:real-FT"
-    assert (fine_tuned.rows[0].synthetic, fine_tuned.rows[0].real_patients) == ("diffusion", 400)
-    assert by_name["published-clipseg-synthetic-P1"].rows[0].real_patients is None
-    assert by_name["published-clipseg-real-P1"].rows[0].synthetic == ""
+    assert fine_tuned.rows[["synthetic", "real_patients"]].values.tolist() == [["diffusion", 400]] * 12
+    assert by_name["published-clipseg-synthetic-P1"].rows.real_patients.isna().all()
+    assert (by_name["published-clipseg-real-P1"].rows.synthetic == "").all()
 
 
 def test_folders_that_are_not_theirs_are_refused_by_name(published_scores: Path, tmp_path: Path) -> None:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -12,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from synthboost.errors import DataError
-from synthboost.records.rows import ROW_COLUMNS, Row, Status, read_rows, write_rows
+from synthboost.records.rows import ROW_COLUMNS, Row, Status, read_rows, rows_frame, rows_of, write_rows
 
 ROW = Row(
     run="clipseg-real-P6-seed0-0123456789ab", model="clipseg", strategy="real", encoders="trained", prompt_set="P6",
@@ -26,16 +25,25 @@ ROW = Row(
 )  # fmt: skip
 
 
+def replace(row: Row, **changes: Any) -> Row:
+    return cast(Row, {**row, **changes})
+
+
 def round_trip(folder: Path, row: Row) -> Row:
-    write_rows(folder / "rows.csv", [row])
-    (back,) = read_rows(folder / "rows.csv")
+    write_rows(folder / "rows.csv", rows_frame([row]))
+    (back,) = rows_of(read_rows(folder / "rows.csv"))
     return back
 
 
 def test_a_row_comes_back_with_every_digit_and_unknowns_as_none(tmp_path: Path) -> None:
     back = round_trip(tmp_path, ROW)
     assert back == ROW
-    assert (back.dice, back.quality, back.age, back.uses_ground_truth) == (0.30000000000000004, None, None, True)
+    assert (back["dice"], back["quality"], back["age"], back["uses_ground_truth"]) == (
+        0.30000000000000004,
+        None,
+        None,
+        True,
+    )
 
 
 def test_what_nobody_recorded_of_a_published_score_stays_unknown(tmp_path: Path) -> None:
@@ -46,32 +54,32 @@ def test_what_nobody_recorded_of_a_published_score_stays_unknown(tmp_path: Path)
 @pytest.mark.parametrize("kind", [np.float64, np.float32])
 def test_numpys_numbers_come_back_as_plain_ones(tmp_path: Path, kind: type[Any]) -> None:
     back = round_trip(tmp_path, replace(ROW, dice=kind(0.1), age=np.int64(57)))
-    assert back.dice == float(kind(0.1))
-    assert (type(back.dice), back.age, type(back.age)) == (float, 57, int)
+    assert back["dice"] == float(kind(0.1))
+    assert (type(back["dice"]), back["age"], type(back["age"])) == (float, 57, int)
 
 
 @pytest.mark.parametrize("text", ["=1+1", "+1", "-1", "@A1", "\t=1", "\r=1", "'=1", "'", "''", "a\rb", 'say "a", b\nc'])
 def test_a_sentence_that_looks_like_a_formula_is_disarmed_and_comes_back(tmp_path: Path, text: str) -> None:
-    assert round_trip(tmp_path, replace(ROW, sentence=text)).sentence == text
+    assert round_trip(tmp_path, replace(ROW, sentence=text))["sentence"] == text
     cells = (tmp_path / "rows.csv").read_text(encoding="utf-8").splitlines()[1]
     assert f",{text}," not in cells
 
 
 @given(sentence=st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=12))
 def test_any_sentence_comes_back(tmp_path_factory: pytest.TempPathFactory, sentence: str) -> None:
-    assert round_trip(tmp_path_factory.getbasetemp(), replace(ROW, sentence=sentence)).sentence == sentence
+    assert round_trip(tmp_path_factory.getbasetemp(), replace(ROW, sentence=sentence))["sentence"] == sentence
 
 
 def test_nan_is_not_written_since_an_absent_score_is_none(tmp_path: Path) -> None:
     with pytest.raises(AssertionError, match="None"):
-        write_rows(tmp_path / "rows.csv", [replace(ROW, dice=float("nan"))])
+        write_rows(tmp_path / "rows.csv", rows_frame([replace(ROW, dice=float("nan"))]))
     assert not list(tmp_path.iterdir())
 
 
 def test_no_rows_are_a_file_with_a_header_only(tmp_path: Path) -> None:
-    write_rows(tmp_path / "rows.csv", [])
+    write_rows(tmp_path / "rows.csv", rows_frame([]))
     assert (tmp_path / "rows.csv").read_text() == ",".join(ROW_COLUMNS) + "\n"
-    assert read_rows(tmp_path / "rows.csv") == []
+    assert read_rows(tmp_path / "rows.csv").empty
 
 
 def test_an_absent_file_is_named(tmp_path: Path) -> None:
@@ -93,7 +101,7 @@ def test_an_absent_file_is_named(tmp_path: Path) -> None:
 )
 def test_a_damaged_line_is_refused_and_named(tmp_path: Path, old: str, new: str, message: str) -> None:
     path = tmp_path / "rows.csv"
-    write_rows(path, [ROW])
+    write_rows(path, rows_frame([ROW]))
     text = path.read_text()
     assert text.count(old) == 1
     path.write_text(text.replace(old, new))

@@ -12,7 +12,7 @@ from synthboost.errors import DataError
 from synthboost.io.atomic import write_text
 from synthboost.io.typed_json import read_json, write_record
 from synthboost.records.examples import write_examples
-from synthboost.records.rows import write_rows
+from synthboost.records.rows import rows_frame, write_rows
 from synthboost.records.run_folder import EpochLog, RunPaths, read_log, read_run, write_log
 from synthboost.records.run_record import DataSet, Evaluation, Manifest, Parameters, Spec, Stage, Versions
 
@@ -41,7 +41,7 @@ def run(tmp_path: Path) -> RunPaths:
     write_record(paths.manifest, MANIFEST)
     write_record(paths.evaluation, Evaluation())
     write_log(paths.log, LOG)
-    write_rows(paths.rows, [])
+    write_rows(paths.rows, rows_frame([]))
     write_examples(paths.examples, [])
     write_text(paths.done, "")
     return paths
@@ -49,7 +49,8 @@ def run(tmp_path: Path) -> RunPaths:
 
 def test_a_finished_run_is_read_back(run: RunPaths) -> None:
     record = read_run(run.root)
-    assert (record.spec, record.manifest, record.log, record.rows) == (SPEC, MANIFEST, LOG, [])
+    assert (record.spec, record.manifest, record.log) == (SPEC, MANIFEST, LOG)
+    assert record.rows.empty
 
 
 def test_a_zero_shot_run_has_no_log(run: RunPaths) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from synthboost.io.typed_json import from_json
 from synthboost.records.examples import Example
-from synthboost.records.rows import Row, Status
+from synthboost.records.rows import Row, Status, rows_frame
 from synthboost.records.run_folder import EpochLog, RunRecord
 from synthboost.records.run_record import Manifest, Spec
 
@@ -51,7 +51,7 @@ def _row(dice: float | None, **other: Any) -> Row:
         "nsd_tolerance_mm": 2.0, "hd95_mm": None if dice is None else 4.0, "assd_mm": None if dice is None else 1.0,
         "area_true_mm2": None, "area_predicted_mm2": None,
     }  # fmt: skip
-    return Row(**(values | other))
+    return Row(**(values | other))  # type: ignore[typeddict-item]
 
 
 def _run(
@@ -63,7 +63,7 @@ def _run(
     root: str = "runs/abc123",
 ) -> RunRecord:
     known = None if manifest is None else _manifest(**manifest)
-    return RunRecord(Path(root), _spec(**(spec or {})), known, log or [], rows or [], examples or [])
+    return RunRecord(Path(root), _spec(**(spec or {})), known, log or [], rows_frame(rows or []), examples or [])
 
 
 def _spec(**given: Any) -> Spec:
@@ -92,3 +92,43 @@ def _log(dice: list[float], images_per_epoch: int = 100, stage: str = "real") ->
         EpochLog(stage, epoch, epoch * images_per_epoch, 0.5, 0.5, value, 1e-3, 10.0 * epoch)
         for epoch, value in enumerate(dice, start=1)
     ]
+
+
+STAGES = {"zero-shot": (), "real": ("real",), "synthetic": ("synthetic",), "synth-PT:real-FT": ("synthetic", "real")}
+
+
+@pytest.fixture(scope="session")
+def make_study_run(make_row, make_run, make_log):
+    """A run whose patients `p0`, `p1`, ... have one pair each with the Dice given."""
+
+    def make(dice: list[float], strategy: str = "real", *, model: str = "cris", encoders: str = "trained",
+             prompt_set: str = "P1", seed: int = 0, patients: int = 400, spec: dict[str, Any] | None = None,
+             **other: Any) -> RunRecord:  # fmt: skip
+        roles = STAGES[strategy]
+        name = "-".join(map(str, (model, strategy, encoders, prompt_set, seed, patients)))
+        rows = [
+            make_row(
+                value, run=name, model=model, strategy=strategy, encoders=encoders, prompt_set=prompt_set, seed=seed,
+                patient=f"p{place}", synthetic="diffusion" if "synthetic" in roles else "",
+                real_patients=patients if "real" in roles else None, **({"frame": f"p{place}_2CH_ED"} | other),
+            )
+            for place, value in enumerate(dice)
+        ]  # fmt: skip
+        data = {"real": {"name": "camus", "domain": "real", "patients": patients, "frames": 4 * patients}}
+        if "synthetic" in roles:
+            data["synthetic"] = {"name": "sdm", "domain": "diffusion", "patients": 5, "frames": 20}
+        values = {
+            "name": name, "model": model, "preset": "tiny", "weights": None, "strategy": strategy,
+            "encoders": encoders, "prompt_set": prompt_set, "seed": seed, "data": data,
+            "stages": [{"role": role, "training": {"epochs": 2}} for role in roles],
+        }  # fmt: skip
+        log = make_log([0.5, 0.8], stage=roles[-1]) if roles else []
+        return make_run(
+            rows,
+            log,
+            spec=values | (spec or {}),
+            manifest={"mask_patients": 5 if "synthetic" in roles else 0},
+            root=f"runs/{name}",
+        )
+
+    return make

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from synthboost.evaluation.statistics.family import compare_family, find_contrast
-from synthboost.reports.comparison import family_table
-from synthboost.reports.plain_text import to_text
+from synthboost.evaluation.statistics.contrast import contrast_family
+from synthboost.records.rows import rows_frame
+from synthboost.reports.contrasts import family_table
+from synthboost.reports.formats import to_text
 
 BASE = [0.50, 0.51, 0.52, 0.53, 0.54, 0.55]
 
@@ -19,7 +20,7 @@ def side(make_row, strategy, shifts, prompt_sets=("P1",)):
 
 
 def table(first, second, metric="dice"):
-    return family_table(compare_family(find_contrast(first, second, metric), seed=0, metric=metric))
+    return family_table(contrast_family(rows_frame(first), rows_frame(second), metric))
 
 
 def cells(found, line=0):

@@ -2,15 +2,9 @@
 
 from __future__ import annotations
 
-from synthboost.reports.convergence import (
-    Cost,
-    convergence_table,
-    cost_to_best,
-    cost_to_dice,
-    in_table_order,
-    pretraining_cost,
-)
-from synthboost.reports.curves import learning_curves
+from synthboost.evaluation.statistics.convergence import Cost, cost_to_best, cost_to_dice, pretraining_cost
+from synthboost.reports.learning import convergence_table, curves_of, histories, learning_plots
+from synthboost.reports.run_facts import in_table_order
 
 
 def texts(table):
@@ -47,7 +41,7 @@ def test_a_parent_that_was_not_given_is_said_to_be_missing(make_run, make_log):
 
 def test_parents_in_a_circle_are_not_followed_for_ever(make_run, make_log):
     run = make_run(log=make_log([0.8]), spec={"name": "a"}, manifest={"parent": "a"})
-    assert pretraining_cost(run, [run]) is None
+    assert pretraining_cost("a", histories([run])) is None
 
 
 def test_runs_without_a_log_are_left_out(make_run):
@@ -59,18 +53,24 @@ def test_a_fine_tuned_curve_continues_where_its_pretraining_ended(make_run, make
     child = make_run(
         log=make_log([0.7, 0.8]), spec={"name": "ft", "strategy": "synth-PT:real-FT"}, manifest={"parent": "s"}
     )
-    (drawing,) = learning_curves([child, parent], 0.75)
-    assert "synth-PT:real-FT peaks at 80.0 % and ends at 80.0 % after 2,200 images" in drawing.svg
+    (curve,) = curves_of([child], [child, parent])
+    assert (curve.images, curve.dice) == (((2100, 2200),), ((70.0, 80.0),))
+    (plot,) = learning_plots([child, parent], 0.75)
+    assert "synth-PT:real-FT 80.0 %" in plot.svg
 
 
-def test_runs_of_other_settings_get_a_figure_of_their_own(make_run, make_log):
+def test_runs_of_other_settings_get_a_figure_or_a_panel_of_their_own(make_run, make_log):
     runs = [make_run(log=make_log([0.8]), spec={"name": p, "prompt_set": p, "strategy": "real"}) for p in ("P1", "P6")]
-    assert [drawing.title[-2:] for drawing in learning_curves(runs, 0.75)] == ["P1", "P6"]
+    (plot,) = learning_plots(runs, 0.75)
+    assert [axes.get_title("left") for axes in plot.figure.axes[:2]] == ["P1", "P6"]
+    presets = [make_run(log=make_log([0.8]), spec={"name": p, "preset": p, "strategy": "real"}) for p in ("a", "b")]
+    assert [plot.caption.partition("preset ")[2][:1] for plot in learning_plots(presets, 0.75)] == ["a", "b"]
 
 
 def test_the_same_runs_give_the_same_figure(make_run, make_log):
     runs = [make_run(log=make_log([0.2, 0.8]), spec={"strategy": "$\\evil$"})]
-    assert learning_curves(runs, 0.75) == learning_curves(runs, 0.75)
+    first, second = learning_plots(runs, 0.75), learning_plots(runs, 0.75)
+    assert [plot.svg for plot in first] == [plot.svg for plot in second]
 
 
 def test_runs_stand_by_model_and_then_in_the_papers_order_after_the_baselines(make_run):
@@ -89,8 +89,8 @@ def test_two_kinds_of_synthetic_images_have_lines_of_their_own(make_run, make_ro
         )
         for kind in ("diffusion", "simulated")
     ]  # fmt: skip
-    (both,) = learning_curves(runs, 0.75)
+    (both,) = learning_plots(runs, 0.75)
     assert "synthetic, diffusion" in both.svg
     assert "synthetic, simulated" in both.svg
-    (alone,) = learning_curves(runs[:1], 0.75)
+    (alone,) = learning_plots(runs[:1], 0.75)
     assert "diffusion" not in alone.svg

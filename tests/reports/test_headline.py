@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
-from synthboost.reports.headline import headline
-from synthboost.reports.summary import summarise
+from synthboost.records.rows import rows_frame
+from synthboost.reports import headline as sentences
+from synthboost.reports.arms import ordered_arms
+from synthboost.reports.contrasts import differences
+
+
+def headline(rows, target_is_simulated=False):
+    arms = ordered_arms(rows_frame(rows))
+    return sentences.headline(arms, differences(arms), target_is_simulated)
 
 
 def pair(make_row, base, boosted, **other):
@@ -17,7 +24,7 @@ def pair(make_row, base, boosted, **other):
 
 def test_a_clear_gain_is_called_one_with_its_interval(make_row):
     # Both patients gain 0.1, so the interval is a point.
-    assert headline(summarise(pair(make_row, (0.7, 0.8), (0.8, 0.9)))) == (
+    assert headline(pair(make_row, (0.7, 0.8), (0.8, 0.9))) == (
         "Pretraining on synthetic images before training on real images raised mean Dice by 10.0 points "
         "(95 % interval +10.0 to +10.0): 85.0 % against 75.0 % with real images alone, on 2 images of 2 patients. "
         "Each was trained once, so chance in training is not in the interval."
@@ -25,16 +32,16 @@ def test_a_clear_gain_is_called_one_with_its_interval(make_row):
 
 
 def test_a_clear_loss_is_called_one(make_row):
-    assert " lowered mean Dice by 10.0 points " in headline(summarise(pair(make_row, (0.8, 0.9), (0.7, 0.8))))
+    assert " lowered mean Dice by 10.0 points " in headline(pair(make_row, (0.8, 0.9), (0.7, 0.8)))
 
 
 def test_an_interval_around_zero_is_no_clear_change(make_row):
-    text = headline(summarise(pair(make_row, (0.7, 0.8), (0.8, 0.7))))
+    text = headline(pair(make_row, (0.7, 0.8), (0.8, 0.7)))
     assert "did not clearly change mean Dice (0.0 points, 95 % interval −10.0 to +10.0)" in text
 
 
 def test_a_simulated_target_is_never_called_real(make_row):
-    text = headline(summarise(pair(make_row, (0.7, 0.8), (0.8, 0.9))), target_is_simulated=True)
+    text = headline(pair(make_row, (0.7, 0.8), (0.8, 0.9)), target_is_simulated=True)
     assert "the simulated target domain alone" in text
     assert "real" not in text
 
@@ -43,7 +50,7 @@ def test_a_few_settings_have_a_sentence_each(make_row):
     rows = pair(make_row, (0.7, 0.8), (0.8, 0.9), model="cris") + pair(
         make_row, (0.8, 0.9), (0.7, 0.8), model="clipseg"
     )
-    assert headline(summarise(rows)) == (
+    assert headline(rows) == (
         "Pretraining on synthetic images before training on real images, on 2 images of 2 patients. "
         "For clipseg it lowered mean Dice by 10.0 points (95 % interval −10.0 to −10.0): 75.0 % against 85.0 %. "
         "For cris it raised mean Dice by 10.0 points (95 % interval +10.0 to +10.0): 85.0 % against 75.0 %. "
@@ -55,23 +62,21 @@ def test_several_settings_are_summed_up_without_picking_one(make_row):
     rows = pair(make_row, (0.8, 0.9), (0.7, 0.8))
     for prompt_set in ("P1", "P2", "P3"):
         rows += pair(make_row, (0.7, 0.8), (0.8, 0.9), prompt_set=prompt_set)
-    text = headline(summarise(rows))
+    text = headline(rows)
     assert text.startswith("Over 4 settings, ")
     assert "clearly higher in 3, clearly lower in 1, not told apart in 0" in text
 
 
 def test_one_patient_gives_no_claim(make_row):
-    assert "too few patients" in headline(summarise(pair(make_row, (0.7,), (0.8,))))
+    assert "too few patients" in headline(pair(make_row, (0.7,), (0.8,)))
 
 
 def test_without_a_comparison_the_score_stands_alone(make_row):
-    assert headline(summarise([make_row(0.8)])) == (
-        "The strategy real reached a mean Dice of 80.0 %, on 1 image of 1 patient."
-    )
+    assert headline([make_row(0.8)]) == ("The strategy real reached a mean Dice of 80.0 %, on 1 image of 1 patient.")
 
 
 def test_baselines_alone_are_no_result(make_row):
-    text = headline(summarise([make_row(0.4, model="baseline", strategy="text-blind")]))
+    text = headline([make_row(0.4, model="baseline", strategy="text-blind")])
     assert text == "No run has scored a model yet, so there is no result to report."
 
 
@@ -79,7 +84,7 @@ def test_a_boosted_run_is_compared_with_as_many_real_patients(make_row):
     rows = pair(make_row, (0.8, 0.9), (0.7, 0.8), real_patients=10) + pair(
         make_row, (0.7, 0.8), (0.8, 0.9), real_patients=50
     )
-    text = headline(summarise(rows))
+    text = headline(rows)
     assert "For 10 it lowered mean Dice by 10.0 points" in text
     assert "For 50 it raised mean Dice by 10.0 points" in text
 
@@ -89,6 +94,6 @@ def test_each_kind_of_synthetic_images_is_compared_with_the_same_run_on_real_one
     rows = [make_row(0.7, **where) for where in first]
     for kind, dice in (("diffusion", 0.8), ("simulated", 0.6)):
         rows += [make_row(dice, strategy="synthetic", synthetic=kind, **where) for where in first]
-    text = headline(summarise(rows))
+    text = headline(rows)
     assert "For diffusion it raised mean Dice by 10.0 points" in text
     assert "For simulated it lowered mean Dice by 10.0 points" in text

@@ -9,9 +9,10 @@ import pytest
 
 from synthboost.domain import Strategy
 from synthboost.errors import DataError
-from synthboost.evaluation.statistics.family import compare_family, find_contrast
+from synthboost.evaluation.statistics.contrast import contrast_family
 from synthboost.records.published import PAPER_MODELS, read_published
 from synthboost.reports.published import CONTRASTS, cell_table, contrast_table, p_value_table, published_tables
+from synthboost.reports.series import rows_of_runs
 
 PAPER = {
     ("synthetic", "clipseg (published)"):
@@ -101,26 +102,22 @@ def test_patients_say_the_same_as_in_another_program(published, models, first, b
     with REFERENCE.open() as handle:
         lines = [line for line in csv.DictReader(handle) if (line["first"], line["base"]) == (first, base)]
     expected = {(line["model"], line["prompt_set"]): line for line in lines if line["model"] in models}
-    sides = [
-        [row for run in published for row in run.rows if run.spec.strategy == strategy
-         and (run.spec.model, run.spec.prompt_set) in expected]
-        for strategy in (first, base)
-    ]  # fmt: skip
-    family = compare_family(find_contrast(*sides), seed=0)
+    chosen = [run for run in published if (run.spec.model, run.spec.prompt_set) in expected]
+    ours, theirs = (rows_of_runs([run for run in chosen if run.spec.strategy == name]) for name in (first, base))
+    family = contrast_family(ours, theirs)
     model = models[0] if len(models) == 1 else None
-    found = {(dict(m.setting).get("model", model), dict(m.setting)["prompt_set"]): m for m in family.members}
+    found = {(dict(s).get("model", model), dict(s)["prompt_set"]): contrast for s, contrast in family.members}
     assert found.keys() == expected.keys()
-    for key, member in found.items():
+    for key, contrast in found.items():
         right = {name: float(value) for name, value in expected[key].items() if name not in NAMES}
-        comparison = member.comparison
-        assert 100 * comparison.difference.mean == pytest.approx(right["mean_diff"], abs=1e-4)
-        assert comparison.p_value == pytest.approx(right["patient_wilcoxon_p"], rel=1e-3)
-        assert member.holm_p == pytest.approx(right["holm_p"], rel=1e-3)
-        assert member.p_over_pairs == pytest.approx(right["naive_wilcoxon_p"], rel=0.01)
-        assert comparison.cliffs_delta == pytest.approx(right["cliff_delta_600"], abs=1e-4)
-        assert comparison.rank_biserial == pytest.approx(right["rank_biserial_50"], abs=1e-4)
-        assert comparison.patients_higher == right["patients_better"]
+        assert 100 * contrast.mean == pytest.approx(right["mean_diff"], abs=1e-4)
+        assert contrast.p_value == pytest.approx(right["patient_wilcoxon_p"], rel=1e-3)
+        assert contrast.holm_p == pytest.approx(right["holm_p"], rel=1e-3)
+        assert contrast.p_over_pairs == pytest.approx(right["naive_wilcoxon_p"], rel=0.01)
+        assert contrast.cliffs_delta == pytest.approx(right["cliff_delta_600"], abs=1e-4)
+        assert contrast.rank_biserial == pytest.approx(right["rank_biserial_50"], abs=1e-4)
+        assert contrast.patients_higher == right["patients_better"]
         # Two bootstraps of 10 000 draws differ by a few hundredths of a point, in the far tail by more.
         width = right["boot_hi"] - right["boot_lo"]
-        assert 100 * comparison.difference.low == pytest.approx(right["boot_lo"], abs=0.05 * width)
-        assert 100 * comparison.difference.high == pytest.approx(right["boot_hi"], abs=0.05 * width)
+        assert 100 * contrast.over_patients.low == pytest.approx(right["boot_lo"], abs=0.05 * width)
+        assert 100 * contrast.over_patients.high == pytest.approx(right["boot_hi"], abs=0.05 * width)

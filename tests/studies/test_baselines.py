@@ -21,8 +21,8 @@ def test_a_constant_predictor_is_a_run_like_any_other(
     source = make_spec(Strategy.REAL).sources[Role.REAL]
     record = read_run(execute_baseline(kind, source, tmp_path / "runs", evaluation).root)
     assert len(record.rows) == 4 * 3
-    assert {(row.model, row.strategy, row.encoders) for row in record.rows} == {("baseline", kind, "none")}
-    areas = {(row.frame, row.structure): row.area_predicted_mm2 for row in record.rows}
+    assert {(row.model, row.strategy, row.encoders) for row in record.rows.itertuples()} == {("baseline", kind, "none")}
+    areas = {(row.frame, row.structure): row.area_predicted_mm2 for row in record.rows.itertuples()}
     of_first = [areas["patient0004_2CH_ED", structure] for structure in ("LV", "MYO", "LA")]
     assert (len(set(of_first)) == 1) is (kind == "text-blind")  # one mask whatever the sentence
     assert areas["patient0004_2CH_ED", "LV"] == areas["patient0004_4CH_ES", "LV"]  # whatever the image
@@ -38,4 +38,4 @@ def test_baselines_of_fewer_patients_are_other_runs_and_judging_otherwise_is_don
     again = execute_baseline("text-blind", source, tmp_path / "runs", replace(evaluation, part=SplitPart.VALIDATION))
     assert first == again
     rows = read_run(again.root).rows
-    assert {(row.part, row.real_patients) for row in rows} == {("validation", 2)}
+    assert {(row.part, row.real_patients) for row in rows.itertuples()} == {("validation", 2)}

@@ -16,7 +16,7 @@ from synthboost.models.catalogue import MODELS
 from synthboost.models.freezing import Encoders
 from synthboost.models.unet.settings import UNetSettings
 from synthboost.models.weights_folder import file_sha256
-from synthboost.records.rows import read_rows
+from synthboost.records.rows import read_rows, rows_of
 from synthboost.records.run_folder import read_run
 from synthboost.records.run_record import Evaluation, Spec
 from synthboost.studies.run import FEATURES_FOLDER, execute, stage_frames
@@ -35,8 +35,8 @@ def test_a_finished_run_leaves_everything_that_a_report_needs(
     record = read_run(paths.root)
     assert [(line.stage, line.epoch, line.images_seen) for line in record.log] == [("real", 1, 8), ("real", 2, 16)]
     assert len(record.rows) == 4 * 3 * 2  # frames x structures x (right and swapped sentence)
-    assert {row.part for row in record.rows} == {"testing"}
-    assert {row.patient for row in record.rows} == {"camus-nifti/database_nifti/patient0004"}
+    assert {row.part for row in record.rows.itertuples()} == {"testing"}
+    assert {row.patient for row in record.rows.itertuples()} == {"camus-nifti/database_nifti/patient0004"}
     assert {example.note for example in record.examples} == {"best", "median", "worst"}
     assert record.manifest.parent is None
     assert record.manifest.parameters.trained > 0
@@ -60,8 +60,8 @@ def test_judging_otherwise_does_not_train_again(make_spec: MakeSpec, evaluation:
     trained, parameters = paths.log.stat().st_mtime_ns, read_run(paths.root).manifest.parameters
     execute(spec, tmp_path / "runs", replace(evaluation, part=SplitPart.VALIDATION, probe_swapped=False))
     rows = read_rows(paths.rows)
-    assert {row.part for row in rows} == {"validation"}
-    assert {row.patient for row in rows} == {"camus-nifti/database_nifti/patient0003"}
+    assert {row.part for row in rows.itertuples()} == {"validation"}
+    assert {row.patient for row in rows.itertuples()} == {"camus-nifti/database_nifti/patient0003"}
     assert len(rows) == 4 * 3
     assert paths.log.stat().st_mtime_ns == trained
     assert read_run(paths.root).manifest.parameters == parameters
@@ -119,7 +119,7 @@ def test_a_trained_run_needs_its_parent_no_more(
     monkeypatch.setattr(run, "train_stage", _interrupt)  # would be noticed
     assert execute(spec, tmp_path / "runs", evaluation) == paths
     execute(spec, tmp_path / "runs", replace(evaluation, part=SplitPart.VALIDATION))
-    assert {row.part for row in read_rows(paths.rows)} == {"validation"}
+    assert {row.part for row in read_rows(paths.rows).itertuples()} == {"validation"}
     assert [folder.name for folder in (tmp_path / "runs").iterdir()] == [spec.name]
     paths.trained.unlink()  # the training did not end after all, and cannot go on without its parent
     with pytest.raises(KeyboardInterrupt):
@@ -133,7 +133,7 @@ def test_zero_shot_trains_nothing_and_says_that_its_weights_are_random(
     record = read_run(execute(make_spec(Strategy.ZERO_SHOT), tmp_path / "runs", evaluation).root)
     assert record.log == []
     assert record.manifest.parameters.trained == 0
-    assert {row.encoders for row in record.rows} == {"random weights"}
+    assert {row.encoders for row in record.rows.itertuples()} == {"random weights"}
 
 
 def test_a_run_that_broke_off_while_it_was_judged_is_only_judged(
@@ -179,7 +179,7 @@ def test_frozen_encoders_are_frozen_in_the_run(make_spec: MakeSpec, evaluation: 
         for encoders in (Encoders.TRAINED, Encoders.FROZEN)
     )
     assert frozen.manifest.parameters.trained < trained.manifest.parameters.trained
-    assert {row.encoders for row in frozen.rows} == {"frozen"}
+    assert {row.encoders for row in frozen.rows.itertuples()} == {"frozen"}
 
 
 def test_rows_say_what_took_part_in_training(make_spec: MakeSpec, evaluation: Evaluation, tmp_path: Path) -> None:
@@ -187,7 +187,8 @@ def test_rows_say_what_took_part_in_training(make_spec: MakeSpec, evaluation: Ev
     for strategy in (Strategy.ZERO_SHOT, Strategy.REAL, Strategy.SYNTHETIC_THEN_REAL, Strategy.MIXED):
         spec = make_spec(strategy)
         (told[strategy],) = {
-            (row.synthetic, row.real_patients) for row in read_run(execute(spec, tmp_path, evaluation).root).rows
+            (row["synthetic"], row["real_patients"])
+            for row in rows_of(read_run(execute(spec, tmp_path, evaluation).root).rows)
         }
     domain, patients = spec.sources[Role.SYNTHETIC].domains[0], len(spec.sources[Role.REAL].split.parts["training"])
     assert told == {
@@ -267,8 +268,8 @@ def test_a_mixed_run_learns_from_both_names_each_domain_and_is_judged_as_real(
         ("patient0003", "in a real image."),  # validates; no synthetic patient does
     }  # fmt: skip
     assert [(line.stage, line.images_seen) for line in record.log] == [("mixed", 16), ("mixed", 32)]
-    assert {row.domain for row in record.rows} == {"real"}
-    assert all(row.sentence.endswith(", in a real image.") for row in record.rows)
+    assert {row.domain for row in record.rows.itertuples()} == {"real"}
+    assert all(row.sentence.endswith(", in a real image.") for row in record.rows.itertuples())
     assert record.spec.domain_named is True
 
 
@@ -298,9 +299,9 @@ def test_the_u_net_runs_under_every_strategy_and_its_rows_are_called_unet(
     for strategy in Strategy:
         spec = make_spec(strategy, model="unet", preset="small", prompt_set=PromptSet.P6)
         record = read_run(execute(spec, tmp_path / "runs", evaluation).root)
-        assert {(row.model, row.strategy) for row in record.rows} == {("unet", strategy)}
+        assert {(row.model, row.strategy) for row in record.rows.itertuples()} == {("unet", strategy)}
         assert len(record.rows) == 24
-        by_mask = {(row.frame, row.structure, row.probe): row.area_predicted_mm2 for row in record.rows}
+        by_mask = {(row.frame, row.structure, row.probe): row.area_predicted_mm2 for row in record.rows.itertuples()}
         following = {"LV": "MYO", "MYO": "LA", "LA": "LV"}
         for (frame, structure, probe), area in by_mask.items():
             if probe == "swapped":  # another structure's sentence draws exactly that structure
@@ -314,4 +315,4 @@ def test_words_of_our_own_prompt_set_are_refused_by_weights_that_come_without_th
     with pytest.raises(ConfigError, match="P6-FUNCTION and P6; expected sentences without the words .*mildly"):
         execute(spec, tmp_path / "runs", evaluation)
     both = make_spec(Strategy.SYNTHETIC_THEN_REAL, prompt_set=PromptSet.P6_FUNCTION)
-    assert read_run(execute(both, tmp_path / "runs", evaluation).root).rows
+    assert len(read_run(execute(both, tmp_path / "runs", evaluation).root).rows)

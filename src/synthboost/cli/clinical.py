@@ -55,7 +55,7 @@ class Clinical:
         from synthboost.io.atomic import require_new_folder
         from synthboost.io.typed_json import to_json
         from synthboost.progress import track
-        from synthboost.reports.plain_text import to_text
+        from synthboost.reports.formats import to_text
         from synthboost.studies.clinical import compare_cases, measure_cases, write_clinical, write_uncertainty
         from synthboost.studies.manifest import versions
 

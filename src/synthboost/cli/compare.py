@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import tyro
 
 from synthboost.errors import ConfigError
-from synthboost.evaluation.statistics.comparison import Metric
+from synthboost.evaluation.statistics.arms import Metric
 
 if TYPE_CHECKING:
     from synthboost.reports.cells import Table
@@ -41,8 +41,7 @@ class Compare:
 
     def run(self) -> None:
         """Compare and print."""
-        from synthboost.reports.plain_text import to_text
-        from synthboost.reports.table_files import write_table
+        from synthboost.reports.formats import to_text, write_table
 
         tables = self._of_runs() if self.published is None else self._of_published(self.published)
         print("\n".join(map(to_text, tables)), end="")
@@ -52,18 +51,18 @@ class Compare:
             print(f"\ntables: {self.out}")
 
     def _of_runs(self) -> list[Table]:
-        from synthboost.evaluation.statistics.family import compare_family, find_contrast
+        from synthboost.evaluation.statistics.contrast import contrast_family
         from synthboost.records.run_folder import read_run
-        from synthboost.reports.comparison import family_table
+        from synthboost.reports.contrasts import family_table
+        from synthboost.reports.series import rows_of_runs
 
         if not (self.runs and self.second):
             raise ConfigError(
                 "compare", "runs, with", f"{len(self.runs)} and {len(self.second)} folders", "runs on both sides",
                 "Say synthboost compare RUN ... --with RUN ...",
             )  # fmt: skip
-        first, second = ([row for path in side for row in read_run(path).rows] for side in (self.runs, self.second))
-        contrast = find_contrast(first, second, self.metric)
-        return [family_table(compare_family(contrast, seed=self.seed, metric=self.metric, draws=self.draws))]
+        first, second = (rows_of_runs([read_run(path) for path in side]) for side in (self.runs, self.second))
+        return [family_table(contrast_family(first, second, self.metric, seed=self.seed, draws=self.draws))]
 
     def _of_published(self, folder: Path) -> list[Table]:
         from synthboost.records.published import read_published

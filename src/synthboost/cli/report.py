@@ -22,49 +22,29 @@ class Report:
     out: Path = Path("report.html")
     """The page."""
     tables: Path | None = None
-    """Also write tables (Markdown, LaTeX, CSV, HTML), and of a study figures (SVG, PDF), into this folder."""
+    """Also write tables (Markdown, LaTeX, CSV, HTML) and figures (SVG, PDF) into its `tables/` and `figures/`."""
     study: bool = False
     """Write the report of a study; implied by a folder of runs."""
     fidelity: tuple[Path, ...] = ()
-    """`fidelity.json` files of a study's synthetic sets, from `synthesize fidelity`."""
+    """`fidelity.json` files of synthetic sets, from `synthesize fidelity`, to show on the page."""
     title: str | None = None
-    """The title of a study's page."""
+    """The title of the page."""
 
     def run(self) -> None:
         """Read the runs and write the page."""
-        from synthboost.records.study_folder import find_runs
-
-        found = find_runs(self.runs)
-        if self.study or found.is_study:
-            self._write_study(found.finished, found.unfinished)
-        else:
-            self._write_runs(found.finished)
-        print(f"report: {self.out}")
-
-    def _write_runs(self, folders: tuple[Path, ...]) -> None:
-        from synthboost.errors import ConfigError
-        from synthboost.records.run_folder import read_run
-        from synthboost.reports.content import content_from_runs
-        from synthboost.reports.page import write_report
-        from synthboost.reports.tables import write_tables
-
-        if self.fidelity or self.title:
-            raise ConfigError("report", "fidelity, title", "given", "a study", "Add --study, or leave them out.")
-        records = [read_run(path) for path in folders]
-        write_report(self.out, records, content_from_runs(records))
-        if self.tables is not None:
-            write_tables(self.tables, records)
-
-    def _write_study(self, folders: tuple[Path, ...], unfinished: tuple[Path, ...]) -> None:
         from synthboost.io.typed_json import read_json
         from synthboost.records.run_folder import read_run
-        from synthboost.reports.study import study_content_from_runs, write_study_report
+        from synthboost.records.study_folder import find_runs
+        from synthboost.reports import content_from_runs, write_report
 
-        records = [read_run(path) for path in folders]
-        content = study_content_from_runs(
+        found = find_runs(self.runs)
+        records = [read_run(path) for path in found.finished]
+        content = content_from_runs(
             records,
-            title=self.title,
+            is_study=self.study or found.is_study,
             fidelity=tuple((path.absolute().parent.name, read_json(path)) for path in self.fidelity),
-            unfinished=tuple((path.name, "not finished") for path in unfinished),
+            unfinished=tuple((path.name, "not finished") for path in found.unfinished),
+            **({} if self.title is None else {"title": self.title}),
         )
-        write_study_report(self.out, records, content, files=self.tables)
+        write_report(self.out, records, content, files=self.tables)
+        print(f"report: {self.out}")

@@ -7,6 +7,8 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
+import pandas as pd
+
 from synthboost.data.frame_set import FrameSet
 from synthboost.domain import Frame, FrameInfo, Structure
 from synthboost.errors import DataError, SynthboostError
@@ -14,7 +16,7 @@ from synthboost.evaluation.metrics.resample import spacing_on_grid, to_grid
 from synthboost.evaluation.metrics.score import NSD_TOLERANCE_MM, Scores, score_masks
 from synthboost.progress import track
 from synthboost.records.masks import IndexEntry, read_index, read_mask
-from synthboost.records.rows import Row, Status
+from synthboost.records.rows import Row, Status, rows_frame
 
 
 @dataclass(frozen=True)
@@ -49,7 +51,7 @@ class Scoring:
 
 def score_frames(
     frames: FrameSet, masks: Path, identity: RunIdentity, scoring: Scoring | None = None, workers: int = 1
-) -> list[Row]:
+) -> pd.DataFrame:
     """Score every mask that `masks/index.csv` lists, and every frame, structure and probe it forgot.
 
     Rows come in the order of frames, probes and structures, whatever the number of workers. What cannot be scored
@@ -79,7 +81,7 @@ def score_frames(
         for position, info in enumerate(frames.infos)
     ]
     results = track(_map(jobs, workers), f"scoring {frames.name}", len(jobs), "frame")
-    return [row for rows in results for row in rows]
+    return rows_frame(row for rows in results for row in rows)
 
 
 @dataclass(frozen=True)

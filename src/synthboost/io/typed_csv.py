@@ -1,4 +1,4 @@
-"""Dataclasses as CSV and back: one column per field, nothing lost, nothing guessed."""
+"""Dataclasses and typed dicts as CSV and back: one column per field, nothing lost, nothing guessed."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ import csv
 import math
 import sys
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import fields
+from dataclasses import is_dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_type_hints
 
 import numpy as np
 
@@ -21,14 +21,14 @@ _QUOTED = ("=", "+", "-", "@", "\t", "\r", "'")
 
 
 def field_types(kind: type[Any]) -> dict[str, str]:
-    """Names of the fields of a dataclass in order, with their types as written: `float | None`."""
-    return {field.name: str(field.type) for field in fields(kind)}
+    """Names of the fields in order, with their types as written: `float | None`."""
+    return {name: getattr(hint, "__name__", str(hint)) for name, hint in get_type_hints(kind).items()}
 
 
 def write_typed(path: Path, kind: type[_Item], items: Iterable[_Item]) -> None:
     """Write items as CSV, whole or not at all; floats keep every digit, `None` is an empty cell."""
-    names = tuple(field_types(kind))
-    write_csv(path, names, ({name: _to_cell(getattr(item, name)) for name in names} for item in items))
+    lines: Iterator[Any] = (vars(item) if is_dataclass(item) else item for item in items)
+    write_csv(path, tuple(field_types(kind)), ({name: _to_cell(v) for name, v in line.items()} for line in lines))
 
 
 def read_typed(path: Path, kind: type[_Item]) -> Iterator[_Item]:

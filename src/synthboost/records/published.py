@@ -16,9 +16,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
+import pandas as pd
+
 from synthboost.domain import Domain, Phase, PromptSet, SplitPart, Strategy, Structure, View
 from synthboost.errors import DataError
-from synthboost.records.rows import TINY_SHARE, Row, Status
+from synthboost.records.rows import TINY_SHARE, Row, Status, rows_frame
 from synthboost.records.run_folder import RunRecord
 from synthboost.records.run_record import Spec
 
@@ -85,7 +87,7 @@ def read_published(folder: Path) -> list[RunRecord]:
     return sorted(records, key=lambda record: record.spec.name)
 
 
-def read_metrics(path: Path, strategy: Strategy, model: str, prompt_set: PromptSet) -> list[Row]:
+def read_metrics(path: Path, strategy: Strategy, model: str, prompt_set: PromptSet) -> pd.DataFrame:
     """Read one published file, in the order of patient, view, phase and structure.
 
     Raises:
@@ -96,12 +98,13 @@ def read_metrics(path: Path, strategy: Strategy, model: str, prompt_set: PromptS
     for line, cells in _lines(path):
         where = f"{path}:{line}"
         row = _row(where, cells, cell)
-        if (row.frame, row.structure) in rows:
-            raise DataError(where, "filename", f"{row.frame} {row.structure} again", "each structure of an image once")
-        rows[row.frame, row.structure] = row
+        key = row["frame"], row["structure"]
+        if key in rows:
+            raise DataError(where, "filename", f"{' '.join(key)} again", "each structure of an image once")
+        rows[key] = row
     if not rows:
         raise DataError(path, "lines", "none", "one line per image and structure")
-    return sorted(rows.values(), key=lambda row: (row.frame, _LABELS[row.structure]))
+    return rows_frame(rows[key] for key in sorted(rows, key=lambda key: (key[0], _LABELS[key[1]])))
 
 
 _LABELS = {structure.short: structure for structure in Structure}
@@ -115,13 +118,13 @@ def _record(path: Path) -> RunRecord:
     prompt_set = _known(path, "prompt folder", prompt_folder, {p.value.lower(): p for p in PromptSet})
     rows = read_metrics(path, strategy, model, prompt_set)
     spec = Spec(
-        name=rows[0].run,
+        name=rows.run.iloc[0],
         model=model,
         preset=None,
         architecture=None,
         weights=None,
         strategy=str(strategy),
-        encoders=rows[0].encoders,
+        encoders=rows.encoders.iloc[0],
         prompt_set=str(prompt_set),
         domain_named=False,
         real_share=None,

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass, fields
+from collections.abc import Iterable, Iterator
 from enum import StrEnum
 from pathlib import Path
+from typing import TypedDict
 
-from synthboost.io.typed_csv import read_typed, write_typed
+import pandas as pd
+
+from synthboost.io.frames import frame_of, read_frame, records_of, write_frame
 
 BASELINE_MODEL = "baseline"
 """The model's name of constant predictors, which neither see the image nor read the sentence."""
@@ -33,9 +35,12 @@ class Status(StrEnum):
     FAILED = "failed"
 
 
-@dataclass(frozen=True)
-class Row:
-    """Scores of one predicted mask, and what it was the mask of. Unknown attributes and absent scores are `None`."""
+class Row(TypedDict):
+    """Scores of one predicted mask, and what it was the mask of. Unknown attributes and absent scores are `None`.
+
+    Many rows are a data frame with these columns: words are `str`, counts `Int64`, measures `float64`; what is `None`
+    here is missing there.
+    """
 
     run: str
     model: str
@@ -86,18 +91,28 @@ class Row:
     area_predicted_mm2: float | None
 
 
-ROW_COLUMNS: tuple[str, ...] = tuple(field.name for field in fields(Row))
+ROW_COLUMNS: tuple[str, ...] = tuple(Row.__annotations__)
 
 
-def write_rows(path: Path, rows: Iterable[Row]) -> None:
-    """Write rows as CSV, whole or not at all; floats keep every digit, `None` is an empty cell."""
-    write_typed(path, Row, rows)
+def rows_frame(rows: Iterable[Row]) -> pd.DataFrame:
+    """Gather rows in a data frame with the columns of `Row`."""
+    return frame_of(Row, rows)
 
 
-def read_rows(path: Path) -> list[Row]:
+def rows_of(frame: pd.DataFrame) -> Iterator[Row]:
+    """Go through a data frame row by row, as Python has the values."""
+    return records_of(Row, frame)
+
+
+def write_rows(path: Path, rows: pd.DataFrame) -> None:
+    """Write rows as CSV, whole or not at all; floats keep every digit, what is missing is an empty cell."""
+    write_frame(path, Row, rows)
+
+
+def read_rows(path: Path) -> pd.DataFrame:
     """Read what `write_rows` wrote.
 
     Raises:
         DataError: the file is absent, its columns are not a row's, or a cell does not parse.
     """
-    return list(read_typed(path, Row))
+    return read_frame(path, Row)

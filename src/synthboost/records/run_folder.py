@@ -6,11 +6,13 @@ import csv
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
+import pandas as pd
+
 from synthboost.errors import DataError
 from synthboost.io.atomic import write_csv
 from synthboost.io.typed_json import read_record
 from synthboost.records.examples import Example, read_examples
-from synthboost.records.rows import Row, read_rows
+from synthboost.records.rows import read_rows
 from synthboost.records.run_record import Evaluation, Manifest, Spec
 
 
@@ -112,7 +114,8 @@ class RunRecord:
     manifest: Manifest | None
     """`None` for runs of others."""
     log: list[EpochLog]
-    rows: list[Row]
+    rows: pd.DataFrame
+    """With the columns of `Row`."""
     examples: list[Example]
     evaluation: Evaluation | None = None
     """`None` for runs of others."""

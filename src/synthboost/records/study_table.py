@@ -1,30 +1,28 @@
 """The table of a whole study: every per-image row of every run, and the runs that each row can be traced to.
 
 `rows.csv` and `rows.parquet` hold the rows, `runs.csv` and `runs.parquet` one line per run; `run` joins them. The
-Parquet files are made of the CSV files, so that the two cannot differ.
+Parquet files hold the same as the CSV files.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections import Counter
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict, cast
+
+import pandas as pd
 
 from synthboost.errors import DataError
-from synthboost.io.parquet import read_parquet, require_parquet, write_parquet
-from synthboost.io.typed_csv import read_typed, write_typed
+from synthboost.io.frames import frame_of, require_parquet, write_frame, write_parquet
 from synthboost.io.typed_json import to_json
-from synthboost.records.rows import Row
+from synthboost.records.rows import Row, rows_frame
 from synthboost.records.run_folder import RunRecord
 from synthboost.records.run_record import Manifest
 
 
-@dataclass(frozen=True)
-class RunFacts:
+class RunFacts(TypedDict):
     """What a run was and under which circumstances it ran; `None` where its folder does not say."""
 
     run: str
@@ -62,43 +60,8 @@ class RunFacts:
     """JSON: all of `spec.json`."""
 
 
-@dataclass(frozen=True)
-class StudyTablePaths:
-    """The files of a study's table."""
-
-    folder: Path
-
-    @property
-    def rows_csv(self) -> Path:
-        """See `Row`."""
-        return self.folder / "rows.csv"
-
-    @property
-    def rows_parquet(self) -> Path:
-        """The same rows."""
-        return self.folder / "rows.parquet"
-
-    @property
-    def runs_csv(self) -> Path:
-        """See `RunFacts`."""
-        return self.folder / "runs.csv"
-
-    @property
-    def runs_parquet(self) -> Path:
-        """The same runs."""
-        return self.folder / "runs.parquet"
-
-
-@dataclass(frozen=True)
-class StudyTable:
-    """A study's table, read back."""
-
-    rows: list[Row]
-    runs: list[RunFacts]
-
-
-def write_study_table(folder: Path, runs: Iterable[RunRecord], *, parquet: bool = True) -> StudyTablePaths:
-    """Write the table of a study into `folder`, replacing an older one; `runs` is gone through once.
+def write_study_table(folder: Path, runs: Iterable[RunRecord], *, parquet: bool = True) -> None:
+    """Write the table of a study into `folder`, replacing an older one.
 
     Raises:
         DataError: a run occurs twice, or has rows of another one.
@@ -107,49 +70,21 @@ def write_study_table(folder: Path, runs: Iterable[RunRecord], *, parquet: bool 
     """
     if parquet:
         require_parquet()
-    paths, facts = StudyTablePaths(folder), dict[str, RunFacts]()
-
-    def rows() -> Iterator[Row]:
-        for record in runs:
-            found = run_facts(record)
-            if found.run in facts:
-                raise DataError(record.root, "run", f"{found.run} again", "every run once")
-            facts[found.run] = found
-            yield from record.rows
-
-    write_typed(paths.rows_csv, Row, rows())
-    write_typed(paths.runs_csv, RunFacts, facts.values())
-    if parquet:
-        write_parquet(paths.rows_parquet, Row, read_typed(paths.rows_csv, Row))
-        write_parquet(paths.runs_parquet, RunFacts, read_typed(paths.runs_csv, RunFacts))
-    else:  # older ones would tell of other rows
-        paths.rows_parquet.unlink(missing_ok=True)
-        paths.runs_parquet.unlink(missing_ok=True)
-    return paths
-
-
-def read_study_table(folder: Path) -> StudyTable:
-    """Read the table of a study and make sure that every row has its run.
-
-    Raises:
-        DataError: a file is absent or damaged; a row's run is not listed, or a run has more or fewer rows than it
-            says (an interrupted writing: write the table again); or the Parquet files, where they are, hold
-            something else than the CSV files.
-        ConfigError: there are Parquet files, and pyarrow is not installed.
-    """
-    paths = StudyTablePaths(folder)
-    table = StudyTable(list(read_typed(paths.rows_csv, Row)), list(read_typed(paths.runs_csv, RunFacts)))
-    counted, stated = Counter(row.run for row in table.rows), {facts.run: facts.rows for facts in table.runs}
-    for run in sorted(counted.keys() | stated.keys()):
-        if counted.get(run, 0) != stated.get(run, -1):
-            raise DataError(
-                paths.rows_csv, "rows", f"{counted.get(run, 0)} of run {run}",
-                f"the {stated[run]} that runs.csv states" if run in stated else "a run that is listed in runs.csv",
-                "Write the table of the study again.",
-            )  # fmt: skip
-    _require_same(paths.rows_parquet, Row, table.rows)
-    _require_same(paths.runs_parquet, RunFacts, table.runs)
-    return table
+    facts, rows = dict[str, RunFacts](), [rows_frame([])]
+    for record in runs:
+        found = run_facts(record)
+        if found["run"] in facts:
+            raise DataError(record.root, "run", f"{found['run']} again", "every run once")
+        facts[found["run"]] = found
+        rows.append(record.rows)
+    tables = (("rows", Row, pd.concat(rows)), ("runs", RunFacts, frame_of(RunFacts, facts.values())))
+    for name, kind, frame in tables:
+        write_frame(folder / f"{name}.csv", kind, frame)
+        columns = folder / f"{name}.parquet"
+        if parquet:
+            write_parquet(columns, kind, frame)
+        else:
+            columns.unlink(missing_ok=True)  # an older one would hold other rows
 
 
 def run_facts(record: RunRecord) -> RunFacts:
@@ -159,10 +94,10 @@ def run_facts(record: RunRecord) -> RunFacts:
         DataError: a row belongs to another run.
     """
     spec, manifest = record.spec, record.manifest
-    if stray := next((row for row in record.rows if row.run != spec.name), None):
-        raise DataError(record.root, "rows", f"rows of run {stray.run!r}", f"rows of run {spec.name!r}")
+    if len(strays := record.rows.run[record.rows.run != spec.name]):
+        raise DataError(record.root, "rows", f"rows of run {strays.iloc[0]!r}", f"rows of run {spec.name!r}")
     spec_text = _json(spec)
-    return RunFacts(
+    facts = dict(
         run=spec.name,
         model=spec.model,
         strategy=spec.strategy,
@@ -175,8 +110,8 @@ def run_facts(record: RunRecord) -> RunFacts:
         evaluation=None if record.evaluation is None else _json(record.evaluation),
         spec_sha256=hashlib.sha256(spec_text.encode()).hexdigest(),
         spec=spec_text,
-        **dict.fromkeys(CIRCUMSTANCES) if manifest is None else _circumstances(manifest),
     )
+    return cast(RunFacts, facts | (dict.fromkeys(CIRCUMSTANCES) if manifest is None else _circumstances(manifest)))
 
 
 CIRCUMSTANCES = (
@@ -190,11 +125,6 @@ def _circumstances(manifest: Manifest) -> dict[str, Any]:
     facts = {**vars(manifest.versions), **vars(manifest)}
     texts = {"packages": _json(manifest.versions.packages), "data": _json(manifest.data)}
     return {name: texts.get(name, facts[name]) for name in CIRCUMSTANCES}
-
-
-def _require_same(path: Path, kind: type[Any], items: list[Any]) -> None:
-    if path.is_file() and read_parquet(path, kind) != items:
-        raise DataError(path, "rows", "not those of the CSV file", "the same", "Write the table of the study again.")
 
 
 def _json(value: Any) -> str:

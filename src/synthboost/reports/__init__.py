@@ -1,7 +1,6 @@
-"""Reports of finished runs: tables, learning curves, pictures, one HTML page. Pure functions of run folders."""
+"""Reports of finished runs: tables, figures, pictures, one HTML page. Pure functions of run folders."""
 
 from synthboost.reports.content import ReportContent, content_from_runs
 from synthboost.reports.page import write_report
-from synthboost.reports.tables import write_tables
 
-__all__ = ["ReportContent", "content_from_runs", "write_report", "write_tables"]
+__all__ = ["ReportContent", "content_from_runs", "write_report"]

@@ -11,9 +11,7 @@ from numpy.typing import NDArray
 
 from synthboost.evaluation.clinical.method_agreement import Estimate, MethodAgreement
 from synthboost.reports.cells import Cell, Column, Table, absent, count, fixed, number, words
-from synthboost.reports.inline import plain_label
-from synthboost.reports.palette import INK, QUIET, TRUE_CONTOUR
-from synthboost.reports.plot import Plot, dress, panels
+from synthboost.reports.figure import INK, QUIET, TRUE_CONTOUR, Plot, dress, panels, plain_label
 
 NOT_A_DEVICE = "Research software, not a medical device."
 INTERVAL = ("value", "low", "high")

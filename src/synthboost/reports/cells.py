@@ -1,19 +1,20 @@
-"""Cells and tables: numbers with their printed form, independent of the format they end up in."""
+"""Tables: cells of numbers with their printed form, independent of the format they end up in."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal, NamedTuple
 
-from synthboost.reports.conditions import NO_VALUE
-
+NO_VALUE = "–"
 NOT_RECORDED = "not recorded"
 """What a table shows where a run's folder is silent."""
+MEAN_SD = ("mean", "sd")
+INTERVAL = ("low", "high")
 
 
-@dataclass(frozen=True)
-class Column:
+class Column(NamedTuple):
     """A heading, and the names of the numbers a cell holds when it holds more than one (`mean`, `sd`)."""
 
     heading: str
@@ -22,8 +23,7 @@ class Column:
     """Words are set flush left, numbers flush right."""
 
 
-@dataclass(frozen=True)
-class Cell:
+class Cell(NamedTuple):
     """What is printed, and the unrounded values behind it (as many as the column has parts, at least one)."""
 
     text: str
@@ -42,14 +42,17 @@ class Table:
     notes: tuple[str, ...] = ()
     inset: frozenset[int] = frozenset()
     """Places of lines that belong to the line above them."""
+    fold: Literal["long", "always", "never"] = "long"
+    """Whether the page hides the lines behind one to press."""
 
     def __post_init__(self) -> None:
         """A line of another length is a programming error."""
         assert all(len(line) == len(self.columns) for line in self.lines), self.name
 
 
-MEAN_SD = ("mean", "sd")
-INTERVAL = ("low", "high")
+def text_columns(*headings: str) -> tuple[Column, ...]:
+    """Columns of words."""
+    return tuple(Column(heading, is_text=True) for heading in headings)
 
 
 def words(text: object) -> Cell:
@@ -62,20 +65,20 @@ def count(number: int) -> Cell:
     return Cell(f"{number:,}", (number,))
 
 
-def number(value: float, decimals: int = 2, scale: float = 1.0) -> Cell:
+def number(value: float, decimals: int = 2, scale: float = 1.0, sign: bool = False) -> Cell:
     """One number; `scale` 100 prints a fraction in percent."""
-    return Cell(fixed(scale * value, decimals), (scale * value,))
+    return Cell(fixed(scale * value, decimals, sign), (scale * value,))
 
 
 def signed(value: float, decimals: int = 2, scale: float = 1.0) -> Cell:
     """One number with its sign."""
-    return Cell(fixed(scale * value, decimals, sign=True), (scale * value,))
+    return number(value, decimals, scale, sign=True)
 
 
-def mean_sd(values: Sequence[float], decimals: int = 2, scale: float = 1.0) -> Cell:
+def mean_sd(values: Sequence[float], decimals: int = 2, scale: float = 1.0, otherwise: str = NO_VALUE) -> Cell:
     """Mean and sample standard deviation (ddof = 1) as arXiv 2309.12829 prints them; one value has no deviation."""
     if not values:
-        return absent(MEAN_SD)
+        return absent(MEAN_SD, otherwise)
     mean, deviation = moments(values)
     if deviation is None:
         return Cell(f"{fixed(scale * mean, decimals)} ± {NO_VALUE}", (scale * mean, None))

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
 
 from synthboost.domain import Domain, PromptSet
 from synthboost.errors import ConfigError
-from synthboost.records.rows import Row
+from synthboost.records.rows import BASELINE_MODEL
 from synthboost.records.run_folder import RunRecord
-from synthboost.reports.conditions import BASELINE_MODEL
+from synthboost.reports.cells import Table
+from synthboost.reports.series import rows_of_runs
 
+SIMULATED_TARGET = "simulated target domain"
+"""What `real` stands for when the target data come from a simulator."""
 TARGET_NOTE = (
     "The target domain of this report is simulated: wherever a table or a figure says “real”, the images come from "
     "a simulator, not from patients. Its numbers say how the method behaves there, not how well it works on patients."
@@ -42,7 +48,21 @@ class ReportContent:
     fixed_dice: float = 0.75
     """The validation Dice (0-1) whose first reaching counts as convergence; fix it before training."""
     examples_per_run: int = 3
-    """Pictures shown of each run."""
+    """Pictures shown of each run, where these are few."""
+    is_study: bool = False
+    """Many runs: parted into series, beside the paper's tables; breakdowns are pooled, the extreme cases shown."""
+    deviations: tuple[str, ...] = ()
+    """Every deviation from the paper that the runs themselves do not tell."""
+    recipe: tuple[tuple[str, str, str], ...] = ()
+    """(what, the paper's, what was done here): the recipe's differences from the paper."""
+    fidelity: tuple[tuple[str, Mapping[str, Any]], ...] = ()
+    """(name of a synthetic set, content of its `fidelity.json`) pairs."""
+    statistics: tuple[Table, ...] = ()
+    """Further tables, e.g. a family of comparisons after Holm; shown among the differences."""
+    unfinished: tuple[tuple[str, str], ...] = ()
+    """(run, its error or what is known of it) pairs: runs that have no result."""
+    cases: int = 4
+    """Worst and best cases of a study that are shown, so many of each."""
 
     def __post_init__(self) -> None:
         """Refuse what no page can be made of."""
@@ -50,51 +70,51 @@ class ReportContent:
             raise ConfigError("report", "title", repr(self.title), "a title")
         if not 0 < self.fixed_dice < 1:
             raise ConfigError("report", "fixed_dice", self.fixed_dice, "a Dice between 0 and 1, such as 0.75")
-        if self.examples_per_run < 0:
-            raise ConfigError("report", "examples_per_run", self.examples_per_run, "0 or more")
+        for name in ("examples_per_run", "cases"):
+            if getattr(self, name) < 0:
+                raise ConfigError("report", name, getattr(self, name), "0 or more")
 
 
-def content_from_runs(runs: Sequence[RunRecord], *, fixed_dice: float = 0.75) -> ReportContent:
-    """The words that the run folders alone can give: no claim that is not in them.
+def content_from_runs(runs: Sequence[RunRecord], **known: Any) -> ReportContent:
+    """The words that the run folders alone can give, and what is `known` besides (fields of `ReportContent`).
 
     Raises:
         ConfigError: `fixed_dice` is not between 0 and 1.
     """
-    rows = [row for run in runs for row in run.rows]
-    real = any(row.domain == Domain.REAL for row in rows)
-    many = "one run" if len(runs) == 1 else f"{len(runs)} runs"
-    return ReportContent(
-        title=f"Language-guided segmentation of echocardiograms: {many}",
-        summary=(
+    rows, n = rows_of_runs(runs), len(runs)
+    if known.get("is_study"):
+        title = f"A study of {n:,} runs: language-guided segmentation of echocardiograms"
+    else:
+        title = f"Language-guided segmentation of echocardiograms: {'one run' if n == 1 else f'{n} runs'}"
+    values = {
+        "title": title,
+        "summary": (
             "An ultrasound image and an English sentence go in; the mask of the structure that the sentence names "
             "comes out. This page compares runs that differ in the images they learned from. Every number is "
             "computed from the per-image rows in the run folders listed under provenance.",
         ),
-        target_is_simulated=_target_is_simulated(runs, rows),
-        sentences=_example_sentences(rows),
-        notes=(
-            *((CONFIDENTIAL,) if real else ()),
+        "target_is_simulated": _target_is_simulated(runs, rows),
+        "sentences": _example_sentences(rows),
+        "notes": (
+            *((CONFIDENTIAL,) if (rows.domain == Domain.REAL).any() else ()),
             "The intervals resample patients, because images of one patient are not independent. They do not hold "
             "the chance of training: for that, compare several seeds.",
         ),
-        licence=("The terms of the data sets and of the weights that were used apply to what was made from them.",),
-        fixed_dice=fixed_dice,
-    )
+        "licence": ("The terms of the data sets and of the weights that were used apply to what was made from them.",),
+    }
+    return ReportContent(**{**values, **known})
 
 
-def _target_is_simulated(runs: Sequence[RunRecord], rows: Sequence[Row]) -> bool:
+def _target_is_simulated(runs: Sequence[RunRecord], rows: pd.DataFrame) -> bool:
     """True when any run names a simulated set as its `real` data, or any score was taken on simulated images."""
     named = any("real" in run.spec.data and run.spec.data["real"].domain == Domain.SIMULATED for run in runs)
-    return named or any(row.domain == Domain.SIMULATED for row in rows)
+    return named or bool((rows.domain == Domain.SIMULATED).any())
 
 
-def _example_sentences(rows: Sequence[Row]) -> tuple[tuple[str, str], ...]:
+def _example_sentences(rows: pd.DataFrame) -> tuple[tuple[str, str], ...]:
     """The first sentence of each prompt set that was used, in the paper's order."""
-    first: dict[str, str] = {}
-    for row in sorted(rows, key=lambda row: (row.patient, row.frame, row.structure)):
-        if row.probe == "" and row.model != BASELINE_MODEL:
-            first.setdefault(row.prompt_set, row.sentence)
+    own = rows[(rows.probe == "") & (rows.model != BASELINE_MODEL)]
+    first = own.sort_values(["patient", "frame", "structure"], kind="stable").drop_duplicates("prompt_set")
     order = [str(prompt_set) for prompt_set in PromptSet]
-    return tuple(
-        sorted(first.items(), key=lambda pair: (order.index(pair[0]) if pair[0] in order else len(order), pair))
-    )
+    pairs = first[["prompt_set", "sentence"]].itertuples(index=False, name=None)
+    return tuple(sorted(pairs, key=lambda pair: (order.index(pair[0]) if pair[0] in order else len(order), pair)))

@@ -1,18 +1,23 @@
-"""The formats of a table: Markdown, LaTeX, CSV and HTML from the same cells."""
+"""The formats of a table: Markdown, LaTeX, CSV, HTML and plain text from the same cells; and its files."""
 
 from __future__ import annotations
 
 import csv
 import io
+import textwrap
 from collections.abc import Callable
 from html import escape
+from pathlib import Path
 
+from synthboost.io.atomic import write_text
 from synthboost.reports.cells import Cell, Column, Table
 
 LONG_TEXT = 40
 """Characters from which a cell of words is set wide, so that it does not become a tower on a narrow screen."""
 MANY_COLUMNS = 8
 """From which a LaTeX table is set in small type: so many cells of mean ± SD do not fit on A4."""
+TEXT_WIDTH = 100
+"""Characters to a line of prose in a terminal."""
 
 _LATEX_CHARACTERS = {
     "\\": r"\textbackslash{}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_", "{": r"\{", "}": r"\}",
@@ -92,13 +97,42 @@ def to_html(table: Table) -> str:
     )
 
 
+def to_text(table: Table) -> str:
+    """Lines for a terminal: aligned columns, the caption above, the notes below."""
+    lines = [[column.heading for column in table.columns], *([cell.text for cell in line] for line in table.lines)]
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    texts = []
+    for line in lines:
+        cells = zip(line, widths, table.columns, strict=True)
+        aligned = (text.ljust(width) if column.is_text else text.rjust(width) for text, width, column in cells)
+        texts.append("  ".join(aligned).rstrip())
+    return "\n".join([_wrapped(table.caption), "", *texts, *(f"\n{_wrapped(note)}" for note in table.notes)]) + "\n"
+
+
 FORMATS: dict[str, Callable[[Table], str]] = {"md": to_markdown, "tex": to_latex, "csv": to_csv, "html": to_html}
 """File name suffix to formatter."""
+
+
+def write_table(folder: Path, table: Table) -> list[Path]:
+    """Write `<folder>/<name>.md`, `.tex`, `.csv` and `.html`; returns the paths.
+
+    Raises:
+        OutputError: a file cannot be written.
+    """
+    paths = []
+    for suffix, formatter in FORMATS.items():
+        paths.append(folder / f"{table.name}.{suffix}")
+        write_text(paths[-1], formatter(table))
+    return paths
 
 
 def latex_text(text: str) -> str:
     """Text with LaTeX's special characters spelled out."""
     return "".join(_LATEX_CHARACTERS.get(character, character) for character in text)
+
+
+def _wrapped(text: str) -> str:
+    return textwrap.fill(text, TEXT_WIDTH, break_on_hyphens=False, break_long_words=False)
 
 
 def _markdown_line(cells: list[str]) -> str:

@@ -6,14 +6,14 @@ travels says what it is.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import pandas as pd
 
 from synthboost.domain import Domain, Quality, Structure
 from synthboost.evaluation.statistics.tests import mean_and_sd
-from synthboost.records.rows import RANDOM_WEIGHTS, Row
+from synthboost.records.rows import RANDOM_WEIGHTS
 from synthboost.records.run_folder import RunRecord
 from synthboost.reports.paper import model_heading
-from synthboost.reports.run_facts import parameters_text, spec_text
+from synthboost.reports.run_facts import fact_text, parameters_text
 
 CARD = "README.md"
 PAPER = "https://arxiv.org/abs/2309.12829"
@@ -53,11 +53,11 @@ def _what(run: RunRecord) -> list[str]:
         "| | |",
         "|---|---|",
         f"| strategy | {run.spec.strategy} |",
-        f"| encoders | {spec_text(run, 'encoders')} |",
+        f"| encoders | {fact_text(run.spec.encoders)} |",
         f"| began from | {_start(run)} |",
         f"| parameters, trained of all | {parameters_text(run)} |",
         f"| sentences | prompt set {run.spec.prompt_set} |",
-        f"| seed | {spec_text(run, 'seed')} |",
+        f"| seed | {fact_text(run.spec.seed)} |",
     ]
     learned = [
         f"| trained on ({role}) | {item.name}: {item.domain} images, {item.patients} patients, {item.frames} frames, "
@@ -68,39 +68,38 @@ def _what(run: RunRecord) -> list[str]:
     return [*lines, *(learned or ["| trained on | nothing |"])]
 
 
-def _numbers(rows: Sequence[Row]) -> list[str]:
-    own = [row for row in rows if not row.probe and row.dice is not None]
-    if not own:
+def _numbers(rows: pd.DataFrame) -> list[str]:
+    own = rows[(rows.probe == "") & rows.dice.notna()]
+    if own.empty:
         return ["## Numbers", "", "It was not scored."]
-    patients, parts = len({row.patient for row in own}), ", ".join(sorted({f"{r.split}, {r.part}" for r in own}))
+    parts = own[["split", "part"]].drop_duplicates().itertuples(index=False)
     lines = [
         "## Numbers",
         "",
-        f"Dice in percent, mean ± standard deviation over images, on {patients} patients "
-        f"({', '.join(sorted({row.domain for row in own}))} images; split {parts}):",
+        f"Dice in percent, mean ± standard deviation over images, on {own.patient.nunique()} patients "
+        f"({', '.join(sorted(own.domain.unique()))} images; split {', '.join(sorted(', '.join(p) for p in parts))}):",
         "",
         f"| structure | all | {' | '.join(str(quality).lower() for quality in Quality)} |",
         "|---|---|---|---|---|",
     ]
     for name in (*(structure.short for structure in Structure), "all"):
-        of_structure = [row for row in own if name in ("all", row.structure)]
-        cells = [_dice(of_structure)]
-        cells += [_dice([row for row in of_structure if row.quality == quality]) for quality in Quality]
+        of_structure = own if name == "all" else own[own.structure == name]
+        cells = [_dice(of_structure), *(_dice(of_structure[of_structure.quality == quality]) for quality in Quality)]
         lines.append(f"| {name} | {' | '.join(cells)} |")
-    if any(row.uses_ground_truth for row in own):
+    if own.uses_ground_truth.any():
         lines += ["", "The sentences contain words that were derived from the true masks: the numbers are too good."]
-    if all(row.domain == Domain.SIMULATED for row in own):
+    if (own.domain == Domain.SIMULATED).all():
         lines += ["", "The images are simulated: these numbers say nothing about patients."]
     return lines
 
 
-def _dice(rows: Sequence[Row]) -> str:
-    values = [row.dice for row in rows if row.dice is not None]
-    return str(mean_and_sd(values)) if values else "–"
+def _dice(rows: pd.DataFrame) -> str:
+    return "–" if rows.empty else str(mean_and_sd(rows.dice))
 
 
 def _use(run: RunRecord) -> list[str]:
-    example = next((row.sentence for row in run.rows if row.sentence and not row.probe), "Myocardium of the heart.")
+    given = run.rows.sentence[(run.rows.sentence != "") & (run.rows.probe == "")]
+    example = "Myocardium of the heart." if given.empty else given.iloc[0]
     return [
         "## Use",
         "",
@@ -132,7 +131,7 @@ def _limits(run: RunRecord) -> list[str]:
 
 
 def _start(run: RunRecord) -> str:
-    return run.spec.weights or f"{RANDOM_WEIGHTS} (preset {spec_text(run, 'preset')})"
+    return run.spec.weights or f"{RANDOM_WEIGHTS} (preset {fact_text(run.spec.preset)})"
 
 
 def _restricted(run: RunRecord) -> bool:

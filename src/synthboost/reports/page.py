@@ -1,156 +1,130 @@
-"""The page: one self-contained HTML file with results, pictures and provenance of finished runs."""
+"""The page: one self-contained HTML file with results, pictures and provenance of finished runs; and its files."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 
-from jinja2 import Environment, PackageLoader, StrictUndefined, Template
+from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from synthboost import __version__
-from synthboost.evaluation.statistics.groups import GROUPINGS
 from synthboost.io.atomic import write_text
 from synthboost.records.run_folder import RunRecord
-from synthboost.reports.cells import Cell, Column, Table, words
-from synthboost.reports.conditions import NO_VALUE, SIMULATED_TARGET, strategy_heading
-from synthboost.reports.content import ReportContent
-from synthboost.reports.convergence import convergence_table, in_table_order
-from synthboost.reports.curves import Drawing, learning_curves
-from synthboost.reports.formats import to_html
+from synthboost.reports.cells import Table
+from synthboost.reports.content import SIMULATED_TARGET, ReportContent
+from synthboost.reports.figure import PREDICTED_CONTOUR, TRUE_CONTOUR, Plot
+from synthboost.reports.formats import to_html, write_table
 from synthboost.reports.headline import headline
-from synthboost.reports.interval_plot import interval_plot
-from synthboost.reports.palette import PREDICTED_CONTOUR, TRUE_CONTOUR
-from synthboost.reports.pictures import Gallery, galleries
-from synthboost.reports.run_facts import (
-    parameters_text,
-    provenance,
-    shared_and_own,
-    spec_text,
-    stages_text,
-    synthetic_domain,
-    wall_time_text,
-)
-from synthboost.reports.summary import summarise
-from synthboost.reports.tables import row_tables
+from synthboost.reports.pictures import Picture
+from synthboost.reports.sections import Block, FileOnly, Section, sections_of
+from synthboost.reports.series import Series, series_of
+
+FIGURES, TABLES = "figures", "tables"
+LONG = 26
+"""Lines above which a table is folded, so that the page can be scrolled (a guess)."""
 
 
-@dataclass(frozen=True)
-class Page:
-    """Everything the template fills in, computed beforehand."""
+def write_report(out: Path, runs: Sequence[RunRecord], content: ReportContent, files: Path | None = None) -> None:
+    """Write the report of finished runs to the HTML file `out`, whole or not at all.
 
-    content: ReportContent
-    headline: str
-    data: Table
-    runs: Table
-    tables: dict[str, Table]
-    """By name."""
-    breakdowns: tuple[tuple[str, Table], ...]
-    """By what each groups."""
-    intervals: str
-    """SVG."""
-    curves: tuple[Drawing, ...]
-    galleries: list[Gallery]
-    shared: dict[str, str]
-    """Provenance that all runs share."""
-    own: list[tuple[str, dict[str, str]]]
-    """Provenance of each run by its name."""
-
-
-def write_report(out: Path, runs: Sequence[RunRecord], content: ReportContent) -> None:
-    """Write the report of `runs` to the HTML file `out`, whole or not at all.
+    Args:
+        out: the page.
+        runs: in any order.
+        content: the words.
+        files: also write every table as `tables/*.md, .tex, .csv, .html` and every figure as `figures/*.svg, .pdf`
+            there; those of a series in a folder of its name when there are several.
 
     Raises:
-        DataError: rows contradict each other, see `summarise`.
-        OutputError: the file cannot be written.
+        DataError: rows contradict each other, see `ordered_arms`, or a fidelity report is none.
+        OutputError: a file cannot be written.
     """
-    write_text(out, render(runs, content))
+    series = series_of(runs, content.is_study)
+    sections = sections_of(runs, series, content)
+    write_text(out, render(series, sections, content))
+    if files is not None:
+        write_files(files, sections)
 
 
-def render(runs: Sequence[RunRecord], content: ReportContent) -> str:
-    """The report as HTML text.
+def write_files(folder: Path, sections: Sequence[Section]) -> list[Path]:
+    """Write the tables and figures of a report, see `write_report`; returns the paths."""
+    paths: list[Path] = []
+    for section in sections:
+        for series, blocks in section.parts:
+            slug = "" if series is None else series.slug
+            for block in blocks:
+                item = block.table if isinstance(block, FileOnly) else block
+                if isinstance(item, Table) and item.lines:
+                    paths += write_table(folder / TABLES / slug, item)
+                elif isinstance(item, Plot):
+                    paths += item.write(folder / FIGURES / slug)
+    return paths
 
-    Raises:
-        DataError: rows contradict each other, see `summarise`.
-    """
-    return template("report.html.j2").render(
-        page=assemble(runs, content),
-        version=__version__,
-        simulated_target=SIMULATED_TARGET,
-        true_colour=TRUE_CONTOUR,
-        predicted_colour=PREDICTED_CONTOUR,
+
+def render(series: Sequence[Series], sections: Sequence[Section], content: ReportContent) -> str:
+    """The page as HTML text."""
+    simulated = content.target_is_simulated
+    headlines = [(s.name, headline(s.arms, s.differences, simulated).replace(" %", "\u00a0%")) for s in series]
+    shown = [(section, _html(section)) for section in sections]
+    return (
+        _templates()
+        .get_template("page.html.j2")
+        .render(
+            content=content,
+            headlines=headlines,
+            sections=[(section.anchor, section.title, html) for section, html in shown if html],
+            version=__version__,
+            simulated_target=SIMULATED_TARGET,
+            true_colour=TRUE_CONTOUR,
+            predicted_colour=PREDICTED_CONTOUR,
+        )
     )
 
 
-def template(name: str, **filters: Callable[..., Markup]) -> Template:
-    """A template of this package; all it is given is escaped, except what filters return: they do it themselves."""
-    environment = Environment(
+def folded(table: Table) -> Markup:
+    """The table, behind a line to press when it is long."""
+    inside, n = Markup(to_html(table)), len(table.lines)
+    if table.fold == "never" or (table.fold == "long" and n <= LONG):
+        return inside
+    what = table.caption.partition(":")[0].partition(". ")[0].rstrip(".")
+    return Markup("<details><summary>{} ({} lines)</summary>\n{}\n</details>").format(what, n, inside)
+
+
+@cache
+def _templates() -> Environment:
+    """The templates of this package; all that they are given is escaped, unless it is markup."""
+    return Environment(
         loader=PackageLoader("synthboost.reports"), autoescape=True, undefined=StrictUndefined,
         trim_blocks=True, lstrip_blocks=True,
     )  # fmt: skip
-    environment.filters["table"] = lambda table: Markup(to_html(table))
-    environment.filters["svg"] = lambda markup: Markup(markup)
-    environment.filters["nobreak"] = lambda text: text.replace(" %", "\u00a0%")
-    environment.filters |= filters
-    return environment.get_template(name)
 
 
-def assemble(runs: Sequence[RunRecord], content: ReportContent) -> Page:
-    """Compute all that the page shows."""
-    simulated, ordered = content.target_is_simulated, in_table_order(runs)
-    rows = [row for run in ordered for row in run.rows]
-    summaries = summarise(rows)
-    tables = {table.name: table for table in row_tables(rows, simulated)}
-    tables["convergence"] = convergence_table(ordered, content.fixed_dice, simulated)
-    shared, own = shared_and_own([provenance(run) for run in ordered])
-    return Page(
-        content=content,
-        headline=headline(summaries, simulated),
-        data=data_table(ordered, simulated),
-        runs=runs_table(ordered, simulated),
-        tables=tables,
-        breakdowns=tuple((grouping.heading, tables[f"dice_by_{by}"]) for by, grouping in GROUPINGS.items()),
-        intervals=interval_plot(summaries),
-        curves=learning_curves(ordered, content.fixed_dice, simulated),
-        galleries=galleries(ordered, content.examples_per_run),
-        shared=shared,
-        own=[(run.spec.name, facts) for run, facts in zip(ordered, own, strict=True)],
-    )
+def _html(section: Section) -> Markup:
+    """The inside of a section; empty when there is nothing in it and nothing to say of that."""
+    found = []
+    for series, blocks in section.parts:
+        if inside := [html for block in blocks if (html := _block(block))]:
+            name = "" if series is None else series.name
+            found += [Markup('<h3 class="series">{}</h3>').format(name)] if name else []
+            found += inside
+    if not found and section.otherwise:
+        found = [Markup("<p>{}</p>").format(section.otherwise)]
+    return Markup("\n").join(found)
 
 
-def data_table(runs: Sequence[RunRecord], target_is_simulated: bool) -> Table:
-    """The data sets of the runs, each once."""
-    lines: dict[tuple[str, ...], tuple[Cell, ...]] = {}
-    for run in runs:
-        for role, item in sorted(run.spec.data.items()):
-            name = f"real ({SIMULATED_TARGET})" if role == "real" and target_is_simulated else role
-            facts = (name, item.name, item.domain, f"{item.patients}", f"{item.frames}")
-            lines[facts] = tuple(map(words, facts))
-    columns = (*(_words(name) for name in ("role", "data set", "domain")), Column("patients"), Column("frames"))
-    return Table("data", "The data sets, their domains and sizes.", columns, tuple(lines[key] for key in sorted(lines)))
-
-
-def runs_table(runs: Sequence[RunRecord], target_is_simulated: bool) -> Table:
-    """The runs, a line each."""
-    names = ("run", strategy_heading(target_is_simulated), "model", "preset", "encoders", "sentences", "stages",
-             "synthetic images")  # fmt: skip
-    keys = ("strategy", "model", "preset", "encoders", "prompt_set")
-    lines = tuple(
-        (
-            words(run.spec.name),
-            *(words(spec_text(run, key)) for key in keys),
-            words(stages_text(run)),
-            words(synthetic_domain(run) or NO_VALUE),
-            words(spec_text(run, "seed")),
-            words(parameters_text(run)),
-            words(wall_time_text(run)),
-        )
-        for run in runs
-    )
-    columns = (*map(_words, names), Column("seed"), Column("trained parameters"), Column("wall time"))
-    return Table("runs", "The runs.", columns, lines)
-
-
-def _words(heading: str) -> Column:
-    return Column(heading, is_text=True)
+def _block(block: Block) -> Markup:
+    match block:
+        case FileOnly():
+            return Markup()
+        case Table():
+            return folded(block) if block.lines else Markup()
+        case Plot():
+            figure = '<figure class="chart">{}\n<figcaption>{}</figcaption>\n</figure>'
+            return Markup(figure).format(Markup(block.svg), block.caption)
+        case Picture():
+            return Markup(_templates().get_template("example.html.j2").module.example(block))  # type: ignore[attr-defined]
+        case Markup():
+            return block
+        case str():
+            return Markup("<p>{}</p>").format(block)

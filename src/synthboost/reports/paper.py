@@ -87,9 +87,3 @@ def model_heading(model: str) -> str:
 def model_place(model: str) -> tuple[bool, str]:
     """Sorts models: the paper's first, published rows behind ours, then others by name."""
     return (model.removesuffix(PUBLISHED) not in PAPER_MODELS, model)
-
-
-def paper_difference(encoders: str, strategies: tuple[str, str], model: str, prompt_set: str) -> float | None:
-    """Mean Dice of the first strategy minus that of the second, in points; `None` if either is not printed."""
-    first, second = (paper_cell(encoders, strategy, model, prompt_set) for strategy in strategies)
-    return None if first is None or second is None else first.mean - second.mean

@@ -1,24 +1,32 @@
-"""Example pictures: the image in its true shape, the true and the predicted contour, the sentence, the Dice."""
+"""Example pictures: image, true and predicted contour, sentence and Dice; and which cases of a study are hardest."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+import base64
+import io
+import math
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
 
 import numpy as np
+import pandas as pd
 from contourpy import contour_generator
+from PIL import Image
 
-from synthboost.domain import STRUCTURES, Mask, Structure
+from synthboost.domain import STRUCTURES, GreyImage, Mask, PromptSet, Strategy, Structure
 from synthboost.records.examples import Example
+from synthboost.records.rows import BASELINE_MODEL, Status
 from synthboost.records.run_folder import RunRecord
-from synthboost.reports.inline import png_data_uri
+from synthboost.reports.cells import Column, Table, absent, count, number, text_columns, words
+from synthboost.reports.run_facts import fact_text, is_trained
 
+HARDEST = 15
+"""Lines of the table of hard pairs (a guess at what a reader looks through)."""
 LONGEST_SIDE = 320
 """Pixels of an embedded image's longer side: sharp at the size it is shown, about 40 kB (a guess)."""
 
 
-@dataclass(frozen=True)
-class Panel:
+class Panel(NamedTuple):
     """One structure of one example. Lengths are mm."""
 
     structure: str
@@ -32,14 +40,15 @@ class Panel:
     """The picture in words."""
 
 
-@dataclass(frozen=True)
-class Picture:
+class Picture(NamedTuple):
     """One example: an image shared by one panel per structure."""
 
     key: str
     """Unique in the page."""
     frame: str
     note: str
+    dice: str
+    """Mean over the structures."""
     image: str
     """PNG data URI."""
     width_mm: float
@@ -47,31 +56,68 @@ class Picture:
     panels: tuple[Panel, ...]
 
 
-@dataclass(frozen=True)
-class Gallery:
-    """The examples of one run."""
-
-    run: str
-    model: str
-    strategy: str
-    pictures: tuple[Picture, ...]
+Shown = tuple[RunRecord, Picture]
+"""A picture, and the run that drew its masks."""
 
 
-def galleries(runs: Sequence[RunRecord], per_run: int) -> list[Gallery]:
+def galleries(runs: Sequence[RunRecord], per_run: int) -> list[tuple[RunRecord, list[Picture]]]:
     """The first `per_run` examples of every run that has any; the last line of the tables comes first.
 
     In the paper's order that is the strategy that is expected to be best, which is what a reader wants to see first.
     """
     return [
-        Gallery(
-            run.spec.name,
-            run.spec.model,
-            run.spec.strategy,
-            tuple(picture(example, f"image-{place}-{k}") for k, example in enumerate(run.examples[:per_run])),
-        )
+        (run, [picture(example, f"image-{place}-{k}") for k, example in enumerate(run.examples[:per_run])])
         for place, run in reversed(list(enumerate(runs)))
         if run.examples and per_run > 0
     ]
+
+
+def extreme_cases(runs: Sequence[RunRecord], number_of_each: int) -> tuple[list[Shown], list[Shown]]:
+    """The worst and the best frames over all trained runs that were given words; each frame at most once.
+
+    Every run keeps its own worst and best frame, so the first of each list is the study's; behind it, a frame that is
+    bad in a run but not that run's worst is not seen.
+    """
+    chosen = [run for run in runs if is_trained(run) and run.spec.prompt_set != PromptSet.P0]
+    kept = [(run, example) for run in chosen for example in run.examples if example.dice]
+    kept.sort(key=lambda pair: (mean_dice(pair[1]), pair[0].spec.name, pair[1].frame))
+    worst = _each_frame_once(kept, number_of_each)
+    taken = {example.frame for _, example in worst}
+    best = _each_frame_once((pair for pair in reversed(kept) if pair[1].frame not in taken), number_of_each)
+    return _pictures(worst, "worst"), _pictures(best, "best")
+
+
+def case_text(run: RunRecord) -> str:
+    """Whose prediction a case is: model, strategy, encoders, prompt set and seed of the run."""
+    spec = run.spec
+    facts = (spec.model, spec.strategy, spec.encoders, spec.prompt_set)
+    return f"{', '.join(map(fact_text, facts))}, seed {fact_text(spec.seed)}"
+
+
+def hardest_pairs(rows: pd.DataFrame) -> Table:
+    """The image-structure pairs with the lowest mean Dice over all trained models that were given words."""
+    untrained = (rows.model == BASELINE_MODEL) | (rows.strategy == Strategy.ZERO_SHOT)
+    words_given = (rows.probe == "") & (rows.prompt_set != PromptSet.P0)
+    own = rows[words_given & ~untrained & (rows.status != Status.FAILED)]
+    groups = own.groupby(["patient", "frame", "structure"], sort=True)
+    hard = groups.dice.agg(lambda dice: math.fsum(dice) / len(dice)).sort_values(kind="stable").index[:HARDEST]
+    columns = (
+        *text_columns("frame", "structure", "quality"),
+        *map(Column, ("true area mm²", "mean Dice %", "lowest %", "highest %", "runs")),
+    )
+    lines = []
+    for key in hard:
+        found = groups.get_group(key)
+        dice, (_, frame, structure), first = (100 * found.dice).tolist(), key, found.iloc[0]
+        quality, area = ("unknown" if pd.isna(first.quality) else first.quality), first.area_true_mm2
+        lines.append(
+            (
+                words(frame), words(structure), words(quality), absent() if pd.isna(area) else number(area, 0),
+                number(math.fsum(dice) / len(dice)), number(min(dice)), number(max(dice)), count(found.run.nunique()),
+            )
+        )  # fmt: skip
+    caption = "The hardest image-structure pairs: lowest mean Dice over all trained runs, P0 left out."
+    return Table("hardest_pairs", caption, columns, tuple(lines))
 
 
 def picture(example: Example, key: str) -> Picture:
@@ -82,7 +128,8 @@ def picture(example: Example, key: str) -> Picture:
         key=key,
         frame=example.frame,
         note=example.note,
-        image=png_data_uri(example.image, LONGEST_SIDE),
+        dice=f"{100 * mean_dice(example):.1f} %" if example.dice else "not scored",
+        image=_png_data_uri(example.image),
         width_mm=round(width * column_mm, 3),
         height_mm=round(height * row_mm, 3),
         panels=tuple(_panel(example, structure) for structure in STRUCTURES if structure in example.predicted),
@@ -121,3 +168,33 @@ def _panel(example: Example, structure: Structure) -> Panel:
             f"{structure.name.lower().replace('_', ' ')}; Dice {percent}.{nothing}"
         ),
     )
+
+
+def mean_dice(example: Example) -> float:
+    """Mean Dice (0-1) over the structures of an example; some were scored."""
+    return math.fsum(example.dice.values()) / len(example.dice)
+
+
+def _png_data_uri(image: GreyImage) -> str:
+    """A grey image as a PNG data URI, made smaller when a side is longer than `LONGEST_SIDE` pixels."""
+    picture = Image.fromarray(image)
+    scale = LONGEST_SIDE / max(picture.size)
+    if scale < 1:
+        width, height = (max(1, round(scale * side)) for side in picture.size)
+        picture = picture.resize((width, height), Image.Resampling.LANCZOS)
+    stream = io.BytesIO()
+    picture.save(stream, format="PNG", optimize=True)
+    return f"data:image/png;base64,{base64.b64encode(stream.getvalue()).decode('ascii')}"
+
+
+def _each_frame_once(pairs: Iterable[tuple[RunRecord, Example]], most: int) -> list[tuple[RunRecord, Example]]:
+    first: dict[str, tuple[RunRecord, Example]] = {}
+    for run, example in pairs:
+        if len(first) == most:
+            break
+        first.setdefault(example.frame, (run, example))
+    return list(first.values())
+
+
+def _pictures(pairs: Sequence[tuple[RunRecord, Example]], kind: str) -> list[Shown]:
+    return [(run, picture(example, f"{kind}-{place}")) for place, (run, example) in enumerate(pairs)]

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import pandas as pd
+
 from synthboost.domain import PromptSet, Strategy
 from synthboost.errors import DataError
+from synthboost.evaluation.statistics.arms import pair_arms
 from synthboost.evaluation.statistics.bootstrap import DRAWS
-from synthboost.evaluation.statistics.comparison import pair_rows
-from synthboost.evaluation.statistics.family import compare_family, find_contrast
-from synthboost.evaluation.statistics.signed_rank import Alternative, wilcoxon_over_pairs
-from synthboost.evaluation.statistics.tests import patient_wilcoxon
+from synthboost.evaluation.statistics.contrast import contrast_family
+from synthboost.evaluation.statistics.tests import Alternative, patient_means, signed_rank_p
 from synthboost.records.published import PAPER_MODELS
-from synthboost.records.rows import Row
 from synthboost.records.run_folder import RunRecord
-from synthboost.reports.cells import Cell, Column, Table, absent, mean_sd, signed, words
-from synthboost.reports.comparison import family_table, p_value
-from synthboost.reports.conditions import strategy_place
+from synthboost.reports.arms import strategy_place
+from synthboost.reports.cells import MEAN_SD, Cell, Column, Table, absent, mean_sd, signed, text_columns, words
+from synthboost.reports.contrasts import family_table, p_value
+from synthboost.reports.series import rows_of_runs
 
 _CRIS = PAPER_MODELS[1]
 _Run = tuple[Strategy, PromptSet]
@@ -67,8 +68,8 @@ def cell_table(runs: Sequence[RunRecord]) -> Table:
     lines = sorted({key[:2] for key in cells}, key=lambda line: (strategy_place(line[0]), line[1]))
     prompt_sets = sorted({key[2] for key in cells})
     columns = (
-        *(Column(name, is_text=True) for name in ("strategy", "model")),
-        *(Column(name, ("mean", "sd")) for name in prompt_sets),
+        *text_columns("strategy", "model"),
+        *(Column(name, MEAN_SD) for name in prompt_sets),
     )
     return Table(
         "published_dice",
@@ -85,11 +86,9 @@ def cell_table(runs: Sequence[RunRecord]) -> Table:
 def p_value_table(runs: Sequence[RunRecord]) -> Table:
     """The paper's two p-values beside those of the pairing that reproduces them, and what a patient-level test says."""
     columns = (
-        Column("as printed", is_text=True),
-        Column("first, CRIS", is_text=True),
-        Column("second, CRIS", is_text=True),
+        *text_columns("as printed", "first, CRIS", "second, CRIS"),
         Column("difference, points"),
-        Column("H1", is_text=True),
+        *text_columns("H1"),
         Column("p over pairs, one-sided"),
         Column("p over pairs, two-sided"),
         Column("p by patient, two-sided"),
@@ -116,9 +115,9 @@ def contrast_table(
 ) -> Table:
     """One strategy against another over models and prompt sets, P0 left out, by patient, corrected together."""
     sides = [_rows(runs, models, strategy) for strategy in (first, base)]
-    shared = {row.prompt_set for row in sides[0]} & {row.prompt_set for row in sides[1]} - {str(LEFT_OUT)}
-    ours, theirs = ([row for row in side if row.prompt_set in shared] for side in sides)
-    family = compare_family(find_contrast(ours, theirs), seed=seed, draws=draws, level=level)
+    shared = {*sides[0].prompt_set} & {*sides[1].prompt_set} - {str(LEFT_OUT)}
+    ours, theirs = (side[side.prompt_set.isin(shared)] for side in sides)
+    family = contrast_family(ours, theirs, seed=seed, draws=draws, level=level)
     which = "" if tuple(models) == tuple(PAPER_MODELS) else "_second_set"
     name = f"published_{first}_minus_{base}{which}".replace(":", "-")
     return family_table(family, name)
@@ -127,29 +126,27 @@ def contrast_table(
 def _p_value_line(
     runs: Sequence[RunRecord], printed: str, first: _Run, second: _Run, alternative: Alternative
 ) -> tuple[Cell, ...]:
-    ours, theirs = (
-        [row for row in _rows(runs, (_CRIS,), run[0]) if row.prompt_set == run[1]] for run in (first, second)
-    )
-    pairs = pair_rows(ours, theirs)
+    sides = [(_rows(runs, (_CRIS,), strategy), prompt_set) for strategy, prompt_set in (first, second)]
+    ours, theirs = (rows[rows.prompt_set == prompt_set] for rows, prompt_set in sides)
+    pairs = pair_arms(ours, theirs)
+    differences = pairs.differences
     return (
         words(printed),
         *(words(f"{strategy} {prompt_set}") for strategy, prompt_set in (first, second)),
-        signed(float((pairs.first - pairs.second).mean()), scale=100),
+        signed(float(differences.mean()), scale=100),
         words(alternative),
-        p_value(wilcoxon_over_pairs(pairs.first, pairs.second, alternative)),
-        p_value(wilcoxon_over_pairs(pairs.first, pairs.second)),
-        p_value(patient_wilcoxon(pairs.first - pairs.second, pairs.patients)),
+        p_value(signed_rank_p(differences, alternative)),
+        p_value(signed_rank_p(differences)),
+        p_value(signed_rank_p(patient_means(differences, pairs.patients))),
     )
 
 
-def _rows(runs: Sequence[RunRecord], models: Sequence[str], strategy: Strategy) -> list[Row]:
+def _rows(runs: Sequence[RunRecord], models: Sequence[str], strategy: Strategy) -> pd.DataFrame:
     chosen = [run for run in runs if run.spec.strategy == strategy and run.spec.model in models]
     if lacking := set(models) - {run.spec.model for run in chosen}:
         raise DataError("published scores", "runs", f"no {strategy} of {', '.join(lacking)}", "all that were published")
-    return [row for run in chosen for row in run.rows]
+    return rows_of_runs(chosen)
 
 
 def _dice_cell(run: RunRecord | None) -> Cell:
-    if run is None:
-        return absent(("mean", "sd"))
-    return mean_sd([row.dice for row in run.rows if row.dice is not None], scale=100)
+    return absent(MEAN_SD) if run is None else mean_sd(run.rows.dice.dropna().tolist(), scale=100)

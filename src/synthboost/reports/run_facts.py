@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from synthboost.records.rows import BASELINE_MODEL
 from synthboost.records.run_folder import RunRecord
-from synthboost.reports.cells import NOT_RECORDED
+from synthboost.reports.arms import strategy_place
+from synthboost.reports.cells import NO_VALUE, NOT_RECORDED, Column, Table, text_columns, words
 
 
-def spec_text(run: RunRecord, field: str) -> str:
-    """One field of the spec as text."""
-    return fact_text(getattr(run.spec, field))
+def in_table_order(runs: Sequence[RunRecord]) -> list[RunRecord]:
+    """Runs by model, baselines first, then by strategy in the paper's order, then by name."""
+    return sorted(runs, key=lambda r: (
+        r.spec.model != BASELINE_MODEL, r.spec.model, strategy_place(r.spec.strategy), r.spec.name
+    ))  # fmt: skip
 
 
 def is_trained(run: RunRecord) -> bool:
@@ -43,8 +47,7 @@ def stages_text(run: RunRecord) -> str:
 
 def synthetic_domain(run: RunRecord) -> str:
     """The domains of the synthetic images that took part in training; empty when none did."""
-    took_part = {row.synthetic for row in run.rows if row.synthetic}
-    return ", ".join(sorted(took_part))
+    return ", ".join(sorted({*run.rows.synthetic} - {""}))
 
 
 def parameters_text(run: RunRecord) -> str:
@@ -53,17 +56,48 @@ def parameters_text(run: RunRecord) -> str:
     return f"{parameters.trained:,} of {parameters.total:,}" if parameters else NOT_RECORDED
 
 
-def wall_time_text(run: RunRecord) -> str:
-    """Wall time in the two largest units that matter, e.g. `3 h 5 min`."""
-    return NOT_RECORDED if run.manifest is None else duration_text(run.manifest.wall_seconds)
-
-
 def duration_text(seconds: float) -> str:
     """Seconds in the two largest units that matter, e.g. `3 h 5 min`."""
     if seconds < 60:
         return f"{seconds:.1f} s"
     minutes = round(seconds / 60)
     return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
+
+
+def data_table(runs: Sequence[RunRecord]) -> Table:
+    """The data sets of the runs, each once."""
+    found = {(role, item.name, item.domain, str(item.patients), str(item.frames))
+             for run in runs for role, item in run.spec.data.items()}  # fmt: skip
+    columns = (*text_columns("role", "data set", "domain"), Column("patients"), Column("frames"))
+    lines = tuple(tuple(map(words, facts)) for facts in sorted(found))
+    return Table("data", "The data sets, their domains and sizes.", columns, lines)
+
+
+def runs_table(runs: Sequence[RunRecord]) -> Table:
+    """The runs, a line each."""
+    names = ("run", "strategy", "model", "preset", "encoders", "sentences", "stages", "synthetic images")
+    columns = (*text_columns(*names), Column("seed"), Column("trained parameters"), Column("wall time"))
+    lines = []
+    for run in runs:
+        s, manifest = run.spec, run.manifest
+        facts = (
+            s.name, *map(fact_text, (s.strategy, s.model, s.preset, s.encoders, s.prompt_set)), stages_text(run),
+            synthetic_domain(run) or NO_VALUE, fact_text(s.seed), parameters_text(run),
+            NOT_RECORDED if manifest is None else duration_text(manifest.wall_seconds),
+        )  # fmt: skip
+        lines.append(tuple(map(words, facts)))
+    return Table("runs", "The runs.", columns, tuple(lines))
+
+
+def provenance_table(runs: Sequence[RunRecord], own: Sequence[dict[str, str]]) -> Table:
+    """What differs between the runs, as they recorded it."""
+    keys = list(dict.fromkeys(key for facts in own for key in facts))
+    lines = tuple(
+        (words(run.spec.name), *(words(facts.get(key, NO_VALUE)) for key in keys))
+        for run, facts in zip(runs, own, strict=True)
+    )
+    caption = "What differs between the runs, as they recorded it."
+    return Table("provenance", caption, text_columns("run", *keys), lines, fold="always")
 
 
 def provenance(run: RunRecord) -> dict[str, str]:

@@ -24,7 +24,7 @@ from synthboost.io.atomic import write_csv, write_json
 from synthboost.progress import track
 from synthboost.reports.bland_altman import NOT_A_DEVICE, Compared, agreement_table, bland_altman_plot
 from synthboost.reports.cells import Table
-from synthboost.reports.table_files import write_table
+from synthboost.reports.formats import write_table
 
 AGAINST_STATED = ("ef_camus", "ef_biplane")
 AGAINST_REFERENCE = (

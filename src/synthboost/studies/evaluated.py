@@ -6,12 +6,14 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
+import pandas as pd
+
 from synthboost.data.frame_set import FrameSet
 from synthboost.data.source import Source
 from synthboost.io.atomic import write_text
 from synthboost.io.typed_json import read_record, write_record
 from synthboost.records.examples import write_examples
-from synthboost.records.rows import Row, write_rows
+from synthboost.records.rows import write_rows
 from synthboost.records.run_folder import RunPaths
 from synthboost.records.run_record import Evaluation, Spec
 from synthboost.studies.examples import choose_examples
@@ -85,7 +87,7 @@ def write_evaluation(
     source: Source,
     frames: FrameSet,
     masks: Path,
-    rows: list[Row],
+    rows: pd.DataFrame,
     evaluation: Evaluation,
     domain_named: bool,
     began: tuple[datetime, float],
@@ -111,7 +113,7 @@ def write_evaluation(
         model=origin.model,
         strategy=origin.label,
         encoders=origin.encoders,
-        prompt_set=", ".join(sorted({row.prompt_set for row in rows if not row.probe})),
+        prompt_set=", ".join(sorted(rows.prompt_set[rows.probe == ""].unique())),
         domain_named=domain_named,
         seed=origin.seed,
         data={**(origin.run.data if origin.run else {}), "evaluation": source.describe(frames)},

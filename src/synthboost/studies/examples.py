@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from pathlib import Path
+
+import pandas as pd
 
 from synthboost.data.frame_set import FrameSet
 from synthboost.domain import Frame, Structure
 from synthboost.records.examples import Example
 from synthboost.records.masks import read_index, read_mask
-from synthboost.records.rows import Row
 
 
-def choose_examples(rows: list[Row], frames: FrameSet, masks: Path) -> list[Example]:
+def choose_examples(rows: pd.DataFrame, frames: FrameSet, masks: Path) -> list[Example]:
     """Return the frames with the highest, the median and the lowest mean Dice over their structures."""
-    scored: dict[str, list[Row]] = defaultdict(list)
-    for row in rows:
-        if row.dice is not None and not row.probe:
-            scored[row.frame].append(row)
-    complete = {frame: own for frame, own in scored.items() if len(own) == len(Structure)}
-    ranked = sorted(complete, key=lambda frame: (-sum(row.dice or 0 for row in complete[frame]), frame))
+    scored = rows[rows.dice.notna() & (rows.probe == "")]
+    complete = {str(name): own for name, own in scored.groupby("frame") if len(own) == len(Structure)}
+    ranked = sorted(complete, key=lambda frame: (-sum(complete[frame].dice), frame))
     if not ranked:
         return []
     chosen = {"best": ranked[0], "median": ranked[len(ranked) // 2], "worst": ranked[-1]}
@@ -28,17 +25,18 @@ def choose_examples(rows: list[Row], frames: FrameSet, masks: Path) -> list[Exam
     return [_example(note, frames[position[frame]], complete[frame], files) for note, frame in chosen.items()]
 
 
-def _example(note: str, frame: Frame, rows: list[Row], files: dict[tuple[str, str], Path]) -> Example:
+def _example(note: str, frame: Frame, rows: pd.DataFrame, files: dict[tuple[str, str], Path]) -> Example:
     assert frame.label_map is not None
     name = frame.info.name
-    of_structure = {structure: row for structure in Structure for row in rows if row.structure == structure.short}
+    given, dice = rows.set_index("structure").sentence, rows.set_index("structure").dice
+    structures = [structure for structure in Structure if structure.short in given]
     return Example(
         frame=name,
         note=note,
         image=frame.image,
         true=frame.label_map,
-        predicted={structure: read_mask(files[name, structure.short]) for structure in of_structure},
-        sentences={structure: row.sentence for structure, row in of_structure.items()},
-        dice={structure: float(row.dice or 0) for structure, row in of_structure.items()},
+        predicted={structure: read_mask(files[name, structure.short]) for structure in structures},
+        sentences={structure: given[structure.short] for structure in structures},
+        dice={structure: float(dice[structure.short]) for structure in structures},
         spacing_mm=frame.spacing_mm,
     )

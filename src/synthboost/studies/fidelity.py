@@ -17,8 +17,8 @@ from synthboost.inference.predictor import Predictor
 from synthboost.inference.sentences import structure_targets
 from synthboost.io.atomic import require_new_folder, whole_file, write_json, write_text
 from synthboost.progress import track
+from synthboost.reports.fidelity import fidelity_tables
 from synthboost.reports.formats import to_html, to_markdown
-from synthboost.reports.study.fidelity_lines import fidelity_table
 from synthboost.studies.echo_sets import read_echo_set
 
 SHEET = (4, 8)
@@ -65,13 +65,14 @@ def compare_sets(plan: FidelityPlan) -> str:
     synthetic = _read(synthetic_source, SplitPart.TRAINING, plan)
     predictions = None if plan.checkpoint is None else _predict(plan.checkpoint, synthetic)
     found = measure_fidelity(real, synthetic, held_out, predictions, FidelitySettings(seed=plan.seed)).to_json()
-    table = fidelity_table(plan.synthetic.name, found)
+    tables = fidelity_tables(plan.synthetic.name, found)
+    markdown = "\n".join(map(to_markdown, tables))
     write_json(plan.out / "fidelity.json", found)
-    write_text(plan.out / "fidelity.md", to_markdown(table))
-    write_text(plan.out / "fidelity.html", to_html(table))
+    write_text(plan.out / "fidelity.md", markdown)
+    write_text(plan.out / "fidelity.html", "\n".join(map(to_html, tables)))
     for name, images in (("real", real), ("synthetic", synthetic)):
         _write_sheet(plan.out / f"{name}.png", images, plan.seed)
-    return to_markdown(table)
+    return markdown
 
 
 def _read(source: Source, part: SplitPart, plan: FidelityPlan) -> EchoSet:

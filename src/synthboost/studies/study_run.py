@@ -11,13 +11,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from synthboost.errors import OutputError, SynthboostError
+from synthboost.io.frames import has_parquet
 from synthboost.io.lock import exclusive
-from synthboost.io.parquet import has_parquet
 from synthboost.io.typed_json import read_record
 from synthboost.records.run_folder import RunPaths, read_run
 from synthboost.records.study_folder import StudyPaths, StudyRecord
 from synthboost.records.study_table import write_study_table
-from synthboost.reports.study import RecipeDifference, study_content_from_runs, write_study_report
+from synthboost.reports import content_from_runs, write_report
 from synthboost.studies.executors.base import Executor, Outcome
 from synthboost.studies.recipe_differences import recipe_differences
 from synthboost.studies.study import Study, StudyRun
@@ -77,18 +77,19 @@ def write_results(root: Path, failures: Sequence[Outcome] = ()) -> None:
     if not records:
         return
     write_study_table(root / "table", records, parquet=has_parquet())
-    content = study_content_from_runs(
+    content = content_from_runs(
         records,
+        is_study=True,
         recipe=_differences(str(known.terms.recipe["name"])),
         unfinished=tuple((outcome.name, outcome.error or "") for outcome in failures),
     )
-    write_study_report(root / "report.html", records, content, files=root / "results")
+    write_report(root / "report.html", records, content, files=root / "results")
 
 
-def _differences(recipe: str) -> tuple[RecipeDifference, ...]:
+def _differences(recipe: str) -> tuple[tuple[str, str, str], ...]:
     """In what a recipe departs from the paper's text."""
     return tuple(
-        RecipeDifference(line.what, line.by_recipe["as-written"], line.instead or line.by_recipe[recipe])
+        (line.what, line.by_recipe["as-written"], line.instead or line.by_recipe[recipe])
         for line in recipe_differences()
         if line.by_recipe["as-written"] != (line.instead or line.by_recipe[recipe])
     )

@@ -2,29 +2,25 @@
 
 from __future__ import annotations
 
+import pandas as pd
+
 from synthboost.domain import Structure
 from synthboost.evaluation.statistics.tests import mean_and_sd
-from synthboost.records.rows import Row
 
 
-def dice_line(rows: list[Row]) -> str:
+def dice_line(rows: pd.DataFrame) -> str:
     """Return e.g. `Dice 87.31 ± 6.02 % over 240 pairs of 20 patients (LV 91.20, MYO 82.51, LA 88.22)`.
 
     Probes are left out; failed rows are counted.
     """
-    own = [row for row in rows if not row.probe]
-    scored = [row for row in own if row.dice is not None]
+    own = rows[rows.probe == ""]
+    scored = own[own.dice.notna()]
     failed = f"; {len(own) - len(scored)} failed, see rows.csv" if len(scored) < len(own) else ""
-    if not scored:
+    if scored.empty:
         return f"no pair could be scored{failed}"
-    parts = ", ".join(_of_structure(scored, structure) for structure in Structure)
-    patients = len({row.patient for row in scored})
+    percent = 100 * scored.groupby("structure").dice.mean()
+    parts = ", ".join(f"{s.short} {percent[s.short]:.2f}" if s.short in percent else f"{s.short} -" for s in Structure)
+    patients = scored.patient.nunique()
     people = f"{patients} patients" if patients > 1 else "1 patient"
-    leak = "; the sentences use ground truth" if any(row.uses_ground_truth for row in scored) else ""
-    total = mean_and_sd([row.dice for row in scored if row.dice is not None])
-    return f"Dice {total} % over {len(scored)} pairs of {people} ({parts}){failed}{leak}"
-
-
-def _of_structure(rows: list[Row], structure: Structure) -> str:
-    values = [row.dice for row in rows if row.structure == structure.short and row.dice is not None]
-    return f"{structure.short} {100 * sum(values) / len(values):.2f}" if values else f"{structure.short} -"
+    leak = "; the sentences use ground truth" if scored.uses_ground_truth.any() else ""
+    return f"Dice {mean_and_sd(scored.dice)} % over {len(scored)} pairs of {people} ({parts}){failed}{leak}"

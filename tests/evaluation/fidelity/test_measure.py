@@ -12,8 +12,8 @@ from synthboost.domain import Structure
 from synthboost.errors import ConfigError, DataError
 from synthboost.evaluation.fidelity.echo_set import EchoRegion
 from synthboost.evaluation.fidelity.measure import FidelitySettings, measure_fidelity
+from synthboost.reports.fidelity import fidelity_tables
 from synthboost.reports.formats import to_html, to_markdown
-from synthboost.reports.study.fidelity_lines import fidelity_table
 
 QUICK = FidelitySettings(repeats=8, draws=100)
 
@@ -118,18 +118,20 @@ def test_all_numbers_are_recorded_and_a_report_shows_the_main_ones(fresh, blurre
     assert values["consistency"]["LV"]["mean"] == 1.0
     assert values["frechet_by_region"].keys() == {"LV", "MYO", "LA", "tissue"}
     assert values["settings"]["dynamic_range_db"] == 60.0
-    table = fidelity_table("fresh", values)
+    table, *details = fidelity_tables("fresh", values)
+    names = [each.name.removeprefix("fidelity_1_") for each in details]
+    assert names[:3] == ["regions", "speckle", "memorisation"]
     main = {line[0].text: line[1].text for line in table.lines}
     assert main["mask consistency, LV: Dice of a segmenter trained on real"] == "1.00 [1.00, 1.00]"
     assert "mask consistency" in to_markdown(table)
-    assert "mask consistency" not in to_markdown(fidelity_table("blurred", blurred.to_json()))
+    assert "mask consistency" not in to_markdown(fidelity_tables("blurred", blurred.to_json())[0])
 
 
 def test_names_cannot_break_out_of_tables(fresh):
     values = replace(fresh, memorisation={"<b>|x": next(iter(fresh.memorisation.values()))}).to_json()
-    table = fidelity_table("odd", values)
-    assert "<b>" not in to_html(table).replace("<br>", "")
-    assert r"<b>\|x" in to_markdown(table)
+    tables = fidelity_tables("odd", values)
+    assert not any("<b>" in to_html(table) for table in tables)
+    assert any(r"\<b>\|x" in to_markdown(table) for table in tables)
 
 
 def test_sets_that_cannot_be_compared_are_refused(sets, echo):

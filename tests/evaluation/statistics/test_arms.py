@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from synthboost.errors import DataError
-from synthboost.evaluation.statistics.arms import pair_arms
-from synthboost.records.rows import Row
+from synthboost.evaluation.statistics import arms
+from synthboost.records.rows import Row, rows_frame
 
 MakeRow = Callable[..., Row]
 
@@ -21,13 +21,17 @@ def training(make_row: MakeRow, run: str, seed: int | None, *dice: float, **othe
     ]
 
 
+def pair_arms(first: list[Row], second: list[Row]) -> arms.PairedArms:
+    return arms.pair_arms(rows_frame(first), rows_frame(second))
+
+
 def test_trainings_are_averaged_pair_by_pair_whatever_the_order_of_their_rows(make_row: MakeRow) -> None:
     first = training(make_row, "a0", 0, 0.8, 0.6) + training(make_row, "a1", 1, 0.9, 0.5)[::-1]
-    arms = pair_arms(first, training(make_row, "b0", 0, 0.7, 0.7))
-    np.testing.assert_array_equal(arms.first, [[0.8, 0.6], [0.9, 0.5]])
-    np.testing.assert_array_equal(arms.second, [[0.7, 0.7]])
-    np.testing.assert_allclose(arms.over_trainings.first, [0.85, 0.55])
-    assert arms.patients == ("p0", "p1")
+    found = pair_arms(first, training(make_row, "b0", 0, 0.7, 0.7))
+    np.testing.assert_array_equal(found.first, [[0.8, 0.6], [0.9, 0.5]])
+    np.testing.assert_array_equal(found.second, [[0.7, 0.7]])
+    np.testing.assert_allclose(found.means[0], [0.85, 0.55])
+    assert found.patients == ("p0", "p1")
 
 
 def test_two_runs_of_one_seed_are_no_two_trainings_of_a_method(make_row: MakeRow) -> None:

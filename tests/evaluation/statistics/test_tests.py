@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from synthboost.errors import DataError
-from synthboost.evaluation.statistics.tests import cliffs_delta, holm, mean_and_sd, patient_means, patient_wilcoxon
+from synthboost.evaluation.statistics.tests import cliffs_delta, holm, mean_and_sd, patient_means, signed_rank_p
 
 # Model, prompt set, two-sided patient-level Wilcoxon p, its Holm correction over these fourteen: synthetic pre-training
 # with real fine-tuning against real only, recomputed from the per-image scores that the authors of arXiv 2309.12829
@@ -77,16 +77,16 @@ def test_patients_are_averaged_before_they_are_tested() -> None:
 def test_five_patients_that_all_improve_have_the_smallest_p_that_five_allow() -> None:
     # Two of the 32 sign patterns are as extreme: p = 2/32, however many images each patient has.
     values = np.array([0.1, 0.2, 0.3, 0.4, 0.5])
-    assert patient_wilcoxon(values, list("abcde")) == pytest.approx(2 / 32)
+    assert signed_rank_p(patient_means(values, list("abcde"))) == pytest.approx(2 / 32)
     twelve_each = [p for p in "abcde" for _ in range(12)]
-    assert patient_wilcoxon(np.repeat(values, 12), twelve_each) == pytest.approx(2 / 32)
+    assert signed_rank_p(patient_means(np.repeat(values, 12), twelve_each)) == pytest.approx(2 / 32)
 
 
 def test_no_difference_at_all_has_a_p_of_one() -> None:
-    assert patient_wilcoxon([0.0, 0.0, 0.0], ["a", "a", "b"]) == 1.0
+    assert signed_rank_p(patient_means([0.0, 0.0, 0.0], ["a", "a", "b"])) == 1.0
 
 
 @pytest.mark.parametrize("patients", [[], ["a"], ["a", ""], ["a", None]])
 def test_a_test_without_the_patients_is_refused(patients: list[str]) -> None:
     with pytest.raises(DataError, match="patient column"):
-        patient_wilcoxon([0.1, 0.2], patients)
+        patient_means([0.1, 0.2], patients)

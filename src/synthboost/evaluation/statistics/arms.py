@@ -1,21 +1,75 @@
-"""The arms of a comparison: the same image-structure pairs, scored by one or several trainings (seeds) of a method."""
+"""Arms: the runs that differ in their seed alone, and the image-structure pairs that two arms both scored."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Literal
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from synthboost.errors import DataError
-from synthboost.evaluation.statistics.comparison import Metric, PairedScores, pair_rows
-from synthboost.records.rows import Row
+from synthboost.evaluation.statistics.bootstrap import Interval, bootstrap_mean
+from synthboost.records.rows import Status
+
+Metric = Literal["dice", "iou", "nsd", "hd95_mm", "assd_mm"]
+METHOD = ("model", "strategy", "encoders", "synthetic", "real_patients", "prompt_set")
+"""The columns that tell one method from another."""
+TEST = ("domain", "part", "grid")
+"""The columns that say what it was evaluated on."""
+ARM = (*METHOD, *TEST)
+"""Rows that agree in these are of one arm: their runs differ in their seed alone."""
+_PAIR = ["domain", "patient", "frame", "structure", "probe"]
 
 
 @dataclass(frozen=True, eq=False)
-class ArmPair:
-    """The scores of two arms on the same pairs."""
+class Arm:
+    """The rows of the runs that differ in their seed alone."""
+
+    values: Mapping[str, Any]
+    """By column of `ARM`; the real patients of a run that was trained on none are `None`."""
+    rows: pd.DataFrame
+    """Scored or failed."""
+
+    def __getitem__(self, column: str) -> Any:
+        """The arm's value of a column of `ARM`."""
+        return self.values[column]
+
+    @cached_property
+    def scored(self) -> pd.DataFrame:
+        """Rows that carry scores."""
+        return self.rows[self.rows.status != Status.FAILED]
+
+    @cached_property
+    def failed(self) -> pd.DataFrame:
+        """Rows that do not; they are counted and listed, never averaged away."""
+        return self.rows[self.rows.status == Status.FAILED]
+
+    @cached_property
+    def dice(self) -> Interval | None:
+        """Mean Dice (0-1) over scored rows and its 95 % interval over patients; `None` with fewer than two patients."""
+        few = self.scored.patient.nunique() < 2
+        return None if few else bootstrap_mean(self.scored.dice, self.scored.patient.tolist(), seed=0)
+
+
+def arms_of(rows: pd.DataFrame, probe: str = "", columns: Sequence[str] = ARM) -> list[Arm]:
+    """Sort the rows of one probe (the ordinary ones have none) into arms, in the order of their first rows.
+
+    Args:
+        rows: of any runs.
+        probe: whose rows.
+        columns: `METHOD` where what they were evaluated on is not to part them.
+    """
+    groups = rows[rows.probe == probe].groupby(list(columns), sort=False, dropna=False)
+    return [Arm({n: _plain(v) for n, v in zip(columns, key, strict=True)}, group) for key, group in groups]
+
+
+@dataclass(frozen=True, eq=False)
+class PairedArms:
+    """The scores of two arms on the same image-structure pairs."""
 
     first: NDArray[np.float64]
     """(trainings of the first arm, n)."""
@@ -23,38 +77,94 @@ class ArmPair:
     """(trainings of the second arm, n)."""
     patients: tuple[str, ...]
     """(n,) whose each pair is."""
+    seeds: tuple[tuple[int | None, ...], tuple[int | None, ...]] = ((), ())
+    """Of the trainings of each arm."""
 
     @property
-    def over_trainings(self) -> PairedScores:
-        """The mean score of every pair over the trainings of each arm."""
-        return PairedScores(self.first.mean(axis=0), self.second.mean(axis=0), self.patients)
+    def means(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """The mean score of every pair (n,) over the trainings of each arm."""
+        return self.first.mean(axis=0), self.second.mean(axis=0)
+
+    @property
+    def differences(self) -> NDArray[np.float64]:
+        """First minus second (n,), trainings averaged."""
+        first, second = self.means
+        return first - second
 
 
-def pair_arms(first: Sequence[Row], second: Sequence[Row], metric: Metric = "dice") -> ArmPair:
-    """Pair the rows of two arms; the rows of an arm come from one run or from runs that differ in their seed.
+def pair_arms(
+    first: pd.DataFrame, second: pd.DataFrame, metric: Metric = "dice", *, complete: bool = True
+) -> PairedArms:
+    """Pair the rows of two arms by domain, patient, frame, structure and probe, in the order of the first run.
+
+    Args:
+        first, second: rows of one arm each, of one run or of runs that differ in their seed.
+        metric: what is compared.
+        complete: refuse pairs that a training did not score; else they are left out.
 
     Raises:
-        DataError: two runs of an arm have the same seed, or `pair_rows` refuses: a run scored other pairs than the
-            rest or on another grid, a row failed, appears twice or names no patient.
+        DataError: an arm has no rows or two runs of one seed, a row appears twice or names no patient, the grids
+            differ, or a pair is incomplete that should not be.
     """
-    ours, theirs = _by_run(first, "first arm"), _by_run(second, "second arm")
-    # Every run is paired with the same one, so that all scores stand in that one's order.
-    reference = next(iter(ours.values()))
-    pairs = [pair_rows(reference, rows, metric) for rows in (*ours.values(), *theirs.values())]
-    scores = np.stack([pair.second for pair in pairs])
-    return ArmPair(scores[: len(ours)], scores[len(ours) :], pairs[0].patients)
+    sides = (_by_training(first, "first arm"), _by_training(second, "second arm"))
+    trainings = [rows for side in sides for rows in side.values()]
+    grids = list(dict.fromkeys(grid for rows in trainings for grid in rows.grid))
+    if len(grids) > 1:
+        raise DataError("comparison", "grid", " and ".join(grids), "one grid for both arms")
+    order = trainings[0].index
+    for rows in trainings:
+        lonely = order.symmetric_difference(rows.index)
+        if complete and len(lonely):
+            raise DataError(
+                "comparison", "rows", f"{len(lonely)} without a partner, e.g. {lonely[0]}",
+                "the same images and structures in both arms", "Evaluate all runs on the same part of the same split.",
+            )  # fmt: skip
+        if complete:
+            _require_scores(rows, metric)
+    scores = pd.concat([rows[metric].reindex(order) for rows in trainings], axis=1).dropna()
+    table = scores.to_numpy(np.float64).T
+    patients = tuple(scores.index.get_level_values("patient"))
+    one, other = (tuple(_plain(seed) for _, seed in side) for side in sides)
+    return PairedArms(table[: len(one)], table[len(one) :], patients, (one, other))
 
 
-def _by_run(rows: Sequence[Row], arm: str) -> dict[str, list[Row]]:
-    found: dict[str, list[Row]] = {}
-    for row in rows:
-        found.setdefault(row.run, []).append(row)
-    if not found:
+def _by_training(rows: pd.DataFrame, arm: str) -> dict[tuple[str, Any], pd.DataFrame]:
+    """The rows of each run and seed, by pair."""
+    if rows.empty:
         raise DataError(arm, "rows", "none", "the rows of at least one run")
-    seeds = [runs[0].seed for runs in found.values()]
+    if (nobody := rows.patient == "").any():
+        row = rows[nobody].iloc[0]
+        raise DataError(arm, "patient", f"empty for {row.frame} {row.structure}", "the patient of every row")
+    found: dict[tuple[str, Any], pd.DataFrame] = {}
+    for (run, seed), group in rows.set_index(_PAIR, drop=False).groupby(["run", "seed"], sort=False, dropna=False):
+        if (twice := group.index.duplicated()).any():
+            row = group[twice].iloc[0]
+            raise DataError(
+                arm, "rows", f"{row.frame} {row.structure} twice", "one row per image and structure",
+                "Give the rows of one run, one prompt set and one seed.",
+            )  # fmt: skip
+        found[str(run), seed] = group
+    seeds = [_plain(seed) for _, seed in found]
     if len(set(seeds)) < len(seeds):
+        names = ", ".join(run for run, _ in found)
         raise DataError(
-            arm, "seeds", f"{', '.join(map(str, seeds))} in {', '.join(found)}", "runs that differ in their seed",
+            arm, "seeds", f"{', '.join(map(str, seeds))} in {names}", "runs that differ in their seed",
             "Give the runs of one method: same model, strategy, sentences and data.",
         )  # fmt: skip
     return found
+
+
+def _require_scores(rows: pd.DataFrame, metric: Metric) -> None:
+    if (absent := rows[metric].isna()).any():
+        row = rows[absent].iloc[0]
+        raise DataError(
+            row.run, metric, f"absent for {row.frame} {row.structure} ({row.status}: {row.reason})", "a score",
+            "Mend what failed and evaluate again, or leave this row out of both runs by name.",
+        )  # fmt: skip
+
+
+def _plain(value: Hashable) -> Any:
+    """A cell's value as Python has it; `None` where there is none."""
+    if pd.isna(value):  # type: ignore[call-overload]
+        return None
+    return value.item() if isinstance(value, np.generic) else value

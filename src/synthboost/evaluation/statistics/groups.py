@@ -5,13 +5,15 @@ The bands are fixed here, before any result, and nowhere else.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
+from typing import Any
+
+import pandas as pd
 
 from synthboost.domain import STRUCTURES, Phase, Quality, Sex, View
 from synthboost.errors import ConfigError
-from synthboost.records.rows import Row
 
 UNKNOWN = "unknown"
 """The group of rows whose attribute nobody recorded; it is shown, never guessed away."""
@@ -28,23 +30,21 @@ class Grouping:
     """What a table calls it."""
     levels: tuple[str, ...]
     """The groups in the order of the tables; `UNKNOWN` comes after them."""
-    group_of: Callable[[Row], str]
-    """A row's group: one of `levels`, or `UNKNOWN`; anything else in a row is returned as it stands."""
+    column: str
+    """Of the rows."""
+    cut: Callable[[float], str] = str
+    """The group of a value of the column."""
     source: str = ""
     """Where the cuts come from, when there are cuts."""
 
 
-def age_band(age: int | None) -> str:
+def age_band(age: float) -> str:
     """The band of an age in years."""
-    if age is None:
-        return UNKNOWN
     return _AGE_BANDS[sum(age >= cut for cut in (50, 65, 80))]
 
 
-def ef_class(ejection_fraction: float | None) -> str:
+def ef_class(ejection_fraction: float) -> str:
     """The class of an ejection fraction in percent, by the convention of the data set."""
-    if ejection_fraction is None:
-        return UNKNOWN
     low, middle, high = _EF_CLASSES
     if ejection_fraction <= 45:
         return low
@@ -53,21 +53,23 @@ def ef_class(ejection_fraction: float | None) -> str:
 
 GROUPINGS: Mapping[str, Grouping] = MappingProxyType(
     {
-        "structure": Grouping("structure", tuple(s.short for s in STRUCTURES), lambda row: row.structure),
-        "view": Grouping("view", tuple(View), lambda row: row.view),
-        "phase": Grouping("phase", tuple(Phase), lambda row: row.phase),
-        "quality": Grouping("image quality", tuple(Quality), lambda row: row.quality or UNKNOWN),
-        "sex": Grouping("sex", tuple(Sex), lambda row: row.sex or UNKNOWN),
+        "structure": Grouping("structure", tuple(s.short for s in STRUCTURES), "structure"),
+        "view": Grouping("view", tuple(View), "view"),
+        "phase": Grouping("phase", tuple(Phase), "phase"),
+        "quality": Grouping("image quality", tuple(Quality), "quality"),
+        "sex": Grouping("sex", tuple(Sex), "sex"),
         "age_band": Grouping(
             "age in years",
             _AGE_BANDS,
-            lambda row: age_band(row.age),
+            "age",
+            age_band,
             "Our choice, so that each band holds a share of CAMUS (18 to 93 years); no guideline cuts there.",
         ),
         "ef_class": Grouping(
             "ejection fraction",
             _EF_CLASSES,
-            lambda row: ef_class(row.ejection_fraction),
+            "ejection_fraction",
+            ef_class,
             "Leclerc et al., IEEE Trans Med Imaging 38:2198 (2019), table I: at most 45 %, at least 55 %, between. "
             "Guidelines (Lang et al., J Am Soc Echocardiogr 28:1, 2015) cut by sex and at other values, but the "
             "fractions that CAMUS states lie below those that its masks give.",
@@ -77,20 +79,17 @@ GROUPINGS: Mapping[str, Grouping] = MappingProxyType(
 """Name (also that of a file `dice_by_NAME`) to grouping."""
 
 
-def group_rows(rows: Iterable[Row], name: str) -> dict[str, list[Row]]:
-    """The rows by group, groups without rows left out, in the order of the levels; unknown last.
+def groups_of(rows: pd.DataFrame, name: str) -> pd.Series[Any]:
+    """The group of each row: an ordered category, in the order of the tables, what is no level behind them.
 
     Raises:
         ConfigError: there is no such grouping.
     """
     if name not in GROUPINGS:
         raise ConfigError("breakdown", "grouping", name, f"one of {', '.join(GROUPINGS)}")
-    grouping, found = GROUPINGS[name], dict[str, list[Row]]()
-    for row in rows:
-        found.setdefault(str(grouping.group_of(row)), []).append(row)
-    return {level: found[level] for level in sorted(found, key=lambda level: _place(grouping, level))}
-
-
-def _place(grouping: Grouping, level: str) -> tuple[int, str]:
-    places = {str(name): place for place, name in enumerate((*grouping.levels, UNKNOWN))}
-    return (places.get(level, len(grouping.levels)), level)
+    grouping = GROUPINGS[name]
+    levels = [UNKNOWN if pd.isna(value) else str(grouping.cut(value)) for value in rows[grouping.column]]
+    found = pd.Series(levels, index=rows.index, dtype=object)
+    known = [*map(str, grouping.levels), UNKNOWN]
+    order = [*known, *sorted(set(found) - {*known})]
+    return found.astype(pd.CategoricalDtype(order, ordered=True))

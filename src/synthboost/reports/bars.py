@@ -1,0 +1,239 @@
+"""Figures of arms and their differences: mean Dice with intervals, strategies against `real`, frozen minus trained."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Callable, Mapping, Sequence
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from synthboost.evaluation.statistics.arms import Arm
+from synthboost.reports.arms import arm_name, has_choice_of, is_baseline, strategy_label, varying_columns
+from synthboost.reports.cells import fixed
+from synthboost.reports.contrasts import ENCODERS, STRATEGIES, Difference
+from synthboost.reports.figure import (
+    INK,
+    QUIET,
+    RULE,
+    WIDTH,
+    Plot,
+    dress,
+    file_stem,
+    legend_above,
+    panels,
+    plain_label,
+    strategy_colour,
+)
+from synthboost.reports.paper import model_heading, model_place
+
+_WHISKERS = (
+    "Bars: mean difference in points of Dice; whiskers: 95 % intervals, patients resampled; dots: single seeds; "
+    "diamonds: the paper's differences, with their value where they lie outside."
+)
+
+
+def interval_plot(arms: Sequence[Arm]) -> list[Plot]:
+    """Mean Dice in percent with intervals, one arm under the other; no figure when nothing was scored."""
+    shown = [arm for arm in arms if len(arm.scored)]
+    if not shown:
+        return []
+    names = [arm_name(arm, varying_columns(shown)) for arm in shown]
+    figure = Figure(figsize=(WIDTH, 0.8 + 0.38 * len(shown)), layout="constrained")
+    axes = figure.add_subplot()
+    for place, arm in enumerate(shown):
+        mean, colour = _mean(arm), strategy_colour(arm["strategy"])
+        low, high = _bounds(arm) or (mean, mean)
+        axes.plot([low, high], [place, place], color=colour, linewidth=5, solid_capstyle="butt", alpha=0.4)
+        axes.plot(mean, place, marker="o", markersize=4.5, color=colour)
+        axes.annotate(f"{mean:.1f}", (mean, place), xytext=(0, 6), textcoords="offset points", ha="center",
+                      fontsize=9.5, color=INK)  # fmt: skip
+    axes.set_yticks(range(len(shown)), [plain_label(name) for name in names], color=INK, fontsize=10)
+    axes.set_ylim(len(shown) - 0.5, -0.7)
+    axes.set_xlabel("Dice in %: mean and 95 % interval", color=INK)
+    axes.grid(axis="x", color=RULE, linewidth=0.8)
+    axes.set_axisbelow(True)
+    axes.spines[["top", "right", "left", "bottom"]].set_visible(False)
+    axes.tick_params(axis="x", colors=QUIET, length=0, labelsize=10)
+    axes.tick_params(axis="y", length=0)
+    said = "; ".join(f"{name} {_mean(arm):.1f} %" for name, arm in zip(names, shown, strict=True))
+    alternative = f"Mean Dice: {said}. The table below has the same numbers with their intervals."
+    return [Plot("dice_intervals", "Mean Dice with 95 % intervals.", alternative, figure)]
+
+
+def overview_plot(arms: Sequence[Arm]) -> list[Plot]:
+    """Mean Dice by prompt set, one panel per model and encoders; baselines are lines across: they read no sentence."""
+    shown = [arm for arm in arms if len(arm.scored)]
+    learned = [arm for arm in shown if not is_baseline(arm)]
+    if not learned:
+        return []
+    order = sorted({arm["prompt_set"] for arm in learned})
+    labels = list(dict.fromkeys(map(strategy_label, learned)))
+    settings = list(dict.fromkeys(map(_panel, learned)))
+    figure, axes = panels(len(settings), 2.4)
+    for panel, setting in zip(axes, settings, strict=True):
+        for arm in (arm for arm in learned if _panel(arm) == setting):
+            offset = (labels.index(strategy_label(arm)) - (len(labels) - 1) / 2) * 0.7 / len(labels)
+            _draw_arm(panel, arm, order.index(arm["prompt_set"]) + offset)
+        for arm in (arm for arm in shown if is_baseline(arm)):
+            panel.axhline(_mean(arm), color=QUIET, linewidth=1, linestyle=(0, (1, 3)))
+            panel.annotate(plain_label(strategy_label(arm)), (0.995, _mean(arm)), xycoords=("axes fraction", "data"),
+                           ha="right", va="bottom", fontsize=8, color=QUIET)  # fmt: skip
+        dress(panel, setting)
+        panel.set_ylabel("Dice in %", color=INK, fontsize=9)
+        panel.set_xticks(range(len(order)), [plain_label(name) or "none" for name in order])
+        panel.set_xlim(-0.6, len(order) - 0.4)
+    legend_above(figure, axes)
+    said = "; ".join(f"{a['model']} {strategy_label(a)} {a['prompt_set']} {_mean(a):.1f} %" for a in learned)
+    return [
+        Plot(
+            "dice_by_prompt",
+            "Mean Dice by prompt set, 95 % intervals with patients resampled, each seed a short line.",
+            f"Mean Dice: {said}. The table below has the same numbers.",
+            figure,
+        )
+    ]
+
+
+def strategy_bars(found: Sequence[Difference]) -> list[Plot]:
+    """Synthetic − real and synth-PT:real-FT − real by prompt set: one figure per encoders, one panel per model."""
+    plots = []
+    every = {d.encoders for d in found if d.kind == STRATEGIES}
+    for encoders in sorted(every, key=lambda e: (e != "trained", e)):
+        chosen = [d for d in found if d.kind == STRATEGIES and d.encoders == encoders]
+        caption = f"Differences between strategies, {encoders} encoders, by prompt set. {_WHISKERS}"
+        plots.append(_plot(file_stem("strategy-differences", encoders), caption, chosen))
+    return plots
+
+
+def encoder_bars(found: Sequence[Difference]) -> list[Plot]:
+    """Frozen minus trained encoders by prompt set, one colour per strategy; no figure without frozen runs."""
+    chosen = [d for d in found if d.kind == ENCODERS]
+    caption = f"Frozen minus trained encoders under each strategy, by prompt set. {_WHISKERS}"
+    return [_plot("frozen-minus-trained", caption, chosen)] if chosen else []
+
+
+def series_bars(found: Mapping[str, Sequence[Difference]]) -> list[Plot]:
+    """The same differences side by side over the series (by name), one figure per encoders and prompt set."""
+    places: dict[tuple[str, str], list[tuple[str, Difference]]] = {}
+    for name, group in found.items():
+        for d in (d for d in group if d.kind == STRATEGIES):
+            places.setdefault((d.encoders, d.first["prompt_set"]), []).append((name, d))
+    plots = []
+    for (encoders, prompt_set), members in places.items():
+        names, where = list(dict.fromkeys(name for name, _ in members)), {id(d): name for name, d in members}
+        if len(names) < 2:
+            continue
+
+        def series_of(d: Difference, where: dict[int, str] = where) -> str:
+            return where[id(d)]
+
+        caption = f"Differences between strategies, {encoders} encoders, {prompt_set}, in every series. {_WHISKERS}"
+        stem = file_stem("series-differences", encoders, prompt_set)
+        plots.append(_plot(stem, caption, [d for _, d in members], series_of, names))
+    return plots
+
+
+def _mean(arm: Arm) -> float:
+    return 100 * float(arm.scored.dice.mean())
+
+
+def _bounds(arm: Arm) -> tuple[float, float] | None:
+    return None if arm.dice is None else (100 * arm.dice.low, 100 * arm.dice.high)
+
+
+def _panel(arm: Arm) -> str:
+    """Untrained models stand beside the trained encoders of the same model."""
+    encoders = arm["encoders"] if has_choice_of(arm, "encoders") else "trained"
+    name = plain_label(model_heading(arm["model"]))
+    return f"{name}, {encoders} encoders, {arm['domain']} {arm['part']}, {arm['grid']} grid"
+
+
+def _draw_arm(axes: Axes, arm: Arm, place: float) -> None:
+    colour, bounds = strategy_colour(arm["strategy"]), _bounds(arm)
+    if bounds is not None:
+        axes.plot([place] * 2, bounds, color=colour, linewidth=4, alpha=0.35)
+    axes.plot(place, _mean(arm), "o", color=colour, markersize=4.5, linestyle="none",
+              label=plain_label(strategy_label(arm)))  # fmt: skip
+    seeds = (100 * arm.scored.groupby("seed", dropna=False).dice.mean()).tolist()
+    if len(seeds) > 1:
+        axes.plot([place] * len(seeds), seeds, "_", color=colour, markersize=6)
+
+
+def _prompt_set(d: Difference) -> str:
+    return str(d.first["prompt_set"])
+
+
+def _plot(
+    name: str, caption: str, found: Sequence[Difference], category: Callable[[Difference], str] = _prompt_set,
+    categories: Sequence[str] | None = None,
+) -> Plot:  # fmt: skip
+    order = list(categories or sorted({category(d) for d in found}))
+    models = sorted({d.first["model"] for d in found}, key=model_place)
+    crowded = len({(d.first["model"], d.name, category(d)) for d in found}) < len(found)
+
+    def label(d: Difference) -> str:
+        return f"{d.name}, {d.first['synthetic']}" if crowded else d.name
+
+    sorts = list(dict.fromkeys(map(label, found)))
+    figure, axes = panels(len(models), 2.3)
+    for panel, model in zip(axes, models, strict=True):
+        groups = {name: [d for d in found if d.first["model"] == model and label(d) == name] for name in sorts}
+        _draw_bars(panel, groups, order, category)
+        dress(panel, plain_label(model_heading(model)))
+        panel.set_ylabel("points of Dice", color=INK, fontsize=9)
+    legend_above(figure, axes, columns=min(3, len(sorts)))
+    said = "; ".join(f"{d.first['model']} {label(d)} {category(d)} {d.points:+.1f}" for d in found)
+    alternative = f"Differences in points of Dice: {said}. The table has the same numbers with their intervals."
+    return Plot(name, caption, alternative, figure)
+
+
+def _draw_bars(
+    axes: Axes, groups: Mapping[str, Sequence[Difference]], order: Sequence[str], category: Callable[[Difference], str]
+) -> None:
+    width = 0.8 / len(groups)
+    kinds = list(dict.fromkeys(d.first["synthetic"] for chosen in groups.values() for d in chosen))
+    papers: list[tuple[float, float]] = []
+    for number, (name, chosen) in enumerate(groups.items()):
+        places = [order.index(category(d)) + (number - (len(groups) - 1) / 2) * width for d in chosen]
+        at = list(zip(places, chosen, strict=True))
+        axes.bar(
+            places, [d.points for d in chosen], 0.9 * width, alpha=0.75, label=plain_label(name),
+            color=strategy_colour(name.partition(" − ")[0]),
+            hatch="//" if name.endswith(tuple(f", {kind}" for kind in kinds[1:])) else "",
+        )  # fmt: skip
+        whiskers = [(x, *d.bounds) for x, d in at if d.bounds is not None]
+        if whiskers:
+            axes.vlines(*zip(*whiskers, strict=True), color=INK, linewidth=1.4)
+        _points(axes, [(x - 0.2 * width, y) for x, d in at if len(d.by_seed) > 1 for y in d.by_seed], ".", 3.5)
+        papers += [(x + 0.25 * width, d.paper) for x, d in at if d.paper is not None]
+    axes.axhline(0, color=QUIET, linewidth=1)
+    _draw_papers(axes, papers)
+    axes.set_xticks(range(len(order)), [textwrap.fill(plain_label(name), 16) for name in order])
+    axes.set_xlim(-0.6, len(order) - 0.4)
+
+
+def _draw_papers(axes: Axes, papers: Sequence[tuple[float, float]]) -> None:
+    """Diamonds do not set the scale, or one outlier of the paper would flatten every bar; those outside say where."""
+    low, high = axes.get_ylim()
+    margin = 0.15 * (high - low)
+    low, high = low - margin, high + margin
+    axes.set_ylim(low, high)
+    for x, y in papers:
+        edge = min(max(y, low), high)
+        _points(axes, [(x, edge)], "D", 4)
+        if edge != y:
+            inward = 5 if y < low else -5
+            axes.annotate(
+                fixed(y, 1), (x, edge), xytext=(4, inward), textcoords="offset points", fontsize=7.5, color=INK,
+                va="bottom" if y < low else "top",
+            )  # fmt: skip
+
+
+def _points(axes: Axes, points: Sequence[tuple[float, float]], marker: str, size: float) -> None:
+    if points:
+        fill = "white" if marker == "D" else INK
+        axes.plot(
+            *zip(*points, strict=True), marker=marker, markersize=size, markerfacecolor=fill, markeredgecolor=INK,
+            markeredgewidth=1 if marker == "D" else 0, clip_on=False, linestyle="none",
+        )  # fmt: skip

@@ -1,0 +1,307 @@
+"""The contrasts of a report: what one strategy, or one way of training the encoders, gains over another."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import NamedTuple
+
+import pandas as pd
+
+from synthboost.domain import PromptSet, Strategy
+from synthboost.errors import DataError
+from synthboost.evaluation.statistics.arms import METHOD, Arm
+from synthboost.evaluation.statistics.contrast import (
+    NO_VALUES,
+    Contrast,
+    Family,
+    Setting,
+    contrast_family,
+    contrast_in_common,
+)
+from synthboost.reports.arms import HEADINGS, setting_of, strategy_place
+from synthboost.reports.cells import (
+    INTERVAL,
+    NO_VALUE,
+    Cell,
+    Column,
+    Table,
+    absent,
+    count,
+    interval,
+    signed,
+    text_columns,
+    words,
+)
+from synthboost.reports.figure import file_stem
+from synthboost.reports.paper import model_heading, model_place, paper_cell
+
+STRATEGY_PAIRS = (
+    (Strategy.SYNTHETIC, Strategy.REAL),
+    (Strategy.SYNTHETIC_THEN_REAL, Strategy.REAL),
+    (Strategy.MIXED, Strategy.REAL),
+)
+"""The paper's two comparisons, and the one it left to the future."""
+STRATEGIES, ENCODERS = "strategies", "encoders"
+TOO_FEW = "1 run per arm: training noise not covered"
+"""What is said instead of an interval over trainings."""
+_UNITS = {
+    "dice": ("Dice", "points (0-100)", 100.0),
+    "iou": ("IoU", "points (0-100)", 100.0),
+    "nsd": ("NSD", "points (0-100)", 100.0),
+    "hd95_mm": ("HD95", "mm (lower is better)", 1.0),
+    "assd_mm": ("ASSD", "mm (lower is better)", 1.0),
+}
+_BOTH_SIDES = ("first", "second")
+
+
+class Difference(NamedTuple):
+    """Two arms of a report that can be compared, and what they differ by."""
+
+    kind: str
+    """`strategies` or `encoders`."""
+    first: Arm
+    base: Arm
+    found: Contrast
+
+    @property
+    def name(self) -> str:
+        """e.g. `synthetic − real`, or `real` for frozen minus trained under that strategy."""
+        first = str(self.first["strategy"])
+        return f"{first} − {self.base['strategy']}" if self.kind == STRATEGIES else first
+
+    @property
+    def encoders(self) -> str:
+        """Of both sides; `frozen − trained` when they are what differs."""
+        return str(self.first["encoders"]) if self.kind == STRATEGIES else "frozen − trained"
+
+    @property
+    def points(self) -> float:
+        """Mean difference in points of Dice (0-100)."""
+        return 100 * self.found.mean
+
+    @property
+    def bounds(self) -> tuple[float, float] | None:
+        """Its 95 % interval over patients, in points; `None` with fewer than two patients."""
+        over = self.found.over_patients
+        return None if over is None else (100 * over.low, 100 * over.high)
+
+    @property
+    def by_seed(self) -> tuple[float, ...]:
+        """The difference of each seed that both sides have, in points."""
+        return tuple(100 * value for value in self.found.by_seed)
+
+    @property
+    def paper(self) -> float | None:
+        """The paper's difference in points; `None` where it prints none."""
+        names = ("encoders", "strategy", "model", "prompt_set")
+        cells = [paper_cell(*(arm[name] for name in names)) for arm in (self.first, self.base)]
+        return None if cells[0] is None or cells[1] is None else cells[0].mean - cells[1].mean
+
+    @property
+    def reading(self) -> str:
+        """What the interval allows to say."""
+        if self.bounds is None:
+            return "too few patients to tell"
+        low, high = self.bounds
+        return "higher" if low > 0 else "lower" if high < 0 else "not told apart"
+
+
+def differences(arms: Sequence[Arm]) -> list[Difference]:
+    """Strategies against `real` in the same setting with as many real patients, then frozen against trained encoders.
+
+    Sides without a common pair are left out.
+    """
+    partners = [(STRATEGIES, first, base) for first in arms for base in arms if _is_base(base, first)]
+    partners += [(ENCODERS, first, base) for first in arms for base in arms if _is_trained(base, first)]
+    found = [
+        Difference(kind, first, base, contrast)
+        for kind, first, base in partners
+        if (contrast := contrast_in_common(first.rows, base.rows)) is not None
+    ]
+    return sorted(found, key=_place)
+
+
+def difference_table(found: Sequence[Difference], kind: str) -> Table:
+    """The differences of one kind as lines, in points of Dice (0-100)."""
+    of_strategies, chosen = kind == STRATEGIES, [d for d in found if d.kind == kind]
+    kinds = len({d.first["synthetic"] for d in chosen} - {""}) > 1
+    columns = (
+        *text_columns("comparison" if of_strategies else "strategy", "model"),
+        *(text_columns("encoders") if of_strategies else ()),
+        *text_columns("sentences", *(("synthetic images",) if kinds else ())),
+        Column("difference"), Column("95 % interval", INTERVAL), *text_columns("reading"),
+        Column("patients higher", ("higher", "of")), Column("pairs"), Column("seeds"),
+        Column("lowest and highest seed", INTERVAL), Column("paper's difference"),
+    )  # fmt: skip
+    lines = tuple(
+        (
+            words(d.name), words(model_heading(d.first["model"])),
+            *((words(d.encoders),) if of_strategies else ()), words(d.first["prompt_set"]),
+            *((words(d.first["synthetic"] or NO_VALUE),) if kinds else ()),
+            signed(d.points), interval(d.bounds, sign=True), words(d.reading),
+            Cell(f"{d.found.patients_higher} of {d.found.patients}", (d.found.patients_higher, d.found.patients)),
+            count(d.found.pairs), count(len(d.by_seed)),
+            interval((min(d.by_seed), max(d.by_seed)) if len(d.by_seed) > 1 else None, sign=True),
+            absent() if d.paper is None else signed(d.paper),
+        )
+        for d in chosen
+    )  # fmt: skip
+    what = "Differences between strategies" if of_strategies else "Frozen minus trained encoders"
+    caption = (
+        f"{what} in points of Dice, over the pairs that all trainings of both sides scored: the mean, and its 95 % "
+        "interval with patients resampled (seeds averaged first). The intervals are not corrected for their number."
+    )
+    return Table(f"differences_{kind}", caption, columns, lines)
+
+
+def family_tables(rows: pd.DataFrame) -> tuple[list[Table], list[str]]:
+    """Tests by patient, corrected together: one table per contrast of one series, and why a contrast has none.
+
+    A family is a contrast (a strategy against `real`; frozen against trained encoders under a strategy) over all
+    models, encoders and prompt sets that both sides were run with, for each kind of synthetic images; P0, which names
+    no structure, is left out.
+    """
+    usable = rows[(rows.probe == "") & (rows.prompt_set != PromptSet.P0)]
+    tables, reasons = list[Table](), list[str]()
+    for name, ours, theirs, columns in _sides(usable):
+        first, second = _with_partners(ours, theirs, columns)
+        kinds = first.synthetic.unique()
+        for kind in kinds:
+            title = f"{name}, {kind}" if len(kinds) > 1 else name
+            try:
+                family = contrast_family(*_with_partners(first[first.synthetic == kind], second, columns))
+            except DataError as error:  # the means stand in other tables; a p-value needs complete pairs
+                reasons.append(f"{title}: not tested, because {error}")
+                continue
+            tables.append(family_table(family, file_stem("family", title)))
+    return tables, reasons
+
+
+def family_table(family: Family, name: str = "comparison") -> Table:
+    """One line per contrast of the family, effect and intervals first; differences in points (0-100) or mm."""
+    metric, unit, scale = _UNITS[family.metric]
+    settings = [dict(setting) for setting, _ in family.members]
+    shared = {column: value for column, value in settings[0].items() if all(s[column] == value for s in settings)}
+    varying = [column for column in METHOD if column in settings[0] and column not in shared]
+    covers_seeds = any(found.over_trainings is not None for _, found in family.members)
+    level = f"{100 * family.level:g} %"
+    columns = (
+        *text_columns(*map(_heading, varying)),
+        Column("difference"),
+        Column(f"{level} over patients", INTERVAL),
+        *((Column(f"{level} over patients and trainings", INTERVAL),) if covers_seeds else ()),
+        *((Column("SD over trainings", _BOTH_SIDES),) if covers_seeds else ()),
+        *map(Column, ("Cliff's delta", "rank biserial", "patients higher", "patients")),
+        Column("trainings", _BOTH_SIDES),
+        *map(Column, ("p by patient", "p Holm", "p over pairs")),
+    )
+    n = len(family.members)
+    caption = (
+        f"{metric}, {family.name}: mean difference in {unit}.{_shared_text(shared)} The family that Holm's "
+        f"correction covers: {'1 comparison' if n == 1 else f'{n} comparisons'}."
+    )
+    lines = tuple(
+        (*_setting_cells(setting, varying), *_contrast_cells(found, scale, covers_seeds))
+        for setting, found in family.members
+    )
+    return Table(name, caption, columns, lines, _notes([found for _, found in family.members]))
+
+
+def p_value(p: float) -> Cell:
+    """A p-value with two digits that count."""
+    return Cell(f"{p:.2g}", (p,))
+
+
+def _is_base(base: Arm, first: Arm) -> bool:
+    """Whether an arm is `first` under the strategy it is compared with, with as many real patients if it had any."""
+    same = setting_of(base) == setting_of(first) and first["real_patients"] in (None, base["real_patients"])
+    return same and (first["strategy"], base["strategy"]) in STRATEGY_PAIRS
+
+
+def _is_trained(base: Arm, first: Arm) -> bool:
+    """Whether an arm is `first` with trained encoders, and that has frozen ones."""
+    return first["encoders"] == "frozen" and {**first.values, "encoders": "trained"} == base.values
+
+
+def _place(d: Difference) -> tuple[object, ...]:
+    setting = (model_place(d.first["model"]), d.encoders != "trained", d.encoders, d.first["prompt_set"])
+    return (d.kind == ENCODERS, strategy_place(d.first["strategy"]), setting)
+
+
+def _sides(rows: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame, pd.DataFrame, list[str]]]:
+    """What is tested: its name, the rows of both sides, and the columns in which they have to agree."""
+    for ours, theirs in STRATEGY_PAIRS:
+        columns = ["model", "encoders", "prompt_set"]
+        yield f"{ours} minus {theirs}", rows[rows.strategy == ours], rows[rows.strategy == theirs], columns
+    frozen, trained = (rows[rows.encoders == name] for name in ("frozen", "trained"))
+    columns = [name for name in METHOD if name != "encoders"]
+    for name in sorted(frozen.strategy.unique()):
+        yield (
+            f"frozen minus trained {name}",
+            frozen[frozen.strategy == name],
+            trained[trained.strategy == name],
+            columns,
+        )
+
+
+def _with_partners(first: pd.DataFrame, second: pd.DataFrame, columns: list[str]) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """The rows of the settings that both sides have."""
+    common = first[columns].drop_duplicates().merge(second[columns].drop_duplicates())
+    return first.merge(common, on=columns), second.merge(common, on=columns)
+
+
+def _heading(column: str) -> str:
+    return HEADINGS.get(column, column)
+
+
+def _shared_text(shared: Mapping[str, str]) -> str:
+    said = [f"{_heading(column)} {value}" for column, value in shared.items() if value not in NO_VALUES]
+    return f" All: {', '.join(said)}." if said else ""
+
+
+def _setting_cells(setting: Setting, columns: Sequence[str]) -> list[Cell]:
+    values = dict(setting)
+    return [words(NO_VALUE if values[column] in NO_VALUES else values[column]) for column in columns]
+
+
+def _contrast_cells(found: Contrast, scale: float, covers_seeds: bool) -> list[Cell]:
+    narrow, wide = found.over_patients, found.over_trainings
+    assert narrow is not None, "a family has at least two patients"
+    assert found.holm_p is not None, "a family is corrected"
+    return [
+        signed(found.mean, scale=scale),
+        interval((narrow.low, narrow.high), scale=scale, sign=True),
+        *((interval(None if wide is None else (wide.low, wide.high), scale=scale, sign=True),) if covers_seeds else ()),
+        *((_deviations(found.sd_trainings, scale),) if covers_seeds else ()),
+        signed(found.cliffs_delta),
+        signed(found.rank_biserial),
+        count(found.patients_higher),
+        count(found.patients),
+        Cell(f"{found.trainings[0]}, {found.trainings[1]}", found.trainings),
+        *map(p_value, (found.p_value, found.holm_p, found.p_over_pairs)),
+    ]
+
+
+def _deviations(found: tuple[float | None, float | None], scale: float) -> Cell:
+    if found == (None, None):
+        return absent(_BOTH_SIDES)
+    scaled = [None if sd is None else scale * sd for sd in found]
+    return Cell(", ".join(NO_VALUE if sd is None else f"{sd:.2f}" for sd in scaled), tuple(scaled))
+
+
+def _notes(members: Sequence[Contrast]) -> tuple[str, ...]:
+    missing = [found for found in members if found.over_trainings is None]
+    notes = [
+        "Over patients: patients drawn anew with all their images (BCa bootstrap); it speaks of these trained models. "
+        "p by patient: Wilcoxon on patient means, two-sided, of these trained models as well. "
+        "p over pairs: the paper's test, which takes the images of one patient for independent; it finds too much."
+    ]
+    if len(missing) < len(members):
+        notes.append(
+            "Over patients and trainings: what other patients and other seeds would give (Student's t, Satterthwaite)."
+        )
+    if missing and all(found.trainings == (1, 1) for found in missing):
+        notes.append(f"{TOO_FEW}.")
+    elif missing:
+        notes.append("Where an arm has a single training: training noise not covered.")
+    return tuple(notes)

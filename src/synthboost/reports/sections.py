@@ -1,0 +1,332 @@
+"""The sections of a report: which tables, figures and sentences stand where."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
+from typing import NamedTuple, TypeAlias, TypeVar
+
+from markupsafe import Markup
+
+from synthboost.evaluation.statistics.groups import GROUPINGS
+from synthboost.records.run_folder import RunRecord
+from synthboost.reports.annotation import annotation_plot, annotation_points, annotation_table
+from synthboost.reports.bars import encoder_bars, interval_plot, overview_plot, series_bars, strategy_bars
+from synthboost.reports.cells import Table, text_columns, words
+from synthboost.reports.comparability import reasons_against
+from synthboost.reports.content import SIMULATED_TARGET, ReportContent
+from synthboost.reports.contrasts import ENCODERS, STRATEGIES, difference_table, family_tables
+from synthboost.reports.dice import breakdown_table, dice_table, distance_table, pooled_breakdown, sentence_table
+from synthboost.reports.fidelity import fidelity_tables
+from synthboost.reports.figure import Plot
+from synthboost.reports.learning import convergence_over_seeds, convergence_table, learning_plots
+from synthboost.reports.origins import mask_statements, origin_statement, origin_table
+from synthboost.reports.paper_tables import cell_table, paper_tables
+from synthboost.reports.pictures import Picture, case_text, extreme_cases, galleries, hardest_pairs
+from synthboost.reports.run_facts import (
+    data_table,
+    in_table_order,
+    provenance,
+    provenance_table,
+    runs_table,
+    shared_and_own,
+)
+from synthboost.reports.series import Series, rows_of_runs
+
+_DEVICE = "Research software, not a medical device."
+_LEGEND = Markup(
+    '<p class="legend"><svg viewBox="0 0 36 8" aria-hidden="true"><path class="true" d="M1 4H35"/></svg> true contour\n'
+    '<svg viewBox="0 0 36 8" aria-hidden="true"><path class="predicted" d="M1 4H35"/></svg> predicted contour.</p>'
+)
+_Item = TypeVar("_Item", Table, Plot)
+
+
+class FileOnly(NamedTuple):
+    """A table that is written to a file and not shown."""
+
+    table: Table
+
+
+Block: TypeAlias = str | Markup | Table | Plot | Picture | FileOnly
+"""A piece of a section; a plain `str` is a paragraph."""
+
+
+class Section(NamedTuple):
+    """A part of the page under a heading."""
+
+    anchor: str
+    title: str
+    parts: Sequence[tuple[Series | None, Sequence[Block]]]
+    """What is shown of each series, or (`None`) of all runs."""
+    otherwise: str = ""
+    """Said when there is nothing to show; without it the section is left out."""
+
+
+def sections_of(runs: Sequence[RunRecord], series: Sequence[Series], content: ReportContent) -> list[Section]:
+    """Work out everything that a report shows, in its order.
+
+    Raises:
+        DataError: rows contradict each other, see `ordered_arms`, or a fidelity report is none.
+    """
+    ordered, study = in_table_order(runs), content.is_study
+
+    def each(blocks: Callable[[Series], Iterable[Block]]) -> list[tuple[Series | None, list[Block]]]:
+        return [(one, [_of_target(block, content) for block in blocks(one)]) for one in series]
+
+    def whole(blocks: Iterable[Block]) -> list[tuple[Series | None, list[Block]]]:
+        return [(None, list(blocks))]
+
+    no_pair = "No two strategies were run in the same setting." if study else ""
+    no_frozen = "No setting was run with both." if study else ""
+    return [
+        Section("about", "What this is", whole(_about(ordered, content))),
+        Section("runs", "What was run", whole(_runs(ordered, content)), "No finished run was given."),
+        *(
+            [Section("paper", "Beside the paper", each(_paper), "Nothing was run that the paper's tables have.")]
+            if study
+            else []
+        ),
+        Section(
+            "strategies",
+            "Does synthetic data help?",
+            [*whole(_across(ordered, series, content)), *each(_strategies), *whole(content.statistics)],
+            no_pair,
+        ),
+        Section("encoders", "Frozen against trained encoders", each(_encoders), no_frozen),
+        Section("dice", "Dice", each(lambda one: _dice(one, study)), "No row was scored."),
+        Section(
+            "sentence",
+            "Is the sentence used?",
+            each(lambda one: [sentence_table(one.rows)]),
+            "No run was evaluated with a wrong sentence, so this cannot be told.",
+        ),
+        Section(
+            "learning",
+            "Learning",
+            each(lambda one: _learning(one, content)),
+            "No run was trained, so there is no learning curve.",
+        ),
+        Section("breakdown", "Breakdown", each(lambda one: _breakdown(one, study)), "No row was scored."),
+        Section("distances", "Distances", each(lambda one: [distance_table(one.arms)]), "No row was scored."),
+        Section("pictures", "Pictures", _pictures(ordered, series, content), "The runs keep no example images."),
+        Section("fidelity", "How like real images the synthetic ones are", whole(_fidelity(content))),
+        Section(
+            "deviations",
+            "Deviations from the paper",
+            whole(_deviations(series, content)),
+            "None were named." if study else "",
+        ),
+        Section("sentences", "Sentences", whole(_sentences(content))),
+        Section("again", "Run it", whole(_commands(content))),
+        Section("provenance", "Provenance", whole(_provenance(ordered, study)), "No finished run was given."),
+        Section("limits", "Limits and licence", whole(_limits(content))),
+    ]
+
+
+def for_simulated_target(item: _Item) -> _Item:
+    """Say in a table's caption and heading, or a figure's caption, that what is called real is simulated."""
+    if isinstance(item, Plot):
+        return replace(item, caption=f"{item.caption} “real” is the {SIMULATED_TARGET}.")
+    columns = tuple(
+        column._replace(heading=f'strategy ("real" = {SIMULATED_TARGET})') if column.heading == "strategy" else column
+        for column in item.columns
+    )
+    return replace(item, caption=f'{item.caption} "real" is a {SIMULATED_TARGET} here.', columns=columns)
+
+
+def _of_target(block: Block, content: ReportContent) -> Block:
+    if not content.target_is_simulated:
+        return block
+    if isinstance(block, FileOnly):
+        return FileOnly(for_simulated_target(block.table))
+    if isinstance(block, Table):
+        return for_simulated_target(block)
+    return for_simulated_target(block) if isinstance(block, Plot) else block
+
+
+def _about(runs: Sequence[RunRecord], content: ReportContent) -> Iterator[Block]:
+    yield from content.summary
+    rows = rows_of_runs(runs)
+    rows = rows[rows.probe == ""]
+    numbers = {
+        "runs": len(runs),
+        "seeds": len({run.spec.seed for run in runs} - {None}),
+        "scored image-structure pairs": len(rows),
+        "test images": len(rows[["patient", "frame"]].drop_duplicates()),
+        "patients": rows.patient.nunique(),
+    }
+    yield ", ".join(f"{n:,} {name if n != 1 else name.removesuffix('s')}" for name, n in numbers.items()) + "."
+    yield Markup("<p><strong>{}</strong></p>").format(_DEVICE)
+    if content.unfinished:
+        yield Markup("<h3>Without a result</h3>")
+        yield _list(f"{run}: {error}" for run, error in content.unfinished)
+
+
+def _runs(runs: Sequence[RunRecord], content: ReportContent) -> Iterator[Block]:
+    if not runs:
+        return
+    if statement := origin_statement(runs):
+        yield statement
+    yield from mask_statements(runs)
+    yield _of_target(origin_table(runs), content)
+    data = data_table(runs)
+    if content.target_is_simulated:
+        real = words(f"real ({SIMULATED_TARGET})")
+        data = replace(data, lines=tuple((real if c[0].text == "real" else c[0], *c[1:]) for c in data.lines))
+    yield data if data.lines else "The runs do not record their data sets."
+    yield _of_target(replace(runs_table(runs), fold="always" if content.is_study else "never"), content)
+
+
+def _paper(series: Series) -> Iterator[Block]:
+    tables, reasons = paper_tables(series), reasons_against(series.runs)
+    if tables and reasons:
+        yield Markup('<div class="warning"><p><strong>These numbers are not comparable with the paper\'s:</strong></p>')
+        yield _list(reasons)
+        yield Markup("</div>")
+    yield from tables
+    yield FileOnly(cell_table(series))
+
+
+def _across(runs: Sequence[RunRecord], series: Sequence[Series], content: ReportContent) -> Iterator[Block]:
+    """What is seen over the series: their differences side by side, and what annotation is worth."""
+    points, masks = annotation_points(rows_of_runs(runs)), mask_statements(runs)
+    if not points:
+        yield from masks
+    yield from (_of_target(plot, content) for plot in series_bars({one.name: one.differences for one in series}))
+    for setting, own in points.items():
+        yield annotation_plot(setting, own, masks)
+        yield annotation_table(setting, own, masks)
+
+
+def _strategies(series: Series) -> Iterator[Block]:
+    yield from strategy_bars(series.differences)
+    yield difference_table(series.differences, STRATEGIES)
+    tables, reasons = family_tables(series.rows)
+    yield from tables
+    yield from (Markup('<p class="note">{}</p>').format(reason) for reason in reasons)
+
+
+def _encoders(series: Series) -> Iterator[Block]:
+    yield from encoder_bars(series.differences)
+    yield difference_table(series.differences, ENCODERS)
+
+
+def _dice(series: Series, study: bool) -> Iterator[Block]:
+    if series.arms:
+        yield "Dice measures the overlap of the predicted and the true mask: 100\u00a0% is perfect, 0\u00a0% is none."
+    yield from overview_plot(series.arms) if study else interval_plot(series.arms)
+    yield dice_table(series.arms)
+
+
+def _learning(series: Series, content: ReportContent) -> Iterator[Block]:
+    yield from learning_plots(series.runs, content.fixed_dice)
+    by_run = convergence_table(series.runs, content.fixed_dice)
+    if content.is_study:
+        yield convergence_over_seeds(series.runs, content.fixed_dice)
+        yield FileOnly(by_run)
+    else:
+        yield by_run
+
+
+def _breakdown(series: Series, study: bool) -> Iterator[Block]:
+    for by, grouping in GROUPINGS.items():
+        table = breakdown_table(series.arms, by)
+        if table.lines:
+            yield Markup("<h4>By {}</h4>").format(grouping.heading)
+            yield pooled_breakdown(series.arms, by) if study else table
+        if study:
+            yield FileOnly(table)
+
+
+def _pictures(
+    runs: Sequence[RunRecord], series: Sequence[Series], content: ReportContent
+) -> list[tuple[Series | None, list[Block]]]:
+    found: list[tuple[Series | None, list[Block]]] = [(one, [hardest_pairs(one.rows)]) for one in series]
+    if not content.is_study:
+        shown = galleries(runs, content.examples_per_run)
+        blocks: list[Block] = []
+        for run, pictures in shown:
+            blocks += [
+                Markup("<h3>{}, {}</h3>").format(run.spec.model, run.spec.strategy),
+                Markup('<p class="quiet">Run {}</p>').format(run.spec.name),
+                *pictures,
+            ]
+        intro: list[Block] = [_LEGEND, "Each image is shown once per sentence."]
+        return [*found, (None, [*intro, *blocks] if blocks else [])]
+    worst, best = extreme_cases(runs, content.cases)
+    if not worst:
+        return found
+    said = (
+        "Each run keeps its best, its median and its worst image; these are the worst and the best of all that the "
+        "trained runs kept, P0 left out, each image once."
+    )
+    return [*found, (None, [said, _LEGEND, *_cases("worst", worst), *_cases("best", best)])]
+
+
+def _cases(kind: str, cases: Sequence[tuple[RunRecord, Picture]]) -> Iterator[Block]:
+    if cases:
+        yield Markup("<h3>The {} cases</h3>").format(kind)
+    for run, picture in cases:
+        yield Markup('<p class="frame quiet">Mean Dice {}: {}</p>').format(picture.dice, case_text(run))
+        yield picture
+
+
+def _fidelity(content: ReportContent) -> Iterator[Block]:
+    for place, (name, report) in enumerate(content.fidelity, start=1):
+        yield from fidelity_tables(name, report, place)
+
+
+def _deviations(series: Sequence[Series], content: ReportContent) -> Iterator[Block]:
+    of_paper = [reason for one in series for reason in reasons_against(one.runs)] if content.is_study else []
+    reasons = dict.fromkeys(of_paper)
+    texts = [*content.deviations, *(f"{reason[0].upper()}{reason[1:]}." for reason in reasons)]
+    if texts:
+        yield _list(texts)
+    lines = tuple(tuple(map(words, line)) for line in content.recipe)
+    yield Table("recipe", "The recipe and the paper.", text_columns("what", "paper", "here"), lines)
+
+
+def _sentences(content: ReportContent) -> Iterator[Block]:
+    if content.sentences:
+        yield "Each prompt set says more about the image than the one before."
+        said = {
+            name: Markup("<q>{}</q>").format(text) if text else Markup('<span class="quiet">the empty sentence</span>')
+            for name, text in content.sentences
+        }
+        yield _facts(said, "sentences")
+
+
+def _commands(content: ReportContent) -> Iterator[Block]:
+    for purpose, command in content.commands:
+        yield purpose
+        yield Markup('<pre tabindex="0"><code>{}</code></pre>').format(command)
+
+
+def _provenance(runs: Sequence[RunRecord], study: bool) -> Iterator[Block]:
+    shared, own = shared_and_own([provenance(run) for run in runs])
+    if shared:
+        yield Markup("<h3>The same in all runs that record it</h3>")
+        yield _facts(shared)
+    if study:
+        yield provenance_table(runs, own)
+        return
+    for run, facts in zip(runs, own, strict=True):
+        yield Markup("<h3>Run {}</h3>").format(run.spec.name)
+        yield _facts(facts)
+
+
+def _limits(content: ReportContent) -> Iterator[Block]:
+    device = Markup("<strong>{}</strong> Nothing here may guide the care of a patient.").format(_DEVICE)
+    yield _list([*content.notes, *content.licence, device])
+
+
+def _list(items: Iterable[str]) -> Markup:
+    lines = Markup("\n").join(Markup("<li>{}</li>").format(item) for item in items)
+    return Markup("<ul>\n{}\n</ul>").format(lines)
+
+
+def _facts(facts: dict[str, str] | dict[str, Markup], kind: str = "facts") -> Markup:
+    lines = Markup("\n").join(
+        Markup("<div><dt>{}</dt><dd>{}</dd></div>").format(name, value) for name, value in facts.items()
+    )
+    return Markup('<dl class="{}">\n{}\n</dl>').format(kind, lines)
