@@ -13,7 +13,7 @@ SENTENCES = (
     "Myocardium of the heart.",
     "Left atrium cavity of the heart.",
 )
-HEADINGS = ("group", "parameters", "that learn", "tensors", "ask for a gradient", "get one", "buffers", "moved")
+HEADINGS = ("group", "parameters", "trainable", "tensors", "requires grad", "nonzero grad", "buffers", "changed")
 
 
 @dataclass(frozen=True)
