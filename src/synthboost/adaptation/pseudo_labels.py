@@ -25,7 +25,7 @@ from synthboost.evaluation.clinical.plausibility import check_patient
 from synthboost.inference.predictor import Prediction, Predictor
 from synthboost.inference.sentences import EvaluationSentences, texts_of
 from synthboost.io.atomic import write_csv
-from synthboost.io.claim import read_claim
+from synthboost.io.typed_json import read_json
 
 GENERATOR, GENERATOR_VERSION = "synthboost.pseudo_labels", "1"
 RECORD = "pseudo_labels.json"
@@ -154,7 +154,7 @@ def _records(out: Path, patients: Sequence[NewPatient]) -> list[dict[str, Any]]:
     return [
         {"frame": name, **one}
         for patient in patients
-        for name, one in read_claim(out / IMAGES / patient.name / RECORD)["frames"].items()
+        for name, one in read_json(out / IMAGES / patient.name / RECORD)["frames"].items()
     ]
 
 

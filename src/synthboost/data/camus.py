@@ -38,22 +38,20 @@ class CamusNifti(Dataset):
         patients there may be fewer than four.
         """
         path = root / FRAMES_CSV
-        listed = read_frames_csv(path, cls.RELEASE, IMAGES) if path.is_file() else None
-        release = listed.release if listed else cls.RELEASE
+        synthetic = path.is_file()
+        release, listed = read_frames_csv(path, cls.RELEASE, IMAGES) if synthetic else (cls.RELEASE, {})
         patients = find_patients(root / IMAGES, release)
         official, lists = read_split_lists(root, release, IMAGES)
-        files, texts, missing = _read_patients(
-            root, patients, ".nii.gz", allow_missing, listed.frames.keys() if listed else None
-        )
+        files, texts, missing = _read_patients(root, patients, ".nii.gz", allow_missing, listed if synthetic else None)
         dataset = cls.of(
-            root, release, files, side_files=(*lists, *([Path(FRAMES_CSV)] if listed else []), *texts),
+            root, release, files, side_files=(*lists, *([Path(FRAMES_CSV)] if synthetic else []), *texts),
             official=official, absent=(*missing, *_listed_without_folder(official, patients)),
         )  # fmt: skip
-        if listed is None:
+        if not synthetic:
             return dataset
         folders = {patient.name for patient in patients}
-        lost = [f"{name} (in {FRAMES_CSV}, no folder)" for name in listed.frames if name.split("_")[0] not in folders]
-        frames = apply_provenance(path, dataset.frames, listed.frames)
+        lost = [f"{name} (in {FRAMES_CSV}, no folder)" for name in listed if name.split("_")[0] not in folders]
+        frames = apply_provenance(path, dataset.frames, listed)
         return replace(dataset, frames=frames, absent=(*dataset.absent, *lost))
 
 
@@ -94,10 +92,10 @@ def _read_patients(
     files: dict[FrameInfo, FrameFiles] = {}
     texts, missing = list[Path](), list[Path]()
     for patient in patients:
-        folder = read_patient(root, patient, suffix, listed)
-        files |= folder.frames
-        texts += folder.side_files
-        missing += folder.missing
+        own, own_texts, own_missing = read_patient(root, patient, suffix, listed)
+        files |= own
+        texts += own_texts
+        missing += own_missing
     if missing and not allow_missing:
         _refuse_missing(root, missing)
     if not files:

@@ -8,7 +8,6 @@ spacing is lost: frames were squeezed to a square.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar, Self
 
@@ -35,29 +34,6 @@ _NAME = re.compile(
     rf"_(?P<part>{'|'.join(SplitPart)})(?:_(?P<copy>[0-9]{{1,4}}))?"
 )
 _SHOWN = 10
-
-
-@dataclass(frozen=True)
-class _Name:
-    """What a file's name says."""
-
-    patient: str
-    view: View
-    phase: Phase
-    part: SplitPart
-    copy: str
-
-    @property
-    def info(self) -> FrameInfo:
-        """Each copy is a patient of its own, told apart by the folder: a frame is known by patient, view and phase."""
-        folder = f"{self.part}-{self.copy}" if self.copy else str(self.part)
-        return FrameInfo(
-            PatientId(RELEASE, folder, self.patient),
-            self.view,
-            self.phase,
-            domain=Domain.DIFFUSION,
-            source=PatientId(SOURCE_RELEASE, SOURCE_FOLDERS[self.part], self.patient),
-        )
 
 
 class CamusSdm(Dataset):
@@ -94,19 +70,19 @@ class CamusSdm(Dataset):
                 root, f"{len(absent)} missing files", ", ".join(absent[:_SHOWN]) + more, "an image for every label map",
                 "Complete the data set, or allow missing files: such frames are then left out and counted.",
             )  # fmt: skip
-        names = {stem: _parse(root, path) for stem, path in images.items() if stem in labels}
-        if not names:
-            raise DataError(root, "frames", "none complete", "at least one image with its label map")
         files: dict[FrameInfo, FrameFiles] = {}
-        for stem, name in sorted(names.items()):
-            if name.info in files:
+        for stem in sorted(images.keys() & labels.keys()):
+            info = _parse(root, images[stem])
+            if info in files:
                 raise DataError(root / images[stem], "frame", f"{stem} again under another number", "each copy once")
-            files[name.info] = FrameFiles(images[stem], labels[stem])
-        official = {
-            part: tuple(sorted({n.info.patient for n in names.values() if n.part is part}))
-            for part in SplitPart
-            if any(n.part is part for n in names.values())
-        }
+            files[info] = FrameFiles(images[stem], labels[stem])
+        if not files:
+            raise DataError(root, "frames", "none complete", "at least one image with its label map")
+        official: dict[SplitPart, tuple[PatientId, ...]] = {}
+        for part in SplitPart:
+            patients = {info.patient for info in files if info.patient.folder.partition("-")[0] == part}
+            if patients:
+                official[part] = tuple(sorted(patients))
         return cls.of(root, RELEASE, files, official=official, absent=tuple(absent))
 
 
@@ -132,7 +108,8 @@ def _by_stem(root: Path, folder: str) -> dict[str, Path]:
     return found
 
 
-def _parse(root: Path, path: Path) -> _Name:
+def _parse(root: Path, path: Path) -> FrameInfo:
+    """What a name says. Each copy is a patient of its own, told apart by the folder: a frame has one view and phase."""
     match = _NAME.fullmatch(path.stem)
     if match is None:
         raise DataError(
@@ -143,5 +120,11 @@ def _parse(root: Path, path: Path) -> _Name:
     folders = {folder for folder in path.parts[:-1] if folder in set(SplitPart)}
     if folders - {str(part)}:
         raise DataError(root / path, "folder", ", ".join(sorted(folders)), f"{part}, as the name says")
-    copy = match["copy"].lstrip("0") or "0" if match["copy"] else ""
-    return _Name(match["patient"], View(match["view"]), Phase(match["phase"]), part, copy)
+    copy = f"-{match['copy'].lstrip('0') or '0'}" if match["copy"] else ""
+    return FrameInfo(
+        PatientId(RELEASE, f"{part}{copy}", match["patient"]),
+        View(match["view"]),
+        Phase(match["phase"]),
+        domain=Domain.DIFFUSION,
+        source=PatientId(SOURCE_RELEASE, SOURCE_FOLDERS[part], match["patient"]),
+    )

@@ -5,9 +5,9 @@ from __future__ import annotations
 import csv
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 from synthboost.domain import Domain, FrameInfo, PatientId, SplitPart
 from synthboost.errors import DataError
@@ -21,6 +21,9 @@ RELEASE_COLUMN = "release"
 MADE_FROM_REAL = frozenset({Domain.DIFFUSION, Domain.PSEUDO_LABELLED})
 """Domains whose frames go back to a real patient."""
 PATIENT_NAME = re.compile(r"patient[0-9]{4,8}")
+Provenance: TypeAlias = tuple[Domain, PatientId | None]
+"""Of a frame: its domain; and of a diffusion frame the real patient whose mask it was made from, of a pseudo-labelled
+one whom it shows."""
 _RELEASE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 
@@ -61,27 +64,8 @@ def read_split_lists(
     return lists, tuple(present)
 
 
-@dataclass(frozen=True)
-class Provenance:
-    """One line of `frames.csv`."""
-
-    domain: Domain
-    source: PatientId | None
-    """For a diffusion frame: the real patient whose mask it was made from; for a pseudo-labelled one: who it shows."""
-
-
-@dataclass(frozen=True)
-class FrameList:
-    """What `frames.csv` says."""
-
-    release: str
-    """Part of every patient's identity: patient0001 of two simulated sets is two people."""
-    frames: Mapping[str, Provenance]
-    """By frame name, `patient0001_2CH_ED`."""
-
-
-def read_frames_csv(path: Path, release: str, folder: str) -> FrameList:
-    """Read the file.
+def read_frames_csv(path: Path, release: str, folder: str) -> tuple[str, dict[str, Provenance]]:
+    """Read the set's release, which is part of every patient's identity, and each frame's provenance by its name.
 
     Args:
         path: of the file.
@@ -111,7 +95,7 @@ def read_frames_csv(path: Path, release: str, folder: str) -> FrameList:
                 own = _same_release(where, cells.get(RELEASE_COLUMN, release), own)
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise DataError(path, "file", error, "a readable CSV file in UTF-8") from error
-    return FrameList(own or release, lines)
+    return own or release, lines
 
 
 def apply_provenance(
@@ -129,8 +113,8 @@ def apply_provenance(
             path, f"{len(unlisted)} frames without a line", ", ".join(unlisted[:10]), "one line per frame",
             "Without it nobody knows whether such a frame is real or synthetic.",
         )  # fmt: skip
-    lines = [(info, provenance[info.name]) for info in frames]
-    return tuple(replace(info, domain=line.domain, source=line.source) for info, line in lines)
+    lines = [(info, *provenance[info.name]) for info in frames]
+    return tuple(replace(info, domain=domain, source=source) for info, domain, source in lines)
 
 
 def write_frames_csv(root: Path, rows: Iterable[Mapping[str, Any]]) -> None:
@@ -175,7 +159,7 @@ def _parse(where: str, cells: Mapping[str, str], release: str, folder: str) -> P
             where, "source_patient", "empty", "the real patient whom the frame shows or whose mask it was made from",
             "Without it a leak from test patients cannot be ruled out.",
         )  # fmt: skip
-    return Provenance(domain, source)
+    return domain, source
 
 
 def _source(where: str, text: str, release: str, folder: str) -> PatientId | None:

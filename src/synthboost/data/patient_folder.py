@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Collection
-from dataclasses import dataclass, field
 from pathlib import Path
 
 from synthboost.data.dataset import FrameFiles
@@ -12,16 +11,6 @@ from synthboost.data.info_cfg import merge_views, read_info
 from synthboost.data.lists import PATIENT_NAME
 from synthboost.domain import FrameInfo, PatientId, Phase, View
 from synthboost.errors import DataError
-
-
-@dataclass(frozen=True)
-class PatientFolder:
-    """What a patient's folder holds; all paths relative to the data set's root."""
-
-    missing: tuple[Path, ...]
-    """If anything is missing, the rest is empty: a patient is used whole or not at all."""
-    frames: dict[FrameInfo, FrameFiles] = field(default_factory=dict)
-    side_files: tuple[Path, ...] = ()
 
 
 def find_patients(parent: Path, release: str) -> list[PatientId]:
@@ -41,7 +30,9 @@ def find_patients(parent: Path, release: str) -> list[PatientId]:
     return [PatientId(release, parent.name, name) for name in names]
 
 
-def read_patient(root: Path, patient: PatientId, suffix: str, listed: Collection[str] | None = None) -> PatientFolder:
+def read_patient(
+    root: Path, patient: PatientId, suffix: str, listed: Collection[str] | None = None
+) -> tuple[dict[FrameInfo, FrameFiles], list[Path], list[Path]]:
     """Read names and attributes of a patient's frames, no pixel.
 
     A patient with no label map at all is simply not annotated; with some, the lacking ones count as missing.
@@ -51,6 +42,10 @@ def read_patient(root: Path, patient: PatientId, suffix: str, listed: Collection
         patient: whose `folder` is the folder in `root` that holds the patient's.
         suffix: the end of image names, `.nii.gz` or `.mhd`.
         listed: names of the frames that the set says it has, of all patients; `None`: four of every patient.
+
+    Returns:
+        The frames, the other files that were read, and those that are missing; if any are, the rest is empty: a
+        patient is used whole or not at all. Paths are relative to `root`.
 
     Raises:
         DataError: an `Info_*.cfg` is not as it should be.
@@ -62,25 +57,18 @@ def read_patient(root: Path, patient: PatientId, suffix: str, listed: Collection
         # What is there and not listed is kept, so that somebody asks what it is.
         stems = {key: stem for key, stem in stems.items() if stem in listed or f"{stem}{suffix}" in present}
     annotated = any(f"{stem}_gt{suffix}" in present for stem in stems.values())
-    endings = ("", "_gt") if annotated else ("",)
-    info_names = {view: f"Info_{view}.cfg" for view in dict.fromkeys(view for view, _ in stems)}
-    images = [
-        f"{stem}{ending}{extension}"
-        for stem in stems.values()
-        for ending in endings
-        for extension in _extensions(suffix)
-    ]
-    missing = [folder / name for name in (*info_names.values(), *images) if name not in present]
-    if missing:
-        return PatientFolder(tuple(missing))
-
-    info_paths = {view: root / folder / name for view, name in info_names.items()}
-    attributes = merge_views(info_paths, {view: read_info(path) for view, path in info_paths.items()})
-    frames = {
-        FrameInfo(patient, view, phase, attributes[view]): _files(folder, stem, suffix, annotated)
-        for (view, phase), stem in stems.items()
+    files = {
+        key: FrameFiles(folder / f"{stem}{suffix}", folder / f"{stem}_gt{suffix}" if annotated else None)
+        for key, stem in stems.items()
     }
-    return PatientFolder((), frames, tuple(folder / name for name in info_names.values()))
+    texts = {view: folder / f"Info_{view}.cfg" for view, _ in stems}
+    needed = [*texts.values(), *(path for of_frame in files.values() for path in of_frame.all)]
+    if missing := [path for path in needed if path.name not in present]:
+        return {}, [], missing
+    paths = {view: root / path for view, path in texts.items()}
+    attributes = merge_views(paths, {view: read_info(path) for view, path in paths.items()})
+    frames = {FrameInfo(patient, view, phase, attributes[view]): files[view, phase] for view, phase in stems}
+    return frames, list(texts.values()), []
 
 
 def _entries(folder: Path) -> list[Path]:
@@ -88,11 +76,3 @@ def _entries(folder: Path) -> list[Path]:
         return list(folder.iterdir())
     except OSError as error:
         raise DataError(folder, "folder", error.strerror or error, "a folder that can be listed") from error
-
-
-def _extensions(suffix: str) -> tuple[str, ...]:
-    return (".mhd", ".raw") if suffix == ".mhd" else (suffix,)
-
-
-def _files(folder: Path, stem: str, suffix: str, annotated: bool) -> FrameFiles:
-    return FrameFiles(folder / f"{stem}{suffix}", folder / f"{stem}_gt{suffix}" if annotated else None)

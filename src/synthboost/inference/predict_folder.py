@@ -13,9 +13,10 @@ from synthboost.inference.predict_recording import RESULT, input_sha256, predict
 from synthboost.inference.predictor import Predictor
 from synthboost.inference.sentences import Target
 from synthboost.io.atomic import write_csv
-from synthboost.io.claim import claim, read_claim
+from synthboost.io.claim import claim
 from synthboost.io.lock import exclusive
 from synthboost.io.recordings import open_recording, stem
+from synthboost.io.typed_json import read_json
 from synthboost.progress import track
 
 CLAIM = "predict.json"
@@ -127,7 +128,7 @@ def _up_to_date(path: Path, folder: Path) -> dict[str, Any] | None:
     """The result that is there, if it is one of this very file."""
     if not (folder / RESULT).is_file():
         return None
-    found = read_claim(folder / RESULT)
+    found = read_json(folder / RESULT)
     return found if found.get("input_sha256") == input_sha256(path) else None
 
 

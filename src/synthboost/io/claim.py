@@ -9,6 +9,7 @@ from typing import Any
 
 from synthboost.errors import OutputError
 from synthboost.io.atomic import write_json
+from synthboost.io.typed_json import read_json
 
 _SHOWN = 40
 """Characters of a value in a message; the record holds the rest."""
@@ -23,10 +24,11 @@ def claim(record: Path, wanted: Mapping[str, Any]) -> None:
 
     Raises:
         OutputError: the folder was begun otherwise, naming in what, or holds something else. Nothing was touched.
+        DataError: its record cannot be read.
     """
     out, plain = record.parent, json.loads(json.dumps(wanted))
     if record.is_file():
-        _require_same(record, read_claim(record), plain)
+        _require_same(record, read_json(record), plain)
         return
     occupied = next((p.name for p in out.iterdir() if not p.name.startswith(".")), None) if out.is_dir() else None
     if occupied is not None:
@@ -35,19 +37,6 @@ def claim(record: Path, wanted: Mapping[str, Any]) -> None:
             "a new or empty folder, or one that the same command began", "Nothing was touched. Choose another folder.",
         )  # fmt: skip
     write_json(record, plain)
-
-
-def read_claim(record: Path) -> dict[str, Any]:
-    """Return what the record says.
-
-    Raises:
-        OutputError: it cannot be read.
-    """
-    try:
-        found = json.loads(record.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise OutputError(record, "file", error, "a readable record", "Choose another folder.") from error
-    return found if isinstance(found, dict) else {}
 
 
 def _require_same(record: Path, found: Mapping[str, Any], wanted: Mapping[str, Any]) -> None:
