@@ -40,6 +40,9 @@ def carry_out(real, synthetic, out):
     study = Study("paper", ours(), preset, grid, open_source(real), (open_source(synthetic),), {"clipseg": "random"})
     assert not study_run.run_study(out, study, Here())
 
+def count_files(out):
+    return sum(1 for _ in (out / "killed").rglob("*"))
+
 if __name__ == "__main__":
     torch.set_num_threads(1)
     real, synthetic, out = map(Path, sys.argv[1:4])
@@ -57,8 +60,8 @@ if __name__ == "__main__":
             carry_out(real, synthetic, out / "killed")
             os._exit(0)
         moment = time.monotonic() + chance.uniform(0.05, 0.5)
-        files = sum(1 for _ in (out / "killed").rglob("*"))
-        while time.monotonic() < moment or (chance.random() < 0.5 and sum(1 for _ in (out / "killed").rglob("*")) == files):
+        files = count_files(out)
+        while time.monotonic() < moment or (chance.random() < 0.5 and count_files(out) == files):
             time.sleep(0.01)
         os.kill(child, signal.SIGKILL)
         _, status = os.waitpid(child, 0)
