@@ -7,23 +7,21 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import asdict
 from functools import cache
 from pathlib import Path
 
 import numpy as np
 
+from synthboost.adaptation.style import FACTORS, SPECKLE_MM, ImageStyle, in_style, style_of
 from synthboost.data import frames_of
 from synthboost.data.sector import find_sector
 from synthboost.data.source import Source
 from synthboost.data.writer import MadePatient, Origin, remake_dataset
 from synthboost.domain import Domain, Frame, FrameInfo, SplitPart, View
 from synthboost.errors import ConfigError, DataError
-from synthboost.simulator.likeness import LikenessSettings, Look, look_of, make_alike
 
 GENERATOR, GENERATOR_VERSION = "synthboost.match", "1"
 RECORD = "match.json"
-_LIKENESS = LikenessSettings()
 
 
 def match(simulated: Source, like: Source, out: Path, seed: int = 0, shard: tuple[int, int] = (1, 1)) -> int:
@@ -51,10 +49,10 @@ def match(simulated: Source, like: Source, out: Path, seed: int = 0, shard: tupl
     of_view = {view: [info for info in candidates if info.view == view] for view in View}
 
     @cache
-    def look(info: FrameInfo) -> Look:
+    def style(info: FrameInfo) -> ImageStyle:
         frame = images.dataset.load(info)
         sector = find_sector(frame.image, info.name).mask(frame.image.shape)
-        return look_of(frame.image, sector, frame.spacing_mm, _LIKENESS)
+        return style_of(frame.image, sector, frame.spacing_mm)
 
     def remake(infos: Sequence[FrameInfo]) -> MadePatient:
         made, notes = [], {}
@@ -63,13 +61,17 @@ def match(simulated: Source, like: Source, out: Path, seed: int = 0, shard: tupl
                 raise DataError(images.dataset.root, f"{info.view} frames", 0, "at least one in the training part")
             frame, chosen = simulated.dataset.load(info), choose(info.name, of_view[info.view], seed)
             sector = find_sector(frame.image, info.name).mask(frame.image.shape)
-            image, factor = make_alike(frame.image, sector, frame.spacing_mm, look(chosen), _LIKENESS)
+            image, factor = in_style(frame.image, sector, frame.spacing_mm, style(chosen))
             made.append(Frame(info, image, frame.label_map, frame.spacing_mm))
             notes[info.name] = {"like": f"{chosen.patient} {chosen.view} {chosen.phase}", "speckle": round(factor, 4)}
         return MadePatient(made, {"frames": notes})
 
     origin = Origin(Domain.SIMULATED, GENERATOR, GENERATOR_VERSION, seed, simulated.dataset.release, RECORD)
-    asked = {**asdict(_LIKENESS), "like": images.dataset.fingerprint(), "like_split": like.split.name}
+    least, most = FACTORS
+    asked = {
+        "scale_mm": SPECKLE_MM, "least": least, "most": most, "like": images.dataset.fingerprint(),
+        "like_split": like.split.name,
+    }  # fmt: skip
     return remake_dataset(out, simulated.dataset, simulated.split, origin, asked, remake, "matching", shard)
 
 
