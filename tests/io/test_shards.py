@@ -14,10 +14,10 @@ FRAMES = [("a", (b"image", b"mask", b"{}")), ("b", (b"other", b"more", b"{1}"))]
 def test_members_come_back_by_the_index_and_by_plain_tar(tmp_path):
     write_shard(tmp_path / "one.tar", FRAMES)
     write_index(tmp_path, ["one.tar"], {"seed": 3})
-    index = read_index(tmp_path)
-    back = [(key, tuple(read_member(tmp_path / shard, p) for p in places)) for key, shard, places in index.frames]
+    _, frames = read_index(tmp_path)
+    back = [(key, tuple(read_member(tmp_path / shard, p) for p in places)) for key, shard, places in frames]
     assert back == FRAMES
-    assert index.frames[0][2][0].offset == 512  # after one block of header
+    assert frames[0][2][0].offset == 512  # after one block of header
     with tarfile.open(tmp_path / "one.tar") as tar:
         assert tar.getnames()[:3] == ["a.image.png", "a.mask.png", "a.json"]
     assert json.loads((tmp_path / "manifest.jsonl").read_text())["seed"] == 3

@@ -49,21 +49,20 @@ class Shards(Dataset):
         Raises:
             DataError: the index does not fit the shards, a shard is lost or truncated, or attributes are broken.
         """
-        index = read_index(root)
+        sums, frames = read_index(root)
         files: dict[FrameInfo, FrameFiles] = {}
         members: dict[FrameKey, Members] = {}
-        for key, shard, (image, mask, attributes) in index.frames:
+        for key, shard, (image, mask, attributes) in frames:
             info, spacing_mm = _frame(root / shard, key, attributes)
             files[info] = FrameFiles(Path(shard), Path(shard))
             members[info.patient, info.view, info.phase] = Members(key, image, mask, spacing_mm)
-        if len(members) != len(index.frames) or not members:
-            raise DataError(root / INDEX, "frames", len(index.frames), "at least one, and each once")
+        if len(members) != len(frames) or not members:
+            raise DataError(root / INDEX, "frames", len(frames), "at least one, and each once")
         patient = next(iter(files)).patient
         official, lists = read_split_lists(root, patient.release, patient.folder)
-        sums = {Path(name): digest for name, digest in index.sha256.items()}
         return cls.of(
             root, patient.release, files, side_files=(Path(INDEX), *lists), official=official, members=members,
-            checksums=sums,
+            checksums={Path(name): digest for name, digest in sums.items()},
         )  # fmt: skip
 
     def read(self, info: FrameInfo, annotated: bool) -> Frame:

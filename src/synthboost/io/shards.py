@@ -7,9 +7,8 @@ import io
 import json
 import tarfile
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple, TypeAlias
 
 from synthboost.errors import DataError
 from synthboost.io.atomic import whole_file, write_text
@@ -21,24 +20,15 @@ KINDS = (IMAGE, MASK, ATTRIBUTES)
 """Members of a frame, called `{key}.{kind}` as WebDataset wants it."""
 
 
-@dataclass(frozen=True)
-class Place:
+class Place(NamedTuple):
     """Where a member's bytes are in its shard."""
 
     offset: int
     size: int
 
 
-@dataclass(frozen=True)
-class ShardIndex:
-    """What a folder of shards holds."""
-
-    sha256: Mapping[str, str]
-    """Shard -> checksum (hex)."""
-    bytes: Mapping[str, int]
-    """Shard -> its size."""
-    frames: tuple[tuple[str, str, tuple[Place, Place, Place]], ...]
-    """(key, shard, places of `KINDS`), in order."""
+FramePlaces: TypeAlias = tuple[str, str, tuple[Place, Place, Place]]
+"""(key, shard, places of `KINDS`)."""
 
 
 def shard_name(number: int) -> str:
@@ -81,8 +71,8 @@ def write_index(folder: Path, shards: Iterable[str], facts: Mapping[str, Any]) -
     write_text(folder / INDEX, json.dumps(index, separators=(",", ":")) + "\n")
 
 
-def read_index(folder: Path) -> ShardIndex:
-    """Read `index.json` and hold it against the sizes of the shards.
+def read_index(folder: Path) -> tuple[dict[str, str], tuple[FramePlaces, ...]]:
+    """Read the checksum (SHA-256, hex) of each shard and all frames, in order; shards must have the stated sizes.
 
     Raises:
         DataError: it is no index of shards, or a shard is lost, truncated or other than indexed.
@@ -95,7 +85,7 @@ def read_index(folder: Path) -> ShardIndex:
         names = [str(total["shard"]) for total in content["shards"]]
         sizes = {str(total["shard"]): int(total["bytes"]) for total in content["shards"]}
         sums = {str(total["shard"]): str(total["sha256"]) for total in content["shards"]}
-        frames = tuple((str(key), names[number], _places(*numbers)) for key, number, *numbers in content["frames"])
+        frames = tuple((str(key), names[number], _places(*map(int, ends))) for key, number, *ends in content["frames"])
     except (OSError, ValueError, KeyError, TypeError, IndexError) as error:
         raise DataError(path, "file", repr(error), "a readable index of shards", _REMEDY) from error
     if any(name != Path(name).name for name in names):
@@ -105,7 +95,7 @@ def read_index(folder: Path) -> ShardIndex:
     for key, name, places in frames:
         if any(p.offset < 0 or p.size < 1 or p.offset + p.size > sizes[name] for p in places):
             raise DataError(path, key, "bytes outside the shard", f"places within {name}", _REMEDY)
-    return ShardIndex(sums, sizes, frames)
+    return sums, frames
 
 
 def read_member(path: Path, place: Place) -> bytes:
@@ -129,7 +119,7 @@ _REMEDY = "Give the command that made the set once more: it makes lost shards ag
 
 
 def _places(image: int, i: int, mask: int, m: int, attributes: int, a: int) -> tuple[Place, Place, Place]:
-    return Place(int(image), int(i)), Place(int(mask), int(m)), Place(int(attributes), int(a))
+    return Place(image, i), Place(mask, m), Place(attributes, a)
 
 
 def _check_size(path: Path, size: int) -> None:
