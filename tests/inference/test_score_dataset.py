@@ -14,7 +14,7 @@ from synthboost.domain import STRUCTURES, PromptSet
 from synthboost.errors import DataError
 from synthboost.inference.predict_dataset import write_predictions
 from synthboost.inference.predictor import Predictor
-from synthboost.inference.score_dataset import RunIdentity, Scoring, score_frames
+from synthboost.inference.score_dataset import RunIdentity, score_frames
 from synthboost.inference.sentences import EvaluationSentences
 from synthboost.records.masks import mask_name, read_index, write_index, write_mask
 from synthboost.records.rows import Status, rows_of
@@ -76,7 +76,7 @@ def test_two_workers_give_the_same_rows_in_the_same_order(frames: FrameSet, mask
 
 def test_another_grid_has_the_same_field_of_view(frames: FrameSet, masks: Path, identity: RunIdentity) -> None:
     _perfect(frames, masks)
-    rows = scored(frames, masks, identity, Scoring(grid=(512, 512)))
+    rows = scored(frames, masks, identity, grid=(512, 512))
     native = scored(frames, masks, identity)
     assert rows[0].grid == "512x512"
     assert rows[0].dice == 1

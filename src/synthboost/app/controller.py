@@ -48,7 +48,7 @@ class Screen:
 
 
 class Controller:
-    """One model and all its visitors, one prediction at a time. Every answer is a screen, or a message in its place."""
+    """One model and all its visitors, one prediction at a time. Returns a screen, or a message in its place."""
 
     def __init__(self, predictor: Predictor, uploads: Uploads) -> None:
         """Begin without visitors."""

@@ -30,14 +30,14 @@ Scope = MutableMapping[str, Any]
 
 
 class PrivateHeaders:
-    """Adds `HEADERS` to every answer."""
+    """Adds `HEADERS` to every response."""
 
     def __init__(self, app: Callable[..., Awaitable[None]]) -> None:
         """Wrap an ASGI application."""
         self.app = app
 
     async def __call__(self, scope: Scope, receive: Any, send: Callable[[Scope], Awaitable[None]]) -> None:
-        """Pass everything on; answers get the headers."""
+        """Pass everything on; responses get the headers."""
 
         async def send_with(message: Scope) -> None:
             if message["type"] == "http.response.start":

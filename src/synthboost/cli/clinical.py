@@ -15,7 +15,7 @@ from synthboost.errors import ConfigError
 if TYPE_CHECKING:
     from synthboost.data.frame_set import FrameSet
     from synthboost.data.source import Source
-    from synthboost.inference.label_maps import FrameLabelMap
+    from synthboost.inference.dataset_label_maps import FrameLabelMap
     from synthboost.inference.predictor import Predictor
 
 REFERENCE = "reference"
@@ -95,7 +95,7 @@ class Clinical:
         }
 
     def _found(self, frames: FrameSet) -> tuple[Predictor | None, Iterator[FrameLabelMap], dict[str, Any]]:
-        from synthboost.inference.label_maps import (
+        from synthboost.inference.dataset_label_maps import (
             MOST_PROBABLE,
             predicted_label_maps,
             resolved_by,

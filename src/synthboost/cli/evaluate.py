@@ -63,7 +63,7 @@ class Evaluate:
     def run(self) -> None:
         """Predict if a checkpoint is given, evaluate, write `rows.csv`, print the mean."""
         from synthboost.data.source import open_source
-        from synthboost.inference.score_dataset import RunIdentity, Scoring, score_frames
+        from synthboost.inference.score_dataset import RunIdentity, score_frames
         from synthboost.io.atomic import require_new_folder
         from synthboost.studies.evaluated import write_evaluation
         from synthboost.studies.summary import dice_line
@@ -92,7 +92,7 @@ class Evaluate:
             real_patients=origin.real_patients,
         )
         masks = self.masks or self.out / "masks"
-        rows = score_frames(frames, masks, identity, Scoring(self.grid), self.workers)
+        rows = score_frames(frames, masks, identity, self.grid, self.workers)
         write_evaluation(self.out, origin, source, frames, masks, rows, self._evaluation(), named, began)
         print(f"{dice_line(rows)}\nrows: {self.out / 'rows.csv'}")
 

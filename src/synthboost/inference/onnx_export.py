@@ -19,8 +19,8 @@ TOLERANCE = 1e-3
 """Largest difference of a logit from the original's, relative to the largest logit or 1; ONNX sums in another order."""
 
 
-class _Asked(nn.Module):
-    """The model with what it understood of the sentences folded in: one image to a logit map per sentence."""
+class _WithSentences(nn.Module):
+    """The model with the features of its sentences folded in: one image to a logit map per sentence."""
 
     def __init__(self, model: Segmenter, text: Sequence[Tensor]) -> None:
         super().__init__()
@@ -38,14 +38,14 @@ class _Asked(nn.Module):
 
 
 def export_onnx(model: Segmenter, sentences: Sequence[str], path: Path) -> float:
-    """Write `path` and, beside it, a JSON of how to prepare the image and read the answer; checked before it is kept.
+    """Write `path` and, beside it, a JSON of how to prepare the image and use the logits; checked before it is kept.
 
     Returns:
         The largest difference of a logit, relative to the largest logit or 1.
 
     Raises:
         ConfigError: the extra `onnx` is not installed, or the file's name does not end in `.onnx`.
-        CheckpointError: the exported model does not answer as the original does.
+        CheckpointError: the exported model's logits differ from the original's.
         OutputError: the files cannot be written.
     """
     if path.suffix != ".onnx":
@@ -54,20 +54,20 @@ def export_onnx(model: Segmenter, sentences: Sequence[str], path: Path) -> float
     model = model.cpu().eval()
     with torch.no_grad():
         tokens = model.tokenize(sentences)
-        asked = _Asked(model, model.encode_text(tokens)).eval()
+        exported = _WithSentences(model, model.encode_text(tokens)).eval()
         size = model.input_size
         pixels = torch.randn(1, 3, size, size, generator=torch.Generator().manual_seed(0))
-        expected = asked(pixels).numpy()
+        expected = exported(pixels).numpy()
         with whole_file(path) as temporary:
             torch.onnx.export(
-                asked, (pixels,), str(temporary), input_names=["pixels"], output_names=["logits"],
+                exported, (pixels,), str(temporary), input_names=["pixels"], output_names=["logits"],
                 opset_version=OPSET, dynamo=True, external_data=False, verbose=False,
             )  # fmt: skip
             session = runtime.InferenceSession(str(temporary), providers=["CPUExecutionProvider"])
             found = session.run(None, {"pixels": pixels.numpy()})[0]
             difference = float(np.abs(found - expected).max() / max(1.0, float(np.abs(expected).max())))
             if not difference <= TOLERANCE:
-                raise CheckpointError(path, "answer", f"{difference:.2g} from the original's", f"at most {TOLERANCE:g}")
+                raise CheckpointError(path, "logits", f"{difference:.2g} from the original's", f"at most {TOLERANCE:g}")
     write_json(path.with_suffix(".json"), _description(model, sentences, tokens, difference))
     return difference
 

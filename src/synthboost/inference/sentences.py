@@ -49,7 +49,7 @@ class EvaluationSentences:
     paraphrase: int = 0
     """0 "... of the heart ...", 1 "... in the cardiac ultrasound ...": the same for every frame."""
     shape_from: ShapeFrom = "prediction"
-    """Where the shape word of P7 and P6-SDM comes from. `ground-truth` leaks the answer and is marked in every row;
+    """Where the shape word of P7 and P6-SDM comes from. `ground-truth` leaks the true mask and is marked in every row;
     `prediction` predicts with P6 first and names the shape of that mask; `unknown` leaves the clause out."""
     name_domain: bool = False
     """End every sentence with the frame's domain, as models of the `mixed` strategy were trained."""

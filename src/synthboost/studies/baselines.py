@@ -10,7 +10,7 @@ from synthboost.data.frame_set import FrameSet
 from synthboost.data.source import Source
 from synthboost.domain import STRUCTURES, PromptSet, SplitPart
 from synthboost.evaluation.baselines import ConstantMasks, fit_image_blind, fit_text_blind
-from synthboost.inference.score_dataset import RunIdentity, Scoring, score_frames
+from synthboost.inference.score_dataset import RunIdentity, score_frames
 from synthboost.inference.sentences import EvaluationSentences
 from synthboost.io.atomic import whole_folder, write_text
 from synthboost.io.lock import exclusive
@@ -58,7 +58,7 @@ def execute_baseline(kind: str, source: Source, root: Path, evaluation: Evaluati
             part=str(evaluation.part),
             real_patients=training.patients,
         )
-        write_rows(paths.rows, score_frames(frames, paths.masks, identity, Scoring(evaluation.grid), workers))
+        write_rows(paths.rows, score_frames(frames, paths.masks, identity, evaluation.grid, workers))
         write_record(paths.spec, _spec(name, kind, source))
         write_record(paths.manifest, make_manifest(began, 0, {str(Role.REAL): source.fingerprint}, None))
         write_record(paths.evaluation, evaluation)

@@ -17,7 +17,7 @@ from synthboost.errors import DataError
 from synthboost.evaluation.clinical.method_agreement import FEWEST, method_agreement
 from synthboost.evaluation.clinical.patient_numbers import Measurement, measure_patient
 from synthboost.evaluation.clinical.plausibility import Check, check_patient
-from synthboost.inference.label_maps import FrameLabelMap
+from synthboost.inference.dataset_label_maps import FrameLabelMap
 from synthboost.inference.predictor import Predictor
 from synthboost.inference.uncertainty import Variations, uncertainty_of_frame
 from synthboost.io.atomic import write_csv, write_json
@@ -127,7 +127,7 @@ def write_clinical(out: Path, cases: Sequence[Case], compared: Sequence[Compared
     hearts = f"Plausible hearts: {plausibility['plausible patients']} of {len(cases)} patients; checks.csv says why."
     table = agreement_table(compared, caption, [f"Sentences: {facts['sentences']}.", hearts])
     write_table(out, table)
-    if any(item.agreement for item in compared):
+    if any(item.agreement for item in compared[:PLOTTED]):
         bland_altman_plot(compared[:PLOTTED], caption).write(out)
     write_json(
         out / "agreement.json",

@@ -17,7 +17,7 @@ from synthboost.domain import SplitPart
 from synthboost.errors import ConfigError, DataError
 from synthboost.inference.predict_dataset import write_predictions
 from synthboost.inference.predictor import Predictor
-from synthboost.inference.score_dataset import RunIdentity, Scoring, score_frames
+from synthboost.inference.score_dataset import RunIdentity, score_frames
 from synthboost.inference.sentences import EvaluationSentences
 from synthboost.io.atomic import write_text
 from synthboost.io.lock import exclusive
@@ -231,6 +231,6 @@ def evaluate_run(
         synthetic=spec.synthetic,
         real_patients=spec.real_patients,
     )
-    rows = score_frames(frames, paths.masks, identity, Scoring(evaluation.grid), workers)
+    rows = score_frames(frames, paths.masks, identity, evaluation.grid, workers)
     write_rows(paths.rows, rows)
     write_examples(paths.examples, choose_examples(rows, frames, paths.masks))

@@ -7,8 +7,7 @@ import pytest
 
 from synthboost.domain import PromptSet, Structure
 from synthboost.errors import DataError
-from synthboost.inference.label_map import painted, whole_heart
-from synthboost.inference.label_maps import (
+from synthboost.inference.dataset_label_maps import (
     MOST_PROBABLE,
     PAINTED,
     predicted_label_maps,
@@ -16,6 +15,7 @@ from synthboost.inference.label_maps import (
     stored_label_maps,
     true_label_maps,
 )
+from synthboost.inference.label_map import painted, whole_heart
 from synthboost.inference.predict_dataset import write_predictions
 from synthboost.inference.sentences import EvaluationSentences, structure_targets
 from synthboost.io.pictures import read_labels_png, write_png
