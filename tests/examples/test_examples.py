@@ -37,7 +37,25 @@ def test_the_three_examples_follow_on_each_other(
     assert Path("example/patient0003_4CH_ES_predicted.png").is_file()
 
 
+def test_the_method_in_one_file_trains_three_strategies_and_compares_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    said = _run("00_the_method.py", monkeypatch, capsys, "--epochs", "1", "--patients", "2", "--size", "64")
+    assert "P1: Left ventricular cavity of the heart." in said
+    for strategy in ("real", "synthetic", "synth-PT:real-FT"):
+        assert f"\n{strategy}: Dice " in said
+    assert said.count("over 24 pairs of 2 patients") == 3
+    assert "pretraining changes mean Dice by " in said
+    assert len(list(Path("method/runs").glob("*/DONE"))) == 3, (
+        "the synthetic run is trained once, for itself and the next"
+    )
+    assert Path("method/patient0010_4CH_ES.png").is_file()
+
+
 def test_every_example_is_run_here_and_short() -> None:
-    names = sorted(path.name for path in EXAMPLES.glob("*.py"))
-    assert names == ["01_simulate_and_look.py", "02_train_tiny.py", "03_predict_with_sentences.py"]
-    assert max(len((EXAMPLES / name).read_text().splitlines()) for name in names) <= 40
+    lines = {path.name: len(path.read_text().splitlines()) for path in sorted(EXAMPLES.glob("*.py"))}
+    method, *others = lines
+    assert others == ["01_simulate_and_look.py", "02_train_tiny.py", "03_predict_with_sentences.py"]
+    assert (method, lines[method] <= 120) == ("00_the_method.py", True)
+    assert max(lines[name] for name in others) <= 40
