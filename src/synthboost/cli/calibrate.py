@@ -33,14 +33,14 @@ class Calibrate:
 
     def run(self) -> None:
         """Measure both sets, and print and write the differences."""
-        from synthboost.adaptation.calibrate import measure_hearts, require_enough
+        from synthboost.adaptation.calibrate import calibrate, measure_hearts, require_enough
         from synthboost.data.simulated_set import settings_of
         from synthboost.data.source import open_source
         from synthboost.errors import OutputError
         from synthboost.inference.predictor import Predictor
         from synthboost.io.atomic import write_json
         from synthboost.models.registry import name_with_checksum
-        from synthboost.simulator.calibration import Calibration, calibrate
+        from synthboost.simulator.calibration import Calibration
 
         if self.out.exists():
             raise OutputError(self.out, "file", "exists", "a new file", "Choose another name.")
