@@ -18,11 +18,12 @@ from synthboost.errors import ConfigError, DataError
 from synthboost.simulator.anatomy import draw_anatomy
 from synthboost.simulator.calibration import NONE, Calibration
 from synthboost.simulator.contours import draw_labels
-from synthboost.simulator.priors import PriorName
+from synthboost.simulator.priors import PRIORS, PriorName
 from synthboost.simulator.render import pixel_grid
 from synthboost.simulator.settings import SimulationSettings
 
 ED = Phase.END_DIASTOLE
+LITERATURE = PRIORS[PriorName.LITERATURE]
 HEART = HeartInView(length=80.0, area=2400.0, annulus=30.0, wall=10.0, tilt=5.0, apex_depth=20.0, apex_lateral=0.0)
 
 
