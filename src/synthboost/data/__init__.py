@@ -1,16 +1,14 @@
 """Readers of data sets, splits by patient, triplets: from folders on disk to image, sentence and mask."""
 
-from synthboost.data.dataset import Dataset, FrameFiles, without_annotations
+from synthboost.data.dataset import Dataset, without_annotations
 from synthboost.data.loading import load_many
 from synthboost.data.registry import READERS, looks_like_dataset, open_dataset
 from synthboost.data.split_check import (
     PICTURES_RELEASE,
-    SplitCheck,
     check_beside,
     check_pictures,
     check_sources,
     check_split,
-    find_identical,
 )
 from synthboost.data.splits import SPLITS, Split, fewer_training_patients, frames_of, make_split, without_patients
 from synthboost.data.triplets import ShapeSource, TripletRecipe, make_triplets
@@ -20,17 +18,14 @@ __all__ = [
     "READERS",
     "SPLITS",
     "Dataset",
-    "FrameFiles",
     "ShapeSource",
     "Split",
-    "SplitCheck",
     "TripletRecipe",
     "check_beside",
     "check_pictures",
     "check_sources",
     "check_split",
     "fewer_training_patients",
-    "find_identical",
     "frames_of",
     "load_many",
     "looks_like_dataset",
