@@ -12,18 +12,19 @@ from synthboost.data.frame_set import FrameSet
 from synthboost.domain import PromptSet
 from synthboost.inference.predict_dataset import write_predictions
 from synthboost.inference.predictor import Predictor
-from synthboost.inference.score_dataset import RunIdentity
 from synthboost.inference.sentences import EvaluationSentences
 from synthboost.models.clipseg.model import ClipSeg
+from synthboost.records.run_record import Spec
 
-IDENTITY = RunIdentity(
-    run="run", model="clipseg", strategy="real", encoders="trained", seed=0, split="official", part="testing"
-)
+SPEC = Spec(
+    "run", "clipseg", "tiny", None, None, "real", "trained", "P6", domain_named=False, real_share=None, seed=0,
+    stages=None, data={},
+)  # fmt: skip
 
 
 @pytest.fixture
-def identity() -> RunIdentity:
-    return IDENTITY
+def spec() -> Spec:
+    return SPEC
 
 
 @pytest.fixture

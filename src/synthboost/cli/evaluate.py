@@ -5,19 +5,17 @@ from __future__ import annotations
 import os
 import sys
 import time
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from synthboost.domain import PromptSet, SplitOptions, SplitPart
 from synthboost.errors import ConfigError
-from synthboost.records.run_record import Evaluation
+from synthboost.records.run_record import Evaluation, Spec
 
 if TYPE_CHECKING:
     from synthboost.data.frame_set import FrameSet
-    from synthboost.data.source import Source
-    from synthboost.studies.evaluated import Origin
 
 FOR_PREDICTING = ("prompts", "paraphrase", "shape_from", "name_domain", "threshold", "probe_swapped")
 """Options that masks predicted earlier do not take."""
@@ -63,9 +61,9 @@ class Evaluate:
     def run(self) -> None:
         """Predict if a checkpoint is given, evaluate, write `rows.csv`, print the mean."""
         from synthboost.data.source import open_source
-        from synthboost.inference.score_dataset import RunIdentity, score_frames
+        from synthboost.inference.score_dataset import score_frames
         from synthboost.io.atomic import require_new_folder
-        from synthboost.studies.evaluated import write_evaluation
+        from synthboost.studies.evaluated import run_spec_of, spec_of, write_evaluation
         from synthboost.studies.summary import dice_line
 
         if (self.checkpoint is None) == (self.masks is None):
@@ -79,21 +77,13 @@ class Evaluate:
             raise ConfigError("evaluate", "part", self.part, f"a part of split {split} with annotated frames")
         require_new_folder(self.out, "out")
         began = datetime.now(UTC), time.monotonic()
-        origin, named = self._predict(frames, source)
-        identity = RunIdentity(
-            run=self.out.absolute().name,
-            model=origin.model,
-            strategy=origin.label,
-            encoders=origin.encoders,
-            seed=origin.seed,
-            split=source.split.name,
-            part=str(self.part),
-            synthetic=origin.synthetic,
-            real_patients=origin.real_patients,
-        )
-        masks = self.masks or self.out / "masks"
-        rows = score_frames(frames, masks, identity, self.grid, self.workers)
-        write_evaluation(self.out, origin, source, frames, masks, rows, self._evaluation(), named, began)
+        run = None if self.checkpoint is None else run_spec_of(self.checkpoint)
+        spec = spec_of(self.out, source, frames, run, self.label)
+        if self.checkpoint is not None:
+            spec = self._predict(self.checkpoint, frames, spec)
+        masks, evaluation = self.masks or self.out / "masks", self._evaluation()
+        rows = score_frames(frames, masks, spec, source.split.name, evaluation, self.workers)
+        write_evaluation(self.out, spec, None if run is None else run.name, frames, masks, rows, evaluation, began)
         print(f"{dice_line(rows)}\nrows: {self.out / 'rows.csv'}")
 
     def _evaluation(self) -> Evaluation:
@@ -109,25 +99,16 @@ class Evaluate:
                 "These masks were predicted earlier; their index lists the sentences.",
             )  # fmt: skip
 
-    def _predict(self, frames: FrameSet, source: Source) -> tuple[Origin, bool]:
+    def _predict(self, checkpoint: str, frames: FrameSet, spec: Spec) -> Spec:
         from synthboost.inference.predict_dataset import write_predictions
         from synthboost.inference.predictor import Predictor
         from synthboost.inference.sentences import EvaluationSentences
         from synthboost.prompts import vocabulary
-        from synthboost.studies.evaluated import Origin, origin_of, run_spec_of
 
-        if self.checkpoint is None:
-            return Origin("masks", self.label or self.out.absolute().name), False
-        predictor = Predictor.from_pretrained(self.checkpoint, threshold=self.threshold)
+        predictor = Predictor.from_pretrained(checkpoint, threshold=self.threshold)
         if unknown := predictor.model.unknown_words(" ".join(vocabulary([self.prompts]))):
             print(f"note: the model does not know {', '.join(unknown)}, used by {self.prompts}", file=sys.stderr)
-        spec = run_spec_of(self.checkpoint)
-        named = self.name_domain == "yes" or (self.name_domain == "as-trained" and bool(spec and spec.domain_named))
-        sentences = EvaluationSentences(
-            self.prompts,
-            self.paraphrase,
-            self.shape_from,
-            name_domain=named,
-        )
+        named = self.name_domain == "yes" or (self.name_domain == "as-trained" and spec.domain_named)
+        sentences = EvaluationSentences(self.prompts, self.paraphrase, self.shape_from, name_domain=named)
         write_predictions(predictor, frames, sentences, self.out / "masks", probe_swapped=self.probe_swapped)
-        return origin_of(self.checkpoint, predictor.model.name, self.out, source.fingerprint, self.label), named
+        return replace(spec, model=predictor.model.name, domain_named=named)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from pathlib import Path
 from typing import cast
 
@@ -18,25 +18,11 @@ from synthboost.evaluation.metrics.score import NSD_TOLERANCE_MM, Scores, score_
 from synthboost.progress import track
 from synthboost.records.masks import IndexEntry, read_index, read_mask
 from synthboost.records.rows import Row, Status, rows_frame
-
-
-@dataclass(frozen=True)
-class RunIdentity:
-    """What the rows say of the run that predicted the masks."""
-
-    run: str
-    model: str
-    strategy: str
-    encoders: str
-    seed: int
-    split: str
-    part: str
-    synthetic: str = ""
-    real_patients: int | None = None
+from synthboost.records.run_record import Evaluation, Spec
 
 
 def score_frames(
-    frames: FrameSet, masks: Path, identity: RunIdentity, grid: tuple[int, int] | None = None, workers: int = 1
+    frames: FrameSet, masks: Path, spec: Spec, split: str, evaluation: Evaluation, workers: int = 1
 ) -> pd.DataFrame:
     """Score every mask that `masks/index.csv` lists, and every frame, structure and probe that it lacks.
 
@@ -47,9 +33,9 @@ def score_frames(
     Args:
         frames: annotated.
         masks: a folder that `write_predictions` wrote.
-        identity: copied into each row.
-        grid: `None` scores at each image's native size; (512, 512) as the paper does, distances then by the resampled
-            pixel's true size.
+        spec: of the run that predicted the masks.
+        split: of the frames' patients.
+        evaluation: the part and the grid: (512, 512) as the paper, distances then by the resampled pixel's true size.
         workers: processes.
 
     Raises:
@@ -63,7 +49,7 @@ def score_frames(
         _require_once(masks, entry, by_frame[entry.frame])
         by_frame[entry.frame].append(entry)
     entries = [_in_order(info, by_frame[info.name], index) for info in frames.infos]
-    scorer = _Scorer(frames, masks, entries, identity, grid)
+    scorer = _Scorer(frames, masks, entries, _facts(spec, split, evaluation), evaluation.grid)
     results = track(_map(scorer, workers), f"scoring {frames.name}", len(frames), "frame")
     return rows_frame(row for rows in results for row in rows)
 
@@ -87,10 +73,10 @@ def _rows_of(position: int) -> list[Row]:
 
 class _Scorer:
     def __init__(
-        self, frames: FrameSet, masks: Path, entries: list[list[IndexEntry]], identity: RunIdentity,
+        self, frames: FrameSet, masks: Path, entries: list[list[IndexEntry]], facts: dict[str, object],
         grid: tuple[int, int] | None,
     ) -> None:  # fmt: skip
-        self.frames, self.masks, self.entries, self.identity, self.grid = frames, masks, entries, identity, grid
+        self.frames, self.masks, self.entries, self.facts, self.grid = frames, masks, entries, facts, grid
 
     def rows(self, position: int) -> list[Row]:
         """The rows of one frame."""
@@ -126,7 +112,7 @@ class _Scorer:
         attributes, (row_mm, column_mm) = info.attributes, frame.spacing_mm if frame else (None, None)
         measured = dict.fromkeys(field.name for field in fields(Scores)) if scores is None else vars(scores)
         row = {
-            **vars(self.identity),
+            **self.facts,
             "prompt_set": entry.prompt_set,
             "paraphrase": entry.paraphrase,
             "sentence": entry.sentence,
@@ -151,6 +137,13 @@ class _Scorer:
             "nsd_tolerance_mm": NSD_TOLERANCE_MM,
         }
         return cast(Row, row)
+
+
+def _facts(spec: Spec, split: str, evaluation: Evaluation) -> dict[str, object]:
+    """What all rows of a run share."""
+    shared = ("model", "strategy", "encoders", "synthetic", "real_patients", "seed")
+    own = {name: getattr(spec, name) for name in shared}
+    return {"run": spec.name, **own, "split": split, "part": str(evaluation.part)}
 
 
 def _require_once(masks: Path, entry: IndexEntry, before: list[IndexEntry]) -> None:

@@ -76,6 +76,16 @@ class Spec:
         return any(stage.role in (role, "mixed") for stage in self.stages or ())
 
     @property
+    def synthetic(self) -> str:
+        """The domains of the synthetic images that took part in training; empty when none did."""
+        return self.data["synthetic"].domain if "synthetic" in self.data and self.trains_on("synthetic") else ""
+
+    @property
+    def real_patients(self) -> int | None:
+        """How many real patients took part in training; `None` when none did."""
+        return self.data["real"].patients if "real" in self.data and self.trains_on("real") else None
+
+    @property
     def starts_at_random(self) -> bool:
         """Whether the weights that training began from are known to be random ones."""
         return self.weights is None and self.preset is not None

@@ -10,7 +10,7 @@ from synthboost.data.frame_set import FrameSet
 from synthboost.data.source import Source
 from synthboost.domain import STRUCTURES, PromptSet, SplitPart
 from synthboost.evaluation.baselines import ConstantMasks, fit_image_blind, fit_text_blind
-from synthboost.inference.score_dataset import RunIdentity, score_frames
+from synthboost.inference.score_dataset import score_frames
 from synthboost.inference.sentences import EvaluationSentences
 from synthboost.io.atomic import whole_folder, write_text
 from synthboost.io.lock import exclusive
@@ -48,18 +48,9 @@ def execute_baseline(kind: str, source: Source, root: Path, evaluation: Evaluati
         constant = FITS[kind](frame.label_map for frame in training if frame.label_map is not None)
         frames = source.frames(evaluation.part, f"{source.dataset.root.name} {evaluation.part}")
         _predict(constant, frames, paths.masks)
-        identity = RunIdentity(
-            run=name,
-            model=BASELINE_MODEL,
-            strategy=kind,
-            encoders=NOTHING_TRAINED,
-            seed=0,
-            split=source.split.name,
-            part=str(evaluation.part),
-            real_patients=training.patients,
-        )
-        write_rows(paths.rows, score_frames(frames, paths.masks, identity, evaluation.grid, workers))
-        write_record(paths.spec, _spec(name, kind, source))
+        spec = _spec(name, kind, source)
+        write_rows(paths.rows, score_frames(frames, paths.masks, spec, source.split.name, evaluation, workers))
+        write_record(paths.spec, spec)
         write_record(paths.manifest, make_manifest(began, 0, {str(Role.REAL): source.fingerprint}, None))
         write_record(paths.evaluation, evaluation)
         write_text(paths.done, "")

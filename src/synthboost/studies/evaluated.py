@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
@@ -18,52 +18,29 @@ from synthboost.records.run_folder import RunPaths
 from synthboost.records.run_record import Evaluation, Spec
 from synthboost.studies.examples import choose_examples
 from synthboost.studies.manifest import make_manifest
-from synthboost.studies.strategies import Role
+
+UNKNOWN = Spec(
+    name="", model="masks", preset=None, architecture=None, weights=None, strategy="", encoders="", prompt_set="",
+    domain_named=False, real_share=None, seed=0, stages=None, data={},
+)  # fmt: skip
+"""Of masks or weights that are no run's."""
 
 
-@dataclass(frozen=True)
-class Origin:
-    """Where the masks come from that are judged: a run of ours, other weights, or nobody knows."""
-
-    model: str
-    label: str
-    """What tables call it, in the place of the strategy."""
-    encoders: str = ""
-    synthetic: str = ""
-    real_patients: int | None = None
-    seed: int = 0
-    run: Spec | None = None
-    """Of the run whose weights drew the masks; `None` for others."""
-
-
-def origin_of(checkpoint: str, model: str, out: Path, fingerprint: str, label: str | None = None) -> Origin:
-    """Tell whose weights they are.
+def spec_of(out: Path, source: Source, frames: FrameSet, run: Spec | None, label: str | None = None) -> Spec:
+    """Return the spec of an evaluation: that of the run whose weights drew the masks, evaluated on other frames.
 
     Args:
-        checkpoint: as given to `load_segmenter`; a run's folder, or the `checkpoint` in it, has its spec at hand.
-        model: the architecture's name.
         out: the folder of the evaluation.
-        fingerprint: of the data that are judged on.
+        source, frames: the data, and those of them that are evaluated on.
+        run: see `run_spec_of`.
         label: what tables call it; `None` takes the run's strategy (and the data's place in it, if the run did not
             know them), or else the name of `out`.
-
-    Raises:
-        DataError: the run's `spec.json` is damaged.
     """
-    spec = run_spec_of(checkpoint)
-    if spec is None:
-        return Origin(model, label or out.absolute().name)
-    learned = {role: item for role, item in spec.data.items() if spec.trains_on(role)}
-    own = any(item.fingerprint == fingerprint for item in spec.data.values())
-    return Origin(
-        model=model,
-        label=label or (spec.strategy if own else f"{spec.strategy}, on other data"),
-        encoders=spec.encoders,
-        synthetic=learned[Role.SYNTHETIC].domain if Role.SYNTHETIC in learned else "",
-        real_patients=learned[Role.REAL].patients if Role.REAL in learned else None,
-        seed=spec.seed or 0,
-        run=spec,
-    )
+    name, known = out.absolute().name, run or UNKNOWN
+    own = any(item.fingerprint == source.fingerprint for item in known.data.values())
+    strategy = known.strategy if own or run is None else f"{known.strategy}, on other data"
+    data = {**known.data, "evaluation": source.describe(frames)}
+    return replace(known, name=name, strategy=label or strategy or name, seed=known.seed or 0, data=data)
 
 
 def run_spec_of(checkpoint: str) -> Spec | None:
@@ -83,52 +60,32 @@ def run_spec_of(checkpoint: str) -> Spec | None:
 
 def write_evaluation(
     out: Path,
-    origin: Origin,
-    source: Source,
+    spec: Spec,
+    parent: str | None,
     frames: FrameSet,
     masks: Path,
     rows: pd.DataFrame,
     evaluation: Evaluation,
-    domain_named: bool,
     began: tuple[datetime, float],
 ) -> None:
     """Write rows, examples, spec, manifest and, last, `DONE` into `out`: the files of a run's folder, but the log.
 
     Args:
         out: holds the masks already, unless they lie elsewhere.
-        origin: whose masks they are.
-        source, frames: the data, and those of them that were judged.
+        spec: see `spec_of`.
+        parent: the run whose weights drew the masks.
+        frames: those that were evaluated on.
         masks: the folder with `index.csv`.
         rows: the scores.
         evaluation: how the rows were made.
-        domain_named: whether the sentences named the domain of the frames.
         began: by the clock (UTC) and by `time.monotonic`.
     """
     paths = RunPaths(out)
     write_rows(paths.rows, rows)
     write_examples(paths.examples, choose_examples(rows, frames, masks))
-    record = replace(
-        origin.run or UNKNOWN,
-        name=out.absolute().name,
-        model=origin.model,
-        strategy=origin.label,
-        encoders=origin.encoders,
-        prompt_set=", ".join(sorted(rows.prompt_set[rows.probe == ""].unique())),
-        domain_named=domain_named,
-        seed=origin.seed,
-        data={**(origin.run.data if origin.run else {}), "evaluation": source.describe(frames)},
-    )
-    manifest = make_manifest(
-        began, origin.seed, {"evaluation": source.fingerprint}, origin.run.name if origin.run else None
-    )
-    write_record(paths.spec, record)
-    write_record(paths.manifest, manifest)
+    prompt_sets = sorted(rows.prompt_set[rows.probe == ""].unique())
+    write_record(paths.spec, replace(spec, prompt_set=", ".join(prompt_sets)))
+    data = {"evaluation": spec.data["evaluation"].fingerprint}
+    write_record(paths.manifest, make_manifest(began, spec.seed or 0, data, parent))
     write_record(paths.evaluation, evaluation)
     write_text(paths.done, "")
-
-
-UNKNOWN = Spec(
-    name="", model="", preset=None, architecture=None, weights=None, strategy="", encoders="", prompt_set="",
-    domain_named=False, real_share=None, seed=None, stages=None, data={},
-)  # fmt: skip
-"""Of weights from elsewhere."""

@@ -17,7 +17,7 @@ from synthboost.domain import SplitPart
 from synthboost.errors import ConfigError, DataError
 from synthboost.inference.predict_dataset import write_predictions
 from synthboost.inference.predictor import Predictor
-from synthboost.inference.score_dataset import RunIdentity, score_frames
+from synthboost.inference.score_dataset import score_frames
 from synthboost.inference.sentences import EvaluationSentences
 from synthboost.io.atomic import write_text
 from synthboost.io.lock import exclusive
@@ -161,7 +161,7 @@ def _finish(
             log[-1].seconds if log else 0.0,
         ),
         precision=_precision(spec),
-        mask_patients=spec.sources[Role.SYNTHETIC].mask_patients if spec.synthetic else 0,
+        mask_patients=spec.sources[Role.SYNTHETIC].mask_patients if spec.record.synthetic else 0,
         parameters=read_record(paths.trained, Parameters),
     )
     write_record(paths.manifest, manifest)
@@ -220,17 +220,6 @@ def evaluate_run(
     predictor = Predictor(model, device, evaluation.threshold)
     write_predictions(predictor, frames, sentences, paths.masks, probe_swapped=bool(evaluation.probe_swapped))
     model.cpu()
-    identity = RunIdentity(
-        run=spec.name,
-        model=spec.model,
-        strategy=str(spec.strategy),
-        encoders=spec.encoders_label,
-        seed=spec.seed,
-        split=real.split.name,
-        part=str(evaluation.part),
-        synthetic=spec.synthetic,
-        real_patients=spec.real_patients,
-    )
-    rows = score_frames(frames, paths.masks, identity, evaluation.grid, workers)
+    rows = score_frames(frames, paths.masks, spec.record, real.split.name, evaluation, workers)
     write_rows(paths.rows, rows)
     write_examples(paths.examples, choose_examples(rows, frames, paths.masks))

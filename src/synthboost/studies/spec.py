@@ -9,7 +9,7 @@ from functools import cached_property
 from typing import Any, Literal, TypeAlias
 
 from synthboost.data.source import Source
-from synthboost.domain import PromptSet, SplitPart, Strategy
+from synthboost.domain import PromptSet, Strategy
 from synthboost.errors import ConfigError
 from synthboost.io.typed_json import to_json
 from synthboost.models.catalogue import settings_of
@@ -87,18 +87,6 @@ class RunSpec:
         if STAGES[self.strategy]:
             return str(self.encoders)
         return RANDOM_WEIGHTS if self.weights is None else NOTHING_TRAINED
-
-    @property
-    def synthetic(self) -> str:
-        """The domains of the synthetic images that take part in training; empty when none do."""
-        takes_part = Role.SYNTHETIC in learns_from(self.strategy)
-        return ", ".join(self.sources[Role.SYNTHETIC].domains) if takes_part else ""
-
-    @property
-    def real_patients(self) -> int | None:
-        """How many real patients take part in training; `None` when none do."""
-        takes_part = Role.REAL in learns_from(self.strategy)
-        return self.sources[Role.REAL].frames(SplitPart.TRAINING, "real").patients if takes_part else None
 
     @property
     def parent(self) -> RunSpec | None:

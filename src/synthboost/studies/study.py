@@ -54,7 +54,7 @@ class StudyRun:
     def patients(self) -> int | None:
         """How many real patients it learnt from; `None` when it learnt from none."""
         if isinstance(self.work, RunSpec):
-            return self.work.real_patients
+            return self.work.record.real_patients
         return self.work.source.frames(SplitPart.TRAINING, "real").patients
 
     @property
