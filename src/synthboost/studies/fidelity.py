@@ -17,8 +17,11 @@ from synthboost.inference.predictor import Predictor
 from synthboost.inference.sentences import structure_targets
 from synthboost.io.atomic import require_new_folder, whole_file, write_json, write_text
 from synthboost.progress import track
+from synthboost.reports.content import ReportContent
 from synthboost.reports.fidelity import fidelity_tables
-from synthboost.reports.formats import to_html, to_markdown
+from synthboost.reports.formats import to_markdown
+from synthboost.reports.page import render
+from synthboost.reports.sections import Section
 from synthboost.studies.echo_sets import read_echo_set
 
 SHEET = (4, 8)
@@ -61,7 +64,7 @@ def compare_sets(plan: FidelityPlan) -> str:
         raise DataError(plan.synthetic, "domain", "real", "a synthetic set", "Give the real set first.")
     real = _read(source, SplitPart.TRAINING, plan)
     held_out = _read(source, SplitPart.VALIDATION, plan)
-    # Only what training would read: images from validation patients' masks resemble the yardstick by right.
+    # Only what training would read: images from validation patients' masks resemble the held-out ones by right.
     synthetic = _read(synthetic_source, SplitPart.TRAINING, plan)
     predictions = None if plan.checkpoint is None else _predict(plan.checkpoint, synthetic)
     found = measure_fidelity(real, synthetic, held_out, predictions, FidelitySettings(seed=plan.seed)).to_json()
@@ -69,7 +72,9 @@ def compare_sets(plan: FidelityPlan) -> str:
     markdown = "\n".join(map(to_markdown, tables))
     write_json(plan.out / "fidelity.json", found)
     write_text(plan.out / "fidelity.md", markdown)
-    write_text(plan.out / "fidelity.html", "\n".join(map(to_html, tables)))
+    section = Section("fidelity", "How like real images the synthetic ones are", [(None, tables)])
+    page = render((), [section], ReportContent(title=f"Fidelity of {plan.synthetic.name}"))
+    write_text(plan.out / "fidelity.html", page)
     for name, images in (("real", real), ("synthetic", synthetic)):
         _write_sheet(plan.out / f"{name}.png", images, plan.seed)
     return markdown
