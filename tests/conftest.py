@@ -28,7 +28,7 @@ SPACING_MM = (0.8, 1.0)  # (rows, columns)
 SHARED = Path(__file__).parents[2] / "shared" / "data"
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def make_tiny_camus() -> Callable[..., Path]:
     """A function (root, patients=4, first=1) -> root that writes a data set in the layout of CAMUS' NIfTI release."""
     return write_tiny_camus

@@ -83,8 +83,8 @@ def test_two_triplets_are_learnt_by_heart(
 ) -> None:
     often = FrameSet("the same frame", frames("one", 0, 1).members * 30)
     recipe = TripletRecipe(PromptSet.P1, structures=(1, 3))  # type: ignore[arg-type]
-    config = replace(quick, epochs=8, batch_images=1, learning_rate=3e-3, augmentation=0.0)
-    _, log = train(tmp_path, config, training=often, validation=often, recipe=recipe)
+    config = replace(quick, epochs=5, batch_images=1, learning_rate=4e-3, augmentation=0.0)
+    _, log = train(tmp_path, config, training=often, validation=frames("one", 0, 1), recipe=recipe)
     assert max(line.validation_dice for line in log) > 0.95
     assert log[-1].training_loss < 0.3 * log[0].training_loss
 
