@@ -23,7 +23,7 @@ from synthboost.diffusion.perturbation import PerturbationSettings, perturb, per
 from synthboost.diffusion.sampling import Schedule, default_schedule, sample_images, to_grey
 from synthboost.diffusion.training_data import frame_codes
 from synthboost.domain import Domain, Frame, FrameInfo, SplitPart
-from synthboost.errors import ConfigError, DataError
+from synthboost.errors import DataError, require_fields
 from synthboost.evaluation.metrics.resample import spacing_on_grid
 
 GENERATOR = "synthboost.diffusion"
@@ -50,14 +50,13 @@ class SynthesisSettings:
 
     def __post_init__(self) -> None:
         """Refuse what cannot be."""
-        for name, holds, expected in (
+        require_fields(
+            self,
             ("copies", 1 <= self.copies <= MOST_COPIES, f"1 to {MOST_COPIES}"),
             ("guidance", self.guidance >= 0, "zero or more"),
             ("seed", self.seed >= 0, "zero or more"),
             ("batch", self.batch >= 1, "1 or more"),
-        ):
-            if not holds:
-                raise ConfigError("SynthesisSettings", name, getattr(self, name), expected)
+        )
 
 
 def synthesize(

@@ -1,4 +1,4 @@
-"""What a text encoder that does not learn says of each sentence, computed when the sentence first comes and kept."""
+"""Cache of frozen text features: each distinct sentence is encoded once."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import torch
 from synthboost.models.base import Features, Segmenter
 
 MOST_SENTENCES = 20_000
-"""Kept at most; all sentences of P5 for CAMUS are 4,300. Beyond, the memory starts anew."""
+"""Kept at most; P5 has 4,300 distinct sentences for CAMUS. Beyond, the cache starts anew."""
 
 
 class TextMemory:
@@ -20,8 +20,8 @@ class TextMemory:
 
         Args:
             model: in evaluation mode, or with a frozen text encoder.
-            one_at_a_time: encode every sentence alone on a CPU, so that no bit depends on its neighbours: a training
-                that is resumed meets the sentences in another company than before.
+            one_at_a_time: encode every sentence alone on a CPU, so that no bit depends on its neighbours: a resumed
+                training batches them differently.
         """
         self._model, self._one_at_a_time = model, one_at_a_time
         self._known: dict[str, Features] = {}
@@ -32,13 +32,12 @@ class TextMemory:
             self._known.clear()
         if new := [sentence for sentence in dict.fromkeys(sentences) if sentence not in self._known]:
             alone = self._one_at_a_time and self._device.type == "cpu"
-            at_once = 1 if alone else len(new)
-            for first in range(0, len(new), at_once):
-                self._learn(new[first : first + at_once])
+            for batch in [[sentence] for sentence in new] if alone else [new]:
+                self._encode(batch)
         return self._model.join_text([self._known[sentence] for sentence in sentences])
 
     @torch.no_grad()
-    def _learn(self, sentences: Sequence[str]) -> None:
+    def _encode(self, sentences: Sequence[str]) -> None:
         features = self._model.encode_text(self._model.tokenize(sentences).to(self._device))
         for position, sentence in enumerate(sentences):
             self._known[sentence] = tuple(tensor[position : position + 1] for tensor in features)

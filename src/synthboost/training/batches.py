@@ -24,10 +24,10 @@ from synthboost.data.frame_set import FrameSet, Group
 from synthboost.errors import SynthboostError, TrainingError
 from synthboost.models.base import Features, Segmenter
 from synthboost.training.augment import draw_augmentation
-from synthboost.training.feature_cache import FeatureCache, stack
+from synthboost.training.feature_cache import FeatureCache
 
 _DEATHS = ("exited unexpectedly", "is killed by signal", "DataLoader timed out")
-"""What torch's messages say, by which alone they can be told from other RuntimeErrors."""
+"""In torch's messages, which alone tell them from other RuntimeErrors."""
 
 
 class Batch(NamedTuple):
@@ -50,19 +50,15 @@ class Batch(NamedTuple):
 
     def to(self, device: torch.device, non_blocking: bool = True) -> Batch:
         """Return the batch with its tensors on `device`."""
-        images = self.images
-        moved = (
-            tuple(feature.to(device, non_blocking=non_blocking) for feature in images)
-            if isinstance(images, tuple)
-            else images.to(device, non_blocking=non_blocking)
+
+        def move(tensor: Tensor) -> Tensor:
+            return tensor.to(device, non_blocking=non_blocking)
+
+        images = tuple(map(move, self.images)) if isinstance(self.images, tuple) else move(self.images)
+        tokens, image_index, text_index, targets = map(
+            move, (self.tokens, self.image_index, self.text_index, self.targets)
         )
-        return self._replace(
-            images=moved,
-            tokens=self.tokens.to(device, non_blocking=non_blocking),
-            image_index=self.image_index.to(device, non_blocking=non_blocking),
-            text_index=self.text_index.to(device, non_blocking=non_blocking),
-            targets=self.targets.to(device, non_blocking=non_blocking),
-        )
+        return Batch(images, tokens, image_index, text_index, targets, self.sentences, self.frames)
 
 
 @dataclass(frozen=True)
@@ -207,10 +203,10 @@ def batches_of(loader: Iterable[Batch | SynthboostError]) -> Iterator[Batch]:
 
 @contextmanager
 def naming_dead_workers() -> Iterator[None]:
-    """Turn what torch says of a worker process that died or hangs into an error with a remedy.
+    """Turn torch's message about a worker process that died or hangs into an error with a remedy.
 
-    It hears of the death by a signal, so that any line of the main process may raise it, not only those that wait for
-    a batch.
+    PyTorch reports dead workers through SIGCHLD, so any line of the main process may raise it, not only those that wait
+    for a batch.
 
     Raises:
         TrainingError: see above.
@@ -231,7 +227,7 @@ def _fetch(batches: Iterator[Batch | SynthboostError], workers: int) -> Batch | 
         if not workers or str(error).startswith("Caught"):
             raise
         with suppress(RuntimeError):
-            time.sleep(1)  # torch's word of the death, by signal, arrives here and not in whatever handles ours
+            time.sleep(1)  # torch's own report, by signal, arrives here and not in whatever handles ours
         raise _dead_worker(error) from error
 
 
@@ -261,7 +257,7 @@ class Collate:
         sentences = [sentence for sample in samples for sentence in sample.sentences]
         number = {sentence: position for position, sentence in enumerate(dict.fromkeys(sentences))}
         return Batch(
-            images=_join_images([sample.image for sample in samples]),
+            images=_stack([sample.image for sample in samples]),
             tokens=self.tokenize(list(number)),
             image_index=torch.arange(len(samples)).repeat_interleave(counts),
             text_index=torch.tensor([number[sentence] for sentence in sentences]),
@@ -271,10 +267,11 @@ class Collate:
         )
 
 
-def _join_images(images: list[Tensor | Features]) -> Tensor | Features:
-    tensors = [image for image in images if isinstance(image, Tensor)]
+def _stack(images: list[Tensor | Features]) -> Tensor | Features:
     features = [image for image in images if isinstance(image, tuple)]
-    return stack(features) if features else torch.stack(tensors)
+    if features:
+        return tuple(map(torch.stack, zip(*features, strict=True)))
+    return torch.stack([image for image in images if isinstance(image, Tensor)])
 
 
 def _require_sample(found: Sample | SynthboostError) -> Sample:

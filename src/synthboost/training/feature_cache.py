@@ -256,8 +256,3 @@ def _encode(model: Segmenter, prepared: Sequence[Tensor]) -> Features:
 
 def _join(parts: Iterator[Features]) -> Features:
     return tuple(torch.cat(tensors) for tensors in zip(*parts, strict=True))
-
-
-def stack(features: Sequence[Features]) -> Features:
-    """Join the features of single images into a batch."""
-    return tuple(torch.stack(tensors) for tensors in zip(*features, strict=True))

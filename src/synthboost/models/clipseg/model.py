@@ -189,35 +189,44 @@ def _output_size(settings: ClipSegSettings) -> int:
     return settings.input_size // settings.patch_size * (settings.patch_size // 4) ** 2
 
 
+LIBRARY_NAMES = {
+    "vision_config": {
+        "hidden_size": "vision_width",
+        "num_hidden_layers": "vision_layers",
+        "num_attention_heads": "vision_heads",
+        "image_size": "vision_positions",
+        "patch_size": "patch_size",
+    },
+    "text_config": {
+        "hidden_size": "text_width",
+        "num_hidden_layers": "text_layers",
+        "num_attention_heads": "text_heads",
+        "max_position_embeddings": "text_length",
+    },
+    "": {
+        "projection_dim": "projection_width",
+        "extract_layers": "extract_layers",
+        "reduce_dim": "reduce_width",
+        "decoder_num_attention_heads": "decoder_heads",
+        "decoder_intermediate_size": "decoder_mlp",
+        "conditional_layer": "conditional_layer",
+    },
+}
+"""Part of the library's configuration -> its name of a size -> ours."""
+
+
 def _library_config(settings: ClipSegSettings, tokenizer: Any) -> CLIPSegConfig:
-    return CLIPSegConfig(
-        vision_config={
-            "hidden_size": settings.vision_width,
-            "intermediate_size": 4 * settings.vision_width,
-            "num_hidden_layers": settings.vision_layers,
-            "num_attention_heads": settings.vision_heads,
-            "image_size": settings.vision_positions,
-            "patch_size": settings.patch_size,
-        },
-        text_config={
-            "vocab_size": len(tokenizer),
-            "hidden_size": settings.text_width,
-            "intermediate_size": 4 * settings.text_width,
-            "num_hidden_layers": settings.text_layers,
-            "num_attention_heads": settings.text_heads,
-            "max_position_embeddings": settings.text_length,
-            "pad_token_id": tokenizer.pad_token_id,
-            "bos_token_id": tokenizer.bos_token_id,
-            "eos_token_id": tokenizer.eos_token_id,
-        },
-        projection_dim=settings.projection_width,
-        extract_layers=list(settings.extract_layers),
-        reduce_dim=settings.reduce_width,
-        decoder_num_attention_heads=settings.decoder_heads,
-        decoder_intermediate_size=settings.decoder_mlp,
-        conditional_layer=settings.conditional_layer,
-        use_complex_transposed_convolution=True,
-    )
+    parts: dict[str, dict[str, Any]] = {
+        part: {theirs: getattr(settings, ours) for theirs, ours in names.items()}
+        for part, names in LIBRARY_NAMES.items()
+    }
+    parts["vision_config"]["intermediate_size"] = 4 * settings.vision_width
+    parts["text_config"]["intermediate_size"] = 4 * settings.text_width
+    parts["text_config"]["vocab_size"] = len(tokenizer)
+    tokens = ("pad_token_id", "bos_token_id", "eos_token_id")
+    parts["text_config"] |= {name: getattr(tokenizer, name) for name in tokens}
+    top = parts.pop("") | {"extract_layers": list(settings.extract_layers)}
+    return CLIPSegConfig(**parts, **top, use_complex_transposed_convolution=True)
 
 
 def _read_library_files(folder: Path) -> tuple[CLIPSegConfig, Any]:
@@ -249,21 +258,9 @@ def _settings_of(config: CLIPSegConfig, card: dict[str, Any] | None, folder: Pat
 
 def _architecture(config: CLIPSegConfig) -> dict[str, Any]:
     """The settings that the library's configuration states."""
-    vision, text = config.vision_config, config.text_config
-    return {
-        "patch_size": vision.patch_size,
-        "vision_width": vision.hidden_size,
-        "vision_layers": vision.num_hidden_layers,
-        "vision_heads": vision.num_attention_heads,
-        "vision_positions": vision.image_size,
-        "text_width": text.hidden_size,
-        "text_layers": text.num_hidden_layers,
-        "text_heads": text.num_attention_heads,
-        "text_length": text.max_position_embeddings,
-        "projection_width": config.projection_dim,
-        "extract_layers": tuple(config.extract_layers),
-        "reduce_width": config.reduce_dim,
-        "decoder_heads": config.decoder_num_attention_heads,
-        "decoder_mlp": config.decoder_intermediate_size,
-        "conditional_layer": config.conditional_layer,
+    found = {
+        ours: getattr(getattr(config, part) if part else config, theirs)
+        for part, names in LIBRARY_NAMES.items()
+        for theirs, ours in names.items()
     }
+    return {**found, "extract_layers": tuple(config.extract_layers)}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from synthboost.errors import ConfigError
+from synthboost.errors import require_fields
 
 
 @dataclass(frozen=True)
@@ -46,14 +46,11 @@ class ClipSegSettings:
 
     def __post_init__(self) -> None:
         """Refuse sizes that cannot form a network."""
-        if self.input_size % self.patch_size:
-            raise ConfigError(
-                "ClipSegSettings", "input_size", self.input_size, f"a multiple of patch_size ({self.patch_size})"
-            )
-        if max(self.extract_layers) >= self.vision_layers:
-            raise ConfigError(
-                "ClipSegSettings", "extract_layers", self.extract_layers, f"numbers below {self.vision_layers}"
-            )
+        require_fields(
+            self,
+            ("input_size", self.input_size % self.patch_size == 0, f"a multiple of patch_size ({self.patch_size})"),
+            ("extract_layers", max(self.extract_layers) < self.vision_layers, f"numbers below {self.vision_layers}"),
+        )
 
 
 TINY = ClipSegSettings(

@@ -10,9 +10,8 @@ import warnings
 import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
-from enum import StrEnum
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, TypeAlias
 
 import torch
 from safetensors.torch import load_file
@@ -38,28 +37,8 @@ COUNTER = ".num_batches_tracked"
 """Of a normalisation layer. No result depends on it, and old or exported files leave it out; torch fills it in too."""
 
 
-class Kind(StrEnum):
-    """What a published file holds."""
-
-    CRIS = "cris"
-    """A whole, trained CRIS."""
-    CLIP = "clip"
-    """CLIP's two encoders; what CRIS adds to them must be trained."""
-
-
-@dataclass(frozen=True)
-class PublishedWeights:
-    """What a file holds, under the names of `CrisNetwork`, in float32."""
-
-    kind: Kind
-    state: dict[str, Tensor]
-    dropped: tuple[str, ...]
-    """Entries of the file that are no weights of a CRIS, e.g. the optimiser's state."""
-
-    @property
-    def shapes(self) -> Shapes:
-        """The tensors' shapes, which tell the sizes."""
-        return {name: tuple(tensor.shape) for name, tensor in self.state.items()}
+Kind: TypeAlias = Literal["cris", "clip"]
+"""What a published file holds: a whole, trained CRIS; or CLIP's two encoders, and what CRIS adds must be trained."""
 
 
 @dataclass(frozen=True)
@@ -70,15 +49,18 @@ class ConversionReport:
     matched: tuple[str, ...]
     """Tensors of the network that came from the file."""
     left_random: tuple[str, ...]
-    """Tensors that the file does not have: all that CRIS adds to CLIP. Never empty for `Kind.CLIP`."""
+    """Tensors that the file does not have: all that CRIS adds to CLIP. Never empty for `clip`."""
     zeroed: tuple[str, ...]
     """Counters of batches that the file leaves out and that begin at zero. No result depends on them."""
     dropped: tuple[str, ...]
-    """As in `PublishedWeights`."""
+    """Entries of the file that are no weights of a CRIS, e.g. the optimiser's state."""
 
 
-def read_published(path: Path) -> PublishedWeights:
+def read_published(path: Path) -> tuple[Kind, dict[str, Tensor], tuple[str, ...]]:
     """Read a published file. Pickles are read as tensors and plain values only, so that no code of theirs runs.
+
+    Returns:
+        What it holds; its tensors under the names of `CrisNetwork`, in float32; the names of other entries.
 
     Raises:
         CheckpointError: the file is absent, damaged, or holds something else than a CRIS or a CLIP with a ResNet.
@@ -91,16 +73,19 @@ def read_published(path: Path) -> PublishedWeights:
             f"those of a CRIS or of CLIP, among them {MARK}",
         )  # fmt: skip
     prefix = mark.removesuffix(MARK)
-    kind = Kind.CRIS if prefix.endswith(BACKBONE) else Kind.CLIP
+    kind: Kind = "cris" if prefix.endswith(BACKBONE) else "clip"
     prefix = prefix.removesuffix(BACKBONE)
-    _require_resnet(path, container, mark)
+    if mark.removesuffix(MARK) + RESNET not in container:
+        raise CheckpointError(
+            path, "image encoder", "not a residual network", "CLIP's ResNet, as in RN50.pt", "Use RN50.pt or RN101.pt."
+        )
     state = {name.removeprefix(prefix): tensor for name, tensor in container.items()}
     if len(state) < len(container):
         twice = sorted(name for name in container if name.startswith(prefix) and name.removeprefix(prefix) in container)
         raise CheckpointError(
             path, "entries", f"with and without the prefix {prefix!r}: {', '.join(twice[:5])}", "each tensor once"
         )
-    if kind is Kind.CLIP:
+    if kind == "clip":
         dropped += tuple(sorted(CLIP_SIZES & state.keys()))
         state = {BACKBONE + name: tensor for name, tensor in state.items() if name not in CLIP_SIZES}
     strangers = [name for name, tensor in state.items() if not _is_plain(tensor)]
@@ -108,7 +93,7 @@ def read_published(path: Path) -> PublishedWeights:
         raise CheckpointError(path, "entries", ", ".join(strangers[:5]), "tensors only, dense and with content")
     refuse_non_finite(path, state)
     floats = {name: tensor.float() if tensor.is_floating_point() else tensor for name, tensor in state.items()}
-    return PublishedWeights(kind, floats, dropped)
+    return kind, floats, dropped
 
 
 def convert(
@@ -133,9 +118,9 @@ def convert(
         ConfigError: `input_size` cannot be.
         OutputError: the folder cannot be written.
     """
-    weights = read_published(path)
+    kind, state, dropped = read_published(path)
     words = clip_tokenizer(tokenizer)
-    vocabulary = infer_vocabulary(weights.shapes, path)
+    vocabulary = infer_vocabulary(_shapes(state), path)
     if len(words) != vocabulary or words.eos_token_id != vocabulary - 1:
         raise CheckpointError(
             tokenizer, "vocabulary", f"{len(words)} tokens, the end token is {words.eos_token_id}",
@@ -143,17 +128,16 @@ def convert(
         )  # fmt: skip
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        model = Cris(infer_settings(weights.shapes, path, input_size), words)
-    left, zeroed = _load(model.network, weights, path)
+        model = Cris(infer_settings(_shapes(state), path, input_size), words)
+    report = _load(model.network, kind, state, dropped, path)
     model.save_pretrained(folder)
-    if left:
+    if left := len(report.left_random):
         warnings.warn(
-            f"{path} holds CLIP, not CRIS: {len(left)} of {len(left) + len(weights.state)} tensors are untrained. "
-            "`connect` in the image encoder adds nothing until it is trained, so frozen encoders give CLIP's own "
-            "features.",
+            f"{path} holds CLIP, not CRIS: {left} of {left + len(state)} tensors are untrained. `connect` in the image "
+            "encoder adds nothing until it is trained, so frozen encoders give CLIP's own features.",
             UserWarning, stacklevel=2,
         )  # fmt: skip
-    return ConversionReport(weights.kind, tuple(sorted(weights.state)), left, zeroed, weights.dropped)
+    return report
 
 
 def check(path: Path) -> ConversionReport:
@@ -162,25 +146,27 @@ def check(path: Path) -> ConversionReport:
     Raises:
         CheckpointError: as for `convert`.
     """
-    weights = read_published(path)
-    settings = infer_settings(weights.shapes, path, CrisSettings.input_size)
+    kind, state, dropped = read_published(path)
+    settings = infer_settings(_shapes(state), path, CrisSettings.input_size)
     with torch.random.fork_rng(devices=[]):
-        left, zeroed = _load(CrisNetwork(settings, infer_vocabulary(weights.shapes, path)), weights, path)
-    return ConversionReport(weights.kind, tuple(sorted(weights.state)), left, zeroed, weights.dropped)
+        network = CrisNetwork(settings, infer_vocabulary(_shapes(state), path))
+    return _load(network, kind, state, dropped, path)
 
 
-def _load(network: CrisNetwork, weights: PublishedWeights, path: Path) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Copy the file's tensors into a network, all of them or none.
+def _shapes(state: Mapping[str, Tensor]) -> Shapes:
+    return {name: tuple(tensor.shape) for name, tensor in state.items()}
 
-    Returns:
-        The names of what CRIS adds to CLIP and the file lacks, and of counters that it lacks: they stay as they were.
-    """
-    left = () if weights.kind is Kind.CRIS else _added_to_clip(network)
+
+def _load(
+    network: CrisNetwork, kind: Kind, state: Mapping[str, Tensor], dropped: tuple[str, ...], path: Path
+) -> ConversionReport:
+    """Copy the file's tensors into a network, all of them or none; what the file lacks stays as it was."""
+    left = () if kind == "cris" else _added_to_clip(network)
     own = network.state_dict()
-    absent = own.keys() - weights.state.keys() - set(left)
+    absent = own.keys() - state.keys() - set(left)
     zeroed = tuple(sorted(name for name in absent if name.endswith(COUNTER)))
-    load_strictly(network, {name: own[name] for name in (*left, *zeroed)} | weights.state, path)
-    return left, zeroed
+    load_strictly(network, {name: own[name] for name in (*left, *zeroed)} | dict(state), path)
+    return ConversionReport(kind, tuple(sorted(state)), left, zeroed, dropped)
 
 
 def _added_to_clip(network: CrisNetwork) -> tuple[str, ...]:
@@ -191,13 +177,6 @@ def _added_to_clip(network: CrisNetwork) -> tuple[str, ...]:
     return tuple(
         sorted(name for name in network.state_dict() if name.startswith(CONNECT) or not name.startswith(BACKBONE))
     )
-
-
-def _require_resnet(path: Path, container: Mapping[str, Any], mark: str) -> None:
-    if mark.removesuffix(MARK) + RESNET not in container:
-        raise CheckpointError(
-            path, "image encoder", "not a residual network", "CLIP's ResNet, as in RN50.pt", "Use RN50.pt or RN101.pt."
-        )
 
 
 def _unpack(path: Path) -> tuple[dict[str, Any], tuple[str, ...]]:

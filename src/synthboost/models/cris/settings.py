@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
 
-from synthboost.errors import CheckpointError, ConfigError
+from synthboost.errors import CheckpointError, require_fields
 
 STRIDE = 32
 """Pixels of the input per position of the image encoder's deepest map."""
@@ -59,30 +59,25 @@ class CrisSettings:
 
     def __post_init__(self) -> None:
         """Refuse sizes that cannot form a network."""
-        self._require("input_size", self.input_size % STRIDE == 0, f"a multiple of {STRIDE}")
-        self._require("input_size", self.input_size >= LEAST_SIZE, f"{LEAST_SIZE} or more")
-        self._require("vision_width", self.vision_width % 2 == 0, "an even number")
-        self._require("vision_heads", 32 * self.vision_width % self.vision_heads == 0, "a divisor of 32 vision_width")
-        self._require("text_width", self.text_width % 4 == 0, "a multiple of 4")
-        for name in ("text_heads", "decoder_heads"):
-            self._require(
-                name, self.text_width % getattr(self, name) == 0, f"a divisor of text_width {self.text_width}"
-            )
-        self._require("text_length", 2 <= self.text_length <= self.text_positions, f"2 to {self.text_positions}")
-        self._require(
-            "neck_widths", self.neck_widths[1] == self.text_width, f"text_width {self.text_width} in the middle"
+        text, heads = self.text_width, f"a divisor of text_width {self.text_width}"
+        require_fields(
+            self,
+            ("input_size", self.input_size % STRIDE == 0, f"a multiple of {STRIDE}"),
+            ("input_size", self.input_size >= LEAST_SIZE, f"{LEAST_SIZE} or more"),
+            ("vision_width", self.vision_width % 2 == 0, "an even number"),
+            ("vision_heads", 32 * self.vision_width % self.vision_heads == 0, "a divisor of 32 vision_width"),
+            ("text_width", text % 4 == 0, "a multiple of 4"),
+            ("text_heads", text % self.text_heads == 0, heads),
+            ("decoder_heads", text % self.decoder_heads == 0, heads),
+            ("text_length", 2 <= self.text_length <= self.text_positions, f"2 to {self.text_positions}"),
+            ("neck_widths", self.neck_widths[1] == text, f"text_width {text} in the middle"),
+            ("dropout", 0 <= self.dropout < 1, "0 or more, below 1"),
         )
-        self._require("dropout", 0 <= self.dropout < 1, "0 or more, below 1")
 
     @property
     def grid(self) -> int:
         """The side of the map that the decoder sees."""
         return self.input_size // 16
-
-    def _require(self, name: str, holds: bool, expected: str) -> None:
-        assert name in {field.name for field in fields(self)}
-        if not holds:
-            raise ConfigError("CrisSettings", name, getattr(self, name), expected)
 
 
 TINY = CrisSettings(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from synthboost.errors import ConfigError
+from synthboost.errors import require_fields
 
 STRIDE = 16
 """Pixels of the input per position of the deepest map: four halvings."""
@@ -27,15 +27,14 @@ class UNetSettings:
 
     def __post_init__(self) -> None:
         """Refuse sizes that cannot form a network."""
-        for name, holds, expected in (
+        require_fields(
+            self,
             ("input_size", self.input_size % STRIDE == 0, f"a multiple of {STRIDE}"),
             ("input_size", self.input_size >= LEAST_SIZE, f"{LEAST_SIZE} or more"),
             ("widths", len(self.widths) == 5 and min(self.widths) >= 1, "five positive numbers"),
             ("widths", all(width % 2 == 0 for width in self.widths[2:]), "even numbers from the third on"),
             ("last_width", self.last_width >= 1, "1 or more"),
-        ):
-            if not holds:
-                raise ConfigError("UNetSettings", name, getattr(self, name), expected)
+        )
 
 
 TINY = UNetSettings(input_size=96, widths=(8, 16, 32, 64, 128), last_width=8)
