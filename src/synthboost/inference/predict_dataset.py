@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeAlias
 
 from synthboost.data.frame_set import FrameSet
 from synthboost.domain import STRUCTURES, Frame, FrameInfo, Mask, Prompt, Structure
@@ -39,10 +40,14 @@ class PredictedFrame:
         return dict(zip(STRUCTURES, self.prediction.masks, strict=True))
 
 
+PredictedFrames: TypeAlias = Iterator[tuple[FrameInfo, PredictedFrame | DataError]]
+"""Frames in order; one that cannot be read comes with its error."""
+
+
 def predict_frames(
     predictor: Predictor, frames: FrameSet, sentences: EvaluationSentences, batch_images: int = BATCH_IMAGES
-) -> Iterator[tuple[FrameInfo, PredictedFrame | DataError]]:
-    """Predict all structures of each frame, in order; a frame that cannot be read comes with its error.
+) -> PredictedFrames:
+    """Predict all structures of each frame.
 
     Args:
         predictor: holds the model.
@@ -67,18 +72,30 @@ def write_predictions(
     batch_images: int = BATCH_IMAGES,
     probe_swapped: bool = False,
 ) -> None:
-    """Predict all structures of all frames; write each sentence's mask, each frame's label map, and the index.
+    """Predict all structures of each frame (see `predict_frames`) and write what `write_predicted` writes."""
+    predicted = predict_frames(predictor, frames, sentences, batch_images)
+    write_predicted(predicted, frames, sentences, folder, probe_swapped)
+
+
+def write_predicted(
+    predicted: PredictedFrames,
+    frames: FrameSet,
+    sentences: EvaluationSentences,
+    folder: Path,
+    probe_swapped: bool = False,
+) -> None:
+    """Write each sentence's mask, each frame's label map, and the index.
 
     A frame that cannot be read is listed in the index with the reason; nothing is skipped in silence.
 
     Args:
-        predictor, frames, sentences, batch_images: as for `predict_frames`.
+        predicted: all `frames`, predicted for these sentences.
+        frames, sentences: as for `predict_frames`.
         folder: replaced as a whole once every frame is done.
-        probe_swapped: also predict each structure with another structure's sentence.
+        probe_swapped: also write each structure's mask for another structure's sentence.
     """
     entries: list[IndexEntry] = []
     with whole_folder(folder) as temporary:
-        predicted = predict_frames(predictor, frames, sentences, batch_images)
         for info, found in track(predicted, f"predicting {frames.name}", len(frames), "frame"):
             if isinstance(found, DataError):
                 entries += _failures(info.name, sentences, str(found), probe_swapped)
@@ -128,39 +145,22 @@ def _predict_batch(
 
 
 def _write_frame(folder: Path, found: PredictedFrame, probe_swapped: bool) -> Iterator[IndexEntry]:
-    probes = {"": (found.prompts, found.masks)}
+    name, probes = found.frame.info.name, {"": (found.prompts, found.masks)}
     if probe_swapped:  # a mask depends on the image and the sentence alone: that of the other sentence is at hand
         probes["swapped"] = swapped(found.prompts), swapped(found.masks)
     for probe, (prompts, masks) in probes.items():
         for structure in STRUCTURES:
-            prompt, file = prompts[structure], mask_name(found.frame.info.name, structure, probe)
+            prompt, file = prompts[structure], mask_name(name, structure, probe)
             write_mask(folder / file, masks[structure])
             yield IndexEntry(
-                frame=found.frame.info.name,
-                structure=structure.short,
-                probe=probe,
-                prompt_set=str(prompt.prompt_set),
-                paraphrase=prompt.paraphrase,
-                sentence=prompt.text,
-                uses_ground_truth=prompt.uses_ground_truth,
-                file=file,
-                reason="",
-            )
+                name, structure.short, probe, str(prompt.prompt_set), prompt.paraphrase, prompt.text,
+                prompt.uses_ground_truth, file,
+            )  # fmt: skip
 
 
 def _failures(frame: str, sentences: EvaluationSentences, reason: str, probe_swapped: bool) -> list[IndexEntry]:
     return [
-        IndexEntry(
-            frame=frame,
-            structure=structure.short,
-            probe=probe,
-            prompt_set=str(sentences.prompt_set),
-            paraphrase=sentences.paraphrase,
-            sentence="",
-            uses_ground_truth=False,
-            file="",
-            reason=reason,
-        )
+        IndexEntry(frame, structure.short, probe, str(sentences.prompt_set), sentences.paraphrase, reason=reason)
         for probe in (("", "swapped") if probe_swapped else ("",))
         for structure in STRUCTURES
     ]

@@ -164,14 +164,7 @@ def _in_order(info: FrameInfo, listed: list[IndexEntry], index: list[IndexEntry]
 
 
 def _missing(info: FrameInfo, structure: Structure, probe: str, like: IndexEntry | None) -> IndexEntry:
-    return IndexEntry(
-        frame=info.name,
-        structure=structure.short,
-        probe=probe,
-        prompt_set=like.prompt_set if like else "P0",  # else the row would stand under a condition of its own
-        paraphrase=like.paraphrase if like else 0,
-        sentence="",
-        uses_ground_truth=False,
-        file="",
-        reason="the index of predicted masks does not list this frame and structure",
-    )
+    # Of the set of the others: else the row would belong to a condition of its own.
+    prompt_set, paraphrase = (like.prompt_set, like.paraphrase) if like else ("P0", 0)
+    reason = "the index of predicted masks does not list this frame and structure"
+    return IndexEntry(info.name, structure.short, probe, prompt_set, paraphrase, reason=reason)

@@ -14,7 +14,7 @@ from synthboost.io.pictures import read_mask_png, write_png
 
 @dataclass(frozen=True)
 class IndexEntry:
-    """One line of `index.csv`: a mask and the sentence that drew it."""
+    """One line of `index.csv`: a mask and the sentence that it was predicted for."""
 
     frame: str
     structure: str
@@ -23,11 +23,11 @@ class IndexEntry:
     """Empty, or `swapped` when the sentence names another structure on purpose."""
     prompt_set: str
     paraphrase: int
-    sentence: str
-    uses_ground_truth: bool
-    file: str
+    sentence: str = ""
+    uses_ground_truth: bool = False
+    file: str = ""
     """Relative to the index; empty when there is no mask."""
-    reason: str
+    reason: str = ""
     """Why there is no mask; empty otherwise."""
 
 

@@ -6,16 +6,20 @@ import time
 from datetime import UTC, datetime
 from pathlib import Path
 
+import numpy as np
+
 from synthboost.data.frame_set import FrameSet
 from synthboost.data.source import Source
 from synthboost.domain import STRUCTURES, PromptSet, SplitPart
+from synthboost.errors import DataError
 from synthboost.evaluation.baselines import ConstantMasks, fit_image_blind, fit_text_blind
+from synthboost.inference.predict_dataset import PredictedFrame, PredictedFrames, load_frame, write_predicted
+from synthboost.inference.predictor import THRESHOLD, Prediction
 from synthboost.inference.score_dataset import score_frames
-from synthboost.inference.sentences import EvaluationSentences
-from synthboost.io.atomic import whole_folder, write_text
+from synthboost.inference.sentences import EvaluationSentences, texts_of
+from synthboost.io.atomic import write_text
 from synthboost.io.lock import exclusive
 from synthboost.io.typed_json import to_json, write_record
-from synthboost.records.masks import IndexEntry, mask_name, write_index, write_mask
 from synthboost.records.rows import BASELINE_MODEL, NOTHING_TRAINED, write_rows
 from synthboost.records.run_folder import RunPaths
 from synthboost.records.run_record import Evaluation, Spec
@@ -24,6 +28,7 @@ from synthboost.studies.run import is_finished
 from synthboost.studies.spec import identity_of
 from synthboost.studies.strategies import Role
 
+SENTENCES = EvaluationSentences(PromptSet.P1)
 FITS = {"text-blind": fit_text_blind, "image-blind": fit_image_blind}
 
 
@@ -47,7 +52,7 @@ def execute_baseline(kind: str, source: Source, root: Path, evaluation: Evaluati
         training = source.frames(SplitPart.TRAINING, "real")
         constant = FITS[kind](frame.label_map for frame in training if frame.label_map is not None)
         frames = source.frames(evaluation.part, f"{source.dataset.root.name} {evaluation.part}")
-        _predict(constant, frames, paths.masks)
+        write_predicted(_predicted(constant, frames), frames, SENTENCES, paths.masks)
         spec = _spec(name, kind, source)
         write_rows(paths.rows, score_frames(frames, paths.masks, spec, source.split.name, evaluation, workers))
         write_record(paths.spec, spec)
@@ -80,27 +85,13 @@ def _spec(name: str, kind: str, source: Source) -> Spec:
     )
 
 
-def _predict(constant: ConstantMasks, frames: FrameSet, folder: Path) -> None:
-    sentences = EvaluationSentences(PromptSet.P1)
-    entries = []
-    with whole_folder(folder) as temporary:
-        for position, info in enumerate(frames.infos):
-            frame = frames[position]
-            prompts = sentences.first(frame)
-            for structure in STRUCTURES:
-                file = mask_name(info.name, structure)
-                write_mask(temporary / file, constant.predict(structure, frame.image.shape))
-                entries.append(
-                    IndexEntry(
-                        frame=info.name,
-                        structure=structure.short,
-                        probe="",
-                        prompt_set=str(PromptSet.P1),
-                        paraphrase=0,
-                        sentence=prompts[structure].text,
-                        uses_ground_truth=False,
-                        file=file,
-                        reason="",
-                    )
-                )
-        write_index(temporary, entries)
+def _predicted(constant: ConstantMasks, frames: FrameSet) -> PredictedFrames:
+    for position, info in enumerate(frames.infos):
+        frame = load_frame(frames, position)
+        if isinstance(frame, DataError):
+            yield info, frame
+            continue
+        prompts = SENTENCES.first(frame)
+        masks = np.stack([constant.predict(structure, frame.image.shape) for structure in STRUCTURES])
+        prediction = Prediction(texts_of(prompts), masks.astype(np.float32), THRESHOLD)
+        yield info, PredictedFrame(frame, prompts, prediction)
