@@ -9,7 +9,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
-from synthboost.evaluation.clinical.method_agreement import Estimate, MethodAgreement
+from synthboost.evaluation.clinical.method_agreement import MethodAgreement, ValueInterval
 from synthboost.reports.cells import Cell, Column, Table, absent, count, fixed, number, words
 from synthboost.reports.figure import INK, QUIET, TRUE_CONTOUR, Plot, dress, panels, plain_label
 
@@ -124,7 +124,7 @@ def _line(item: Compared) -> tuple[Cell, ...]:
     )
 
 
-def _estimate(estimate: Estimate) -> Cell:
+def _estimate(estimate: ValueInterval) -> Cell:
     low, high = fixed(estimate.low, 1, sign=True), fixed(estimate.high, 1, sign=True)
     values = (estimate.value, estimate.low, estimate.high)
     return Cell(f"{fixed(estimate.value, 1, sign=True)} [{low}, {high}]", values)

@@ -17,7 +17,7 @@ from synthboost.evaluation.statistics.tests import finite
 
 
 @dataclass(frozen=True)
-class Estimate:
+class ValueInterval:
     """A number with its confidence interval."""
 
     value: float
@@ -33,13 +33,13 @@ class MethodAgreement:
     """Patients with both values."""
     level: float
     """Of the confidence intervals, e.g. 0.95."""
-    bias: Estimate
+    bias: ValueInterval
     """Mean difference."""
     sd: float
     """Standard deviation of the differences (n - 1)."""
-    lower_limit: Estimate
+    lower_limit: ValueInterval
     """Bias - 1.96 sd: 95 % of differences are expected between the limits."""
-    upper_limit: Estimate
+    upper_limit: ValueInterval
     mean_absolute_error: float
     pearson: float | None
     """`None` when one of the two is constant."""
@@ -81,10 +81,10 @@ def method_agreement(first: ArrayLike, second: ArrayLike, level: float = 0.95) -
     return MethodAgreement(
         n=n,
         level=level,
-        bias=Estimate(bias, bias - of_bias, bias + of_bias),
+        bias=ValueInterval(bias, bias - of_bias, bias + of_bias),
         sd=sd,
-        lower_limit=Estimate(lower, lower - of_limit, lower + of_limit),
-        upper_limit=Estimate(upper, upper - of_limit, upper + of_limit),
+        lower_limit=ValueInterval(lower, lower - of_limit, lower + of_limit),
+        upper_limit=ValueInterval(upper, upper - of_limit, upper + of_limit),
         mean_absolute_error=float(np.abs(differences).mean()),
         pearson=float(np.corrcoef(a, b)[0, 1]) if varies else None,
         spearman=float(stats.spearmanr(a, b).statistic) if varies else None,
