@@ -1,6 +1,6 @@
-"""The whole method in one file: simulate, write sentences, pretrain, fine-tune, compare by patient.
+"""The whole method in one file: simulate, build sentences, pretrain, fine-tune, compare by patient.
 
-No patient is in it: the target domain ("real" below, as in the paper) is simulated too, with another scanner and other
+All data are simulated, also the target domain ("real" below, as in the paper), which has another scanner and other
 hearts than the synthetic images. It takes under a minute on two cores.
 """
 
@@ -41,7 +41,7 @@ def main(
 
 
 def simulate(folder: Path, patients: int, size: int) -> tuple[Source, Source]:
-    """Two data sets of images and masks: few "real" patients train, and `patients` test; synthetic ones are many."""
+    """Make a target with few "real" training patients and `patients` test patients, and a larger synthetic set."""
     few = SimulationSettings(patients=8 + patients, split_counts=(4, 4, patients), size=size)
     many = SimulationSettings(patients=24, split_counts=(20, 4, 0), size=size, seed=1)
     many = replace(many, prior=PriorName.LITERATURE, appearance=AppearanceName.CLEAN)
@@ -53,22 +53,22 @@ def simulate(folder: Path, patients: int, size: int) -> tuple[Source, Source]:
 
 
 def show_sentences(target: Source) -> None:
-    """The sentences of one frame: P0 says nothing, each next set adds an attribute."""
+    """Print the sentences of one frame: each prompt set adds attributes."""
     info = target.dataset.frames[0]
     for prompt_set in (PromptSet.P1, PromptSet.P2, PromptSet.P6):
         print(f"{prompt_set}: {build_prompt(prompt_set, STRUCTURES[0], info).text}")
 
 
 def train(folder: Path, strategy: Strategy, model: str, epochs: int, target: Source, synthetic: Source) -> RunPaths:
-    """One run: its stages are trained one after the other, each from the weights of the one before.
+    """Train and evaluate one run; each stage starts from the weights of the one before.
 
-    `synth-PT:real-FT` starts from the run `synthetic`, which is not trained again.
+    `synth-PT:real-FT` starts from the `synthetic` run, which is not trained again.
     """
     config = TrainingConfig(epochs=epochs, batch_images=4, learning_rate=2e-3, schedule="one-cycle", augmentation=0.5)
     spec = RunSpec(
         strategy=strategy,
         sources={Role.REAL: target, Role.SYNTHETIC: synthetic},
-        # As many images in every stage: the four real training patients are seen more often.
+        # Equal numbers of images per stage: the four real training patients are repeated more often.
         training={Role.REAL: replace(config, epochs=5 * epochs), Role.SYNTHETIC: config},
         model=model,
         prompt_set=PromptSet.P1,
@@ -79,20 +79,20 @@ def train(folder: Path, strategy: Strategy, model: str, epochs: int, target: Sou
 
 
 def compare(first: RunPaths, second: RunPaths) -> None:
-    """The contrast of two arms: the patient is the unit, not the image."""
+    """Print the contrast of two arms, with the patient as the unit."""
     arms = [read_run(run.root).rows for run in (first, second)]
-    ordinary = [rows[rows.probe == ""] for rows in arms]  # without the probes that name another structure
+    ordinary = [rows[rows.probe == ""] for rows in arms]  # without the probes with another structure's sentence
     found = contrast(pair_arms(*ordinary), seed=0)
     assert found.over_patients is not None
     print(
         f"pretraining changes mean Dice by {100 * found.mean:+.1f} points, 95 % interval over patients "
         f"{100 * found.over_patients.low:+.1f} to {100 * found.over_patients.high:+.1f}; "
-        "part of it is that the pretrained model saw twice as many images"
+        "part of this is training on twice as many images"
     )
 
 
 def draw(folder: Path, target: Source, run: RunPaths) -> None:
-    """One image and three sentences in, three masks out."""
+    """Predict three masks of one image, one per sentence, and draw them."""
     frame = open_dataset(target.dataset.root).load(target.dataset.frames[-1])
     sentences = [build_prompt(PromptSet.P1, structure, frame.info).text for structure in STRUCTURES]
     prediction = Predictor.from_pretrained(run.root).predict(frame.image, sentences)
