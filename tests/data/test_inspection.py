@@ -38,7 +38,7 @@ def test_a_shallow_report_counts_without_reading_a_pixel(tiny_camus):
         "  split training     2 listed, 2 present",
         "  split validation   1 listed, 1 present",
         "  split testing      1 listed, 1 present",
-        "  pixels             not read (ask for a deep inspection)",
+        "  pixels             not read (use --deep)",
     ):
         assert line in lines
 

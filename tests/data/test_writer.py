@@ -27,7 +27,7 @@ def make(patient: NewPatient) -> MadePatient:
 
 
 def write(out: Path, **changes: object) -> int:
-    arguments = {"asked": {"settings": {"size": 3}}, "patients": PATIENTS, "make": make, "doing": "making", **changes}
+    arguments = {"wanted": {"settings": {"size": 3}}, "patients": PATIENTS, "make": make, "doing": "making", **changes}
     return make_dataset(out, ORIGIN, **arguments)  # type: ignore[arg-type]
 
 
@@ -88,4 +88,4 @@ def test_impossible_shares_are_refused_before_anything_is_written(tmp_path: Path
 def test_other_settings_are_refused_and_what_differs_is_named(tmp_path: Path) -> None:
     write(tmp_path)
     with pytest.raises(OutputError, match="settings: not as the folder was begun with: size is 3 there and 4 now"):
-        write(tmp_path, asked={"settings": {"size": 4}})
+        write(tmp_path, wanted={"settings": {"size": 4}})

@@ -68,11 +68,11 @@ def match(simulated: Source, like: Source, out: Path, seed: int = 0, shard: tupl
 
     origin = Origin(Domain.SIMULATED, GENERATOR, GENERATOR_VERSION, seed, simulated.dataset.release, RECORD)
     least, most = FACTORS
-    asked = {
+    wanted = {
         "scale_mm": SPECKLE_MM, "least": least, "most": most, "like": images.dataset.fingerprint(),
         "like_split": like.split.name,
     }  # fmt: skip
-    return remake_dataset(out, simulated.dataset, simulated.split, origin, asked, remake, "matching", shard)
+    return remake_dataset(out, simulated.dataset, simulated.split, origin, wanted, remake, "matching", shard)
 
 
 def choose(name: str, frames: Sequence[FrameInfo], seed: int) -> FrameInfo:

@@ -29,7 +29,7 @@ from synthboost.io.typed_json import read_json
 
 GENERATOR, GENERATOR_VERSION = "synthboost.pseudo_labels", "1"
 RECORD = "pseudo_labels.json"
-"""At the root: what was asked for; in a patient's folder: which frames were kept, and why others were not."""
+"""At the root: the settings; in a patient's folder: which frames were kept, and why others were not."""
 REPORT = "rejected.csv"
 GAMMAS = (1.0, 0.75, 1.33)
 """Grey curves under which an image is predicted; the probabilities are averaged."""
@@ -104,9 +104,9 @@ def pseudo_label(
 
     version = f"{GENERATOR_VERSION}, {model}"
     origin = Origin(Domain.PSEUDO_LABELLED, GENERATOR, version, 0, bare.release, RECORD)
-    asked = {"model": model, "images": bare.fingerprint(), "split": split.name, "settings": asdict(settings)}
+    wanted = {"model": model, "images": bare.fingerprint(), "split": split.name, "settings": asdict(settings)}
     make_dataset(
-        out, origin, asked, patients, make, "annotating",
+        out, origin, wanted, patients, make, "annotating",
         before_lists=lambda: _write_report(out, _records(out, patients)),
     )  # fmt: skip
     records = _records(out, patients)

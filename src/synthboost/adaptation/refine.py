@@ -100,14 +100,14 @@ def refine(
     chosen = schedule or default_schedule(network.settings)
     version = f"{GENERATOR_VERSION}, weights {weights_sha256[:8]}"
     origin = Origin(Domain.REFINED, GENERATOR, version, settings.seed, simulated.dataset.release, RECORD)
-    asked = {
+    wanted = {
         "weights": weights_sha256,
         "strength": settings.strength,
         "condition": str(settings.condition),
         "schedule": {**asdict(chosen), "method": str(chosen.method), "spacing": str(chosen.spacing)},
     }
     refiner = _Refiner(network, simulated.dataset, settings, chosen)
-    return remake_dataset(out, simulated.dataset, simulated.split, origin, asked, refiner.remake, "refining", shard)
+    return remake_dataset(out, simulated.dataset, simulated.split, origin, wanted, refiner.remake, "refining", shard)
 
 
 class _Refiner:

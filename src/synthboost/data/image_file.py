@@ -16,7 +16,7 @@ from synthboost.io.pixels import Spacing, to_grey_image, to_label_map
 
 SUFFIXES = (".nii.gz", ".nii", ".mhd", ".png")
 UNKNOWN_SPACING: Spacing = (1.0, 1.0)
-"""What stands for a spacing that nobody knows, as in CAMUS' own files; `data inspect --deep` points it out."""
+"""The placeholder for an unknown spacing, as in CAMUS' own files; `data inspect --deep` points it out."""
 SPACING_TOLERANCE = 1e-3
 """Relative; image and label map may come from programs that round differently."""
 STRUCTURES_ONLY = (0, 1, 2, 3)
@@ -27,7 +27,7 @@ WITH_SECTOR = (0, 1, 0, 2, 3)
 The tuple gives CAMUS' label for each number."""
 BLACK_AT_MOST, ELSE_AT_LEAST = 0.50, 0.54
 """Part of the frame that is 0: at most the first where 0 is outside the sector, at least the second where 0 is all
-that is no structure. In between lies nobody's mask: on 450 CAMUS frames, and on perturbed masks of them, the first kind
+that is no structure. No mask lies in between: on 450 CAMUS frames, and on perturbed masks of them, the first kind
 has 0.40 to 0.48 and the second 0.56 to 0.94."""
 
 

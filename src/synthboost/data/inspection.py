@@ -19,7 +19,7 @@ from synthboost.progress import track
 TINY_FRACTION = 0.0005
 """Masks below this part of the image make Dice unstable (`records.rows.Status.TINY`)."""
 TOP_FRACTION = 0.1
-"""A guess: the rows that are looked at to see whether the sector's apex is on top."""
+"""A guess: the top rows that show whether the sector's apex is on top."""
 _MEASURED = ("height", "width", "spacing_mm", "digest", "upright", "fault", *(s.short for s in STRUCTURES))
 _SHOWN = 8
 """Items of a list that are spelled out; the rest is counted."""
@@ -81,7 +81,7 @@ def render_report(dataset: Dataset, table: pd.DataFrame, full: bool = False) -> 
         lines += [line for title, items in found.items() for line in _list(title, items, shown)]
         lines += _list("broken", faults(dataset, table), None)
     else:
-        lines.append(_line("pixels", "not read (ask for a deep inspection)"))
+        lines.append(_line("pixels", "not read (use --deep)"))
     return "\n".join(lines) + "\n"
 
 

@@ -111,7 +111,7 @@ def apply_provenance(
     if unlisted:
         raise DataError(
             path, f"{len(unlisted)} frames without a line", ", ".join(unlisted[:10]), "one line per frame",
-            "Without it nobody knows whether such a frame is real or synthetic.",
+            "Without it such a frame could be real or synthetic.",
         )  # fmt: skip
     lines = [(info, *provenance[info.name]) for info in frames]
     return tuple(replace(info, domain=domain, source=source) for info, domain, source in lines)

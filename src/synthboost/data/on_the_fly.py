@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from synthboost.simulator.settings import SimulationSettings
 
 RECORD = "simulation.json"
-"""At the root: what was asked for. In a patient's folder: what is known of the patient besides CAMUS' keys."""
+"""At the root: the settings. In a patient's folder: what is known of the patient besides CAMUS' keys."""
 HEARTS = "hearts.csv"
 """Who is in the set."""
 

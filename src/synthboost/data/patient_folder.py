@@ -54,7 +54,7 @@ def read_patient(
     present = {entry.name for entry in _entries(root / folder) if entry.is_file()}
     stems = {(view, phase): f"{patient.name}_{view}_{phase}" for view in View for phase in Phase}
     if listed is not None:
-        # What is there and not listed is kept, so that somebody asks what it is.
+        # What is there and not listed is kept, so that `apply_provenance` refuses it.
         stems = {key: stem for key, stem in stems.items() if stem in listed or f"{stem}{suffix}" in present}
     annotated = any(f"{stem}_gt{suffix}" in present for stem in stems.values())
     files = {

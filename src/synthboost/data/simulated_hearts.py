@@ -32,7 +32,7 @@ def write_hearts(out: Path, settings: SimulationSettings, workers: int = 1) -> N
         workers: processes; 1 works in this one.
 
     Raises:
-        ConfigError: `workers` is less than 1, or half sequences are asked for.
+        ConfigError: `workers` is less than 1, or the settings include half sequences.
         OutputError: the folder holds something else or cannot be written.
     """
     if workers < 1:

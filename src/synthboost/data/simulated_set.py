@@ -100,8 +100,8 @@ def claim_simulated(out: Path, settings: SimulationSettings, layout: Mapping[str
     Raises:
         OutputError: it does. Nothing is touched.
     """
-    asked = {"generator": GENERATOR, "generator_version": GENERATOR_VERSION, "settings": settings.to_json()}
-    claim(out / RECORD, {**asked, **layout})
+    wanted = {"generator": GENERATOR, "generator_version": GENERATOR_VERSION, "settings": settings.to_json()}
+    claim(out / RECORD, {**wanted, **layout})
 
 
 def write_split(out: Path, settings: SimulationSettings) -> None:

@@ -47,7 +47,7 @@ def write_shards(
         How many frames were made now.
 
     Raises:
-        ConfigError: `workers` or `patients_per_shard` is less than 1, or half sequences are asked for.
+        ConfigError: `workers` or `patients_per_shard` is less than 1, or the settings include half sequences.
         OutputError: the folder holds something else or cannot be written.
     """
     if settings.phases_between:

@@ -153,7 +153,7 @@ def _named(dataset: Dataset, name: str) -> PatientId:
     # The first release numbers its two folders independently: there a name alone can mean two people.
     found = [p for p in dataset.patients if name in (p.name, f"{p.folder}/{p.name}", str(p))]
     if len(found) != 1:
-        meant = ", ".join(f"{p.folder}/{p.name}" for p in found) or "nobody"
+        meant = ", ".join(f"{p.folder}/{p.name}" for p in found) or "no patient"
         raise SplitError(
             dataset.root, "patient to leave out", f"{name} (means {meant})", "a name that means one patient",
             "Write folder/name where two folders number their patients independently.",

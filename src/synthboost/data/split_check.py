@@ -112,7 +112,7 @@ HELD_OUT = {
 
 
 def check_beside(split: Split, dataset: Dataset, real: Split) -> None:
-    """Check that a synthetic data set shows, and was made from, nobody whom a real split holds out; reads no pixel.
+    """Check that a synthetic data set shows, and was made from, no patient whom a real split holds out.
 
     Args:
         split: parts of `dataset`.
@@ -130,7 +130,7 @@ def check_beside(split: Split, dataset: Dataset, real: Split) -> None:
         if person is not None and real.part_of(person) in HELD_OUT[part]
     ]
     _refuse(
-        split, f"frames of people whom split {real.name} holds out", leaks, "synthetic images of nobody who is held out"
+        split, f"frames of people whom split {real.name} holds out", leaks, "synthetic images of no held-out patient"
     )
 
 
@@ -162,7 +162,7 @@ def check_pictures(split: Split, dataset: Dataset, real: Split, real_dataset: Da
         if part is not None and same is not None and real.part_of(same.patient) in HELD_OUT[part]:
             leaks.append(f"{info.name} ({part}) = {same.name} ({real.part_of(same.patient)})")
     _refuse(
-        split, f"pictures that split {real.name} holds out", leaks, "pictures of nobody who is held out",
+        split, f"pictures that split {real.name} holds out", leaks, "pictures of no held-out patient",
         "Take these pictures out of the folder.",
     )  # fmt: skip
 

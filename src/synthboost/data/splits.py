@@ -52,7 +52,7 @@ def make_split(name: str, dataset: Dataset) -> Split:
 
 
 def official_split(dataset: Dataset) -> Split:
-    """What the release states: its subgroup lists, or, for `camus-mhd`, its two folders (so nobody validates)."""
+    """What the release states: its subgroup lists, or, for `camus-mhd`, its two folders (no validation patients)."""
     return Split("official", {part: dataset.official.get(part, ()) for part in SplitPart})
 
 
@@ -82,7 +82,7 @@ def paper_split(dataset: Dataset) -> Split:
 def no_test_split(dataset: Dataset) -> Split:
     """For copies without the test patients: the official validation patients test, the last training ones validate.
 
-    So the patients that choose the epoch are still not those that are judged. The last 50 training patients that the
+    So the patients that choose the epoch are still not those evaluated. The last 50 training patients that the
     data set holds validate, or the last eighth if that is less; the official test patients are left out.
 
     Raises:
@@ -123,7 +123,7 @@ def fewer_training_patients(split: Split, dataset: Dataset, count: int, seed: in
     one seed a smaller choice is always part of a larger one.
 
     Raises:
-        SplitError: there are fewer patients than asked for, or fewer than one is.
+        SplitError: there are fewer patients than `count`, or `count` is less than 1.
     """
     training = sorted(set(split.parts[SplitPart.TRAINING]) & set(dataset.patients))
     if not 1 <= count <= len(training):

@@ -64,7 +64,7 @@ def make_triplets(
 
     Raises:
         DataError: the frame has no label map.
-        ConfigError: `shapes` is given but not asked for by the recipe, or the reverse.
+        ConfigError: `shapes` is given although the recipe does not use it, or the reverse.
     """
     if frame.label_map is None:
         raise DataError(

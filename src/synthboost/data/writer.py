@@ -43,7 +43,7 @@ class Origin:
     release: str
     """Part of every patient's identity: what `patient0001` of this set means."""
     record: str
-    """The record's file name: at the root what was asked for, in a patient's folder what was noted."""
+    """The record's file name: at the root the settings, in a patient's folder what was noted."""
 
 
 @dataclass(frozen=True)
@@ -74,7 +74,7 @@ class MadePatient:
 def make_dataset(
     out: Path,
     origin: Origin,
-    asked: Mapping[str, Any],
+    wanted: Mapping[str, Any],
     patients: Sequence[NewPatient],
     make: Callable[[NewPatient], MadePatient],
     doing: str,
@@ -85,9 +85,9 @@ def make_dataset(
     """Write a data set, the share of one worker, or what is missing of it.
 
     Args:
-        out: a new or empty folder, or one begun with the same origin and `asked`.
+        out: a new or empty folder, or one begun with the same origin and `wanted`.
         origin: see there.
-        asked: whatever else decides the frames; plain values. A folder that was begun otherwise is refused.
+        wanted: whatever else decides the frames; plain values. A folder that was begun otherwise is refused.
         patients: all of the set, in the order of its lists.
         make: called for each patient that is missing; with several workers it must travel between processes.
         doing: before the progress bar.
@@ -109,7 +109,7 @@ def make_dataset(
     if not 1 <= number <= shares:
         raise ConfigError("share", "shard", f"{number}/{shares}", "i/n with i from 1 to n")
     folders = {patient.name: out / IMAGES / patient.name for patient in patients}
-    claim(out / origin.record, {"generator": origin.generator, "generator_version": origin.version, **asked})
+    claim(out / origin.record, {"generator": origin.generator, "generator_version": origin.version, **wanted})
     with exclusive(out if shares == 1 else out / f".shard-{number}-of-{shares}"):
         if shares == 1:
             recover(out / IMAGES, held=True)
@@ -126,7 +126,7 @@ def remake_dataset(
     dataset: Dataset,
     split: Split,
     origin: Origin,
-    asked: Mapping[str, Any],
+    wanted: Mapping[str, Any],
     remake: Callable[[Sequence[FrameInfo]], MadePatient],
     doing: str,
     shard: tuple[int, int] = (1, 1),
@@ -136,12 +136,12 @@ def remake_dataset(
     Patients keep their names, parts, attributes and release: they are the same hearts.
 
     Args:
-        out: a new or empty folder, or one begun with the same images, origin and `asked`.
+        out: a new or empty folder, or one begun with the same images, origin and `wanted`.
         dataset: simulated and annotated. Frames of patients are refused: the new set names no patient behind a frame,
             so a leak would go unseen.
         split: of `dataset`; patients that it leaves out are left out.
         origin: see there.
-        asked: whatever else decides the pixels; plain values.
+        wanted: whatever else decides the pixels; plain values.
         remake: from a patient's frames to the same frames with new pixels.
         doing, shard: see `make_dataset`.
 
@@ -149,9 +149,9 @@ def remake_dataset(
         DataError: frames are not simulated or not annotated, or what `remake` raises.
     """
     infos = _frames_by_patient(dataset, split)
-    asked = {"images": dataset.fingerprint(), "split": split.name, "seed": origin.seed, "settings": dict(asked)}
+    wanted = {"images": dataset.fingerprint(), "split": split.name, "seed": origin.seed, "settings": dict(wanted)}
     patients = [NewPatient(p.name, part) for part in SplitPart for p in split.parts[part] if p.name in infos]
-    return make_dataset(out, origin, asked, patients, lambda patient: remake(infos[patient.name]), doing, shard)
+    return make_dataset(out, origin, wanted, patients, lambda patient: remake(infos[patient.name]), doing, shard)
 
 
 def _frames_by_patient(dataset: Dataset, split: Split) -> dict[str, list[FrameInfo]]:

@@ -29,7 +29,7 @@ from synthboost.evaluation.metrics.resample import spacing_on_grid
 GENERATOR = "synthboost.diffusion"
 GENERATOR_VERSION = "1"
 RECORD = "synthesis.json"
-"""At the root: what was asked for. A folder that was begun otherwise is refused."""
+"""At the root: the settings. A folder that was begun otherwise is refused."""
 MOST_COPIES = 99
 """A copy's number takes the last two digits of a synthetic patient's."""
 
@@ -93,7 +93,7 @@ def synthesize(
     chosen = schedule or default_schedule(network.settings)
     release = f"diffusion-{weights_sha256[:8]}-seed{settings.seed}"
     origin = Origin(Domain.DIFFUSION, GENERATOR, GENERATOR_VERSION, settings.seed, release, RECORD)
-    asked = {
+    wanted = {
         "release": release,
         "masks": dataset.fingerprint(),
         "split": split.name,
@@ -104,7 +104,7 @@ def synthesize(
     if not copies:
         raise DataError(dataset.root, "annotated frames", 0, "at least one in the training or validation part")
     maker = _Maker(network, dataset, settings, chosen)
-    return make_dataset(out, origin, asked, copies, maker.make, "sampling", shard)
+    return make_dataset(out, origin, wanted, copies, maker.make, "sampling", shard)
 
 
 def planned_copies(dataset: Dataset, split: Split, settings: SynthesisSettings) -> list[NewPatient]:

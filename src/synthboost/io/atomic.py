@@ -71,7 +71,7 @@ def recover(folder: Path, held: bool = False) -> None:
     """Put back folders that a killed process had moved aside, and delete what it left unfinished in `folder`.
 
     Args:
-        folder: looked at itself, not the folders in it; may be absent.
+        folder: not searched recursively; may be absent.
         held: this process holds the folder's lock, so whatever is unfinished was left over. Without it only the
             work of processes of this host that no longer live is.
 

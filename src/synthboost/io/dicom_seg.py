@@ -24,7 +24,7 @@ from synthboost.io.recording import Recording
 IDENTITY_TAGS = ("SOPClassUID", "SOPInstanceUID", "SeriesInstanceUID", "StudyInstanceUID")
 """All that is taken over from the source: without them no viewer could tell which image is segmented."""
 NO_DATE, NO_TIME = "19000101", "000000"
-"""DICOM wants a date of the content; the day of a prediction is nobody's business."""
+"""DICOM requires a date of the content; the day of a prediction is kept private."""
 MAX_LABEL = 64
 """Characters of a segment's label."""
 _CODES = {

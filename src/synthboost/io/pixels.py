@@ -16,7 +16,7 @@ Spacing: TypeAlias = tuple[float, float]
 """Distance between neighbouring (rows, columns) in mm."""
 
 MAX_SIDE_PX = 4096
-"""A guess: five times the largest CAMUS frame. Checked in the header, before any memory is asked for."""
+"""A guess: five times the largest CAMUS frame. Checked in the header, before any memory is allocated."""
 SPACING_LIMITS_MM = (0.01, 10.0)
 """A guess with wide margins: CAMUS has 0.15-1.1 mm, and no depth setting of an adult heart needs less or more."""
 LABELS: tuple[int, ...] = (0, *(int(s) for s in STRUCTURES))

@@ -1,4 +1,4 @@
-"""A recording: grey frames that are read when they are asked for, their spacing, and their place in the whole image."""
+"""A recording: grey frames that are read lazily, their spacing, and their place in the whole image."""
 
 from __future__ import annotations
 
