@@ -51,12 +51,12 @@ class Clinical:
     def run(self) -> None:
         """Get the label maps, measure, compare, write, print the table."""
         from synthboost.data.source import open_source
+        from synthboost.inference.clinical import compare_cases, measure_cases, write_clinical, write_uncertainty
         from synthboost.inference.uncertainty import Variations
         from synthboost.io.atomic import require_new_folder
         from synthboost.io.typed_json import to_json
         from synthboost.progress import track
         from synthboost.reports.formats import to_text
-        from synthboost.studies.clinical import compare_cases, measure_cases, write_clinical, write_uncertainty
         from synthboost.studies.manifest import versions
 
         source = open_source(self.data, self.splitting)

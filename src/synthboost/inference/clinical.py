@@ -26,12 +26,12 @@ from synthboost.reports.bland_altman import NOT_A_DEVICE, Compared, agreement_ta
 from synthboost.reports.cells import Table
 from synthboost.reports.formats import write_table
 
-AGAINST_STATED = ("ef_camus", "ef_biplane")
+AGAINST_STATED = {"ef_camus": "CAMUS' convention", "ef_biplane": "biplane, Lang 2015"}
 AGAINST_REFERENCE = (
     "ef_biplane", "ef_camus", "lv_volume_biplane_ED", "lv_volume_biplane_ES", "stroke_volume", "lv_length_4CH_ED",
     "la_volume_discs_ES", "la_volume_area_length_ES", "wall_thickness_4CH_ED",
 )  # fmt: skip
-"""What is compared: fractions with the one that the data set states, these with what its own label maps give."""
+"""What is compared: fractions with the one that the data set states, these with the reference label maps'."""
 PLOTTED = 4
 """Panels of the plot: the first so many quantities."""
 CHECK_COLUMNS = (
@@ -51,9 +51,9 @@ class Case:
     stated_ef: float | None
     """In percent, as the data set states it; `None` when it does not."""
     numbers: dict[str, Measurement]
-    """Of the label maps that are judged."""
+    """Of the label maps."""
     reference: dict[str, Measurement] | None
-    """Of the annotation; `None` when the annotation itself is judged."""
+    """Of the annotation; `None` when the annotation itself is measured."""
     checks: list[Check]
     unread: tuple[str, ...]
     """Frames without a label map, with the reason."""
@@ -94,18 +94,40 @@ def measure_cases(found: Iterable[FrameLabelMap], with_reference: bool) -> Itera
         )
 
 
-def compare_cases(cases: Sequence[Case], judged: str, level: float = 0.95) -> list[Compared]:
-    """Agreement of the judged label maps with the stated ejection fraction, and with the reference label maps.
+def compare_cases(cases: Sequence[Case], measured: str) -> list[Compared]:
+    """Agreement of the label maps with the stated ejection fraction, and with the reference label maps.
 
     Args:
         cases: all patients; those without a value are listed in each comparison with the reason.
-        judged: what the label maps are called, e.g. `predicted`.
-        level: of the confidence intervals.
+        measured: what the label maps are called, e.g. `predicted`.
     """
-    compared = [_against_stated(cases, name, judged, level) for name in AGAINST_STATED]
+    compared = []
+    for name, convention in AGAINST_STATED.items():
+        pairs = [(case, case.stated_ef, "the data set states no EF") for case in cases]
+        compared.append(_compare(name, pairs, "EF", "%", f"{measured}, {convention}", "stated"))
     if any(case.reference is not None for case in cases):
-        compared += [_against_reference(cases, name, judged, level) for name in AGAINST_REFERENCE]
+        for name in AGAINST_REFERENCE:
+            found = [(case, case.reference[name]) for case in cases if case.reference is not None]
+            pairs = [(case, number.value, f"reference: {number.reason}") for case, number in found]
+            unit = cases[0].numbers[name].unit
+            compared.append(_compare(name, pairs, name, unit, measured, "reference label maps"))
     return compared
+
+
+def _compare(
+    name: str, pairs: list[tuple[Case, float | None, str]], heading: str, unit: str, first: str, second: str
+) -> Compared:
+    """Compare a number of each case with another value, or with the reason why there is none."""
+    values, missing = [], []
+    for case, other, reason in pairs:
+        value = case.numbers[name].value
+        if value is None or other is None:
+            missing.append((case.patient.name, case.why_missing(name) if value is None else reason))
+        else:
+            values.append((value, other))
+    array = np.array(values, dtype=np.float64).reshape(-1, 2)
+    agreement = method_agreement(array[:, 0], array[:, 1]) if len(values) >= FEWEST else None
+    return Compared(heading, unit, first, second, array, tuple(missing), agreement)
 
 
 def write_clinical(out: Path, cases: Sequence[Case], compared: Sequence[Compared], facts: Mapping[str, Any]) -> Table:
@@ -115,13 +137,13 @@ def write_clinical(out: Path, cases: Sequence[Case], compared: Sequence[Compared
         out: an empty folder.
         cases: one line of `patients.csv` each.
         compared: the comparisons.
-        facts: model, sentences, split, software: whatever says what was judged.
+        facts: model, sentences, split, software: whatever says what was measured.
 
     Raises:
         OutputError: a file cannot be written.
     """
     write_csv(out / "patients.csv", _columns(cases), (_line(case) for case in cases))
-    write_csv(out / "checks.csv", CHECK_COLUMNS, (line for case in cases for line in _check_lines(case)))
+    write_csv(out / "checks.csv", CHECK_COLUMNS, (_check_line(case, check) for case in cases for check in case.checks))
     caption = f"Agreement over {len(cases)} patients: {facts['model']}, split {facts['split']}, {facts['part']}."
     plausibility = plausibility_counts(cases)
     hearts = f"Plausible hearts: {plausibility['plausible patients']} of {len(cases)} patients; checks.csv says why."
@@ -149,7 +171,7 @@ def write_uncertainty(out: Path, predictor: Predictor, frames: FrameSet, variati
         OutputError: it cannot be written.
     """
     lines: list[dict[str, object]] = []
-    for position in track(range(len(frames)), f"asking {frames.name} in other words", unit="frame"):
+    for position in track(range(len(frames)), f"predicting {frames.name} in other words", unit="frame"):
         lines += _uncertainty_lines(predictor, frames, position, variations)
     write_csv(out / "uncertainty.csv", UNCERTAINTY_COLUMNS, lines)
 
@@ -184,42 +206,6 @@ def _sectors(found: Sequence[FrameLabelMap]) -> dict[tuple[View, Phase], Mask]:
     return sectors
 
 
-def _against_stated(cases: Sequence[Case], name: str, judged: str, level: float) -> Compared:
-    convention = "CAMUS' convention" if name == "ef_camus" else "biplane, Lang 2015"
-    pairs, missing = [], []
-    for case in cases:
-        value = case.numbers[name].value
-        if value is None or case.stated_ef is None:
-            reason = "the data set states no EF" if value is not None else case.why_missing(name)
-            missing.append((case.patient.name, reason))
-        else:
-            pairs.append((value, case.stated_ef))
-    return _compared("EF", "%", f"{judged}, {convention}", "stated", pairs, missing, level)
-
-
-def _against_reference(cases: Sequence[Case], name: str, judged: str, level: float) -> Compared:
-    pairs, missing, unit = [], [], ""
-    for case in cases:
-        assert case.reference is not None
-        value, true = case.numbers[name].value, case.reference[name].value
-        unit = case.numbers[name].unit
-        if value is None or true is None:
-            reason = case.why_missing(name) if value is None else f"reference: {case.reference[name].reason}"
-            missing.append((case.patient.name, reason))
-        else:
-            pairs.append((value, true))
-    return _compared(name, unit, judged, "reference label maps", pairs, missing, level)
-
-
-def _compared(
-    name: str, unit: str, first: str, second: str, pairs: list[tuple[float, float]],
-    missing: list[tuple[str, str]], level: float,
-) -> Compared:  # fmt: skip
-    values = np.array(pairs, dtype=np.float64).reshape(-1, 2)
-    agreement = method_agreement(values[:, 0], values[:, 1], level) if len(pairs) >= FEWEST else None
-    return Compared(name, unit, first, second, values, tuple(missing), agreement)
-
-
 def _columns(cases: Sequence[Case]) -> tuple[str, ...]:
     head = ("patient", "stated_ef_percent", "plausible", "implausible", "cautions", "not_measured")
     if not cases:
@@ -240,7 +226,7 @@ def _line(case: Case) -> dict[str, object]:
     )
     line: dict[str, object] = {
         "patient": str(case.patient),
-        "stated_ef_percent": _cell(case.stated_ef),
+        "stated_ef_percent": case.stated_ef,
         "plausible": not implausible and not case.unread,
         "implausible": "; ".join(f"{check.where} {check.name}" for check in implausible),
         "cautions": "; ".join(f"{check.where} {check.name}" for check in cautions),
@@ -248,22 +234,13 @@ def _line(case: Case) -> dict[str, object]:
     }
     for prefix, numbers in (("", case.numbers), ("reference_", case.reference)):
         if numbers is not None:
-            line |= {f"{prefix}{_column(m)}": _cell(m.value) for m in numbers.values()}
+            line |= {f"{prefix}{_column(m)}": m.value for m in numbers.values()}
     return line
 
 
-def _check_lines(case: Case) -> Iterator[dict[str, object]]:
-    for check in case.checks:
-        rule = check.rule
-        yield {
-            "patient": str(case.patient), "where": check.where, "check": check.name, "value": _cell(check.value),
-            "low": _cell(rule.low), "high": _cell(rule.high), "unit": rule.unit, "severity": rule.severity,
-            "passed": check.passed, "source": rule.source, "reason": check.reason,
-        }  # fmt: skip
-
-
-def _cell(value: float | None) -> str:
-    return "" if value is None else repr(value)
+def _check_line(case: Case, check: Check) -> dict[str, object]:
+    own = {"check": check.name, **vars(check.rule), **vars(check), "passed": check.passed, "patient": str(case.patient)}
+    return {name: own[name] for name in CHECK_COLUMNS}
 
 
 def _compared_record(item: Compared) -> dict[str, Any]:
@@ -291,7 +268,7 @@ def _uncertainty_lines(
         return
     for structure, agreement in found.items():
         yield {
-            **head, "structure": structure.short, "masks": agreement.masks, "mean_dice": _cell(agreement.mean_dice),
-            "lowest_dice": _cell(agreement.lowest_dice), "disputed_share": _cell(agreement.disputed_share),
+            **head, "structure": structure.short, "masks": agreement.masks, "mean_dice": agreement.mean_dice,
+            "lowest_dice": agreement.lowest_dice, "disputed_share": agreement.disputed_share,
             "flipped": variations.flip, "sentences": agreement.masks // (2 if variations.flip else 1),
         }  # fmt: skip
