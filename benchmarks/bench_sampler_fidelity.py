@@ -29,10 +29,10 @@ from synthboost.diffusion.objective import STEPS, NoiseSchedule, as_noise_predic
 from synthboost.diffusion.sampling import Method, Schedule, known_condition, sample, to_grey
 from synthboost.diffusion.settings import TINY, DiffusionTraining
 from synthboost.diffusion.training_data import DiffusionExamples, make_examples
+from synthboost.diffusion.training_run import train_diffusion_on
 from synthboost.domain import SplitOptions, SplitPart
 from synthboost.evaluation.fidelity.echo_set import EchoSet
 from synthboost.evaluation.fidelity.measure import measure_fidelity
-from synthboost.studies.diffusion import train_diffusion_on
 from synthboost.studies.echo_sets import read_echo_set
 
 NETWORK = replace(TINY, patch=2)

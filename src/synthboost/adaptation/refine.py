@@ -23,7 +23,9 @@ from synthboost.diffusion.condition import ConditionClass, condition_map, label_
 from synthboost.diffusion.image_batches import ImageBatches
 from synthboost.diffusion.network import SemanticUNet
 from synthboost.diffusion.sampling import Schedule, Start, default_schedule, sample_images, to_grey
+from synthboost.diffusion.settings import DiffusionSettings
 from synthboost.diffusion.training_data import frame_codes, shrink
+from synthboost.diffusion.training_run import read_training_record
 from synthboost.domain import Domain, Frame, FrameInfo
 from synthboost.errors import ConfigError
 from synthboost.evaluation.metrics.resample import spacing_on_grid
@@ -108,6 +110,35 @@ def refine(
     }
     refiner = _Refiner(network, simulated.dataset, settings, chosen)
     return remake_dataset(out, simulated.dataset, simulated.split, origin, wanted, refiner.remake, "refining", shard)
+
+
+def condition_of(model: Path, settings: DiffusionSettings, asked: Condition | None = None) -> Condition:
+    """Choose what a model is told when it refines images whose labels it shall not see.
+
+    Args:
+        model: its folder, or the `checkpoint/` in it. `training.json` says how it was trained; a model without that
+            file, such as a published one, counts as trained with labels.
+        settings: of its network.
+        asked: by the user; `None` is the sector for a model that was trained without labels, no label for others.
+
+    Raises:
+        ConfigError: the model never learned what was asked for.
+        DataError: `training.json` cannot be read.
+    """
+    record = read_training_record(model)
+    unannotated = record is not None and record.unannotated
+    chosen = asked or (Condition.SECTOR if unannotated else Condition.NULL)
+    if chosen is Condition.SECTOR and record is not None and not unannotated:
+        raise ConfigError(
+            "refine", "condition", chosen, f"{Condition.NULL} for a model that was trained with labels",
+            "It never saw a sector without a heart's labels. Train another with --unannotated.",
+        )  # fmt: skip
+    if chosen is Condition.NULL and not settings.null_label:
+        raise ConfigError(
+            "refine", "condition", chosen, "a model that can do without labels",
+            "This one has no weights for that. Train another, best with --unannotated.",
+        )  # fmt: skip
+    return chosen
 
 
 class _Refiner:

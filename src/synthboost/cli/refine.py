@@ -36,12 +36,11 @@ class Refine:
 
     def run(self) -> None:
         """Refine, and print what was made."""
-        from synthboost.adaptation.refine import RefineSettings, refine
+        from synthboost.adaptation.refine import RefineSettings, condition_of, refine
         from synthboost.data.source import open_source
         from synthboost.diffusion.checkpoint import load_diffusion
         from synthboost.inference.predictor import choose_device
         from synthboost.models.weights_folder import file_sha256, weights_path
-        from synthboost.studies.diffusion import condition_of
 
         shard = parse_shard("refine", self.shard)
         folder = self.model / "checkpoint" if (self.model / "checkpoint").is_dir() else self.model

@@ -44,7 +44,7 @@ class TrainDiffusion:
         from synthboost.data.picture_folder import PictureDefaults
         from synthboost.data.source import open_source
         from synthboost.diffusion.settings import PRESETS
-        from synthboost.studies.diffusion import DONE, train_diffusion_on
+        from synthboost.diffusion.training_run import DONE, train_diffusion_on
 
         if not self.unannotated and self.images.defaults != PictureDefaults():
             raise ConfigError(

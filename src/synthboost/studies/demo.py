@@ -15,6 +15,7 @@ from synthboost.data.source import Source, open_source
 from synthboost.diffusion.checkpoint import load_diffusion
 from synthboost.diffusion.settings import TINY, DiffusionSettings, DiffusionTraining
 from synthboost.diffusion.synthesize import SynthesisSettings, synthesize
+from synthboost.diffusion.training_run import train_diffusion_on
 from synthboost.domain import SplitOptions, SplitPart
 from synthboost.models.catalogue import settings_of
 from synthboost.models.weights_folder import file_sha256, weights_path
@@ -23,7 +24,6 @@ from synthboost.records.run_folder import RunPaths
 from synthboost.simulator.appearance import AppearanceName
 from synthboost.simulator.priors import PriorName
 from synthboost.simulator.settings import SimulationSettings
-from synthboost.studies.diffusion import train_diffusion_on
 from synthboost.studies.recipes import RANDOM, Preset, demo, ours
 from synthboost.studies.study import Study
 from synthboost.studies.summary import dice_line

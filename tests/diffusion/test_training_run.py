@@ -10,15 +10,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from synthboost.adaptation.refine import Condition
+from synthboost.adaptation.refine import Condition, condition_of
 from synthboost.data.simulated_set import write_dataset
 from synthboost.data.source import open_source
 from synthboost.diffusion.settings import TINY, DiffusionTraining
 from synthboost.diffusion.training_data import make_examples
+from synthboost.diffusion.training_run import DiffusionRecord, train_diffusion_on
 from synthboost.domain import SplitPart
 from synthboost.errors import ConfigError, DataError, OutputError
+from synthboost.io.typed_json import write_record
+from synthboost.records.run_record import DataSet
 from synthboost.simulator.settings import SimulationSettings
-from synthboost.studies.diffusion import condition_of, train_diffusion_on
 
 SMALL = replace(TINY, size=32, width=8, multipliers=(1, 2), attention=(16,), head_width=8, groups=4, spade_width=6)
 QUICK = DiffusionTraining(steps=2, batch=2, threads=1)
@@ -31,8 +33,8 @@ def hearts(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
-def train(root: Path, out: Path, unlabelled: bool = True) -> bytes:
-    folder = train_diffusion_on(open_source(root), SMALL, QUICK, out, unlabelled)
+def train(root: Path, out: Path, unannotated: bool = True) -> bytes:
+    folder = train_diffusion_on(open_source(root), SMALL, QUICK, out, unannotated)
     return next(folder.glob("*.safetensors")).read_bytes()
 
 
@@ -50,10 +52,10 @@ def test_label_files_may_be_absent_and_are_not_opened_if_they_are_there(hearts: 
     for record in records:
         record["data"].pop("name")
     assert records[0] == records[1] == records[2]
-    assert records[0]["unlabelled"] is True
+    assert records[0]["unannotated"] is True
     assert (records[0]["data"]["patients"], records[0]["data"]["frames"]) == (1, 4)
     with pytest.raises(DataError, match="at least one annotated frame"):
-        train(bare, tmp_path / "d", unlabelled=False)
+        train(bare, tmp_path / "d", unannotated=False)
 
 
 def test_the_maps_hold_the_sector_alone_and_the_attributes_stay(hearts: Path) -> None:
@@ -73,22 +75,23 @@ def test_neither_kind_of_training_goes_on_in_the_others_folder(
 ) -> None:
     train(hearts, tmp_path / "out", first)
     before = (tmp_path / "out" / "training.json").read_text()
-    assert ("unlabelled" in json.loads(before)) is first
-    with pytest.raises(OutputError, match=f"unlabelled: {words}"):
+    assert json.loads(before)["unannotated"] is first
+    with pytest.raises(OutputError, match=f"unannotated: {words}"):
         train(hearts, tmp_path / "out", not first)
     assert (tmp_path / "out" / "training.json").read_text() == before
     train(hearts, tmp_path / "out", first)
 
 
 def test_a_model_is_told_what_it_learned_and_asked_for_nothing_else(tmp_path: Path) -> None:
-    def record(name: str, **content: object) -> Path:
-        (tmp_path / name / "checkpoint").mkdir(parents=True)
-        (tmp_path / name / "training.json").write_text(json.dumps(content))
+    def record(name: str, unannotated: bool) -> Path:
+        data = DataSet("camus", "release", "real", "official", 1, 4, "f00d")
+        write_record(tmp_path / name / "training.json", DiffusionRecord(data, {}, {}, unannotated))
+        (tmp_path / name / "checkpoint").mkdir()
         return tmp_path / name
 
-    unlabelled, labelled = record("u", unlabelled=True), record("l", training={"seed": 1})
-    assert condition_of(unlabelled, SMALL) is condition_of(unlabelled / "checkpoint", SMALL) is Condition.SECTOR
-    assert condition_of(unlabelled, SMALL, Condition.NULL) is Condition.NULL
+    unannotated, labelled = record("u", unannotated=True), record("l", unannotated=False)
+    assert condition_of(unannotated, SMALL) is condition_of(unannotated / "checkpoint", SMALL) is Condition.SECTOR
+    assert condition_of(unannotated, SMALL, Condition.NULL) is Condition.NULL
     assert condition_of(labelled, SMALL) is Condition.NULL
     with pytest.raises(ConfigError, match=r"condition: sector; expected null.*--unannotated"):
         condition_of(labelled, SMALL, Condition.SECTOR)
