@@ -28,8 +28,8 @@ def test_ten_real_patients_after_the_masks_of_349_are_not_ten_annotated_patients
     runs = [make_masked_run("real"), make_masked_run("synth-PT:real-FT")]
     assert mask_statements(runs) == (
         "The diffusion images of sdm carry the annotations of 349 patients, from whose masks they were made. "
-        "For models that saw these images first or beside real ones, “10 real patients” is therefore not 10 annotated "
-        "patients.",
+        "For models trained on these images first or beside real ones, “10 real patients” is therefore not 10 "
+        "annotated patients.",
     )
 
 

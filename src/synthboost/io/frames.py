@@ -1,6 +1,6 @@
 """Data frames whose columns a `TypedDict` describes, as CSV and Parquet and back: nothing lost, nothing guessed.
 
-Parquet needs the extra `parquet` (pyarrow), which is loaded only when a Parquet file is asked for.
+Parquet needs the extra `parquet` (pyarrow), which is loaded only when a Parquet file is read or written.
 """
 
 from __future__ import annotations

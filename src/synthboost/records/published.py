@@ -3,7 +3,7 @@
 Their repository (github.com/naamiinepal/synthetic-boost, MIT) holds them under `metrics/`, one `metrics.csv` in
 `<strategy>/<model>/<prompt set>/`, in percent: no patient column, but file names that tell patient, view, phase and
 structure. What the files do not say stays unknown here: spacing, attributes, training seed, and which of the two
-paraphrases was asked. Their `hausdorff_distance` is left out: it is 100 times a distance in pixels of an image that was
+paraphrases was given. Their `hausdorff_distance` is left out: it is 100 times a distance in pixels of an image that was
 squashed to 512 x 512, and no number of millimetres can be made of it.
 """
 

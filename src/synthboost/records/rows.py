@@ -59,7 +59,7 @@ class Row(TypedDict):
     probe: str
     """Empty for the ordinary score; `swapped` when the sentence named another structure on purpose."""
     seed: int | None
-    """Of the training; `None` when nobody recorded it."""
+    """Of the training; `None` when it was not recorded."""
     split: str
     part: str
     domain: str

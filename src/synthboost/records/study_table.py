@@ -65,7 +65,7 @@ def write_study_table(folder: Path, runs: Iterable[RunRecord], *, parquet: bool 
 
     Raises:
         DataError: a run occurs twice, or has rows of another one.
-        ConfigError: `parquet` is asked for and pyarrow is not installed; nothing is written then.
+        ConfigError: `parquet` is given and pyarrow is not installed; nothing is written then.
         OutputError: a file cannot be written.
     """
     if parquet:

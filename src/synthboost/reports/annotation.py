@@ -109,7 +109,7 @@ def annotation_table(setting: Setting, points: Sequence[Point], masks: Sequence[
     notes = (
         "Seeds are averaged pair by pair before patients are resampled. The last interval holds for other patients and "
         "other trainings. With 0 real patients no annotated real image took part in training. Diffusion images "
-        "are made from annotated masks: those of all patients that their model learnt from are annotated, too.",
+        "are made from annotated masks: all patients that their model was trained on are annotated, too.",
         *masks,
     )
     name = file_stem("annotation", setting.model, setting.encoders, setting.prompt_set)

@@ -182,7 +182,7 @@ def _plot(
         _draw_bars(panel, groups, order, category)
         dress(panel, plain_label(model_heading(model)))
         panel.set_ylabel("points of Dice", color=INK, fontsize=9)
-    legend_above(figure, axes, columns=min(3, len(sorts)))
+    legend_above(figure, axes, columns=2 if crowded else min(3, len(sorts)))
     said = "; ".join(f"{d.first['model']} {label(d)} {category(d)} {d.points:+.1f}" for d in found)
     alternative = f"Differences in points of Dice: {said}. The table has the same numbers with their intervals."
     return Plot(name, caption, alternative, figure)

@@ -19,7 +19,7 @@ VALIDATION_SPLIT = "no-test"
 
 
 def reasons_against(runs: Sequence[RunRecord]) -> tuple[str, ...]:
-    """Why these runs' Dice is not comparable with the paper's; empty when nothing speaks against it.
+    """Why these runs' Dice is not comparable with the paper's; empty when it is.
 
     Test images, grid and training are looked at, because a difference can come from each of them. Rows that the
     authors published are the paper's own: they count only where there are none of ours.

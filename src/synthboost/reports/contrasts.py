@@ -292,9 +292,9 @@ def _deviations(found: tuple[float | None, float | None], scale: float) -> Cell:
 def _notes(members: Sequence[Contrast]) -> tuple[str, ...]:
     missing = [found for found in members if found.over_trainings is None]
     notes = [
-        "Over patients: patients drawn anew with all their images (BCa bootstrap); it speaks of these trained models. "
-        "p by patient: Wilcoxon on patient means, two-sided, of these trained models as well. "
-        "p over pairs: the paper's test, which takes the images of one patient for independent; it finds too much."
+        "Over patients: resampling patients with all their images (BCa bootstrap); it holds for these trained models. "
+        "p by patient: Wilcoxon on patient means, two-sided, for these trained models as well. "
+        "p over pairs: the paper's test, which treats the images of one patient as independent: too small."
     ]
     if len(missing) < len(members):
         notes.append(

@@ -82,7 +82,7 @@ def strategy_colour(strategy: str) -> str:
 
 
 def strategy_stroke(strategy: str) -> Stroke:
-    """A strategy's kind of line: told apart by the colour-blind, and in grey print."""
+    """A strategy's kind of line, distinct for the colour-blind and in grey print."""
     return _LINES.get(strategy, (QUIET, "solid"))[1]
 
 

@@ -1,4 +1,4 @@
-"""The model card of a run: what was trained on what, asked how, how well it did, and what it is not for.
+"""The model card of a run: what was trained on what, with which sentences, how well it did, and what it is not for.
 
 Hugging Face's form: a head in YAML, then Markdown. It is written beside the weights, so that a folder of weights that
 travels says what it is.
@@ -18,14 +18,14 @@ from synthboost.reports.run_facts import fact_text, parameters_text
 CARD = "README.md"
 PAPER = "https://arxiv.org/abs/2309.12829"
 RESTRICTED = (Domain.REAL, Domain.DIFFUSION, Domain.PSEUDO_LABELLED)
-"""Domains whose images go back to patients: the terms of the data hold for weights that learnt from them."""
+"""Domains whose images go back to patients: the terms of the data hold for weights trained on them."""
 
 
 def model_card(run: RunRecord) -> str:
     """Return the card as text; the same run gives the same text.
 
     Args:
-        run: a finished run, judged.
+        run: a finished, evaluated run.
     """
     return "\n".join([*_head(run), "", *_what(run), "", *_numbers(run.rows), "", *_use(run), "", *_limits(run), ""])
 
@@ -123,9 +123,9 @@ def _limits(run: RunRecord) -> list[str]:
     ]
     if _restricted(run):
         lines.append(
-            "- It learnt from images of patients, or from images made of theirs: the terms of those data hold for the "
-            "weights. CAMUS: CC BY-NC-SA 4.0, non-commercial scientific research only; cite Leclerc et al., IEEE TMI "
-            "38(9):2198-2210, 2019."
+            "- It was trained on images of patients, or on images made from theirs: the terms of those data hold for "
+            "the weights. CAMUS: CC BY-NC-SA 4.0, non-commercial scientific research only; cite Leclerc et al., IEEE "
+            "TMI 38(9):2198-2210, 2019."
         )
     return lines
 

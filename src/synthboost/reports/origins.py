@@ -54,8 +54,8 @@ def origin_statement(runs: Sequence[RunRecord]) -> str:
 def mask_statements(runs: Sequence[RunRecord]) -> tuple[str, ...]:
     """Say for each set which numbers of real patients are not numbers of annotated ones; empty when all are.
 
-    A run that learnt from fewer real patients than its synthetic images carry annotations of has used more annotation
-    than its number of real patients says; 0 stands for runs that saw synthetic images alone.
+    A run that was trained on fewer real patients than its synthetic images carry annotations of has used more
+    annotation than its number of real patients says; 0 stands for runs trained on synthetic images alone.
     """
     fewer: dict[tuple[str, int], set[int]] = {}
     for run in runs:
@@ -117,7 +117,7 @@ def _statement(name: str, masks: int, numbers: Sequence[int]) -> str:
         said = f"{', '.join(found[:-1])} or {found[-1]}" if len(found) > 1 else found[0]
         patients = "patient" if found == ["1"] else "patients"
         parts.append(
-            f"For models that saw these images first or beside real ones, “{said} real {patients}” is therefore not "
+            f"For models trained on these images first or beside real ones, “{said} real {patients}” is therefore not "
             f"{said} annotated {patients}."
         )
     if 0 in numbers:

@@ -210,7 +210,7 @@ def _block_place(item: tuple[tuple[str, str], object]) -> tuple[object, ...]:
 
 
 def _columns(blocks: Sequence[Block]) -> list[str]:
-    """P0 to P7, and what else was asked."""
+    """P0 to P7, and what other sentences were given."""
     others = {name for block in blocks for name in block.cells} - {*PAPER_PROMPTS, NO_SENTENCE}
     without = [NO_SENTENCE] if any(NO_SENTENCE in block.cells for block in blocks) else []
     return [*PAPER_PROMPTS, *sorted(others), *without]

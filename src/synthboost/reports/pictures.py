@@ -31,7 +31,7 @@ class Panel(NamedTuple):
 
     structure: str
     sentence: str
-    """Empty when the run was asked without words (P0)."""
+    """Empty when the run was given no words (P0)."""
     dice: str
     true_path: str
     """SVG path data."""

@@ -34,7 +34,7 @@ CONTRASTS: tuple[tuple[Strategy, Strategy], ...] = (
     (Strategy.SYNTHETIC_THEN_REAL, Strategy.SYNTHETIC),
 )
 LEFT_OUT = PromptSet.P0
-"""Its sentence is empty, so nothing names the structure: no score of a segmentation by language."""
+"""Its sentence is empty, so nothing names the structure: this is no segmentation by language."""
 BOOTSTRAP_SEED = 0
 
 

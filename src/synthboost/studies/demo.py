@@ -114,8 +114,9 @@ def run_demo(out: Path, data: Path | None, settings: DemoSettings, patients: int
     runs = [RunPaths(out / "runs" / run.name) for run in study.runs]
     for paths in runs:
         rows = read_rows(paths.rows)
-        images = f" ({rows[0].synthetic} images)" if rows[0].synthetic else ""
-        _say(began, f"{rows[0].model} {rows[0].strategy}{images}: {dice_line(rows)}")
+        first = rows.iloc[0]
+        images = f" ({first.synthetic} images)" if first.synthetic else ""
+        _say(began, f"{first.model} {first.strategy}{images}: {dice_line(rows)}")
     return runs
 
 

@@ -1,6 +1,6 @@
 """A contrast: one arm minus another, by patient. Every table, figure and sentence of a difference is made of these.
 
-A bootstrap over patients speaks of the trained models at hand. Whether the *method* is better also depends on how much
+A bootstrap over patients holds for the trained models at hand. Whether the *method* is better also depends on how much
 one training differs from the next, and of trainings there are few. A crossed bootstrap (patients and seeds drawn anew)
 is far too narrow with three of them; Student's t with Satterthwaite's degrees of freedom is not.
 `benchmarks/bench_seed_interval.py` measures the coverage of both.

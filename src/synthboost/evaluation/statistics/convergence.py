@@ -24,7 +24,7 @@ class Cost:
 
     epochs: int
     images: int
-    """Images (not image-sentence pairs) that the optimiser saw."""
+    """Images (not image-sentence pairs) that the optimiser has seen."""
 
     def __add__(self, other: Cost) -> Cost:
         """Both, one after the other."""

@@ -16,7 +16,7 @@ from synthboost.domain import STRUCTURES, Phase, Quality, Sex, View
 from synthboost.errors import ConfigError
 
 UNKNOWN = "unknown"
-"""The group of rows whose attribute nobody recorded; it is shown, never guessed away."""
+"""The group of rows whose attribute was not recorded; it is shown, never guessed away."""
 
 _AGE_BANDS = ("under 50", "50–64", "65–79", "80 or older")
 _EF_CLASSES = ("EF ≤ 45 %", "EF 45–55 %", "EF ≥ 55 %")
