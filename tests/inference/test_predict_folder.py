@@ -14,7 +14,6 @@ from PIL import Image
 
 from synthboost.errors import OutputError
 from synthboost.inference.predict_folder import predict_folder, result_names
-from synthboost.inference.predict_recording import contours_of
 from synthboost.inference.sentences import sentence_targets, structure_targets
 from synthboost.io.recordings import find_recordings
 
@@ -171,21 +170,3 @@ def test_names_of_results_never_meet(tmp_path) -> None:
 def test_a_name_that_is_no_unicode_is_spelt_out(tmp_path) -> None:
     path = Path(os.fsdecode(os.fsencode(tmp_path) + b"/\xff.png"))
     assert result_names(path, [path]) == ["\\udcff"]
-
-
-def test_the_outline_of_a_rectangle_runs_half_a_pixel_outside_in_columns_and_rows() -> None:
-    mask = np.zeros((8, 9), bool)
-    mask[2:5, 3:8] = True  # rows 2-4, columns 3-7
-    (outline,) = contours_of(mask, (0.5, 2.0))
-    points = np.array(outline["pixels"])
-    assert points.min(axis=0).tolist() == [2.5, 1.5]
-    assert points.max(axis=0).tolist() == [7.5, 4.5]
-    np.testing.assert_allclose(np.array(outline["mm"]), points * [2.0, 0.5])
-    assert points[0].tolist() == points[-1].tolist()
-
-
-def test_a_mask_at_the_border_is_closed_and_an_empty_one_has_no_outline() -> None:
-    (outline,) = contours_of(np.ones((3, 3), bool), None)
-    assert "mm" not in outline
-    assert outline["pixels"][0] == outline["pixels"][-1]
-    assert contours_of(np.zeros((3, 3), bool), None) == []

@@ -12,8 +12,6 @@ import tyro
 from synthboost.domain import Domain, View
 from synthboost.errors import ConfigError, DataError, PromptError
 
-ALL = ("lv", "myocardium", "la")
-
 
 @dataclass(frozen=True)
 class Predict:
@@ -49,7 +47,7 @@ class Predict:
         """Predict everything; unreadable recordings are listed with the reason, and make the exit code 2."""
         from synthboost.inference.predict_folder import predict_folder
         from synthboost.inference.predictor import Predictor
-        from synthboost.inference.sentences import sentence_targets, structure_targets
+        from synthboost.inference.sentences import ALL_NAMES, sentence_targets, structure_targets
         from synthboost.io.recordings import find_recordings
         from synthboost.models.registry import weights_fingerprint
         from synthboost.studies.evaluated import run_spec_of
@@ -63,7 +61,7 @@ class Predict:
             if named:
                 _advise(targets[0].sentence, [target.sentence for target in targets])
         else:
-            targets = structure_targets(self.structures or ALL, self.view, named)
+            targets = structure_targets(self.structures or ALL_NAMES, self.view, named)
         predictor = Predictor.from_pretrained(self.checkpoint, threshold=self.threshold)
         for target in targets:
             if unknown := predictor.model.unknown_words(target.sentence):

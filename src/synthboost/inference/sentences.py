@@ -37,6 +37,7 @@ NAMES = {
     "left-atrium": Structure.LEFT_ATRIUM_CAVITY,
 }
 """What a structure may be called."""
+ALL_NAMES = ("lv", "myo", "la")
 MOST_SENTENCES = 255
 """Of free sentences; a label map could not hold more."""
 
@@ -101,7 +102,7 @@ class Target:
 
 
 def structure_targets(
-    names: Sequence[str] = ("lv", "myo", "la"), view: View | None = None, name_domain: bool = False
+    names: Sequence[str] = ALL_NAMES, view: View | None = None, name_domain: bool = False
 ) -> tuple[Target, ...]:
     """Turn names into the sentences of prompt set P1, or P2 when the view is known.
 
