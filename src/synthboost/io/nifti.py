@@ -11,9 +11,9 @@ import math
 import zlib
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from io import BytesIO
+from io import BufferedIOBase, BytesIO
 from pathlib import Path
-from typing import Any, BinaryIO, cast
+from typing import Any
 
 import numpy as np
 from nibabel.nifti1 import Nifti1Header
@@ -53,7 +53,7 @@ def open_nifti(path: Path) -> Recording:
             are read: truncated, damaged (gzip's checksum), too long, or a scaling that does not give whole numbers.
     """
     with _opened(path) as stream:
-        header = _parse(path, stream.read(HEADER_BYTES))
+        header = _parse(path, _read(stream, HEADER_BYTES))
     columns, rows, frames, along_time = _plane(path, header["dim"].tolist())
     dtype, offset = _number_type(path, header), _pixel_offset(path, float(header["vox_offset"]))
     shape = (rows, columns)
@@ -129,7 +129,7 @@ def _unscaled(header: Nifti1Header) -> Nifti1Header:
 
 
 @contextmanager
-def _opened(path: Path) -> Iterator[BinaryIO]:
+def _opened(path: Path) -> Iterator[BufferedIOBase]:
     """Yield the uncompressed content as a stream; whatever is wrong with the compression becomes one of our errors."""
     try:
         with path.open("rb") as handle:
@@ -143,7 +143,7 @@ def _opened(path: Path) -> Iterator[BinaryIO]:
                 raise DataError(path, "format", f"first bytes {first!r}", "a gzip-compressed NIfTI file", _REMEDY_COPY)
             handle.seek(0)
             with gzip.GzipFile(fileobj=handle) as stream:
-                yield cast(BinaryIO, stream)
+                yield stream
     except EOFError as error:
         raise DataError(path, "length", "truncated", "a complete gzip file", _REMEDY_COPY) from error
     except (zlib.error, gzip.BadGzipFile) as error:
@@ -152,18 +152,27 @@ def _opened(path: Path) -> Iterator[BinaryIO]:
         raise DataError(path, "file", error.strerror or error, "a readable file") from error
 
 
+def _read(stream: BufferedIOBase, count: int) -> bytes:
+    """The next `count` bytes, or all that are left: `stream.read` would inflate in small steps."""
+    parts = []
+    while count > 0 and (part := stream.read1(count)):
+        parts.append(part)
+        count -= len(part)
+    return b"".join(parts)
+
+
 def _values(path: Path, frames: int, count: int, dtype: np.dtype[Any], offset: int) -> Iterator[NDArray[Any]]:
     """Yield the numbers of each frame, (count,); too few or too many bytes are an error."""
     expected = offset - HEADER_BYTES + frames * count * dtype.itemsize
     with _opened(path) as stream:
-        have = len(stream.read(offset)) - HEADER_BYTES
+        have = len(_read(stream, offset)) - HEADER_BYTES
         for _ in range(frames):
-            body = stream.read(count * dtype.itemsize)
+            body = _read(stream, count * dtype.itemsize)
             have += len(body)
             if len(body) != count * dtype.itemsize:
                 raise _wrong_length(path, f"{have} bytes", expected)
             yield np.frombuffer(body, dtype)
-        if stream.read(1):  # the checksum is compared only when the end is reached
+        if _read(stream, 1):  # the checksum is compared only when the end is reached
             raise _wrong_length(path, f"goes on after more than {expected} bytes", expected)
 
 
