@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
@@ -27,33 +28,39 @@ SMALL = partial(
 )
 
 
+@pytest.fixture(scope="module")
+def finished(synthboost: Callable[..., Any], tmp_path_factory: pytest.TempPathFactory) -> tuple[Any, Path]:
+    """What the demo answers, and the folder that it left."""
+    out = tmp_path_factory.mktemp("demo") / "demo"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(demo, "DemoSettings", SMALL)
+        patch.setattr(recipes, "demo", lambda: PRESET)
+        return synthboost("demo", "--out", out), out
+
+
 def test_the_demo_trains_both_models_under_four_strategies_beside_two_baselines_and_writes_a_page(
-    synthboost: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    finished: tuple[Any, Path],
 ) -> None:
-    monkeypatch.setattr(demo, "DemoSettings", SMALL)
-    monkeypatch.setattr(recipes, "demo", lambda: PRESET)
-    answer = synthboost("demo", "--out", tmp_path / "demo")
+    answer, out = finished
     assert answer.code == 0, answer.err
-    runs = {folder.name.split("-P6-")[0] for folder in (tmp_path / "demo" / "runs").iterdir()}
+    runs = {folder.name.split("-P6-")[0] for folder in (out / "runs").iterdir()}
     strategies = ("real", "synth-PT-real-FT", "synthetic", "zero-shot")
     trained = {f"{model}-{strategy}" for model in ("clipseg", "cris") for strategy in strategies}
     assert trained <= runs
-    rows = [
-        row for folder in (tmp_path / "demo" / "runs").iterdir() for row in read_rows(folder / "rows.csv").itertuples()
-    ]
+    rows = [row for folder in (out / "runs").iterdir() for row in read_rows(folder / "rows.csv").itertuples()]
     assert {(row.strategy, row.synthetic) for row in rows if row.model == "cris"} == {
         ("zero-shot", ""), ("real", ""), ("synthetic", "simulated"), ("synthetic", "diffusion"),
         ("synth-PT:real-FT", "simulated"), ("synth-PT:real-FT", "diffusion"),
     }  # fmt: skip
     assert sorted(run.rsplit("-", 1)[0] for run in runs - trained) == ["baseline-image-blind", "baseline-text-blind"]
-    page = (tmp_path / "demo" / "report.html").read_text()
+    page = (out / "report.html").read_text()
     assert "simulated" in page
     assert "cris, synth-PT:real-FT" in page
-    assert answer.out == f"report: {(tmp_path / 'demo' / 'report.html').resolve()}\n"
+    assert answer.out == f"report: {(out / 'report.html').resolve()}\n"
 
 
 def test_one_model_can_be_chosen_and_an_unknown_one_costs_no_waiting(
-    synthboost: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    synthboost: Callable[..., Any], finished: tuple[Any, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(demo, "DemoSettings", SMALL)
     only = replace(PRESET.grid, strategies=PRESET.grid.strategies[:1])
@@ -62,5 +69,7 @@ def test_one_model_can_be_chosen_and_an_unknown_one_costs_no_waiting(
     assert answer.code == 2
     assert "model: vnet; expected one of clipseg, cris, unet" in answer.err
     assert not (tmp_path / "demo").exists()
+    for made in ("data", "diffusion"):  # what is made need not be made again
+        shutil.copytree(finished[1] / made, tmp_path / "demo" / made)
     assert synthboost("demo", "--model", "cris", "--out", tmp_path / "demo").code == 0
     assert len(list((tmp_path / "demo" / "runs").iterdir())) == 3

@@ -141,7 +141,7 @@ class Fidelity:
 
     def run(self) -> None:
         """Compare, write the numbers and print the main ones."""
-        from synthboost.studies.fidelity import FidelityPlan, compare_sets
+        from synthboost.inference.fidelity import FidelityPlan, compare_sets
 
         print(compare_sets(FidelityPlan(**vars(self))))
 

@@ -9,8 +9,8 @@ import pytest
 
 from synthboost.data.simulated_set import write_dataset
 from synthboost.errors import OutputError
+from synthboost.inference.fidelity import FidelityPlan, compare_sets
 from synthboost.simulator.settings import SimulationSettings
-from synthboost.studies.fidelity import FidelityPlan, compare_sets
 
 
 def test_numbers_tables_page_and_sheets_are_written(tmp_path: Path) -> None:

@@ -9,8 +9,8 @@ from scipy.ndimage import binary_dilation
 from synthboost.data import open_dataset
 from synthboost.data.simulated_set import write_dataset
 from synthboost.errors import ConfigError, DataError
+from synthboost.inference.echo_sets import _averaged, read_echo_set
 from synthboost.simulator.settings import SimulationSettings
-from synthboost.studies.echo_sets import _averaged, read_echo_set
 
 
 @pytest.fixture(scope="module")

@@ -13,6 +13,7 @@ from synthboost.errors import ConfigError, DataError
 from synthboost.evaluation.fidelity.contact_sheet import contact_sheet, outlined
 from synthboost.evaluation.fidelity.echo_set import EchoSet
 from synthboost.evaluation.fidelity.measure import FidelitySettings, measure_fidelity
+from synthboost.inference.echo_sets import read_echo_set
 from synthboost.inference.predictor import Predictor
 from synthboost.inference.sentences import structure_targets
 from synthboost.io.atomic import require_new_folder, whole_file, write_json, write_text
@@ -22,7 +23,6 @@ from synthboost.reports.fidelity import fidelity_tables
 from synthboost.reports.formats import to_markdown
 from synthboost.reports.page import render
 from synthboost.reports.sections import Section
-from synthboost.studies.echo_sets import read_echo_set
 
 SHEET = (4, 8)
 """Rows and columns of a contact sheet."""
