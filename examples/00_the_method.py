@@ -19,8 +19,9 @@ from synthboost.inference.overlay import write_overlay
 from synthboost.inference.predictor import Predictor
 from synthboost.prompts import build_prompt
 from synthboost.records.run_folder import RunPaths, read_run
+from synthboost.records.run_record import Evaluation
 from synthboost.simulator.settings import AppearanceName, PriorName, SimulationSettings
-from synthboost.studies.run import Evaluation, execute
+from synthboost.studies.run import execute
 from synthboost.studies.spec import RunSpec
 from synthboost.studies.strategies import Role
 from synthboost.studies.summary import dice_line

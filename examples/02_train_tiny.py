@@ -7,7 +7,8 @@ import tyro
 from synthboost.data.source import open_source
 from synthboost.domain import PromptSet, Strategy
 from synthboost.records.run_folder import read_run
-from synthboost.studies.run import Evaluation, execute
+from synthboost.records.run_record import Evaluation
+from synthboost.studies.run import execute
 from synthboost.studies.spec import RunSpec
 from synthboost.studies.strategies import Role
 from synthboost.studies.summary import dice_line

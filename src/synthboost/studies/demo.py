@@ -140,7 +140,7 @@ def _diffusion_set(real: Source, out: Path, settings: DemoSettings, began: float
 
 
 def _target(root: Path, patients: int | None) -> Source:
-    """Open the target domain; a copy without the test patients is judged on the official validation patients."""
+    """Open the target domain; a copy without the test patients is evaluated on the official validation patients."""
     dataset = open_dataset(root, allow_missing=True)
     testing = set(make_split("official", dataset).parts[SplitPart.TESTING]) & set(dataset.patients)
     return open_source(root, SplitOptions("official" if testing else "no-test", allow_missing=True), patients)

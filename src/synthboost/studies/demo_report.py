@@ -119,7 +119,7 @@ def _notes(settings: DemoSettings, simulated: bool) -> tuple[str, ...]:
         return (
             *shared,
             CONFIDENTIAL,
-            "A folder without the official test patients is judged on the official validation patients; the last "
+            "A folder without the official test patients is evaluated on the official validation patients; the last "
             "training patients then choose the epoch. The split is named under provenance.",
         )
     return (

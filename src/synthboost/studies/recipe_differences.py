@@ -37,7 +37,7 @@ def recipe_differences() -> list[Difference]:
         ),
         "sentences of the synthetic stage": _pairs,
         "synthetic alone with": lambda r: "P0 to P6" if r.without_synthetic else "P0 to P7",
-        "shape word when judged": lambda r: {"ground-truth": "from the true mask"}.get(
+        "shape word in evaluation": lambda r: {"ground-truth": "from the true mask"}.get(
             r.shape_from, "from a first mask"
         ),
         "fine-tuning starts from": lambda r: HANDED_OVER[r.hand_over],
@@ -54,7 +54,7 @@ def _listed(what: str, written: str, run: str, instead: str) -> Difference:
 LISTED = (
     _listed("epoch that is kept", "best Dice on the test set", "best on validation", "best on validation"),
     _listed("batch", "128 image-sentence pairs, drawn singly", "128 pairs", "32 images with their three sentences"),
-    _listed("paraphrase when judged", "not said", "one of two, drawn at random, not recorded", "always the first"),
+    _listed("paraphrase in evaluation", "not said", "one of two, drawn at random, not recorded", "always the first"),
     _listed("shape word", "question-answering on a box around the true mask", "the same, also in testing",
             "a geometric rule"),
     _listed("frozen encoder of CRIS", "frozen", "its normalisation statistics drift", "frozen"),
@@ -71,7 +71,7 @@ def _by_model(say: Callable[[str], str]) -> str:
 
 
 def _pairs(recipe: Recipe) -> str:
-    pairs = [f"{own} with {learnt}" for own, learnt in recipe.synthetic_sentences.items()]
+    pairs = [f"{own} with {learned}" for own, learned in recipe.synthetic_sentences.items()]
     return ", ".join(pairs) if pairs else "the same set; what is unknown is left out"
 
 

@@ -35,7 +35,7 @@ class Recipe:
     thresholds: dict[str, float] = field(default_factory=dict)
     """By model; 0.5 for the others. Fixed before anything is trained."""
     shape_from: ShapeFrom = "prediction"
-    """Where the shape word of P7 comes from when a run is judged."""
+    """Where the shape word of P7 comes from when a run is evaluated."""
     synthetic_sentences: dict[PromptSet, PromptSet | None] = field(default_factory=dict)
     """Prompt set -> that of the synthetic stage, where it is another one."""
     without_synthetic: tuple[PromptSet, ...] = ()

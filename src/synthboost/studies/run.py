@@ -198,7 +198,7 @@ def initial_model(spec: RunSpec, parent: RunPaths | None) -> Segmenter:
     if unknown := model.unknown_words(" ".join(vocabulary(said))):
         raise ConfigError(
             "run", "prompt_set", " and ".join(said), f"sentences without the words {', '.join(unknown)}",
-            "The weights that it starts from come without them: take some that learnt this prompt set, or random ones.",
+            "The weights that it starts from lack them: take some that learned this prompt set, or random ones.",
         )  # fmt: skip
     return model
 

@@ -34,7 +34,7 @@ WITHOUT_INFLUENCE = (
 counts."""
 
 REAL_TWINS = {PromptSet.P6_SDM: PromptSet.P6}
-"""A synthetic run that learnt from sentences made for diffusion images is judged on real ones with these."""
+"""A synthetic run that learned from sentences made for diffusion images is evaluated on real ones with these."""
 
 
 @dataclass(frozen=True)
@@ -94,9 +94,9 @@ class RunSpec:
         strategy = PARENTS.get(self.strategy)
         if strategy is None:
             return None
-        learnt = self.synthetic_prompt_set or self.prompt_set
-        judged = self.prompt_set if self.synthetic_prompt_set is None else REAL_TWINS.get(learnt, learnt)
-        return replace(self, strategy=strategy, prompt_set=judged)
+        learned = self.synthetic_prompt_set or self.prompt_set
+        evaluated = self.prompt_set if self.synthetic_prompt_set is None else REAL_TWINS.get(learned, learned)
+        return replace(self, strategy=strategy, prompt_set=evaluated)
 
     @property
     def names_domain(self) -> bool:

@@ -49,5 +49,5 @@ def learns_from(strategy: Strategy) -> frozenset[Role]:
 
 
 def data_roles(strategy: Strategy) -> tuple[Role, ...]:
-    """Return whose data a run needs: those it learns from, and always the real ones, on which it is judged."""
+    """Return whose data a run needs: those it learns from, and always the real ones, on which it is evaluated."""
     return tuple(sorted({Role.REAL, *learns_from(strategy)}))

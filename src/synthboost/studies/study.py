@@ -52,7 +52,7 @@ class StudyRun:
 
     @property
     def patients(self) -> int | None:
-        """How many real patients it learnt from; `None` when it learnt from none."""
+        """How many real patients it learned from; `None` when it learned from none."""
         if isinstance(self.work, RunSpec):
             return self.work.record.real_patients
         return self.work.source.frames(SplitPart.TRAINING, "real").patients
@@ -69,7 +69,7 @@ class StudyRun:
         return execute_baseline(self.work.kind, self.work.source, root, self.evaluation, workers)
 
     def is_finished(self, root: Path) -> bool:
-        """Whether it is done and judged as asked."""
+        """Whether it is done and evaluated as asked."""
         return is_finished(RunPaths(root / self.name), self.evaluation)
 
 
@@ -110,9 +110,9 @@ class Study:
         checksums = {name: weights_fingerprint(given) for name, given in self.weights.items() if given != RANDOM}
         for cell in self.grid.cells():
             if self.recipe.has(cell.strategy, cell.prompt_set):
-                judged = replace(evaluation, threshold=self.recipe.threshold(cell.model))
+                evaluated = replace(evaluation, threshold=self.recipe.threshold(cell.model))
                 for sources in self._sources(cell.strategy, real[cell.patients]):
-                    runs += [StudyRun(spec, judged) for spec in _with_parents(self._spec(cell, sources, checksums))]
+                    runs += [StudyRun(spec, evaluated) for spec in _with_parents(self._spec(cell, sources, checksums))]
         return tuple({run.name: run for run in runs}.values())
 
     def jobs(self, root: Path) -> list[Job]:

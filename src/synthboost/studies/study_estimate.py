@@ -31,7 +31,7 @@ VALIDATION_SHARE = 0.3
 """Of a training image's time, what a validation image takes: it needs no gradient."""
 BASELINE_SECONDS = 5.0
 SCORING_SECONDS = 0.06
-"""Per mask of native size; the rest of judging is measured."""
+"""Per mask of native size; the rest of evaluation is measured."""
 MASK_BYTES = 1500
 
 
@@ -41,7 +41,7 @@ class Speed:
 
     training: float
     """Seconds per image and optimiser step, all its sentences."""
-    judging: float
+    evaluating: float
     """Seconds per image, scores included."""
     weights: float
     """Bytes of a checkpoint."""
@@ -127,12 +127,12 @@ def probe(spec: RunSpec) -> Speed:
     images = torch.stack([model.preprocess(image) for image in noise]).to(predictor.device)
     precision = next((c.precision for c in spec.training.values()), "auto")
     training = _training_seconds(model, images, sentences, choose_precision(precision))
-    judging = min(_timed(lambda: predictor.predict_batch(list(noise), [sentences] * PROBE_IMAGES)) for _ in range(2))
+    evaluating = min(_timed(lambda: predictor.predict_batch(list(noise), [sentences] * PROBE_IMAGES)) for _ in range(2))
     with torch.inference_mode():
         features = model.encode_image(images[:1])
     return Speed(
         training=training / PROBE_IMAGES,
-        judging=2 * (judging / PROBE_IMAGES + len(STRUCTURES) * SCORING_SECONDS),  # right and swapped sentences
+        evaluating=2 * (evaluating / PROBE_IMAGES + len(STRUCTURES) * SCORING_SECONDS),  # right and swapped sentences
         weights=4.0 * sum(p.numel() for p in model.parameters()),
         features=2.0 * sum(f.numel() for f in features),
         source="a probe",
@@ -180,19 +180,19 @@ def _measured_speeds(study: Study, runs: Path) -> dict[Kind, Speed]:
 def _speed_of(run: StudyRun, paths: RunPaths) -> Speed:
     assert isinstance(run.work, RunSpec)
     last = read_log(paths.log)[-1]
-    judged = len(_real(run.work).frames(run.evaluation.part, "judged"))
+    evaluated = len(_real(run.work).frames(run.evaluation.part, "evaluated"))
     wall = read_record(paths.manifest, Manifest).wall_seconds
     validation = sum(_validation(run.work, stage) for stage in run.work.own_stages)
     images = last.images_seen + VALIDATION_SHARE * last.epoch * validation
     weights = sum(f.stat().st_size for f in paths.checkpoint.rglob("*") if f.is_file())
-    return Speed(last.seconds / images, max(0.0, wall - last.seconds) / judged, float(weights), 0.0, "finished runs")
+    return Speed(last.seconds / images, max(0.0, wall - last.seconds) / evaluated, float(weights), 0.0, "finished runs")
 
 
 def _mean(speeds: list[Speed]) -> Speed:
     count = len(speeds)
     return Speed(
         training=sum(speed.training for speed in speeds) / count,
-        judging=sum(speed.judging for speed in speeds) / count,
+        evaluating=sum(speed.evaluating for speed in speeds) / count,
         weights=speeds[0].weights,
         features=speeds[0].features,
         source=speeds[0].source,
@@ -203,8 +203,8 @@ def _seconds(run: StudyRun, speeds: dict[Kind, Speed]) -> float:
     if not isinstance(run.work, RunSpec):
         return BASELINE_SECONDS
     spec, speed = run.work, speeds[_kind(run.work)]
-    judging = speed.judging * len(_real(spec).frames(run.evaluation.part, "judged"))
-    return judging + sum(speed.training * _images(spec, role) for role in spec.own_stages)
+    evaluating = speed.evaluating * len(_real(spec).frames(run.evaluation.part, "evaluated"))
+    return evaluating + sum(speed.training * _images(spec, role) for role in spec.own_stages)
 
 
 def _images(spec: RunSpec, role: Role) -> float:
@@ -214,7 +214,7 @@ def _images(spec: RunSpec, role: Role) -> float:
 
 def _bytes(run: StudyRun, speeds: dict[Kind, Speed]) -> float:
     source = _real(run.work) if isinstance(run.work, RunSpec) else run.work.source
-    masks = 2 * len(STRUCTURES) * MASK_BYTES * len(source.frames(run.evaluation.part, "judged"))
+    masks = 2 * len(STRUCTURES) * MASK_BYTES * len(source.frames(run.evaluation.part, "evaluated"))
     return masks + (speeds[_kind(run.work)].weights if isinstance(run.work, RunSpec) else 0.0)
 
 
