@@ -13,6 +13,8 @@ from synthboost.models.base import Segmenter
 from synthboost.models.catalogue import MODELS
 from synthboost.models.freezing import Encoders
 from synthboost.models.registry import build_segmenter, load_segmenter, segmenter_class
+from synthboost.records.rows import BASELINE_MODEL
+from synthboost.reports import paper_tables
 
 SMALLEST = {"clipseg": "tiny", "cris": "tiny", "unet": "tiny"}
 SENTENCES = [
@@ -45,6 +47,11 @@ def test_every_model_is_listed_everywhere() -> None:
     assert MODELS.keys() == SMALLEST.keys()
     assert all(segmenter_class(name).name == name for name in MODELS)
     assert all(SMALLEST[name] in entry.presets.keys() & entry.cycle_rates.keys() for name, entry in MODELS.items())
+
+
+def test_the_reports_know_which_models_read_no_sentence() -> None:
+    silent = {name for name, entry in MODELS.items() if not entry.reads_text}
+    assert silent == set(paper_tables.WITHOUT_TEXT) - {BASELINE_MODEL}
 
 
 @pytest.mark.parametrize("size", [(1, 1), (37, 53), (200, 31), (96, 96)])

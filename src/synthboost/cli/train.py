@@ -64,7 +64,7 @@ class Train:
         from synthboost.records.run_record import Evaluation
         from synthboost.studies.run import execute
         from synthboost.studies.summary import dice_line
-        from synthboost.training.processes import this_process
+        from synthboost.training.hardware import this_process
 
         evaluation = Evaluation(part=self.evaluate_on, shape_from=self.shape_from)
         paths = execute(self._spec(), self.out, evaluation, self.scoring_workers)

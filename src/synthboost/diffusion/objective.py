@@ -20,7 +20,7 @@ from synthboost.diffusion.settings import DiffusionSettings, NoiseSpacing, Objec
 Denoiser: TypeAlias = Callable[[Tensor, Tensor], Tensor]
 """(images (B, C, H, W), times (B,) from 0 to 1000) -> (B, C or 2C, H, W): a network that knows its condition."""
 STEPS = 1000
-"""Of the noise schedule, as published; a flow's time of 1 is told to the network as this, too."""
+"""Of the noise schedule, as published; a flow's time of 1 enters the network as this, too."""
 VLB_WEIGHT = 0.001
 """Of the variational bound beside the squared error (arXiv 2102.09672; Echo from Noise; the public SDM has 1)."""
 MOST_BETA = 0.999

@@ -11,7 +11,7 @@ from synthboost.domain import Phase, Quality, View
 from synthboost.errors import require_fields
 
 ATTRIBUTES: dict[str, tuple[str, ...]] = {"view": tuple(View), "phase": tuple(Phase), "quality": tuple(Quality)}
-"""What a network is told beside the map. Code 0 is unknown, the others follow in this order."""
+"""What conditions a network besides the map. Code 0 is unknown, the others follow in this order."""
 
 
 class Objective(StrEnum):

@@ -41,24 +41,24 @@ class DiffusionExamples:
         return images, torch.from_numpy(self.conditions[positions]).long(), torch.from_numpy(self.codes[positions])
 
 
-def make_examples(frames: FrameSet, size: int, unlabelled: bool = False) -> DiffusionExamples:
+def make_examples(frames: FrameSet, size: int, unannotated: bool = False) -> DiffusionExamples:
     """Prepare every frame; the ultrasound sector is found in each image (never `pixel != 0`, see `find_sector`).
 
     Args:
-        frames: annotated, unless `unlabelled`.
+        frames: annotated, unless `unannotated`.
         size: of the network's images.
-        unlabelled: the maps hold the sector alone, whatever the frames' label maps say.
+        unannotated: the maps hold the sector alone, whatever the frames' label maps say.
 
     Raises:
         DataError: a frame has no annotation, or its sector cannot be made out; all such frames are named.
     """
     if not len(frames):
-        kind = "frame" if unlabelled else "annotated frame"
+        kind = "frame" if unannotated else "annotated frame"
         raise DataError(frames.name, "frames", 0, f"at least one {kind}", "Check the split.")
     found, failed = [], []
     for frame in track(frames, f"finding sectors of {frames.name}", len(frames), "frame"):
         try:
-            found.append(_example(frame, size, unlabelled))
+            found.append(_example(frame, size, unannotated))
         except DataError as error:
             failed.append(f"{frame.info.name} ({error.field}: {error.value})")
     if failed:
@@ -85,8 +85,8 @@ def shrink(image: GreyImage, size: int) -> GreyImage:
     return grey
 
 
-def _example(frame: Frame, size: int, unlabelled: bool) -> tuple[GreyImage, NDArray[np.uint8], tuple[int, ...]]:
-    label_map = np.zeros_like(frame.image) if unlabelled else frame.label_map
+def _example(frame: Frame, size: int, unannotated: bool) -> tuple[GreyImage, NDArray[np.uint8], tuple[int, ...]]:
+    label_map = np.zeros_like(frame.image) if unannotated else frame.label_map
     if label_map is None:
         raise DataError(frame.info.name, "label map", "absent", "an annotated frame")
     sector = find_sector(frame.image, frame.info.name).mask(frame.image.shape)

@@ -34,9 +34,8 @@ from synthboost.studies.examples import choose_examples
 from synthboost.studies.manifest import make_manifest
 from synthboost.studies.spec import RunSpec
 from synthboost.studies.strategies import DATA_OF, STAGES, Role
-from synthboost.training.hardware import choose_precision
+from synthboost.training.hardware import choose_precision, this_process
 from synthboost.training.loop import train_stage
-from synthboost.training.processes import this_process
 
 FEATURES_FOLDER = ".features"
 """Beside the runs, and hidden from `runs/*`: what frozen image encoders made of the images. It can be deleted."""

@@ -33,7 +33,7 @@ from synthboost.io.atomic import whole_file, write_json
 from synthboost.models.base import Features, Segmenter
 from synthboost.progress import Progress
 from synthboost.training.config import TrainingConfig
-from synthboost.training.processes import this_process
+from synthboost.training.hardware import this_process
 
 FORMAT = 2
 """Part of every key; raise it when what is stored for an image changes."""

@@ -1,4 +1,4 @@
-"""What is switched on for the machine at hand: precision, memory order, compilation, worker processes."""
+"""What is switched on for the machine at hand: precision, memory order, compilation, processes."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from functools import partial
 from typing import Any
 
 import torch
+from accelerate import PartialState
 from torch import nn
 from torch.utils.checkpoint import checkpoint
 
 from synthboost.models.base import Segmenter
 from synthboost.training.config import TrainingConfig
-from synthboost.training.processes import this_process
 
 MOST_WORKERS = 8
 COMPILED_BATCHES = 1000
@@ -90,3 +90,12 @@ def choose_workers(config: TrainingConfig, device: torch.device) -> int:
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     own = cores // this_process().num_processes
     return min(MOST_WORKERS, max(own - 1, 0)) if device.type == "cuda" else 0
+
+
+def this_process() -> PartialState:
+    """Return accelerate's view of this process: `is_main_process`, `num_processes`, `wait_for_everyone()`.
+
+    Unlike `Accelerator`, `PartialState` does not look at `ACCELERATE_USE_CPU` itself, and without it every process
+    of a CPU job would take itself for the only one.
+    """
+    return PartialState(cpu=os.environ.get("ACCELERATE_USE_CPU", "").lower() in ("1", "true", "yes"))
