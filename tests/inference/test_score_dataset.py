@@ -16,8 +16,9 @@ from synthboost.inference.predict_dataset import write_predictions
 from synthboost.inference.predictor import Predictor
 from synthboost.inference.score_dataset import score_frames
 from synthboost.inference.sentences import EvaluationSentences
+from synthboost.io.frames import records_of
 from synthboost.records.masks import mask_name, read_index, write_index, write_mask
-from synthboost.records.rows import Status, rows_of
+from synthboost.records.rows import Row, Status
 from synthboost.records.run_record import Evaluation, Spec
 
 
@@ -30,7 +31,7 @@ def _perfect(frames: FrameSet, folder: Path) -> None:
 def scored(*arguments: Any, **options: Any) -> list[Any]:
     """The rows with their cells as attributes."""
     given = {"split": "official", "evaluation": Evaluation(grid=options.pop("grid", None)), **options}
-    return [SimpleNamespace(**row) for row in rows_of(score_frames(*arguments, **given))]
+    return [SimpleNamespace(**row) for row in records_of(Row, score_frames(*arguments, **given))]
 
 
 def test_a_perfect_mask_scores_one_and_an_asked_for_other_structure_does_not(

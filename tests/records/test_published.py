@@ -9,8 +9,9 @@ import pytest
 
 from synthboost.domain import PromptSet, Strategy
 from synthboost.errors import DataError
+from synthboost.io.frames import records_of
 from synthboost.records.published import MODEL_FOLDERS, read_metrics, read_published
-from synthboost.records.rows import Status, read_rows, rows_frame, rows_of, write_rows
+from synthboost.records.rows import Row, Status, read_rows, rows_frame, write_rows
 
 HEADER = "filename,iou,dice,hausdorff_distance,ones_dice_diff,zeros_dice_diff"
 LINE = "/a/mask_3/patient0032_4CH_ED_gt.png,50.0000,66.6667,1431.7821,20.0000,66.6667"
@@ -22,7 +23,7 @@ def read(
     path = folder / "metrics.csv"
     path.write_text("\n".join([header, *lines]) + "\n")
     found = read_metrics(path, Strategy.REAL, MODEL_FOLDERS["cris"], prompt_set)
-    return [SimpleNamespace(**row) for row in rows_of(found)]
+    return [SimpleNamespace(**row) for row in records_of(Row, found)]
 
 
 def test_percentages_become_fractions_and_the_name_tells_what_was_scored(tmp_path: Path) -> None:
@@ -47,7 +48,7 @@ def test_their_hausdorff_distance_is_no_distance_in_mm_and_what_nobody_recorded_
     assert (row.seed, row.paraphrase, row.age, row.quality, row.area_true_mm2) == (None,) * 5
     assert row.sentence == "(not recorded)"
     write_rows(tmp_path / "rows.csv", rows_frame([vars(row)]))  # type: ignore[list-item]
-    assert list(rows_of(read_rows(tmp_path / "rows.csv"))) == [vars(row)]
+    assert list(records_of(Row, read_rows(tmp_path / "rows.csv"))) == [vars(row)]
 
 
 def test_only_their_shape_word_uses_the_true_mask_and_only_the_empty_sentence_is_known(tmp_path: Path) -> None:

@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from synthboost.errors import DataError
-from synthboost.records.rows import ROW_COLUMNS, Row, Status, read_rows, rows_frame, rows_of, write_rows
+from synthboost.io.frames import records_of
+from synthboost.records.rows import Row, Status, read_rows, rows_frame, write_rows
 
 ROW = Row(
     run="clipseg-real-P6-seed0-0123456789ab", model="clipseg", strategy="real", encoders="trained", prompt_set="P6",
@@ -31,7 +32,7 @@ def replace(row: Row, **changes: Any) -> Row:
 
 def round_trip(folder: Path, row: Row) -> Row:
     write_rows(folder / "rows.csv", rows_frame([row]))
-    (back,) = rows_of(read_rows(folder / "rows.csv"))
+    (back,) = records_of(Row, read_rows(folder / "rows.csv"))
     return back
 
 
@@ -78,7 +79,7 @@ def test_nan_is_not_written_since_an_absent_score_is_none(tmp_path: Path) -> Non
 
 def test_no_rows_are_a_file_with_a_header_only(tmp_path: Path) -> None:
     write_rows(tmp_path / "rows.csv", rows_frame([]))
-    assert (tmp_path / "rows.csv").read_text() == ",".join(ROW_COLUMNS) + "\n"
+    assert (tmp_path / "rows.csv").read_text() == ",".join(Row.__annotations__) + "\n"
     assert read_rows(tmp_path / "rows.csv").empty
 
 

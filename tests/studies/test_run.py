@@ -10,13 +10,14 @@ import pytest
 
 from synthboost.domain import Domain, PromptSet, SplitPart, Strategy
 from synthboost.errors import ConfigError, DataError, OutputError, SplitError
+from synthboost.io.frames import records_of
 from synthboost.io.lock import exclusive
 from synthboost.io.typed_json import read_record, to_json
 from synthboost.models.catalogue import MODELS
 from synthboost.models.freezing import Encoders
 from synthboost.models.unet.settings import UNetSettings
 from synthboost.models.weights_folder import file_sha256
-from synthboost.records.rows import read_rows, rows_of
+from synthboost.records.rows import Row, read_rows
 from synthboost.records.run_folder import read_run
 from synthboost.records.run_record import Evaluation, Spec
 from synthboost.studies.run import FEATURES_FOLDER, execute, stage_frames
@@ -188,7 +189,7 @@ def test_rows_say_what_took_part_in_training(make_spec: MakeSpec, evaluation: Ev
         spec = make_spec(strategy)
         (told[strategy],) = {
             (row["synthetic"], row["real_patients"])
-            for row in rows_of(read_run(execute(spec, tmp_path, evaluation).root).rows)
+            for row in records_of(Row, read_run(execute(spec, tmp_path, evaluation).root).rows)
         }
     domain, patients = spec.sources[Role.SYNTHETIC].domains[0], len(spec.sources[Role.REAL].split.parts["training"])
     assert told == {

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from enum import StrEnum
 from pathlib import Path
 from typing import TypedDict
 
 import pandas as pd
 
-from synthboost.io.frames import frame_of, read_frame, records_of, write_frame
+from synthboost.io.frames import frame_of, read_frame, write_frame
 
 BASELINE_MODEL = "baseline"
 """The model's name of constant predictors, which neither see the image nor read the sentence."""
@@ -91,17 +91,9 @@ class Row(TypedDict):
     area_predicted_mm2: float | None
 
 
-ROW_COLUMNS: tuple[str, ...] = tuple(Row.__annotations__)
-
-
 def rows_frame(rows: Iterable[Row]) -> pd.DataFrame:
     """Gather rows in a data frame with the columns of `Row`."""
     return frame_of(Row, rows)
-
-
-def rows_of(frame: pd.DataFrame) -> Iterator[Row]:
-    """Go through a data frame row by row, as Python has the values."""
-    return records_of(Row, frame)
 
 
 def write_rows(path: Path, rows: pd.DataFrame) -> None:

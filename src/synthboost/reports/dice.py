@@ -178,20 +178,21 @@ def _breakdown(
     by: str, caption: str, heads: Sequence[Column], lines: Sequence[tuple[tuple[Cell, ...], pd.DataFrame]],
     notes: tuple[str, ...] = (),
 ) -> Table:  # fmt: skip
-    found = [
-        {str(name): group.tolist() for name, group in rows.dice.groupby(groups_of(rows, by), observed=True)}
-        for _, rows in lines
-    ]
-    known = groups_of(pd.concat([rows for _, rows in lines]), by) if lines else pd.Series(dtype="category")
-    names = [str(name) for name in known.cat.categories if (known == name).any()]
+    if not lines:
+        return Table(f"dice_by_{by}", caption, tuple(heads), ())
+    rows = pd.concat([rows for _, rows in lines], keys=range(len(lines)))
+    groups = groups_of(rows, by)
+    split = rows.dice.groupby([rows.index.get_level_values(0), groups], observed=True)
+    found = {(line, str(name)): dice.tolist() for (line, name), dice in split}
+    names = [name for name in groups.cat.categories if any((line, name) in found for line in range(len(lines)))]
     if names == [UNKNOWN]:
-        names, lines, found = [], [], []
-    counts = {name: sorted({len(groups.get(name, ())) for groups in found}) for name in names}
+        names, lines = [], []
+    counts = {name: sorted({len(found.get((line, name), ())) for line in range(len(lines))}) for name in names}
     spread = {name: f"{n[0]:,}" if len(n) == 1 else f"{n[0]:,} to {n[-1]:,}" for name, n in counts.items()}
     columns = (*heads, *(Column(f"{name} (n = {spread[name]})", MEAN_SD) for name in names))
     body = tuple(
-        (*cells, *(mean_sd(groups.get(name, []), scale=100) for name in names))
-        for (cells, _), groups in zip(lines, found, strict=True)
+        (*cells, *(mean_sd(found.get((line, name), []), scale=100) for name in names))
+        for line, (cells, _) in enumerate(lines)
     )
     source = (f"The cuts: {GROUPINGS[by].source}",) if GROUPINGS[by].source else ()
     return Table(f"dice_by_{by}", caption, columns, body, (*notes, *source) if body else ())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import cache
+from itertools import groupby
 from pathlib import Path
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -104,7 +105,11 @@ def _html(section: Section) -> Markup:
     """The inside of a section; empty when there is nothing in it and nothing to say of that."""
     found = []
     for series, blocks in section.parts:
-        if inside := [html for block in blocks if (html := _block(block))]:
+        inside: list[Markup] = []
+        for is_plot, group in groupby(blocks, lambda block: isinstance(block, Plot)):
+            html = [text for block in group if (text := _block(block))]
+            inside += [Markup('<div class="charts">\n{}\n</div>').format(Markup("\n").join(html))] if is_plot else html
+        if inside:
             name = "" if series is None else series.name
             found += [Markup('<h3 class="series">{}</h3>').format(name)] if name else []
             found += inside

@@ -15,8 +15,6 @@ PAPER_PROMPTS: tuple[str, ...] = tuple(str(p) for p in PromptSet if "-" not in p
 """P0 to P7."""
 PAPER_PATIENTS = 50
 """The official test patients of CAMUS."""
-PAPER_PAIRS = 600
-"""Two views, two phases and three structures of each."""
 PAPER_GRID = "512x512"
 PAPER_TRAINING_PATIENTS = 400
 

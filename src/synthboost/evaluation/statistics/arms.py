@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Literal
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 import pandas as pd
@@ -22,7 +23,9 @@ TEST = ("domain", "part", "grid")
 """The columns that say what it was evaluated on."""
 ARM = (*METHOD, *TEST)
 """Rows that agree in these are of one arm: their runs differ in their seed alone."""
-_PAIR = ["domain", "patient", "frame", "structure", "probe"]
+_PAIR = ("domain", "patient", "frame", "structure", "probe")
+_Scores: TypeAlias = dict[tuple[str, ...], float]
+"""By pair."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -106,45 +109,40 @@ def pair_arms(
         DataError: an arm has no rows or two runs of one seed, a row appears twice or names no patient, the grids
             differ, or a pair is incomplete that should not be.
     """
-    sides = (_by_training(first, "first arm"), _by_training(second, "second arm"))
-    trainings = [rows for side in sides for rows in side.values()]
-    grids = list(dict.fromkeys(grid for rows in trainings for grid in rows.grid))
+    sides = (_by_training(first, metric, "first arm"), _by_training(second, metric, "second arm"))
+    grids = list(dict.fromkeys([*first.grid, *second.grid]))
     if len(grids) > 1:
         raise DataError("comparison", "grid", " and ".join(grids), "one grid for both arms")
-    order = trainings[0].index
-    for rows in trainings:
-        lonely = order.symmetric_difference(rows.index)
-        if complete and len(lonely):
-            raise DataError(
-                "comparison", "rows", f"{len(lonely)} without a partner, e.g. {lonely[0]}",
-                "the same images and structures in both arms", "Evaluate all runs on the same part of the same split.",
-            )  # fmt: skip
-        if complete:
-            _require_scores(rows, metric)
-    scores = pd.concat([rows[metric].reindex(order) for rows in trainings], axis=1).dropna()
-    table = scores.to_numpy(np.float64).T
-    patients = tuple(scores.index.get_level_values("patient"))
-    one, other = (tuple(_plain(seed) for _, seed in side) for side in sides)
+    trainings = [scores for side in sides for scores in side.values()]
+    if complete:
+        _require_complete(trainings)
+        _require_scores(first, metric)
+        _require_scores(second, metric)
+    common = [pair for pair in trainings[0] if all(_is_scored(scores, pair) for scores in trainings)]
+    table = np.array([[scores[pair] for pair in common] for scores in trainings], dtype=np.float64)
+    one, other = (tuple(seed for _, seed in side) for side in sides)
+    patients = tuple(pair[_PAIR.index("patient")] for pair in common)
     return PairedArms(table[: len(one)], table[len(one) :], patients, (one, other))
 
 
-def _by_training(rows: pd.DataFrame, arm: str) -> dict[tuple[str, Any], pd.DataFrame]:
-    """The rows of each run and seed, by pair."""
+def _by_training(rows: pd.DataFrame, metric: Metric, arm: str) -> dict[tuple[str, Any], _Scores]:
+    """The scores of each run and seed, by pair."""
     if rows.empty:
         raise DataError(arm, "rows", "none", "the rows of at least one run")
-    if (nobody := rows.patient == "").any():
-        row = rows[nobody].iloc[0]
-        raise DataError(arm, "patient", f"empty for {row.frame} {row.structure}", "the patient of every row")
-    found: dict[tuple[str, Any], pd.DataFrame] = {}
-    for (run, seed), group in rows.set_index(_PAIR, drop=False).groupby(["run", "seed"], sort=False, dropna=False):
-        if (twice := group.index.duplicated()).any():
-            row = group[twice].iloc[0]
+    found: dict[tuple[str, Any], _Scores] = {}
+    pairs = zip(*(rows[column].tolist() for column in _PAIR), strict=True)
+    trainings = zip(rows.run.tolist(), map(_plain, rows.seed), strict=True)
+    for pair, training, score in zip(pairs, trainings, rows[metric].tolist(), strict=True):
+        _, patient, frame, structure, _ = pair
+        if not patient:
+            raise DataError(arm, "patient", f"empty for {frame} {structure}", "the patient of every row")
+        if pair in found.setdefault(training, {}):
             raise DataError(
-                arm, "rows", f"{row.frame} {row.structure} twice", "one row per image and structure",
+                arm, "rows", f"{frame} {structure} twice", "one row per image and structure",
                 "Give the rows of one run, one prompt set and one seed.",
             )  # fmt: skip
-        found[str(run), seed] = group
-    seeds = [_plain(seed) for _, seed in found]
+        found[training][pair] = score
+    seeds = [seed for _, seed in found]
     if len(set(seeds)) < len(seeds):
         names = ", ".join(run for run, _ in found)
         raise DataError(
@@ -152,6 +150,19 @@ def _by_training(rows: pd.DataFrame, arm: str) -> dict[tuple[str, Any], pd.DataF
             "Give the runs of one method: same model, strategy, sentences and data.",
         )  # fmt: skip
     return found
+
+
+def _is_scored(scores: _Scores, pair: tuple[str, ...]) -> bool:
+    return not math.isnan(scores.get(pair, math.nan))
+
+
+def _require_complete(trainings: Sequence[_Scores]) -> None:
+    lonely = sorted({pair for scores in trainings for pair in trainings[0].keys() ^ scores.keys()})
+    if lonely:
+        raise DataError(
+            "comparison", "rows", f"{len(lonely)} without a partner, e.g. {lonely[0]}",
+            "the same images and structures in both arms", "Evaluate all runs on the same part of the same split.",
+        )  # fmt: skip
 
 
 def _require_scores(rows: pd.DataFrame, metric: Metric) -> None:
