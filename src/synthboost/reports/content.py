@@ -35,8 +35,6 @@ class ReportContent:
     """Paragraphs under the headline: what this is."""
     target_is_simulated: bool = False
     """The strategy called `real` was trained and tested on simulated images; the page then says so everywhere."""
-    target_note: str = TARGET_NOTE
-    """Shown at the top when the target is simulated."""
     sentences: tuple[tuple[str, str], ...] = ()
     """(prompt set, example sentence) pairs."""
     commands: tuple[tuple[str, str], ...] = ()

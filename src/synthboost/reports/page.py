@@ -14,7 +14,7 @@ from synthboost import __version__
 from synthboost.io.atomic import write_text
 from synthboost.records.run_folder import RunRecord
 from synthboost.reports.cells import Table
-from synthboost.reports.content import SIMULATED_TARGET, ReportContent
+from synthboost.reports.content import SIMULATED_TARGET, TARGET_NOTE, ReportContent
 from synthboost.reports.figure import PREDICTED_CONTOUR, TRUE_CONTOUR, Plot
 from synthboost.reports.formats import to_html, write_table
 from synthboost.reports.headline import headline
@@ -77,6 +77,7 @@ def render(series: Sequence[Series], sections: Sequence[Section], content: Repor
             sections=[(section.anchor, section.title, html) for section, html in shown if html],
             version=__version__,
             simulated_target=SIMULATED_TARGET,
+            target_note=TARGET_NOTE,
             true_colour=TRUE_CONTOUR,
             predicted_colour=PREDICTED_CONTOUR,
         )
