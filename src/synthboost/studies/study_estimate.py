@@ -134,7 +134,7 @@ def probe(spec: RunSpec) -> Speed:
         training=training / PROBE_IMAGES,
         evaluating=2 * (evaluating / PROBE_IMAGES + len(STRUCTURES) * SCORING_SECONDS),  # right and swapped sentences
         weights=4.0 * sum(p.numel() for p in model.parameters()),
-        features=2.0 * sum(f.numel() for f in features),
+        features=4.0 * sum(f.numel() for f in features),
         source="a probe",
     )
 
