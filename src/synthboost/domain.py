@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import IntEnum, StrEnum
-from typing import TypeAlias
+from typing import Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +15,9 @@ LabelMap: TypeAlias = NDArray[np.uint8]
 """(H, W), values 0-3, see `Structure`."""
 Mask: TypeAlias = NDArray[np.bool_]
 """(H, W), true inside one structure."""
+
+Metric: TypeAlias = Literal["dice", "iou", "nsd", "hd95_mm", "assd_mm"]
+"""A score of a mask, by its column in `rows.csv`."""
 
 
 class View(StrEnum):
@@ -123,8 +126,6 @@ class SplitOptions:
     """How patients are split: `official`, `paper`, or `no-test` for copies without the test patients."""
     leave_out: tuple[str, ...] = ()
     """Patients to exclude from all parts, e.g. one of two that share an image."""
-    allow_missing: bool = False
-    """Continue when listed patients or files are absent."""
 
 
 @dataclass(frozen=True, order=True)

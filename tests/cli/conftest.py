@@ -55,9 +55,7 @@ def simulated(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def trained_run(simulated: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of a run of one epoch."""
     runs = tmp_path_factory.mktemp("cli") / "runs"
-    outcome = call(
-        "train", "--data", simulated, "--out", runs, "--epochs", 1, "--batch-images", 4, "--scoring-workers", 1
-    )
+    outcome = call("train", "--data", simulated, "--out", runs, "--epochs", 1, "--batch-images", 4, "--workers", 0)
     assert outcome.code == 0, outcome.err
     (run,) = runs.iterdir()
     return run

@@ -20,7 +20,7 @@ def test_a_deep_inspection_names_a_broken_file(synthboost: Callable[..., Any], t
     broken = tiny_camus / "database_nifti" / "patient0002" / "patient0002_4CH_ED.nii.gz"
     broken.write_bytes(broken.read_bytes()[:200])
     shallow = synthboost("data", "inspect", tiny_camus)
-    deep = synthboost("data", "inspect", tiny_camus, "--deep", "--workers", 1)
+    deep = synthboost("data", "inspect", tiny_camus, "--deep")
     assert "patient0002_4CH_ED" not in shallow.out
     assert deep.code == 0
     assert "patient0002_4CH_ED.nii.gz" in deep.out

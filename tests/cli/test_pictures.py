@@ -17,7 +17,7 @@ from synthboost.simulator.render import simulate_patient
 from synthboost.simulator.settings import SimulationSettings
 
 Run = Callable[..., Any]
-SAID = ("--spacing-mm", 1.5)
+SAID = ("--pictures", "spacing-mm=1.5")
 
 
 @pytest.fixture(scope="module")
@@ -36,7 +36,7 @@ def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def annotated(pictures: Path, synthboost: Run, trained_run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """What the tiny model draws in them, whatever it looks like."""
     out = tmp_path_factory.mktemp("plain") / "pseudo"
-    careless = ("--keep-implausible", "--least-confidence", 0, "--threshold", 0.3)
+    careless = ("--keep-implausible", "--least-confidence", 0)
     answer = synthboost("pseudo-label", pictures, "--checkpoint", trained_run, "--out", out, *careless, *SAID)
     assert answer.code == 0, answer.err
     assert answer.out == f"16 of 16 frames annotated and kept in {out}\n"
@@ -59,7 +59,7 @@ def test_pictures_become_a_data_set_with_a_models_masks(pictures: Path, annotate
 def test_a_model_is_trained_on_them(synthboost: Run, simulated: Path, annotated: Path, tmp_path: Path) -> None:
     answer = synthboost(
         "train", "--data", simulated, "--synthetic", annotated, "--strategy", "synthetic", "--prompts", "P1",
-        "--out", tmp_path, "--epochs", 1, "--batch-images", 4, "--scoring-workers", 1,
+        "--out", tmp_path, "--epochs", 1, "--batch-images", 4, "--workers", 0,
     )  # fmt: skip
     assert answer.code == 0, answer.err
     (run,) = (path for path in tmp_path.iterdir() if path.name.startswith("clipseg-synthetic"))
@@ -73,13 +73,13 @@ def test_what_the_names_do_not_tell_has_to_be_said(
     answer = synthboost(*call)
     assert answer.code == 2
     assert "pixel spacing: not stated" in answer.err
-    assert "--spacing-mm" in answer.err
+    assert "--pictures spacing-mm" in answer.err
     assert not (tmp_path / "out").exists()
 
 
 def test_a_data_set_tells_its_own(synthboost: Run, trained_run: Path, simulated: Path, tmp_path: Path) -> None:
     answer = synthboost(
-        "pseudo-label", simulated, "--checkpoint", trained_run, "--out", tmp_path / "out", "--view", "4CH"
+        "pseudo-label", simulated, "--checkpoint", trained_run, "--out", tmp_path / "out", "--pictures", "view=4CH"
     )
     assert answer.code == 2
     assert "none of them for a data set" in answer.err

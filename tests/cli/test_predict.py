@@ -174,7 +174,7 @@ def test_structures_by_name_give_a_label_map_and_a_second_call_finds_it(
     pages = [Image.fromarray(np.full((20, 30), 40 * n, np.uint8)) for n in range(3)]
     pages[0].save(tmp_path / "clip.gif", save_all=True, append_images=pages[1:], duration=50)
     call = ("predict", tmp_path / "clip.gif", "--checkpoint", trained_run, "--out", tmp_path / "out")
-    answer = synthboost(*call, "--structures", "lv", "la", "--batch", 2)
+    answer = synthboost(*call, "--structures", "lv", "la")
     assert answer.code == 0, answer.err
     labels = sitk.GetArrayFromImage(sitk.ReadImage(str(tmp_path / "out" / "clip" / "labels.nii.gz")))
     assert labels.shape == (3, 20, 30)

@@ -48,7 +48,7 @@ def test_a_set_that_is_drawn_when_read_is_trained_on(
     assert answer.out == f"12 frames of 3 patients, drawn when read: {drawn}\n", answer.err
     answer = synthboost(
         "train", "--data", simulated, "--synthetic", drawn, "--strategy", "synthetic", "--out", tmp_path / "runs",
-        "--epochs", 1, "--batch-images", 4, "--scoring-workers", 1,
+        "--epochs", 1, "--batch-images", 4, "--workers", 0,
     )  # fmt: skip
     assert answer.code == 0, answer.err
     answer = synthboost("simulate", "--out", tmp_path / "both", "--frames", 8, "--on-the-fly")

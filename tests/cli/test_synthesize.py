@@ -127,7 +127,7 @@ def test_a_set_trains_a_segmenter_beside_the_data_whose_masks_it_has(
     synthboost: Run, simulated: Path, made: Path, tmp_path: Path
 ) -> None:
     answer = synthboost("train", "--data", simulated, "--synthetic", made, "--strategy", "synthetic", "--prompts", "P1",
-                        "--epochs", 1, "--out", tmp_path / "runs", "--scoring-workers", 1)  # fmt: skip
+                        "--epochs", 1, "--out", tmp_path / "runs", "--workers", 0)  # fmt: skip
     assert answer.code == 0, answer.err
     [run] = (tmp_path / "runs").iterdir()
     assert json.loads((run / "spec.json").read_text())["data"]["synthetic"]["domain"] == "diffusion"

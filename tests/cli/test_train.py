@@ -12,7 +12,7 @@ from synthboost.records.rows import read_rows
 from synthboost.records.run_folder import read_run
 from synthboost.studies.strategies import STAGES
 
-SHORT = ("--epochs", 1, "--batch-images", 4, "--scoring-workers", 1)
+SHORT = ("--epochs", 1, "--batch-images", 4, "--workers", 0)
 
 
 def test_train_leaves_a_finished_run_with_a_row_per_image_structure_and_probe(trained_run: Path) -> None:

@@ -74,7 +74,7 @@ def test_letters_within_a_word_tell_nothing(make: Make) -> None:
         ("x_ED.png", PictureDefaults(None, None, 0.5), "view: not stated.*--view"),
         ("x_2CH_4CH_ED.png", PictureDefaults(None, None, 0.5), "view: not stated, or more than one"),
         ("x_4CH.png", PictureDefaults(None, None, 0.5), "phase: not stated.*--phase"),
-        ("x_4CH_ED.png", PictureDefaults(), "pixel spacing: not stated.*--spacing-mm"),
+        ("x_4CH_ED.png", PictureDefaults(), "pixel spacing: not stated.*--pictures spacing-mm"),
     ],
 )
 def test_what_nobody_tells_is_asked_for(make: Make, name: str, defaults: PictureDefaults, told: str) -> None:

@@ -53,7 +53,7 @@ def test_a_name_that_means_nobody_is_refused(tiny_camus: Path) -> None:
 
 def test_a_name_that_means_two_people_is_refused(two_folders: Path) -> None:
     with pytest.raises(SplitError, match="testing/patient0001, training/patient0001"):
-        open_source(two_folders, SplitOptions(leave_out=("patient0001",), allow_missing=True))
+        open_source(two_folders, SplitOptions(leave_out=("patient0001",)), allow_missing=True)
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from synthboost.models.base import Segmenter
 from synthboost.models.catalogue import MODELS
 from synthboost.models.freezing import Encoders
 from synthboost.models.registry import build_segmenter, load_segmenter, segmenter_class
-from synthboost.records.rows import BASELINE_MODEL
+from synthboost.records.run_record import BASELINE_MODEL
 from synthboost.reports import paper_tables
 
 SMALLEST = {"clipseg": "tiny", "cris": "tiny", "unet": "tiny"}

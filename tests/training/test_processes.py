@@ -55,7 +55,7 @@ if command:  # one start of two processes serves both tests
 numbers in every process, and at a low rate, because the normalisation of so few values multiplies rounding errors."""
 
 
-TRAIN = ("train", "--learning-rate", "1e-3", "--scoring-workers", "1", "--encoders", "vision=frozen,text=lora-2",
+TRAIN = ("train", "--learning-rate", "1e-3", "--workers", "0", "--encoders", "vision=frozen,text=lora-2",
          "--epochs", "2", "--batch-images", "5", "--prompts", "P1")  # fmt: skip
 
 

@@ -16,6 +16,9 @@ SENTENCES = (
 HEADINGS = ("group", "parameters", "trainable", "tensors", "requires grad", "nonzero grad", "buffers", "changed")
 
 
+PRESET = "tiny"
+
+
 @dataclass(frozen=True)
 class Audit:
     """Run one forward and backward pass on random images and count, per parameter group, what would be updated.
@@ -26,8 +29,6 @@ class Audit:
 
     model: str = "clipseg"
     """The architecture."""
-    preset: str = "tiny"
-    """The size, with random weights."""
     weights: str | None = None
     """Audit these weights instead: a run's folder, a folder of weights, or a hub name."""
     encoders: tuple[str, ...] = ("trained", "frozen")
@@ -41,8 +42,8 @@ class Audit:
         from synthboost.models.registry import build_segmenter, load_segmenter
 
         if self.weights is None:
-            model = build_segmenter(self.model, self.preset)
-            print(f"{self.model} {self.preset}, random weights; one step, nothing is updated")
+            model = build_segmenter(self.model, PRESET)
+            print(f"{self.model} {PRESET}, random weights; one step, nothing is updated")
         else:
             model = load_segmenter(self.weights)
             print(f"{model.name} from {self.weights}; one step, nothing is updated")

@@ -7,7 +7,10 @@ from pathlib import Path
 
 import tyro
 
-from synthboost.cli.unannotated import Unannotated
+from synthboost.cli.options import Unannotated
+
+PATIENTS = 100
+"""Training patients that are measured in each set, the first ones."""
 
 
 @dataclass(frozen=True)
@@ -27,8 +30,6 @@ class Calibrate:
     """A run's folder, a folder of weights, or a hub name."""
     out: Path
     """A new JSON file for the calibration and the number of frames."""
-    patients: int = 100
-    """Use the first N training patients of each set."""
     images: Unannotated = field(default_factory=Unannotated)
 
     def run(self) -> None:
@@ -50,8 +51,8 @@ class Calibrate:
         before = Calibration.of_items(settings_of(simulated.dataset.root).calibration)
         predictor = Predictor.from_pretrained(self.checkpoint)
         for name, source in named:
-            require_enough(source, self.patients, name)
-        sides = [measure_hearts(predictor, source, self.patients, name) for name, source in named]
+            require_enough(source, PATIENTS, name)
+        sides = [measure_hearts(predictor, source, PATIENTS, name) for name, source in named]
         found = before.then(calibrate(sides[0].hearts, sides[1].hearts))
         numbers = {
             name: {"frames": side.frames, "measured": side.kept}

@@ -39,8 +39,6 @@ class Clinical:
     prompts: PromptSet | None = None
     """The prompt set for prediction; by default the run's, or P6."""
     splitting: SplitOptions = field(default_factory=SplitOptions)
-    part: SplitPart = SplitPart.TESTING
-    """The part to evaluate."""
     threshold: float = 0.5
     """A pixel belongs to the most probable structure if its probability is larger."""
     mend: bool = False
@@ -60,10 +58,10 @@ class Clinical:
         from synthboost.studies.manifest import versions
 
         source = open_source(self.data, self.splitting)
-        frames = source.frames(self.part, f"{self.data.name} {self.part}")
+        frames = source.frames(SplitPart.TESTING, f"{self.data.name} {SplitPart.TESTING}")
         if not len(frames):
             split = self.splitting.split
-            raise ConfigError("clinical", "part", self.part, f"a part of split {split} with annotated frames")
+            raise ConfigError("clinical", "part", SplitPart.TESTING, f"a part of split {split} with annotated frames")
         predictor, found, facts = self._found(frames)
         require_new_folder(self.out, "out")
         judged = "reference" if self.masks == REFERENCE else "predicted"
@@ -81,7 +79,7 @@ class Clinical:
         print(f"{to_text(table)}\npatients: {self.out / 'patients.csv'}")
 
     def _facts(self, source: Source) -> dict[str, Any]:
-        listed = source.split.parts[self.part]
+        listed = source.split.parts[SplitPart.TESTING]
         absent = sorted(patient.name for patient in set(listed) - set(source.dataset.patients))
         return {
             "data": source.dataset.root.name,
@@ -89,7 +87,7 @@ class Clinical:
             "domain": ", ".join(source.domains),
             "fingerprint": source.fingerprint,
             "split": source.split.name,
-            "part": str(self.part),
+            "part": str(SplitPart.TESTING),
             "patients listed": len(listed),
             "patients without a folder": absent,
         }

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import tyro
 
+from synthboost.domain import Metric
 from synthboost.errors import ConfigError
-from synthboost.evaluation.statistics.arms import Metric
 
 if TYPE_CHECKING:
     from synthboost.reports.cells import Table
@@ -32,8 +32,6 @@ class Compare:
     """The metric to compare."""
     draws: int = 10_000
     """Bootstrap resamples."""
-    seed: int = 0
-    """The bootstrap's."""
     out: Path | None = None
     """Also write the tables as Markdown, LaTeX, CSV and HTML into this folder."""
     published: Path | None = None
@@ -62,7 +60,7 @@ class Compare:
                 "Say synthboost compare RUN ... --with RUN ...",
             )  # fmt: skip
         first, second = (rows_of_runs([read_run(path) for path in side]) for side in (self.runs, self.second))
-        return [family_table(contrast_family(first, second, self.metric, seed=self.seed, draws=self.draws))]
+        return [family_table(contrast_family(first, second, self.metric, draws=self.draws))]
 
     def _of_published(self, folder: Path) -> list[Table]:
         from synthboost.records.published import read_published
@@ -72,4 +70,4 @@ class Compare:
             raise ConfigError("compare", "published", "given together with runs", "one of the two")
         if self.metric != "dice":
             raise ConfigError("compare", "metric", self.metric, "dice, where published scores are compared")
-        return published_tables(read_published(folder), seed=self.seed, draws=self.draws)
+        return published_tables(read_published(folder), draws=self.draws)

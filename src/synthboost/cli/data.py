@@ -8,8 +8,6 @@ from pathlib import Path
 
 import tyro
 
-from synthboost.cli.shards import parse_shard, still_to_come
-
 
 @dataclass(frozen=True)
 class Inspect:
@@ -21,8 +19,6 @@ class Inspect:
     """Read every pixel to find damaged files, odd labels, tiny masks and identical images."""
     full: bool = False
     """List all missing items instead of the first few."""
-    workers: int = os.cpu_count() or 1
-    """Threads for reading."""
 
     def run(self) -> None:
         """Print the report."""
@@ -30,7 +26,7 @@ class Inspect:
         from synthboost.data.inspection import inspect_dataset, render_report
 
         dataset = open_dataset(self.root, allow_missing=True)
-        table = inspect_dataset(dataset, deep=self.deep, workers=self.workers)
+        table = inspect_dataset(dataset, deep=self.deep, workers=os.cpu_count() or 1)
         print(render_report(dataset, table, full=self.full), end="")
 
 
@@ -42,13 +38,11 @@ class ExportData:
     """The simulated data set."""
     out: Path
     """A new folder, or one begun by the same command."""
-    shard: str = "1/1"
-    """`3/16` makes the third of sixteen shares, to run several processes in parallel."""
 
     def run(self) -> None:
         """Export, and print what was made."""
         from synthboost.data import open_dataset
         from synthboost.data.camus_export import export_camus
 
-        made = export_camus(open_dataset(self.root), self.out, parse_shard("data export", self.shard))
-        print(f"{made} patients exported now: {self.out}{still_to_come(self.out)}")
+        made = export_camus(open_dataset(self.root), self.out)
+        print(f"{made} patients exported now: {self.out}")

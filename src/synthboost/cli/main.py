@@ -36,7 +36,7 @@ class Entry(NamedTuple):
     """Where a verb is defined: imported only when it is chosen."""
 
     module: str
-    """In `synthboost.cli`."""
+    """With a dot in front: in `synthboost.cli`."""
     options: str
     """The dataclass of its options."""
     summary: str
@@ -44,38 +44,38 @@ class Entry(NamedTuple):
 
 GROUPS: dict[str, dict[str, Entry]] = {
     "Use a model": {
-        "predict": Entry("predict", "Predict", "segment images, clips and DICOM files"),
-        "clinical": Entry("clinical", "Clinical", "measure volumes and ejection fraction, and their agreement"),
-        "evaluate": Entry("evaluate", "Evaluate", "compute Dice and distances on an annotated data set"),
-        "serve": Entry("serve", "Serve", "open a page in the browser, on this machine"),
-        "export": Entry("export", "Export", "export a model as ONNX"),
+        "predict": Entry(".predict", "Predict", "segment images, clips and DICOM files"),
+        "clinical": Entry(".clinical", "Clinical", "measure volumes and ejection fraction, and their agreement"),
+        "evaluate": Entry(".evaluate", "Evaluate", "compute Dice and distances on an annotated data set"),
+        "serve": Entry(".serve", "Serve", "open a page in the browser, on this machine"),
+        "export": Entry(".export", "Export", "export a model as ONNX"),
     },
     "Train and study": {
-        "demo": Entry("demo", "Demo", "run the whole method in minutes, without data"),
-        "train": Entry("train", "Train", "train one run: a model, a strategy, a prompt set"),
-        "study": Entry("study", "Study", "run a grid of runs that share stages, with its report"),
-        "compare": Entry("compare", "Compare", "compare two methods, patient by patient"),
-        "report": Entry("report", "Report", "write tables, figures and one page from finished runs"),
+        "demo": Entry(".demo", "Demo", "run the whole method in minutes, without data"),
+        "train": Entry(".train", "Train", "train one run: a model, a strategy, a prompt set"),
+        "study": Entry(".study", "Study", "run a grid of runs that share stages, with its report"),
+        "compare": Entry(".compare", "Compare", "compare two methods, patient by patient"),
+        "report": Entry(".report", "Report", "write tables, figures and one page from finished runs"),
     },
     "Make data": {
-        "simulate": Entry("simulate", "Simulate", "simulate echocardiograms with exact masks"),
-        "synthesize train": Entry("synthesize", "TrainDiffusion", "train a semantic diffusion model"),
-        "synthesize sample": Entry("synthesize", "SampleDiffusion", "sample diffusion images of perturbed masks"),
-        "synthesize fidelity": Entry("synthesize", "Fidelity", "compare synthetic images with real ones"),
-        "refine": Entry("refine", "Refine", "refine simulated images with a diffusion model"),
-        "match": Entry("match", "Match", "give simulated images the grey levels of real ones"),
-        "calibrate": Entry("calibrate", "Calibrate", "shift the simulator's prior towards unannotated images"),
-        "pseudo-label": Entry("pseudo_label", "PseudoLabel", "annotate images with a model's predictions"),
+        "simulate": Entry(".simulate", "Simulate", "simulate echocardiograms with exact masks"),
+        "synthesize train": Entry(".synthesize", "TrainDiffusion", "train a semantic diffusion model"),
+        "synthesize sample": Entry(".synthesize", "SampleDiffusion", "sample diffusion images of perturbed masks"),
+        "synthesize fidelity": Entry(".synthesize", "Fidelity", "compare synthetic images with real ones"),
+        "refine": Entry(".refine", "Refine", "refine simulated images with a diffusion model"),
+        "match": Entry(".match", "Match", "give simulated images the grey levels of real ones"),
+        "calibrate": Entry(".calibrate", "Calibrate", "shift the simulator's prior towards unannotated images"),
+        "pseudo-label": Entry(".pseudo_label", "PseudoLabel", "annotate images with a model's predictions"),
     },
     "Look at things": {
-        "data inspect": Entry("data", "Inspect", "list what a data set holds, what is missing or odd"),
-        "data export": Entry("data", "ExportData", "write a simulated data set as NIfTI files in CAMUS' layout"),
-        "prompts": Entry("prompts", "Prompts", "print the sentences P0-P7"),
-        "audit": Entry("audit", "Audit", "count what one training step updates"),
-        "weights list": Entry("weights", "ListWeights", "list the published weights, and their terms"),
-        "weights convert": Entry("weights", "ConvertWeights", "convert a published file into a folder of weights"),
-        "weights verify": Entry("weights", "VerifyWeights", "check a file or folder of weights"),
-        "weights push": Entry("weights", "PushWeights", "publish a run's weights on the Hugging Face hub"),
+        "data inspect": Entry(".data", "Inspect", "list what a data set holds, what is missing or odd"),
+        "data export": Entry(".data", "ExportData", "write a simulated data set as NIfTI files in CAMUS' layout"),
+        "prompts": Entry(".prompts", "Prompts", "print the sentences P0-P7"),
+        "audit": Entry(".audit", "Audit", "count what one training step updates"),
+        "weights list": Entry(".weights", "ListWeights", "list the published weights, and their terms"),
+        "weights convert": Entry(".weights", "ConvertWeights", "convert a published file into a folder of weights"),
+        "weights verify": Entry(".weights", "VerifyWeights", "check a file or folder of weights"),
+        "weights push": Entry(".weights", "PushWeights", "publish a run's weights on the Hugging Face hub"),
     },
 }
 """Purpose -> verb -> where it is defined."""
@@ -111,7 +111,7 @@ def parse(arguments: Sequence[str] | None = None) -> Verb:
     if name is None:
         _answer_without_verb(words)
     entry = VERBS[name]
-    options = getattr(importlib.import_module(f"synthboost.cli.{entry.module}"), entry.options)
+    options = getattr(importlib.import_module(entry.module, "synthboost.cli"), entry.options)
     verb: Verb = tyro.cli(
         options,
         prog=f"{NAME} {name}",

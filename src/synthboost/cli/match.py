@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from synthboost.cli.unannotated import Unannotated
+from synthboost.cli.options import Unannotated
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class Match:
     def run(self) -> None:
         """Match, and print what was made."""
         from synthboost.adaptation.match import match
-        from synthboost.cli.shards import parse_shard, still_to_come
+        from synthboost.cli.options import parse_shard, still_to_come
         from synthboost.data.source import open_source
 
         shard = parse_shard("match", self.shard)

@@ -40,8 +40,6 @@ class Predict:
     """Write a DICOM Segmentation for each DICOM recording."""
     threshold: float = 0.5
     """A pixel is inside if its probability is larger."""
-    batch: int = 8
-    """Frames of a clip predicted at a time; lower it if memory runs out."""
 
     def run(self) -> None:
         """Predict everything; unreadable recordings are listed with the reason, and make the exit code 2."""
@@ -68,9 +66,7 @@ class Predict:
                 print(f"note: the model does not know {', '.join(unknown)} ({target.sentence!r})", file=sys.stderr)
         label_map = self.sentences is None if self.label_map is None else self.label_map
         sha256 = weights_fingerprint(self.checkpoint)
-        outcomes = predict_folder(
-            predictor, sha256, self.images, paths, self.out, targets, label_map, self.dicom_seg, self.batch
-        )
+        outcomes = predict_folder(predictor, sha256, self.images, paths, self.out, targets, label_map, self.dicom_seg)
         failed = [outcome for outcome in outcomes if outcome.reason]
         kept = sum(outcome.result is not None and not outcome.new for outcome in outcomes)
         print(
@@ -90,8 +86,6 @@ class Predict:
             raise PromptError("predict", "sentences", "none", "one or more sentences or structures")
         if self.view is not None and self.sentences is not None:
             raise ConfigError("predict", "view", self.view, "none with free sentences", "Say it in the sentence.")
-        if self.batch < 1:
-            raise ConfigError("predict", "batch", self.batch, "1 or more")
 
 
 def _advise(example: str, sentences: Sequence[str]) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import tyro
 
-from synthboost.cli.unannotated import Unannotated
+from synthboost.cli.options import Unannotated
 
 
 @dataclass(frozen=True)
@@ -29,8 +29,6 @@ class PseudoLabel:
     """Leave out frames whose mean probability inside a structure is lower."""
     keep_implausible: bool = False
     """Keep implausible masks."""
-    threshold: float = 0.5
-    """A pixel is inside if its probability is larger."""
     images: Unannotated = field(default_factory=Unannotated)
 
     def run(self) -> None:
@@ -42,7 +40,7 @@ class PseudoLabel:
 
         settings = PseudoLabelSettings(self.least_confidence, plausible=not self.keep_implausible)
         source = self.images.open(self.data)
-        predictor = Predictor.from_pretrained(self.checkpoint, threshold=self.threshold)
+        predictor = Predictor.from_pretrained(self.checkpoint)
         model = name_with_checksum(predictor.model, self.checkpoint)
         done = pseudo_label(predictor, model, source, self.out, settings)
         if isinstance(source.dataset, PictureFolder):

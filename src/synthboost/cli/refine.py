@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from synthboost.cli.shards import parse_shard, still_to_come
+from synthboost.cli.options import parse_shard, still_to_come
 from synthboost.cli.synthesize import choose_schedule
 
 

@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from synthboost.errors import CheckpointError, ConfigError
-from synthboost.records.rows import RANDOM_WEIGHTS
-from synthboost.records.run_record import Spec
+from synthboost.records.run_record import RANDOM_WEIGHTS, Spec
 
 if TYPE_CHECKING:  # torch is loaded when the command runs
     from synthboost.inference.predictor import Predictor

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal
 
 import tyro
 
-from synthboost.domain import PromptSet, SplitOptions, SplitPart, Strategy
+from synthboost.domain import PromptSet, SplitOptions, Strategy
 from synthboost.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -68,8 +68,6 @@ class Study:
     """Patients to exclude from all parts."""
     allow_missing: bool = False
     """Continue when listed patients or files are absent."""
-    evaluate_on: SplitPart = SplitPart.TESTING
-    """The part of `data` to evaluate every run on."""
     executor: str = "local"
     """Where runs are executed: `local` processes, a `slurm` cluster, or `ray`; see `docs/clusters.md`."""
     executor_options: tuple[str, ...] = ()
@@ -103,7 +101,7 @@ class Study:
         real = self._real(recipe)
         folders = self.synthetic if uses_synthetic(grid.strategies) else ()
         synthetic = tuple(open_source(folder, made_from=real.split) for folder in folders)
-        evaluation = Evaluation(part=self.evaluate_on)
+        evaluation = Evaluation()
         study = Study(self.name, recipe, preset, grid, real, synthetic, weights, evaluation)
         check_request(paths, terms_of(study))
         expected = estimate(study, paths.runs)
@@ -148,7 +146,9 @@ class Study:
 
         if self.data is None:
             raise ConfigError("study", "data", None, "the folder of the real data set")
-        return open_source(self.data, SplitOptions(self.split or recipe.split, self.leave_out, self.allow_missing))
+        return open_source(
+            self.data, SplitOptions(self.split or recipe.split, self.leave_out), allow_missing=self.allow_missing
+        )
 
     def _check_sets(self, grid: Grid) -> None:
         from synthboost.studies.study import uses_synthetic

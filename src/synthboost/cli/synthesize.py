@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Literal
 
 import tyro
 
-from synthboost.cli.shards import parse_shard, still_to_come
-from synthboost.cli.unannotated import Unannotated
+from synthboost.cli.options import Unannotated, parse_shard, still_to_come
 from synthboost.diffusion.settings import DiffusionTraining
 from synthboost.domain import SplitOptions
 from synthboost.errors import ConfigError
@@ -32,8 +31,6 @@ class TrainDiffusion:
     """The folder of the model."""
     preset: Literal["tiny", "compact", "small", "sdm256"] = "small"
     """`tiny` (64 px), `compact` (128 px, an hour on two CPU cores), `small` (128 px), `sdm256` (published, 652 M)."""
-    patients: int | None = None
-    """Train on the first N training patients only."""
     unannotated: bool = False
     """Train on images alone, for `refine`: label maps are not read, and may be absent."""
     images: Unannotated = field(default_factory=Unannotated)
@@ -48,14 +45,11 @@ class TrainDiffusion:
 
         if not self.unannotated and self.images.defaults != PictureDefaults():
             raise ConfigError(
-                "synthesize train", "view, phase or spacing-mm", "given", "none of them where masks are learned from",
+                "synthesize train", "pictures", "given", "none of them where masks are learned from",
                 "Pictures have no masks: add --unannotated.",
             )  # fmt: skip
         images = self.images
-        if self.unannotated:
-            source = images.open(self.data, self.patients)
-        else:
-            source = open_source(self.data, images, self.patients)
+        source = images.open(self.data) if self.unannotated else open_source(self.data, images)
         state = "finished before" if (self.out / DONE).is_file() else "weights"
         weights = train_diffusion_on(source, PRESETS[self.preset], self.training, self.out, self.unannotated)
         print(f"{state}: {weights}")
@@ -78,19 +72,15 @@ class SampleDiffusion:
     splitting: SplitOptions = field(default_factory=SplitOptions)
     copies: int = 5
     """Synthetic patients for each patient."""
-    perturb: bool = True
-    """Perturb the masks as in Echo from Noise; otherwise copies differ only in their noise."""
     method: Literal["default", "ddpm", "ddim", "dpm++", "unipc", "euler", "heun"] = "default"
     """The sampler; by default Euler for a flow, DPM-Solver++ for predicted noise."""
     steps: int | None = None
     """Sampling steps; by default 10 for a flow, 20 for predicted noise."""
-    guidance: float = 1.0
-    """Classifier-free guidance towards the map; 1 is none."""
     shard: str = "1/1"
     """`3/16` makes the third of sixteen shares, to run several processes in parallel."""
     seed: int = 0
     batch: int = 16
-    """Images at a time; halved automatically if memory runs out."""
+    """Images per batch; halved automatically when memory runs out."""
 
     def run(self) -> None:
         """Sample, and print what was made."""
@@ -107,8 +97,7 @@ class SampleDiffusion:
         network = load_diffusion(folder).to(choose_device("auto"))
         settings = SynthesisSettings(
             copies=self.copies,
-            perturbation=PerturbationSettings(copies=self.copies) if self.perturb else None,
-            guidance=self.guidance,
+            perturbation=PerturbationSettings(copies=self.copies),
             seed=self.seed,
             batch=self.batch,
         )
@@ -137,7 +126,6 @@ class Fidelity:
     """A segmenter trained on real images: its predictions on the synthetic images are compared with their masks."""
     size: int = 128
     """Pixels per side for the comparison; at most the synthetic images' own."""
-    seed: int = 0
 
     def run(self) -> None:
         """Compare, write the numbers and print the main ones."""

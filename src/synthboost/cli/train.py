@@ -48,6 +48,8 @@ class Train:
     prompts: PromptSet = PromptSet.P6
     """The prompt set."""
     splitting: SplitOptions = field(default_factory=SplitOptions)
+    allow_missing: bool = False
+    """Continue when listed patients or files are absent."""
     patients: int | None = None
     """Train on the first N real patients only."""
     evaluate_on: SplitPart = SplitPart.TESTING
@@ -55,8 +57,6 @@ class Train:
     shape_from: Literal["unknown", "ground-truth", "prediction"] = "prediction"
     """The source of P7's shape word in evaluation; `ground-truth` leaks the true mask; every row records it."""
     training: TrainingConfig = field(default_factory=TrainingConfig)
-    scoring_workers: int = os.cpu_count() or 1
-    """Processes for computing metrics."""
 
     def run(self) -> None:
         """Execute the run and print its Dice and its folder."""
@@ -66,8 +66,9 @@ class Train:
         from synthboost.studies.summary import dice_line
         from synthboost.training.hardware import this_process
 
+        workers = (os.cpu_count() or 1) if self.training.workers is None else self.training.workers
         evaluation = Evaluation(part=self.evaluate_on, shape_from=self.shape_from)
-        paths = execute(self._spec(), self.out, evaluation, self.scoring_workers)
+        paths = execute(self._spec(), self.out, evaluation, workers)
         if this_process().is_main_process:
             print(f"{dice_line(read_rows(paths.rows))}\nrun: {paths.root}")
 
@@ -77,7 +78,7 @@ class Train:
         from synthboost.studies.spec import RunSpec
         from synthboost.studies.strategies import STAGES, Role
 
-        sources = {Role.REAL: open_source(self.data, self.splitting, self.patients)}
+        sources = {Role.REAL: open_source(self.data, self.splitting, self.patients, allow_missing=self.allow_missing)}
         if self.synthetic is not None:
             sources[Role.SYNTHETIC] = open_source(self.synthetic, made_from=sources[Role.REAL].split)
         return RunSpec(

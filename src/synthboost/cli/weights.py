@@ -47,8 +47,6 @@ class ConvertWeights:
     """Pixels of the square images; 416 for CRIS, whose weights fit any multiple of 32, and 256 for diffusion models."""
     origin: Literal["cris", "sdm", "echo-from-noise"] = "cris"
     """Who trained it: CRIS or CLIP; or, a semantic diffusion model, the authors of SDM or of Echo from Noise."""
-    seed: int = 0
-    """For parameters that the file lacks and that stay random."""
 
     def run(self) -> None:
         """Convert, and print which tensors matched."""
@@ -62,7 +60,7 @@ class ConvertWeights:
             return
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", UserWarning)  # the lines below say it
-            report = convert(self.file, self.out, self.tokenizer, self.seed, self.input_size or CrisSettings.input_size)
+            report = convert(self.file, self.out, self.tokenizer, input_size=self.input_size or CrisSettings.input_size)
         _print_file(self.file)
         print(f"kind: {report.kind}")
         _print_names("matched", report.matched, names=False)

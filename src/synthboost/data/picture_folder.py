@@ -151,7 +151,7 @@ def _spacing(recording: Recording, defaults: PictureDefaults) -> Spacing:
     if defaults.spacing_mm is None:
         raise DataError(
             recording.path, "pixel spacing", "not stated", "mm between neighbouring pixels",
-            "Give --spacing-mm: what the masks are checked by, and areas, are in mm.",
+            "Give --pictures spacing-mm=NUMBER: what the masks are checked by, and areas, are in mm.",
         )  # fmt: skip
     return defaults.spacing_mm, defaults.spacing_mm
 

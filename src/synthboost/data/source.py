@@ -110,21 +110,23 @@ def open_source(
     patients: int | None = None,
     made_from: Split | None = None,
     defaults: PictureDefaults | None = None,
+    allow_missing: bool = False,
 ) -> Source:
     """Open a data set, split it, and check that no patient leaks between parts.
 
     Args:
         root: the data set's folder.
-        options: the split, who is left out, and whether something may be missing.
+        options: the split, and who is left out.
         patients: train on the first so many patients only.
         made_from: for a diffusion set: the split of the data set whose masks it was made from, to rule leaks out.
         defaults: where no annotation is needed: accept a plain folder of pictures, too, of which this is true.
+        allow_missing: continue when listed patients or files are absent.
 
     Raises:
         DataError: the data set or its split is broken, or has fewer training patients.
         ConfigError: `defaults` are given for a data set, which states its own.
     """
-    dataset = _open(root, options.allow_missing, defaults)
+    dataset = _open(root, allow_missing, defaults)
     split = make_split(options.split, dataset)
     if options.leave_out:
         split = without_patients(split, [_named(dataset, name) for name in options.leave_out])
@@ -132,7 +134,7 @@ def open_source(
     if patients is not None:
         source = source.with_patients(patients)
     diffusion = any(info.source is not None for info in dataset.frames)
-    check_split(source.split, dataset, options.allow_missing, workers=2, sources=made_from if diffusion else None)
+    check_split(source.split, dataset, allow_missing, workers=2, sources=made_from if diffusion else None)
     return source
 
 
@@ -143,7 +145,7 @@ def _open(root: Path, allow_missing: bool, defaults: PictureDefaults | None) -> 
         return open_pictures(root, defaults)
     if defaults != PictureDefaults():
         raise ConfigError(
-            root, "view, phase or spacing-mm", "given", "none of them for a data set, which states its own",
+            root, "pictures", "given", "none of them for a data set, which states its own",
             "They are for plain folders of pictures.",
         )  # fmt: skip
     return open_dataset(root, allow_missing=allow_missing)

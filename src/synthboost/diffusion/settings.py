@@ -5,7 +5,9 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Literal
+from typing import Annotated, Literal
+
+from tyro.conf import Suppress
 
 from synthboost.domain import Phase, Quality, View
 from synthboost.errors import require_fields
@@ -163,7 +165,7 @@ class DiffusionTraining:
     """Images per step and process; published: 12 on each of eight GPUs."""
     learning_rate: float = 1e-4
     """AdamW's, falling linearly to zero over `steps`, as published."""
-    warm_up: int = 100
+    warm_up: Annotated[int, Suppress] = 100
     """Steps over which the rate rises from zero; ours."""
     ema_decay: float = 0.9999
     """The decay of the averaged weights used for sampling; it starts smaller, so that short trainings work."""
@@ -171,7 +173,7 @@ class DiffusionTraining:
     """`auto`: bf16 on a GPU that supports it, full precision elsewhere."""
     threads: int | None = None
     """CPU threads of torch; by default torch's choice."""
-    save_minutes: float = 10.0
+    save_minutes: Annotated[float, Suppress] = 10.0
     """Minutes between saved states for resuming."""
     seed: int = 0
 

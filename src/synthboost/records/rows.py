@@ -11,14 +11,6 @@ import pandas as pd
 
 from synthboost.io.frames import frame_of, read_frame, write_frame
 
-BASELINE_MODEL = "baseline"
-"""The model's name of constant predictors, which neither see the image nor read the sentence."""
-RANDOM_WEIGHTS = "random weights"
-"""The `encoders` of a zero-shot run whose model was never trained by anybody."""
-NOTHING_TRAINED = "none"
-"""The `encoders` of a zero-shot run with pretrained weights, and of a baseline."""
-
-
 TINY_SHARE = 0.0005
 """Share of the image (0.05 %) below which a true mask is `tiny`: there one pixel moves Dice by percents."""
 

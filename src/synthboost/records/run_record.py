@@ -7,8 +7,13 @@ from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
 from synthboost.domain import SplitPart
-from synthboost.records.rows import BASELINE_MODEL
 
+BASELINE_MODEL = "baseline"
+"""The model's name of constant predictors, which neither see the image nor read the sentence."""
+RANDOM_WEIGHTS = "random weights"
+"""The `encoders` of a zero-shot run whose model was never trained by anybody."""
+NOTHING_TRAINED = "none"
+"""The `encoders` of a zero-shot run with pretrained weights, and of a baseline."""
 ShapeFrom: TypeAlias = Literal["unknown", "ground-truth", "prediction"]
 
 

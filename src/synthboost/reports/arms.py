@@ -9,7 +9,7 @@ import pandas as pd
 from synthboost.domain import STRUCTURES, Strategy
 from synthboost.errors import DataError
 from synthboost.evaluation.statistics.arms import Arm, arms_of
-from synthboost.records.rows import BASELINE_MODEL, NOTHING_TRAINED, RANDOM_WEIGHTS
+from synthboost.records.run_record import BASELINE_MODEL, NOTHING_TRAINED, RANDOM_WEIGHTS
 from synthboost.reports.cells import NO_VALUE, Cell, Column, text_columns, words
 
 HEADINGS = {

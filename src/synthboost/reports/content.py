@@ -10,8 +10,8 @@ import pandas as pd
 
 from synthboost.domain import Domain, PromptSet
 from synthboost.errors import ConfigError
-from synthboost.records.rows import BASELINE_MODEL
 from synthboost.records.run_folder import RunRecord
+from synthboost.records.run_record import BASELINE_MODEL
 from synthboost.reports.cells import Table
 from synthboost.reports.series import rows_of_runs
 

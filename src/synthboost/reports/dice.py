@@ -12,7 +12,8 @@ from synthboost.domain import PromptSet, Strategy
 from synthboost.evaluation.statistics.arms import Arm
 from synthboost.evaluation.statistics.contrast import contrast_in_common
 from synthboost.evaluation.statistics.groups import GROUPINGS, UNKNOWN, groups_of
-from synthboost.records.rows import BASELINE_MODEL, Status
+from synthboost.records.rows import Status
+from synthboost.records.run_record import BASELINE_MODEL
 from synthboost.reports.arms import (
     caption_of,
     failure_notes,

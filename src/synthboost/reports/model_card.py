@@ -10,8 +10,8 @@ import pandas as pd
 
 from synthboost.domain import Domain, Quality, Structure
 from synthboost.evaluation.statistics.tests import mean_and_sd
-from synthboost.records.rows import RANDOM_WEIGHTS
 from synthboost.records.run_folder import RunRecord
+from synthboost.records.run_record import RANDOM_WEIGHTS
 from synthboost.reports.paper import model_heading
 from synthboost.reports.run_facts import fact_text, parameters_text
 

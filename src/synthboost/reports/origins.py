@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from synthboost.domain import Domain, Strategy
-from synthboost.records.rows import BASELINE_MODEL
 from synthboost.records.run_folder import RunRecord
-from synthboost.records.run_record import DataSet
+from synthboost.records.run_record import BASELINE_MODEL, DataSet
 from synthboost.reports.cells import NOT_RECORDED, Cell, Column, Table, text_columns, words
 from synthboost.reports.run_facts import fact_text, in_table_order
 

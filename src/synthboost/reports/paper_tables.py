@@ -9,7 +9,8 @@ from dataclasses import dataclass
 import pandas as pd
 
 from synthboost.domain import Strategy
-from synthboost.records.rows import BASELINE_MODEL, NOTHING_TRAINED, RANDOM_WEIGHTS, Status
+from synthboost.records.rows import Status
+from synthboost.records.run_record import BASELINE_MODEL, NOTHING_TRAINED, RANDOM_WEIGHTS
 from synthboost.reports.arms import GROUND_TRUTH_MARK, strategy_place
 from synthboost.reports.cells import (
     MEAN_SD,

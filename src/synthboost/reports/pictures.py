@@ -15,8 +15,9 @@ from PIL import Image
 
 from synthboost.domain import STRUCTURES, GreyImage, Mask, PromptSet, Strategy, Structure
 from synthboost.records.examples import Example
-from synthboost.records.rows import BASELINE_MODEL, Status
+from synthboost.records.rows import Status
 from synthboost.records.run_folder import RunRecord
+from synthboost.records.run_record import BASELINE_MODEL
 from synthboost.reports.cells import Column, Table, absent, count, number, text_columns, words
 from synthboost.reports.run_facts import fact_text, is_trained
 

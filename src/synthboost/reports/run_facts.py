@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from synthboost.records.rows import BASELINE_MODEL
 from synthboost.records.run_folder import RunRecord
+from synthboost.records.run_record import BASELINE_MODEL
 from synthboost.reports.arms import strategy_place
 from synthboost.reports.cells import NO_VALUE, NOT_RECORDED, Column, Table, text_columns, words
 

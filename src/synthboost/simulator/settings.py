@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Any, Self
+from typing import Annotated, Any, Self
+
+from tyro.conf import Suppress
 
 from synthboost.errors import ConfigError
 from synthboost.simulator.appearance import APPEARANCES, Appearance, AppearanceName
@@ -32,7 +34,7 @@ class SimulationSettings:
     """Shifts of the prior, as printed by `synthboost calibrate`, e.g. `volume 0.93 wall_mm 1.2`."""
     dials: tuple[tuple[str, float], ...] = ()
     """Additional variation, 0-1 per dial, e.g. `anatomy 0.5 gain 1`; `docs/simulator.md` lists the dials."""
-    quality_strength: float = 1.0
+    quality_strength: Annotated[float, Suppress] = 1.0
     """How strongly the quality label shows in the image, 0 (not at all) to 1."""
     quality_rule: QualityRule = QualityRule.DRAWN
     """The quality label: `drawn` for the image, or `visible-wall` of the finished frames; pixels do not change."""
@@ -40,9 +42,9 @@ class SimulationSettings:
     """Frames between end diastole and end systole, 0-100; above 0 each view also gets a half sequence, as in CAMUS."""
     size: int = 256
     """Pixels of the longer side of a frame, 32-2048; ignored if `spacing_mm` is given."""
-    spacing_mm: float | None = None
+    spacing_mm: Annotated[float | None, Suppress] = None
     """Pixel spacing instead of a size; CAMUS has 0.308. All frames then have their own size."""
-    first_patient_number: int = 1
+    first_patient_number: Annotated[int, Suppress] = 1
     """The first patient's number; another range gives other patients of the same population."""
     split_counts: tuple[int, int, int] | None = None
     """Numbers of training, validation and test patients; by default 80, 10 and 10 %."""

@@ -20,9 +20,9 @@ from synthboost.inference.sentences import EvaluationSentences, texts_of
 from synthboost.io.atomic import write_text
 from synthboost.io.lock import exclusive
 from synthboost.io.typed_json import to_json, write_record
-from synthboost.records.rows import BASELINE_MODEL, NOTHING_TRAINED, write_rows
+from synthboost.records.rows import write_rows
 from synthboost.records.run_folder import RunPaths
-from synthboost.records.run_record import Evaluation, Spec
+from synthboost.records.run_record import BASELINE_MODEL, NOTHING_TRAINED, Evaluation, Spec
 from synthboost.studies.manifest import make_manifest
 from synthboost.studies.run import is_finished
 from synthboost.studies.spec import identity_of

@@ -106,7 +106,7 @@ def run_demo(out: Path, data: Path | None, settings: DemoSettings, patients: int
         _say(began, 'simulating the target domain (it takes the place of real data and is called "real" below)')
         write_dataset(target, settings.target_settings(), workers)
     real = given or _target(target, patients)
-    synthetic = (open_source(source, SplitOptions(allow_missing=True)), _diffusion_set(real, out, settings, began))
+    synthetic = (open_source(source, allow_missing=True), _diffusion_set(real, out, settings, began))
     study = Study("demo", ours(), settings.preset, grid, real, synthetic, dict.fromkeys(grid.models, RANDOM))
     for number, run in enumerate(study.runs, start=1):
         _say(began, f"run {number} of {len(study.runs)}: {run.name}")
@@ -143,7 +143,7 @@ def _target(root: Path, patients: int | None) -> Source:
     """Open the target domain; a copy without the test patients is evaluated on the official validation patients."""
     dataset = open_dataset(root, allow_missing=True)
     testing = set(make_split("official", dataset).parts[SplitPart.TESTING]) & set(dataset.patients)
-    return open_source(root, SplitOptions("official" if testing else "no-test", allow_missing=True), patients)
+    return open_source(root, SplitOptions("official" if testing else "no-test"), patients, allow_missing=True)
 
 
 def _say(began: float, text: str) -> None:

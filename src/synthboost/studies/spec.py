@@ -14,8 +14,7 @@ from synthboost.errors import ConfigError
 from synthboost.io.typed_json import to_json
 from synthboost.models.catalogue import settings_of
 from synthboost.models.freezing import Encoders
-from synthboost.records.rows import NOTHING_TRAINED, RANDOM_WEIGHTS
-from synthboost.records.run_record import Spec, Stage
+from synthboost.records.run_record import NOTHING_TRAINED, RANDOM_WEIGHTS, Spec, Stage
 from synthboost.studies.strategies import NAMES_DOMAIN, PARENTS, STAGES, Role, data_roles, learns_from
 from synthboost.training.config import TrainingConfig
 

@@ -1,10 +1,15 @@
-"""The settings of one training stage; the defaults are the paper's where it states them."""
+"""The settings of one training stage; the defaults are the paper's where it states them.
+
+Those marked `Suppress` are set from Python alone, not on the command line.
+"""
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Literal, get_args, get_origin, get_type_hints
+from typing import Annotated, Literal, get_args, get_origin, get_type_hints
+
+from tyro.conf import Suppress
 
 from synthboost.errors import require_fields
 from synthboost.models.catalogue import entry_of
@@ -22,18 +27,18 @@ class TrainingConfig:
     """Images per optimiser step; each brings all its sentences. The paper draws 128 single pairs for CLIPSeg."""
     learning_rate: float | None = None
     """By default the paper's for published weights, 1e-3 for the U-Net; CRIS from random weights needs e.g. 2e-3."""
-    layer_decay: float = 1.0
+    layer_decay: Annotated[float, Suppress] = 1.0
     """Each encoder block's rate relative to the block above, the last one's to the decoder; the paper has 1."""
-    encoder_rate: float = 1.0
+    encoder_rate: Annotated[float, Suppress] = 1.0
     """A further factor on the encoders' learning rate. CRIS was published with 0.1, the paper trained it with 1."""
-    weight_decay: float = 0.01
+    weight_decay: Annotated[float, Suppress] = 0.01
     """AdamW's default; not stated in the paper."""
-    dice_weight: float = 1.0
-    cross_entropy_weight: float = 0.25
+    dice_weight: Annotated[float, Suppress] = 1.0
+    cross_entropy_weight: Annotated[float, Suppress] = 0.25
     """The text's value. In the published code this term was identically zero (`docs/differences.md`)."""
     schedule: Literal["plateau", "one-cycle"] = "plateau"
     """`plateau` (the paper's) lowers the rate when validation stalls; `one-cycle` spans `epochs` (short trainings)."""
-    stopping_patience: int = 20
+    stopping_patience: Annotated[int, Suppress] = 20
     """Epochs without a better validation Dice before training stops."""
     augmentation: float = 0.0
     """Strength 0-2 of random affine and grey-level changes, beyond 1 with shading and noise; the paper uses none."""
@@ -41,19 +46,19 @@ class TrainingConfig:
     """`auto`: bf16 on a GPU that has it, full precision elsewhere (bf16 is slower than fp32 on CPUs without AMX)."""
     feature_cache: Literal["auto", "disk", "memory", "off"] = "auto"
     """Where to cache features of a frozen image encoder; `auto`: on disk, else in memory, else nowhere."""
-    feature_cache_gb: float | None = None
+    feature_cache_gb: Annotated[float | None, Suppress] = None
     """The most gigabytes a stage may add; by default half of the free space."""
-    compile: Literal["auto", "on", "off"] = "auto"
+    compile: Annotated[Literal["auto", "on", "off"], Suppress] = "auto"
     """torch.compile. `auto`: on a GPU, for trainings of 1,000 batches or more."""
-    recompute_activations: bool = False
+    recompute_activations: Annotated[bool, Suppress] = False
     """Recompute the encoders' activations for the gradient: a third more arithmetic, several times less memory."""
     workers: int | None = None
-    """Processes that prepare batches; by default 0 on a CPU and up to 8 with a GPU. They do not change the result."""
+    """Processes that prepare batches (by default 0, with a GPU up to 8) and compute metrics (by default all cores)."""
     threads: int | None = None
     """CPU threads of torch; by default torch's choice. The last bits of a result depend on it."""
-    save_minutes: float = 10.0
+    save_minutes: Annotated[float, Suppress] = 10.0
     """Minutes between saved states within an epoch; the state is also saved after every epoch."""
-    tracker: Literal["none", "tensorboard", "wandb", "mlflow"] = "none"
+    tracker: Annotated[Literal["none", "tensorboard", "wandb", "mlflow"], Suppress] = "none"
     """An experiment tracker in addition to `log.csv`; requires the tracker's package."""
     seed: int = 0
 

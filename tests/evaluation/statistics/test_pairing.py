@@ -8,8 +8,9 @@ from typing import Any, cast
 import numpy as np
 import pytest
 
+from synthboost.domain import Metric
 from synthboost.errors import DataError
-from synthboost.evaluation.statistics.arms import Metric, PairedArms
+from synthboost.evaluation.statistics.arms import PairedArms
 from synthboost.evaluation.statistics.arms import pair_arms as pair_frames
 from synthboost.evaluation.statistics.contrast import contrast
 from synthboost.records.rows import Row, Status, rows_frame

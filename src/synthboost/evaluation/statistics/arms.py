@@ -6,17 +6,17 @@ import math
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Literal, TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from synthboost.domain import Metric
 from synthboost.errors import DataError
 from synthboost.evaluation.statistics.bootstrap import Interval, bootstrap_mean
 from synthboost.records.rows import Status
 
-Metric = Literal["dice", "iou", "nsd", "hd95_mm", "assd_mm"]
 METHOD = ("model", "strategy", "encoders", "synthetic", "real_patients", "prompt_set")
 """The columns that tell one method from another."""
 TEST = ("domain", "part", "grid")

@@ -16,8 +16,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from synthboost.domain import Metric
 from synthboost.errors import ConfigError, DataError
-from synthboost.evaluation.statistics.arms import METHOD, Metric, PairedArms, arms_of, pair_arms
+from synthboost.evaluation.statistics.arms import METHOD, PairedArms, arms_of, pair_arms
 from synthboost.evaluation.statistics.bootstrap import DRAWS, Interval, bootstrap_mean
 from synthboost.evaluation.statistics.tests import (
     cliffs_delta,
