@@ -185,3 +185,17 @@ def test_make_docs_warns_of_nothing_and_shows_every_public_module_class_and_func
         assert all(ast.get_docstring(node) for node in (tree, *defined)), source
         assert [node.name for node in defined if f'<section id="{node.name}">' not in shown] == [], source
         assert "://" not in "".join(re.findall(r"<(?:script|link|img)[^>]*>", shown)), f"{page} needs a network"
+
+
+def test_the_examples_of_contributing_work_one_after_the_other(tmp_path: Path) -> None:
+    text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    blocks = re.findall(r"^```python\n(.*?)^```$", text, re.M | re.S)
+    answer = subprocess.run(
+        [sys.executable, "-c", "\n".join(blocks)], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert answer.returncode == 0, answer.stderr
+    assert "\n12\n" in answer.stdout, "the frames of the new data set, counted by the new verb"
+    planned = [line for line in answer.stdout.splitlines() if line.startswith("unet-real-P")]
+    assert sorted(line.rpartition("-")[0] for line in planned) == [
+        f"unet-real-{p}-seed{s}" for p in ("P1", "P2") for s in (0, 1)
+    ]
