@@ -1,19 +1,15 @@
 """A data set: which frames there are, known without reading a pixel, and how each is loaded."""
 
-from __future__ import annotations
-
 import hashlib
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, ClassVar, Self, TypeAlias
+from typing import Any, ClassVar, Self
 
 from synthboost.data.image_file import read_annotated, read_image
 from synthboost.domain import Frame, FrameInfo, GreyImage, PatientId, Phase, SplitPart, View
 from synthboost.errors import DataError
-
-FrameKey: TypeAlias = tuple[PatientId, View, Phase]
 
 
 @dataclass(frozen=True)
@@ -47,7 +43,7 @@ class Dataset:
     release: str
     frames: tuple[FrameInfo, ...]
     """All frames, sorted by patient, view and phase."""
-    files: Mapping[FrameKey, FrameFiles]
+    files: Mapping[tuple[PatientId, View, Phase], FrameFiles]
     side_files: tuple[Path, ...] = ()
     """Everything else that was read: `Info_*.cfg`, split lists, `frames.csv`; relative to the root."""
     official: Mapping[SplitPart, tuple[PatientId, ...]] = field(default_factory=dict)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Self
@@ -48,14 +49,18 @@ class HeartRow:
         return Attributes(Sex(self.sex), self.age, Quality(quality), fraction, self.wall_thickness_mm)
 
 
-@dataclass(frozen=True, eq=False)
 class OnTheFly(Dataset):
     """What `data.simulated_hearts` writes. The simulator is loaded here alone: other data sets do not need it."""
 
     looks_for: ClassVar[str] = f"{HEARTS} beside {RECORD}"
     has_images: ClassVar[bool] = False
-    settings: SimulationSettings | None = None
-    """What is simulated; `None` only until the set is opened."""
+
+    @cached_property
+    def settings(self) -> SimulationSettings:
+        """What is simulated."""
+        from synthboost.data.simulated_set import settings_of
+
+        return settings_of(self.root)
 
     @classmethod
     def find_root(cls, path: Path) -> Path | None:
@@ -79,13 +84,12 @@ class OnTheFly(Dataset):
             raise DataError(root / HEARTS, "patients", len(frames) // 4, f"each of {settings.patients} once")
         official, lists = read_split_lists(root, release, IMAGES)
         files = dict.fromkeys(frames, FrameFiles(Path(RECORD), Path(RECORD)))
-        return cls.of(root, release, files, side_files=(Path(HEARTS), *lists), official=official, settings=settings)
+        return cls.of(root, release, files, side_files=(Path(HEARTS), *lists), official=official)
 
     def read(self, info: FrameInfo, annotated: bool) -> Frame:
         """Draw one frame: the same pixels and masks as a set on disk has; see `Dataset.read`."""
         from synthboost.simulator.render import simulate_frame
 
-        assert self.settings is not None
         self.files_of(info)
         drawn = simulate_frame(int(info.patient.name.removeprefix("patient")), self.settings, info.view, info.phase)
         return Frame(info, drawn.image, drawn.label_map if annotated else None, drawn.spacing_mm)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
-from synthboost.data.dataset import Dataset, FrameFiles, FrameKey
+from synthboost.data.dataset import Dataset, FrameFiles
 from synthboost.data.lists import read_split_lists
 from synthboost.domain import Attributes, Domain, Frame, FrameInfo, PatientId, Phase, Quality, Sex, View
 from synthboost.errors import DataError
@@ -17,25 +17,13 @@ from synthboost.io.pixels import Spacing, to_label_map
 from synthboost.io.shards import ATTRIBUTES, IMAGE, INDEX, MANIFEST, MASK, Place, read_index, read_member
 
 
-@dataclass(frozen=True)
-class Members:
-    """Where a frame lies within its shard."""
-
-    key: str
-    image: Place
-    label_map: Place
-    spacing_mm: Spacing
-    """A PNG has none of its own."""
-
-
 @dataclass(frozen=True, eq=False)
 class Shards(Dataset):
     """What `data.simulated_shards` writes."""
 
     looks_for: ClassVar[str] = f"{INDEX} and {MANIFEST} beside shard-000000.tar"
-    members: Mapping[FrameKey, Members] = field(default_factory=dict)
-    checksums: Mapping[Path, str] = field(default_factory=dict)
-    """SHA-256 (hex) of each shard, as the index states it."""
+    members: Mapping[str, tuple[Place, Place, Spacing]] = field(default_factory=dict)
+    """Name of a frame -> where image and label map are in its shard, and the spacing, which a PNG has not."""
 
     @classmethod
     def find_root(cls, path: Path) -> Path | None:
@@ -49,38 +37,37 @@ class Shards(Dataset):
         Raises:
             DataError: the index does not fit the shards, a shard is lost or truncated, or attributes are broken.
         """
-        sums, frames = read_index(root)
+        _, frames = read_index(root)
         files: dict[FrameInfo, FrameFiles] = {}
-        members: dict[FrameKey, Members] = {}
+        members: dict[str, tuple[Place, Place, Spacing]] = {}
         for key, shard, (image, mask, attributes) in frames:
             info, spacing_mm = _frame(root / shard, key, attributes)
             files[info] = FrameFiles(Path(shard), Path(shard))
-            members[info.patient, info.view, info.phase] = Members(key, image, mask, spacing_mm)
+            members[key] = (image, mask, spacing_mm)
         if len(members) != len(frames) or not members:
             raise DataError(root / INDEX, "frames", len(frames), "at least one, and each once")
         patient = next(iter(files)).patient
         official, lists = read_split_lists(root, patient.release, patient.folder)
-        return cls.of(
-            root, patient.release, files, side_files=(Path(INDEX), *lists), official=official, members=members,
-            checksums={Path(name): digest for name, digest in sums.items()},
-        )  # fmt: skip
+        side_files = (Path(INDEX), *lists)
+        return cls.of(root, patient.release, files, side_files=side_files, official=official, members=members)
 
     def read(self, info: FrameInfo, annotated: bool) -> Frame:
         """Read the members of one frame; see `Dataset.read`."""
         shard = self.root / self.files_of(info).image
-        members = self.members[info.patient, info.view, info.phase]
-        image_path, mask_path = (shard / f"{members.key}.{kind}" for kind in (IMAGE, MASK))
-        image = read_grey_png(image_path, read_member(shard, members.image))
+        image_place, mask_place, spacing_mm = self.members[info.name]
+        image_path, mask_path = (shard / f"{info.name}.{kind}" for kind in (IMAGE, MASK))
+        image = read_grey_png(image_path, read_member(shard, image_place))
         if not annotated:
-            return Frame(info, image, None, members.spacing_mm)
-        label_map = to_label_map(mask_path, read_grey_png(mask_path, read_member(shard, members.label_map)))
+            return Frame(info, image, None, spacing_mm)
+        label_map = to_label_map(mask_path, read_grey_png(mask_path, read_member(shard, mask_place)))
         if image.shape != label_map.shape:
             raise DataError(mask_path, "size", label_map.shape, f"{image.shape} as {image_path.name} has")
-        return Frame(info, image, label_map, members.spacing_mm)
+        return Frame(info, image, label_map, spacing_mm)
 
     def broken_files(self) -> list[Path]:
         """The shards whose bytes are not those of the index; see `Dataset.broken_files`."""
-        return [path for path, stated in self.checksums.items() if self.digest(path).hex() != stated]
+        sums, _ = read_index(self.root)
+        return [Path(name) for name, stated in sums.items() if self.digest(Path(name)).hex() != stated]
 
 
 def _frame(shard: Path, key: str, place: Place) -> tuple[FrameInfo, Spacing]:
