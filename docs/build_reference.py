@@ -22,7 +22,7 @@ def build(folder: Path) -> None:
     with warnings.catch_warnings():
         warnings.filterwarnings("error", category=UserWarning, module=r"pdoc\.")
         # pdoc cannot name the types of a NamedTuple's constructor: they are shown as they are written.
-        warnings.filterwarnings("ignore", r".* for synthboost\.training\.batches\.Batch\.__init__\.", module=r"pdoc\.")
+        warnings.filterwarnings("ignore", r".* annotation ForwardRef\(.*\.__init__\.", module=r"pdoc\.")
         pdoc.render.configure(docformat="google")
         pdoc.pdoc("synthboost", f"!{LEFT_OUT}", output_directory=folder)
 

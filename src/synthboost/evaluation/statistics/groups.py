@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any
 
 import pandas as pd
 
@@ -79,7 +78,7 @@ GROUPINGS: Mapping[str, Grouping] = MappingProxyType(
 """Name (also that of a file `dice_by_NAME`) to grouping."""
 
 
-def groups_of(rows: pd.DataFrame, name: str) -> pd.Series[Any]:
+def groups_of(rows: pd.DataFrame, name: str) -> pd.Series:
     """The group of each row: an ordered category, in the order of the tables, what is no level behind them.
 
     Raises:
