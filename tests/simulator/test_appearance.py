@@ -63,8 +63,9 @@ def test_clean_and_clinical_turn_no_dial_and_wild_turns_all() -> None:
 def test_a_dial_at_zero_leaves_the_prior_as_it_is_and_at_a_half_widens_it_by_two_fifths() -> None:
     assert NONE.widen(LITERATURE) == LITERATURE
     widened = Dials(anatomy=0.5).widen(LITERATURE)
-    assert widened.tilt_sd == pytest.approx(1.4 * LITERATURE.tilt_sd)
-    assert widened.apex_depth == (LITERATURE.apex_depth[0], pytest.approx(1.4 * LITERATURE.apex_depth[1]))
+    assert widened.sd["tilt"] == pytest.approx(1.4 * LITERATURE.sd["tilt"])
+    assert widened.sd["apex_depth"] == pytest.approx(1.4 * LITERATURE.sd["apex_depth"])
+    assert widened.apex_depth == LITERATURE.apex_depth
     assert widened.tilt == LITERATURE.tilt, "a dial widens; it moves no mean"
 
 

@@ -95,8 +95,8 @@ def test_a_frame_between_becomes_the_frame_at_either_end(share: float, end: Phas
     renderer = ViewRenderer(number, settings, anatomy.views[view], view, scanner)
     made = {phase: renderer.own_frame(phase) for phase in Phase}
     between = renderer.frame_between(anatomy.heart, made[ED], made[ES], share, 3)
-    assert np.array_equal(between.image, made[end].frame.image)
-    assert np.array_equal(between.label_map, made[end].frame.label_map)
+    assert np.array_equal(between.image, made[end][0].image)
+    assert np.array_equal(between.label_map, made[end][0].label_map)
 
 
 def test_a_clip_begins_and_ends_with_the_frames_to_the_byte(patients: list[SimulatedPatient]) -> None:

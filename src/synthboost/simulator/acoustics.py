@@ -71,11 +71,11 @@ def point_spread(
     """
     rows, beams = grid.shape
     padded = fft.next_fast_len(rows + 16)
-    axial = transfer(padded, acquisition.axial_scale * acquisition.vendor.axial_fwhm_mm / FWHM / grid.step_mm)
+    axial = transfer(padded, acquisition.vendor.axial_fwhm_mm / FWHM / grid.step_mm)
     echo = fft.ifft(fft.fft(scatter, padded, axis=0) * axial[:, None], axis=0)[:rows]
     echo /= np.sqrt(np.mean(axial**2))
     wavelength = SOUND_MM_PER_US / acquisition.vendor.frequency_mhz
-    factor = acquisition.lateral_scale * acquisition.vendor.lateral_factor * acquisition.level(1.0, 1.1, 1.22) * lateral
+    factor = acquisition.vendor.lateral_factor * acquisition.level(1.0, 1.1, 1.22) * lateral
     width = factor * 0.82 * wavelength * np.maximum(F_NUMBER / grid.depths_mm, 1.0 / APERTURE_MM)
     sigma = np.minimum(width / FWHM / grid.step_rad, beams / 8.0)
     across = _lateral_transfer(sigma, beams)
@@ -96,7 +96,7 @@ def to_grey(decibel: Field, grid: PolarGrid, acquisition: Acquisition) -> Field:
     scale = (0.2 / grid.step_mm, np.deg2rad(0.29) / grid.step_rad)
     smooth = ndimage.gaussian_filter(grey, (5.0 * scale[0], 3.0 * scale[1]), truncate=3.0)
     grey = smooth + np.float32(acquisition.detail) * (grey - smooth)
-    sigma = acquisition.smoothing_scale * acquisition.vendor.smoothing
+    sigma = acquisition.vendor.smoothing
     grey = ndimage.gaussian_filter(grey, (sigma * scale[0], sigma * scale[1]))
     grey = np.clip(grey, 0.0, 1.0)
     if acquisition.vendor.curve == "s":

@@ -75,23 +75,8 @@ class Dials:
 
     def widen(self, prior: Prior) -> Prior:
         """Return the prior with its standard deviations widened by the dial of the anatomy."""
-        k = stretch(self.anatomy, 1.8)
-        return replace(
-            prior,
-            length_factor_sd=k * prior.length_factor_sd,
-            shortening_sd=k * prior.shortening_sd,
-            annulus_sd=k * prior.annulus_sd,
-            annulus_systolic=(prior.annulus_systolic[0], k * prior.annulus_systolic[1]),
-            wall_sd=k * prior.wall_sd,
-            wall_as_seen=(prior.wall_as_seen[0], k * prior.wall_as_seen[1]),
-            tilt_sd=k * prior.tilt_sd,
-            tilt_systolic=(prior.tilt_systolic[0], k * prior.tilt_systolic[1]),
-            apex_depth=(prior.apex_depth[0], k * prior.apex_depth[1]),
-            apex_lateral_sd=k * prior.apex_lateral_sd,
-            plane_offset=(prior.plane_offset[0], k * prior.plane_offset[1]),
-            base_drop=(prior.base_drop[0], k * prior.base_drop[1]),
-            outline_mm=k * prior.outline_mm,
-        )
+        factor = stretch(self.anatomy, 1.8)
+        return replace(prior, sd={name: factor * sd for name, sd in prior.sd.items()})
 
 
 NONE = Dials()
@@ -163,6 +148,7 @@ class Acquisition:
     """The scanner and its settings for one view; both instants share them."""
 
     vendor: Vendor
+    """Its pulse, beam and smoothing as wide as on this day."""
     badness: float
     """0 good, 1 medium, 2 poor: what everything below is interpolated with."""
     artefacts: float
@@ -173,20 +159,10 @@ class Acquisition:
     gamma: float
     detail: float
     """Share of the speckle's contrast that the scanner's speckle reduction leaves."""
-    axial_scale: float = 1.0
-    lateral_scale: float = 1.0
-    """On the vendor's pulse and beam width."""
-    smoothing_scale: float = 1.0
-    """On the vendor's smoothing of the compressed image."""
-    haze_db: float = 0.0
+    haze_db: float
     """Added to all clutter."""
-    shadow_scale: float = 1.0
-    """On the depth of shadows, dB."""
-
-    @property
-    def shadows(self) -> float:
-        """How deep the shadows of ribs and lung are, as a factor."""
-        return self.artefacts * self.shadow_scale
+    shadows: float
+    """How deep the shadows of ribs and lung are, as a factor."""
 
     def level(self, good: float, medium: float, poor: float) -> float:
         """Interpolate a quantity given for the three qualities."""
@@ -203,13 +179,19 @@ def draw_acquisition(rng: Generator, appearance: Appearance, quality: Quality, q
         quality_strength: 0: the label changes nothing; 1: as strong as an expert could see.
     """
     vendor = appearance.vendors[int(rng.integers(len(appearance.vendors)))]
-    artefacts = appearance.artefacts
-    dials = appearance.dials
+    artefacts, dials = appearance.artefacts, appearance.dials
     spread = rng.standard_normal(4) * min(artefacts, 1.0) * stretch(dials.gain, 2.5)
     beyond = rng.standard_normal(4)
+    axial, lateral = (float(np.exp(0.25 * dials.acoustics * number)) for number in beyond[:2])
+    smoothing = float(np.exp(0.5 * dials.scan_conversion * beyond[2]))
     badness = 1.0 + (QUALITIES.index(quality) - 1.0) * quality_strength
     return Acquisition(
-        vendor=vendor,
+        vendor=replace(
+            vendor,
+            axial_fwhm_mm=axial * vendor.axial_fwhm_mm,
+            lateral_factor=lateral * vendor.lateral_factor,
+            smoothing=smoothing * vendor.smoothing,
+        ),
         badness=float(np.clip(badness, 0.0, 2.0)),
         artefacts=artefacts,
         # Fitted to the grey levels of 300 real four-chamber frames of CAMUS.
@@ -217,9 +199,6 @@ def draw_acquisition(rng: Generator, appearance: Appearance, quality: Quality, q
         low=float(np.clip(0.20 + 0.06 * spread[1], 0.02, 0.42)),
         gamma=float(np.clip(1.45 + 0.16 * spread[2], 0.8, 2.2)),
         detail=float(np.clip(0.50 + 0.08 * spread[3], 0.2, 0.9)),
-        axial_scale=float(np.exp(0.25 * dials.acoustics * beyond[0])),
-        lateral_scale=float(np.exp(0.25 * dials.acoustics * beyond[1])),
-        smoothing_scale=float(np.exp(0.5 * dials.scan_conversion * beyond[2])),
-        shadow_scale=stretch(dials.artefacts, 1.5),
         haze_db=4.0 * dials.artefacts * float(beyond[3]),
+        shadows=artefacts * stretch(dials.artefacts, 1.5),
     )

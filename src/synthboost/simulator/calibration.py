@@ -72,7 +72,7 @@ class Calibration:
             annulus={sex: self.annulus * value for sex, value in prior.annulus.items()},
             wall={sex: self.wall_mm + value for sex, value in prior.wall.items()},
             tilt=_added(prior.tilt, self.tilt_2ch_deg, self.tilt_4ch_deg),
-            apex_depth=(self.apex_depth_mm + prior.apex_depth[0], prior.apex_depth[1]),
+            apex_depth=self.apex_depth_mm + prior.apex_depth,
             apex_lateral=_added(prior.apex_lateral, self.apex_2ch_mm, self.apex_4ch_mm),
         )
 

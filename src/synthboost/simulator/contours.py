@@ -91,8 +91,8 @@ def _endocardium(
 def _side_width(heart: Heart, pose: Pose, view: View, phase: Phase, index: int, t: Floats) -> Floats:
     """Half-width of one side (0 left, 1 right) with its irregularities, mm."""
     width = _ideal_side_width(heart, pose, view, phase, index, t)
-    weak = pose.hypokinesia
-    if phase is Phase.END_SYSTOLE and weak is not None and weak.side == (-1, 1)[index]:
+    side = (-1, 1)[index]
+    if phase is Phase.END_SYSTOLE and pose.hypokinesia is not None and pose.hypokinesia[0] == side:
         stays = _hypokinetic_weight(pose, t)
         diastole = _ideal_side_width(heart, pose, view, Phase.END_DIASTOLE, index, t)
         # The annulus (t = 1) is shared by both sides and moves as a whole.
@@ -111,9 +111,9 @@ def _ideal_side_width(heart: Heart, pose: Pose, view: View, phase: Phase, index:
 
 
 def _hypokinetic_weight(pose: Pose, t: Floats) -> Floats:
-    weak = pose.hypokinesia
-    assert weak is not None
-    return np.asarray(weak.amount * np.exp(-0.5 * ((t - weak.centre) / weak.width) ** 2))
+    assert pose.hypokinesia is not None
+    _, centre, width, amount = pose.hypokinesia
+    return np.asarray(amount * np.exp(-0.5 * ((t - centre) / width) ** 2))
 
 
 def _wall_thickness(heart: Heart, pose: Pose, phase: Phase, cut: ObliqueCut) -> Floats:
@@ -121,9 +121,8 @@ def _wall_thickness(heart: Heart, pose: Pose, phase: Phase, cut: ObliqueCut) -> 
     s = np.linspace(0.0, 1.0, SAMPLES)
     t = np.abs(2.0 * s - 1.0)
     thickness = np.full(SAMPLES, heart.states[phase].wall)
-    weak = pose.hypokinesia
-    if phase is Phase.END_SYSTOLE and weak is not None:
-        on_side = np.clip(0.5 + weak.side * (s - 0.5) * 8.0, 0.0, 1.0)
+    if phase is Phase.END_SYSTOLE and pose.hypokinesia is not None:
+        on_side = np.clip(0.5 + pose.hypokinesia[0] * (s - 0.5) * 8.0, 0.0, 1.0)
         diastolic = heart.states[Phase.END_DIASTOLE].wall
         thickness += _hypokinetic_weight(pose, t) * on_side * (diastolic - thickness)
     sides = pose.wall_scale[0] * (1.0 - s) + pose.wall_scale[1] * s

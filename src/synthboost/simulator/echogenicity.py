@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.random import Generator
@@ -14,76 +13,45 @@ from synthboost.simulator.appearance import NONE, Acquisition, Dials, stretch
 from synthboost.simulator.contours import SAMPLES, Contours
 from synthboost.simulator.fan import Field, Points, Values
 from synthboost.simulator.heart import Floats
-from synthboost.simulator.surroundings import Surroundings
+from synthboost.simulator.surroundings import Outlines
 from synthboost.simulator.texture import Canvas, paint
 
 
-@dataclass(frozen=True)
 class Tissue:
     """What a patient's tissues look like in one view; both instants share it. All in dB."""
 
-    blood: float
-    atrial_blood: float
-    """Added to `blood` in the left atrium, which lies deeper in the haze."""
-    right_blood: float
-    roughness: float
-    wall_waves: tuple[float, ...]
-    """Five cosine amplitudes of the wall's brightness along the outline."""
-    dropped: tuple[tuple[float, float, float], ...]
-    """Invisible segments: (place 0-1 along the outline, width, depth in dB) each."""
-    posterior: float
-    """Of the bright band behind the atrium."""
-    posterior_mm: float
-    cuffs: tuple[float, float]
-    hinges: tuple[float, float]
-    pericardium: float
-    lung: float
-    """How much darker the fan's right side is towards its depth."""
-    inferior: float
-    """Added to the left-hand wall: septum in 4CH, inferior wall in 2CH."""
-    apex: tuple[float, float]
-    """How much darker the wall at the apex is, which lies in the near field, and over which share of the outline."""
-    wall: float
-    background: float
-    """Added to the myocardium and to all that has no outline."""
-    more_dropped: float
-    """Dropped segments beyond those of the quality."""
-
-
-def draw_tissue(rng: Generator, view: View, dials: Dials = NONE) -> Tissue:
-    """Draw the tissues of one view. Dropped segments are drawn for the worst image; better ones use fewer."""
-    side = rng.random(6) < 0.72  # mostly the right-hand (lateral, anterior) wall, along the lung
-    dropped = tuple(
-        (
-            float(rng.uniform(0.55, 0.97) if right else rng.uniform(0.03, 0.45)),
-            rng.uniform(0.05, 0.11) * stretch(dials.artefacts, 1.8),
-            rng.uniform(10.0, 18.0),
-        )
-        for right in side
-    )
-    return Tissue(
-        blood=rng.normal(0.0, np.hypot(1.5, 4.0 * dials.acoustics)),
-        atrial_blood=rng.uniform(0.0, 6.0),
-        right_blood=rng.uniform(0.0, 6.0),
-        roughness=rng.uniform(2.2, 4.2),
-        wall_waves=tuple(rng.normal(0.0, 1.4, 5)),
-        dropped=dropped,
-        posterior=rng.uniform(-5.0, 10.0),
-        posterior_mm=rng.uniform(14.0, 40.0),
-        cuffs=(rng.uniform(-5.0, 6.0), rng.uniform(-5.0, 7.0)),
-        hinges=(rng.uniform(-2.0, 8.0), rng.uniform(-2.0, 9.0)),
-        pericardium=rng.normal(1.0, 3.5),
-        lung=rng.uniform(0.0, 8.0),
-        inferior=3.2 if view is View.FOUR_CHAMBER else 3.5,
-        apex=(rng.uniform(0.0, 14.0), rng.uniform(0.06, 0.14)),
-        wall=rng.normal(0.0, 4.0 * dials.acoustics),
-        background=rng.normal(0.0, 4.0 * dials.acoustics),
-        more_dropped=2.0 * dials.artefacts * rng.random(),
-    )
+    def __init__(self, rng: Generator, view: View, dials: Dials = NONE) -> None:
+        """Draw it. Dropped segments are drawn for the worst image; better ones use fewer."""
+        side = rng.random(6) < 0.72  # mostly the right-hand (lateral, anterior) wall, along the lung
+        # Invisible segments: place 0-1 along the outline, width, depth.
+        self.dropped = [
+            (
+                float(rng.uniform(0.55, 0.97) if right else rng.uniform(0.03, 0.45)),
+                rng.uniform(0.05, 0.11) * stretch(dials.artefacts, 1.8),
+                rng.uniform(10.0, 18.0),
+            )
+            for right in side
+        ]
+        self.blood = rng.normal(0.0, np.hypot(1.5, 4.0 * dials.acoustics))
+        self.atrial_blood = rng.uniform(0.0, 6.0)  # beyond `blood`: the left atrium lies deeper in the haze
+        self.right_blood = rng.uniform(0.0, 6.0)
+        self.roughness = rng.uniform(2.2, 4.2)
+        self.wall_waves = rng.normal(0.0, 1.4, 5)  # cosine amplitudes of the wall's brightness along the outline
+        self.posterior, self.posterior_mm = rng.uniform(-5.0, 10.0), rng.uniform(14.0, 40.0)  # band behind the atrium
+        self.cuffs = rng.uniform(-5.0, 6.0), rng.uniform(-5.0, 7.0)
+        self.hinges = rng.uniform(-2.0, 8.0), rng.uniform(-2.0, 9.0)
+        self.pericardium = rng.normal(1.0, 3.5)
+        self.lung = rng.uniform(0.0, 8.0)  # how much darker the fan's right side is towards its depth
+        self.inferior = 3.2 if view is View.FOUR_CHAMBER else 3.5  # of the left-hand wall: septum, or inferior wall
+        # How much darker the wall at the apex is, in the near field, and over which share of the outline.
+        self.apex = rng.uniform(0.0, 14.0), rng.uniform(0.06, 0.14)
+        self.wall = rng.normal(0.0, 4.0 * dials.acoustics)
+        self.background = rng.normal(0.0, 4.0 * dials.acoustics)  # of all that has no outline
+        self.more_dropped = 2.0 * dials.artefacts * rng.random()  # segments beyond those of the quality
 
 
 def scatter_levels(
-    canvas: Canvas, contours: Contours, around: Surroundings, tissue: Tissue, acquisition: Acquisition
+    canvas: Canvas, contours: Contours, around: Outlines, tissue: Tissue, acquisition: Acquisition
 ) -> tuple[Field, Field]:
     """Paint the tissues, deepest layer first.
 
@@ -95,16 +63,16 @@ def scatter_levels(
     grain = canvas.field(2.5, 1.6)
     level = _background(canvas, contours, tissue, fine)
     rough = tissue.roughness * (0.8 * fine + 0.8 * grain)
-    paint(level, canvas.soft(around.pericardium), tissue.pericardium + rough)
+    paint(level, canvas.soft(around["pericardium"][0]), tissue.pericardium + rough)
     # Patchy, because an even bright ring around the atrium is a sign of a simulation.
     patches = np.clip(0.6 + 0.5 * canvas.field(30.0, 15.0), 0.0, 1.0)
-    for cuff, value in zip(around.cuffs, tissue.cuffs, strict=True):
+    for cuff, value in zip(around["cuffs"], tissue.cuffs, strict=True):
         paint(level, canvas.soft(cuff) * patches, value + 1.3 * rough)
     blood_level = acquisition.level(-26.0, -24.0, -21.5) + tissue.blood
     blood = np.zeros_like(level)
-    for wall in around.cavity_walls:
+    for wall in around["cavity walls"]:
         paint(level, canvas.soft(wall), -4.0 + 1.2 * rough)
-    for cavity in around.cavities:
+    for cavity in around["cavities"]:
         mask = canvas.soft(cavity)
         paint(level, mask, blood_level + tissue.right_blood + 1.5 * fine)
         np.maximum(blood, mask, out=blood)
@@ -116,15 +84,17 @@ def scatter_levels(
         mask = canvas.soft(polygon)
         paint(level, mask, blood_level + extra + 0.8 * fine)
         np.maximum(blood, mask, out=blood)
-    for blob in around.papillary:
+    for blob in around["papillary"]:
         mask = 0.6 * canvas.soft(blob, sharpness=0.8)
         paint(level, mask, -6.0 + 1.5 * rough)
         blood *= 1.0 - mask
-    _hinge_points(level, canvas, contours, tissue)
+    for (x, z), value in zip(contours.hinges, tissue.hinges, strict=True):
+        distance = (canvas.x - x) ** 2 + (canvas.z - z) ** 2
+        paint(level, np.exp(-0.5 * distance / 3.0**2).astype(np.float32), value)
     return level, blood
 
 
-def draw_glints(contours: Contours, around: Surroundings, rng: Generator) -> list[Floats]:
+def draw_glints(contours: Contours, around: Outlines, rng: Generator) -> list[Floats]:
     """Draw for each line how bright its pieces of about 7 mm are: values on even places, natural logarithms."""
     return [
         rng.normal(0.0, 1.0, max(2, int(0.3 * len(_dense(points)) / 7.0) + 2))
@@ -133,7 +103,7 @@ def draw_glints(contours: Contours, around: Surroundings, rng: Generator) -> lis
 
 
 def mirror_lines(
-    canvas: Canvas, contours: Contours, around: Surroundings, glints: Sequence[tuple[float, Sequence[Floats]]]
+    canvas: Canvas, contours: Contours, around: Outlines, glints: Sequence[tuple[float, Sequence[Floats]]]
 ) -> Field:
     """Amplitude of surfaces that mirror the beam where they face it: linings, pericardium, leaflets.
 
@@ -146,12 +116,15 @@ def mirror_lines(
     for number, (points, decibel) in enumerate(_mirrors(contours, around)):
         even = _dense(points)
         place = np.linspace(0.0, 1.0, len(even))
-        glint = sum(weight * _along(place, drawn[number]) for weight, drawn in glints)
+        glint = sum(
+            weight * np.interp(place, np.linspace(0.0, 1.0, len(drawn[number])), drawn[number])
+            for weight, drawn in glints
+        )
         amplitude += canvas.line(even, 10.0 ** (decibel / 20.0) * (_facing(even) * np.exp(glint)))
     return amplitude
 
 
-def _mirrors(contours: Contours, around: Surroundings) -> list[tuple[Points, float]]:
+def _mirrors(contours: Contours, around: Outlines) -> list[tuple[Points, float]]:
     """Lines and their level in dB."""
     start = int(0.5 * SAMPLES)
     pericardium = contours.epicardium[start:] + 3.0 * contours.normals[start:]
@@ -163,12 +136,8 @@ def _mirrors(contours: Contours, around: Surroundings) -> list[tuple[Points, flo
         (contours.atrium[: half // 3], -11.0),
         (contours.atrium[-half // 3 :], -11.0),
         (contours.atrium[half // 3 : -half // 3], -9.0),
-        *((leaflet, -8.0) for leaflet in around.leaflets),
+        *((leaflet, -8.0) for leaflet in around["leaflets"]),
     ]
-
-
-def _along(place: Floats, values: Floats) -> Floats:
-    return np.asarray(np.interp(place, np.linspace(0.0, 1.0, len(values)), values))
 
 
 def _background(canvas: Canvas, contours: Contours, tissue: Tissue, fine: Field) -> Field:
@@ -203,7 +172,7 @@ def _wall_level(
     middle = 0.5 * (contours.endocardium + contours.epicardium)
     facing = np.abs(np.sum(contours.normals * middle, axis=1)) / np.hypot(*middle.T)
     left = 1.0 / (1.0 + np.exp((s - 0.42) / 0.05))
-    waves = np.cos(np.pi * np.outer(s, np.arange(1, 6))) @ np.array(tissue.wall_waves)
+    waves = np.cos(np.pi * np.outer(s, np.arange(1, 6))) @ tissue.wall_waves
     loss = acquisition.level(3.0, 5.0, 7.5) * (1.0 - 0.5 * left) * (1.0 - facing)
     level = -3.0 + tissue.wall + tissue.inferior * left + waves - loss * (0.4 + 0.6 * acquisition.artefacts)
     loss, width = tissue.apex
@@ -212,22 +181,12 @@ def _wall_level(
     for rank, (place, width, depth) in enumerate(tissue.dropped):
         share = float(np.clip(seen - rank, 0.0, 1.0))
         level = level - share * depth * np.exp(-0.5 * ((s - place) / width) ** 2)
-    return _spread_from_outline(canvas, middle, level, myocardium)
-
-
-def _spread_from_outline(canvas: Canvas, outline: Points, values: Floats, where: Field) -> Field:
-    """Give every sample of a region the value of the nearest point of a line."""
+    # Every sample of the wall takes the value of the nearest point of its middle line.
     spread = np.zeros(canvas.grid.shape, dtype=np.float32)
-    region = where > 0.0
-    nearest = cKDTree(outline).query(np.stack([canvas.x[region], canvas.z[region]], axis=1))[1]
-    spread[region] = values[nearest]
+    region = myocardium > 0.0
+    nearest = cKDTree(middle).query(np.stack([canvas.x[region], canvas.z[region]], axis=1))[1]
+    spread[region] = level[nearest]
     return spread
-
-
-def _hinge_points(level: Field, canvas: Canvas, contours: Contours, tissue: Tissue) -> None:
-    for (x, z), value in zip(contours.hinges, tissue.hinges, strict=True):
-        distance = (canvas.x - x) ** 2 + (canvas.z - z) ** 2
-        paint(level, np.exp(-0.5 * distance / 3.0**2).astype(np.float32), value)
 
 
 def _dense(points: Points) -> Points:

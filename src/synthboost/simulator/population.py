@@ -18,7 +18,7 @@ from synthboost.simulator.heart import (
     wall_thickness,
     wall_volume_ml,
 )
-from synthboost.simulator.priors import CONDITIONS, Diagnosis, DiagnosisPrior, Prior, WallRule, truncated_normal
+from synthboost.simulator.priors import CONDITIONS, Diagnosis, DiagnosisPrior, Prior, truncated_normal
 
 MALE_SHARE = 0.66
 """330 of the 500 patients of CAMUS."""
@@ -59,12 +59,13 @@ def _states(
 ) -> dict[Phase, ChamberState]:  # fmt: skip
     traits = CONDITIONS[condition]
     diastolic, systolic = volume[Phase.END_DIASTOLE], volume[Phase.END_SYSTOLE]
-    length = rng.normal(prior.length_factor[condition], prior.length_factor_sd) * np.cbrt(1000.0 * diastolic)
-    shortening = prior.shortening_per_ejection * (1.0 - systolic / diastolic) + rng.normal(0.0, prior.shortening_sd)
+    sd = prior.sd
+    length = rng.normal(prior.length_factor[condition], sd["length_factor"]) * np.cbrt(1000.0 * diastolic)
+    shortening = prior.shortening * (1.0 - systolic / diastolic) + rng.normal(0.0, sd["shortening"])
     excursion = float(np.clip(shortening, 0.015, 0.26)) * length
-    annulus = truncated_normal(rng, prior.annulus[sex], prior.annulus_sd, 20.0, 44.0)
+    annulus = truncated_normal(rng, prior.annulus[sex], sd["annulus"], 20.0, 44.0)
     annulus = min(annulus + 0.042 * max(0.0, diastolic - 100.0), 44.0)
-    annulus_systolic = annulus * truncated_normal(rng, *prior.annulus_systolic, 0.7, 1.2)
+    annulus_systolic = annulus * truncated_normal(rng, prior.annulus_systolic, sd["annulus_systolic"], 0.7, 1.2)
     oval = float(np.exp(rng.normal(0.0, 0.07)))
     exponent = truncated_normal(rng, 2.3 if condition is Diagnosis.DILATED else 2.1, 0.18, 1.85, 2.7)
     atrium = _atrium(rng, traits, body, excursion)
@@ -74,15 +75,19 @@ def _states(
         systolic, length - excursion, annulus_systolic, oval, exponent - 0.15, least, atrium[Phase.END_SYSTOLE]
     )
     extra = rng.normal(*traits.extra_wall) * prior.wall_condition_weight + prior.wall_per_year * (age - 50)
-    seen = max(0.0, rng.normal(*prior.wall_as_seen))
-    wall = float(np.clip(rng.normal(prior.wall[sex], prior.wall_sd) + extra + seen, 6.2, 20.0))
-    ratio = truncated_normal(rng, *prior.wall_area_ratio, 0.85, 1.12) if prior.wall_rule is WallRule.AREA else 1.0
-    diastolic_state = replace(diastolic_state, wall=wall)
+    seen = max(0.0, rng.normal(prior.wall_as_seen, sd["wall_as_seen"]))
+    wall = float(np.clip(rng.normal(prior.wall[sex], sd["wall"]) + extra + seen, 6.2, 20.0))
+    # What the myocardium keeps from end diastole on: its area in the image, or its volume.
+    amount, ratio = wall_volume_ml, 1.0
+    if prior.wall_area_ratio is not None:
+        amount, ratio = wall_area_mm2, truncated_normal(rng, *prior.wall_area_ratio, 0.85, 1.12)
+    wanted = amount(diastolic_state, wall, least) * ratio
+    systolic_wall = wall_thickness(
+        lambda mm: amount(systolic_state, mm, least), wanted, 0.5 * wall, 3.0 * wall, steps=40
+    )
     return {
-        Phase.END_DIASTOLE: diastolic_state,
-        Phase.END_SYSTOLE: replace(
-            systolic_state, wall=_systolic_wall(diastolic_state, systolic_state, prior, ratio, least)
-        ),
+        Phase.END_DIASTOLE: replace(diastolic_state, wall=wall),
+        Phase.END_SYSTOLE: replace(systolic_state, wall=systolic_wall),
     }
 
 
@@ -114,13 +119,3 @@ def _ventricle(
         atrium_length=atrium_length,
         atrium_width=dict(zip(VIEWS, atrium_widths, strict=True)),
     )
-
-
-def _systolic_wall(
-    diastole: ChamberState, systole: ChamberState, prior: Prior, area_ratio: float, least: float
-) -> float:
-    """Wall thickness at end systole in mm that keeps the wall's volume or area, as the prior says."""
-    amount = wall_volume_ml if prior.wall_rule is WallRule.VOLUME else wall_area_mm2
-    wanted = amount(diastole, diastole.wall, least) * area_ratio
-    low, high = 0.5 * diastole.wall, 3.0 * diastole.wall
-    return wall_thickness(lambda wall: amount(systole, wall, least), wanted, low, high, steps=40)

@@ -29,20 +29,6 @@ LATEST_START = 0.45
 _T = np.linspace(0.0, 1.0, 401)
 
 
-@dataclass(frozen=True)
-class Hypokinesia:
-    """A part of the wall that neither moves in nor thickens in systole."""
-
-    side: int
-    """-1 left (septum in 4CH, inferior wall in 2CH), +1 right."""
-    centre: float
-    """0 apex, 1 base."""
-    width: float
-    """Standard deviation, in the same units."""
-    amount: float
-    """1: no motion at all."""
-
-
 @dataclass(frozen=True, eq=False)
 class Pose:
     """One view of one heart. Angles in degrees, lengths in mm unless said otherwise."""
@@ -71,25 +57,29 @@ class Pose:
     """Left, right."""
     wall_waves: NDArray[np.float64]
     """(2, 4) amplitude and phase of cosines of the wall's thickness along the outline."""
-    hypokinesia: Hypokinesia | None
+    hypokinesia: tuple[int, float, float, float] | None
+    """A part of the wall that neither moves in nor thickens in systole: its side (-1 left, +1 right), its centre (0
+    apex, 1 base), its width (a standard deviation in the same units), and how much it is affected (1: no motion)."""
 
 
 def draw_pose(rng: Generator, heart: Heart, prior: Prior, view: View) -> Pose:
     """Draw the pose of one view; the caller draws again when the heart does not fit the fan."""
-    tilt = rng.normal(prior.tilt[view], prior.tilt_sd)
-    apex_x = rng.normal(prior.apex_lateral[view], prior.apex_lateral_sd)
-    apex_z = truncated_normal(rng, *prior.apex_depth, 10.0, 34.0)
+    sd = prior.sd
+    tilt = rng.normal(prior.tilt[view], sd["tilt"])
+    apex_x = rng.normal(prior.apex_lateral[view], sd["apex_lateral"])
+    apex_z = truncated_normal(rng, prior.apex_depth, sd["apex_depth"], 10.0, 34.0)
+    tilt_systolic = tilt + rng.normal(prior.tilt_systolic, sd["tilt_systolic"])
     return Pose(
-        tilt={Phase.END_DIASTOLE: tilt, Phase.END_SYSTOLE: tilt + rng.normal(*prior.tilt_systolic)},
+        tilt={Phase.END_DIASTOLE: tilt, Phase.END_SYSTOLE: tilt_systolic},
         annulus_tilt=rng.normal(4.0, 5.0),
         atrium_lean=rng.normal(ATRIUM_LEAN_DEG[view], 7.0),
         apex=(apex_x, apex_z),
         foreshortening=1.0 - abs(rng.normal(0.0, 0.03)),
-        plane_offset=abs(rng.normal(*prior.plane_offset)),
-        base_drop=rng.normal(*prior.base_drop),
+        plane_offset=abs(rng.normal(prior.plane_offset, sd["plane_offset"])),
+        base_drop=rng.normal(prior.base_drop, sd["base_drop"]),
         bend=rng.normal(CENTRE_LINE_BEND[view], 0.018),
         asymmetry=rng.normal(0.0, 0.05),
-        residues=rng.normal(size=(2, 5)) * prior.outline_mm / np.arange(1, 6) ** 1.5,
+        residues=rng.normal(size=(2, 5)) * sd["outline"] / np.arange(1, 6) ** 1.5,
         septal_bulge=max(0.0, rng.normal(0.0, 1.2)) if view is View.FOUR_CHAMBER else 0.0,
         wall_scale=(rng.normal(1.0, 0.06), rng.normal(0.97, 0.07)),
         wall_waves=np.stack([rng.normal(0.0, 0.05, 4) / np.sqrt(2.0), rng.uniform(0.0, 2.0 * np.pi, 4)]),
@@ -97,15 +87,10 @@ def draw_pose(rng: Generator, heart: Heart, prior: Prior, view: View) -> Pose:
     )
 
 
-def _draw_hypokinesia(rng: Generator, heart: Heart) -> Hypokinesia | None:
+def _draw_hypokinesia(rng: Generator, heart: Heart) -> tuple[int, float, float, float] | None:
     if heart.condition is not Diagnosis.ISCHAEMIC or rng.random() > HYPOKINETIC_SHARE:
         return None
-    return Hypokinesia(
-        side=int(rng.choice([-1, 1])),
-        centre=rng.uniform(0.05, 0.75),
-        width=rng.uniform(0.15, 0.30),
-        amount=rng.uniform(0.5, 1.0),
-    )
+    return int(rng.choice([-1, 1])), rng.uniform(0.05, 0.75), rng.uniform(0.15, 0.30), rng.uniform(0.5, 1.0)
 
 
 @dataclass(frozen=True, eq=False)
@@ -162,21 +147,12 @@ def oblique_cut(heart: Heart, pose: Pose, view: View, phase: Phase) -> ObliqueCu
     if start > LATEST_START:
         offset *= float(depth[round(LATEST_START * 400)] / (offset * (1.0 - LATEST_START)))
         start = LATEST_START
-    # The epicardium: an ellipsoid's tip `thin` above the cavity's, as wide as the cavity and both walls.
+    # The epicardium: an ellipsoid's tip `thin` above the cavity's, as wide as the cavity and both walls. Nothing of its
+    # half-width is wall at its tip, and the whole wall's thickness where the cavity is wide.
     length = state.length * pose.foreshortening
-    reach = np.linspace(-thin / length, 1.0, 801)
-    outer = np.interp(_stretched(reach, thin / length), _T, depth + state.wall * _roundness(_T, depth))
-    met = outer > offset * (1.0 - reach)
-    outer_start = float(reach[np.argmax(met)])
-    apical_wall = max(thin, (start - outer_start) * length)
+    above = thin / length
+    reach = np.linspace(-above, 1.0, 801)
+    half = depth + state.wall * np.minimum(1.0, depth / (0.5 * depth.max()))
+    met = np.interp((reach + above) / (1.0 + above), _T, half) > offset * (1.0 - reach)
+    apical_wall = max(thin, (start - float(reach[np.argmax(met)])) * length)
     return ObliqueCut(start, apical_wall, depth, state.wall, offset)
-
-
-def _stretched(reach: Floats, thin: float) -> Floats:
-    """Map the epicardium's axis, which begins `thin` above the apex, onto 0-1."""
-    return np.asarray((reach + thin) / (1.0 + thin))
-
-
-def _roundness(t: Floats, depth: Floats) -> Floats:
-    """The wall's share of the epicardium's half-width: nothing at its tip, all of it where the cavity is wide."""
-    return np.asarray(np.minimum(1.0, depth / (0.5 * depth.max())))

@@ -22,15 +22,6 @@ class Diagnosis(StrEnum):
     DILATED = "dilated"
 
 
-class WallRule(StrEnum):
-    """What the myocardium keeps from end diastole to end systole."""
-
-    VOLUME = "volume"
-    """Muscle is incompressible: its volume stays, so its area in the image grows by about 17 %."""
-    AREA = "area"
-    """As the annotators of CAMUS drew it: its area in the image stays, give or take 7 %."""
-
-
 class PriorName(StrEnum):
     """Which table of parameters draws the hearts."""
 
@@ -67,51 +58,49 @@ CONDITIONS: dict[Diagnosis, DiagnosisPrior] = {
 
 @dataclass(frozen=True)
 class Prior:
-    """The parameters in which the two priors differ. Lengths in mm, angles in degrees, pairs are (mean, sd)."""
+    """The parameters in which the two priors differ: means, and apart from them standard deviations.
+
+    Lengths in mm, angles in degrees.
+    """
 
     volume_scale: float
     """On the end-diastolic volume."""
     length_factor: dict[Diagnosis, float]
     """Long axis over the cube root of the end-diastolic volume."""
-    length_factor_sd: float
-    shortening_per_ejection: float
-    """Long-axis shortening per unit of ejection fraction."""
-    shortening_sd: float
+    shortening: float
+    """Of the long axis, per unit of ejection fraction."""
     annulus: dict[Sex, float]
     """Mitral annulus in the four-chamber view at end diastole."""
-    annulus_sd: float
-    annulus_systolic: tuple[float, float]
+    annulus_systolic: float
     """Its width at end systole over that at end diastole."""
     least_base_ratio: tuple[float, float]
     """The cavity keeps at least this share of its width until just above the hinge points; drawn between the two."""
-    outline_mm: float
-    """Standard deviation of the first of five sine waves along each side of the outline."""
     wall: dict[Sex, float]
-    wall_sd: float
-    wall_as_seen: tuple[float, float]
+    wall_as_seen: float
     """Added to the compact wall: the trabeculae and the width of the beam, which apical images show as wall."""
     wall_condition_weight: float
     """On `DiagnosisPrior.extra_wall`."""
     wall_per_year: float
     """Above or below 50 years."""
-    wall_rule: WallRule
-    wall_area_ratio: tuple[float, float]
-    """End systole over end diastole; only read by `WallRule.AREA`."""
+    wall_area_ratio: tuple[float, float] | None
+    """Mean and sd of the myocardium's area in the image at end systole over end diastole, as CAMUS' annotators drew it.
+
+    `None`: muscle is incompressible and keeps its volume, so its area grows by about 17 %."""
     tilt: dict[View, float]
-    """Mean angle of the long axis; positive: the base lies to the right of the apex."""
-    tilt_sd: float
-    tilt_systolic: tuple[float, float]
+    """Angle of the long axis; positive: the base lies to the right of the apex."""
+    tilt_systolic: float
     """Added at end systole."""
-    apex_depth: tuple[float, float]
+    apex_depth: float
     """Of the epicardial apex below the probe."""
     apex_lateral: dict[View, float]
-    apex_lateral_sd: float
-    plane_offset: tuple[float, float]
+    plane_offset: float
     """By how much the image plane passes the apex (foreshortening); the absolute value of a normal variate."""
-    base_drop: tuple[float, float]
+    base_drop: float
     """Angle by which the drawn wall's end hangs below the line of the annulus."""
     depth_in_steps: bool
     """The scanner's depth comes in steps of 10 mm (CAMUS) or follows the atrium's roof freely."""
+    sd: dict[str, float]
+    """Standard deviations of the above, by name; `outline` is that of the first of five sine waves along each side."""
 
 
 _LITERATURE = Prior(
@@ -119,30 +108,27 @@ _LITERATURE = Prior(
     length_factor={
         Diagnosis.NORMAL: 1.84, Diagnosis.HYPERTROPHIC: 1.84, Diagnosis.ISCHAEMIC: 1.79, Diagnosis.DILATED: 1.70,
     },
-    length_factor_sd=0.07,
-    shortening_per_ejection=0.27,
-    shortening_sd=0.012,
+    shortening=0.27,
     annulus={Sex.MALE: 31.0, Sex.FEMALE: 28.5},
-    annulus_sd=2.3,
-    annulus_systolic=(1.0, 0.05),
+    annulus_systolic=1.0,
     least_base_ratio=(0.0, 0.85),
-    outline_mm=0.9,
     wall={Sex.MALE: 9.1, Sex.FEMALE: 8.3},
-    wall_sd=0.8,
-    wall_as_seen=(2.0, 1.0),
+    wall_as_seen=2.0,
     wall_condition_weight=1.0,
     wall_per_year=0.02,
-    wall_rule=WallRule.VOLUME,
-    wall_area_ratio=(1.17, 0.07),
+    wall_area_ratio=None,
     tilt={View.FOUR_CHAMBER: 7.0, View.TWO_CHAMBER: 1.0},
-    tilt_sd=6.0,
-    tilt_systolic=(0.0, 1.0),
-    apex_depth=(19.0, 4.0),
+    tilt_systolic=0.0,
+    apex_depth=19.0,
     apex_lateral={View.FOUR_CHAMBER: 0.0, View.TWO_CHAMBER: 0.0},
-    apex_lateral_sd=5.0,
-    plane_offset=(8.0, 4.0),
-    base_drop=(20.0, 8.0),
+    plane_offset=8.0,
+    base_drop=20.0,
     depth_in_steps=False,
+    sd={
+        "length_factor": 0.07, "shortening": 0.012, "annulus": 2.3, "annulus_systolic": 0.05, "wall": 0.8,
+        "wall_as_seen": 1.0, "tilt": 6.0, "tilt_systolic": 1.0, "apex_depth": 4.0, "apex_lateral": 5.0,
+        "plane_offset": 4.0, "base_drop": 8.0, "outline": 0.9,
+    },
 )  # fmt: skip
 """Reference ranges: ASE/EACVI 2015 (chambers), HUNT (age, length), 3D echo studies of the mitral annulus."""
 
@@ -151,30 +137,27 @@ _CAMUS = Prior(
     length_factor={
         Diagnosis.NORMAL: 1.69, Diagnosis.HYPERTROPHIC: 1.69, Diagnosis.ISCHAEMIC: 1.64, Diagnosis.DILATED: 1.56,
     },
-    length_factor_sd=0.10,
-    shortening_per_ejection=0.29,
-    shortening_sd=0.028,
+    shortening=0.29,
     annulus={Sex.MALE: 32.0, Sex.FEMALE: 29.5},
-    annulus_sd=4.2,
-    annulus_systolic=(0.91, 0.08),
+    annulus_systolic=0.91,
     least_base_ratio=(0.83, 0.83),
-    outline_mm=0.9,
     wall={Sex.MALE: 12.6, Sex.FEMALE: 11.8},
-    wall_sd=1.4,
-    wall_as_seen=(0.0, 0.0),
+    wall_as_seen=0.0,
     wall_condition_weight=0.6,
     wall_per_year=0.01,
-    wall_rule=WallRule.AREA,
     wall_area_ratio=(0.97, 0.07),
     tilt={View.FOUR_CHAMBER: 11.5, View.TWO_CHAMBER: 4.0},
-    tilt_sd=7.2,
-    tilt_systolic=(-2.8, 2.5),
-    apex_depth=(20.0, 6.0),
+    tilt_systolic=-2.8,
+    apex_depth=20.0,
     apex_lateral={View.FOUR_CHAMBER: -5.0, View.TWO_CHAMBER: -2.0},
-    apex_lateral_sd=6.0,
-    plane_offset=(0.0, 0.0),
-    base_drop=(0.0, 0.0),
+    plane_offset=0.0,
+    base_drop=0.0,
     depth_in_steps=True,
+    sd={
+        "length_factor": 0.10, "shortening": 0.028, "annulus": 4.2, "annulus_systolic": 0.08, "wall": 1.4,
+        "wall_as_seen": 0.0, "tilt": 7.2, "tilt_systolic": 2.5, "apex_depth": 6.0, "apex_lateral": 6.0,
+        "plane_offset": 0.0, "base_drop": 0.0, "outline": 0.9,
+    },
 )  # fmt: skip
 """Calibrated to aggregate statistics (means, deviations) of 400 four-chamber training masks of CAMUS: foreshortened
 cavities, walls drawn thicker than physiology's, wall area conserved. No pixel and no mask of a patient is in it."""

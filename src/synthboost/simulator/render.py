@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from itertools import product
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.random import Generator
@@ -17,13 +17,13 @@ from synthboost.simulator.acoustics import form_image
 from synthboost.simulator.anatomy import Anatomy, ViewAnatomy, draw_anatomy
 from synthboost.simulator.appearance import Acquisition, draw_acquisition, draw_qualities
 from synthboost.simulator.contours import Contours, draw_labels
-from synthboost.simulator.echogenicity import draw_glints, draw_tissue, mirror_lines, scatter_levels
+from synthboost.simulator.echogenicity import Tissue, draw_glints, mirror_lines, scatter_levels
 from synthboost.simulator.fan import PixelGrid, PolarGrid, scan_converter
 from synthboost.simulator.heart import Floats, Heart
 from synthboost.simulator.motion import contours_at, ejected_shares, tissue_places
 from synthboost.simulator.priors import stream
 from synthboost.simulator.settings import SimulationSettings
-from synthboost.simulator.surroundings import Surroundings, draw_sizes, draw_surroundings
+from synthboost.simulator.surroundings import Surroundings
 from synthboost.simulator.texture import (
     REFERENCE_STEP_MM,
     REFERENCE_STEP_RAD,
@@ -89,11 +89,11 @@ def simulate_patient(
         scanners[view] = _draw_scanner(number, settings, qualities[view])
         renderer = ViewRenderer(number, settings, view_anatomy, view, scanners[view])
         first, last = (renderer.own_frame(phase) for phase in (Phase.END_DIASTOLE, Phase.END_SYSTOLE))
-        frames[view, Phase.END_DIASTOLE], frames[view, Phase.END_SYSTOLE] = first.frame, last.frame
+        frames[view, Phase.END_DIASTOLE], frames[view, Phase.END_SYSTOLE] = first[0], last[0]
         if settings.phases_between:
             shares = ejected_shares(settings.phases_between)[1:-1]
             between = (renderer.frame_between(anatomy.heart, first, last, s, k) for k, s in enumerate(shares, start=1))
-            clips[view] = (first.frame, *between, last.frame)
+            clips[view] = (first[0], *between, last[0])
     masks = {key: (frame.label_map, frame.spacing_mm) for key, frame in frames.items()}
     attributes, biplane = _measured(anatomy.heart, masks)
     record = _record(number, anatomy, scanners, biplane, attributes)
@@ -114,7 +114,7 @@ def simulate_frame(number: int, settings: SimulationSettings, view: View, phase:
     """
     anatomy, qualities = _draw_patient(number, settings)
     scanner = _draw_scanner(number, settings, qualities[view])
-    return ViewRenderer(number, settings, anatomy.views[view], view, scanner).own_frame(phase).frame
+    return ViewRenderer(number, settings, anatomy.views[view], view, scanner).own_frame(phase)[0]
 
 
 def describe_patient(number: int, settings: SimulationSettings) -> dict[View, Attributes]:
@@ -161,6 +161,10 @@ def polar_grid(pixels: PixelGrid) -> PolarGrid:
     return PolarGrid(pixels.fan, coarser * REFERENCE_STEP_MM, coarser * REFERENCE_STEP_RAD)
 
 
+OwnFrame: TypeAlias = tuple[SimulatedFrame, Contours, OwnTexture, list[Floats]]
+"""A frame with a texture of its own, its outlines, that texture, and its glints."""
+
+
 class ViewRenderer:
     """What all frames of one view share, and how one is made."""
 
@@ -171,33 +175,32 @@ class ViewRenderer:
         self.pixels = pixel_grid(anatomy, settings)
         self.polar = polar_grid(self.pixels)
         # Streams without the phase give all instants the same neighbours, tissue and shadows.
-        self.sizes = draw_sizes(self.stream("surroundings"))
-        self.tissue = draw_tissue(self.stream("appearance"), view, settings.preset.dials)
+        self.surroundings = Surroundings(self.stream("surroundings"), view)
+        self.tissue = Tissue(self.stream("appearance"), view, settings.preset.dials)
 
     def stream(self, *name: str | int) -> Generator:
         """The view's stream of one component."""
         component, *rest = name
         return stream(self.settings.seed, self.number, component, self.view, *rest)
 
-    def own_frame(self, phase: Phase) -> _OwnFrame:
-        """A frame at end diastole or end systole, whose texture is its own."""
+    def own_frame(self, phase: Phase) -> OwnFrame:
+        """A frame at end diastole or end systole, whose texture is its own, and what frames beside it need."""
         contours = self.anatomy.contours[phase]
         ejected = float(phase is Phase.END_SYSTOLE)
-        glints = draw_glints(contours, self._around(contours, ejected), self.stream("mirrors", phase))
+        glints = draw_glints(contours, self.surroundings.around(contours, ejected), self.stream("mirrors", phase))
         texture = OwnTexture(self.stream("speckle", phase), self.polar.shape)
-        return _OwnFrame(self.frame(contours, ejected, texture, [(1.0, glints)]), contours, texture, glints)
+        return self.frame(contours, ejected, texture, [(1.0, glints)]), contours, texture, glints
 
     def frame_between(
-        self, heart: Heart, first: _OwnFrame, last: _OwnFrame, ejected: float, instant: int
+        self, heart: Heart, first: OwnFrame, last: OwnFrame, ejected: float, instant: int
     ) -> SimulatedFrame:
         """A frame at the instant when a share of the stroke is ejected; texture and glints are its neighbours'."""
         contours = contours_at(heart, self.anatomy.pose, self.view, ejected)
-        back, forth = (tissue_places(self.polar, contours, end.contours) for end in (first, last))
+        (_, before, old, old_glints), (_, after, new, new_glints) = first, last
+        back, forth = (tissue_places(self.polar, contours, end) for end in (before, after))
         order = self.stream("replacement").random(self.polar.shape, dtype=np.float32)
-        texture = TextureBetween(
-            first.texture, last.texture, ejected, back, forth, order, self.stream("flow", instant)
-        )  # fmt: skip
-        glints = [(float(np.sqrt(1.0 - ejected)), first.glints), (float(np.sqrt(ejected)), last.glints)]
+        texture = TextureBetween(old, new, ejected, back, forth, order, self.stream("flow", instant))
+        glints = [(float(np.sqrt(1.0 - ejected)), old_glints), (float(np.sqrt(ejected)), new_glints)]
         return self.frame(contours, ejected, texture, glints)
 
     def frame(
@@ -205,26 +208,13 @@ class ViewRenderer:
     ) -> SimulatedFrame:
         """Form the image and paint the label map."""
         canvas = Canvas(self.polar, texture)
-        around = self._around(contours, ejected)
+        around = self.surroundings.around(contours, ejected)
         level, blood = scatter_levels(canvas, contours, around, self.tissue, self.scanner)
         mirrors = mirror_lines(canvas, contours, around, glints)
         beams = form_image(canvas, level, blood, mirrors, self.scanner, self.stream("shadows and gain"))
         image = scan_converter(self.polar, self.pixels)(beams)
         spacing = self.pixels.spacing_mm
         return SimulatedFrame(image, draw_labels(contours, self.pixels), (spacing, spacing))
-
-    def _around(self, contours: Contours, ejected: float) -> Surroundings:
-        return draw_surroundings(contours, self.sizes, self.view, ejected)
-
-
-@dataclass(frozen=True, eq=False)
-class _OwnFrame:
-    """A frame with a texture of its own, and what frames beside it need."""
-
-    frame: SimulatedFrame
-    contours: Contours
-    texture: OwnTexture
-    glints: list[Floats]
 
 
 def _measured(heart: Heart, masks: LabelMaps) -> tuple[Attributes, float]:
