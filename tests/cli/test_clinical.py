@@ -52,7 +52,7 @@ def test_the_annotation_gives_the_stated_fraction(synthboost, few, tmp_path):
     }  # fmt: skip
 
 
-def test_a_model_that_learnt_nothing_still_has_every_patient_counted(synthboost, few, trained_run, tmp_path):
+def test_a_model_that_was_hardly_trained_still_has_every_patient_counted(synthboost, few, trained_run, tmp_path):
     out = tmp_path / "out"
     answer = synthboost("clinical", trained_run, "--data", few, "--out", out, "--prompts", "P1", "--uncertainty")
     assert answer.code == 0, answer.err

@@ -88,7 +88,7 @@ def test_the_strategies_that_are_offered_are_those_that_can_be_run(synthboost: C
     assert "synth-PT:real-FT" in answer.err
 
 
-def test_a_mixed_run_is_asked_later_with_the_domain_it_learnt(
+def test_a_mixed_run_is_asked_later_with_the_domain_it_was_trained_with(
     synthboost: Callable[..., Any], simulated: Path, tiny_camus: Path, tmp_path: Path
 ) -> None:
     arguments = ("--data", tiny_camus, "--synthetic", simulated, "--strategy", "mixed", "--prompts", "P1")

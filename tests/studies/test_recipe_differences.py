@@ -6,9 +6,9 @@ from synthboost.studies.recipes import RECIPES
 
 def test_every_difference_says_what_each_recipe_does_and_no_two_lines_are_alike() -> None:
     lines = recipe_differences()
-    assert len({line.what for line in lines}) == len(lines)
-    assert all(set(line.by_recipe) == set(RECIPES) for line in lines)
-    assert all(len(set(line.by_recipe.values())) > 1 for line in lines)
+    assert len({what for what, _, _ in lines}) == len(lines)
+    assert all(set(by_recipe) == set(RECIPES) for _, by_recipe, _ in lines)
+    assert all(len(set(by_recipe.values())) > 1 for _, by_recipe, _ in lines)
 
 
 def test_the_text_tells_what_is_carried_out_from_what_is_only_listed() -> None:

@@ -53,7 +53,7 @@ def test_a_need_stands_before_what_needs_it_even_when_nobody_asked_for_it(plan: 
         seen.add(job.name)
 
 
-def test_a_job_is_done_once_its_run_is_finished_and_judged_as_asked(plan: Plan, tmp_path: Path) -> None:
+def test_a_job_is_done_once_its_run_is_finished_and_evaluated_as_asked(plan: Plan, tmp_path: Path) -> None:
     study = plan(replace(ONE, strategies=(Strategy.ZERO_SHOT,)))
     job = study.jobs(tmp_path)[-1]
     assert job.is_done is not None

@@ -17,4 +17,3 @@ def test_a_probe_measures_every_kind_of_model(make_spec: Callable[..., RunSpec],
     assert speed.evaluating > 0
     assert speed.weights == 4 * sum(p.numel() for p in build_segmenter(model, "tiny").parameters())
     assert speed.features > 0
-    assert speed.source == "a probe"

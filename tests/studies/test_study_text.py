@@ -24,7 +24,7 @@ Plan = Callable[..., Study]
 def _say(study: Study, root: Path, workers: int = 1) -> str:
     """The plan of a study whose runs take 60 s and 0.1 GB each."""
     open_runs = [run.name for run in study.runs if not run.is_finished(root / "runs")]
-    expected = Estimate(dict.fromkeys(open_runs, 60.0), dict.fromkeys(open_runs, 1e8), 1e8, ("a probe",))
+    expected = Estimate(dict.fromkeys(open_runs, 60.0), 1e8 * (len(open_runs) + 1), ("a probe",))
     return plan_text(study, expected, root, workers)
 
 

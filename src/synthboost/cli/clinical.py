@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import tyro
 
+from synthboost.cli.options import refuse_idle
 from synthboost.domain import PromptSet, SplitOptions, SplitPart
-from synthboost.errors import ConfigError
-
-if TYPE_CHECKING:
-    from synthboost.data.frame_set import FrameSet
-    from synthboost.data.source import Source
-    from synthboost.inference.dataset_label_maps import FrameLabelMap
-    from synthboost.inference.predictor import Predictor
 
 REFERENCE = "reference"
 """In the place of a model: the data set's own label maps."""
+FOR_PREDICTING = ("prompts", "threshold", "mend", "uncertainty")
+"""Options that label maps which are not predicted now do not take."""
 
 
 @dataclass(frozen=True)
@@ -49,39 +44,49 @@ class Clinical:
     def run(self) -> None:
         """Get the label maps, measure, compare, write, print the table."""
         from synthboost.data.source import open_source
+        from synthboost.inference import dataset_label_maps as maps
         from synthboost.inference.clinical import compare_cases, measure_cases, write_clinical, write_uncertainty
+        from synthboost.inference.predictor import Predictor
+        from synthboost.inference.sentences import EvaluationSentences
         from synthboost.inference.uncertainty import Variations
         from synthboost.io.atomic import require_new_folder
         from synthboost.io.typed_json import to_json
         from synthboost.progress import track
+        from synthboost.records.masks import INDEX_FILE, read_index
         from synthboost.reports.formats import to_text
+        from synthboost.studies.evaluated import UNKNOWN, run_spec_of
         from synthboost.studies.manifest import versions
 
         source = open_source(self.data, self.splitting)
-        frames = source.frames(SplitPart.TESTING, f"{self.data.name} {SplitPart.TESTING}")
-        if not len(frames):
-            split = self.splitting.split
-            raise ConfigError("clinical", "part", SplitPart.TESTING, f"a part of split {split} with annotated frames")
-        predictor, found, facts = self._found(frames)
+        frames = source.evaluation_frames(SplitPart.TESTING)
+        folder, measured = Path(self.masks), "reference" if self.masks == REFERENCE else "predicted"
+        stored = (folder / INDEX_FILE).is_file()
+        if self.masks == REFERENCE or stored:
+            refuse_idle(self, FOR_PREDICTING, "label maps", "Give a run's folder or weights, or leave them out.")
+        predictor, run = None, None if self.masks == REFERENCE else run_spec_of(self.masks)
+        spec = run or UNKNOWN
+        facts: dict[str, Any] = {"model": "reference label maps", "run": run and run.name, "sentences": "none"}
+        if self.masks == REFERENCE:
+            found = maps.true_label_maps(frames)
+        elif stored:
+            sets = sorted({entry.prompt_set for entry in read_index(folder) if not entry.probe})
+            facts |= {"model": run.model if run else "masks on disk", "sentences": ", ".join(sets)}
+            facts["overlaps"] = maps.resolved_by(folder)
+            found = maps.stored_label_maps(folder, frames)
+        else:
+            predictor = Predictor.from_pretrained(self.masks, threshold=self.threshold)
+            prompts = self.prompts or PromptSet(spec.prompt_set or PromptSet.P6)
+            sentences = EvaluationSentences(prompts, name_domain=spec.domain_named)
+            facts |= {"model": predictor.model.name, "sentences": str(prompts), "domain named": spec.domain_named}
+            facts |= {"threshold": self.threshold, "overlaps": maps.MOST_PROBABLE, "mended": self.mend}
+            found = maps.predicted_label_maps(predictor, frames, sentences, self.mend)
         require_new_folder(self.out, "out")
-        judged = "reference" if self.masks == REFERENCE else "predicted"
-        cases = list(
-            measure_cases(
-                track(found, f"measuring {frames.name}", len(frames), "frame"), with_reference=judged == "predicted"
-            )
-        )
+        tracked = track(found, f"measuring {frames.name}", len(frames), "frame")
+        cases = list(measure_cases(tracked, with_reference=measured == "predicted"))
         if self.uncertainty and predictor is not None:
-            write_uncertainty(self.out, predictor, frames, Variations(name_domain=bool(facts["domain named"])))
-        compared = compare_cases(cases, judged)
-        table = write_clinical(
-            self.out, cases, compared, {**facts, **self._facts(source), "software": to_json(versions())}
-        )
-        print(f"{to_text(table)}\npatients: {self.out / 'patients.csv'}")
-
-    def _facts(self, source: Source) -> dict[str, Any]:
+            write_uncertainty(self.out, predictor, frames, Variations(name_domain=spec.domain_named))
         listed = source.split.parts[SplitPart.TESTING]
-        absent = sorted(patient.name for patient in set(listed) - set(source.dataset.patients))
-        return {
+        facts |= {
             "data": source.dataset.root.name,
             "release": source.dataset.release,
             "domain": ", ".join(source.domains),
@@ -89,60 +94,8 @@ class Clinical:
             "split": source.split.name,
             "part": str(SplitPart.TESTING),
             "patients listed": len(listed),
-            "patients without a folder": absent,
+            "patients without a folder": sorted(p.name for p in set(listed) - set(source.dataset.patients)),
+            "software": to_json(versions()),
         }
-
-    def _found(self, frames: FrameSet) -> tuple[Predictor | None, Iterator[FrameLabelMap], dict[str, Any]]:
-        from synthboost.inference.dataset_label_maps import (
-            MOST_PROBABLE,
-            predicted_label_maps,
-            resolved_by,
-            stored_label_maps,
-            true_label_maps,
-        )
-        from synthboost.inference.predictor import Predictor
-        from synthboost.inference.sentences import EvaluationSentences
-        from synthboost.records.masks import INDEX_FILE, read_index
-        from synthboost.studies.evaluated import run_spec_of
-
-        folder = Path(self.masks)
-        stored = (folder / INDEX_FILE).is_file()
-        if self.masks == REFERENCE or stored:
-            self._refuse_idle_options()
-        if self.masks == REFERENCE:
-            return None, true_label_maps(frames), {"model": "reference label maps", "run": None, "sentences": "none"}
-        spec = run_spec_of(self.masks)
-        run = spec and spec.name
-        if stored:
-            sets = sorted({entry.prompt_set for entry in read_index(folder) if not entry.probe})
-            model = spec.model if spec else "masks on disk"
-            facts: dict[str, Any] = {"model": model, "run": run, "sentences": ", ".join(sets)}
-            facts["overlaps"] = resolved_by(folder)
-            return None, stored_label_maps(folder, frames), facts
-        predictor = Predictor.from_pretrained(self.masks, threshold=self.threshold)
-        prompts = self.prompts or (PromptSet(spec.prompt_set) if spec else PromptSet.P6)
-        named = spec is not None and spec.domain_named
-        sentences = EvaluationSentences(prompts, name_domain=named)
-        facts = {
-            "model": predictor.model.name,
-            "run": run,
-            "sentences": str(prompts),
-            "domain named": named,
-            "threshold": self.threshold,
-            "overlaps": MOST_PROBABLE,
-            "mended": self.mend,
-        }
-        return predictor, predicted_label_maps(predictor, frames, sentences, self.mend), facts
-
-    def _refuse_idle_options(self) -> None:
-        given = {
-            "prompts": self.prompts is not None,
-            "threshold": self.threshold != 0.5,
-            "mend": self.mend,
-            "uncertainty": self.uncertainty,
-        }
-        if idle := [name for name, is_given in given.items() if is_given]:
-            raise ConfigError(
-                "clinical", ", ".join(idle), "given with masks predicted earlier", "a model",
-                "Give a run's folder or weights, or leave them out.",
-            )  # fmt: skip
+        table = write_clinical(self.out, cases, compare_cases(cases, measured), facts)
+        print(f"{to_text(table)}\npatients: {self.out / 'patients.csv'}")

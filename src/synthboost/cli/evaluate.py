@@ -5,17 +5,15 @@ from __future__ import annotations
 import os
 import sys
 import time
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
+from synthboost.cli.options import refuse_idle
 from synthboost.domain import PromptSet, SplitOptions, SplitPart
 from synthboost.errors import ConfigError
-from synthboost.records.run_record import Evaluation, Spec
-
-if TYPE_CHECKING:
-    from synthboost.data.frame_set import FrameSet
+from synthboost.records.run_record import Evaluation
 
 FOR_PREDICTING = ("prompts", "paraphrase", "shape_from", "name_domain", "threshold", "probe_swapped")
 """Options that masks predicted earlier do not take."""
@@ -61,54 +59,37 @@ class Evaluate:
     def run(self) -> None:
         """Predict if a checkpoint is given, evaluate, write `rows.csv`, print the mean."""
         from synthboost.data.source import open_source
+        from synthboost.inference.predict_dataset import write_predictions
+        from synthboost.inference.predictor import Predictor
         from synthboost.inference.score_dataset import score_frames
+        from synthboost.inference.sentences import EvaluationSentences
         from synthboost.io.atomic import require_new_folder
+        from synthboost.prompts import vocabulary
         from synthboost.studies.evaluated import run_spec_of, spec_of, write_evaluation
         from synthboost.studies.summary import dice_line
 
         if (self.checkpoint is None) == (self.masks is None):
             raise ConfigError("evaluate", "checkpoint, masks", "both or neither given", "one of the two")
         if self.masks is not None:
-            self._refuse_idle_options()
+            refuse_idle(self, FOR_PREDICTING, "masks", "Their index lists the sentences that they were predicted for.")
         source = open_source(self.data, self.splitting)
-        frames = source.frames(self.part, f"{self.data.name} {self.part}")
-        if not len(frames):
-            split = self.splitting.split
-            raise ConfigError("evaluate", "part", self.part, f"a part of split {split} with annotated frames")
+        frames = source.evaluation_frames(self.part)
         require_new_folder(self.out, "out")
         began = datetime.now(UTC), time.monotonic()
         run = None if self.checkpoint is None else run_spec_of(self.checkpoint)
         spec = spec_of(self.out, source, frames, run, self.label)
+        masks = self.masks or self.out / "masks"
+        evaluation = Evaluation(self.part, None, None, None, None, self.grid)
         if self.checkpoint is not None:
-            spec = self._predict(self.checkpoint, frames, spec)
-        masks, evaluation = self.masks or self.out / "masks", self._evaluation()
+            predictor = Predictor.from_pretrained(self.checkpoint, threshold=self.threshold)
+            if unknown := predictor.model.unknown_words(" ".join(vocabulary([self.prompts]))):
+                print(f"note: the model does not know {', '.join(unknown)}, used by {self.prompts}", file=sys.stderr)
+            named = self.name_domain == "yes" or (self.name_domain == "as-trained" and spec.domain_named)
+            sentences = EvaluationSentences(self.prompts, self.paraphrase, self.shape_from, name_domain=named)
+            write_predictions(predictor, frames, sentences, masks, probe_swapped=self.probe_swapped)
+            spec = replace(spec, model=predictor.model.name, domain_named=named)
+            drawn = (self.threshold, self.shape_from, self.paraphrase, self.probe_swapped)
+            evaluation = Evaluation(self.part, *drawn, self.grid)
         rows = score_frames(frames, masks, spec, source.split.name, evaluation, self.workers)
         write_evaluation(self.out, spec, None if run is None else run.name, frames, masks, rows, evaluation, began)
         print(f"{dice_line(rows)}\nrows: {self.out / 'rows.csv'}")
-
-    def _evaluation(self) -> Evaluation:
-        if self.checkpoint is None:
-            return Evaluation(self.part, None, None, None, None, self.grid)
-        return Evaluation(self.part, self.threshold, self.shape_from, self.paraphrase, self.probe_swapped, self.grid)
-
-    def _refuse_idle_options(self) -> None:
-        defaults = {one.name: one.default for one in fields(self)}
-        if idle := [name for name in FOR_PREDICTING if getattr(self, name) != defaults[name]]:
-            raise ConfigError(
-                "evaluate", ", ".join(idle), "given together with masks", "a checkpoint",
-                "These masks were predicted earlier; their index lists the sentences.",
-            )  # fmt: skip
-
-    def _predict(self, checkpoint: str, frames: FrameSet, spec: Spec) -> Spec:
-        from synthboost.inference.predict_dataset import write_predictions
-        from synthboost.inference.predictor import Predictor
-        from synthboost.inference.sentences import EvaluationSentences
-        from synthboost.prompts import vocabulary
-
-        predictor = Predictor.from_pretrained(checkpoint, threshold=self.threshold)
-        if unknown := predictor.model.unknown_words(" ".join(vocabulary([self.prompts]))):
-            print(f"note: the model does not know {', '.join(unknown)}, used by {self.prompts}", file=sys.stderr)
-        named = self.name_domain == "yes" or (self.name_domain == "as-trained" and spec.domain_named)
-        sentences = EvaluationSentences(self.prompts, self.paraphrase, self.shape_from, name_domain=named)
-        write_predictions(predictor, frames, sentences, self.out / "masks", probe_swapped=self.probe_swapped)
-        return replace(spec, model=predictor.model.name, domain_named=named)

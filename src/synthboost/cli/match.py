@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from synthboost.cli.options import Unannotated
+from synthboost.cli.options import Sharded, Unannotated
 
 
-@dataclass(frozen=True)
-class Match:
+@dataclass(frozen=True, kw_only=True)
+class Match(Sharded):
     """Give simulated frames the grey levels and speckle contrast of real frames, without reading their annotations.
 
     Every frame is matched to one training frame of the same view, chosen by seed. Masks are kept. The effect on
@@ -24,18 +24,13 @@ class Match:
     """A new folder, or one begun by the same command."""
     likeness: Unannotated = field(default_factory=Unannotated)
     """Which images of `like` are used, and facts that pictures do not state."""
-    shard: str = "1/1"
-    """`3/16` makes the third of sixteen shares, to run several processes in parallel."""
-    seed: int = 0
 
     def run(self) -> None:
         """Match, and print what was made."""
         from synthboost.adaptation.match import match
-        from synthboost.cli.options import parse_shard, still_to_come
+        from synthboost.data.lists import still_to_come
         from synthboost.data.source import open_source
 
-        shard = parse_shard("match", self.shard)
-        simulated = open_source(self.images)
-        like = self.likeness.open(self.like)
-        made = match(simulated, like, self.out, self.seed, shard)
+        shard = self.share
+        made = match(open_source(self.images), self.likeness.open(self.like), self.out, self.seed, shard)
         print(f"{made} patients matched now: {self.out}{still_to_come(self.out)}")

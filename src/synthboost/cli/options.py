@@ -1,10 +1,11 @@
-"""Options that several verbs share: unannotated images, and shards of the work."""
+"""Options that several verbs share: unannotated images, shards of the work, samplers."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from synthboost.domain import Phase, SplitOptions, View
 from synthboost.errors import ConfigError
@@ -53,20 +54,50 @@ class Unannotated(SplitOptions):
         return open_source(root, self, patients, defaults=self.defaults)
 
 
-def parse_shard(verb: str, text: str) -> tuple[int, int]:
-    """Return (i, n).
+@dataclass(frozen=True, kw_only=True)
+class Sharded:
+    """Which share of the work to do, and the seed."""
+
+    shard: str = "1/1"
+    """`3/16` makes the third of sixteen shares, to run several processes in parallel."""
+    seed: int = 0
+
+    @property
+    def share(self) -> tuple[int, int]:
+        """The shard as (i, n).
+
+        Raises:
+            ConfigError: it is not `i/n` with i from 1 to n.
+        """
+        first, slash, last = self.shard.partition("/")
+        if slash and first.isdecimal() and last.isdecimal() and 1 <= int(first) <= int(last):
+            return int(first), int(last)
+        raise ConfigError("shards", "shard", self.shard, "i/n with i from 1 to n, such as 3/16")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sampled(Sharded):
+    """How a diffusion model samples."""
+
+    method: Literal["default", "ddpm", "ddim", "dpm++", "unipc", "euler", "heun"] = "default"
+    """The sampler; by default Euler for a flow, DPM-Solver++ for predicted noise."""
+    steps: int | None = None
+    """Steps from noise to image; by default 10 for a flow, 20 for predicted noise. `refine` takes its share of them."""
+
+
+def refuse_idle(verb: object, names: Sequence[str], beside: str, remedy: str) -> None:
+    """Refuse options that have no effect.
+
+    Args:
+        verb: the options of a verb.
+        names: those without effect, unless they have their default.
+        beside: the option because of which they have none.
+        remedy: what to do about it.
 
     Raises:
-        ConfigError: the text is not `i/n` with i from 1 to n.
+        ConfigError: names those that are given.
     """
-    first, slash, last = text.partition("/")
-    if slash and first.isdecimal() and last.isdecimal() and 1 <= int(first) <= int(last):
-        return int(first), int(last)
-    raise ConfigError(verb, "shard", text, "i/n with i from 1 to n, such as 3/16")
-
-
-def still_to_come(out: Path) -> str:
-    """Return what to add to the last line: nothing once the lists are written, which the last share does."""
-    from synthboost.data.lists import FRAMES_CSV  # here: it loads what reads images, which no help needs
-
-    return "" if (out / FRAMES_CSV).is_file() else "; other shards are still to come"
+    defaults = {one.name: one.default for one in fields(verb)}  # type: ignore[arg-type]
+    if idle := [name for name in names if getattr(verb, name) != defaults[name]]:
+        raise ConfigError(type(verb).__name__.lower(), ", ".join(idle), f"given together with {beside}", "a model",
+                          remedy)  # fmt: skip

@@ -78,7 +78,6 @@ class Study:
     def run(self) -> None:
         """Plan, print the plan, and run it."""
         from synthboost.data.source import open_source
-        from synthboost.records.run_record import Evaluation
         from synthboost.records.study_folder import StudyPaths
         from synthboost.studies.executors.registry import make_executor
         from synthboost.studies.recipe_differences import differences_text
@@ -101,8 +100,7 @@ class Study:
         real = self._real(recipe)
         folders = self.synthetic if uses_synthetic(grid.strategies) else ()
         synthetic = tuple(open_source(folder, made_from=real.split) for folder in folders)
-        evaluation = Evaluation()
-        study = Study(self.name, recipe, preset, grid, real, synthetic, weights, evaluation)
+        study = Study(self.name, recipe, preset, grid, real, synthetic, weights)
         check_request(paths, terms_of(study))
         expected = estimate(study, paths.runs)
         text = plan_text(study, expected, self.out, self.workers)

@@ -4,18 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 import tyro
 
-from synthboost.cli.options import Unannotated, parse_shard, still_to_come
+from synthboost.cli.options import Sampled, Unannotated
 from synthboost.diffusion.settings import DiffusionTraining
 from synthboost.domain import SplitOptions
 from synthboost.errors import ConfigError
-
-if TYPE_CHECKING:
-    from synthboost.diffusion.sampling import Schedule
-    from synthboost.diffusion.settings import DiffusionSettings
 
 
 @dataclass(frozen=True)
@@ -45,7 +41,7 @@ class TrainDiffusion:
 
         if not self.unannotated and self.images.defaults != PictureDefaults():
             raise ConfigError(
-                "synthesize train", "pictures", "given", "none of them where masks are learned from",
+                "synthesize train", "pictures", "given", "none of them where the model is trained on masks",
                 "Pictures have no masks: add --unannotated.",
             )  # fmt: skip
         images = self.images
@@ -55,8 +51,8 @@ class TrainDiffusion:
         print(f"{state}: {weights}")
 
 
-@dataclass(frozen=True)
-class SampleDiffusion:
+@dataclass(frozen=True, kw_only=True)
+class SampleDiffusion(Sampled):
     """Make a data set in CAMUS' layout: for every mask, images of perturbed copies of it.
 
     A synthetic patient belongs to the part of the patient whose masks it has; test patients' masks are never used. The
@@ -72,36 +68,25 @@ class SampleDiffusion:
     splitting: SplitOptions = field(default_factory=SplitOptions)
     copies: int = 5
     """Synthetic patients for each patient."""
-    method: Literal["default", "ddpm", "ddim", "dpm++", "unipc", "euler", "heun"] = "default"
-    """The sampler; by default Euler for a flow, DPM-Solver++ for predicted noise."""
-    steps: int | None = None
-    """Sampling steps; by default 10 for a flow, 20 for predicted noise."""
-    shard: str = "1/1"
-    """`3/16` makes the third of sixteen shares, to run several processes in parallel."""
-    seed: int = 0
     batch: int = 16
     """Images per batch; halved automatically when memory runs out."""
 
     def run(self) -> None:
         """Sample, and print what was made."""
+        from synthboost.data.lists import still_to_come
         from synthboost.data.source import open_source
         from synthboost.diffusion.checkpoint import load_diffusion
         from synthboost.diffusion.perturbation import PerturbationSettings
+        from synthboost.diffusion.sampling import choose_schedule
         from synthboost.diffusion.synthesize import SynthesisSettings, synthesize
         from synthboost.inference.predictor import choose_device
-        from synthboost.models.weights_folder import file_sha256, weights_path
+        from synthboost.models.registry import weights_fingerprint
 
-        shard = parse_shard("synthesize", self.shard)
-        source = open_source(self.masks, self.splitting)
-        folder = self.model / "checkpoint" if (self.model / "checkpoint").is_dir() else self.model
-        network = load_diffusion(folder).to(choose_device("auto"))
-        settings = SynthesisSettings(
-            copies=self.copies,
-            perturbation=PerturbationSettings(copies=self.copies),
-            seed=self.seed,
-            batch=self.batch,
-        )
-        sha256 = file_sha256(weights_path(folder))
+        shard, source = self.share, open_source(self.masks, self.splitting)
+        network = load_diffusion(self.model).to(choose_device("auto"))
+        sha256 = weights_fingerprint(self.model)
+        perturbation = PerturbationSettings(copies=self.copies)
+        settings = SynthesisSettings(self.copies, perturbation, seed=self.seed, batch=self.batch)
         schedule = choose_schedule(network.settings, self.method, self.steps)
         made = synthesize(network, sha256, source.dataset, source.split, self.out, settings, schedule, shard)
         print(f"{made} synthetic patients made now: {self.out}{still_to_come(self.out)}")
@@ -132,16 +117,3 @@ class Fidelity:
         from synthboost.inference.fidelity import FidelityPlan, compare_sets
 
         print(compare_sets(FidelityPlan(**vars(self))))
-
-
-def choose_schedule(settings: DiffusionSettings, method: str, steps: int | None) -> Schedule:
-    """Return the requested sampler, or the model's default."""
-    from dataclasses import replace
-
-    from synthboost.diffusion.sampling import Method, default_schedule, require_method
-
-    default = default_schedule(settings)
-    chosen = default.method if method == "default" else Method(method)
-    schedule = replace(default, method=chosen, steps=steps or (default.steps if chosen == default.method else 20))
-    require_method(schedule, settings)
-    return schedule

@@ -32,6 +32,11 @@ def list_path(part: SplitPart) -> Path:
     return Path(SPLIT) / f"subgroup_{part}.txt"
 
 
+def still_to_come(root: Path) -> str:
+    """Return what to add to the last line of a verb that makes a set by shards: nothing once the lists are written."""
+    return "" if (root / FRAMES_CSV).is_file() else "; other shards are still to come"
+
+
 def write_split_lists(root: Path, names: Mapping[SplitPart, Iterable[str]]) -> None:
     """Write the three lists of patients' names."""
     for part in SplitPart:

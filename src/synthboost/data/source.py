@@ -21,7 +21,7 @@ from synthboost.data import (
 from synthboost.data.frame_set import FrameSet
 from synthboost.data.picture_folder import PictureDefaults, open_pictures
 from synthboost.domain import Domain, PatientId, SplitOptions, SplitPart
-from synthboost.errors import ConfigError, SplitError
+from synthboost.errors import ConfigError, DataError, SplitError
 from synthboost.records.run_record import DataSet
 
 _OFFICIAL = SplitOptions()
@@ -69,6 +69,20 @@ class Source:
         infos = (info for info in self.dataset.frames if info.patient in patients)
         wanted = (info for info in infos if unannotated or self.dataset.has_annotation(info))
         return FrameSet(name, [(self.dataset, info) for info in wanted])
+
+    def evaluation_frames(self, part: SplitPart) -> FrameSet:
+        """Return the annotated frames of a part to evaluate on.
+
+        Raises:
+            DataError: there are none.
+        """
+        frames = self.frames(part, f"{self.dataset.root.name} {part}")
+        if not len(frames):
+            raise DataError(
+                self.dataset.root, "part", part, f"a part of split {self.split.name} with annotated frames",
+                "Choose another part or another split.",
+            )  # fmt: skip
+        return frames
 
     @cached_property
     def fingerprint(self) -> str:

@@ -38,11 +38,12 @@ def save_diffusion(folder: Path, network: SemanticUNet) -> None:
 
 
 def load_diffusion(folder: Path) -> SemanticUNet:
-    """Read what `save_diffusion` wrote, in evaluation mode.
+    """Read what `save_diffusion` wrote, in evaluation mode; `folder` may hold it as `checkpoint/`, as a training does.
 
     Raises:
         CheckpointError: the folder is absent, incomplete, damaged, or holds another kind of model.
     """
+    folder = folder / "checkpoint" if (folder / "checkpoint").is_dir() else folder
     if not folder.is_dir():
         raise CheckpointError(folder, "folder", "absent", "a folder that `save_diffusion` wrote")
     card = read_card(folder)

@@ -76,6 +76,19 @@ def default_schedule(settings: DiffusionSettings) -> Schedule:
     return Schedule(Method.DPM, 20, settings.spacing, settings.learned_sigma)
 
 
+def choose_schedule(settings: DiffusionSettings, method: str = "default", steps: int | None = None) -> Schedule:
+    """Return the default schedule with another method (20 steps) or number of steps, where they are given.
+
+    Raises:
+        ConfigError: the method does not go with what the network predicts, or the steps cannot be taken.
+    """
+    default = default_schedule(settings)
+    chosen = default.method if method == "default" else Method(method)
+    schedule = replace(default, method=chosen, steps=steps or (default.steps if chosen == default.method else 20))
+    require_method(schedule, settings)
+    return schedule
+
+
 def require_method(schedule: Schedule, settings: DiffusionSettings) -> None:
     """Refuse a method that does not go with what the network predicts.
 

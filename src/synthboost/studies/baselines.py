@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -23,6 +24,7 @@ from synthboost.io.typed_json import to_json, write_record
 from synthboost.records.rows import write_rows
 from synthboost.records.run_folder import RunPaths
 from synthboost.records.run_record import BASELINE_MODEL, NOTHING_TRAINED, Evaluation, Spec
+from synthboost.studies.evaluated import UNKNOWN
 from synthboost.studies.manifest import make_manifest
 from synthboost.studies.run import is_finished
 from synthboost.studies.spec import identity_of
@@ -51,7 +53,7 @@ def execute_baseline(kind: str, source: Source, root: Path, evaluation: Evaluati
         began = datetime.now(UTC), time.monotonic()
         training = source.frames(SplitPart.TRAINING, "real")
         constant = FITS[kind](frame.label_map for frame in training if frame.label_map is not None)
-        frames = source.frames(evaluation.part, f"{source.dataset.root.name} {evaluation.part}")
+        frames = source.evaluation_frames(evaluation.part)
         write_predicted(_predicted(constant, frames), frames, SENTENCES, paths.masks)
         spec = _spec(name, kind, source)
         write_rows(paths.rows, score_frames(frames, paths.masks, spec, source.split.name, evaluation, workers))
@@ -68,21 +70,9 @@ def baseline_name(kind: str, source: Source) -> str:
 
 
 def _spec(name: str, kind: str, source: Source) -> Spec:
-    return Spec(
-        name=name,
-        model=BASELINE_MODEL,
-        preset=None,
-        architecture=None,
-        weights=None,
-        strategy=kind,
-        encoders=NOTHING_TRAINED,
-        prompt_set=str(PromptSet.P1),
-        domain_named=False,
-        real_share=None,
-        seed=0,
-        stages=(),
-        data={str(Role.REAL): source.record},
-    )
+    data = {str(Role.REAL): source.record}
+    known = replace(UNKNOWN, name=name, model=BASELINE_MODEL, strategy=kind, encoders=NOTHING_TRAINED, data=data)
+    return replace(known, prompt_set=str(PromptSet.P1), stages=())
 
 
 def _predicted(constant: ConstantMasks, frames: FrameSet) -> PredictedFrames:

@@ -18,7 +18,7 @@ from synthboost.diffusion.synthesize import SynthesisSettings, synthesize
 from synthboost.diffusion.training_run import train_diffusion_on
 from synthboost.domain import SplitOptions, SplitPart
 from synthboost.models.catalogue import settings_of
-from synthboost.models.weights_folder import file_sha256, weights_path
+from synthboost.models.registry import weights_fingerprint
 from synthboost.records.rows import read_rows
 from synthboost.records.run_folder import RunPaths
 from synthboost.simulator.appearance import AppearanceName
@@ -30,6 +30,8 @@ from synthboost.studies.summary import dice_line
 
 FIXED_DICE = 0.75
 """The validation Dice whose first reaching the report calls convergence; fixed before anything is trained."""
+DIFFUSION_PATIENTS = 30
+"""Masks of at most so many training patients of the target are deformed and drawn anew."""
 
 
 @dataclass(frozen=True)
@@ -50,8 +52,6 @@ class DemoSettings:
         default_factory=lambda: DiffusionTraining(steps=350, batch=8, learning_rate=2e-3, ema_decay=0.99)
     )
     """For a minute; the published rate and average need a hundred times as many steps."""
-    diffusion_patients: int = 30
-    """Masks of at most so many training patients of the target are deformed and drawn anew."""
     diffusion_copies: int = 2
     """Synthetic patients for each of them, and for each validation patient."""
 
@@ -125,12 +125,12 @@ def _diffusion_set(real: Source, out: Path, settings: DemoSettings, began: float
     _say(began, "training a diffusion model on the target's training patients")
     checkpoint = train_diffusion_on(real, settings.diffusion, settings.diffusion_training, out / "diffusion")
     _say(began, "drawing synthetic images from deformed masks")
-    count = min(settings.diffusion_patients, len(real.split.parts[SplitPart.TRAINING]))
+    count = min(DIFFUSION_PATIENTS, len(real.split.parts[SplitPart.TRAINING]))
     masks = fewer_training_patients(real.split, real.dataset, count)
     folder = out / "data" / "diffusion"
     synthesize(
         load_diffusion(checkpoint),
-        file_sha256(weights_path(checkpoint)),
+        weights_fingerprint(checkpoint),
         real.dataset,
         masks,
         folder,

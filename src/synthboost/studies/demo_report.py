@@ -9,7 +9,7 @@ from synthboost.prompts import build_prompt
 from synthboost.records.run_folder import RunPaths, read_run
 from synthboost.reports.content import CONFIDENTIAL, ReportContent
 from synthboost.reports.page import write_report
-from synthboost.studies.demo import FIXED_DICE, DemoSettings
+from synthboost.studies.demo import DIFFUSION_PATIENTS, FIXED_DICE, DemoSettings
 
 EXAMPLE_FRAME = FrameInfo(
     PatientId("example", "example", "example"),
@@ -27,26 +27,48 @@ CAMUS_TERMS = (
 )
 
 
+COMMANDS = (
+    ("This report, on your CAMUS folder", "synthboost demo --data CAMUS --out demo-camus"),
+    ("See what the folder holds and lacks", "synthboost data inspect CAMUS --deep"),
+    ("Simulate pretraining data", "synthboost simulate --out simulated --patients 500"),
+    (
+        "Or make them as the paper does",
+        "synthboost synthesize train --data CAMUS --out diffusion && "
+        "synthboost synthesize sample --model diffusion --masks CAMUS --out synthetic",
+    ),
+    (
+        "Train the published CLIPSeg under the paper's winning strategy",
+        "synthboost train --data CAMUS --synthetic simulated --strategy synth-PT:real-FT "
+        "--weights CIDAS/clipseg-rd64-refined --prompts P6",
+    ),
+    ("Convert a published file of CRIS, once", "synthboost weights convert cris_best.pth --out cris"),
+    (
+        "The same strategy with it",
+        "synthboost train --data CAMUS --synthetic simulated --strategy synth-PT:real-FT "
+        "--model cris --weights cris --prompts P6",
+    ),
+    ("Report the finished runs", "synthboost report runs/* --out report.html"),
+)
+
+
 def write_demo_report(out: Path, runs: list[RunPaths], settings: DemoSettings, data: Path | None) -> Path:
-    """Write `report.html` into the demo's folder and return its path."""
-    page = out / "report.html"
-    write_report(page, [read_run(run.root) for run in runs], demo_content(settings, data))
-    return page
-
-
-def demo_content(settings: DemoSettings, data: Path | None) -> ReportContent:
-    """Return the report's words; they depend on whether the target domain is simulated."""
-    simulated = data is None
-    return ReportContent(
+    """Write `report.html` into the demo's folder and return its path; `data` is `None` for a simulated target."""
+    page, simulated = out / "report.html", data is None
+    texts = {
+        str(one): build_prompt(one, STRUCTURES[0], EXAMPLE_FRAME, shape="oval").text or "(empty)" for one in PromptSet
+    }
+    content = ReportContent(
         title="Synthetic Boost in minutes" + (", on simulated echocardiograms" if simulated else ""),
         summary=_summary(settings, simulated),
         target_is_simulated=simulated,
-        sentences=tuple(_sentences()),
-        commands=_commands(),
+        sentences=tuple(texts.items()),
+        commands=COMMANDS,
         notes=_notes(settings, simulated),
         licence=(CITATION, CAMUS_TERMS),
         fixed_dice=FIXED_DICE,
     )
+    write_report(page, [read_run(run.root) for run in runs], content)
+    return page
 
 
 def _summary(settings: DemoSettings, simulated: bool) -> tuple[str, ...]:
@@ -63,45 +85,12 @@ def _summary(settings: DemoSettings, simulated: bool) -> tuple[str, ...]:
         "data first and then on the target domain (synth-PT:real-FT).",
         f"Here the target domain is {target}. There are two kinds of synthetic images. The simulator's (“simulated” in "
         "the tables) show one clean scanner and hearts drawn from reference ranges in the literature; no annotation "
-        "was needed to make them. The others (“diffusion”) are the paper's way: a semantic diffusion model learns the "
-        "target's training images and masks, and draws new images for deformed masks of "
-        f"{settings.diffusion_patients} training patients. All strategies use the sentences of prompt set "
+        "was needed to make them. The others (“diffusion”) are the paper's way: a semantic diffusion model is trained "
+        "on the target's training images and masks, and draws new images for deformed masks of "
+        f"{DIFFUSION_PATIENTS} training patients. All strategies use the sentences of prompt set "
         f"{settings.preset.grid.prompts[0]}.",
         "Two baselines look at less than a model does: text-blind draws one and the same best mask whatever the "
         "sentence, image-blind the training set's typical mask for the sentence whatever the image.",
-    )
-
-
-def _sentences() -> list[tuple[str, str]]:
-    shape = "oval"
-    return [
-        (str(prompt_set), build_prompt(prompt_set, STRUCTURES[0], EXAMPLE_FRAME, shape=shape).text or "(empty)")
-        for prompt_set in PromptSet
-    ]
-
-
-def _commands() -> tuple[tuple[str, str], ...]:
-    return (
-        ("This report, on your CAMUS folder", "synthboost demo --data CAMUS --out demo-camus"),
-        ("See what the folder holds and lacks", "synthboost data inspect CAMUS --deep"),
-        ("Simulate pretraining data", "synthboost simulate --out simulated --patients 500"),
-        (
-            "Or make them as the paper does",
-            "synthboost synthesize train --data CAMUS --out diffusion && "
-            "synthboost synthesize sample --model diffusion --masks CAMUS --out synthetic",
-        ),
-        (
-            "Train the published CLIPSeg under the paper's winning strategy",
-            "synthboost train --data CAMUS --synthetic simulated --strategy synth-PT:real-FT "
-            "--weights CIDAS/clipseg-rd64-refined --prompts P6",
-        ),
-        ("Convert a published file of CRIS, once", "synthboost weights convert cris_best.pth --out cris"),
-        (
-            "The same strategy with it",
-            "synthboost train --data CAMUS --synthetic simulated --strategy synth-PT:real-FT "
-            "--model cris --weights cris --prompts P6",
-        ),
-        ("Report the finished runs", "synthboost report runs/* --out report.html"),
     )
 
 

@@ -14,7 +14,7 @@ from accelerate.utils import broadcast_object_list
 from synthboost.data import ShapeSource, TripletRecipe, check_beside, check_pictures
 from synthboost.data.frame_set import FrameSet, mixture
 from synthboost.domain import SplitPart
-from synthboost.errors import ConfigError, DataError
+from synthboost.errors import ConfigError
 from synthboost.inference.predict_dataset import write_predictions
 from synthboost.inference.predictor import Predictor
 from synthboost.inference.score_dataset import score_frames
@@ -88,7 +88,7 @@ def _ensure_trained(spec: RunSpec, paths: RunPaths, parent: RunPaths | None) -> 
 
 
 def train(spec: RunSpec, paths: RunPaths, parent: RunPaths | None) -> tuple[Segmenter, int]:
-    """Train the stages that are this run's own; return the model of the best epoch, and how many weights learned."""
+    """Train the stages that are this run's own; return the model of the best epoch, and how many weights it trained."""
     model, trained = initial_model(spec, parent), 0
     for role in spec.own_stages:
         model.set_encoders(spec.encoders, spec.seed)  # a stage leaves LoRA's updates merged
@@ -111,7 +111,7 @@ def train(spec: RunSpec, paths: RunPaths, parent: RunPaths | None) -> tuple[Segm
 
 
 def stage_frames(spec: RunSpec, role: Role) -> tuple[FrameSet, FrameSet]:
-    """Return what a stage learns from, and what chooses its epoch: of a mixture the real validation patients.
+    """Return what a stage is trained on, and what chooses its epoch: of a mixture the real validation patients.
 
     Raises:
         SplitError: a synthetic image shows, or was made from, somebody whom the real data hold out.
@@ -130,7 +130,7 @@ def stage_frames(spec: RunSpec, role: Role) -> tuple[FrameSet, FrameSet]:
 
 
 def training_recipe(spec: RunSpec, role: Role) -> TripletRecipe:
-    """Return the sentences a stage learns from: paraphrases drawn by seed, shape words (P7) from the training masks.
+    """Return the sentences a stage is trained on: paraphrases drawn by seed, shape words (P7) from the training masks.
 
     The validation frames that choose the epoch get their shape words from their masks too; test frames do not, unless
     the evaluation asks for it (`Evaluation.shape_from`).
@@ -197,7 +197,7 @@ def initial_model(spec: RunSpec, parent: RunPaths | None) -> Segmenter:
     if unknown := model.unknown_words(" ".join(vocabulary(said))):
         raise ConfigError(
             "run", "prompt_set", " and ".join(said), f"sentences without the words {', '.join(unknown)}",
-            "The weights that it starts from lack them: take some that learned this prompt set, or random ones.",
+            "The weights that it starts from lack them: take some trained on this prompt set, or random ones.",
         )  # fmt: skip
     return model
 
@@ -207,12 +207,7 @@ def evaluate_run(
 ) -> None:
     """Predict the evaluation part of the real data, score it, and keep a few examples to look at."""
     real = spec.sources[Role.REAL]
-    frames = real.frames(evaluation.part, f"{real.dataset.root.name} {evaluation.part}")
-    if not len(frames):
-        raise DataError(
-            real.dataset.root, f"{evaluation.part} part", "no annotated frame", "frames to evaluate on",
-            "Choose another part or another split.",
-        )  # fmt: skip
+    frames = real.evaluation_frames(evaluation.part)
     assert evaluation.shape_from is not None, "masks that were drawn earlier are no run"
     assert evaluation.threshold is not None
     sentences = EvaluationSentences(spec.prompt_set, shape_from=evaluation.shape_from, name_domain=spec.names_domain)

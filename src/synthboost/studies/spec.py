@@ -33,7 +33,7 @@ WITHOUT_INFLUENCE = (
 counts."""
 
 REAL_TWINS = {PromptSet.P6_SDM: PromptSet.P6}
-"""A synthetic run that learned from sentences made for diffusion images is evaluated on real ones with these."""
+"""A synthetic run trained on sentences made for diffusion images is evaluated on real ones with these."""
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,12 @@ class RunSpec:
             raise ConfigError("run", "sources", f"no {', '.join(absent)} data", f"data for {self.strategy}")
         if absent := set(STAGES[self.strategy]) - self.training.keys():
             raise ConfigError("run", "training", f"no settings for {', '.join(absent)}", "settings for every stage")
-        self._require_share()
+        if self.real_share is not None and Role.MIXED not in STAGES[self.strategy]:
+            raise ConfigError(
+                "run", "real_share", self.real_share, "none: only the mixed strategy has two kinds of images at once"
+            )
+        if self.real_share is not None and not 0 < self.real_share < 1:
+            raise ConfigError("run", "real_share", self.real_share, "a number above 0, below 1")
         if Role.REAL not in learns_from(self.strategy):
             sources = {**self.sources, Role.REAL: self.sources[Role.REAL].for_evaluation}
             object.__setattr__(self, "sources", sources)
@@ -93,9 +98,8 @@ class RunSpec:
         strategy = PARENTS.get(self.strategy)
         if strategy is None:
             return None
-        learned = self.synthetic_prompt_set or self.prompt_set
-        evaluated = self.prompt_set if self.synthetic_prompt_set is None else REAL_TWINS.get(learned, learned)
-        return replace(self, strategy=strategy, prompt_set=evaluated)
+        own = self.synthetic_prompt_set
+        return replace(self, strategy=strategy, prompt_set=REAL_TWINS.get(own, own) if own else self.prompt_set)
 
     @property
     def names_domain(self) -> bool:
@@ -109,7 +113,7 @@ class RunSpec:
         return STAGES[self.strategy][inherited:]
 
     def prompt_set_of(self, role: Role) -> PromptSet:
-        """The sentences that a stage learns from."""
+        """The sentences that a stage is trained on."""
         return (role is Role.SYNTHETIC and self.synthetic_prompt_set) or self.prompt_set
 
     @cached_property
@@ -145,25 +149,11 @@ class RunSpec:
         """Twelve hexadecimal digits: the hash of `record`, names excluded."""
         return self.name.rpartition("-")[2]
 
-    def _require_share(self) -> None:
-        share = self.real_share
-        if share is None:
-            return
-        if Role.MIXED not in STAGES[self.strategy]:
-            raise ConfigError(
-                "run", "real_share", share, "none: only the mixed strategy has two kinds of images at once"
-            )
-        if not 0 < share < 1:
-            raise ConfigError("run", "real_share", share, "a number above 0, below 1")
-
     def _stage(self, role: Role) -> Stage:
-        learned = self.prompt_set_of(role)
-        return Stage(str(role), self._settings(role), None if learned == self.prompt_set else str(learned))
-
-    def _settings(self, role: Role) -> dict[str, Any]:
-        config = self.training[role]
+        config, said = self.training[role], self.prompt_set_of(role)
         values = {**asdict(config), "learning_rate": config.rate_for(self.model)}
-        return {name: value for name, value in values.items() if name not in WITHOUT_INFLUENCE}
+        settings = {name: value for name, value in values.items() if name not in WITHOUT_INFLUENCE}
+        return Stage(str(role), settings, None if said == self.prompt_set else str(said))
 
 
 def identity_of(values: Any) -> str:

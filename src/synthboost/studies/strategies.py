@@ -34,7 +34,7 @@ DATA_OF: dict[Role, tuple[Role, ...]] = {
     Role.SYNTHETIC: (Role.SYNTHETIC,),
     Role.MIXED: (Role.REAL, Role.SYNTHETIC),
 }
-"""Whose training frames a stage learns from; the validation frames of the first choose its epoch."""
+"""Whose training frames a stage is trained on; the validation frames of the first choose its epoch."""
 
 NAMES_DOMAIN = frozenset({Strategy.MIXED})
 """Strategies whose sentences say the frame's domain, in training and whenever the model is asked."""
@@ -49,5 +49,5 @@ def learns_from(strategy: Strategy) -> frozenset[Role]:
 
 
 def data_roles(strategy: Strategy) -> tuple[Role, ...]:
-    """Return whose data a run needs: those it learns from, and always the real ones, on which it is evaluated."""
+    """Return whose data a run needs: those it is trained on, and always the real ones, on which it is evaluated."""
     return tuple(sorted({Role.REAL, *learns_from(strategy)}))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from pathlib import Path
 
@@ -52,7 +52,7 @@ class StudyRun:
 
     @property
     def patients(self) -> int | None:
-        """How many real patients it learned from; `None` when it learned from none."""
+        """How many real patients it was trained on; `None` for none."""
         if isinstance(self.work, RunSpec):
             return self.work.record.real_patients
         return self.work.source.frames(SplitPart.TRAINING, "real").patients
@@ -91,8 +91,6 @@ class Study:
     """Sets of different domains, e.g. simulated, diffusion, pseudo-labelled; tables name them by domain."""
     weights: Mapping[str, str]
     """Model -> what it starts from; see `initial_weights`."""
-    evaluation: Evaluation = field(default_factory=Evaluation)
-    """Thresholds and shape words are the recipe's."""
 
     @cached_property
     def runs(self) -> tuple[StudyRun, ...]:
@@ -105,7 +103,7 @@ class Study:
         """
         _require_different(self.synthetic)
         real = {count: self.real if count is None else self.real.with_patients(count) for count in self.grid.patients}
-        evaluation = replace(self.evaluation, shape_from=self.recipe.shape_from)
+        evaluation = Evaluation(shape_from=self.recipe.shape_from)
         runs = [StudyRun(Baseline(kind, source), evaluation) for source in real.values() for kind in FITS]
         checksums = {name: weights_fingerprint(given) for name, given in self.weights.items() if given != RANDOM}
         for cell in self.grid.cells():
@@ -176,16 +174,13 @@ def initial_weights(preset: Preset, models: tuple[str, ...], given: Mapping[str,
 
 def needed_prompts(study: Study) -> list[tuple[PromptSet, PromptSet]]:
     """Return which synthetic sentences precede which real ones, in the order of the runs."""
-    pairs = {
-        (run.work.prompt_set, run.work.prompt_set_of(Role.SYNTHETIC)): None
-        for run in study.runs
-        if isinstance(run.work, RunSpec) and Role.SYNTHETIC in STAGES[run.work.strategy]
-    }
-    return list(pairs)
+    specs = [run.work for run in study.runs if isinstance(run.work, RunSpec)]
+    synthetic = [spec for spec in specs if Role.SYNTHETIC in STAGES[spec.strategy]]
+    return list(dict.fromkeys((spec.prompt_set, spec.prompt_set_of(Role.SYNTHETIC)) for spec in synthetic))
 
 
 def _frames(sources: Sources, stage: Role) -> int:
-    """How many frames a stage learns from; none where its data are absent, which the run's spec refuses."""
+    """How many frames a stage is trained on; none where its data are absent, which the run's spec refuses."""
     return sum(len(sources[role].frames(SplitPart.TRAINING, "training")) for role in DATA_OF[stage] if role in sources)
 
 

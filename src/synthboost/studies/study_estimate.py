@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import shutil
 import time
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
 import numpy as np
 import torch
 
-from synthboost.data.source import Source
 from synthboost.domain import STRUCTURES, SplitPart
 from synthboost.errors import DataError
 from synthboost.inference.predictor import Predictor
@@ -45,10 +45,8 @@ class Speed:
     """Seconds per image, scores included."""
     weights: float
     """Bytes of a checkpoint."""
-    features: float
-    """Bytes that the cache keeps of an image."""
-    source: str
-    """`finished runs` or `a probe`."""
+    features: float = 0.0
+    """Bytes that the cache keeps of an image, if they were measured."""
 
 
 @dataclass(frozen=True)
@@ -57,16 +55,10 @@ class Estimate:
 
     seconds: dict[str, float]
     """By run, on one process; at most, because training may stop early."""
-    bytes: dict[str, float]
-    """By run, what stays."""
-    feature_bytes: float
-    """That the cache of frozen encoders' features will grow by, by the probes."""
+    bytes: float
+    """What stays of all runs, features of frozen encoders in the cache included."""
     sources: tuple[str, ...]
-    """Where the speeds come from."""
-
-
-Kind = tuple[str, str, str]
-"""Model, architecture, encoders."""
+    """Where the speeds come from: `finished runs`, `a probe`."""
 
 
 def estimate(study: Study, runs: Path) -> Estimate:
@@ -77,16 +69,20 @@ def estimate(study: Study, runs: Path) -> Estimate:
         runs: the folder of runs, where finished ones may tell how fast they were.
     """
     open_runs = [run for run in study.runs if not run.is_finished(runs)]
-    speeds = _measured_speeds(study, runs)
-    for run in open_runs:
-        if isinstance(run.work, RunSpec) and _kind(run.work) not in speeds:
-            speeds[_kind(run.work)] = probe(run.work)
-    seconds = {run.name: _seconds(run, speeds) for run in open_runs}
-    sizes = {run.name: _bytes(run, speeds) for run in open_runs}
+    specs = [run.work for run in open_runs if isinstance(run.work, RunSpec)]
+    measured = _measured_speeds(study, runs)
+    speeds = dict(measured)
+    for spec in specs:
+        if _kind(spec) not in speeds:
+            speeds[_kind(spec)] = probe(spec)
     features = sum(
         speeds[_kind(group[0])].features * len(_images_of(group)) for group in cache_groups(open_runs).values()
     )
-    return Estimate(seconds, sizes, features, tuple(sorted({speeds[kind].source for kind in _kinds(open_runs)})))
+    masks = sum(2 * len(STRUCTURES) * MASK_BYTES * _evaluated(run) for run in open_runs)
+    weights = sum(speeds[_kind(spec)].weights for spec in specs)
+    sources = {"finished runs" if _kind(spec) in measured else "a probe" for spec in specs}
+    seconds = {run.name: _seconds(run, speeds) for run in open_runs}
+    return Estimate(seconds, masks + weights + features, tuple(sorted(sources)))
 
 
 def cache_groups(runs: Iterable[StudyRun]) -> dict[str, list[RunSpec]]:
@@ -135,7 +131,6 @@ def probe(spec: RunSpec) -> Speed:
         evaluating=2 * (evaluating / PROBE_IMAGES + len(STRUCTURES) * SCORING_SECONDS),  # right and swapped sentences
         weights=4.0 * sum(p.numel() for p in model.parameters()),
         features=4.0 * sum(f.numel() for f in features),
-        source="a probe",
     )
 
 
@@ -164,77 +159,51 @@ def _timed(action: Any) -> float:
     return time.monotonic() - began
 
 
-def _measured_speeds(study: Study, runs: Path) -> dict[Kind, Speed]:
+def _measured_speeds(study: Study, runs: Path) -> dict[tuple[str, str, str], Speed]:
     """From finished runs that trained something; the mean over runs of a kind."""
-    found: dict[Kind, list[Speed]] = {}
+    found: dict[tuple[str, str, str], list[Speed]] = {}
     for run in study.runs:
-        paths = RunPaths(runs / run.name)
-        if isinstance(run.work, RunSpec) and run.work.own_stages and run.is_finished(runs) and paths.log.is_file():
-            try:
-                found.setdefault(_kind(run.work), []).append(_speed_of(run, paths))
-            except (DataError, LookupError, ZeroDivisionError):  # a damaged folder tells nothing
-                continue
-    return {kind: _mean(speeds) for kind, speeds in found.items()}
+        if isinstance(run.work, RunSpec) and run.work.own_stages and run.is_finished(runs):
+            with suppress(DataError, LookupError, ZeroDivisionError):  # a damaged folder tells nothing
+                found.setdefault(_kind(run.work), []).append(_speed_of(run, run.work, RunPaths(runs / run.name)))
+    return {
+        kind: replace(
+            speeds[0],
+            training=fmean(speed.training for speed in speeds),
+            evaluating=fmean(speed.evaluating for speed in speeds),
+        )
+        for kind, speeds in found.items()
+    }
 
 
-def _speed_of(run: StudyRun, paths: RunPaths) -> Speed:
-    assert isinstance(run.work, RunSpec)
+def _speed_of(run: StudyRun, spec: RunSpec, paths: RunPaths) -> Speed:
     last = read_log(paths.log)[-1]
-    evaluated = len(_real(run.work).frames(run.evaluation.part, "evaluated"))
     wall = read_record(paths.manifest, Manifest).wall_seconds
-    validation = sum(_validation(run.work, stage) for stage in run.work.own_stages)
+    validation = sum(_validation(spec, stage) for stage in spec.own_stages)
     images = last.images_seen + VALIDATION_SHARE * last.epoch * validation
     weights = sum(f.stat().st_size for f in paths.checkpoint.rglob("*") if f.is_file())
-    return Speed(last.seconds / images, max(0.0, wall - last.seconds) / evaluated, float(weights), 0.0, "finished runs")
+    return Speed(last.seconds / images, max(0.0, wall - last.seconds) / _evaluated(run), float(weights))
 
 
-def _mean(speeds: list[Speed]) -> Speed:
-    count = len(speeds)
-    return Speed(
-        training=sum(speed.training for speed in speeds) / count,
-        evaluating=sum(speed.evaluating for speed in speeds) / count,
-        weights=speeds[0].weights,
-        features=speeds[0].features,
-        source=speeds[0].source,
-    )
-
-
-def _seconds(run: StudyRun, speeds: dict[Kind, Speed]) -> float:
+def _seconds(run: StudyRun, speeds: Mapping[tuple[str, str, str], Speed]) -> float:
     if not isinstance(run.work, RunSpec):
         return BASELINE_SECONDS
     spec, speed = run.work, speeds[_kind(run.work)]
-    evaluating = speed.evaluating * len(_real(spec).frames(run.evaluation.part, "evaluated"))
-    return evaluating + sum(speed.training * _images(spec, role) for role in spec.own_stages)
+    images = 0.0
+    for role in spec.own_stages:
+        training = sum(len(spec.sources[one].frames(SplitPart.TRAINING, "x")) for one in DATA_OF[role])
+        images += spec.training[role].epochs * (training + VALIDATION_SHARE * _validation(spec, role))
+    return speed.evaluating * _evaluated(run) + speed.training * images
 
 
-def _images(spec: RunSpec, role: Role) -> float:
-    training = sum(len(spec.sources[one].frames(SplitPart.TRAINING, "x")) for one in DATA_OF[role])
-    return float(spec.training[role].epochs * (training + VALIDATION_SHARE * _validation(spec, role)))
-
-
-def _bytes(run: StudyRun, speeds: dict[Kind, Speed]) -> float:
-    source = _real(run.work) if isinstance(run.work, RunSpec) else run.work.source
-    masks = 2 * len(STRUCTURES) * MASK_BYTES * len(source.frames(run.evaluation.part, "evaluated"))
-    return masks + (speeds[_kind(run.work)].weights if isinstance(run.work, RunSpec) else 0.0)
-
-
-def _real(spec: RunSpec) -> Source:
-    return spec.sources[Role.REAL]
+def _evaluated(run: StudyRun) -> int:
+    source = run.work.sources[Role.REAL] if isinstance(run.work, RunSpec) else run.work.source
+    return len(source.frames(run.evaluation.part, "evaluated"))
 
 
 def _validation(spec: RunSpec, stage: Role) -> int:
     return len(spec.sources[DATA_OF[stage][0]].frames(SplitPart.VALIDATION, "x"))
 
 
-def _kind(spec: RunSpec) -> Kind:
+def _kind(spec: RunSpec) -> tuple[str, str, str]:
     return (spec.model, spec.preset, str(spec.encoders))
-
-
-def _kinds(runs: Iterable[StudyRun]) -> set[Kind]:
-    return {_kind(run.work) for run in runs if isinstance(run.work, RunSpec)}
-
-
-def free_bytes(folder: Path) -> float:
-    """Free disk where `folder` is or will be."""
-    existing = next(parent for parent in (folder, *folder.resolve().parents) if parent.is_dir())
-    return float(shutil.disk_usage(existing).free)

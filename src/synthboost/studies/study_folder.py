@@ -8,6 +8,7 @@ from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from typing import Any
 
+from synthboost.domain import SplitPart
 from synthboost.errors import OutputError
 from synthboost.io.typed_json import read_record, to_json, write_record
 from synthboost.records.study_folder import StudyPaths, StudyRecord, StudyRequest, StudyTerms
@@ -29,7 +30,7 @@ def terms_of(study: Study) -> StudyTerms:
             for role, one in data.items()
         },
         weights=dict(study.weights),
-        part=study.evaluation.part,
+        part=SplitPart.TESTING,
     )
 
 

@@ -7,7 +7,7 @@ import time
 import traceback
 from collections.abc import Mapping, Sequence
 from contextlib import redirect_stderr, redirect_stdout
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from synthboost.errors import OutputError, SynthboostError
@@ -88,36 +88,28 @@ def write_results(root: Path, failures: Sequence[Outcome] = ()) -> None:
 
 def _differences(recipe: str) -> tuple[tuple[str, str, str], ...]:
     """In what a recipe departs from the paper's text."""
-    return tuple(
-        (line.what, line.by_recipe["as-written"], line.instead or line.by_recipe[recipe])
-        for line in recipe_differences()
-        if line.by_recipe["as-written"] != (line.instead or line.by_recipe[recipe])
-    )
+    lines = ((what, by["as-written"], instead or by[recipe]) for what, by, instead in recipe_differences())
+    return tuple(line for line in lines if line[1] != line[2])
 
 
-@dataclass
 class _StudyProgress:
     """Says how each run ended, how many are left, and how long they will take."""
 
-    expected: dict[str, float]
-    """Run -> estimated seconds; corrected by how long those that ended took."""
-    failures: list[Outcome] = field(default_factory=list)
-    ended: int = 0
-    began: float = field(default_factory=time.monotonic)
+    def __init__(self, expected: dict[str, float]) -> None:
+        self.expected, self.failures = expected, list[Outcome]()
+        """Run -> estimated seconds; corrected by how long those that ended took."""
+        self._total, self._count = sum(expected.values()), len(expected)
+        self._began = time.monotonic()
 
     def report(self, outcome: Outcome) -> None:
-        self.ended += 1
         done = self._total - sum(self.expected.values()) + self.expected.pop(outcome.name, 0.0)
         how = f"{outcome.seconds:.0f} s" if outcome.error is None else f"FAILED: {outcome.error}"
-        left = sum(self.expected.values())
-        wall = time.monotonic() - self.began
-        eta = f"; about {duration(wall * left / done)} left" if self.expected and done > 0 else ""
-        print(f"[{self.ended}/{self._count}] {outcome.name}: {how}{eta}", file=sys.stderr, flush=True)
+        left = (time.monotonic() - self._began) * sum(self.expected.values()) / max(done, 1e-9)
+        eta = f"; about {duration(left)} left" if self.expected and done > 0 else ""
+        ended = self._count - len(self.expected)
+        print(f"[{ended}/{self._count}] {outcome.name}: {how}{eta}", file=sys.stderr, flush=True)
         if outcome.error is not None:
             self.failures.append(outcome)
-
-    def __post_init__(self) -> None:
-        self._total, self._count = sum(self.expected.values()), len(self.expected)
 
 
 def duration(seconds: float) -> str:
@@ -154,8 +146,6 @@ class StudyWork:
                     time.sleep(0.2)
                     continue
                 traceback.print_exc(file=sys.stderr)
-                return str(error) if isinstance(error, SynthboostError) else _one_line(error)
-
-
-def _one_line(error: Exception) -> str:
-    return " ".join(f"{type(error).__name__}: {error}".split())
+                if isinstance(error, SynthboostError):
+                    return str(error)
+                return " ".join(f"{type(error).__name__}: {error}".split())

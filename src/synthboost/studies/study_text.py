@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterable
 from pathlib import Path
+from shutil import disk_usage
 
 from synthboost.records.study_folder import StudyPaths
 from synthboost.studies.spec import RunSpec
 from synthboost.studies.study import Study, StudyRun, needed_prompts
-from synthboost.studies.study_estimate import Estimate, cache_groups, free_bytes
+from synthboost.studies.study_estimate import Estimate, cache_groups
 from synthboost.studies.study_run import duration
 
 
@@ -15,18 +18,16 @@ def plan_text(study: Study, expected: Estimate, root: Path, workers: int) -> str
     """Return the plan, in paragraphs."""
     runs = StudyPaths(root).runs
     finished = {run.name for run in study.runs if run.is_finished(runs)}
-    paragraphs = [
-        _head(study),
-        _runs(study, finished, expected),
-        _shared(study, finished),
-        _costs(study, finished, expected, root, workers),
-    ]
+    done = f", {len(finished)} of them finished" if finished else ""
+    lines = [f"{len(study.runs)} runs{done}:", *(_run(run, finished, expected) for run in study.runs)]
+    costs = _costs(expected, root, workers) if len(finished) < len(study.runs) else ["everything is finished"]
+    paragraphs = [_head(study), lines, _shared(study, finished), costs]
     return "\n\n".join("\n".join(lines) for lines in paragraphs if lines)
 
 
 def _head(study: Study) -> list[str]:
     recipe, preset, grid = study.recipe, study.preset, study.grid
-    pairs = [f"{own} after {learned}" for own, learned in needed_prompts(study) if own != learned]
+    pairs = [f"{own} after {first}" for own, first in needed_prompts(study) if own != first]
     return [
         f"study: preset {preset.name}, recipe {recipe.name} (--recipe-differences says what that means)",
         f"real data: {study.real.dataset.root} ({study.real.split.name} split)",
@@ -44,11 +45,6 @@ def _head(study: Study) -> list[str]:
     ]
 
 
-def _runs(study: Study, finished: set[str], expected: Estimate) -> list[str]:
-    done = f", {len(finished)} of them finished" if finished else ""
-    return [f"{len(study.runs)} runs{done}:", *(_run(run, finished, expected) for run in study.runs)]
-
-
 def _run(run: StudyRun, finished: set[str], expected: Estimate) -> str:
     state = "finished" if run.name in finished else f"at most {duration(expected.seconds[run.name])}"
     encoders = f", {run.work.encoders_label}" if isinstance(run.work, RunSpec) else ""
@@ -58,32 +54,29 @@ def _run(run: StudyRun, finished: set[str], expected: Estimate) -> str:
 
 
 def _shared(study: Study, finished: set[str]) -> list[str]:
-    children: dict[str, int] = {}
-    for run in study.runs:
-        for need in run.needs:
-            children[need] = children.get(need, 0) + 1
-    lines = [f"  {parent}: trained once, for itself and {count} more" for parent, count in children.items()]
-    waiting = [run for run in study.runs if run.name not in finished]
-    lines += [
-        f"  features of the frozen image encoder of {name}: computed once for {len(group)} runs"
-        for name, group in cache_groups(waiting).items()
-        if len(group) > 1
+    children = Counter(need for run in study.runs for need in run.needs)
+    groups = cache_groups(run for run in study.runs if run.name not in finished)
+    lines = [
+        *(f"  {parent}: trained once, for itself and {count} more" for parent, count in children.items()),
+        *(
+            f"  features of the frozen image encoder of {name}: computed once for {len(group)} runs"
+            for name, group in groups.items()
+            if len(group) > 1
+        ),
     ]
     return ["shared:", *lines] if lines else []
 
 
-def _costs(study: Study, finished: set[str], expected: Estimate, root: Path, workers: int) -> list[str]:
-    if len(finished) == len(study.runs):
-        return ["everything is finished"]
+def _costs(expected: Estimate, root: Path, workers: int) -> list[str]:
     seconds = sum(expected.seconds.values())
-    size = sum(expected.bytes.values()) + expected.feature_bytes
     spread = f", about {duration(seconds / workers)} with {workers} at a time" if workers > 1 else ""
     source = f" (by {' and '.join(expected.sources)})" if expected.sources else ""
+    free = disk_usage(next(folder for folder in (root, *root.resolve().parents) if folder.is_dir())).free
     return [
         f"time: at most {duration(seconds)} on one process{spread}{source}; training may stop earlier",
-        f"disk: {size / 1e9:.2f} GB more, {free_bytes(root) / 1e9:.0f} GB free",
+        f"disk: {expected.bytes / 1e9:.2f} GB more, {free / 1e9:.0f} GB free",
     ]
 
 
-def _words(values: object) -> str:
-    return ", ".join(map(str, values))  # type: ignore[call-overload]
+def _words(values: Iterable[object]) -> str:
+    return ", ".join(map(str, values))
