@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import tyro
 
 from synthboost.domain import Metric
 from synthboost.errors import ConfigError
-
-if TYPE_CHECKING:
-    from synthboost.reports.cells import Table
 
 
 @dataclass(frozen=True)
@@ -39,35 +36,30 @@ class Compare:
 
     def run(self) -> None:
         """Compare and print."""
+        from synthboost.evaluation.statistics.contrast import contrast_family
+        from synthboost.records.published import read_published
+        from synthboost.records.run_folder import read_run
+        from synthboost.reports.contrasts import family_table
         from synthboost.reports.formats import to_text, write_table
+        from synthboost.reports.published import published_tables
+        from synthboost.reports.series import rows_of_runs
 
-        tables = self._of_runs() if self.published is None else self._of_published(self.published)
+        if self.published is None:
+            if not (self.runs and self.second):
+                raise ConfigError(
+                    "compare", "runs, with", f"{len(self.runs)} and {len(self.second)} folders", "runs on both sides",
+                    "Say synthboost compare RUN ... --with RUN ...",
+                )  # fmt: skip
+            first, second = (rows_of_runs([read_run(path) for path in side]) for side in (self.runs, self.second))
+            tables = [family_table(contrast_family(first, second, self.metric, draws=self.draws))]
+        else:
+            if self.runs or self.second:
+                raise ConfigError("compare", "published", "given together with runs", "one of the two")
+            if self.metric != "dice":
+                raise ConfigError("compare", "metric", self.metric, "dice, where published scores are compared")
+            tables = published_tables(read_published(self.published), draws=self.draws)
         print("\n".join(map(to_text, tables)), end="")
         if self.out is not None:
             for table in tables:
                 write_table(self.out, table)
             print(f"\ntables: {self.out}")
-
-    def _of_runs(self) -> list[Table]:
-        from synthboost.evaluation.statistics.contrast import contrast_family
-        from synthboost.records.run_folder import read_run
-        from synthboost.reports.contrasts import family_table
-        from synthboost.reports.series import rows_of_runs
-
-        if not (self.runs and self.second):
-            raise ConfigError(
-                "compare", "runs, with", f"{len(self.runs)} and {len(self.second)} folders", "runs on both sides",
-                "Say synthboost compare RUN ... --with RUN ...",
-            )  # fmt: skip
-        first, second = (rows_of_runs([read_run(path) for path in side]) for side in (self.runs, self.second))
-        return [family_table(contrast_family(first, second, self.metric, draws=self.draws))]
-
-    def _of_published(self, folder: Path) -> list[Table]:
-        from synthboost.records.published import read_published
-        from synthboost.reports.published import published_tables
-
-        if self.runs or self.second:
-            raise ConfigError("compare", "published", "given together with runs", "one of the two")
-        if self.metric != "dice":
-            raise ConfigError("compare", "metric", self.metric, "dice, where published scores are compared")
-        return published_tables(read_published(folder), draws=self.draws)

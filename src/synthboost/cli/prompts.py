@@ -4,23 +4,11 @@ from __future__ import annotations
 
 import csv
 import sys
-from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 
-from synthboost.domain import (
-    STRUCTURES,
-    Attributes,
-    FrameInfo,
-    PatientId,
-    Phase,
-    Prompt,
-    PromptSet,
-    Quality,
-    Sex,
-    Structure,
-    View,
-)
+from synthboost.domain import STRUCTURES, Attributes, FrameInfo, PatientId, Phase, PromptSet, Quality, Sex, View
 
 EXAMPLE = FrameInfo(
     PatientId("example", "example", "patient0001"),
@@ -46,37 +34,16 @@ class Prompts:
 
     def run(self) -> None:
         """Print a header and one line per frame, structure and prompt set."""
-        writer = csv.writer(sys.stdout, lineterminator="\n")
-        writer.writerow(("frame", "structure", "prompt_set", "sentence", "left_out"))
-        for info, shape in self._frames():
-            for prompt_set in self.sets:
-                for structure, prompt in self._sentences(info, prompt_set, shape):
-                    left_out = " ".join(prompt.dropped)
-                    writer.writerow((info.name, structure.short, prompt_set, prompt.text, left_out))
-
-    def _frames(self) -> Iterator[tuple[FrameInfo, str | None]]:
-        if self.data is None:
-            yield EXAMPLE, EXAMPLE_SHAPE
-            return
         from synthboost.data import open_dataset
-
-        for info in open_dataset(self.data, allow_missing=True).frames:
-            yield info, None  # a shape word needs a mask; naming the true one would give the answer away
-
-    def _sentences(
-        self, info: FrameInfo, prompt_set: PromptSet, shape: str | None
-    ) -> Iterator[tuple[Structure, Prompt]]:
         from synthboost.prompts import build_prompt
 
-        for structure in STRUCTURES:
-            yield (
-                structure,
-                build_prompt(
-                    prompt_set,
-                    structure,
-                    info,
-                    shape=shape,
-                    paraphrase=self.paraphrase,
-                    name_domain=self.name_domain,
-                ),
+        frames = [EXAMPLE] if self.data is None else open_dataset(self.data, allow_missing=True).frames
+        # A shape word needs a mask; naming the true one would give the answer away.
+        shape = EXAMPLE_SHAPE if self.data is None else None
+        writer = csv.writer(sys.stdout, lineterminator="\n")
+        writer.writerow(("frame", "structure", "prompt_set", "sentence", "left_out"))
+        for info, prompt_set, structure in product(frames, self.sets, STRUCTURES):
+            prompt = build_prompt(
+                prompt_set, structure, info, shape=shape, paraphrase=self.paraphrase, name_domain=self.name_domain
             )
+            writer.writerow((info.name, structure.short, prompt_set, prompt.text, " ".join(prompt.dropped)))

@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import threading
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 from synthboost.errors import CheckpointError, ConfigError
-from synthboost.records.run_record import RANDOM_WEIGHTS, Spec
-
-if TYPE_CHECKING:  # torch is loaded when the command runs
-    from synthboost.inference.predictor import Predictor
+from synthboost.records.run_record import RANDOM_WEIGHTS
 
 RANDOM = "random"
 
@@ -35,6 +32,7 @@ class Serve:
         from synthboost.app.server import serving, warn_of_host
         from synthboost.inference.predictor import Predictor
         from synthboost.models.registry import build_segmenter
+        from synthboost.studies.evaluated import run_spec_of
 
         if self.checkpoint is None:
             raise CheckpointError(
@@ -44,26 +42,15 @@ class Serve:
             )  # fmt: skip
         if not 0 <= self.port <= 65535:
             raise ConfigError("serve", "port", self.port, "0 to 65535")
-        spec: Spec | None = None
         if self.checkpoint == RANDOM:
-            predictor, name = Predictor(build_segmenter("clipseg", "tiny")), "random weights"
+            predictor, spec, name = Predictor(build_segmenter("clipseg", "tiny")), None, "random weights"
         else:
-            predictor, name, spec = self._load()
+            predictor, spec = Predictor.from_pretrained(self.checkpoint), run_spec_of(self.checkpoint)
+            place = Path(self.checkpoint)
+            name = place.absolute().name if place.exists() else self.checkpoint
         warn_of_host(self.host)
         random_weights = self.checkpoint == RANDOM or (spec is not None and spec.encoders == RANDOM_WEIGHTS)
         named = spec is not None and spec.domain_named
         with serving(predictor, name, self.host, self.port or None, random_weights, named) as address:
             print(f"synthboost serves {name} at {address}  (Ctrl-C ends it)", flush=True)
             threading.Event().wait()
-
-    def _load(self) -> tuple[Predictor, str, Spec | None]:
-        from pathlib import Path
-
-        from synthboost.inference.predictor import Predictor
-        from synthboost.studies.evaluated import run_spec_of
-
-        assert self.checkpoint is not None
-        predictor = Predictor.from_pretrained(self.checkpoint)
-        place = Path(self.checkpoint)
-        name = place.absolute().name if place.exists() else self.checkpoint
-        return predictor, name, run_spec_of(self.checkpoint)

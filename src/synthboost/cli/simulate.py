@@ -31,34 +31,22 @@ class Simulate:
 
     def run(self) -> None:
         """Write the data set."""
-        if self.on_the_fly:
-            self._write_hearts()
-            return
-        if self.frames is not None:
-            self._write_shards(self.frames)
-            return
-        from synthboost.data.simulated_set import write_dataset
-
-        write_dataset(self.out, self.settings, self.workers)
-        print(f"{4 * self.settings.patients} simulated frames of {self.settings.patients} patients in {self.out}")
-
-    def _write_hearts(self) -> None:
         from synthboost.data.simulated_hearts import write_hearts
-
-        if self.frames is not None:
-            raise ConfigError(
-                "simulation", "on_the_fly", f"with {self.frames} frames", "--patients instead of --frames"
-            )
-        write_hearts(self.out, self.settings, self.workers)
-        print(f"{4 * self.settings.patients} frames of {self.settings.patients} patients, drawn when read: {self.out}")
-
-    def _write_shards(self, frames: int) -> None:
+        from synthboost.data.simulated_set import write_dataset
         from synthboost.data.simulated_shards import FRAMES_PER_PATIENT, write_shards
 
+        patients, frames = self.settings.patients, self.frames
+        if frames is None:
+            (write_hearts if self.on_the_fly else write_dataset)(self.out, self.settings, self.workers)
+            kind, place = ("", ", drawn when read:") if self.on_the_fly else ("simulated ", " in")
+            print(f"{4 * patients} {kind}frames of {patients} patients{place} {self.out}")
+            return
+        if self.on_the_fly:
+            raise ConfigError("simulation", "on_the_fly", f"with {frames} frames", "--patients instead of --frames")
         if frames < 1:
             raise ConfigError("simulation", "frames", frames, "at least 1")
-        if self.settings.patients != SimulationSettings().patients:
-            raise ConfigError("simulation", "frames", f"{frames} and {self.settings.patients} patients", "one of them")
+        if patients != SimulationSettings().patients:
+            raise ConfigError("simulation", "frames", f"{frames} and {patients} patients", "one of them")
         settings = replace(self.settings, patients=-(-frames // FRAMES_PER_PATIENT))
         whole = FRAMES_PER_PATIENT * settings.patients
         if whole != frames:

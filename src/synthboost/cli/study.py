@@ -5,16 +5,12 @@ from __future__ import annotations
 import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 import tyro
 
 from synthboost.domain import PromptSet, SplitOptions, Strategy
 from synthboost.errors import ConfigError
-
-if TYPE_CHECKING:
-    from synthboost.data.source import Source
-    from synthboost.studies.recipes import Grid, Preset, Recipe
 
 FAILED = 1
 """The exit code when a run failed."""
@@ -81,7 +77,7 @@ class Study:
         from synthboost.records.study_folder import StudyPaths
         from synthboost.studies.executors.registry import make_executor
         from synthboost.studies.recipe_differences import differences_text
-        from synthboost.studies.recipes import choose_preset, choose_recipe
+        from synthboost.studies.recipes import choose_preset, choose_recipe, unannotated
         from synthboost.studies.study import Study, initial_weights, uses_synthetic
         from synthboost.studies.study_estimate import estimate
         from synthboost.studies.study_folder import check_request, terms_of
@@ -91,14 +87,23 @@ class Study:
         if self.recipe_differences:
             print(differences_text())
             return
-        recipe, preset = choose_recipe(self.recipe), self._preset(choose_preset(self.preset))
+        recipe, preset = choose_recipe(self.recipe), choose_preset(self.preset)
+        if self.images_per_stage is not None:
+            preset = replace(preset, images_per_stage=self.images_per_stage)
         paths = StudyPaths(self.out)
         executor = make_executor(self.executor, self.workers, paths.executor, self.executor_options)
-        grid = self._grid(preset)
-        self._check_sets(grid)
-        weights = initial_weights(preset, grid.models, self._weights())
-        real = self._real(recipe)
-        folders = self.synthetic if uses_synthetic(grid.strategies) else ()
+        asked = {name: getattr(self, name) for name in ("models", "strategies", "encoders", "prompts", "seeds")}
+        asked["patients"] = tuple(None if word == "all" else _count(word) for word in self.patients)
+        whole = unannotated(preset.grid) if self.name == "label-free" else preset.grid
+        grid = replace(whole, **{name: values for name, values in asked.items() if values})
+        needs_synthetic = uses_synthetic(grid.strategies)
+        self._check_sets(needs_synthetic)
+        weights = initial_weights(preset, grid.models, dict(map(_weights, self.weights)))
+        if self.data is None:
+            raise ConfigError("study", "data", None, "the folder of the real data set")
+        splitting = SplitOptions(self.split or recipe.split, self.leave_out)
+        real = open_source(self.data, splitting, allow_missing=self.allow_missing)
+        folders = self.synthetic if needs_synthetic else ()
         synthetic = tuple(open_source(folder, made_from=real.split) for folder in folders)
         study = Study(self.name, recipe, preset, grid, real, synthetic, weights)
         check_request(paths, terms_of(study))
@@ -115,50 +120,22 @@ class Study:
             print(f"What each run said is in {paths.logs}. The same command tries them again.", file=sys.stderr)
             sys.exit(FAILED)
 
-    def _grid(self, preset: Preset) -> Grid:
-        from synthboost.studies.recipes import unannotated
-
-        asked = {name: getattr(self, name) for name in ("models", "strategies", "encoders", "prompts", "seeds")}
-        grid = unannotated(preset.grid) if self.name == "label-free" else preset.grid
-        counts = tuple(None if word == "all" else _count(word) for word in self.patients)
-        given = {name: values for name, values in {**asked, "patients": counts}.items() if values}
-        return replace(grid, **given)
-
-    def _preset(self, preset: Preset) -> Preset:
-        wanted = self.images_per_stage
-        if wanted is None:
-            return preset
-        if wanted < 1:
-            raise ConfigError("study", "images_per_stage", wanted, "at least 1")
-        return replace(preset, images_per_stage=wanted)
-
-    def _weights(self) -> dict[str, str]:
-        pairs = [word.partition("=") for word in self.weights]
-        for model, sign, source in pairs:
-            if not (model and sign and source):
-                raise ConfigError("study", "weights", f"{model}{sign}{source}", "MODEL=FOLDER or MODEL=random")
-        return {model: source for model, _, source in pairs}
-
-    def _real(self, recipe: Recipe) -> Source:
-        from synthboost.data.source import open_source
-
-        if self.data is None:
-            raise ConfigError("study", "data", None, "the folder of the real data set")
-        return open_source(
-            self.data, SplitOptions(self.split or recipe.split, self.leave_out), allow_missing=self.allow_missing
-        )
-
-    def _check_sets(self, grid: Grid) -> None:
-        from synthboost.studies.study import uses_synthetic
-
+    def _check_sets(self, needed: bool) -> None:
         given = ", ".join(map(str, self.synthetic)) or None
-        if not self.synthetic and uses_synthetic(grid.strategies):
+        if needed and not self.synthetic:
             raise ConfigError(
                 "study", "synthetic", given, "the folder of the synthetic data set",
                 "`simulate` and `synthesize` make one, or leave out the strategies that need it.",
             )  # fmt: skip
         if len(self.synthetic) > 1 and self.name == "paper":
             raise ConfigError("study", "synthetic", given, "one folder", "`study label-free` compares several.")
+
+
+def _weights(word: str) -> tuple[str, str]:
+    model, _, source = word.partition("=")
+    if not (model and source):
+        raise ConfigError("study", "weights", word, "MODEL=FOLDER or MODEL=random")
+    return model, source
 
 
 def _count(word: str) -> int:

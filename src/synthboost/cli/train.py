@@ -5,14 +5,11 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import Literal, TypeAlias
 
 from synthboost.domain import PromptSet, SplitOptions, SplitPart, Strategy
 from synthboost.models.freezing import Encoders
 from synthboost.training.config import TrainingConfig
-
-if TYPE_CHECKING:
-    from synthboost.studies.spec import RunSpec
 
 TrainableStrategy: TypeAlias = Literal[
     Strategy.ZERO_SHOT, Strategy.REAL, Strategy.SYNTHETIC, Strategy.SYNTHETIC_THEN_REAL, Strategy.MIXED
@@ -60,31 +57,23 @@ class Train:
 
     def run(self) -> None:
         """Execute the run and print its Dice and its folder."""
+        from synthboost.data.source import open_source
+        from synthboost.models.registry import weights_fingerprint
         from synthboost.records.rows import read_rows
         from synthboost.records.run_record import Evaluation
         from synthboost.studies.run import execute
-        from synthboost.studies.summary import dice_line
-        from synthboost.training.hardware import this_process
-
-        workers = (os.cpu_count() or 1) if self.training.workers is None else self.training.workers
-        evaluation = Evaluation(part=self.evaluate_on, shape_from=self.shape_from)
-        paths = execute(self._spec(), self.out, evaluation, workers)
-        if this_process().is_main_process:
-            print(f"{dice_line(read_rows(paths.rows))}\nrun: {paths.root}")
-
-    def _spec(self) -> RunSpec:
-        from synthboost.data.source import open_source
-        from synthboost.models.registry import weights_fingerprint
         from synthboost.studies.spec import RunSpec
         from synthboost.studies.strategies import STAGES, Role
+        from synthboost.studies.summary import dice_line
+        from synthboost.training.hardware import this_process
 
         sources = {Role.REAL: open_source(self.data, self.splitting, self.patients, allow_missing=self.allow_missing)}
         if self.synthetic is not None:
             sources[Role.SYNTHETIC] = open_source(self.synthetic, made_from=sources[Role.REAL].split)
-        return RunSpec(
+        spec = RunSpec(
             strategy=self.strategy,
             sources=sources,
-            training=dict.fromkeys(STAGES.get(self.strategy, ()), self.training),
+            training=dict.fromkeys(STAGES[self.strategy], self.training),
             model=self.model,
             preset=self.preset,
             weights=self.weights,
@@ -94,3 +83,8 @@ class Train:
             seed=self.training.seed,
             real_share=self.real_share,
         )
+        workers = (os.cpu_count() or 1) if self.training.workers is None else self.training.workers
+        evaluation = Evaluation(part=self.evaluate_on, shape_from=self.shape_from)
+        paths = execute(spec, self.out, evaluation, workers)
+        if this_process().is_main_process:
+            print(f"{dice_line(read_rows(paths.rows))}\nrun: {paths.root}")

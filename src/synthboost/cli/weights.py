@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import tyro
+
+if TYPE_CHECKING:
+    from synthboost.models.catalogue import Published
+    from synthboost.models.cris.published import ConversionReport
 
 SHOWN = 8
 """Names printed of each kind of tensor."""
@@ -50,32 +53,24 @@ class ConvertWeights:
 
     def run(self) -> None:
         """Convert, and print which tensors matched."""
+        from synthboost.diffusion import published as diffusion
         from synthboost.io.atomic import require_new_folder
+        from synthboost.models.catalogue import published_with
         from synthboost.models.cris.published import convert
         from synthboost.models.cris.settings import CrisSettings
+        from synthboost.models.weights_folder import file_sha256
 
         require_new_folder(self.out, "out")
-        if self.origin != "cris":
-            self._convert_diffusion()
-            return
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", UserWarning)  # the lines below say it
-            report = convert(self.file, self.out, self.tokenizer, input_size=self.input_size or CrisSettings.input_size)
-        _print_file(self.file)
-        print(f"kind: {report.kind}")
-        _print_names("matched", report.matched, names=False)
-        _print_names("left random, to be trained", report.left_random)
-        if report.zeroed:
-            _print_names("counters without influence, set to 0", report.zeroed)
-        _print_names("not weights, left out", report.dropped)
-        print(f"folder: {self.out}")
-
-    def _convert_diffusion(self) -> None:
-        from synthboost.diffusion.published import SIZE, convert
-
-        network = convert(self.file, self.out, self.origin, self.input_size or SIZE)
-        _print_file(self.file)
-        print(f"kind: semantic diffusion ({self.origin})\nmatched: {len(network.state_dict())}\nfolder: {self.out}")
+        if self.origin == "cris":
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", UserWarning)  # the lines below say it
+                size = self.input_size or CrisSettings.input_size
+                lines = _lines(convert(self.file, self.out, self.tokenizer, input_size=size))
+        else:
+            network = diffusion.convert(self.file, self.out, self.origin, self.input_size or diffusion.SIZE)
+            lines = [f"kind: semantic diffusion ({self.origin})", f"matched: {len(network.state_dict())}"]
+        digest = file_sha256(self.file)
+        print("\n".join([_file(self.file, digest, published_with(digest)), *lines, f"folder: {self.out}"]))
 
 
 @dataclass(frozen=True)
@@ -90,33 +85,20 @@ class VerifyWeights:
 
     def run(self) -> None:
         """Print the result."""
+        from synthboost.models.catalogue import published_with
+        from synthboost.models.cris.published import check
+        from synthboost.models.registry import load_segmenter, weights_fingerprint
+        from synthboost.models.weights_folder import file_sha256
+
         path = Path(self.source)
         if path.is_file():
-            self._verify_file(path)
-        else:
-            self._verify_folder()
-
-    def _verify_file(self, path: Path) -> None:
-        from synthboost.models.cris.published import check
-
-        _print_file(path)
-        report = check(path)
-        print(f"kind: {report.kind}")
-        _print_names("matched", report.matched, names=False)
-        _print_names("missing, would be left random", report.left_random)
-        if report.zeroed:
-            _print_names("counters without influence, would be set to 0", report.zeroed)
-        _print_names("not weights, left out", report.dropped)
-        print("unexpected: 0\nIt can be converted.")
-
-    def _verify_folder(self) -> None:
-        from synthboost.models.registry import load_segmenter, weights_fingerprint
-
-        digest = weights_fingerprint(self.source)
-        print(f"sha256: {digest}")
+            digest = file_sha256(path)
+            print(_file(path, digest, published_with(digest)))
+            print("\n".join(_lines(check(path), would=True)), "unexpected: 0\nIt can be converted.", sep="\n")
+            return
+        print(f"sha256: {weights_fingerprint(self.source)}")
         model = load_segmenter(self.source)
-        print(f"kind: {model.name}")
-        print(f"matched: {len(model.state_dict())}\nmissing: 0\nunexpected: 0")
+        print(f"kind: {model.name}\nmatched: {len(model.state_dict())}\nmissing: 0\nunexpected: 0")
         print(f"parameters: {sum(parameter.numel() for parameter in model.parameters()):,}")
         print("It can be used with --weights or --checkpoint.")
 
@@ -143,15 +125,20 @@ class PushWeights:
         print(push_weights(self.source, self.repo, private=not self.public))
 
 
-def _print_file(path: Path) -> None:
-    from synthboost.models.catalogue import published_with
-    from synthboost.models.weights_folder import file_sha256
-
-    digest = file_sha256(path)
-    known = published_with(digest)
-    print(f"file: {path}\nsha256: {digest} ({f'as published: {known.name}' if known else 'not one with a stated sum'})")
+def _file(path: Path, digest: str, known: Published | None) -> str:
+    return f"file: {path}\nsha256: {digest} ({f'as published: {known.name}' if known else 'not one with a stated sum'})"
 
 
-def _print_names(what: str, found: Sequence[str], names: bool = True) -> None:
-    listed = f": {', '.join(found[:SHOWN])}{', ...' if len(found) > SHOWN else ''}" if names and found else ""
-    print(f"{what}: {len(found)}{listed}" if listed == "" else f"{what}, {len(found)}{listed}")
+def _lines(report: ConversionReport, would: bool = False) -> list[str]:
+    """What became of the tensors, or what would."""
+    named = {
+        "missing, would be left random" if would else "left random, to be trained": report.left_random,
+        f"counters without influence, {'would be ' if would else ''}set to 0": report.zeroed,
+        "not weights, left out": report.dropped,
+    }
+    lines = [f"kind: {report.kind}", f"matched: {len(report.matched)}"]
+    for what, found in named.items():
+        shown = ", ".join(found[:SHOWN]) + (", ..." if len(found) > SHOWN else "")
+        if found or not what.startswith("counters"):
+            lines.append(f"{what}, {len(found)}: {shown}" if found else f"{what}: 0")
+    return lines

@@ -153,6 +153,11 @@ class Preset:
     `None`: the epochs of `training`."""
     least_epochs: int = 1
 
+    def __post_init__(self) -> None:
+        """Refuse a stage without an image."""
+        if self.images_per_stage is not None and self.images_per_stage < 1:
+            raise ConfigError("study", "images_per_stage", self.images_per_stage, "at least 1")
+
     def architecture(self, model: str) -> str:
         """The preset of a model's architecture; a model that is not listed has its `tiny` one."""
         return self.architectures.get(model, "tiny")
