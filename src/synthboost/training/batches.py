@@ -11,8 +11,8 @@ import time
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
-from typing import Any, NamedTuple
+from functools import partial
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 import torch
@@ -48,21 +48,8 @@ class Batch(NamedTuple):
     frames: tuple[str, ...]
     """The B frames' names, for messages."""
 
-    def to(self, device: torch.device, non_blocking: bool = True) -> Batch:
-        """Return the batch with its tensors on `device`."""
 
-        def move(tensor: Tensor) -> Tensor:
-            return tensor.to(device, non_blocking=non_blocking)
-
-        images = tuple(map(move, self.images)) if isinstance(self.images, tuple) else move(self.images)
-        tokens, image_index, text_index, targets = map(
-            move, (self.tokens, self.image_index, self.text_index, self.targets)
-        )
-        return Batch(images, tokens, image_index, text_index, targets, self.sentences, self.frames)
-
-
-@dataclass(frozen=True)
-class Sample:
+class Sample(NamedTuple):
     """One frame, prepared."""
 
     image: Tensor | Features
@@ -84,14 +71,10 @@ class TrainingFrames(Dataset[Sample | SynthboostError]):
         augmentation: float = 0.0,
         cache: FeatureCache | None = None,
     ) -> None:
-        """Prepare `frames` for `model` with the sentences of `recipe`.
-
-        Images are changed randomly by `augmentation` (0-1), or come as features out of `cache`, which excludes that.
-        """
+        """Prepare `frames` for `model`; images are augmented or, which excludes that, come as features from `cache`."""
         assert cache is None or not augmentation
         self.frames, self.model, self.recipe, self.augmentation = frames, model, recipe, augmentation
-        self.cache = cache
-        self.keys = [] if cache is None else frames.image_keys()
+        self.cache, self.keys = cache, [] if cache is None else frames.image_keys()
 
     def __getitem__(self, index: tuple[int, int]) -> Sample | SynthboostError:
         try:
@@ -134,14 +117,15 @@ class EpochBatches(Sampler[list[tuple[int, int]]]):
         assert not groups or (shuffle and sum(group.drawn for group in groups) == length)
         self.length, self.batch_size, self.seed, self.shuffle = length, batch_size, seed, shuffle
         self.groups, self.process, self.processes = groups, process, processes
-        self.epoch = 0
-        self.start = 0
+        self.epoch = self.start = 0
 
     def __len__(self) -> int:
         return -(-self.length // self.batch_size)
 
     def __iter__(self) -> Iterator[list[tuple[int, int]]]:
-        order = self._drawn() if self.groups else self._all()
+        rng = np.random.default_rng([self.seed, self.epoch])
+        positions = rng.permutation(self.length) if self.shuffle and not self.groups else range(self.length)
+        order = self._drawn(rng) if self.groups else [(self.epoch, int(position)) for position in positions]
         for number in range(self.start, len(self)):
             batch = order[number * self.batch_size :][: self.batch_size]
             yield batch[self.process :: self.processes] if self.has_share(number) else batch[:1]
@@ -154,13 +138,8 @@ class EpochBatches(Sampler[list[tuple[int, int]]]):
         """Whether a batch has an image for this process; if not, it takes part with the first, which must not count."""
         return self.process < self.images(number)
 
-    def _all(self) -> list[tuple[int, int]]:
-        order = np.random.default_rng([self.seed, self.epoch]).permutation(self.length) if self.shuffle else None
-        return [(self.epoch, int(position)) for position in (range(self.length) if order is None else order)]
-
-    def _drawn(self) -> list[tuple[int, int]]:
+    def _drawn(self, rng: np.random.Generator) -> list[tuple[int, int]]:
         """The quota of each group: all its frames in random order, again and again, the last time only so many."""
-        rng = np.random.default_rng([self.seed, self.epoch])
         drawn: list[tuple[int, int]] = []
         first = 0
         for group in self.groups:
@@ -177,7 +156,7 @@ def make_loader(samples: TrainingFrames, batches: EpochBatches, workers: int, pi
     return DataLoader(
         samples,
         batch_sampler=batches,
-        collate_fn=Collate(samples.model.tokenize),
+        collate_fn=partial(_collate, samples.model.tokenize),
         num_workers=workers,
         persistent_workers=workers > 0,
         pin_memory=pin_memory,
@@ -193,88 +172,65 @@ def batches_of(loader: Iterable[Batch | SynthboostError]) -> Iterator[Batch]:
         SynthboostError: of the type it had in the worker process; torch itself would make a RuntimeError of it.
         TrainingError: a worker process died.
     """
-    with naming_dead_workers():
-        batches, workers = iter(loader), getattr(loader, "num_workers", 0)
-        while (batch := _fetch(batches, workers)) is not None:
+    with naming_dead_workers(getattr(loader, "num_workers", 0)):
+        for batch in loader:
             if isinstance(batch, SynthboostError):
                 raise batch
             yield batch
 
 
 @contextmanager
-def naming_dead_workers() -> Iterator[None]:
-    """Turn torch's message about a worker process that died or hangs into an error with a remedy.
+def naming_dead_workers(workers: int = 0) -> Iterator[None]:
+    """Turn what torch says of a worker process that died or hangs into an error with a remedy.
 
     PyTorch reports dead workers through SIGCHLD, so any line of the main process may raise it, not only those that wait
-    for a batch.
+    for a batch. There, where `workers` are waited for, their death may also break a pipe.
 
     Raises:
         TrainingError: see above.
     """
     try:
         yield
-    except RuntimeError as error:
-        if not any(words in str(error) for words in _DEATHS):
-            raise
-        raise _dead_worker(error) from error
-
-
-def _fetch(batches: Iterator[Batch | SynthboostError], workers: int) -> Batch | SynthboostError | None:
-    try:
-        return next(batches, None)
-    except (OSError, EOFError) as error:
-        # The pipe breaks under a batch when its worker dies then. What a worker raises itself is "Caught ... in ...".
-        if not workers or str(error).startswith("Caught"):
+    except (RuntimeError, OSError, EOFError) as error:
+        said = str(error).strip().rstrip(".") or type(error).__name__
+        # What a worker raises itself is "Caught ... in ...".
+        broken_pipe = workers and not isinstance(error, RuntimeError) and not said.startswith("Caught")
+        if not broken_pipe and not any(words in said for words in _DEATHS):
             raise
         with suppress(RuntimeError):
-            time.sleep(1)  # torch's own report, by signal, arrives here and not in whatever handles ours
-        raise _dead_worker(error) from error
+            time.sleep(1 if broken_pipe else 0)  # torch's report, by signal, arrives here and not in what handles ours
+        raise TrainingError(
+            "DataLoader", "worker process", said, "workers that live as long as the training",
+            "Often the memory or /dev/shm is full: take fewer `workers` (0 needs none). The same command resumes.",
+        ) from error  # fmt: skip
 
 
-def _dead_worker(error: Exception) -> TrainingError:
-    said = str(error).strip().rstrip(".") or type(error).__name__
-    return TrainingError(
-        "DataLoader", "worker process", said, "workers that live as long as the training",
-        "Often the memory or /dev/shm is full: take fewer `workers` (0 needs none). The same command resumes.",
-    )  # fmt: skip
-
-
-@dataclass(frozen=True)
-class Collate:
-    """Join samples into a batch; each pair points at its image."""
-
-    tokenize: Callable[[Sequence[str]], Tensor]
-
-    def __call__(self, found: list[Sample | SynthboostError]) -> Batch | SynthboostError:
-        """Return a `Batch` of B = len(found) images, or the first error among them."""
-        try:
-            return self._join([_require_sample(one) for one in found])
-        except SynthboostError as error:
-            return error
-
-    def _join(self, samples: list[Sample]) -> Batch:
-        counts = torch.tensor([len(sample.sentences) for sample in samples])
-        sentences = [sentence for sample in samples for sentence in sample.sentences]
-        number = {sentence: position for position, sentence in enumerate(dict.fromkeys(sentences))}
-        return Batch(
-            images=_stack([sample.image for sample in samples]),
-            tokens=self.tokenize(list(number)),
-            image_index=torch.arange(len(samples)).repeat_interleave(counts),
-            text_index=torch.tensor([number[sentence] for sentence in sentences]),
-            targets=torch.cat([sample.targets for sample in samples]),
-            sentences=tuple(number),
-            frames=tuple(sample.frame for sample in samples),
-        )
+def _collate(
+    tokenize: Callable[[Sequence[str]], Tensor], found: list[Sample | SynthboostError]
+) -> Batch | SynthboostError:
+    """Join samples into a batch in which each pair points at its image, or return the first error among them."""
+    for one in found:
+        if isinstance(one, SynthboostError):
+            return one
+    samples = cast("list[Sample]", found)
+    sentences = [sentence for sample in samples for sentence in sample.sentences]
+    number = {sentence: position for position, sentence in enumerate(dict.fromkeys(sentences))}
+    try:
+        tokens = tokenize(list(number))
+    except SynthboostError as error:
+        return error
+    return Batch(
+        images=_stack([sample.image for sample in samples]),
+        tokens=tokens,
+        image_index=torch.arange(len(samples)).repeat_interleave(torch.tensor([len(s.sentences) for s in samples])),
+        text_index=torch.tensor([number[sentence] for sentence in sentences]),
+        targets=torch.cat([sample.targets for sample in samples]),
+        sentences=tuple(number),
+        frames=tuple(sample.frame for sample in samples),
+    )
 
 
 def _stack(images: list[Tensor | Features]) -> Tensor | Features:
-    features = [image for image in images if isinstance(image, tuple)]
-    if features:
-        return tuple(map(torch.stack, zip(*features, strict=True)))
-    return torch.stack([image for image in images if isinstance(image, Tensor)])
-
-
-def _require_sample(found: Sample | SynthboostError) -> Sample:
-    if isinstance(found, SynthboostError):
-        raise found
-    return found
+    if isinstance(images[0], tuple):
+        return tuple(map(torch.stack, zip(*images, strict=True)))
+    return torch.stack(cast("list[Tensor]", images))

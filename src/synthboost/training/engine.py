@@ -28,9 +28,6 @@ GRADIENT_CLIP = 1.0
 TENSORS, PROGRESS = "tensors.pt", "progress.json"
 DTYPES = {"bf16": torch.bfloat16, "fp16": torch.float16}
 
-Restore = Callable[[dict[str, Any], dict[str, Any]], None]
-"""(tensors, progress) -> None: puts back what a state holds."""
-
 
 class Engine:
     """The machine that a training runs on, and where it keeps its state.
@@ -119,7 +116,8 @@ class Engine:
         Raises:
             OutputError: it cannot be written; the state that was there stays.
         """
-        generators = gather_object([_generators()])
+        on_gpu = {"cuda": torch.cuda.get_rng_state()} if torch.cuda.is_available() else {}
+        generators = gather_object([{"cpu": torch.get_rng_state(), **on_gpu}])  # which dropout draws from
         if self.is_main:
             held = {**tensors, "scaler": self.scaler.state_dict(), "generators": generators}
             with whole_folder(folder) as temporary:
@@ -136,8 +134,10 @@ class Engine:
         """Begin to wait for the next saving."""
         self._saved = time.monotonic()
 
-    def load(self, folder: Path, restore: Restore, expected: str) -> None:
-        """Read a state, give it to `restore`, and go on with its clock and random generators.
+    def load(
+        self, folder: Path, restore: Callable[[dict[str, Any], dict[str, Any]], None], expected: str
+    ) -> None:  # fmt: skip
+        """Read a state, give its tensors and progress to `restore`, and go on with its clock and random generators.
 
         Raises:
             CheckpointError: it is absent, damaged, or of another training.
@@ -149,7 +149,10 @@ class Engine:
             restore(tensors, progress)
             self.scaler.load_state_dict(tensors["scaler"])
             if self.process < len(tensors["generators"]):
-                _set_generators(tensors["generators"][self.process])
+                states = tensors["generators"][self.process]
+                torch.set_rng_state(states["cpu"])
+                if "cuda" in states and torch.cuda.is_available():
+                    torch.cuda.set_rng_state(states["cuda"])
         except Exception as error:  # reading a damaged file can raise anything
             raise CheckpointError(
                 folder, "state", error, expected, "Remove this folder to begin its stage anew."
@@ -169,15 +172,3 @@ class Engine:
         if self.tracked:
             self.accelerator.end_training()
         self.accelerator.free_memory()
-
-
-def _generators() -> dict[str, Tensor]:
-    """The state of torch's global generators, which dropout draws from."""
-    on_gpu = {"cuda": torch.cuda.get_rng_state()} if torch.cuda.is_available() else {}
-    return {"cpu": torch.get_rng_state(), **on_gpu}
-
-
-def _set_generators(states: Mapping[str, Tensor]) -> None:
-    torch.set_rng_state(states["cpu"])
-    if "cuda" in states and torch.cuda.is_available():
-        torch.cuda.set_rng_state(states["cuda"])

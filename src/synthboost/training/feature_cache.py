@@ -14,7 +14,6 @@ import shutil
 import sys
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 from typing import Any, Literal
@@ -29,7 +28,7 @@ from torch import Tensor, nn
 
 from synthboost.data.frame_set import FrameSet
 from synthboost.errors import ConfigError, TrainingError
-from synthboost.io.atomic import whole_file, write_json
+from synthboost.io.atomic import whole_file
 from synthboost.models.base import Features, Segmenter
 from synthboost.progress import Progress
 from synthboost.training.config import TrainingConfig
@@ -49,14 +48,14 @@ GPU_BATCH = 16
 Place = Literal["disk", "memory", "off"]
 
 
-@dataclass
 class FeatureCache:
     """Features by image key. Without a folder they live in memory only."""
 
-    folder: Path | None
-    _where: dict[str, tuple[str, int]] = field(default_factory=dict)
-    """Image key -> name of the file, row in it."""
-    _files: dict[str, Features] = field(default_factory=dict)
+    def __init__(self, folder: Path | None) -> None:
+        self.folder = folder
+        self._where: dict[str, tuple[str, int]] = {}
+        """Image key -> name of the file, row in it."""
+        self._files: dict[str, Features] = {}
 
     def __contains__(self, key: str) -> bool:
         return key in self._where
@@ -66,7 +65,15 @@ class FeatureCache:
         name, row = self._where[key]
         if name not in self._files:
             assert self.folder is not None
-            self._files[name] = _read(self.folder / name)
+            path = self.folder / name
+            try:
+                with safe_open(path, "pt") as file:
+                    self._files[name] = tuple(file.get_tensor(part) for part in sorted(file.keys(), key=int))
+            except (SafetensorError, OSError) as error:
+                raise TrainingError(
+                    path, "file", error, "the features that were there when training began",
+                    "Start again: what is missing is encoded anew.",
+                ) from error  # fmt: skip
         return tuple(tensor[row] for tensor in self._files[name])
 
     def __getstate__(self) -> dict[str, Any]:
@@ -118,9 +125,13 @@ def make_feature_cache(
         ConfigError: a place was asked for in which the features cannot be kept.
         TrainingError: a feature is not finite.
     """
-    if obstacle := _obstacle(model, config):
+    if config.feature_cache == "off" or config.augmentation or not model.is_frozen("vision"):
         if config.feature_cache in ("disk", "memory"):
-            raise ConfigError("TrainingConfig", "feature_cache", config.feature_cache, "off or auto", obstacle)
+            raise ConfigError(
+                "TrainingConfig", "feature_cache", config.feature_cache, "off or auto",
+                "With augmentation an image is another one every time; set augmentation to 0." if config.augmentation
+                else "The image encoder learns, so its features change.",
+            )  # fmt: skip
         return None
     images = {key: (frames, position) for frames in sets for position, key in enumerate(frames.image_keys())}
     first_set, first = next(iter(images.values()))
@@ -136,9 +147,6 @@ def make_feature_cache(
     if place == "off":
         return None
     cache = on_disk if place == "disk" else FeatureCache(None)
-    if place == "disk" and missing and folder is not None and this_process().is_main_process:
-        about = {"format": FORMAT, "model": model.name, "input_size": model.input_size, "bytes_per_image": bytes_each}
-        write_json(folder / "about.json", about)
     _fill(cache, model, images, missing if place == "disk" else list(images), bytes_each)
     return cache
 
@@ -156,30 +164,10 @@ def encoder_key(model: Segmenter) -> str:
     return digest.hexdigest()[:16]
 
 
-def _read(path: Path) -> Features:
-    try:
-        with safe_open(path, "pt") as file:
-            return tuple(file.get_tensor(part) for part in sorted(file.keys(), key=int))
-    except (SafetensorError, OSError) as error:
-        raise TrainingError(
-            path, "file", error, "the features that were there when training began",
-            "Start again: what is missing is encoded anew.",
-        ) from error  # fmt: skip
-
-
-def _obstacle(model: Segmenter, config: TrainingConfig) -> str:
-    if config.feature_cache == "off":
-        return "It is switched off."
-    if not model.is_frozen("vision"):
-        return "The image encoder learns, so its features change."
-    if config.augmentation:
-        return "With augmentation an image is another one every time; set augmentation to 0."
-    return ""
-
-
 def _choose_place(config: TrainingConfig, folder: Path | None, to_write: float, in_memory: float) -> Place:
     limit = float("inf") if config.feature_cache_gb is None else config.feature_cache_gb * 1e9
-    free = 0.0 if folder is None else _free_disk(folder)
+    parents = () if folder is None else (folder, *folder.resolve().parents)
+    free = next((float(shutil.disk_usage(parent).free) for parent in parents if parent.is_dir()), 0.0)
     memory = psutil.virtual_memory().available
     fits = {
         "disk": folder is not None and to_write <= min(limit, SHARE * free),
@@ -203,29 +191,19 @@ def _choose_place(config: TrainingConfig, folder: Path | None, to_write: float, 
     return place
 
 
-def _free_disk(folder: Path) -> float:
-    existing = next(parent for parent in (folder, *folder.resolve().parents) if parent.is_dir())
-    return float(shutil.disk_usage(existing).free)
-
-
 def _fill(
-    cache: FeatureCache,
-    model: Segmenter,
-    images: dict[str, tuple[FrameSet, int]],
-    missing: Sequence[str],
-    bytes_each: int,
+    cache: FeatureCache, model: Segmenter, images: dict[str, tuple[FrameSet, int]], missing: list[str], bytes_each: int
 ) -> None:
     processes = this_process()
     at_once = max(1, round(FILE_BYTES / bytes_each))
     files = [missing[first : first + at_once] for first in range(0, len(missing), at_once)]
     own = files[processes.process_index :: processes.num_processes]
-    if own:
-        total = sum(map(len, own))
-        with Progress("encoding images", total, "image", shown=processes.is_main_process) as bar:
-            for keys in own:
-                cache.find()  # another run may have been at it in the meantime
-                if not all(key in cache for key in keys):
-                    cache.add(keys, _join(_encode_all(model, [images[key] for key in keys], bar)))
+    with Progress("encoding images", sum(map(len, own)), "image", shown=processes.is_main_process and bool(own)) as bar:
+        for keys in own:
+            cache.find()  # another run may have been at it in the meantime
+            if not all(key in cache for key in keys):
+                parts = _encode_all(model, [images[key] for key in keys], bar)
+                cache.add(keys, tuple(map(torch.cat, zip(*parts, strict=True))))
     processes.wait_for_everyone()
     cache.find()
 
@@ -252,7 +230,3 @@ def _encode(model: Segmenter, prepared: Sequence[Tensor]) -> Features:
     if not all(bool(feature.isfinite().all()) for feature in features):
         raise TrainingError("feature cache", "feature", "NaN or infinity", "finite numbers", "Check the weights.")
     return features
-
-
-def _join(parts: Iterator[Features]) -> Features:
-    return tuple(torch.cat(tensors) for tensors in zip(*parts, strict=True))

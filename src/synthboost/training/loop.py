@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import torch
-from accelerate.utils import broadcast
+from accelerate.utils import broadcast, send_to_device
 from torch import Tensor
 
 from synthboost.data import TripletRecipe
 from synthboost.data.frame_set import FrameSet
 from synthboost.errors import DataError
 from synthboost.models.adapters import remove_adapters
-from synthboost.models.base import Features, Segmenter
+from synthboost.models.base import Segmenter
 from synthboost.models.text_memory import TextMemory
 from synthboost.progress import Progress
 from synthboost.records.run_folder import EpochLog, RunPaths, write_log
@@ -99,7 +99,7 @@ def train_stage(
         OutputError: the folder cannot be written.
     """
     _require_frames(training, validation)
-    stage = _Stage(model, training, validation, recipe, config, RunPaths(folder), caches, keep_best_state)
+    stage = _Stage(model, training, validation, recipe, config, folder, caches, keep_best_state)
     with torch.random.fork_rng():  # dropout draws from torch's global generator, which is the caller's
         torch.manual_seed(config.seed + stage.engine.process)
         if not stage.resume() and take_over is not None:
@@ -118,58 +118,36 @@ class _Stage:
         validation: FrameSet,
         recipe: TripletRecipe,
         config: TrainingConfig,
-        paths: RunPaths,
+        folder: Path,
         caches: Path | None,
         keep_best_state: bool,
     ) -> None:
-        self.model, self.config, self.paths, self.name = model, config, paths, training.name
+        self.model, self.config, self.paths, self.name = model, config, RunPaths(folder), training.name
         self.keep_best_state, self.progress = keep_best_state, Progressed()
-        self.engine = Engine(paths.root, config.precision, config.threads, config.tracker)
+        self.engine = Engine(folder, config.precision, config.threads, config.tracker)
         self.optimizer = make_optimizer(model, config)
-        self.batches = self._order_of(training)
+        self.batches = EpochBatches(
+            len(training), config.batch_images, config.seed, True, training.groups, self.engine.process,
+            self.engine.processes,
+        )  # fmt: skip
+        self.total_batches = config.epochs * len(self.batches)
         self.scheduler = make_scheduler(self.optimizer, config, len(self.batches))
         prepare_network(model, config, self.engine.device, self.total_batches)
         self.text = TextMemory(model, one_at_a_time=True) if model.is_frozen("text") else None
-        self.loader, self.validation_loader = self._loaders(training, validation, recipe, caches)
+        cache = make_feature_cache(model, (training, validation), config, caches)
+        workers, pinned = choose_workers(config, self.engine.device), self.engine.device.type == "cuda"
+        samples = TrainingFrames(training, model, recipe, config.augmentation, cache)
+        self.loader = make_loader(samples, self.batches, workers, pinned)
+        order = EpochBatches(len(validation), VALIDATION_BATCH_FACTOR * config.batch_images, 0, shuffle=False)
+        samples = TrainingFrames(validation, model, replace(recipe, paraphrase=0), cache=cache)
+        self.validation_loader = make_loader(samples, order, workers, pinned)
         self.joint = JointStatistics(model)
         self.network = self.engine.accelerator.prepare(model)
 
-    def _order_of(self, training: FrameSet) -> EpochBatches:
-        return EpochBatches(
-            len(training),
-            self.config.batch_images,
-            self.config.seed,
-            shuffle=True,
-            groups=training.groups,
-            process=self.engine.process,
-            processes=self.engine.processes,
-        )
-
-    def _loaders(
-        self, training: FrameSet, validation: FrameSet, recipe: TripletRecipe, caches: Path | None
-    ) -> tuple[Any, Any]:
-        config, device = self.config, self.engine.device
-        cache = make_feature_cache(self.model, (training, validation), config, caches)
-        samples = TrainingFrames(training, self.model, recipe, config.augmentation, cache)
-        fixed = TrainingFrames(validation, self.model, replace(recipe, paraphrase=0), cache=cache)
-        order = EpochBatches(len(validation), VALIDATION_BATCH_FACTOR * config.batch_images, 0, shuffle=False)
-        workers, pinned = choose_workers(config, device), device.type == "cuda"
-        return make_loader(samples, self.batches, workers, pinned), make_loader(fixed, order, workers, pinned)
-
-    @property
-    def total_batches(self) -> int:
-        return self.config.epochs * len(self.batches)
-
-    @property
-    def batches_done(self) -> int:
-        return self.progress.epoch * len(self.batches) + self.progress.batch
-
     @property
     def finished(self) -> bool:
-        return (
-            self.progress.epoch >= self.config.epochs
-            or self.progress.epochs_without_gain >= self.config.stopping_patience
-        )
+        progress, config = self.progress, self.config
+        return progress.epoch >= config.epochs or progress.epochs_without_gain >= config.stopping_patience
 
     def resume(self) -> bool:
         """Go on from this stage's own state; whether there is one."""
@@ -198,61 +176,58 @@ class _Stage:
 
     def train(self) -> None:
         """Train and validate epoch by epoch until the last one, or until it no longer gets better."""
-        name, epochs = f"training on {self.name}", self.config.epochs
-        with Progress(name, self.total_batches, "batch", self.batches_done, self.engine.is_main) as bar:
+        name, done = f"training on {self.name}", self.progress.epoch * len(self.batches) + self.progress.batch
+        with Progress(name, self.total_batches, "batch", done, self.engine.is_main) as bar:
             while not self.finished:
                 self.train_epoch(bar)
                 self.validate()
                 dice = self.progress.log[-1]["validation_dice"]
-                bar.note(f"epoch {self.progress.epoch}/{epochs}, validation Dice {dice:.3f}")
+                bar.note(f"epoch {self.progress.epoch}/{self.config.epochs}, validation Dice {dice:.3f}")
 
     def train_epoch(self, bar: Progress) -> None:
         self.network.train()
-        self.batches.epoch, self.batches.start = self.progress.epoch, self.progress.batch
+        progress, batches = self.progress, self.batches
+        batches.epoch, batches.start = progress.epoch, progress.batch
         for batch in batches_of(self.loader):
-            self._count(batch, self._step(batch.to(self.engine.device)))
+            pairs = self._pairs(batch)
+            progress.loss_sum += pairs * self._step(self._moved(batch))
+            progress.pairs += pairs
+            progress.images_seen += batches.images(progress.batch)
+            progress.batch += 1
             bar.advance()
             if self.engine.is_overdue(60 * self.config.save_minutes):
                 self.save_state()
 
     def _step(self, batch: Batch) -> float:
-        self.joint.counts = self._has_share
-        with self.engine.autocast():
-            logits = self.network(batch.images, self._text(batch), batch.image_index, batch.text_index)
-            loss = self._loss(logits, batch)
+        pairs, processes = float(self._pairs(batch)), self.engine.processes
+        self.joint.counts = pairs > 0
+        loss, _ = self._loss(self.network, batch)
         at = (
             f"Frames of the batch: {', '.join(batch.frames)}. The last good checkpoint was kept; "
             "check these frames or lower the learning rate."
         )
-        value = self.engine.step(loss, self.network.parameters(), self.optimizer, at, self._weight(batch))
+        # Gradients are averaged as if all processes had equally many pairs, and shall be the mean over all their pairs.
+        weight = processes * pairs / self.engine.sum(pairs)
+        value = self.engine.step(loss, self.network.parameters(), self.optimizer, at, weight)
         if self.config.schedule == "one-cycle":
             self.scheduler.step()
         return value
 
-    def _loss(self, logits: Tensor, batch: Batch) -> Tensor:
-        return segmentation_loss(logits, batch.targets, self.config.dice_weight, self.config.cross_entropy_weight)
+    def _loss(self, network: Any, batch: Batch) -> tuple[Tensor, Tensor]:
+        """Return the loss, and the logits in single precision."""
+        text = batch.tokens if self.text is None else self.text.recall(batch.sentences)
+        weights = self.config.dice_weight, self.config.cross_entropy_weight
+        with self.engine.autocast():
+            logits = network(batch.images, text, batch.image_index, batch.text_index)
+            return segmentation_loss(logits, batch.targets, *weights), logits.float()
 
-    @property
-    def _has_share(self) -> bool:
-        return self.batches.has_share(self.progress.batch)
+    def _pairs(self, batch: Batch) -> int:
+        """How many pairs of the current batch count here: none where it stands in for an empty share."""
+        return len(batch.targets) * self.batches.has_share(self.progress.batch)
 
-    def _weight(self, batch: Batch) -> float:
-        """By which the mean over this process' pairs counts, so that gradients are the mean over all processes' pairs.
-
-        The processes' gradients are averaged as if all had equally many pairs.
-        """
-        pairs = len(batch.targets) * self._has_share
-        return self.engine.processes * pairs / self.engine.sum(float(pairs))
-
-    def _text(self, batch: Batch) -> Tensor | Features:
-        return batch.tokens if self.text is None else self.text.recall(batch.sentences)
-
-    def _count(self, batch: Batch, loss: float) -> None:
-        progress, pairs = self.progress, len(batch.targets) * self._has_share
-        progress.images_seen += self.batches.images(progress.batch)
-        progress.batch += 1
-        progress.loss_sum += loss * pairs
-        progress.pairs += pairs
+    def _moved(self, batch: Batch) -> Batch:
+        moved: Batch = send_to_device(batch, self.engine.device, non_blocking=True)
+        return moved
 
     def validate(self) -> None:
         """Score the validation frames, log the epoch, keep the weights if they are the best, save the state."""
@@ -277,19 +252,15 @@ class _Stage:
         better, gained = dice > progress.best_dice, dice > max(progress.best_dice, progress.dice_to_beat)
         progress.epochs_without_gain = 0 if gained else progress.epochs_without_gain + 1
         progress.best_dice = max(dice, progress.best_dice)
-        self._write(entry, better)
-
-    def _write(self, entry: EpochLog, better: bool) -> None:
-        if self.engine.is_main:
+        if engine.is_main:
             if better:
                 self.model.save_pretrained(self.paths.checkpoint)
-            write_log(self.paths.log, [EpochLog(**line) for line in self.progress.log])
+            write_log(self.paths.log, self._log())
         if better and self.keep_best_state:  # before the own state, which says that this was the best epoch
             self._save_state(self.paths.best_state)
-        if self.engine.is_overdue(LEAST_SECONDS):
+        if engine.is_overdue(LEAST_SECONDS):
             self.save_state()
-        numbers = {name: value for name, value in vars(entry).items() if name != "stage"}
-        self.engine.track(numbers, step=entry.epoch)
+        engine.track({name: value for name, value in vars(entry).items() if name != "stage"}, step=entry.epoch)
 
     @torch.no_grad()
     def _validation_scores(self) -> tuple[float, float]:
@@ -297,21 +268,16 @@ class _Stage:
         for buffer in self.model.buffers():  # should they differ in their last digits: the main process' are saved
             buffer.copy_(broadcast(buffer))
         sums = torch.zeros(3, dtype=torch.float64, device=self.engine.device)
-        for batch in self._own_share(self.validation_loader):
-            with self.engine.autocast():
-                logits = self.model(batch.images, self._text(batch), batch.image_index, batch.text_index).float()
-            loss, dice = self._loss(logits, batch), hard_dice(logits, batch.targets)
+        # Batches in turn to each process, none twice: padding to even counts would count frames double.
+        own = islice(batches_of(self.validation_loader), self.engine.process, None, self.engine.processes)
+        for batch in map(self._moved, own):
+            loss, logits = self._loss(self.model, batch)
+            dice = hard_dice(logits, batch.targets)
             sums += torch.stack([loss.double() * len(dice), dice.double().sum(), sums.new_tensor(len(dice))])
-        totals: Tensor = self.engine.accelerator.reduce(sums, "sum")
-        loss_value, dice_value = float(totals[0] / totals[2]), float(totals[1] / totals[2])
+        *totals, pairs = self.engine.accelerator.reduce(sums, "sum").tolist()
+        loss_value, dice_value = (total / pairs for total in totals)
         self.engine.require_finite("validation loss", loss_value)
         return loss_value, dice_value
-
-    def _own_share(self, loader: Any) -> Iterator[Batch]:
-        # Batches in turn to each process, none twice: padding to even counts would count frames double.
-        for number, batch in enumerate(batches_of(loader)):
-            if number % self.engine.processes == self.engine.process:
-                yield batch.to(self.engine.device)
 
     def save_state(self) -> None:
         """Save everything that going on takes, where this stage resumes from."""
@@ -331,6 +297,9 @@ class _Stage:
         self.joint.remove()
         release_network(self.model)
         self.engine.close()
+        return self._log()
+
+    def _log(self) -> list[EpochLog]:
         return [EpochLog(**line) for line in self.progress.log]
 
 
