@@ -241,7 +241,7 @@ def test_an_interrupted_save_leaves_the_old_folder_whole(
     def interrupt(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("synthboost.models.clipseg.model.write_card", interrupt)
+    monkeypatch.setattr("synthboost.models.base.write_card", interrupt)
     with pytest.raises(KeyboardInterrupt):
         make_tiny_model(seed=1).save_pretrained(folder)
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == before

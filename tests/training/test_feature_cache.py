@@ -312,7 +312,8 @@ def test_too_little_room_moves_it_into_memory_or_nowhere_and_asking_for_it_says_
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str],
 ) -> None:  # fmt: skip
     needed = 6 * BYTES_EACH
-    monkeypatch.setattr(feature_cache, "_free_disk", lambda folder: 2 * needed - 2)
+    usage = SimpleNamespace(free=2 * needed - 2)
+    monkeypatch.setattr(feature_cache, "shutil", SimpleNamespace(disk_usage=lambda folder: usage))
     cache = build(model, training_frames, plain, tmp_path)
     assert cache.folder is None
     assert "are kept in memory (disk: 0.00 GB more" in capsys.readouterr().err

@@ -11,15 +11,7 @@ from synthboost.diffusion.network import SemanticUNet
 from synthboost.diffusion.settings import DiffusionSettings
 from synthboost.errors import CheckpointError
 from synthboost.io.atomic import whole_folder
-from synthboost.models.weights_folder import (
-    CARD_FILE,
-    load_strictly,
-    load_weights,
-    read_card,
-    read_settings,
-    save_weights,
-    write_card,
-)
+from synthboost.models.weights_folder import CARD_FILE, load_weights, read_card, read_settings, save_weights, write_card
 
 NAME = "semantic-diffusion"
 """On the card, where segmenters have theirs."""
@@ -56,5 +48,5 @@ def load_diffusion(folder: Path) -> SemanticUNet:
     settings = read_settings(DiffusionSettings, card, folder)
     with torch.random.fork_rng(devices=[]):
         network = SemanticUNet(settings)
-    load_strictly(network, load_weights(folder), folder)
+    load_weights(network, folder)
     return network.eval()

@@ -51,11 +51,6 @@ def add_adapters(network: nn.Module, ranks: Sequence[tuple[Iterable[nn.Module], 
         inject_adapter_in_model(config, network, NAME)
 
 
-def is_adapter(parameter_name: str) -> bool:
-    """Whether a parameter, by its name, is part of an adapter."""
-    return "lora_" in parameter_name
-
-
 def remove_adapters(network: nn.Module) -> None:
     """Put the original layers back, without what the adapters learnt."""
     _unwrap(network, merge=False)

@@ -6,8 +6,10 @@ One image and many sentences go in; `encode_image` runs once per image, `encode_
 
 from __future__ import annotations
 
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Iterable, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, ClassVar, Self, TypeAlias
 
@@ -16,9 +18,11 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from synthboost.domain import GreyImage, Mask, PromptSet
-from synthboost.errors import ConfigError
-from synthboost.models.adapters import add_adapters, is_adapter, remove_adapters
+from synthboost.errors import ConfigError, PromptError
+from synthboost.io.atomic import whole_folder
+from synthboost.models.adapters import add_adapters, plain_state, remove_adapters
 from synthboost.models.freezing import Encoders, Tuning
+from synthboost.models.weights_folder import save_weights, write_card
 
 Features: TypeAlias = tuple[Tensor, ...]
 """What an encoder gives: tensors that all have the images, or the sentences, as their leading dimension."""
@@ -42,6 +46,14 @@ class Segmenter(nn.Module, ABC):
     pixel_mean: tuple[float, float, float]
     pixel_std: tuple[float, float, float]
     """Of the three channels, on the 0-1 scale; constants of each class."""
+    settings: Any
+    """A dataclass of sizes, which the card of saved weights states."""
+    network: Any
+    """The module that holds the weights."""
+    tokenizer: Any = None
+    """A tokenizer of transformers; `None` where `tokenize` and `unknown_words` need none."""
+    text_length: int
+    """Most tokens a sentence may have, start and end included."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -84,17 +96,26 @@ class Segmenter(nn.Module, ABC):
         grown = F.interpolate(logits[:, None].float(), size, mode="bilinear", align_corners=False)
         return grown[:, 0].sigmoid()
 
-    @abstractmethod
     def tokenize(self, sentences: Sequence[str]) -> Tensor:
         """Turn sentences into token numbers (N, L), L being the longest sentence's length.
 
         Raises:
             PromptError: a sentence has more tokens than the text encoder takes; nothing is cut silently.
         """
+        numbers = self.tokenizer(list(sentences), add_special_tokens=True)["input_ids"]
+        for sentence, tokens in zip(sentences, numbers, strict=True):
+            if len(tokens) > self.text_length:
+                raise PromptError(
+                    "sentence", "length", f"{len(tokens)} tokens: {sentence[:80]!r}",
+                    f"at most {self.text_length} tokens, start and end included", "Shorten the sentence.",
+                )  # fmt: skip
+        longest, padding = max(map(len, numbers)), self.tokenizer.pad_token_id
+        return torch.tensor([tokens + [padding] * (longest - len(tokens)) for tokens in numbers])
 
-    @abstractmethod
     def unknown_words(self, sentence: str) -> tuple[str, ...]:
-        """Return the words of a sentence that the text encoder has never seen, so that they mean nothing to it."""
+        """Return the words outside the vocabulary, which mean nothing to the text encoder; CLIP's spells any word."""
+        unknown, words = self.tokenizer.unk_token_id, re.findall(r"\w+", sentence)
+        return tuple(w for w in words if unknown in self.tokenizer(w, add_special_tokens=False)["input_ids"])
 
     @abstractmethod
     def encode_image(self, images: Tensor) -> Features:
@@ -141,9 +162,17 @@ class Segmenter(nn.Module, ABC):
     def decoder_parts(self) -> list[Part]:
         """Return what comes after the encoders."""
 
-    @abstractmethod
     def save_pretrained(self, folder: Path) -> None:
-        """Write weights (safetensors), configuration and tokenizer into `folder`, whole or not at all."""
+        """Write weights (safetensors), tokenizer and our card into `folder`, whole or not at all."""
+        with whole_folder(folder) as temporary:
+            self.write_beside(temporary)
+            save_weights(temporary, plain_state(self.network))
+            write_card(temporary, self.name, asdict(self.settings))
+
+    def write_beside(self, folder: Path) -> None:
+        """Write what belongs beside the weights: the tokenizer, if there is one."""
+        if self.tokenizer is not None:
+            self.tokenizer.save_pretrained(folder)
 
     @classmethod
     @abstractmethod
@@ -227,7 +256,7 @@ class Segmenter(nn.Module, ABC):
         for group, own in self.encoder_blocks().items():
             only_adapters = getattr(encoders, group).kind == "lora"
             for name, parameter in _named_parameters(part for step in self._learning(own, group) for part in step):
-                parameter.requires_grad_(not only_adapters or is_adapter(name))
+                parameter.requires_grad_(not only_adapters or "lora_" in name)
         self.train(self.training)
 
     def train(self, mode: bool = True) -> Self:

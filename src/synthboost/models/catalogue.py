@@ -36,7 +36,7 @@ class ModelEntry:
     """All that the rest of the product knows of an architecture before it loads it."""
 
     segmenter: str
-    """`module:class` below `synthboost.models`, a subclass of `Segmenter`."""
+    """`module:class`, a subclass of `Segmenter`; a module with a leading dot is below `synthboost.models`."""
     presets: dict[str, Any]
     """Preset -> settings, for random weights."""
     rate: float
@@ -55,7 +55,7 @@ RN101_SHA256 = "8fa8567bab74a42d41c5915025a8e4538c3bdbe8804a470a72f30b0d94fab599
 
 MODELS: dict[str, ModelEntry] = {
     "clipseg": ModelEntry(
-        segmenter="clipseg.model:ClipSeg",
+        segmenter=".clipseg.model:ClipSeg",
         presets=CLIPSEG_PRESETS,
         rate=2e-3,
         cycle_rates={"tiny": 1e-3},
@@ -71,7 +71,7 @@ MODELS: dict[str, ModelEntry] = {
         ),
     ),
     "cris": ModelEntry(
-        segmenter="cris.model:Cris",
+        segmenter=".cris.model:Cris",
         presets=CRIS_PRESETS,
         rate=2e-5,
         cycle_rates={"tiny": 2e-3},
@@ -104,7 +104,7 @@ MODELS: dict[str, ModelEntry] = {
         ),
     ),
     "unet": ModelEntry(
-        segmenter="unet.model:UNet",
+        segmenter=".unet.model:UNet",
         presets=UNET_PRESETS,
         rate=1e-3,  # not in the paper; it trains the U-Net of Echo from Noise (arXiv 2305.05424)
         cycle_rates={"tiny": 1e-2},

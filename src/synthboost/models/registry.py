@@ -24,7 +24,7 @@ def segmenter_class(model: str) -> type[Segmenter]:
         ConfigError: no such model; the known ones are listed.
     """
     module, _, name = entry_of(model).segmenter.partition(":")
-    found: type[Segmenter] = getattr(import_module(f"synthboost.models.{module}"), name)
+    found: type[Segmenter] = getattr(import_module(module, "synthboost.models"), name)
     return found
 
 

@@ -1,19 +1,17 @@
-"""Tokenizers: the grammar's own for presets that are not pretrained, CLIP's, and sentences into token numbers."""
+"""Tokenizers: the grammar's own for presets that are not pretrained, and CLIP's."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
-import torch
 from tokenizers import Regex, Tokenizer, models, normalizers, pre_tokenizers, processors
-from torch import Tensor
 from transformers import AutoTokenizer, CLIPTokenizer, PreTrainedTokenizerFast
 
 from synthboost.domain import PromptSet
-from synthboost.errors import CheckpointError, PromptError
+from synthboost.errors import CheckpointError
 from synthboost.prompts import vocabulary
 
 TOKENIZER_FILES = (("tokenizer.json",), ("vocab.json", "merges.txt"))
@@ -42,31 +40,6 @@ def grammar_tokenizer(prompt_sets: Collection[PromptSet] = ()) -> PreTrainedToke
     return PreTrainedTokenizerFast(
         tokenizer_object=tokenizer, pad_token=PAD, unk_token=UNKNOWN, bos_token=START, eos_token=END
     )
-
-
-def tokenize(tokenizer: Any, sentences: Sequence[str], limit: int) -> Tensor:
-    """Turn sentences into token numbers (N, L), start and end included, padded to the longest.
-
-    Raises:
-        PromptError: a sentence has more than `limit` tokens; nothing is cut silently.
-    """
-    numbers = tokenizer(list(sentences), add_special_tokens=True)["input_ids"]
-    for sentence, tokens in zip(sentences, numbers, strict=True):
-        if len(tokens) > limit:
-            raise PromptError(
-                "sentence", "length", f"{len(tokens)} tokens: {sentence[:80]!r}",
-                f"at most {limit} tokens, start and end included", "Shorten the sentence.",
-            )  # fmt: skip
-    longest = max(len(tokens) for tokens in numbers)
-    padding = tokenizer.pad_token_id
-    return torch.tensor([tokens + [padding] * (longest - len(tokens)) for tokens in numbers])
-
-
-def unknown_words(tokenizer: Any, sentence: str) -> tuple[str, ...]:
-    """Return the words outside the vocabulary; none with CLIP's tokenizer, which spells them."""
-    unknown = tokenizer.unk_token_id
-    words = re.findall(r"\w+", sentence)
-    return tuple(w for w in words if unknown in tokenizer(w, add_special_tokens=False)["input_ids"])
 
 
 def read_tokenizer(folder: Path) -> Any:

@@ -62,24 +62,14 @@ def read_card(folder: Path) -> dict[str, Any] | None:
     return dict(card)
 
 
-def require_card(folder: Path) -> dict[str, Any]:
-    """Read the card of a folder that must have one.
-
-    Raises:
-        CheckpointError: it has none, or see `read_card`.
-    """
-    card = read_card(folder)
-    if card is None:
-        raise CheckpointError(folder, CARD_FILE, "absent", "a folder of weights that this program wrote")
-    return card
-
-
-def read_settings(kind: type[Settings], card: Mapping[str, Any], folder: Path) -> Settings:
+def read_settings(kind: type[Settings], card: Mapping[str, Any] | None, folder: Path) -> Settings:
     """Build a model's settings (a dataclass) from what its card states.
 
     Raises:
-        CheckpointError: the card states other fields, or sizes that cannot form a network.
+        CheckpointError: there is no card, or it states other fields, or sizes that cannot form a network.
     """
+    if card is None:
+        raise CheckpointError(folder, CARD_FILE, "absent", "a folder of weights that this program wrote")
     stated = {name: tuple(value) if isinstance(value, list) else value for name, value in card["settings"].items()}
     known = {field.name for field in fields(kind)}
     if stated.keys() != known:
@@ -107,13 +97,13 @@ def save_weights(folder: Path, state: Mapping[str, Tensor]) -> None:
         ) from error
 
 
-def load_weights(folder: Path) -> dict[str, Tensor]:
-    """Read `model.safetensors`, or `pytorch_model.bin` of an older release.
+def load_weights(module: nn.Module, folder: Path, ignore: tuple[str, ...] = ()) -> None:
+    """Copy a folder's weights (`model.safetensors`, or `pytorch_model.bin` of an older release) into a module.
 
     Raises:
-        CheckpointError: neither exists, or see `read_tensors`.
+        CheckpointError: neither exists, or see `read_tensors` and `load_strictly`.
     """
-    return read_tensors(weights_path(folder))
+    load_strictly(module, read_tensors(weights_path(folder)), folder, ignore)
 
 
 def read_tensors(path: Path) -> dict[str, Tensor]:

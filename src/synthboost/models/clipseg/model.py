@@ -7,8 +7,8 @@ encoded once for all its sentences, and vision blocks that the decoder does not 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
-from dataclasses import asdict, replace
+from collections.abc import Collection
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
@@ -17,19 +17,10 @@ from transformers import CLIPSegConfig, CLIPSegForImageSegmentation
 
 from synthboost.domain import PromptSet
 from synthboost.errors import CheckpointError
-from synthboost.io.atomic import whole_folder
-from synthboost.models.adapters import plain_state
 from synthboost.models.base import Features, Part, Segmenter
 from synthboost.models.clipseg.settings import ClipSegSettings
-from synthboost.models.tokenizing import grammar_tokenizer, read_tokenizer, tokenize, unknown_words
-from synthboost.models.weights_folder import (
-    load_strictly,
-    load_weights,
-    read_card,
-    read_settings,
-    save_weights,
-    write_card,
-)
+from synthboost.models.tokenizing import grammar_tokenizer, read_tokenizer
+from synthboost.models.weights_folder import load_weights, read_card, read_settings
 
 OUTDATED_BUFFERS = ("position_ids",)
 """Stored by older releases of the library; computed, not learnt."""
@@ -49,9 +40,9 @@ class ClipSeg(Segmenter):
         super().__init__()
         self.settings = settings
         self.network = CLIPSegForImageSegmentation(config)
-        self.tokenizer = tokenizer
+        self.tokenizer, self.text_length = tokenizer, config.text_config.max_position_embeddings
         self.input_size = settings.input_size
-        self.output_size = _output_size(settings)
+        self.output_size = settings.input_size // settings.patch_size * (settings.patch_size // 4) ** 2
 
     @classmethod
     def from_settings(cls, settings: ClipSegSettings, prompt_sets: Collection[PromptSet] = ()) -> Self:
@@ -72,24 +63,13 @@ class ClipSeg(Segmenter):
         config, tokenizer = _read_library_files(folder)
         settings = _settings_of(config, card, folder)
         model = cls(settings, config, tokenizer)
-        load_strictly(model.network, load_weights(folder), folder, ignore=OUTDATED_BUFFERS)
+        load_weights(model.network, folder, ignore=OUTDATED_BUFFERS)
         return model
 
-    def save_pretrained(self, folder: Path) -> None:
-        """Write the library's layout (config, safetensors, tokenizer) and our card beside it."""
-        with whole_folder(folder) as temporary:
-            self.network.config.save_pretrained(temporary)
-            self.tokenizer.save_pretrained(temporary)
-            save_weights(temporary, plain_state(self.network))
-            write_card(temporary, self.name, asdict(self.settings))
-
-    def tokenize(self, sentences: Sequence[str]) -> Tensor:
-        """Turn sentences into token numbers (N, L); see `Segmenter.tokenize`."""
-        return tokenize(self.tokenizer, sentences, self.network.config.text_config.max_position_embeddings)
-
-    def unknown_words(self, sentence: str) -> tuple[str, ...]:
-        """Return the words outside the tokenizer's vocabulary; none with CLIP's tokenizer, which spells them."""
-        return unknown_words(self.tokenizer, sentence)
+    def write_beside(self, folder: Path) -> None:
+        """Write the rest of the library's layout: tokenizer and configuration."""
+        super().write_beside(folder)
+        self.network.config.save_pretrained(folder)
 
     def encode_image(self, images: Tensor) -> Features:
         """Run the vision blocks up to the last one that is read; return (B, 1 + patches, width) of each read one."""
@@ -183,10 +163,6 @@ def _to_map(decoder: Any, hidden: Tensor) -> Tensor:
     grid = round(patches.shape[2] ** 0.5)
     logits: Tensor = decoder.transposed_convolution(patches.reshape(*patches.shape[:2], grid, grid))
     return logits[:, 0]
-
-
-def _output_size(settings: ClipSegSettings) -> int:
-    return settings.input_size // settings.patch_size * (settings.patch_size // 4) ** 2
 
 
 LIBRARY_NAMES = {

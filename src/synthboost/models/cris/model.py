@@ -8,34 +8,25 @@ normalisation statistics (see `Segmenter.set_encoders`).
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
 from torch import Tensor
 
 from synthboost.domain import PromptSet
-from synthboost.io.atomic import whole_folder
-from synthboost.models.adapters import plain_state
 from synthboost.models.base import Features, Part, Segmenter
 from synthboost.models.cris.network import CrisNetwork
 from synthboost.models.cris.settings import CrisSettings
 from synthboost.models.cris.text import pad_sentences
-from synthboost.models.tokenizing import grammar_tokenizer, read_tokenizer, tokenize, unknown_words
-from synthboost.models.weights_folder import (
-    load_strictly,
-    load_weights,
-    read_settings,
-    require_card,
-    save_weights,
-    write_card,
-)
+from synthboost.models.tokenizing import grammar_tokenizer, read_tokenizer
+from synthboost.models.weights_folder import load_weights, read_card, read_settings
 
 
 class Cris(Segmenter):
     """CRIS (arXiv 2111.15174, Figure 2)."""
 
     name: ClassVar[str] = "cris"
+    network: CrisNetwork
     pixel_mean, pixel_std = (0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711)
     """CLIP's."""
 
@@ -44,7 +35,7 @@ class Cris(Segmenter):
         super().__init__()
         self.settings = settings
         self.network = CrisNetwork(settings, vocabulary=len(tokenizer))
-        self.tokenizer = tokenizer
+        self.tokenizer, self.text_length = tokenizer, settings.text_length
         self.input_size, self.output_size = settings.input_size, settings.input_size // 4
 
     @classmethod
@@ -59,25 +50,10 @@ class Cris(Segmenter):
         Raises:
             CheckpointError: a file is absent or damaged, or the weights do not fit.
         """
-        settings = read_settings(CrisSettings, require_card(folder), folder)
+        settings = read_settings(CrisSettings, read_card(folder), folder)
         model = cls(settings, read_tokenizer(folder))
-        load_strictly(model.network, load_weights(folder), folder)
+        load_weights(model.network, folder)
         return model
-
-    def save_pretrained(self, folder: Path) -> None:
-        """Write the weights under their published names, the tokenizer and our card."""
-        with whole_folder(folder) as temporary:
-            self.tokenizer.save_pretrained(temporary)
-            save_weights(temporary, plain_state(self.network))
-            write_card(temporary, self.name, asdict(self.settings))
-
-    def tokenize(self, sentences: Sequence[str]) -> Tensor:
-        """Turn sentences into token numbers (N, L); see `Segmenter.tokenize`."""
-        return tokenize(self.tokenizer, sentences, self.settings.text_length)
-
-    def unknown_words(self, sentence: str) -> tuple[str, ...]:
-        """Return the words outside the tokenizer's vocabulary; none with CLIP's tokenizer, which spells them."""
-        return unknown_words(self.tokenizer, sentence)
 
     def encode_image(self, images: Tensor) -> Features:
         """Return the maps of three depths: an eighth, a sixteenth and a thirty-second of the input's size."""

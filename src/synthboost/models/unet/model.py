@@ -9,7 +9,6 @@ there is no `text` to learn.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
@@ -18,18 +17,9 @@ from torch import Tensor
 
 from synthboost.domain import STRUCTURES, PromptSet, Structure
 from synthboost.errors import ConfigError, PromptError
-from synthboost.io.atomic import whole_folder
-from synthboost.models.adapters import plain_state
 from synthboost.models.base import Features, Part, Segmenter
 from synthboost.models.unet.settings import SLOPE, UNetSettings
-from synthboost.models.weights_folder import (
-    load_strictly,
-    load_weights,
-    read_settings,
-    require_card,
-    save_weights,
-    write_card,
-)
+from synthboost.models.weights_folder import load_weights, read_card, read_settings
 from synthboost.prompts import split_words, vocabulary
 from synthboost.prompts.templates import STRUCTURE_NAMES
 
@@ -68,15 +58,9 @@ class UNet(Segmenter):
             CheckpointError: a file is absent or damaged, or the weights do not fit.
             ConfigError: MONAI is not installed.
         """
-        model = cls(read_settings(UNetSettings, require_card(folder), folder))
-        load_strictly(model.network, load_weights(folder), folder)
+        model = cls(read_settings(UNetSettings, read_card(folder), folder))
+        load_weights(model.network, folder)
         return model
-
-    def save_pretrained(self, folder: Path) -> None:
-        """Write the weights under MONAI's names, and our card."""
-        with whole_folder(folder) as temporary:
-            save_weights(temporary, plain_state(self.network))
-            write_card(temporary, self.name, asdict(self.settings))
 
     def tokenize(self, sentences: Sequence[str]) -> Tensor:
         """Turn sentences into (N, 1): the label of the structure that each names, 0 for the empty sentence.
