@@ -10,6 +10,8 @@ import math
 import torch
 from torch import Tensor, nn
 
+from synthboost.models.cris.settings import CrisSettings
+
 
 class VisionLanguageDecoder(nn.Module):
     """Transformer layers over the pixels of a map, with the words of a sentence as memory."""
@@ -17,37 +19,20 @@ class VisionLanguageDecoder(nn.Module):
     pixel_positions: Tensor
     word_positions: Tensor
 
-    def __init__(
-        self, width: int, layers: int, heads: int, mlp: int, dropout: float, grid: int, text_length: int
-    ) -> None:
-        """Build with torch's initial weights.
-
-        Args:
-            width: of a pixel's and of a word's feature; a multiple of 4.
-            layers: how many.
-            heads: of each attention.
-            mlp: width of the hidden layer of each perceptron.
-            dropout: share of features and attention weights that training drops.
-            grid: g, the side of the map.
-            text_length: most words a sentence may have.
-        """
+    def __init__(self, settings: CrisSettings) -> None:
+        """Build with torch's initial weights."""
         super().__init__()
-        self.layers = nn.ModuleList(DecoderLayer(width, heads, mlp, dropout) for _ in range(layers))
+        width = settings.text_width
+        self.layers = nn.ModuleList(
+            DecoderLayer(width, settings.decoder_heads, settings.decoder_mlp, settings.dropout)
+            for _ in range(settings.decoder_layers)
+        )
         self.norm = nn.LayerNorm(width)
-        self.register_buffer("pixel_positions", _sines_2d(grid, width), persistent=False)
-        self.register_buffer("word_positions", _sines(text_length, width), persistent=False)
+        self.register_buffer("pixel_positions", _sines_2d(settings.grid, width), persistent=False)
+        self.register_buffer("word_positions", _sines(settings.text_length, width), persistent=False)
 
     def forward(self, maps: Tensor, words: Tensor, padding: Tensor) -> Tensor:
-        """Decode N pairs.
-
-        Args:
-            maps: (N, width, g, g).
-            words: (N, L, width).
-            padding: (N, L), True where there is no word.
-
-        Returns:
-            (N, width, g, g).
-        """
+        """Decode N pairs: maps (N, width, g, g) with words (N, L, width); `padding` (N, L) is True where no word is."""
         placed_words = words + self.word_positions[: words.shape[1]]
         pixels = maps.flatten(2).transpose(1, 2)
         for layer in self.layers:

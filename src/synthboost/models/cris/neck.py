@@ -12,6 +12,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from synthboost.models.cris.settings import CrisSettings
+
 Projected: TypeAlias = tuple[Tensor, ...]
 """Of B images: (B, n0, g, g), (B, n1, g, g) and (B, n2, g/2, g/2), with g = S/16."""
 
@@ -61,29 +63,23 @@ class Coordinates(nn.Module):
 class Neck(nn.Module):
     """Fuses the sentence into the deepest map and that one into the finer ones."""
 
-    def __init__(self, vision: tuple[int, int, int], widths: tuple[int, int, int], embedding: int, grid: int) -> None:
-        """Build with torch's initial weights.
-
-        Args:
-            vision: channels of the image encoder's three maps, fine to coarse.
-            widths: (n0, n1, n2), channels of the projected maps, fine to coarse; n1 is also that of the result.
-            embedding: length of a sentence's state.
-            grid: g, the side of the result, S/16.
-        """
+    def __init__(self, settings: CrisSettings) -> None:
+        """Build with torch's initial weights."""
         super().__init__()
-        fine, middle, coarse = widths
+        stem, embedding = settings.vision_width, settings.embedding_width
+        fine, middle, coarse = settings.neck_widths
         self.txt_proj = nn.Sequential(nn.Linear(embedding, coarse, bias=False), SentenceNorm(coarse), nn.ReLU())
-        self.f1_v_proj = conv_layer(vision[2], coarse, 1)
+        self.f1_v_proj = conv_layer(embedding, coarse, 1)
         self.norm_layer = nn.Sequential(nn.BatchNorm2d(coarse), nn.ReLU())
-        self.f2_v_proj = conv_layer(vision[1], middle, 3)
+        self.f2_v_proj = conv_layer(16 * stem, middle, 3)
         self.f2_cat = conv_layer(coarse + middle, middle, 1)
-        self.f3_v_proj = conv_layer(vision[0], fine, 3)
+        self.f3_v_proj = conv_layer(8 * stem, fine, 3)
         self.f3_cat = conv_layer(fine + middle, middle, 1)
         self.f4_proj5 = conv_layer(coarse, middle, 3)
         self.f4_proj4 = conv_layer(middle, middle, 3)
         self.f4_proj3 = conv_layer(middle, middle, 3)
         self.aggr = conv_layer(3 * middle, middle, 1)
-        self.coordconv = nn.Sequential(Coordinates(middle, middle, grid), conv_layer(middle, middle, 3))
+        self.coordconv = nn.Sequential(Coordinates(middle, middle, settings.grid), conv_layer(middle, middle, 3))
 
     def project(self, fine: Tensor, middle: Tensor, coarse: Tensor) -> Projected:
         """Do what depends on the image alone, once per image."""
@@ -92,12 +88,7 @@ class Neck(nn.Module):
     def fuse(self, projected: Projected, state: Tensor) -> Tensor:
         """Let the sentence gate the coarse map's channels, and pass the result down to the finer maps.
 
-        Args:
-            projected: one entry per pair.
-            state: the sentence of each pair, (N, embedding).
-
-        Returns:
-            (N, n1, g, g).
+        Takes N projected maps and the states (N, embedding) of their sentences; returns (N, n1, g, g).
         """
         fine, middle, coarse = projected
         gate = self.txt_proj(state)[..., None, None]

@@ -12,8 +12,8 @@ from synthboost.models.cris.decoder import VisionLanguageDecoder
 from synthboost.models.cris.neck import Neck
 from synthboost.models.cris.projector import Projector
 from synthboost.models.cris.settings import CrisSettings
-from synthboost.models.cris.text import TextTransformer, at_end, padding_of
-from synthboost.models.cris.vision import EXPANSION, ModifiedResNet
+from synthboost.models.cris.text import TextBlock, at_end, padding_of
+from synthboost.models.cris.vision import ModifiedResNet
 
 
 class CrisNetwork(nn.Module):
@@ -22,63 +22,26 @@ class CrisNetwork(nn.Module):
     def __init__(self, settings: CrisSettings, vocabulary: int) -> None:
         """Build with random weights for so many tokens."""
         super().__init__()
-        width, text, embedding = settings.vision_width, settings.text_width, settings.embedding_width
-        self.backbone = ClipBackbone(
-            visual=ModifiedResNet(
-                layers=settings.vision_layers,
-                width=width,
-                heads=settings.vision_heads,
-                positions=settings.vision_positions,
-                embedding=embedding,
-            ),
-            transformer=TextTransformer(text, settings.text_layers, settings.text_heads),
-            vocabulary=vocabulary,
-            positions=settings.text_positions,
-            width=text,
-            embedding=embedding,
-        )
-        self.neck = Neck(
-            vision=(2 * EXPANSION * width, 4 * EXPANSION * width, embedding),
-            widths=settings.neck_widths,
-            embedding=embedding,
-            grid=settings.grid,
-        )
-        self.decoder = VisionLanguageDecoder(
-            width=text,
-            layers=settings.decoder_layers,
-            heads=settings.decoder_heads,
-            mlp=settings.decoder_mlp,
-            dropout=settings.dropout,
-            grid=settings.grid,
-            text_length=settings.text_length,
-        )
-        self.proj = Projector(embedding, text)
+        self.backbone = ClipBackbone(settings, vocabulary)
+        self.neck = Neck(settings)
+        self.decoder = VisionLanguageDecoder(settings)
+        self.proj = Projector(settings.embedding_width, settings.text_width)
 
 
 class ClipBackbone(nn.Module):
     """CLIP's two encoders: `visual`, and the text encoder's parts beside it, as in CLIP's own files."""
 
-    def __init__(
-        self, visual: ModifiedResNet, transformer: TextTransformer, vocabulary: int, positions: int, width: int,
-        embedding: int,
-    ) -> None:  # fmt: skip
-        """Build with CLIP's initial weights.
-
-        Args:
-            visual: the image encoder.
-            transformer: of the text encoder, without embeddings.
-            vocabulary: how many tokens there are.
-            positions: how many tokens a sentence can have.
-            width: of a word's feature.
-            embedding: of a sentence's state.
-        """
+    def __init__(self, settings: CrisSettings, vocabulary: int) -> None:
+        """Build with CLIP's initial weights."""
         super().__init__()
-        self.visual = visual
-        self.transformer = transformer
+        width, layers = settings.text_width, settings.text_layers
+        self.visual = ModifiedResNet(settings)
+        blocks = [TextBlock(width, settings.text_heads, layers) for _ in range(layers)]
+        self.transformer = nn.ModuleDict({"resblocks": nn.Sequential(*blocks)})
         self.token_embedding = nn.Embedding(vocabulary, width)
-        self.positional_embedding = nn.Parameter(torch.empty(positions, width))
+        self.positional_embedding = nn.Parameter(torch.empty(settings.text_positions, width))
         self.ln_final = nn.LayerNorm(width)
-        self.text_projection = nn.Parameter(torch.empty(width, embedding))
+        self.text_projection = nn.Parameter(torch.empty(width, settings.embedding_width))
         self.logit_scale = nn.Parameter(torch.tensor(math.log(1 / 0.07)))  # of CLIP's loss; no mask depends on it
         nn.init.normal_(self.token_embedding.weight, std=0.02)
         nn.init.normal_(self.positional_embedding, std=0.01)
@@ -93,11 +56,11 @@ class ClipBackbone(nn.Module):
         """
         padding = padding_of(tokens, end)
         hidden = self.token_embedding(tokens) + self.positional_embedding[: tokens.shape[1]]
-        words = self.ln_final(self.transformer(hidden))
+        words = self.ln_final(self.transformer["resblocks"](hidden))
         return words.masked_fill(padding[..., None], 0), at_end(words, padding) @ self.text_projection, padding
 
     def text_blocks(self) -> list[list[Part]]:
         """Return all parts of the text encoder from input to output: embeddings, then each block."""
-        blocks: list[list[Part]] = [[block] for block in self.transformer.resblocks]
+        blocks: list[list[Part]] = [[block] for block in self.transformer["resblocks"].children()]
         blocks[-1] += [self.ln_final, self.text_projection]
         return [[self.token_embedding, self.positional_embedding], *blocks]

@@ -14,21 +14,11 @@ GELU_SLOPE = 1.702
 """CLIP's cheap GELU is x * sigmoid(1.702 x)."""
 
 
-class TextTransformer(nn.Module):
-    """Residual attention blocks in which a word sees itself and what stands before it."""
-
-    def __init__(self, width: int, layers: int, heads: int) -> None:
-        super().__init__()
-        self.resblocks = nn.Sequential(*(TextBlock(width, heads, layers) for _ in range(layers)))
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Turn (M, L, width) into (M, L, width)."""
-        hidden: Tensor = self.resblocks(x)
-        return hidden
-
-
 class TextBlock(nn.Module):
-    """Attention, then a perceptron of four times the width, each normalised before and added after."""
+    """Attention, in which a word sees itself and what stands before it, then a perceptron of four times the width.
+
+    Each is normalised before and added after.
+    """
 
     def __init__(self, width: int, heads: int, layers: int) -> None:
         super().__init__()

@@ -13,6 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from synthboost.models.base import Part
+from synthboost.models.cris.settings import CrisSettings
 
 EXPANSION = 4
 """A bottleneck's output has so many times the channels of its 3 x 3 convolution."""
@@ -21,17 +22,10 @@ EXPANSION = 4
 class ModifiedResNet(nn.Module):
     """Images (B, 3, S, S) to three maps: (B, 8w, S/8, S/8), (B, 16w, S/16, S/16), (B, embedding, S/32, S/32)."""
 
-    def __init__(self, layers: tuple[int, int, int, int], width: int, heads: int, positions: int, embedding: int):
-        """Build with random weights.
-
-        Args:
-            layers: bottlenecks in each of the four stages.
-            width: w, the channels that leave the stem.
-            heads: of the attention pooling.
-            positions: the side of the square grid for which position embeddings are stored (7 for 224 px).
-            embedding: channels of the deepest map, CLIP's joint embedding.
-        """
+    def __init__(self, settings: CrisSettings) -> None:
+        """Build with random weights."""
         super().__init__()
+        layers, width = settings.vision_layers, settings.vision_width
         half = width // 2
         self.conv1, self.bn1 = nn.Conv2d(3, half, 3, stride=2, padding=1, bias=False), nn.BatchNorm2d(half)
         self.conv2, self.bn2 = nn.Conv2d(half, half, 3, padding=1, bias=False), nn.BatchNorm2d(half)
@@ -40,7 +34,7 @@ class ModifiedResNet(nn.Module):
         self.layer2 = _stage(width * EXPANSION, width * 2, layers[1], stride=2)
         self.layer3 = _stage(width * 2 * EXPANSION, width * 4, layers[2], stride=2)
         self.layer4 = _stage(width * 4 * EXPANSION, width * 8, layers[3], stride=2)
-        self.attnpool = AttentionPool(width * 8 * EXPANSION, heads, positions, embedding)
+        self.attnpool = AttentionPool(width * 8 * EXPANSION, settings)
 
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Return the maps of stages 2, 3 and 4, the last one attended."""
@@ -91,12 +85,13 @@ class Bottleneck(nn.Module):
 class AttentionPool(nn.Module):
     """Self-attention over all positions of a map, beside a 1 x 1 convolution that CRIS adds (`connect`)."""
 
-    def __init__(self, width: int, heads: int, positions: int, embedding: int) -> None:
+    def __init__(self, width: int, settings: CrisSettings) -> None:
         super().__init__()
-        self.heads, self.positions = heads, positions
+        self.heads, self.positions = settings.vision_heads, settings.vision_positions
+        embedding = settings.embedding_width
         # One more than the grid has: CLIP's first embedding belongs to the mean of all positions, which has no part
         # here and is stored only because published files have it.
-        self.positional_embedding = nn.Parameter(torch.randn(positions**2 + 1, width) * width**-0.5)
+        self.positional_embedding = nn.Parameter(torch.randn(self.positions**2 + 1, width) * width**-0.5)
         self.q_proj, self.k_proj, self.v_proj = (nn.Linear(width, width) for _ in range(3))
         self.c_proj = nn.Linear(width, embedding)
         self.connect = nn.Sequential(nn.Conv2d(width, embedding, 1, bias=False), nn.BatchNorm2d(embedding))
