@@ -17,7 +17,7 @@ NAME = "synthboost"
 ADAPTED = (nn.Linear, nn.Conv2d)
 
 
-def add_adapters(network: nn.Module, ranks: Sequence[tuple[Iterable[nn.Module], int]], seed: int) -> None:
+def add_adapters(network: nn.Module, ranks: Sequence[tuple[Sequence[nn.Module], int]], seed: int) -> None:
     """Give every matrix of some modules (linear, convolution, attention) a low-rank update that starts at zero.
 
     Args:
@@ -34,10 +34,10 @@ def add_adapters(network: nn.Module, ranks: Sequence[tuple[Iterable[nn.Module], 
         raise ConfigError(
             "encoders", "lora", "peft is not installed", "the extra `peft`", "pip install 'synthboost[peft]'"
         ) from error
-    ranks = [(list(modules), rank) for modules, rank in ranks]
     for modules, _ in ranks:
-        for module in modules:
-            _split_attention(module)
+        for parent, name, part in _children(modules):
+            if isinstance(part, nn.MultiheadAttention):
+                setattr(parent, name, SplitAttention(part))  # of the very same parameters
     rank_of = {id(part): rank for modules, rank in ranks for module in modules for part in module.modules()}
     targets = {
         name: rank_of[id(part)]
@@ -102,24 +102,16 @@ def _unwrap(network: nn.Module, merge: bool) -> None:
             layer.merge(adapter_names=[NAME])
         parent, _, own = name.rpartition(".")
         setattr(network.get_submodule(parent), own, layer.get_base_layer())
-    _join_attention(network)
+    for holder, name, part in _children([network]):
+        if isinstance(part, SplitAttention):
+            setattr(holder, name, part.whole)
 
 
 def _is_wrapper(module: nn.Module) -> bool:
     return hasattr(module, "get_base_layer") and hasattr(module, "base_layer")
 
 
-def _split_attention(module: nn.Module) -> None:
-    """Replace every attention below `module`, in place; the parameters stay the same objects."""
-    for parent in list(module.modules()):
-        for name, part in list(parent.named_children()):
-            if isinstance(part, nn.MultiheadAttention):
-                setattr(parent, name, SplitAttention(part))
-
-
-def _join_attention(module: nn.Module) -> None:
-    """Put the original attentions back, with whatever was merged into their parameters."""
-    for parent in list(module.modules()):
-        for name, part in list(parent.named_children()):
-            if isinstance(part, SplitAttention):
-                setattr(parent, name, part.whole)
+def _children(modules: Iterable[nn.Module]) -> list[tuple[nn.Module, str, nn.Module]]:
+    """Return (parent, name, child) of everything below some modules."""
+    parents = [parent for module in modules for parent in module.modules()]
+    return [(parent, name, child) for parent in parents for name, child in parent.named_children()]

@@ -7,6 +7,7 @@ the measurement that would have shown it.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from copy import deepcopy
 from dataclasses import dataclass
 
 import torch
@@ -43,29 +44,27 @@ def audit(model: Segmenter, sentences: tuple[str, ...], seed: int = 0) -> dict[s
     """Run one step on random images and random targets, without an update, and count per parameter group.
 
     Args:
-        model: in any freezing policy; its weights, buffers and mode are as before afterwards, and it has no gradients.
+        model: in any freezing policy; nothing in it changes, since a copy takes the step.
         sentences: at least one; two images are paired with all of them.
         seed: of the random images and targets, and of dropout.
     """
     generator = torch.Generator().manual_seed(seed)
+    model = deepcopy(model).train()
+    model.zero_grad(set_to_none=True)
     buffers = {group: _buffers(parts) for group, parts in model.groups().items()}
     fixed = {id(buffer) for group in ENCODER_GROUPS for buffer in _buffers(model.fixed_parts(group))}
-    before = {group: [buffer.clone() for buffer in members] for group, members in buffers.items()}
-    was_training = model.training
-    model.zero_grad(set_to_none=True)
-    model.train()
+    before = {id(buffer): buffer.clone() for members in buffers.values() for buffer in members}
     images = torch.randn(2, 3, model.input_size, model.input_size, generator=generator)
     tokens = model.tokenize(sentences).repeat(2, 1)
-    index = torch.arange(2).repeat_interleave(len(sentences))
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        logits = model(images, tokens, index)
+        logits = model(images, tokens, torch.arange(2).repeat_interleave(len(sentences)))
     target = torch.rand(logits.shape, generator=generator).round()
     torch.autograd.backward(F.binary_cross_entropy_with_logits(logits, target))
     result = {}
     for group, parameters in model.parameter_groups().items():
         own = buffers.get(group, [])
-        moved = [a for a, b in zip(own, before.get(group, []), strict=True) if not torch.equal(a, b)]
+        moved = [buffer for buffer in own if not torch.equal(buffer, before[id(buffer)])]
         result[group] = GroupAudit(
             tensors=len(parameters),
             parameters=sum(p.numel() for p in parameters),
@@ -77,11 +76,6 @@ def audit(model: Segmenter, sentences: tuple[str, ...], seed: int = 0) -> dict[s
             buffers_moved=len(moved),
             fixed_moved=sum(id(buffer) in fixed for buffer in moved),
         )
-    for group, members in before.items():
-        for buffer, content in zip(buffers[group], members, strict=True):
-            buffer.copy_(content)
-    model.zero_grad(set_to_none=True)
-    model.train(was_training)
     return result
 
 

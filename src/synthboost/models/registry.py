@@ -31,11 +31,7 @@ def segmenter_class(model: str) -> type[Segmenter]:
 def build_segmenter(model: str, preset: str, seed: int = 0, prompt_sets: Collection[PromptSet] = ()) -> Segmenter:
     """Build a model with random weights that depend on the seed, and on how many words it knows, alone.
 
-    Args:
-        model: its name.
-        preset: its sizes.
-        seed: of the weights.
-        prompt_sets: that it is to be trained on; its tokenizer knows the paper's words and theirs.
+    Its tokenizer knows the paper's words and those of `prompt_sets`, which it is to be trained on.
 
     Raises:
         ConfigError: no such model or preset; the known ones are listed.
@@ -59,7 +55,9 @@ def load_segmenter(source: str | Path, model: str | None = None) -> Segmenter:
     """
     folder = _folder_of(source)
     card = read_card(folder)
-    name = str(card["model"]) if card else _model_without_card(folder)
+    if card is None and not (folder / "config.json").is_file():
+        raise CheckpointError(folder, CARD_FILE, "absent", "a card, or config.json of a CLIPSeg", CONVERT)
+    name = str(card["model"]) if card else "clipseg"
     if name not in MODELS or (model is not None and name != model):
         wanted = model or ", ".join(MODELS)
         raise CheckpointError(folder, "model", name, wanted, "The weights belong to another architecture.")
@@ -110,12 +108,6 @@ def push_weights(source: str | Path, repo: str, private: bool = True) -> str:
         ) from error  # fmt: skip
 
 
-def _model_without_card(folder: Path) -> str:
-    if (folder / "config.json").is_file():
-        return "clipseg"
-    raise CheckpointError(folder, CARD_FILE, "absent", "a card, or config.json of a CLIPSeg", CONVERT)
-
-
 def _folder_of(source: str | Path) -> Path:
     path = Path(source)
     if (path / "checkpoint").is_dir():
@@ -126,17 +118,14 @@ def _folder_of(source: str | Path) -> Path:
         raise CheckpointError(source, "folder", "a file", "a folder of weights", CONVERT)
     if isinstance(source, Path) or source.count("/") != 1 or source.startswith((".", "/", "~")):
         raise CheckpointError(source, "folder", "absent", "a folder of weights, or a hub name like owner/name")
-    return _download(source)
 
-
-def _download(name: str) -> Path:
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
 
     try:
-        return Path(snapshot_download(name, allow_patterns=["*.json", "*.txt", "*.safetensors", "pytorch_model.bin"]))
+        return Path(snapshot_download(source, allow_patterns=["*.json", "*.txt", "*.safetensors", "pytorch_model.bin"]))
     except (OSError, HfHubHTTPError, LocalEntryNotFoundError, ValueError) as error:
         raise CheckpointError(
-            name, "hub", type(error).__name__, "a local folder, or a model that the hub can give",
+            source, "hub", type(error).__name__, "a local folder, or a model that the hub can give",
             "Download it where there is a network and give the folder's path.",
         ) from error  # fmt: skip

@@ -16,32 +16,24 @@ class TextMemory:
     """Features by sentence, on the model's device."""
 
     def __init__(self, model: Segmenter, one_at_a_time: bool = False) -> None:
-        """Remember for `model`, whose text encoder must not change any more.
+        """Remember for `model`, in evaluation mode or with a frozen text encoder, which must not change any more.
 
-        Args:
-            model: in evaluation mode, or with a frozen text encoder.
-            one_at_a_time: encode every sentence alone on a CPU, so that no bit depends on its neighbours: a resumed
-                training batches them differently.
+        With `one_at_a_time` a CPU encodes every sentence alone, so that no bit depends on its neighbours: a resumed
+        training batches them differently.
         """
         self._model, self._one_at_a_time = model, one_at_a_time
         self._known: dict[str, Features] = {}
 
+    @torch.no_grad()
     def recall(self, sentences: Sequence[str]) -> Features:
         """Return the text features of M sentences; those that are new are encoded."""
         if len(self._known) > MOST_SENTENCES:
             self._known.clear()
         if new := [sentence for sentence in dict.fromkeys(sentences) if sentence not in self._known]:
-            alone = self._one_at_a_time and self._device.type == "cpu"
+            device = next(self._model.parameters()).device
+            alone = self._one_at_a_time and device.type == "cpu"
             for batch in [[sentence] for sentence in new] if alone else [new]:
-                self._encode(batch)
+                features = self._model.encode_text(self._model.tokenize(batch).to(device))
+                for row, sentence in enumerate(batch):
+                    self._known[sentence] = tuple(tensor[row : row + 1] for tensor in features)
         return self._model.join_text([self._known[sentence] for sentence in sentences])
-
-    @torch.no_grad()
-    def _encode(self, sentences: Sequence[str]) -> None:
-        features = self._model.encode_text(self._model.tokenize(sentences).to(self._device))
-        for position, sentence in enumerate(sentences):
-            self._known[sentence] = tuple(tensor[position : position + 1] for tensor in features)
-
-    @property
-    def _device(self) -> torch.device:
-        return next(self._model.parameters()).device

@@ -131,31 +131,28 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
 
 
 def load_strictly(module: nn.Module, state: Mapping[str, Tensor], source: Path, ignore: tuple[str, ...] = ()) -> None:
-    """Copy a state dict into a module, every tensor or none.
+    """Copy a state dict, read from `source`, into a module, every tensor or none.
 
-    Args:
-        module: the network.
-        state: its weights.
-        source: the file they come from, for the message.
-        ignore: endings of names that older releases stored and that carry no weight.
+    Names that end in one of `ignore`, which older releases stored, carry no weight.
 
     Raises:
         CheckpointError: tensors are missing, unexpected, of another shape, or integers, truth values or complex numbers
             where there shall be weights; the first of each are named.
     """
-    state = {name: tensor for name, tensor in state.items() if not name.endswith(ignore)} if ignore else dict(state)
+    state = {name: tensor for name, tensor in state.items() if not name.endswith(ignore)}
     own = module.state_dict()
+    common = sorted(own.keys() & state.keys())
     faults = {
         "missing": sorted(own.keys() - state.keys()),
         "unexpected": sorted(state.keys() - own.keys()),
         "of another shape": [
             f"{name} {tuple(state[name].shape)} instead of {tuple(own[name].shape)}"
-            for name in sorted(own.keys() & state.keys())
+            for name in common
             if own[name].shape != state[name].shape
         ],
         "no real numbers": [
             f"{name} {state[name].dtype} instead of {own[name].dtype}"
-            for name in sorted(own.keys() & state.keys())
+            for name in common
             if own[name].is_floating_point() and not state[name].is_floating_point()
         ],
     }
@@ -165,7 +162,7 @@ def load_strictly(module: nn.Module, state: Mapping[str, Tensor], source: Path, 
             source, "tensors", "; ".join(found), f"the {len(own)} tensors of {type(module).__name__}",
             "Nothing was loaded. Check that the weights belong to this model and preset.",
         )  # fmt: skip
-    module.load_state_dict(dict(state), strict=True)
+    module.load_state_dict(state, strict=True)
 
 
 def refuse_non_finite(path: Path, state: Mapping[str, Tensor]) -> None:
