@@ -7,7 +7,6 @@ the measurement that would have shown it.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from copy import deepcopy
 from dataclasses import dataclass
 
 import torch
@@ -44,16 +43,16 @@ def audit(model: Segmenter, sentences: tuple[str, ...], seed: int = 0) -> dict[s
     """Run one step on random images and random targets, without an update, and count per parameter group.
 
     Args:
-        model: in any freezing policy; nothing in it changes, since a copy takes the step.
+        model: in any freezing policy; its weights, buffers and mode are as before afterwards, and it has no gradients.
         sentences: at least one; two images are paired with all of them.
         seed: of the random images and targets, and of dropout.
     """
     generator = torch.Generator().manual_seed(seed)
-    model = deepcopy(model).train()
-    model.zero_grad(set_to_none=True)
+    was_training = model.training
+    model.train().zero_grad(set_to_none=True)
     buffers = {group: _buffers(parts) for group, parts in model.groups().items()}
     fixed = {id(buffer) for group in ENCODER_GROUPS for buffer in _buffers(model.fixed_parts(group))}
-    before = {id(buffer): buffer.clone() for members in buffers.values() for buffer in members}
+    before = {buffer: buffer.clone() for members in buffers.values() for buffer in members}
     images = torch.randn(2, 3, model.input_size, model.input_size, generator=generator)
     tokens = model.tokenize(sentences).repeat(2, 1)
     with torch.random.fork_rng(devices=[]):
@@ -64,7 +63,7 @@ def audit(model: Segmenter, sentences: tuple[str, ...], seed: int = 0) -> dict[s
     result = {}
     for group, parameters in model.parameter_groups().items():
         own = buffers.get(group, [])
-        moved = [buffer for buffer in own if not torch.equal(buffer, before[id(buffer)])]
+        moved = [buffer for buffer in own if not torch.equal(buffer, before[buffer])]
         result[group] = GroupAudit(
             tensors=len(parameters),
             parameters=sum(p.numel() for p in parameters),
@@ -76,6 +75,9 @@ def audit(model: Segmenter, sentences: tuple[str, ...], seed: int = 0) -> dict[s
             buffers_moved=len(moved),
             fixed_moved=sum(id(buffer) in fixed for buffer in moved),
         )
+    for buffer, content in before.items():
+        buffer.copy_(content)
+    model.train(was_training).zero_grad(set_to_none=True)
     return result
 
 
