@@ -62,18 +62,22 @@ def main() -> None:
         start = time.process_time()
         found = measure_fidelity(training, images, held_out)
         seconds = time.process_time() - start
-        ratios = [f"{m.ratio:.2f}" for m in found.memorisation.values()]
-        myo = {c.statistic: c.synthetic.mean for c in found.speckle if c.region == "MYO"}
+        ratios = [f"{m['ratio']:.2f}" for m in found["memorisation"].values()]
+        myo = {c["statistic"]: c["synthetic"]["mean"] for c in found["speckle"] if c["region"] == "MYO"}
         grain = f"{myo['axial_length']:.2f} x {myo['lateral_length']:.2f}"
         cells = [
-            f"{found.frechet.value:.1f}", f"{found.kernel.value:.2f} [{found.kernel.low:.2f}, {found.kernel.high:.2f}]",
-            f"{found.density.value:.2f}", f"{found.coverage.value:.2f}", *ratios, f"{myo['nakagami_m']:.2f}", grain,
+            f"{found['frechet']['value']:.1f}",
+            f"{found['kernel']['value']:.2f} [{found['kernel']['low']:.2f}, {found['kernel']['high']:.2f}]",
+            f"{found['density']['value']:.2f}", f"{found['coverage']['value']:.2f}", *ratios,
+            f"{myo['nakagami_m']:.2f}", grain,
         ]  # fmt: skip
         print(f"| {name} | {' | '.join(cells)} | {seconds:.0f} |", flush=True)
-    f = found.frechet
-    real = {c.statistic: c.real.mean for c in found.speckle if c.region == "MYO"}
-    print(f"floor: FRD {f.floor:.1f} [{f.floor_low:.1f}, {f.floor_high:.1f}] of {f.images} images,", end=" ")
-    print(f"density {found.density.floor:.2f}, coverage {found.coverage.floor:.2f};", end=" ")
+    f = found["frechet"]
+    real = {c["statistic"]: c["real"]["mean"] for c in found["speckle"] if c["region"] == "MYO"}
+    print(
+        f"floor: FRD {f['floor']:.1f} [{f['floor_low']:.1f}, {f['floor_high']:.1f}] of {f['images']} images,", end=" "
+    )
+    print(f"density {found['density']['floor']:.2f}, coverage {found['coverage']['floor']:.2f};", end=" ")
     print(f"held-out m MYO {real['nakagami_m']:.2f}, grain {real['axial_length']:.2f} x {real['lateral_length']:.2f}")
 
 

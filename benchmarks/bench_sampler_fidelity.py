@@ -99,16 +99,16 @@ def main() -> None:
         images, seconds = timed(way)
         slowest = slowest or seconds
         found = measure_fidelity(learned, drawn(images, examples, patients), held_out)
-        print(f"| {name} | {seconds / len(maps):.2f} | {slowest / seconds:.0f} | {found.frechet.value:.1f} "
-              f"[{found.frechet.low:.1f}, {found.frechet.high:.1f}] | {found.kernel.value:.2f} "
-              f"[{found.kernel.low:.2f}, {found.kernel.high:.2f}] | {found.density.value:.2f} | "
-              f"{found.coverage.value:.2f} |", flush=True)  # fmt: skip
-    assert found.learned_frechet is not None
-    assert found.learned_kernel is not None
-    print(f"| the training images themselves | | | {found.learned_frechet.value:.1f} | "
-          f"{found.learned_kernel.value:.2f} | | |")  # fmt: skip
-    print(f"\nfloor: FRD {found.frechet.floor:.1f}, density {found.density.floor:.2f}, "
-          f"coverage {found.coverage.floor:.2f}")  # fmt: skip
+        print(f"| {name} | {seconds / len(maps):.2f} | {slowest / seconds:.0f} | {found['frechet']['value']:.1f} "
+              f"[{found['frechet']['low']:.1f}, {found['frechet']['high']:.1f}] | {found['kernel']['value']:.2f} "
+              f"[{found['kernel']['low']:.2f}, {found['kernel']['high']:.2f}] | {found['density']['value']:.2f} | "
+              f"{found['coverage']['value']:.2f} |", flush=True)  # fmt: skip
+    assert found["learned_frechet"] is not None
+    assert found["learned_kernel"] is not None
+    print(f"| the training images themselves | | | {found['learned_frechet']['value']:.1f} | "
+          f"{found['learned_kernel']['value']:.2f} | | |")  # fmt: skip
+    print(f"\nfloor: FRD {found['frechet']['floor']:.1f}, density {found['density']['floor']:.2f}, "
+          f"coverage {found['coverage']['floor']:.2f}")  # fmt: skip
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ import pytest
 
 from synthboost.data.simulated_set import write_dataset
 from synthboost.errors import OutputError
-from synthboost.inference.fidelity import FidelityPlan, compare_sets
+from synthboost.inference.fidelity import compare_sets
 from synthboost.simulator.settings import SimulationSettings
 
 
@@ -17,15 +17,15 @@ def test_numbers_tables_page_and_sheets_are_written(tmp_path: Path) -> None:
     for seed, (name, counts) in enumerate((("real", (4, 4, 0)), ("made", (4, 0, 0)))):
         settings = SimulationSettings(patients=sum(counts), size=64, seed=seed, split_counts=counts)
         write_dataset(tmp_path / name, settings)
-    plan = FidelityPlan(tmp_path / "real", tmp_path / "made", tmp_path / "out", size=48)
-    said = compare_sets(plan)
-    values = json.loads((plan.out / "fidelity.json").read_text())
+    out = tmp_path / "out"
+    said = compare_sets(tmp_path / "real", tmp_path / "made", out, size=48)
+    values = json.loads((out / "fidelity.json").read_text())
     assert (values["n_real"], values["n_synthetic"], values["reference"]) == (16, 16, "held-out")
-    assert said == (plan.out / "fidelity.md").read_text()
+    assert said == (out / "fidelity.md").read_text()
     assert f"{values['frechet']['value']:.2f} [" in said
-    page = (plan.out / "fidelity.html").read_text()
+    page = (out / "fidelity.html").read_text()
     assert "<h1>Fidelity of made</h1>" in page
     assert page.count("<table") == page.count("</table>") >= 4
-    assert {path.name for path in plan.out.glob("*.png")} == {"real.png", "synthetic.png"}
+    assert {path.name for path in out.glob("*.png")} == {"real.png", "synthetic.png"}
     with pytest.raises(OutputError):
-        compare_sets(plan)
+        compare_sets(tmp_path / "real", tmp_path / "made", out, size=48)

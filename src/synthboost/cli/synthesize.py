@@ -114,6 +114,6 @@ class Fidelity:
 
     def run(self) -> None:
         """Compare, write the numbers and print the main ones."""
-        from synthboost.inference.fidelity import FidelityPlan, compare_sets
+        from synthboost.inference.fidelity import compare_sets
 
-        print(compare_sets(FidelityPlan(**vars(self))))
+        print(compare_sets(**vars(self)))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +11,7 @@ from synthboost.domain import Domain, LabelMap, SplitOptions, SplitPart
 from synthboost.errors import ConfigError, DataError
 from synthboost.evaluation.fidelity.contact_sheet import contact_sheet, outlined
 from synthboost.evaluation.fidelity.echo_set import EchoSet
-from synthboost.evaluation.fidelity.measure import FidelitySettings, measure_fidelity
+from synthboost.evaluation.fidelity.measure import measure_fidelity
 from synthboost.inference.echo_sets import read_echo_set
 from synthboost.inference.predictor import Predictor
 from synthboost.inference.sentences import structure_targets
@@ -26,68 +25,66 @@ from synthboost.reports.sections import Section
 
 SHEET = (4, 8)
 """Rows and columns of a contact sheet."""
+MOST_IMAGES = 400
+"""Of each set."""
 
 
-@dataclass(frozen=True)
-class FidelityPlan:
-    """What is compared with what."""
+def compare_sets(
+    real: Path,
+    synthetic: Path,
+    out: Path,
+    splitting: SplitOptions | None = None,
+    checkpoint: str | None = None,
+    size: int = 128,
+) -> str:
+    """Compare two data sets, write report and contact sheets into `out`, and return the report as Markdown.
 
-    real: Path
-    synthetic: Path
-    out: Path
-    splitting: SplitOptions = field(default_factory=SplitOptions)
-    checkpoint: str | None = None
-    size: int = 128
-    images: int = 400
-    """At most so many of each set."""
-    seed: int = 0
-
-    def __post_init__(self) -> None:
-        """Refuse what cannot be compared."""
-        if self.size < 32:
-            raise ConfigError("fidelity", "size", self.size, "32 pixels or more: there is no texture in fewer")
-        if self.images < 12:
-            raise ConfigError("fidelity", "images", self.images, "12 or more")
-
-
-def compare_sets(plan: FidelityPlan) -> str:
-    """Compare, write report and contact sheets into `plan.out`, and return the report as Markdown.
+    Args:
+        real: whose training patients the generator was trained on; its validation patients are the reference.
+        synthetic: what it generated.
+        out: a new folder.
+        splitting: of the real set.
+        checkpoint: a segmenter trained on real images, for the consistency of images and masks.
+        size: side in pixels to which all images are brought.
 
     Raises:
+        ConfigError: `size` is less than 32.
         DataError: a set is too small, or has images without a visible sector.
-        OutputError: `plan.out` holds something already.
+        OutputError: `out` holds something already.
     """
-    require_new_folder(plan.out, "out")
-    source = open_source(plan.real, plan.splitting)
-    synthetic_source = open_source(plan.synthetic, made_from=source.split)
+    if size < 32:
+        raise ConfigError("fidelity", "size", size, "32 pixels or more: there is no texture in fewer")
+    require_new_folder(out, "out")
+    source = open_source(real, splitting or SplitOptions())
+    synthetic_source = open_source(synthetic, made_from=source.split)
     if str(Domain.REAL) in synthetic_source.domains:
-        raise DataError(plan.synthetic, "domain", "real", "a synthetic set", "Give the real set first.")
-    real = _read(source, SplitPart.TRAINING, plan)
-    held_out = _read(source, SplitPart.VALIDATION, plan)
+        raise DataError(synthetic, "domain", "real", "a synthetic set", "Give the real set first.")
+    training = _read(source, SplitPart.TRAINING, size)
+    held_out = _read(source, SplitPart.VALIDATION, size)
     # Only what training would read: images from validation patients' masks resemble the held-out ones by right.
-    synthetic = _read(synthetic_source, SplitPart.TRAINING, plan)
-    predictions = None if plan.checkpoint is None else _predict(plan.checkpoint, synthetic)
-    found = measure_fidelity(real, synthetic, held_out, predictions, FidelitySettings(seed=plan.seed)).to_json()
-    tables = fidelity_tables(plan.synthetic.name, found)
+    made = _read(synthetic_source, SplitPart.TRAINING, size)
+    predictions = None if checkpoint is None else _predict(checkpoint, made)
+    found = measure_fidelity(training, made, held_out, predictions)
+    tables = fidelity_tables(synthetic.name, found)
     markdown = "\n".join(map(to_markdown, tables))
-    write_json(plan.out / "fidelity.json", found)
-    write_text(plan.out / "fidelity.md", markdown)
+    write_json(out / "fidelity.json", found)
+    write_text(out / "fidelity.md", markdown)
     section = Section("fidelity", "How like real images the synthetic ones are", [(None, tables)])
-    page = render((), [section], ReportContent(title=f"Fidelity of {plan.synthetic.name}"))
-    write_text(plan.out / "fidelity.html", page)
-    for name, images in (("real", real), ("synthetic", synthetic)):
-        _write_sheet(plan.out / f"{name}.png", images, plan.seed)
+    page = render((), [section], ReportContent(title=f"Fidelity of {synthetic.name}"))
+    write_text(out / "fidelity.html", page)
+    for name, images in (("real", training), ("synthetic", made)):
+        _write_sheet(out / f"{name}.png", images)
     return markdown
 
 
-def _read(source: Source, part: SplitPart, plan: FidelityPlan) -> EchoSet:
-    """At most `plan.images` annotated frames of a part, patient by patient in a random order."""
+def _read(source: Source, part: SplitPart, size: int) -> EchoSet:
+    """At most `MOST_IMAGES` annotated frames of a part, patient by patient in a random order."""
     infos = source.frames(part, str(part)).infos
     patients = sorted({info.patient for info in infos})
-    order = np.random.default_rng(plan.seed).permutation(len(patients))
+    order = np.random.default_rng(0).permutation(len(patients))
     place = {patients[number]: rank for rank, number in enumerate(order)}
-    chosen = sorted(infos, key=lambda info: place[info.patient])[: plan.images]
-    return read_echo_set(source.dataset, chosen, plan.size)
+    chosen = sorted(infos, key=lambda info: place[info.patient])[:MOST_IMAGES]
+    return read_echo_set(source.dataset, chosen, size)
 
 
 def _predict(checkpoint: str, images: EchoSet) -> LabelMap:
@@ -98,9 +95,9 @@ def _predict(checkpoint: str, images: EchoSet) -> LabelMap:
     return np.stack([predictor.predict(image, sentences).label_map() for image in tracked])
 
 
-def _write_sheet(path: Path, images: EchoSet, seed: int) -> None:
+def _write_sheet(path: Path, images: EchoSet) -> None:
     rows, columns = SHEET
-    chosen = np.random.default_rng(seed).permutation(len(images))[: rows * columns]
+    chosen = np.random.default_rng(0).permutation(len(images))[: rows * columns]
     tiles = [
         images.images[k] if n % 2 else outlined(images.images[k], images.label_maps[k]) for n, k in enumerate(chosen)
     ]

@@ -57,22 +57,24 @@ def test_the_kernel_distance_of_four_numbers_is_the_one_of_paper_and_pencil():
     # k(x, y) = (x y + 1)^3. First 0, 1: k(0, 1) = 1. Second 0, 2: k(0, 2) = 1.
     # Between: k(0, 0) = 1, k(0, 2) = 1, k(1, 0) = 1, k(1, 2) = 27: mean 7.5. So 1 + 1 - 15 = -13.
     first, second = np.array([[0.0], [1.0]]), np.array([[0.0], [2.0]])
-    assert kernel_distance(first, second, own(2), own(2), seed=0, draws=10).value == pytest.approx(-13)
+    assert kernel_distance(first, second, own(2), own(2), seed=0, draws=10)["value"] == pytest.approx(-13)
 
 
 def test_pairs_of_images_of_one_patient_do_not_count():
     # Patient a has 0 and 1, patient b has 2: within the first only k(0, 2) = 1 and k(1, 2) = 27, mean 14.
     first, second = np.array([[0.0], [1.0], [2.0]]), np.array([[0.0], [0.0]])
-    assert kernel_distance(first, second, ["a", "a", "b"], own(2), seed=0, draws=10).value == pytest.approx(14 + 1 - 2)
+    assert kernel_distance(first, second, ["a", "a", "b"], own(2), seed=0, draws=10)["value"] == pytest.approx(
+        14 + 1 - 2
+    )
 
 
 def test_equal_distributions_are_at_distance_zero_within_the_interval_and_others_are_not():
     x, y = normal(200, 5, 0), normal(150, 5, 1)
     same = kernel_distance(x, y, own(200), own(150), seed=0, draws=300)
     other = kernel_distance(x, y + 0.7, own(200), own(150), seed=0, draws=300)
-    assert same.low < 0 < same.high
-    assert other.low > 0
-    assert other.low < other.value < other.high
+    assert same["low"] < 0 < same["high"]
+    assert other["low"] > 0
+    assert other["low"] < other["value"] < other["high"]
 
 
 def test_many_images_of_few_patients_do_not_feign_a_distance():
@@ -82,8 +84,8 @@ def test_many_images_of_few_patients_do_not_feign_a_distance():
     def sample() -> np.ndarray:
         return np.repeat(rng.normal(size=(12, 4)), 20, axis=0) + 0.05 * rng.normal(size=(240, 4))
 
-    values = [kernel_distance(sample(), sample(), patients, patients, seed=0, draws=1).value for _ in range(60)]
-    naive = [kernel_distance(sample(), sample(), own(240), own(240), seed=0, draws=1).value for _ in range(60)]
+    values = [kernel_distance(sample(), sample(), patients, patients, seed=0, draws=1)["value"] for _ in range(60)]
+    naive = [kernel_distance(sample(), sample(), own(240), own(240), seed=0, draws=1)["value"] for _ in range(60)]
     assert abs(np.mean(values)) < 2.5 * np.std(values) / np.sqrt(60)
     assert np.mean(naive) > 2.5 * np.std(naive) / np.sqrt(60)
 
@@ -126,11 +128,11 @@ def test_the_floor_is_what_equal_distributions_reach_and_a_shift_exceeds_it():
     real, whose = normal(80, 4, 0), [f"p{i // 4}" for i in range(80)]
     same = against_floor(frechet_distance, real, normal(60, 4, 1), whose, own(60), seed=0)
     moved = against_floor(frechet_distance, real, normal(60, 4, 1) + 1, whose, own(60), seed=0)
-    assert same.images == 40  # 10 of 20 patients with 4 images each
-    assert same.floor == moved.floor
-    assert same.value < same.floor_high + 0.3
-    assert moved.low > moved.floor_high
-    assert moved.value - same.value == pytest.approx(4, abs=1)  # four columns by one
+    assert same["images"] == 40  # 10 of 20 patients with 4 images each
+    assert same["floor"] == moved["floor"]
+    assert same["value"] < same["floor_high"] + 0.3
+    assert moved["low"] > moved["floor_high"]
+    assert moved["value"] - same["value"] == pytest.approx(4, abs=1)  # four columns by one
 
 
 def test_halves_share_no_patient_and_all_samples_have_one_size():

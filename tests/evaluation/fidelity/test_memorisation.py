@@ -16,9 +16,12 @@ def test_points_on_a_line_have_the_distances_that_one_sees():
     line = {"training": [0, 10, 20], "held_out": [2, 13, 24], "synthetic": [0, 11, 16]}
     found = _compare(**{k: np.array(v, float)[:, None] for k, v in line.items()})
     # To the nearest of 0, 10, 20: held-out 2, 3, 4 (median 3); synthetic 0, 1, 4 (median 1).
-    assert found.ratio == pytest.approx(1 / 3)
-    assert found.near_share == pytest.approx(2 / 3)  # below 2.1, the 5 % quantile of 2, 3, 4
-    assert [(s.synthetic, s.training, s.distance) for s in found.suspects] == [("s0", "t0", 0.0), ("s1", "t1", 1.0)]
+    assert found["ratio"] == pytest.approx(1 / 3)
+    assert found["near_share"] == pytest.approx(2 / 3)  # below 2.1, the 5 % quantile of 2, 3, 4
+    assert [(s["synthetic"], s["training"], s["distance"]) for s in found["suspects"]] == [
+        ("s0", "t0", 0.0),
+        ("s1", "t1", 1.0),
+    ]
 
 
 def test_copies_are_flagged_and_independent_samples_are_not():
@@ -26,15 +29,15 @@ def test_copies_are_flagged_and_independent_samples_are_not():
     training, held_out, fresh = (rng.normal(size=(100, 6)) for _ in range(3))
     copies = training[:60] + 0.01 * rng.normal(size=(60, 6))
     caught = _compare(training, held_out, copies)
-    assert caught.ratio < 0.05
-    assert caught.near_share == 1.0
-    assert caught.p_value < 1e-10
-    assert len(caught.suspects) == 60
-    assert all(s.synthetic[1:] == s.training[1:] for s in caught.suspects)
+    assert caught["ratio"] < 0.05
+    assert caught["near_share"] == 1.0
+    assert caught["p_value"] < 1e-10
+    assert len(caught["suspects"]) == 60
+    assert all(s["synthetic"][1:] == s["training"][1:] for s in caught["suspects"])
     clean = _compare(training, held_out, fresh)
-    assert clean.ratio == pytest.approx(1, abs=0.15)
-    assert clean.near_share < 0.15
-    assert clean.p_value > 0.01
+    assert clean["ratio"] == pytest.approx(1, abs=0.15)
+    assert clean["near_share"] < 0.15
+    assert clean["p_value"] > 0.01
 
 
 def test_a_few_copies_among_many_are_named_even_if_the_median_does_not_move():
@@ -42,8 +45,8 @@ def test_a_few_copies_among_many_are_named_even_if_the_median_does_not_move():
     training, held_out, fresh = (rng.normal(size=(100, 6)) for _ in range(3))
     fresh[7] = training[42] + 0.001
     found = _compare(training, held_out, fresh)
-    assert found.ratio > 0.85
-    assert (found.suspects[0].synthetic, found.suspects[0].training) == ("s7", "t42")
+    assert found["ratio"] > 0.85
+    assert (found["suspects"][0]["synthetic"], found["suspects"][0]["training"]) == ("s7", "t42")
 
 
 def test_a_held_out_image_that_was_trained_on_is_no_yardstick():

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.random import Generator
@@ -36,16 +35,6 @@ def frechet_distance(first: Numbers, second: Numbers) -> float:
     return float(max(0.0, between @ between + np.trace(a) + np.trace(b) - 2 * cross))
 
 
-@dataclass(frozen=True)
-class KernelDistance:
-    """A squared discrepancy and its bootstrap interval; about 0, and as often below it, for equal distributions."""
-
-    value: float
-    low: float
-    high: float
-    """Ends of the 95 % interval."""
-
-
 def kernel_distance(
     first: Numbers,
     second: Numbers,
@@ -54,7 +43,7 @@ def kernel_distance(
     *,
     seed: int,
     draws: int = 2000,
-) -> KernelDistance:
+) -> dict[str, float]:
     """Unbiased squared discrepancy with the kernel (x.y / d + 1)^3 of KID (Binkowski et al., arXiv 1801.01401).
 
     Within a sample, only pairs of images of different patients count: images of one patient are alike, and would let
@@ -68,6 +57,9 @@ def kernel_distance(
         second_patients: (m,) the same; of synthetic images, their sources.
         seed: of the draws.
         draws: number of resamplings.
+
+    Returns:
+        `value`, about 0 and as often below it for equal distributions; `low` and `high` of its 95 % interval.
 
     Raises:
         DataError: the samples are not as above, patients are not one per row, or a sample has but one.
@@ -87,7 +79,7 @@ def kernel_distance(
     rng = np.random.default_rng(seed)
     found = [distance(_draw(rng, a.shape[1]), _draw(rng, b.shape[1])) for _ in range(draws)]
     low, high = np.quantile(found, [0.025, 0.975])
-    return KernelDistance(value, float(low), float(high))
+    return {"value": value, "low": float(low), "high": float(high)}
 
 
 def _mean(sums: Numbers, times: Numbers, images: Numbers) -> float:
@@ -150,23 +142,6 @@ def density_and_coverage(
     return float(inside.sum() / (neighbours * len(synthetic))), float(inside.any(axis=1).mean())
 
 
-@dataclass(frozen=True)
-class AgainstFloor:
-    """Means and ranges over repeated halvings of the real patients; all samples have the same number of images."""
-
-    value: float
-    """Real against synthetic."""
-    low: float
-    """The 2.5 % and 97.5 % quantiles over the halvings: how much the choice of patients matters."""
-    high: float
-    floor: float
-    """Real against real."""
-    floor_low: float
-    floor_high: float
-    images: int
-    """In each sample."""
-
-
 def against_floor(
     measure: Callable[[Numbers, Numbers], float],
     real: Numbers,
@@ -176,7 +151,7 @@ def against_floor(
     *,
     seed: int,
     repeats: int = 20,
-) -> AgainstFloor:
+) -> dict[str, float]:
     """Halve the real patients; measure one half against the other, and against as many synthetic images.
 
     Distances between small samples are never 0, and depend on their size: so a distance alone says nothing.
@@ -185,6 +160,11 @@ def against_floor(
         measure: of two samples (n, d), the first always real.
         real, synthetic: features, one row per image.
         real_patients, synthetic_patients: whose they are; patients are drawn whole, as long as there is room.
+
+    Returns:
+        `value`, the mean over the halvings of real against synthetic, with the 2.5 % and 97.5 % quantiles `low` and
+        `high` (how much the choice of patients matters); `floor`, `floor_low` and `floor_high`, the same of real
+        against real; `images`, the number in each sample.
 
     Raises:
         DataError: there are fewer than four real patients, or patients are not one per row.
@@ -205,9 +185,12 @@ def against_floor(
         half, other = (index[:size] for index in _halves(of_real, rng))
         chosen = _shuffled(of_synthetic, rng)[:size]
         found.append((measure(real[half], synthetic[chosen]), measure(real[half], real[other])))
-    values, floors = np.array(found).T
-    (low, high), (floor_low, floor_high) = (np.quantile(x, [0.025, 0.975]).tolist() for x in (values, floors))
-    return AgainstFloor(float(values.mean()), low, high, float(floors.mean()), floor_low, floor_high, size)
+    summary: dict[str, float] = {}
+    for names, values in zip(
+        (("value", "low", "high"), ("floor", "floor_low", "floor_high")), np.array(found).T, strict=True
+    ):
+        summary |= zip(names, (float(values.mean()), *np.quantile(values, [0.025, 0.975]).tolist()), strict=True)
+    return {**summary, "images": size}
 
 
 def _smaller_half(patients: NDArray[np.str_]) -> int:

@@ -1,4 +1,4 @@
-"""Fidelity: everything that can be said of a synthetic set against real ones, in one value.
+"""Fidelity: everything that can be said of a synthetic set against real ones, as one JSON object.
 
 Real images of held-out patients are the reference, because a generator that copies is near to what it was trained on.
 """
@@ -6,18 +6,16 @@ Real images of held-out patients are the reference, because a generator that cop
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from synthboost.domain import STRUCTURES, Structure
+from synthboost.domain import STRUCTURES
 from synthboost.errors import ConfigError, DataError
 from synthboost.evaluation.fidelity.distances import (
     NEIGHBOURS,
-    AgainstFloor,
-    KernelDistance,
     Numbers,
     against_floor,
     density_and_coverage,
@@ -25,94 +23,13 @@ from synthboost.evaluation.fidelity.distances import (
     kernel_distance,
 )
 from synthboost.evaluation.fidelity.echo_set import EchoRegion, EchoSet
-from synthboost.evaluation.fidelity.memorisation import (
-    LOW_RESOLUTION,
-    Memorisation,
-    low_resolution,
-    nearest_neighbour_test,
-)
+from synthboost.evaluation.fidelity.memorisation import LOW_RESOLUTION, low_resolution, nearest_neighbour_test
 from synthboost.evaluation.fidelity.texture import DYNAMIC_RANGE_DB, FEATURES, SPECKLE, radiomic_features, speckle
 from synthboost.evaluation.metrics.overlap import dice
-from synthboost.evaluation.statistics.bootstrap import Interval, bootstrap_mean
+from synthboost.evaluation.statistics.bootstrap import bootstrap_mean
 
-
-@dataclass(frozen=True)
-class FidelitySettings:
-    """Seed and effort."""
-
-    seed: int = 0
-    repeats: int = 20
-    """Halvings of the real patients."""
-    draws: int = 1000
-    """Resamplings of patients per interval."""
-
-    def __post_init__(self) -> None:
-        """Refuse what cannot work.
-
-        Raises:
-            ConfigError: names the field.
-        """
-        if self.repeats < 1 or self.draws < 100:
-            raise ConfigError("fidelity", "settings", self, "repeats >= 1, draws >= 100")
-
-
-@dataclass(frozen=True)
-class SpeckleComparison:
-    """One statistic of one region."""
-
-    region: EchoRegion
-    statistic: str
-    real: Interval
-    synthetic: Interval
-    gap: float
-    """Difference of the means, in standard deviations of the real images; 0 where those do not vary."""
-    images: tuple[int, int]
-    """Real and synthetic ones that have enough of the region."""
-
-
-@dataclass(frozen=True)
-class FidelityMeasures:
-    """Real against synthetic. Distances are on radiomic features, each in standard deviations of the real images."""
-
-    n_real: int
-    n_synthetic: int
-    real_patients: int
-    synthetic_patients: int
-    reference: str
-    """Which real images distances are to: `held-out`, or `training` if none were held out."""
-    left_out: tuple[int, int]
-    """Real and synthetic images without enough pixels of some region: they have no full set of features."""
-    size: tuple[int, int]
-    """(H, W) of the images."""
-    frechet: AgainstFloor
-    frechet_by_region: dict[EchoRegion, AgainstFloor]
-    kernel: KernelDistance
-    kernel_floor: AgainstFloor
-    """The kernel distance on halves."""
-    learned_frechet: AgainstFloor | None
-    """Of the training images instead of the synthetic ones: a generator that reproduces its training data gets this.
-    The floor is lower where training and held-out patients were imaged differently, as in CAMUS. `None` without
-    held-out images, as the next."""
-    learned_kernel: KernelDistance | None
-    density: AgainstFloor
-    coverage: AgainstFloor
-    speckle: tuple[SpeckleComparison, ...]
-    memorisation: dict[str, Memorisation]
-    """By the space in which neighbours are sought; empty without held-out images."""
-    consistency: dict[Structure, Interval] | None
-    """Dice between the masks that images were made from and those that a segmenter trained on real images predicts in
-    them; `None` without predictions. Compare it with the segmenter's Dice on held-out real images: less means that
-    images do not follow their masks, much more that they are easier than real ones."""
-    settings: FidelitySettings
-
-    def to_json(self) -> dict[str, Any]:
-        """All numbers, unrounded; keys as the fields are called, structures and regions by their names."""
-        values = asdict(self)
-        values["frechet_by_region"] = {str(region): v for region, v in values["frechet_by_region"].items()}
-        if self.consistency is not None:
-            values["consistency"] = {s.short: v for s, v in values["consistency"].items()}
-        values["settings"] |= {"dynamic_range_db": DYNAMIC_RANGE_DB, "low_resolution": LOW_RESOLUTION}
-        return values
+FEWEST_IMAGES = 2 * (NEIGHBOURS + 1)
+"""With all four regions, in a set."""
 
 
 def measure_fidelity(
@@ -120,73 +37,94 @@ def measure_fidelity(
     synthetic: EchoSet,
     held_out: EchoSet | None = None,
     predictions: NDArray[np.uint8] | None = None,
-    settings: FidelitySettings | None = None,
-) -> FidelityMeasures:
-    """Compare synthetic images with real ones.
+    *,
+    seed: int = 0,
+    repeats: int = 20,
+    draws: int = 1000,
+) -> dict[str, Any]:
+    """Compare synthetic images with real ones; distances are on radiomic features, in standard deviations of real ones.
 
     Args:
         real: what the generator was trained on.
         synthetic: what it generated.
-        held_out: real images of patients that it was not trained on. Distances are then to these, and only with these
-            can copies be told from chance.
+        held_out: real images of patients that it was not trained on. Distances are then to these (`reference`), and
+            only with these can copies be told from chance.
         predictions: (n, H, W) 0-3, what a segmenter trained on real images predicts in the synthetic ones.
-        settings: seed and effort.
+        seed: of all draws.
+        repeats: halvings of the real patients.
+        draws: resamplings of patients per interval.
+
+    Returns:
+        All numbers, unrounded, ready for JSON. `frechet`, `kernel_floor`, `density`, `coverage` and, by region,
+        `frechet_by_region` are those of `against_floor`, `kernel` that of `kernel_distance`. `left_out` counts real and
+        synthetic images without enough pixels of some region. `learned_frechet` and `learned_kernel` are of the
+        training images instead of the synthetic ones: a generator that reproduces its training data gets these; the
+        floor is lower where training and held-out patients were imaged differently, as in CAMUS. `speckle` lists each
+        statistic of each region, its `gap` in standard deviations of the real images; `memorisation` has a
+        `nearest_neighbour_test` by the space in which neighbours are sought. `consistency` is the Dice of `predictions`
+        by structure: less than the segmenter's on held-out real images means that images do not follow their masks,
+        much more that they are easier. What needs `held_out` or `predictions` is `None` or empty without them.
 
     Raises:
+        ConfigError: fewer than 1 halving or 100 draws.
         DataError: sizes differ, a patient is both in training and held out, or there are too few images: at least
             four real patients, and twelve images of which half the patients have more than five.
     """
-    settings = settings or FidelitySettings()
+    if repeats < 1 or draws < 100:
+        raise ConfigError("fidelity", "repeats, draws", f"{repeats}, {draws}", "repeats >= 1, draws >= 100")
     _require_comparable(real, synthetic, held_out)
     reference = real if held_out is None else held_out
-    raw = {"real": radiomic_features(reference), "synthetic": radiomic_features(synthetic)}
+    sets = {"real": reference, "synthetic": synthetic}
+    raw = {name: radiomic_features(images) for name, images in sets.items()}
     whole = {name: _complete(features) for name, features in raw.items()}
-    for name, rows in whole.items():
-        if np.count_nonzero(rows) < 2 * (NEIGHBOURS + 1):
-            raise DataError(
-                f"{name} images", "with all four regions", np.count_nonzero(rows), f"at least {2 * (NEIGHBOURS + 1)}"
-            )
+    counts = {name: int(np.count_nonzero(rows)) for name, rows in whole.items()}
+    for name, count in counts.items():
+        if count < FEWEST_IMAGES:
+            raise DataError(f"{name} images", "with all four regions", count, f"at least {FEWEST_IMAGES}")
     scaled = _scale(raw["real"][whole["real"]])
-    a, b = scaled(raw["real"][whole["real"]]), scaled(raw["synthetic"][whole["synthetic"]])
-    patients = _chosen(reference, whole["real"]), _chosen(synthetic, whole["synthetic"])
-    seed, repeats, draws = settings.seed, settings.repeats, settings.draws
+    a, b = (scaled(raw[name][rows]) for name, rows in whole.items())
+    patients = [_chosen(images.patients, whole[name]) for name, images in sets.items()]
 
-    def floored(measure: Callable[[Numbers, Numbers], float], columns: slice = slice(None)) -> AgainstFloor:
+    def floored(measure: Callable[[Numbers, Numbers], float], columns: slice = slice(None)) -> dict[str, float]:
         return against_floor(measure, a[:, columns], b[:, columns], *patients, seed=seed, repeats=repeats)
 
     learned_frechet, learned_kernel, copies = None, None, {}
     if held_out is not None:
         learned = radiomic_features(real)
         rows = _complete(learned)
-        sample, owners = scaled(learned[rows]), _chosen(real, rows)
+        sample, owners = scaled(learned[rows]), _chosen(real.patients, rows)
         learned_frechet = against_floor(frechet_distance, a, sample, patients[0], owners, seed=seed, repeats=repeats)
         learned_kernel = kernel_distance(a, sample, patients[0], owners, seed=seed, draws=draws)
         copies = _memorisation((synthetic, real, held_out), (raw["synthetic"], learned, raw["real"]))
 
     wide = len(FEATURES)
-    return FidelityMeasures(
-        n_real=len(reference),
-        n_synthetic=len(synthetic),
-        real_patients=len(set(reference.patients)),
-        synthetic_patients=len(set(synthetic.patients)),
-        reference="training" if held_out is None else "held-out",
-        left_out=(int(np.count_nonzero(~whole["real"])), int(np.count_nonzero(~whole["synthetic"]))),
-        size=synthetic.shape,
-        frechet=floored(frechet_distance),
-        frechet_by_region={
-            region: floored(frechet_distance, slice(i * wide, (i + 1) * wide)) for i, region in enumerate(EchoRegion)
+    return {
+        "n_real": len(reference),
+        "n_synthetic": len(synthetic),
+        "real_patients": len(set(reference.patients)),
+        "synthetic_patients": len(set(synthetic.patients)),
+        "reference": "training" if held_out is None else "held-out",
+        "left_out": [len(images) - counts[name] for name, images in sets.items()],
+        "size": list(synthetic.shape),
+        "frechet": floored(frechet_distance),
+        "frechet_by_region": {
+            str(region): floored(frechet_distance, slice(i * wide, (i + 1) * wide))
+            for i, region in enumerate(EchoRegion)
         },
-        kernel=kernel_distance(a, b, *patients, seed=seed, draws=draws),
-        kernel_floor=floored(_plain_kernel_distance),
-        learned_frechet=learned_frechet,
-        learned_kernel=learned_kernel,
-        density=floored(lambda x, y: density_and_coverage(x, y)[0]),
-        coverage=floored(lambda x, y: density_and_coverage(x, y)[1]),
-        speckle=_compare_speckle(reference, synthetic, settings),
-        memorisation=copies,
-        consistency=None if predictions is None else _consistency(synthetic, predictions, seed),
-        settings=settings,
-    )
+        "kernel": kernel_distance(a, b, *patients, seed=seed, draws=draws),
+        "kernel_floor": floored(_plain_kernel_distance),
+        "learned_frechet": learned_frechet,
+        "learned_kernel": learned_kernel,
+        "density": floored(lambda x, y: density_and_coverage(x, y)[0]),
+        "coverage": floored(lambda x, y: density_and_coverage(x, y)[1]),
+        "speckle": _compare_speckle(reference, synthetic, seed, draws),
+        "memorisation": copies,
+        "consistency": None if predictions is None else _consistency(synthetic, predictions, seed),
+        "settings": {
+            "seed": seed, "repeats": repeats, "draws": draws, "dynamic_range_db": DYNAMIC_RANGE_DB,
+            "low_resolution": LOW_RESOLUTION,
+        },
+    }  # fmt: skip
 
 
 def _scale(features: Numbers) -> Callable[[Numbers], Numbers]:
@@ -199,40 +137,39 @@ def _scale(features: Numbers) -> Callable[[Numbers], Numbers]:
 def _plain_kernel_distance(first: Numbers, second: Numbers) -> float:
     """As if each image were a patient: the halves share none."""
     owners = ([str(i) for i in range(len(sample))] for sample in (first, second))
-    return kernel_distance(first, second, *owners, seed=0, draws=1).value
+    return kernel_distance(first, second, *owners, seed=0, draws=1)["value"]
 
 
-def _compare_speckle(real: EchoSet, synthetic: EchoSet, settings: FidelitySettings) -> tuple[SpeckleComparison, ...]:
+def _compare_speckle(real: EchoSet, synthetic: EchoSet, seed: int, draws: int) -> list[dict[str, Any]]:
     found = []
     for region in EchoRegion:
-        ours, theirs = (_speckle_table(images, region) for images in (real, synthetic))
-        if any(len(set(patients)) < 2 for _, patients in (ours, theirs)):
+        tables = [_speckle_table(images, region) for images in (real, synthetic)]
+        if any(len(set(patients)) < 2 for _, patients in tables):
             continue  # too few images have the region
         for column, statistic in enumerate(SPECKLE):
-            before, after = (
-                bootstrap_mean(table[:, column], patients, seed=settings.seed, draws=settings.draws)
-                for table, patients in (ours, theirs)
-            )
-            spread = float(ours[0][:, column].std())
-            gap = (after.mean - before.mean) / spread if spread > 1e-9 else 0.0
-            found.append(SpeckleComparison(region, statistic, before, after, gap, (len(ours[0]), len(theirs[0]))))
-    return tuple(found)
+            before, after = (bootstrap_mean(t[:, column], p, seed=seed, draws=draws) for t, p in tables)
+            spread = float(tables[0][0][:, column].std())
+            found.append(
+                {
+                    "region": str(region), "statistic": statistic, "real": asdict(before), "synthetic": asdict(after),
+                    "gap": (after.mean - before.mean) / spread if spread > 1e-9 else 0.0,
+                    "images": [len(table) for table, _ in tables],
+                }
+            )  # fmt: skip
+    return found
 
 
 def _speckle_table(images: EchoSet, region: EchoRegion) -> tuple[Numbers, list[str]]:
     """(k, statistics) of the images that have the region, and their patients."""
-    rows, patients = [], []
-    for number, patient in enumerate(images.patients):
-        measured = speckle(images.images[number], images.mask(number, region))
-        if measured is not None:
-            rows.append([getattr(measured, name) for name in SPECKLE])
-            patients.append(patient)
+    measured = [speckle(image, images.mask(number, region)) for number, image in enumerate(images.images)]
+    rows = [list(one.values()) for one in measured if one is not None]
+    patients = _chosen(images.patients, np.array([one is not None for one in measured]))
     return np.array(rows, dtype=np.float64).reshape(-1, len(SPECKLE)), patients
 
 
 def _memorisation(
     sets: tuple[EchoSet, EchoSet, EchoSet], features: tuple[Numbers, Numbers, Numbers]
-) -> dict[str, Memorisation]:
+) -> dict[str, dict[str, Any]]:
     """Of synthetic, training and held-out images, and their radiomic features."""
     pixels = [low_resolution(images) for images in sets]
     whole = [_complete(table) for table in features]
@@ -246,30 +183,27 @@ def _memorisation(
 
 def _nearest(
     sets: tuple[EchoSet, EchoSet, EchoSet], tables: list[Numbers], rows: list[NDArray[np.bool_]]
-) -> Memorisation:
+) -> dict[str, Any]:
     synthetic, training, held_out = sets
     return nearest_neighbour_test(
         *tables,
-        synthetic_patients=_chosen(synthetic, rows[0]),
-        held_out_patients=_chosen(held_out, rows[2]),
-        synthetic_names=[n for n, keep in zip(synthetic.names, rows[0], strict=True) if keep],
-        training_names=[n for n, keep in zip(training.names, rows[1], strict=True) if keep],
+        synthetic_patients=_chosen(synthetic.patients, rows[0]),
+        held_out_patients=_chosen(held_out.patients, rows[2]),
+        synthetic_names=_chosen(synthetic.names, rows[0]),
+        training_names=_chosen(training.names, rows[1]),
     )
 
 
-def _consistency(images: EchoSet, predictions: NDArray[np.uint8], seed: int) -> dict[Structure, Interval]:
+def _consistency(images: EchoSet, predictions: NDArray[np.uint8], seed: int) -> dict[str, Any]:
     """Dice of predicted label maps (n, H, W) per structure; intervals by patient."""
-    if images.label_maps.shape != predictions.shape:
-        raise DataError(
-            "mask consistency", "predictions", predictions.shape, f"{images.label_maps.shape}, as the label maps"
-        )
-    return {
-        structure: bootstrap_mean(
-            [dice(t, p) for t, p in zip(images.label_maps == structure, predictions == structure, strict=True)],
-            images.patients, seed=seed, draws=2000,
-        )
-        for structure in STRUCTURES
-    }  # fmt: skip
+    truth = images.label_maps
+    if truth.shape != predictions.shape:
+        raise DataError("mask consistency", "predictions", predictions.shape, f"{truth.shape}, as the label maps")
+    found = {}
+    for structure in STRUCTURES:
+        scores = [dice(t, p) for t, p in zip(truth == structure, predictions == structure, strict=True)]
+        found[structure.short] = asdict(bootstrap_mean(scores, images.patients, seed=seed, draws=2000))
+    return found
 
 
 def _complete(features: Numbers) -> NDArray[np.bool_]:
@@ -277,8 +211,8 @@ def _complete(features: Numbers) -> NDArray[np.bool_]:
     return np.asarray(np.isfinite(features).all(axis=1))
 
 
-def _chosen(images: EchoSet, rows: NDArray[np.bool_]) -> list[str]:
-    return [patient for patient, keep in zip(images.patients, rows, strict=True) if keep]
+def _chosen(values: tuple[str, ...], rows: NDArray[np.bool_]) -> list[str]:
+    return [value for value, keep in zip(values, rows, strict=True) if keep]
 
 
 def _require_comparable(real: EchoSet, synthetic: EchoSet, held_out: EchoSet | None) -> None:
@@ -288,9 +222,6 @@ def _require_comparable(real: EchoSet, synthetic: EchoSet, held_out: EchoSet | N
                 f"{name} images", "size", images.shape, f"{real.shape}, as the real images have",
                 "Bring all sets to one size first: texture depends on it.",
             )  # fmt: skip
-    if held_out is not None:
-        both = sorted(set(real.patients) & set(held_out.patients))
-        if both:
-            raise DataError(
-                "held-out images", "patients", ", ".join(both[:10]), "patients that the generator was not trained on"
-            )
+    if held_out is not None and (both := sorted(set(real.patients) & set(held_out.patients))):
+        expected = "patients that the generator was not trained on"
+        raise DataError("held-out images", "patients", ", ".join(both[:10]), expected)

@@ -3,46 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from synthboost.errors import ConfigError, DataError
-from synthboost.evaluation.fidelity.distances import require_samples
+from synthboost.evaluation.fidelity.distances import Numbers, require_samples
 from synthboost.evaluation.fidelity.echo_set import EchoSet
 from synthboost.evaluation.metrics.resample import area_weights
 from synthboost.evaluation.statistics.tests import patient_means
-
-Numbers = NDArray[np.float64]
 
 NEAR_SHARE = 0.05
 """Of the held-out images that count as near to the training set."""
 LOW_RESOLUTION = 16
 """Side in pixels of the images in which copies are sought."""
-
-
-@dataclass(frozen=True)
-class Suspect:
-    """A synthetic image that is nearer to a training image than every held-out image is."""
-
-    synthetic: str
-    training: str
-    distance: float
-
-
-@dataclass(frozen=True)
-class Memorisation:
-    """Distances to the nearest training image, of synthetic and of held-out real images."""
-
-    ratio: float
-    """Median of the synthetic ones over that of the held-out ones; well below 1 means copies."""
-    near_share: float
-    """Part of the synthetic images nearer than the nearest 5 % of the held-out ones; 0.05 if they are alike."""
-    p_value: float
-    """That synthetic images are not the nearer ones: Mann-Whitney, one-sided, on means by patient."""
-    suspects: tuple[Suspect, ...]
-    """Nearest first, for inspection by eye."""
 
 
 def nearest_neighbour_test(
@@ -54,8 +28,8 @@ def nearest_neighbour_test(
     held_out_patients: Sequence[str],
     synthetic_names: Sequence[str],
     training_names: Sequence[str],
-) -> Memorisation:
-    """Compare nearest distances in any space: features brought to one scale, or pixels of `low_resolution`.
+) -> dict[str, Any]:
+    """Compare distances to the nearest training image in any space: features on one scale, or `low_resolution`.
 
     A generator that is given masks of training patients comes nearer to them than held-out images are without
     copying a pixel, so watch the ratio over training time, and inspect the suspects.
@@ -64,6 +38,13 @@ def nearest_neighbour_test(
         synthetic, training, held_out: (n, d) each, one row per image.
         synthetic_patients, held_out_patients: whose they are; images of one patient are not independent.
         synthetic_names, training_names: for the list of suspects.
+
+    Returns:
+        ratio: median of the synthetic distances over that of the held-out ones; well below 1 means copies.
+        near_share: part of the synthetic images nearer than the nearest 5 % of the held-out ones; 0.05 if alike.
+        p_value: that synthetic images are not the nearer ones: Mann-Whitney, one-sided, on means by patient.
+        suspects: `synthetic`, `training` and `distance` of each synthetic image that is nearer to a training image than
+            every held-out image is; nearest first, for inspection by eye.
 
     Raises:
         DataError: samples, patients or names do not fit together, or a held-out image is itself in the training set
@@ -90,16 +71,16 @@ def nearest_neighbour_test(
         )  # fmt: skip
     by_patient = patient_means(ours, synthetic_patients), patient_means(theirs, held_out_patients)
     order = np.argsort(ours, kind="stable")
-    return Memorisation(
-        ratio=float(np.median(ours) / np.median(theirs)),
-        near_share=float(np.mean(ours < np.quantile(theirs, NEAR_SHARE))),
-        p_value=float(mannwhitneyu(*by_patient, alternative="less").pvalue),
-        suspects=tuple(
-            Suspect(synthetic_names[i], training_names[nearest[i]], float(ours[i]))
+    return {
+        "ratio": float(np.median(ours) / np.median(theirs)),
+        "near_share": float(np.mean(ours < np.quantile(theirs, NEAR_SHARE))),
+        "p_value": float(mannwhitneyu(*by_patient, alternative="less").pvalue),
+        "suspects": [
+            {"synthetic": synthetic_names[i], "training": training_names[nearest[i]], "distance": float(ours[i])}
             for i in order
             if ours[i] < theirs.min()
-        ),
-    )
+        ],
+    }
 
 
 def low_resolution(images: EchoSet, side: int = LOW_RESOLUTION) -> Numbers:

@@ -8,8 +8,6 @@ grains are.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -111,39 +109,27 @@ def _entropy(p: Numbers) -> float:
     return float(-(some * np.log2(some)).sum())
 
 
-@dataclass(frozen=True)
-class Speckle:
-    """Statistics of the grey values of a region; black pixels are left out of all but the correlation lengths."""
-
-    mean: float
-    """Grey values, as is the next."""
-    sd: float
-    snr: float
-    """mean / sd of the amplitudes; 1.91 for Rayleigh speckle."""
-    skewness: float
-    """Of the grey values; -1.14 for log-compressed Rayleigh speckle."""
-    nakagami_m: float
-    """Of the amplitudes, by the variance of their logarithm; 1 is Rayleigh, less is clumped, more is smoothed, at most
-    100."""
-    rayleigh_misfit: float
-    """Largest difference between the amplitudes' distribution and the Rayleigh one of the same power, 0-1."""
-    axial_length: float
-    """Lag in pixels along a column (the beam's direction, nearly) at which the autocorrelation falls to 1/2."""
-    lateral_length: float
-    """The same along a row."""
+SPECKLE = ("mean", "sd", "snr", "skewness", "nakagami_m", "rayleigh_misfit", "axial_length", "lateral_length")
+"""The statistics of `speckle`."""
 
 
-SPECKLE: tuple[str, ...] = tuple(field.name for field in fields(Speckle))
-"""The names of the statistics."""
-
-
-def speckle(image: GreyImage, mask: Mask) -> Speckle | None:
+def speckle(image: GreyImage, mask: Mask) -> dict[str, float] | None:
     """Measure the speckle in a mask (H, W) of an image (H, W); `None` if fewer than 32 of its pixels are not black.
 
     Amplitudes are 10 ** (grey / 255 * dynamic range / 20). The Nakagami parameter m solves trigamma(m) = variance of
     the logarithm of the intensity, which follows from the intensity being gamma distributed. The common estimate by
     moments of the intensity hangs on the brightest pixels: it gives 0.09 for CAMUS' myocardium, this one 0.6 to 0.7.
     Lengths are of the grey values after the local mean has been taken off.
+
+    Returns:
+        By the names of `SPECKLE`. Black pixels are left out of all but the correlation lengths.
+        mean, sd: of the grey values.
+        snr: mean / sd of the amplitudes; 1.91 for Rayleigh speckle.
+        skewness: of the grey values; -1.14 for log-compressed Rayleigh speckle.
+        nakagami_m: of the amplitudes; 1 is Rayleigh, less is clumped, more is smoothed, at most 100.
+        rayleigh_misfit: largest difference between the amplitudes' distribution and the Rayleigh one of equal power.
+        axial_length: lag in pixels along a column (nearly the beam) at which the autocorrelation falls to 1/2.
+        lateral_length: the same along a row.
 
     Raises:
         DataError: the shapes differ.
@@ -157,16 +143,17 @@ def speckle(image: GreyImage, mask: Mask) -> Speckle | None:
     power = amplitude**2
     mean, sd = float(grey.mean()), float(grey.std())
     residual = _without_shading(image, mask)
-    return Speckle(
-        mean=mean,
-        sd=sd,
-        snr=_ratio(float(amplitude.mean()), float(amplitude.std())),
-        skewness=_ratio(float(((grey - mean) ** 3).mean()), sd**3),
-        nakagami_m=_nakagami(float(np.log(power).var())),
-        rayleigh_misfit=_misfit(power),
-        axial_length=_half_length(residual, mask),
-        lateral_length=_half_length(residual.T, mask.T),
+    values = (
+        mean,
+        sd,
+        _ratio(float(amplitude.mean()), float(amplitude.std())),
+        _ratio(float(((grey - mean) ** 3).mean()), sd**3),
+        _nakagami(float(np.log(power).var())),
+        _misfit(power),
+        _half_length(residual, mask),
+        _half_length(residual.T, mask.T),
     )
+    return dict(zip(SPECKLE, values, strict=True))
 
 
 def _ratio(above: float, below: float) -> float:
