@@ -8,7 +8,7 @@ from scipy import ndimage
 
 from synthboost.domain import Phase, Quality, View
 from synthboost.evaluation.clinical.apical_view import ApicalView
-from synthboost.evaluation.clinical.volumes import apical_views, ejection_fractions
+from synthboost.evaluation.clinical.volumes import PatientViews
 from synthboost.simulator.fan import Fan, PixelGrid
 from synthboost.simulator.render import SimulatedFrame, SimulatedPatient, simulate_patient
 from synthboost.simulator.settings import NATIVE_SPACING_MM, SimulationSettings
@@ -56,7 +56,7 @@ def test_the_ejection_fraction_is_that_of_the_label_maps(clinical: list[Simulate
         masks = {key: (frame.label_map, frame.spacing_mm) for key, frame in patient.frames.items()}
         for view in View:
             assert patient.attributes[view].ejection_fraction == pytest.approx(
-                ejection_fractions(apical_views(masks))[0]
+                PatientViews(masks).ejection_fraction(one_height=True)
             )
         # Residues, tilt and foreshortening: error of the true value -0.5 +- 2.1 points.
         known = patient.record["ejection_fraction_percent"]

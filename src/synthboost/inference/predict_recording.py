@@ -149,10 +149,10 @@ class PredictedRecording:
         return {
             "method": "largest and smallest area of the left ventricular cavity, moving average over time",
             "unit": "pixels" if self.recording.spacing_mm is None else "mm2",
-            "ED": found.end_diastole,
-            "ES": found.end_systole,
+            "ED": found[0],
+            "ES": found[1],
             "areas": [round(float(area), 3) for area in areas],
-            "smoothed": [round(float(area), 3) for area in found.smoothed],
+            "smoothed": [round(float(area), 3) for area in found[2]],
         }
 
     def contours(self) -> dict[str, Any]:

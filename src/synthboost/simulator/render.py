@@ -12,7 +12,7 @@ from numpy.random import Generator
 
 from synthboost.domain import Attributes, GreyImage, LabelMap, Phase, Quality, View
 from synthboost.errors import DataError
-from synthboost.evaluation.clinical.volumes import ApicalViews, LabelMaps, apical_views, ejection_fractions
+from synthboost.evaluation.clinical.volumes import LabelMaps, PatientViews
 from synthboost.simulator.acoustics import form_image
 from synthboost.simulator.anatomy import Anatomy, ViewAnatomy, draw_anatomy
 from synthboost.simulator.appearance import Acquisition, draw_acquisition, draw_qualities
@@ -219,9 +219,9 @@ class ViewRenderer:
 
 def _measured(heart: Heart, masks: LabelMaps) -> tuple[Attributes, float]:
     """Attributes measured on label maps, without the quality; and the biplane ejection fraction."""
-    views = apical_views(masks)
-    as_camus, biplane = ejection_fractions(views)
-    return Attributes(heart.sex, heart.age, None, as_camus, _diastolic_wall(views)), biplane
+    views = PatientViews(masks)
+    as_camus = views.ejection_fraction(one_height=True)
+    return Attributes(heart.sex, heart.age, None, as_camus, _diastolic_wall(views)), views.ejection_fraction()
 
 
 def _visible_share(frames: Sequence[SimulatedFrame]) -> float:
@@ -229,10 +229,10 @@ def _visible_share(frames: Sequence[SimulatedFrame]) -> float:
     return visible_share(s for f in frames for s in segment_separations(f.image, f.label_map, f.spacing_mm))
 
 
-def _diastolic_wall(views: ApicalViews) -> float | None:
+def _diastolic_wall(views: PatientViews) -> float | None:
     """Mean wall thickness of both views at end diastole, in tenths of a mm; `None` in too coarse frames."""
     try:
-        walls = [views[view, Phase.END_DIASTOLE].wall_thickness for view in View]
+        walls = [views.view(view, Phase.END_DIASTOLE).wall_thickness for view in View]
     except DataError:  # a wall of a single pixel has no middle
         return None
     return round(sum(walls) / len(walls), 1)

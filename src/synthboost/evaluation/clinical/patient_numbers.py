@@ -9,17 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
+from itertools import product
 
 import numpy as np
 
 from synthboost.domain import Phase, Structure, View
 from synthboost.errors import DataError
-from synthboost.evaluation.clinical.apical_view import ApicalView, Chamber
-from synthboost.evaluation.clinical.geometry import Scale
-from synthboost.evaluation.clinical.volumes import LabelMaps, area_length_volume, discs_volume, ejection_fraction
-
-_ED, _ES = Phase.END_DIASTOLE, Phase.END_SYSTOLE
-_TWO, _FOUR = View.TWO_CHAMBER, View.FOUR_CHAMBER
+from synthboost.evaluation.clinical.volumes import LabelMaps, PatientViews, ejection_fraction
 
 METHODS: dict[str, str] = {
     "lv_length": "middle of the mitral base to the farthest point of the cavity's contour",
@@ -50,9 +46,13 @@ class Measurement:
     value: float | None
     unit: str
     """`mm`, `mm2`, `ml`, `%`; where the spacing is unknown `px`, `px2`, `px3`."""
-    method: str
     reason: str = ""
     """Why there is no value; empty otherwise."""
+
+    @property
+    def method(self) -> str:
+        """How it is found: the entry of `METHODS` whose name it begins with."""
+        return METHODS[max((key for key in METHODS if self.name.startswith(key)), key=len)]
 
 
 def measure_patient(maps: LabelMaps) -> dict[str, Measurement]:
@@ -67,108 +67,53 @@ def measure_patient(maps: LabelMaps) -> dict[str, Measurement]:
     Returns:
         Measurements by name, e.g. `ef_biplane`: always the same names in the same order, whatever could be measured.
     """
-    return {measurement.name: measurement for measurement in _measurements(_Patient(maps))}
+    in_pixels = bool(maps) and all(spacing is None for _, spacing in maps.values())
+    units = ("px", "px2", "px3") if in_pixels else ("mm", "mm2", "ml")
+    return {name: _measure(name, unit, compute) for name, unit, compute in _numbers(PatientViews(maps), *units)}
 
 
-class _Patient:
-    """The frames at hand; what is found in one is found once."""
-
-    def __init__(self, maps: LabelMaps) -> None:
-        self.maps = maps
-        self._views: dict[tuple[View, Phase], ApicalView] = {}
-
-    def view(self, view: View, phase: Phase) -> ApicalView:
-        key, name = (view, phase), f"{view} {phase}"
-        if key not in self.maps:
-            raise DataError(name, "label map", "absent", "a label map of this view and phase")
-        if key not in self._views:
-            self._views[key] = ApicalView.of(*self.maps[key], name)
-        return self._views[key]
-
-    def chamber(self, kind: str, view: View, phase: Phase) -> Chamber:
-        shown = self.view(view, phase)
-        return shown.ventricle if kind == "lv" else shown.atrium
-
-    def scale(self, *phases: Phase, views: tuple[View, ...] = (_TWO, _FOUR)) -> Scale:
-        scales = [self.view(view, phase).scale for view in views for phase in phases]
-        if len({scale.length_unit for scale in scales}) > 1:
-            raise DataError("frames", "spacing", "known of some frames only", "all in mm, or all in pixels")
-        return scales[0]
-
-    def unit(self) -> str:
-        """`mm` if the spacing of any frame is known."""
-        return "px" if self.maps and all(spacing is None for _, spacing in self.maps.values()) else "mm"
+_Number = tuple[str, str, Callable[[], float]]
 
 
-def _measurements(patient: _Patient) -> Iterator[Measurement]:
+def _numbers(patient: PatientViews, length: str, area: str, volume: str) -> Iterator[_Number]:
+    """Name, unit and way to compute each number."""
+    for view, phase in product(View, Phase):
+        yield from _of_frame(patient, view, phase, length, area, volume)
     for view in View:
-        for phase in Phase:
-            yield from _of_frame(patient, view, phase)
-    for view in View:
-        yield _percent(f"ef_{view}", "ef", partial(_single_fraction, patient, view))
+        yield f"ef_{view}", "%", partial(_single_fraction, patient, view)
     for phase in Phase:
-        yield _volume(patient, f"lv_volume_biplane_{phase}", partial(_biplane, patient, "lv", phase))
+        yield f"lv_volume_biplane_{phase}", volume, partial(patient.biplane, phase)
     for phase in Phase:
-        yield _volume(patient, f"lv_volume_camus_{phase}", partial(_camus, patient, phase))
-    yield _volume(patient, "stroke_volume", lambda: _biplane(patient, "lv", _ED) - _biplane(patient, "lv", _ES))
-    yield _percent("ef_biplane", "ef_biplane", lambda: ejection_fraction(*(_biplane(patient, "lv", p) for p in Phase)))
-    yield _percent("ef_camus", "ef_camus", lambda: ejection_fraction(*(_camus(patient, p) for p in Phase)))
-    yield _volume(patient, "la_volume_area_length_ES", lambda: _area_length(patient))
-    yield _volume(patient, "la_volume_discs_ES", lambda: _biplane(patient, "la", _ES))
+        yield f"lv_volume_camus_{phase}", volume, partial(patient.biplane, phase, one_height=True)
+    end_diastole, end_systole = Phase
+    yield "stroke_volume", volume, lambda: patient.biplane(end_diastole) - patient.biplane(end_systole)
+    yield "ef_biplane", "%", patient.ejection_fraction
+    yield "ef_camus", "%", partial(patient.ejection_fraction, one_height=True)
+    yield "la_volume_area_length_ES", volume, patient.atrium_by_area
+    yield "la_volume_discs_ES", volume, partial(patient.biplane, end_systole, atrium=True)
 
 
-def _of_frame(patient: _Patient, view: View, phase: Phase) -> Iterator[Measurement]:
-    unit = patient.unit()
-    end = f"{view}_{phase}"
-    lv, la, myo = Structure.LEFT_VENTRICULAR_CAVITY, Structure.LEFT_ATRIUM_CAVITY, Structure.MYOCARDIUM
-    yield _try(f"lv_length_{end}", unit, "lv_length", lambda: patient.chamber("lv", view, phase).length)
-    yield _try(f"lv_area_{end}", f"{unit}2", "lv_area", lambda: patient.view(view, phase).area(lv))
-    yield _volume(patient, f"lv_volume_{end}", lambda: _single(patient, view, phase))
-    yield _try(f"la_length_{end}", unit, "la_length", lambda: patient.chamber("la", view, phase).length)
-    yield _try(f"la_area_{end}", f"{unit}2", "la_area", lambda: patient.view(view, phase).area(la))
-    yield _try(f"myo_area_{end}", f"{unit}2", "myo_area", lambda: patient.view(view, phase).area(myo))
-    yield _try(f"wall_thickness_{end}", unit, "wall_thickness", lambda: patient.view(view, phase).wall_thickness)
+def _of_frame(
+    patient: PatientViews, view: View, phase: Phase, length: str, area: str, volume: str
+) -> Iterator[_Number]:  # fmt: skip
+    end, shown = f"{view}_{phase}", partial(patient.view, view, phase)
+    yield f"lv_length_{end}", length, lambda: shown().ventricle.length
+    yield f"lv_area_{end}", area, lambda: shown().area(Structure.LEFT_VENTRICULAR_CAVITY)
+    yield f"lv_volume_{end}", volume, lambda: patient.single_plane(view, phase)
+    yield f"la_length_{end}", length, lambda: shown().atrium.length
+    yield f"la_area_{end}", area, lambda: shown().area(Structure.LEFT_ATRIUM_CAVITY)
+    yield f"myo_area_{end}", area, lambda: shown().area(Structure.MYOCARDIUM)
+    yield f"wall_thickness_{end}", length, lambda: shown().wall_thickness
 
 
-def _volume(patient: _Patient, name: str, compute: Callable[[], float]) -> Measurement:
-    method = max((key for key in METHODS if name.startswith(key)), key=len)
-    return _try(name, "ml" if patient.unit() == "mm" else "px3", method, compute)
+def _single_fraction(patient: PatientViews, view: View) -> float:
+    return ejection_fraction(*(patient.single_plane(view, phase) for phase in Phase))
 
 
-def _percent(name: str, method: str, compute: Callable[[], float]) -> Measurement:
-    return _try(name, "%", method, compute)
-
-
-def _try(name: str, unit: str, method: str, compute: Callable[[], float]) -> Measurement:
+def _measure(name: str, unit: str, compute: Callable[[], float]) -> Measurement:
     try:
         value = compute()
     except DataError as error:
-        return Measurement(name, None, unit, METHODS[method], str(error))
+        return Measurement(name, None, unit, str(error))
     assert np.isfinite(value), name
-    return Measurement(name, float(value), unit, METHODS[method])
-
-
-def _single(patient: _Patient, view: View, phase: Phase) -> float:
-    chamber = patient.chamber("lv", view, phase)
-    return discs_volume(chamber, chamber, chamber.length, patient.scale(phase, views=(view,)))
-
-
-def _biplane(patient: _Patient, kind: str, phase: Phase) -> float:
-    two, four = (patient.chamber(kind, view, phase) for view in (_TWO, _FOUR))
-    return discs_volume(two, four, max(two.length, four.length), patient.scale(phase))
-
-
-def _camus(patient: _Patient, phase: Phase) -> float:
-    longest = max(patient.chamber("lv", view, instant).length for view in View for instant in Phase)
-    two, four = (patient.chamber("lv", view, phase) for view in (_TWO, _FOUR))
-    return discs_volume(two, four, longest, patient.scale(*Phase))
-
-
-def _area_length(patient: _Patient) -> float:
-    shorter = min(patient.chamber("la", view, _ES).length for view in View)
-    two, four = (patient.view(view, _ES).area(Structure.LEFT_ATRIUM_CAVITY) for view in (_TWO, _FOUR))
-    return area_length_volume(two, four, shorter, patient.scale(_ES))
-
-
-def _single_fraction(patient: _Patient, view: View) -> float:
-    return ejection_fraction(*(_single(patient, view, phase) for phase in Phase))
+    return Measurement(name, float(value), unit)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,17 +16,9 @@ FEWEST_FRAMES = 5
 """Shorter clips are not smoothed."""
 
 
-@dataclass(frozen=True, eq=False)
-class Phases:
-    """Two frames of a clip, counted from 0."""
-
-    end_diastole: int
-    end_systole: int
-    smoothed: NDArray[np.float64]
-    """(T,) the curve whose largest and smallest values these are."""
-
-
-def find_phases(areas: Sequence[float], frame_seconds: float | None = None) -> Phases | None:
+def find_phases(
+    areas: Sequence[float], frame_seconds: float | None = None
+) -> tuple[int, int, NDArray[np.float64]] | None:
     """Find ED and ES as the largest and the smallest area of the left ventricular cavity, smoothed over time.
 
     A centred moving average, at the ends of the clip over its mirror image. Frames in which no ventricle is seen
@@ -38,6 +29,7 @@ def find_phases(areas: Sequence[float], frame_seconds: float | None = None) -> P
         frame_seconds: between two frames.
 
     Returns:
+        Frames of ED and ES, counted from 0, and the smoothed curve (T,) whose largest and smallest values these are;
         `None` if there are fewer than two frames with a ventricle, or if its area never changes.
     """
     values = np.array(areas, dtype=np.float64)
@@ -48,7 +40,7 @@ def find_phases(areas: Sequence[float], frame_seconds: float | None = None) -> P
     if len(curve) >= FEWEST_FRAMES:
         curve = uniform_filter1d(curve, _window(len(curve), frame_seconds), mode="reflect")
     largest, smallest = seen[curve[seen].argmax()], seen[curve[seen].argmin()]
-    return None if largest == smallest else Phases(int(largest), int(smallest), curve)
+    return None if largest == smallest else (int(largest), int(smallest), curve)
 
 
 def _window(frames: int, frame_seconds: float | None) -> int:

@@ -1,4 +1,4 @@
-"""Volumes and ejection fraction of the left ventricle from label maps, by the biplane method of discs.
+"""Volumes and ejection fraction of a patient from label maps, by the biplane method of discs.
 
 Simpson's biplane rule (Lang et al., J Am Soc Echocardiogr 28:1-39, 2015): the long axis, from the middle of the mitral
 base to the apex, is cut into 20 discs; a disc's diameters are the widths of the cavity across the axis in the two
@@ -16,63 +16,76 @@ import math
 from collections.abc import Mapping
 from typing import TypeAlias
 
-from synthboost.domain import LabelMap, Phase, View
+from synthboost.domain import LabelMap, Phase, Structure, View
 from synthboost.errors import DataError
 from synthboost.evaluation.clinical.apical_view import DISCS, ApicalView, Chamber
 from synthboost.evaluation.clinical.geometry import Scale
 
 LabelMaps: TypeAlias = Mapping[tuple[View, Phase], tuple[LabelMap, tuple[float, float] | None]]
 """For each view and phase at hand: the label map (H, W) and its spacing (rows, columns) in mm, `None` if unknown."""
-ApicalViews: TypeAlias = Mapping[tuple[View, Phase], ApicalView]
 
 
-def apical_views(maps: LabelMaps) -> dict[tuple[View, Phase], ApicalView]:
-    """The views in label maps.
+class PatientViews:
+    """The apical views of a patient at hand, and the volumes in them; what is found in a view is found once.
 
-    Raises:
-        DataError: a label map or its spacing is not valid.
+    Volumes are in the scale's `volume_unit`. Every method raises `DataError` if a label map that it needs is absent, is
+    not valid or does not show what it needs, or if the spacing is known of some of them only.
     """
-    return {
-        (view, phase): ApicalView.of(label_map, spacing, f"label map {view} {phase}")
-        for (view, phase), (label_map, spacing) in maps.items()
-    }
 
+    def __init__(self, maps: LabelMaps) -> None:
+        """Keep any of the four frames; nothing is measured yet."""
+        self.maps = maps
+        self._views: dict[tuple[View, Phase], ApicalView] = {}
 
-def ejection_fractions(views: ApicalViews) -> tuple[float, float]:
-    """Both fractions in percent: as CAMUS' NIfTI release states it, and by the clinical definition.
+    def view(self, view: View, phase: Phase) -> ApicalView:
+        """One of the views."""
+        key, name = (view, phase), f"{view} {phase}"
+        if key not in self.maps:
+            raise DataError(name, "label map", "absent", "a label map of this view and phase")
+        if key not in self._views:
+            self._views[key] = ApicalView.of(*self.maps[key], name)
+        return self._views[key]
 
-    Negative when the systolic volume is the larger one.
+    def single_plane(self, view: View, phase: Phase) -> float:
+        """Volume of the left ventricle from one view, whose discs are taken for circles."""
+        chamber = self.view(view, phase).ventricle
+        return discs_volume(chamber, chamber, chamber.length, self.view(view, phase).scale)
 
-    Raises:
-        DataError: as for `volumes_ml`.
-    """
-    camus, biplane = (volumes_ml(views, one_height=one_height) for one_height in (True, False))
-    return ejection_fraction(*(camus[p] for p in Phase)), ejection_fraction(*(biplane[p] for p in Phase))
+    def biplane(self, phase: Phase, one_height: bool = False, atrium: bool = False) -> float:
+        """Volume of the left ventricle, or of the `atrium`, from both views.
 
+        Args:
+            phase: of the volume.
+            one_height: use the longest axis of both instants, as CAMUS does.
+            atrium: instead of the ventricle.
+        """
+        phases = tuple(Phase) if one_height else (phase,)
+        kind = "atrium" if atrium else "ventricle"
+        longest = max(getattr(self.view(view, p), kind).length for view in View for p in phases)
+        two, four = (getattr(self.view(view, phase), kind) for view in View)
+        return discs_volume(two, four, longest, self._scale(*phases))
 
-def volumes_ml(views: ApicalViews, *, one_height: bool = False) -> dict[Phase, float]:
-    """Volume of the left ventricular cavity in ml at end-diastole and end-systole.
+    def atrium_by_area(self) -> float:
+        """Volume of the left atrium at end-systole from areas: 8 / (3 pi) * A2CH * A4CH / the shorter length."""
+        end = Phase.END_SYSTOLE
+        shorter = min(self.view(view, end).atrium.length for view in View)
+        two, four = (self.view(view, end).area(Structure.LEFT_ATRIUM_CAVITY) for view in View)
+        return area_length_volume(two, four, shorter, self._scale(end))
 
-    Args:
-        views: both views at both instants, in mm.
-        one_height: use the longest of the four axes at both instants, as CAMUS does.
+    def ejection_fraction(self, one_height: bool = False) -> float:
+        """Percent of the end-diastolic biplane volume, negative if the systolic one is the larger.
 
-    Raises:
-        DataError: a view or phase is missing, or its cavity or the base of it cannot be found.
-    """
-    missing = [f"{view} {phase}" for view in View for phase in Phase if (view, phase) not in views]
-    if missing:
-        raise DataError(
-            "ejection fraction", "frames", f"no {', '.join(missing)}", "both views at both instants",
-            "The biplane method needs 2CH and 4CH at ED and at ES.",
-        )  # fmt: skip
-    chambers = {(view, phase): views[view, phase].ventricle for view in View for phase in Phase}
-    volumes = {}
-    for phase in Phase:
-        length = max(chambers[view, p].length for view in View for p in (Phase if one_height else (phase,)))
-        two, four = chambers[View.TWO_CHAMBER, phase], chambers[View.FOUR_CHAMBER, phase]
-        volumes[phase] = discs_volume(two, four, length, views[View.TWO_CHAMBER, phase].scale)
-    return volumes
+        Args:
+            one_height: the fraction that CAMUS' NIfTI release states, instead of the clinical one.
+        """
+        return ejection_fraction(*(self.biplane(phase, one_height) for phase in Phase))
+
+    def _scale(self, *phases: Phase) -> Scale:
+        """The scale of all these frames of both views."""
+        scales = [self.view(view, phase).scale for view in View for phase in phases]
+        if len({scale.length_unit for scale in scales}) > 1:
+            raise DataError("frames", "spacing", "known of some frames only", "all in mm, or all in pixels")
+        return scales[0]
 
 
 def ejection_fraction(diastole: float, systole: float) -> float:
