@@ -1,16 +1,15 @@
 """Calibrate the simulator to unannotated images: shift its prior over hearts towards theirs.
 
-A model predicts masks in real images and in simulated ones; `measure_heart` measures both. The difference
-of the medians is added to the prior that drew the simulated ones. Errors that the model makes on both sides cancel;
-nothing guarantees that all do. Indirect inference (Gourieroux, Monfort and
-Renault, J Appl Econom 8:S85-S118, 1993), with a model's masks as the auxiliary statistic and one step for each call.
+A model predicts masks in real images and in simulated ones; `measure_heart` measures both. The difference of the
+medians is added to the prior that drew the simulated ones. Errors that the model makes on both sides cancel; nothing
+guarantees that all do. Indirect inference (Gourieroux, Monfort and Renault, J Appl Econom 8:S85-S118, 1993), with a
+model's masks as the auxiliary statistic and one step for each call.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
 from typing import TypeAlias
 
 import numpy as np
@@ -28,31 +27,24 @@ from synthboost.simulator.calibration import DECIMALS, Calibration
 LEAST_FRAMES = 10
 """Of each view at end diastole, on either side: a median of fewer says little."""
 _ED = Phase.END_DIASTOLE
+Heart: TypeAlias = dict[str, float]
+"""What `measure_heart` finds in one frame."""
+Hearts: TypeAlias = Mapping[tuple[View, Phase], Sequence[Heart]]
 
 
-@dataclass(frozen=True)
-class HeartInView:
-    """One frame. Lengths in mm, areas in mm2, angles in degrees."""
-
-    length: float
-    """Of the left ventricular cavity: middle of the mitral plane to the farthest point of its contour."""
-    area: float
-    """Of the cavity."""
-    annulus: float
-    """Between the hinges of the mitral valve."""
-    wall: float
-    """Mean thickness of the myocardium."""
-    tilt: float
-    """Of the axis from the outer apex to the middle of the mitral plane, against the vertical; positive: the base lies
-    to the right of the apex."""
-    apex_depth: float
-    """Of the outer apex below the upper edge of the image, where the fan's tip is."""
-    apex_lateral: float
-    """Of the outer apex to the right of the image's vertical midline."""
-
-
-def measure_heart(label_map: LabelMap, spacing_mm: tuple[float, float], name: str = "label map") -> HeartInView:
+def measure_heart(label_map: LabelMap, spacing_mm: tuple[float, float], name: str = "label map") -> Heart:
     """Measure a label map (H, W) of an apical view, the probe on top.
+
+    Returns:
+        Lengths in mm, areas in mm2, angles in degrees.
+        length: of the left ventricular cavity, middle of the mitral plane to the farthest point of its contour.
+        area: of the cavity.
+        annulus: distance between the hinges of the mitral valve.
+        wall: mean thickness of the myocardium.
+        tilt: of the axis from the outer apex to the middle of the mitral plane, against the vertical; positive if the
+            base lies to the right of the apex.
+        apex_depth: of the outer apex below the upper edge of the image, where the fan's tip is.
+        apex_lateral: of the outer apex to the right of the image's vertical midline.
 
     Raises:
         DataError: it is not valid, shows no cavity or no myocardium, or no mitral plane (see `ApicalView.plane`).
@@ -67,33 +59,15 @@ def measure_heart(label_map: LabelMap, spacing_mm: tuple[float, float], name: st
         raise DataError(
             name, "left ventricle", "upside down", "an apex above the base", "Turn the image: probe on top."
         )
-    return HeartInView(
-        length=float(np.linalg.norm(apex - middle)),
-        area=view.area(Structure.LEFT_VENTRICULAR_CAVITY),
-        annulus=view.plane.width,
-        wall=view.wall_thickness,
-        tilt=float(np.degrees(np.arctan2(right, down))),
-        apex_depth=float(outer[0]),
-        apex_lateral=float(outer[1] - label_map.shape[1] * spacing_mm[1] / 2),
-    )
-
-
-Hearts: TypeAlias = Mapping[tuple[View, Phase], Sequence[HeartInView]]
-"""Measured frames by view and phase."""
-
-
-@dataclass(frozen=True)
-class Measured:
-    """The hearts that a model found in one set of images."""
-
-    hearts: Hearts
-    frames: int
-    """How many were annotated, kept or not."""
-
-    @property
-    def kept(self) -> int:
-        """Frames with a plausible heart that could be measured."""
-        return sum(map(len, self.hearts.values()))
+    return {
+        "length": float(np.linalg.norm(apex - middle)),
+        "area": view.area(Structure.LEFT_VENTRICULAR_CAVITY),
+        "annulus": view.plane.width,
+        "wall": view.wall_thickness,
+        "tilt": float(np.degrees(np.arctan2(right, down))),
+        "apex_depth": float(outer[0]),
+        "apex_lateral": float(outer[1] - label_map.shape[1] * spacing_mm[1] / 2),
+    }
 
 
 def require_enough(images: Source, patients: int, name: str) -> None:
@@ -104,8 +78,7 @@ def require_enough(images: Source, patients: int, name: str) -> None:
     """
     chosen = _chosen(images, patients)
     for view in View:
-        wanted = view, Phase.END_DIASTOLE
-        found = sum(i.patient in chosen and (i.view, i.phase) == wanted for i in images.dataset.frames)
+        found = sum(i.patient in chosen and (i.view, i.phase) == (view, _ED) for i in images.dataset.frames)
         if found < LEAST_FRAMES:
             raise DataError(
                 name, f"{view} frames at end diastole", f"{found} of {len(chosen)} training patients",
@@ -113,13 +86,11 @@ def require_enough(images: Source, patients: int, name: str) -> None:
             )  # fmt: skip
 
 
-def measure_hearts(predictor: Predictor, images: Source, patients: int, name: str) -> Measured:
-    """Annotate training patients by a model and measure what could be a heart; no annotation is read.
+def measure_hearts(predictor: Predictor, images: Source, patients: int, name: str) -> tuple[Hearts, int]:
+    """Annotate the first training patients by a model and measure what could be a heart; no annotation is read.
 
-    Args:
-        predictor: holds the model.
-        images: the first `patients` training patients with frames are used.
-        name: of the set, for the progress bar.
+    Returns:
+        The measured hearts by view and phase, and the number of frames that were annotated, plausible or not.
 
     Raises:
         ConfigError: `patients` is less than 1.
@@ -128,7 +99,7 @@ def measure_hearts(predictor: Predictor, images: Source, patients: int, name: st
     if patients < 1:
         raise ConfigError("calibrate", "patients", patients, "at least 1")
     bare = images.without_annotations().dataset
-    hearts: defaultdict[tuple[View, Phase], list[HeartInView]] = defaultdict(list)
+    hearts: defaultdict[tuple[View, Phase], list[Heart]] = defaultdict(list)
     frames = 0
     for patient in track(_chosen(images, patients), f"annotating {name}", unit="patient"):
         for one in annotate(predictor, bare, patient, PseudoLabelSettings()):
@@ -140,7 +111,7 @@ def measure_hearts(predictor: Predictor, images: Source, patients: int, name: st
                 hearts[info.view, info.phase].append(measure_heart(label_map, one.frame.spacing_mm, info.name))
             except DataError:
                 continue  # plausible by its pieces, but without a mitral plane or a wall: counted by `frames` alone
-    return Measured(dict(hearts), frames)
+    return dict(hearts), frames
 
 
 def calibrate(real: Hearts, simulated: Hearts) -> Calibration:
@@ -155,11 +126,11 @@ def calibrate(real: Hearts, simulated: Hearts) -> Calibration:
     ours, theirs = _medians("simulated", simulated), _medians("real", real)
 
     def ratio(name: str) -> float:
-        wanted, found = (np.mean([getattr(side[view], name) for view in View]) for side in (theirs, ours))
+        wanted, found = (np.mean([side[view][name] for view in View]) for side in (theirs, ours))
         return float(wanted / found)
 
     def difference(name: str, *views: View) -> float:
-        return float(np.mean([getattr(theirs[view], name) - getattr(ours[view], name) for view in views]))
+        return float(np.mean([theirs[view][name] - ours[view][name] for view in views]))
 
     volume = ratio("area") ** 2 / ratio("length")
     found = {
@@ -176,7 +147,7 @@ def calibrate(real: Hearts, simulated: Hearts) -> Calibration:
     return Calibration(**{name: round(value, DECIMALS) for name, value in found.items()})
 
 
-def _medians(side: str, hearts: Hearts) -> dict[View, HeartInView]:
+def _medians(side: str, hearts: Hearts) -> dict[View, Heart]:
     medians = {}
     for view in View:
         found = hearts.get((view, _ED), ())
@@ -185,8 +156,7 @@ def _medians(side: str, hearts: Hearts) -> dict[View, HeartInView]:
                 side, f"plausible {view} frames at end diastole", len(found), f"at least {LEAST_FRAMES}",
                 "Give more images, or a model that was trained longer.",
             )  # fmt: skip
-        names = [field.name for field in fields(HeartInView)]
-        medians[view] = HeartInView(**{n: float(np.median([getattr(one, n) for one in found])) for n in names})
+        medians[view] = {name: float(np.median([one[name] for one in found])) for name in found[0]}
     return medians
 
 

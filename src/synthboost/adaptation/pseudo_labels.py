@@ -8,7 +8,7 @@ on them, are taken away before anything else happens. What is written is a data 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,7 @@ from synthboost.data.lists import IMAGES
 from synthboost.data.source import Source
 from synthboost.data.writer import MadePatient, NewPatient, Origin, make_dataset
 from synthboost.domain import STRUCTURES, Domain, Frame, GreyImage, PatientId, PromptSet, SplitPart
-from synthboost.errors import ConfigError, DataError
+from synthboost.errors import DataError, require_fields
 from synthboost.evaluation.clinical.plausibility import check_patient
 from synthboost.inference.predictor import Prediction, Predictor
 from synthboost.inference.sentences import EvaluationSentences, texts_of
@@ -49,18 +49,7 @@ class PseudoLabelSettings:
 
     def __post_init__(self) -> None:
         """Refuse what cannot be."""
-        if not 0.0 <= self.least_confidence < 1.0:
-            raise ConfigError("PseudoLabelSettings", "least_confidence", self.least_confidence, "0 or more, below 1")
-
-
-@dataclass(frozen=True)
-class Annotated:
-    """How a set of images was annotated."""
-
-    frames: int
-    kept: int
-    rejected: Mapping[str, int]
-    """Reason -> frames."""
+        require_fields(self, ("least_confidence", 0.0 <= self.least_confidence < 1.0, "0 or more, below 1"))
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,7 +66,7 @@ class AnnotatedFrame:
 
 def pseudo_label(
     predictor: Predictor, model: str, images: Source, out: Path, settings: PseudoLabelSettings
-) -> Annotated:
+) -> tuple[int, int, dict[str, int]]:
     """Annotate the training and validation patients of a data set; the same call finishes a stopped one.
 
     Args:
@@ -86,6 +75,9 @@ def pseudo_label(
         images: their annotations are not read; test patients are not used.
         out: a new or empty folder, or one begun with the same model, images and settings.
         settings: which annotations are kept.
+
+    Returns:
+        How many frames were annotated, how many were kept, and how many were rejected for each reason, the most first.
 
     Raises:
         DataError: an image is broken, or not one annotation was kept.
@@ -111,7 +103,7 @@ def pseudo_label(
     )  # fmt: skip
     records = _records(out, patients)
     counts = Counter(reason for record in records for reason in record["rejected for"])
-    return Annotated(len(records), sum(not one["rejected for"] for one in records), dict(counts.most_common()))
+    return len(records), sum(not one["rejected for"] for one in records), dict(counts.most_common())
 
 
 def annotate(

@@ -27,7 +27,7 @@ from synthboost.diffusion.settings import DiffusionSettings
 from synthboost.diffusion.training_data import frame_codes, shrink
 from synthboost.diffusion.training_run import read_training_record
 from synthboost.domain import Domain, Frame, FrameInfo
-from synthboost.errors import ConfigError
+from synthboost.errors import ConfigError, require_fields
 from synthboost.evaluation.metrics.resample import spacing_on_grid
 
 GENERATOR, GENERATOR_VERSION = "synthboost.refine", "1"
@@ -35,12 +35,13 @@ RECORD = "refinement.json"
 
 
 class Condition(StrEnum):
-    """What conditions the network besides a frame's attributes; never its labels."""
+    """What conditions the network besides a frame's attributes; never its labels.
 
-    SECTOR = "sector"
-    """The frame's sector, without a heart in it, for a network that was trained on unannotated images."""
-    NULL = "null"
-    """No map at all, for a network that was trained with hidden maps."""
+    `sector`: the frame's sector without a heart in it, for a network that was trained on unannotated images. `null`: no
+    map at all, for a network that was trained with hidden maps.
+    """
+
+    SECTOR, NULL = "sector", "null"
 
 
 @dataclass(frozen=True)
@@ -48,8 +49,7 @@ class RefineSettings:
     """How frames are refined."""
 
     strength: float = 0.4
-    """How far a frame goes towards noise and back: 0 leaves it as it is, 1 keeps nothing of it. The default is a
-    guess."""
+    """How far a frame goes towards noise and back: 0 leaves it as it is, 1 keeps nothing. The default is a guess."""
     condition: Condition = Condition.SECTOR
     seed: int = 0
     batch: int = 16
@@ -57,14 +57,13 @@ class RefineSettings:
 
     def __post_init__(self) -> None:
         """Refuse what cannot be."""
-        for name, holds, expected in (
+        require_fields(
+            self,
             ("strength", 0 <= self.strength <= 1, "0 to 1"),
             ("condition", self.condition in tuple(Condition), " or ".join(Condition)),
             ("seed", self.seed >= 0, "zero or more"),
             ("batch", self.batch >= 1, "1 or more"),
-        ):
-            if not holds:
-                raise ConfigError("RefineSettings", name, getattr(self, name), expected)
+        )
 
 
 def refine(
@@ -85,12 +84,9 @@ def refine(
         weights_sha256: of its weights.
         simulated: with masks.
         out: a new or empty folder, or one that was begun with the same weights, images and settings.
-        settings: see there.
+        settings: how.
         schedule: of sampling; `None` is the network's default. Refining takes `strength` of its steps.
-        shard: see `make_dataset`.
-
-    Returns:
-        How many patients were refined now.
+        shard: see `make_dataset`; returns how many patients were refined now.
 
     Raises:
         ConfigError: the network has no weights for "no label", or the shard is none.
@@ -176,8 +172,7 @@ class _Refiner:
         if settings.condition is Condition.NULL:
             labels = torch.full_like(labels, network.null)
         attributes = torch.from_numpy(codes) if network.attributes else None
-        made = to_grey(
-            sample_images(self.network, labels, attributes, names, self.schedule, settings.seed, start=start)
-        )
+        drawn = sample_images(self.network, labels, attributes, names, self.schedule, settings.seed, start=start)
+        made = to_grey(drawn)
         made[fans == ConditionClass.BACKGROUND] = 0  # as `sample` does: a real frame is black there
         return made

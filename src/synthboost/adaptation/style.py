@@ -35,12 +35,7 @@ class ImageStyle:
 
 
 def style_of(image: GreyImage, sector: Mask, spacing_mm: tuple[float, float]) -> ImageStyle:
-    """Measure an image.
-
-    Args:
-        image: (H, W) uint8.
-        sector: (H, W) bool.
-        spacing_mm: of (rows, columns).
+    """Measure an image (H, W) uint8 in its sector (H, W), with a spacing of (rows, columns).
 
     Raises:
         DataError: the shapes differ, the sector is empty, or pixels are too coarse for the scale of speckle.
@@ -51,12 +46,9 @@ def style_of(image: GreyImage, sector: Mask, spacing_mm: tuple[float, float]) ->
 
 
 def in_style(
-    image: GreyImage,
-    sector: Mask,
-    spacing_mm: tuple[float, float],
-    style: ImageStyle,
+    image: GreyImage, sector: Mask, spacing_mm: tuple[float, float], style: ImageStyle,
     factors: tuple[float, float] = FACTORS,
-) -> tuple[GreyImage, float]:
+) -> tuple[GreyImage, float]:  # fmt: skip
     """Give an image another one's style.
 
     Three steps: grey levels are replaced by those of the same rank in `style`; what the smoothing takes away is scaled
@@ -64,15 +56,12 @@ def in_style(
     those of `style`, as far as equal pixels allow it, and the contrast comes near its own.
 
     Args:
-        image, sector, spacing_mm: as for `style_of`.
+        image, sector, spacing_mm: as for `style_of`, errors too.
         style: of the image to match.
         factors: the smallest and the largest on the speckle's contrast.
 
     Returns:
         The image, 0 outside the sector, and the factor on the speckle.
-
-    Raises:
-        DataError: as `style_of`.
     """
     _require(image, sector, spacing_mm)
     first = np.zeros(image.shape)

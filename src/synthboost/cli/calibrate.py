@@ -53,10 +53,10 @@ class Calibrate:
         for name, source in named:
             require_enough(source, PATIENTS, name)
         sides = [measure_hearts(predictor, source, PATIENTS, name) for name, source in named]
-        found = before.then(calibrate(sides[0].hearts, sides[1].hearts))
+        found = before.then(calibrate(sides[0][0], sides[1][0]))
         numbers = {
-            name: {"frames": side.frames, "measured": side.kept}
-            for name, side in zip(("images", "simulated"), sides, strict=True)
+            name: {"frames": frames, "measured": sum(map(len, hearts.values()))}
+            for name, (hearts, frames) in zip(("images", "simulated"), sides, strict=True)
         }
         model = name_with_checksum(predictor.model, self.checkpoint)
         write_json(self.out, {"calibration": dict(found.items), "model": model, **numbers})

@@ -42,11 +42,11 @@ class PseudoLabel:
         source = self.images.open(self.data)
         predictor = Predictor.from_pretrained(self.checkpoint)
         model = name_with_checksum(predictor.model, self.checkpoint)
-        done = pseudo_label(predictor, model, source, self.out, settings)
+        frames, kept, rejected = pseudo_label(predictor, model, source, self.out, settings)
         if isinstance(source.dataset, PictureFolder):
             write_picture_list(source.dataset, self.out)
-        print(f"{done.kept} of {done.frames} frames annotated and kept in {self.out}")
-        for reason, count in list(done.rejected.items())[:8]:
+        print(f"{kept} of {frames} frames annotated and kept in {self.out}")
+        for reason, count in list(rejected.items())[:8]:
             print(f"left out for {reason}: {count} frames", file=sys.stderr)
-        if done.rejected:
+        if rejected:
             print(f"every frame that was left out: {self.out / REPORT}", file=sys.stderr)
