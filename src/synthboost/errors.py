@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 
@@ -54,6 +55,12 @@ class TrainingError(SynthboostError):
 
 class OutputError(SynthboostError):
     """A result cannot be written: the folder is in use, not empty, not writable, or the disk is full."""
+
+
+def shown(items: Sequence[str], most: int = 10) -> str:
+    """Spell out the first items of a list, and count the others."""
+    more = f" and {len(items) - most} more" if len(items) > most else ""
+    return ", ".join(items[:most]) + more
 
 
 def require_fields(settings: object, *checks: tuple[str, bool, str]) -> None:

@@ -7,9 +7,7 @@ import pytest
 
 from synthboost.data import open_dataset
 from synthboost.data.camus_export import export_camus
-from synthboost.data.simulated_hearts import write_hearts
-from synthboost.data.simulated_set import write_dataset
-from synthboost.data.simulated_shards import write_shards
+from synthboost.data.simulated_set import write_dataset, write_hearts, write_shards
 from synthboost.errors import DataError
 from synthboost.simulator.settings import SimulationSettings
 

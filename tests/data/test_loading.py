@@ -7,7 +7,7 @@ import threading
 import numpy as np
 import pytest
 
-from synthboost.data import load_many, open_dataset
+from synthboost.data import open_dataset
 from synthboost.data.loading import AHEAD_PER_WORKER, ordered_map
 from synthboost.errors import ConfigError, DataError
 
@@ -16,7 +16,7 @@ from synthboost.errors import ConfigError, DataError
 def test_frames_come_in_order_and_alike_whatever_the_workers(tiny_camus, workers):
     dataset = open_dataset(tiny_camus)
     infos = dataset.frames[::-1]
-    serial, parallel = list(load_many(dataset, infos)), list(load_many(dataset, infos, workers))
+    serial, parallel = list(ordered_map(dataset.load, infos, 0)), list(ordered_map(dataset.load, infos, workers))
     assert [f.info for f in parallel] == list(infos)
     assert all(np.array_equal(a.image, b.image) for a, b in zip(serial, parallel, strict=True))
 
@@ -25,7 +25,7 @@ def test_frames_come_in_order_and_alike_whatever_the_workers(tiny_camus, workers
 def test_a_broken_frame_is_raised_in_its_turn_and_names_the_file(tiny_camus, workers):
     (tiny_camus / "database_nifti" / "patient0002" / "patient0002_2CH_ED.nii.gz").write_bytes(b"<html>")
     dataset = open_dataset(tiny_camus)
-    frames = load_many(dataset, dataset.frames, workers)
+    frames = ordered_map(dataset.load, dataset.frames, workers)
     assert [next(frames).info.patient.name for _ in range(4)] == ["patient0001"] * 4
     with pytest.raises(DataError, match=r"patient0002_2CH_ED\.nii\.gz.*<html>"):
         next(frames)

@@ -8,8 +8,7 @@ import pytest
 from synthboost.data import check_split, make_split, open_dataset, without_annotations
 from synthboost.data.inspection import faults, inspect_dataset
 from synthboost.data.on_the_fly import HEARTS
-from synthboost.data.simulated_hearts import write_hearts
-from synthboost.data.simulated_set import write_dataset
+from synthboost.data.simulated_set import write_dataset, write_hearts
 from synthboost.domain import SplitPart
 from synthboost.errors import DataError
 from synthboost.simulator.settings import SimulationSettings

@@ -5,8 +5,7 @@ import pytest
 
 from synthboost.data import check_split, make_split, open_dataset, without_annotations
 from synthboost.data.inspection import faults, inspect_dataset
-from synthboost.data.simulated_set import write_dataset
-from synthboost.data.simulated_shards import write_shards
+from synthboost.data.simulated_set import write_dataset, write_shards
 from synthboost.errors import DataError
 from synthboost.simulator.render import simulate_patient
 from synthboost.simulator.settings import SimulationSettings

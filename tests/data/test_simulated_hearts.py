@@ -6,10 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from synthboost.data import open_dataset, simulated_hearts
+from synthboost.data import open_dataset, simulated_set
 from synthboost.data.on_the_fly import HEARTS, HeartRow
-from synthboost.data.simulated_hearts import SHARE, UNFINISHED, write_hearts
-from synthboost.data.simulated_set import settings_of
+from synthboost.data.simulated_set import SHARE, UNFINISHED, settings_of, write_hearts
 from synthboost.domain import Phase, View
 from synthboost.errors import ConfigError, DataError, OutputError
 from synthboost.simulator.render import describe_patient, simulate_frame, simulate_patient
@@ -65,8 +64,8 @@ def test_workers_change_nothing(written: Path, tmp_path: Path) -> None:
 
 
 def test_a_stopped_call_is_gone_on_with(written: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(simulated_hearts, "SHARE", 1)
-    describe: Callable[..., HeartRow] = simulated_hearts._describe
+    monkeypatch.setattr(simulated_set, "SHARE", 1)
+    describe: Callable[..., HeartRow] = simulated_set._describe
     asked: list[int] = []
 
     def stopped(settings: SimulationSettings, number: int) -> HeartRow:
@@ -75,7 +74,7 @@ def test_a_stopped_call_is_gone_on_with(written: Path, tmp_path: Path, monkeypat
             raise KeyboardInterrupt
         return describe(settings, number)
 
-    monkeypatch.setattr(simulated_hearts, "_describe", stopped)
+    monkeypatch.setattr(simulated_set, "_describe", stopped)
     with pytest.raises(KeyboardInterrupt):
         write_hearts(tmp_path / "stopped", SETTINGS)
     assert not (tmp_path / "stopped" / HEARTS).exists()

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from synthboost.data.simulated_shards import write_shards
+from synthboost.data.simulated_set import write_shards
 from synthboost.errors import ConfigError, OutputError
 from synthboost.simulator.settings import SimulationSettings
 
@@ -50,7 +50,7 @@ def test_killed_at_any_moment_it_resumes_to_the_same_bytes(written: Path, tmp_pa
     out = tmp_path / "killed"
     code = (
         "from pathlib import Path; from synthboost.simulator.settings import SimulationSettings as S; "
-        "from synthboost.data.simulated_shards import write_shards as w; "
+        "from synthboost.data.simulated_set import write_shards as w; "
         f"w(Path({str(out)!r}), S(patients=5, size=48), 1, 2)"
     )
     process = subprocess.Popen([sys.executable, "-c", code])

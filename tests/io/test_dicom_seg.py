@@ -5,11 +5,11 @@ import pytest
 
 from synthboost.domain import Structure
 from synthboost.errors import DataError
-from synthboost.io.dicom_seg import Segment, write_segmentation
+from synthboost.io.dicom_seg import write_segmentation
 from synthboost.io.recordings import open_recording
 
 pydicom = pytest.importorskip("pydicom")
-SEGMENTS = (Segment("LV", Structure.LEFT_VENTRICULAR_CAVITY), Segment("The pericardium.", None))
+SEGMENTS = (("LV", Structure.LEFT_VENTRICULAR_CAVITY), ("The pericardium.", None))
 
 
 @pytest.mark.parametrize("frames", [1, 3])

@@ -31,9 +31,7 @@ class Simulate:
 
     def run(self) -> None:
         """Write the data set."""
-        from synthboost.data.simulated_hearts import write_hearts
-        from synthboost.data.simulated_set import write_dataset
-        from synthboost.data.simulated_shards import FRAMES_PER_PATIENT, write_shards
+        from synthboost.data.simulated_set import FRAMES_PER_PATIENT, write_dataset, write_hearts, write_shards
 
         patients, frames = self.settings.patients, self.frames
         if frames is None:

@@ -1,15 +1,8 @@
 """Readers of data sets, splits by patient, triplets: from folders on disk to image, sentence and mask."""
 
 from synthboost.data.dataset import Dataset, without_annotations
-from synthboost.data.loading import load_many
 from synthboost.data.registry import READERS, looks_like_dataset, open_dataset
-from synthboost.data.split_check import (
-    PICTURES_RELEASE,
-    check_beside,
-    check_pictures,
-    check_sources,
-    check_split,
-)
+from synthboost.data.split_check import PICTURES_RELEASE, check_beside, check_pictures, check_sources, check_split
 from synthboost.data.splits import SPLITS, Split, fewer_training_patients, frames_of, make_split, without_patients
 from synthboost.data.triplets import ShapeSource, TripletRecipe, make_triplets
 
@@ -27,7 +20,6 @@ __all__ = [
     "check_split",
     "fewer_training_patients",
     "frames_of",
-    "load_many",
     "looks_like_dataset",
     "make_split",
     "make_triplets",

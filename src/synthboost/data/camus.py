@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar, Self
 
 from synthboost.data.dataset import Dataset, FrameFiles
-from synthboost.data.lists import FRAMES_CSV, IMAGES, apply_provenance, read_frames_csv, read_split_lists
-from synthboost.data.patient_folder import find_patients, read_patient
-from synthboost.domain import FrameInfo, PatientId, SplitPart
-from synthboost.errors import DataError
-
-_SHOWN = 20
+from synthboost.data.info_cfg import merge_views, read_info
+from synthboost.data.lists import (
+    FRAMES_CSV,
+    IMAGES,
+    PATIENT_NAME,
+    apply_provenance,
+    read_frames_csv,
+    read_split_lists,
+)
+from synthboost.domain import FrameInfo, PatientId, Phase, SplitPart, View
+from synthboost.errors import DataError, shown
 
 
 class CamusNifti(Dataset):
@@ -40,19 +46,23 @@ class CamusNifti(Dataset):
         path = root / FRAMES_CSV
         synthetic = path.is_file()
         release, listed = read_frames_csv(path, cls.RELEASE, IMAGES) if synthetic else (cls.RELEASE, {})
-        patients = find_patients(root / IMAGES, release)
+        patients = _find_patients(root / IMAGES, release)
         official, lists = read_split_lists(root, release, IMAGES)
         files, texts, missing = _read_patients(root, patients, ".nii.gz", allow_missing, listed if synthetic else None)
-        dataset = cls.of(
-            root, release, files, side_files=(*lists, *([Path(FRAMES_CSV)] if synthetic else []), *texts),
-            official=official, absent=(*missing, *_listed_without_folder(official, patients)),
-        )  # fmt: skip
+        without_folder = [
+            f"{patient.folder}/{patient.name} (listed for {part}, no folder)"
+            for part in official
+            for patient in sorted(set(official[part]) - set(patients))
+        ]
+        absent = (*missing, *without_folder)
+        dataset = cls.of(root, release, files, side_files=(*lists, *texts), official=official, absent=absent)
         if not synthetic:
             return dataset
         folders = {patient.name for patient in patients}
         lost = [f"{name} (in {FRAMES_CSV}, no folder)" for name in listed if name.split("_")[0] not in folders]
         frames = apply_provenance(path, dataset.frames, listed)
-        return replace(dataset, frames=frames, absent=(*dataset.absent, *lost))
+        side_files = (*dataset.side_files, Path(FRAMES_CSV))
+        return replace(dataset, frames=frames, side_files=side_files, absent=(*absent, *lost))
 
 
 class CamusMhd(Dataset):
@@ -74,11 +84,26 @@ class CamusMhd(Dataset):
     @classmethod
     def open(cls, root: Path, allow_missing: bool = False) -> Self:
         """Read the release; see `Dataset.open`. Its official split is its two folders; it has no validation part."""
-        by_folder = {f: find_patients(root / f, cls.RELEASE) for f in cls.FOLDERS if (root / f).is_dir()}
+        by_folder = {f: _find_patients(root / f, cls.RELEASE) for f in cls.FOLDERS if (root / f).is_dir()}
         official = {cls.FOLDERS[folder]: tuple(patients) for folder, patients in by_folder.items()}
         everyone = [patient for patients in by_folder.values() for patient in patients]
         files, texts, missing = _read_patients(root, everyone, ".mhd", allow_missing)
         return cls.of(root, cls.RELEASE, files, side_files=texts, official=official, absent=missing)
+
+
+def _find_patients(parent: Path, release: str) -> list[PatientId]:
+    """The patients whose folders lie in `parent`, sorted; hidden folders and plain files are passed over.
+
+    Other folders are refused, so `Patient0001` too, on disks that tell upper from lower case and on others.
+    """
+    names = sorted(entry.name for entry in _entries(parent) if entry.is_dir() and not entry.name.startswith("."))
+    foreign = [ascii(unicodedata.normalize("NFC", name)) for name in names if not PATIENT_NAME.fullmatch(name)]
+    if foreign:
+        raise DataError(
+            parent, "folders", shown(foreign), "only folders named like patient0001",
+            "Move other folders away: a patient that is not recognised would silently be left out.",
+        )  # fmt: skip
+    return [PatientId(release, parent.name, name) for name in names]
 
 
 def _read_patients(
@@ -90,33 +115,54 @@ def _read_patients(
 ) -> tuple[dict[FrameInfo, FrameFiles], tuple[Path, ...], tuple[str, ...]]:
     """Read all patients' folders, no pixel: their frames, other files that were read, and files that are missing."""
     files: dict[FrameInfo, FrameFiles] = {}
-    texts, missing = list[Path](), list[Path]()
+    texts, missing = list[Path](), list[str]()
     for patient in patients:
-        own, own_texts, own_missing = read_patient(root, patient, suffix, listed)
+        own, own_texts, own_missing = _read_patient(root, patient, suffix, listed)
         files |= own
         texts += own_texts
-        missing += own_missing
+        missing += [path.as_posix() for path in own_missing]
     if missing and not allow_missing:
-        _refuse_missing(root, missing)
+        raise DataError(
+            root, f"{len(missing)} missing files", shown(missing, 20),
+            "all frames, label maps and Info_*.cfg of every patient",
+            "Complete the data set, or allow missing files: such patients are then skipped and counted.",
+        )  # fmt: skip
     if not files:
         raise DataError(root, "patients", f"none complete of {len(patients)}", "at least one patient with all files")
-    return files, tuple(texts), tuple(path.as_posix() for path in missing)
+    return files, tuple(texts), tuple(missing)
 
 
-def _refuse_missing(root: Path, missing: list[Path]) -> None:
-    shown = ", ".join(path.as_posix() for path in missing[:_SHOWN])
-    more = f" and {len(missing) - _SHOWN} more" if len(missing) > _SHOWN else ""
-    raise DataError(
-        root, f"{len(missing)} missing files", shown + more, "all frames, label maps and Info_*.cfg of every patient",
-        "Complete the data set, or allow missing files: such patients are then skipped and counted.",
-    )  # fmt: skip
+def _read_patient(
+    root: Path, patient: PatientId, suffix: str, listed: Collection[str] | None
+) -> tuple[dict[FrameInfo, FrameFiles], list[Path], list[Path]]:
+    """As `_read_patients`; if any file is missing, the rest is empty: a patient is used whole or not at all.
+
+    A patient with no label map at all is simply not annotated; with some, the lacking ones count as missing. The frames
+    are those `listed` (of all patients), or four.
+    """
+    folder = Path(patient.folder) / patient.name
+    present = {entry.name for entry in _entries(root / folder) if entry.is_file()}
+    stems = {(view, phase): f"{patient.name}_{view}_{phase}" for view in View for phase in Phase}
+    if listed is not None:
+        # What is there and not listed is kept, so that `apply_provenance` refuses it.
+        stems = {key: stem for key, stem in stems.items() if stem in listed or f"{stem}{suffix}" in present}
+    annotated = any(f"{stem}_gt{suffix}" in present for stem in stems.values())
+    files = {
+        key: FrameFiles(folder / f"{stem}{suffix}", folder / f"{stem}_gt{suffix}" if annotated else None)
+        for key, stem in stems.items()
+    }
+    texts = {view: folder / f"Info_{view}.cfg" for view, _ in stems}
+    needed = [*texts.values(), *(path for of_frame in files.values() for path in of_frame.all)]
+    if missing := [path for path in needed if path.name not in present]:
+        return {}, [], missing
+    paths = {view: root / path for view, path in texts.items()}
+    attributes = merge_views(paths, {view: read_info(path) for view, path in paths.items()})
+    frames = {FrameInfo(patient, view, phase, attributes[view]): files[view, phase] for view, phase in stems}
+    return frames, list(texts.values()), []
 
 
-def _listed_without_folder(
-    official: Mapping[SplitPart, tuple[PatientId, ...]], patients: Sequence[PatientId]
-) -> list[str]:
-    return [
-        f"{patient.folder}/{patient.name} (listed for {part}, no folder)"
-        for part, listed in official.items()
-        for patient in sorted(set(listed) - set(patients))
-    ]
+def _entries(folder: Path) -> list[Path]:
+    try:
+        return list(folder.iterdir())
+    except OSError as error:
+        raise DataError(folder, "folder", error.strerror or error, "a folder that can be listed") from error

@@ -13,7 +13,7 @@ from typing import ClassVar, Self
 
 from synthboost.data.dataset import Dataset, FrameFiles
 from synthboost.domain import Domain, FrameInfo, PatientId, Phase, SplitPart, View
-from synthboost.errors import DataError
+from synthboost.errors import DataError, shown
 
 RELEASE = "camus-sdm"
 IMAGES = "images"
@@ -33,7 +33,6 @@ _NAME = re.compile(
     rf"(?P<patient>patient[0-9]{{4,8}})_(?P<view>{'|'.join(View)})_(?P<phase>{'|'.join(Phase)})"
     rf"_(?P<part>{'|'.join(SplitPart)})(?:_(?P<copy>[0-9]{{1,4}}))?"
 )
-_SHOWN = 10
 
 
 class CamusSdm(Dataset):
@@ -65,9 +64,8 @@ class CamusSdm(Dataset):
         alone = sorted(images.keys() ^ labels.keys())
         absent = [f"{label_folder if stem in images else IMAGES}/.../{stem}.png" for stem in alone]
         if absent and not allow_missing:
-            more = f" and {len(absent) - _SHOWN} more" if len(absent) > _SHOWN else ""
             raise DataError(
-                root, f"{len(absent)} missing files", ", ".join(absent[:_SHOWN]) + more, "an image for every label map",
+                root, f"{len(absent)} missing files", shown(absent), "an image for every label map",
                 "Complete the data set, or allow missing files: such frames are then left out and counted.",
             )  # fmt: skip
         files: dict[FrameInfo, FrameFiles] = {}
@@ -78,11 +76,9 @@ class CamusSdm(Dataset):
             files[info] = FrameFiles(images[stem], labels[stem])
         if not files:
             raise DataError(root, "frames", "none complete", "at least one image with its label map")
-        official: dict[SplitPart, tuple[PatientId, ...]] = {}
-        for part in SplitPart:
-            patients = {info.patient for info in files if info.patient.folder.partition("-")[0] == part}
-            if patients:
-                official[part] = tuple(sorted(patients))
+        patients = sorted({info.patient for info in files})
+        parts = {part: tuple(p for p in patients if p.folder.partition("-")[0] == part) for part in SplitPart}
+        official = {part: own for part, own in parts.items() if own}
         return cls.of(root, RELEASE, files, official=official, absent=tuple(absent))
 
 

@@ -60,9 +60,7 @@ class Dataset:
     def open(cls, root: Path, allow_missing: bool = False) -> Self:
         """Read names and attributes in the folder that `find_root` found, no pixel.
 
-        Args:
-            root: of the data set.
-            allow_missing: skip patients of whom a file is missing, and say so in `absent`.
+        With `allow_missing`, patients of whom a file is missing are skipped, and `absent` says so.
 
         Raises:
             DataError: a file is missing (unless allowed) or is not as it should be.
@@ -72,13 +70,9 @@ class Dataset:
     @classmethod
     def of(cls, root: Path, release: str, files: Mapping[FrameInfo, FrameFiles], **others: Any) -> Self:
         """Put a data set together from its frames, in any order, and the other fields."""
-        return cls(
-            root=root,
-            release=release,
-            frames=tuple(sorted(files, key=lambda info: (info.patient, info.view, info.phase))),
-            files={(info.patient, info.view, info.phase): of_frame for info, of_frame in files.items()},
-            **others,
-        )
+        by_key = {(info.patient, info.view, info.phase): of_frame for info, of_frame in files.items()}
+        frames = tuple(sorted(files, key=lambda info: (info.patient, info.view, info.phase)))
+        return cls(root=root, release=release, frames=frames, files=by_key, **others)
 
     @property
     def patients(self) -> tuple[PatientId, ...]:

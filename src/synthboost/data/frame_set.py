@@ -16,12 +16,10 @@ MEMORY_BYTES = 4 * 1024**3
 
 
 class Group(NamedTuple):
-    """Members that stand next to each other and share a quota of an epoch."""
+    """So many members that stand next to each other, and how many of an epoch's images are drawn from them."""
 
     frames: int
-    """How many members."""
     drawn: int
-    """How many images of an epoch are drawn from them."""
 
 
 @dataclass
@@ -75,8 +73,7 @@ def mixture(name: str, real: FrameSet, synthetic: FrameSet, real_share: float | 
     """Put two sets into one, `real` first; an epoch has as many images as both together.
 
     Args:
-        name: of the whole.
-        real, synthetic: their frames.
+        name, real, synthetic: of the whole; their frames.
         real_share: of an epoch's images, above 0, below 1; `None` shows every frame once.
 
     Raises:

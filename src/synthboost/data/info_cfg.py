@@ -17,7 +17,6 @@ MAX_BYTES = 1 << 16
 MAX_AGE = 120
 _UNKNOWN = ("", "n/a", "na")
 _SEXES = {"f": Sex.FEMALE, "female": Sex.FEMALE, "m": Sex.MALE, "male": Sex.MALE}
-_QUALITIES = {quality.casefold(): quality for quality in Quality}
 _SIMILAR = 0.75
 """A guess: catches one wrong letter in `Sex` and two in `ImageQuality`."""
 
@@ -39,7 +38,9 @@ def read_info(path: Path) -> Attributes:
         where = f"{path}:{number}"
         key, text = _split_line(where, line)
         if key not in _KEYS:
-            _refuse_misspelling(where, key)
+            if close := difflib.get_close_matches(key, _KEYS, n=1, cutoff=_SIMILAR):
+                expected = f"a known key; did you mean {close[0]}"
+                raise DataError(where, "key", key, expected, "Correct it or remove the line.")
             continue
         name, parse = _KEYS[key]
         value = parse(where, key, text)
@@ -73,23 +74,20 @@ def merge_views(paths: Mapping[View, Path], infos: Mapping[View, Attributes]) ->
     Raises:
         DataError: the files of the two views state different sexes, ages or walls.
     """
-    person = {name: _of_person(name, paths, infos) for name in ("sex", "age", "wall_thickness_mm")}
-    fractions = [info.ejection_fraction for info in infos.values() if info.ejection_fraction is not None]
-    fraction = fractions[0] if fractions else None
+    person: dict[str, Any] = {}
+    for name in ("sex", "age", "wall_thickness_mm", "ejection_fraction"):
+        stated = {view: getattr(info, name) for view, info in infos.items() if getattr(info, name) is not None}
+        if name != "ejection_fraction" and len(set(stated.values())) > 1:
+            where = " and ".join(str(paths[view]) for view in stated)
+            raise DataError(where, name, " and ".join(map(str, stated.values())), "the same in both views")
+        person[name] = next(iter(stated.values()), None)
+    fraction = person.pop("ejection_fraction")
     return {
         view: replace(
             info, **person, ejection_fraction=fraction if info.ejection_fraction is None else info.ejection_fraction
         )
         for view, info in infos.items()
     }
-
-
-def _of_person(name: str, paths: Mapping[View, Path], infos: Mapping[View, Attributes]) -> Any:
-    stated = {view: getattr(info, name) for view, info in infos.items() if getattr(info, name) is not None}
-    if len(set(stated.values())) > 1:
-        where = " and ".join(str(paths[view]) for view in stated)
-        raise DataError(where, name, " and ".join(map(str, stated.values())), "the same in both views")
-    return next(iter(stated.values()), None)
 
 
 def _read_text(path: Path) -> str:
@@ -114,36 +112,24 @@ def _split_line(where: str, line: str) -> tuple[str, str]:
     return known.get(key.casefold(), key), value.strip()
 
 
-def _refuse_misspelling(where: str, key: str) -> None:
-    close = difflib.get_close_matches(key, _KEYS, n=1, cutoff=_SIMILAR)
-    if close:
-        raise DataError(where, "key", key, f"a known key; did you mean {close[0]}", "Correct it or remove the line.")
+def _word(words: Mapping[str, Any], expected: str) -> Callable[[str, str, str], Any]:
+    def parse(where: str, key: str, text: str) -> Any:
+        if text.casefold() not in words:
+            raise DataError(where, key, repr(text), expected, "If it is unknown, remove the line.")
+        return words[text.casefold()]
+
+    return parse
 
 
-def _sex(where: str, key: str, text: str) -> Sex:
-    if text.casefold() not in _SEXES:
-        raise DataError(where, key, repr(text), "F or M", "If it is unknown, remove the line.")
-    return _SEXES[text.casefold()]
+def _whole(low: int, high: int, expected: str, unknown: tuple[str, ...] = ()) -> Callable[[str, str, str], int | None]:
+    def parse(where: str, key: str, text: str) -> int | None:
+        if text.casefold() in unknown:
+            return None
+        if not (text.isascii() and text.isdigit() and len(text) <= len(str(high)) and low <= int(text) <= high):
+            raise DataError(where, key, repr(text), expected)
+        return int(text)
 
-
-def _quality(where: str, key: str, text: str) -> Quality:
-    if text.casefold() not in _QUALITIES:
-        raise DataError(where, key, repr(text), "Good, Medium or Poor", "If it is unknown, remove the line.")
-    return _QUALITIES[text.casefold()]
-
-
-def _age(where: str, key: str, text: str) -> int | None:
-    if text.casefold() in _UNKNOWN:
-        return None
-    if not (text.isascii() and text.isdigit() and len(text) <= 3 and int(text) <= MAX_AGE):
-        raise DataError(where, key, repr(text), f"whole years from 0 to {MAX_AGE}, or N/A")
-    return int(text)
-
-
-def _count(where: str, key: str, text: str) -> int:
-    if not (text.isascii() and text.isdigit() and len(text) <= 6 and int(text) >= 1):
-        raise DataError(where, key, repr(text), "a whole number from 1")
-    return int(text)
+    return parse
 
 
 def _number(low: float, high: float) -> Callable[[str, str, str], float | None]:
@@ -169,13 +155,14 @@ def _check_instants(path: Path, ed: int | None, es: int | None, frames: int | No
             raise DataError(path, name, instant, f"a frame from 1 to NbFrame = {frames}")
 
 
+_COUNT = _whole(1, 999_999, "a whole number from 1")
 _KEYS: dict[str, tuple[str, Callable[[str, str, str], Any]]] = {
-    "ED": ("ed", _count),
-    "ES": ("es", _count),
-    "NbFrame": ("frames", _count),
-    "Sex": ("sex", _sex),
-    "Age": ("age", _age),
-    "ImageQuality": ("quality", _quality),
+    "ED": ("ed", _COUNT),
+    "ES": ("es", _COUNT),
+    "NbFrame": ("frames", _COUNT),
+    "Sex": ("sex", _word(_SEXES, "F or M")),
+    "Age": ("age", _whole(0, MAX_AGE, f"whole years from 0 to {MAX_AGE}, or N/A", _UNKNOWN)),
+    "ImageQuality": ("quality", _word({quality.casefold(): quality for quality in Quality}, "Good, Medium or Poor")),
     "EF": ("ejection_fraction", _number(0, 100)),
     "LVef": ("ejection_fraction", _number(0, 100)),
     "WallThickness": ("wall_thickness_mm", _number(1, 60)),

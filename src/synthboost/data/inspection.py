@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -59,7 +59,7 @@ def render_report(dataset: Dataset, table: pd.DataFrame, full: bool = False) -> 
         str(dataset.root),
         _line("release", dataset.release),
         _line("fingerprint", dataset.fingerprint()),
-        _line("patients", str(len(people))),
+        _line("patients", len(people)),
         _line("frames", f"{len(table)}, {table['annotated'].sum()} with label map"),
         *(_line(f"by {name}", _counts(table[name])) for name in ("view", "phase", "domain", "sex")),
         *(_line(f"by quality {view}", _counts(table["quality"][table["view"] == view])) for view in View),
@@ -72,7 +72,7 @@ def render_report(dataset: Dataset, table: pd.DataFrame, full: bool = False) -> 
         *_list("absent", dataset.absent, shown),
     ]
     if "fault" in table:
-        sound = _sound(table)
+        sound = table[table["fault"].isna()]
         areas = ((s.short, sound[s.short] * sound["spacing_mm"].map(np.prod) / 100) for s in STRUCTURES)
         found = findings(dataset, table)
         sizes = list(found)[:2]
@@ -87,7 +87,7 @@ def render_report(dataset: Dataset, table: pd.DataFrame, full: bool = False) -> 
 
 def findings(dataset: Dataset, table: pd.DataFrame) -> dict[str, list[str]]:
     """What a deep inspection found worth a list: title -> items."""
-    sound = _sound(table)
+    sound = table[table["fault"].isna()]
     pixels = sound["height"] * sound["width"]
     masks = [
         (f"{name} {s.short}", int(count), size)
@@ -139,10 +139,6 @@ def _measured(frame: Frame) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _sound(table: pd.DataFrame) -> pd.DataFrame:
-    return table[table["fault"].isna()]
-
-
 def _is_upright(image: GreyImage) -> bool:
     """Whether the top is emptier than bottom and left side, as a sector's is; true for all 1800 real CAMUS frames."""
     rows, columns = (max(1, round(TOP_FRACTION * side)) for side in image.shape)
@@ -150,7 +146,7 @@ def _is_upright(image: GreyImage) -> bool:
     return top < float(np.mean(image[-rows:] > 0)) and top < float(np.mean(image[:, :columns] > 0))
 
 
-def _line(name: str, text: str) -> str:
+def _line(name: str, text: object) -> str:
     return f"  {name:<18} {text}"
 
 
@@ -167,8 +163,7 @@ def _range(values: pd.Series, unit: str) -> str:
     return f"{known.min():.3g} to {known.max():.3g} {unit}, median {known.median():.3g}{unknown}"
 
 
-def _list(title: str, items: Iterable[str], shown: int | None) -> list[str]:
-    every: Sequence[str] = list(items)
-    head = _line(title, "none") if not every else f"  {title}: {len(every)}"
-    rest = [] if shown is None or len(every) <= shown else [f"    ... and {len(every) - shown} more"]
-    return [head, *(f"    {item}" for item in every[:shown]), *rest]
+def _list(title: str, items: Sequence[str], shown: int | None) -> list[str]:
+    head = f"  {title}: {len(items)}" if items else _line(title, "none")
+    rest = [] if shown is None or len(items) <= shown else [f"    ... and {len(items) - shown} more"]
+    return [head, *(f"    {item}" for item in items[:shown]), *rest]

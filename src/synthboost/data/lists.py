@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from synthboost.domain import Domain, FrameInfo, PatientId, SplitPart
-from synthboost.errors import DataError
+from synthboost.errors import DataError, shown
 from synthboost.io.atomic import write_csv, write_text
 
 IMAGES, SPLIT, FRAMES_CSV = "database_nifti", "database_split", "frames.csv"
@@ -115,7 +115,7 @@ def apply_provenance(
     unlisted = [info.name for info in frames if info.name not in provenance]
     if unlisted:
         raise DataError(
-            path, f"{len(unlisted)} frames without a line", ", ".join(unlisted[:10]), "one line per frame",
+            path, f"{len(unlisted)} frames without a line", shown(unlisted), "one line per frame",
             "Without it such a frame could be real or synthetic.",
         )  # fmt: skip
     lines = [(info, *provenance[info.name]) for info in frames]

@@ -50,7 +50,7 @@ class HeartRow:
 
 
 class OnTheFly(Dataset):
-    """What `data.simulated_hearts` writes. The simulator is loaded here alone: other data sets do not need it."""
+    """What `data.simulated_set` writes. The simulator is loaded here alone: other data sets do not need it."""
 
     looks_for: ClassVar[str] = f"{HEARTS} beside {RECORD}"
     has_images: ClassVar[bool] = False

@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from synthboost.data.dataset import Dataset, FrameFiles
 from synthboost.data.lists import IMAGES
 from synthboost.data.split_check import PICTURES_RELEASE
-from synthboost.domain import Frame, FrameInfo, GreyImage, PatientId, Phase, SplitPart, View
+from synthboost.domain import Frame, FrameInfo, PatientId, Phase, SplitPart, View
 from synthboost.errors import ConfigError, DataError
 from synthboost.io.atomic import write_csv
 from synthboost.io.pixels import Spacing
@@ -57,7 +56,8 @@ class PictureFolder(Dataset):
     def read(self, info: FrameInfo, annotated: bool) -> Frame:
         """Read one picture; see `Dataset.read`."""
         recording = _open(self.root / self.files_of(info).image)
-        return Frame(info, _image(recording), None, _spacing(recording, self.defaults))
+        (image,) = recording.frames()
+        return Frame(info, image, None, _spacing(recording, self.defaults))
 
     def fingerprint(self) -> str:
         """SHA-256 (hex) of the pictures, and of what was said of them; see `Dataset.fingerprint`."""
@@ -70,10 +70,6 @@ def open_pictures(root: Path, defaults: PictureDefaults) -> PictureFolder:
     A picture directly in `root` is a patient of its own, unless its name is that of another but for view and phase
     (`anna_4CH_ED.png`, `anna_4CH_ES.png`). The pictures in a folder below are one patient. Patients get numbers in the
     order of their names; `write_picture_list` says which number is whom.
-
-    Args:
-        root: the folder.
-        defaults: of pictures whose names or headers do not say it.
 
     Raises:
         DataError: there is no picture, one is damaged or a clip, its view, phase or spacing is not stated, or two
@@ -101,7 +97,9 @@ def open_pictures(root: Path, defaults: PictureDefaults) -> PictureFolder:
         for patient, person in zip(patients, sorted(people), strict=True)
         for (view, phase), path in people[person].items()
     }
-    return PictureFolder.of(root, release, files, official=_official(patients), defaults=defaults)
+    training = len(patients) - (round(VALIDATION_SHARE * len(patients)) or int(len(patients) >= 3))
+    official = {SplitPart.TRAINING: tuple(patients[:training]), SplitPart.VALIDATION: tuple(patients[training:])}
+    return PictureFolder.of(root, release, files, official=official, defaults=defaults)
 
 
 def write_picture_list(dataset: PictureFolder, out: Path) -> None:
@@ -140,11 +138,6 @@ def _open(path: Path) -> Recording:
     return recording
 
 
-def _image(recording: Recording) -> GreyImage:
-    (image,) = recording.frames()
-    return image
-
-
 def _spacing(recording: Recording, defaults: PictureDefaults) -> Spacing:
     if recording.spacing_mm is not None:
         return recording.spacing_mm
@@ -154,9 +147,3 @@ def _spacing(recording: Recording, defaults: PictureDefaults) -> Spacing:
             "Give --pictures spacing-mm=NUMBER: what the masks are checked by, and areas, are in mm.",
         )  # fmt: skip
     return defaults.spacing_mm, defaults.spacing_mm
-
-
-def _official(patients: list[PatientId]) -> Mapping[SplitPart, tuple[PatientId, ...]]:
-    count = round(VALIDATION_SHARE * len(patients)) or int(len(patients) >= 3)
-    first = len(patients) - count
-    return {SplitPart.TRAINING: tuple(patients[:first]), SplitPart.VALIDATION: tuple(patients[first:])}

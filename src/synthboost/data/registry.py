@@ -37,24 +37,22 @@ def open_dataset(root: Path, allow_missing: bool = False) -> Dataset:
     if len(found) > 1:
         raise DataError(root, "data set", f"{' and '.join(found)} at once", "one release", "Give them a folder each.")
     if not found:
-        raise DataError(root, "data set", "nothing known", _what_was_looked_for(), _hint(root))
+        looked_for = " or ".join(f"{reader.looks_for} ({name})" for name, reader in READERS.items())
+        raise DataError(root, "data set", "nothing known", looked_for, _hint(root))
     name, place = next(iter(found.items()))
     return READERS[name].open(place, allow_missing)
 
 
 def looks_like_dataset(root: Path) -> bool:
     """Whether a known release lies in the folder `root`, or in a folder of it, which `open_dataset` then says."""
-    folders = [root, *(path for path in root.iterdir() if path.is_dir())] if root.is_dir() else []
-    return any(reader.find_root(folder) for folder in folders for reader in READERS.values())
-
-
-def _what_was_looked_for() -> str:
-    return " or ".join(f"{reader.looks_for} ({name})" for name, reader in READERS.items())
+    return root.is_dir() and (_is_known(root) or any(map(_is_known, root.iterdir())))
 
 
 def _hint(root: Path) -> str:
     """The usual slip: the archive was unpacked into one folder more than was given."""
-    for child in sorted(path for path in root.iterdir() if path.is_dir()):
-        if any(reader.find_root(child) for reader in READERS.values()):
-            return f"Did you mean {child}?"
-    return "Give the folder that contains this."
+    child = next(filter(_is_known, sorted(root.iterdir())), None)
+    return "Give the folder that contains this." if child is None else f"Did you mean {child}?"
+
+
+def _is_known(folder: Path) -> bool:
+    return folder.is_dir() and any(reader.find_root(folder) for reader in READERS.values())

@@ -19,7 +19,7 @@ from synthboost.io.shards import ATTRIBUTES, IMAGE, INDEX, MANIFEST, MASK, Place
 
 @dataclass(frozen=True, eq=False)
 class Shards(Dataset):
-    """What `data.simulated_shards` writes."""
+    """What `data.simulated_set` writes."""
 
     looks_for: ClassVar[str] = f"{INDEX} and {MANIFEST} beside shard-000000.tar"
     members: Mapping[str, tuple[Place, Place, Spacing]] = field(default_factory=dict)
@@ -74,19 +74,12 @@ def _frame(shard: Path, key: str, place: Place) -> tuple[FrameInfo, Spacing]:
     member = shard / f"{key}.{ATTRIBUTES}"
     try:
         facts: dict[str, Any] = json.loads(read_member(shard, place))
-        info = FrameInfo(
-            PatientId(**facts["patient"]),
-            View(facts["view"]),
-            Phase(facts["phase"]),
-            Attributes(
-                Sex(facts["sex"]),
-                facts["age"],
-                Quality(facts["quality"]),
-                float(facts["ejection_fraction"]),
-                facts.get("wall_thickness_mm"),  # which older shards do not have
-            ),
-            Domain(facts["domain"]),
-        )
+        known = Attributes(
+            Sex(facts["sex"]), facts["age"], Quality(facts["quality"]), float(facts["ejection_fraction"]),
+            facts["wall_thickness_mm"],
+        )  # fmt: skip
+        patient, view, phase = PatientId(**facts["patient"]), View(facts["view"]), Phase(facts["phase"])
+        info = FrameInfo(patient, view, phase, known, Domain(facts["domain"]))
         rows, columns = map(float, facts["spacing_mm"])
     except (ValueError, KeyError, TypeError) as error:
         raise DataError(member, "attributes", repr(error), "a frame's attributes; does the index fit?") from error

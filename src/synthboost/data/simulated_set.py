@@ -1,24 +1,27 @@
-"""Write a simulated data set to disk in the layout of CAMUS' NIfTI release; stop and resume at any time."""
+"""Write a simulated data set: in CAMUS' layout, as tar shards, or without images; stop and resume at any time."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+import shutil
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 from synthboost.data.lists import IMAGES, write_split_lists
-from synthboost.data.on_the_fly import RECORD
-from synthboost.data.writer import MadePatient, NewPatient, Origin, make_dataset
+from synthboost.data.on_the_fly import HEARTS, RECORD, HeartRow
+from synthboost.data.writer import MadePatient, NewPatient, Origin, make_dataset, make_missing
 from synthboost.domain import Domain, Frame, FrameInfo, PatientId, Phase, SplitPart, View
 from synthboost.errors import ConfigError, DataError
 from synthboost.io.claim import claim
+from synthboost.io.lock import exclusive
+from synthboost.io.pictures import png_bytes
+from synthboost.io.shards import shard_name, write_index, write_shard
+from synthboost.io.typed_csv import read_typed, write_typed
 from synthboost.simulator.calibration import Calibration
 from synthboost.simulator.motion import SYSTOLE_SECONDS
-from synthboost.simulator.render import SimulatedFrame, SimulatedPatient, simulate_patient
+from synthboost.simulator.render import SimulatedFrame, SimulatedPatient, describe_patient, simulate_patient
 from synthboost.simulator.settings import SimulationSettings
 
 GENERATOR = "synthboost.simulator"
@@ -26,33 +29,81 @@ GENERATOR_VERSION = "3"
 """Raised whenever the same settings would give other pixels or masks."""
 FRAME_RATE = 50.0
 """Hertz, written into `Info_*.cfg` of patients without a half sequence only because CAMUS has the key."""
+FRAMES_PER_PATIENT = len(View) * len(Phase)
+PATIENTS_PER_SHARD = 250
+"""1,000 frames, about 30 MB at 256 pixels."""
+UNFINISHED = ".hearts"
+SHARE = 100
+"""Patients whose hearts a process describes and writes at a time: what an interruption costs."""
 
 
 def write_dataset(out: Path, settings: SimulationSettings, workers: int = 1) -> None:
-    """Simulate a data set into `out`, or finish one that was begun with the same settings.
+    """Simulate a data set in CAMUS' layout into `out`, or finish one that was begun with the same settings.
 
     Patients' folders appear whole, whatever interrupts the work, and are not made again. The list of frames and the
-    split are written last. The masks depend on the settings alone, never on the number of workers.
-
-    Args:
-        out: a new or empty folder, or one of the same settings.
-        settings: what to simulate.
-        workers: processes; 1 works in this one.
+    split are written last. The masks depend on the settings alone, never on the number of processes (`workers`).
 
     Raises:
         ConfigError: `workers` is less than 1.
         OutputError: the folder holds something else or cannot be written.
     """
     origin = Origin(Domain.SIMULATED, GENERATOR, GENERATOR_VERSION, settings.seed, release_name(settings), RECORD)
-    patients = [
-        NewPatient(patient_name(number), part)
-        for part, numbers in numbers_by_part(settings).items()
-        for number in numbers
-    ]
-    make_dataset(
-        out, origin, {"settings": settings.to_json()}, patients, partial(_simulate, settings), "simulating",
-        workers=workers,
-    )  # fmt: skip
+    parts = numbers_by_part(settings)
+    patients = [NewPatient(patient_name(number), part) for part in parts for number in parts[part]]
+    wanted, simulate = {"settings": settings.to_json()}, partial(_simulate, settings)
+    make_dataset(out, origin, wanted, patients, simulate, "simulating", workers=workers)
+
+
+def write_shards(
+    out: Path, settings: SimulationSettings, workers: int = 1, patients_per_shard: int = PATIENTS_PER_SHARD
+) -> int:
+    """Simulate a data set into tar shards: for 10^5 frames, where a file for each would be too many.
+
+    As `write_dataset`; a shard has the same bytes whoever makes it. Manifest and index are written last.
+
+    Returns:
+        How many frames were made now.
+
+    Raises:
+        ConfigError: `workers` or `patients_per_shard` is less than 1, or the settings include half sequences.
+        OutputError: the folder holds something else or cannot be written.
+    """
+    _check(settings, workers=workers, patients_per_shard=patients_per_shard)
+    numbers = settings.patient_numbers
+    starts = range(0, len(numbers), patients_per_shard)
+    shards = {out / shard_name(n): numbers[k : k + patients_per_shard] for n, k in enumerate(starts)}
+    with exclusive(out):
+        _claim(out, settings, layout="shards", patients_per_shard=patients_per_shard)
+        made = make_missing(shards, partial(_write_shard, settings), "simulating", "frame", workers, _frames_of)
+        _write_split(out, settings)
+        facts = {
+            "generator": GENERATOR, "generator_version": GENERATOR_VERSION, "release": release_name(settings),
+            "seed": settings.seed, "settings": settings.to_json(),
+        }  # fmt: skip
+        write_index(out, (path.name for path in shards), facts)
+    return made
+
+
+def write_hearts(out: Path, settings: SimulationSettings, workers: int = 1) -> None:
+    """Write a data set that is drawn when read (`data.on_the_fly`): attributes, split and settings, and no image.
+
+    The label maps are drawn once, for the ejection fraction that is measured on them. A stopped call is gone on with.
+
+    Raises:
+        ConfigError: `workers` is less than 1, or the settings include half sequences.
+        OutputError: the folder holds something else or cannot be written.
+    """
+    _check(settings, workers=workers)
+    numbers = settings.patient_numbers
+    shares = {out / UNFINISHED / f"{k:06d}.csv": numbers[k : k + SHARE] for k in range(0, len(numbers), SHARE)}
+    with exclusive(out):
+        _claim(out, settings, layout="on the fly")
+        if (out / HEARTS).is_file():
+            return
+        make_missing(shares, partial(_describe_share, settings), "drawing hearts", "patient", workers, len)
+        _write_split(out, settings)
+        write_typed(out / HEARTS, HeartRow, (row for share in shares for row in read_typed(share, HeartRow)))
+        shutil.rmtree(out / UNFINISHED)
 
 
 def release_name(settings: SimulationSettings) -> str:
@@ -94,21 +145,6 @@ def patient_name(number: int) -> str:
     return f"patient{number:04d}"
 
 
-def claim_simulated(out: Path, settings: SimulationSettings, layout: Mapping[str, Any]) -> None:
-    """Mark the folder as holding these settings in another layout than CAMUS', or refuse it.
-
-    Raises:
-        OutputError: it does. Nothing is touched.
-    """
-    wanted = {"generator": GENERATOR, "generator_version": GENERATOR_VERSION, "settings": settings.to_json()}
-    claim(out / RECORD, {**wanted, **layout})
-
-
-def write_split(out: Path, settings: SimulationSettings) -> None:
-    """Write the three lists of patients."""
-    write_split_lists(out, {part: map(patient_name, numbers) for part, numbers in numbers_by_part(settings).items()})
-
-
 def numbers_by_part(settings: SimulationSettings) -> dict[SplitPart, range]:
     """Patients in order: they are drawn independently, so any order is as good as a shuffled one."""
     numbers = settings.patient_numbers
@@ -118,6 +154,26 @@ def numbers_by_part(settings: SimulationSettings) -> dict[SplitPart, range]:
         SplitPart.VALIDATION: numbers[training : training + validation],
         SplitPart.TESTING: numbers[training + validation :],
     }
+
+
+def _check(settings: SimulationSettings, **counts: int) -> None:
+    for name, count in counts.items():
+        if count < 1:
+            raise ConfigError("simulation", name, count, "at least 1")
+    if settings.phases_between:
+        raise ConfigError(
+            "simulation", "phases_between", settings.phases_between, "0: shards and drawn sets hold single frames",
+            "A folder in CAMUS' layout can have half sequences.",
+        )  # fmt: skip
+
+
+def _claim(out: Path, settings: SimulationSettings, **layout: str | int) -> None:
+    made_with = {"generator": GENERATOR, "generator_version": GENERATOR_VERSION, "settings": settings.to_json()}
+    claim(out / RECORD, {**made_with, **layout})
+
+
+def _write_split(out: Path, settings: SimulationSettings) -> None:
+    write_split_lists(out, {part: map(patient_name, numbers) for part, numbers in numbers_by_part(settings).items()})
 
 
 def _simulate(settings: SimulationSettings, wanted: NewPatient) -> MadePatient:
@@ -139,3 +195,49 @@ def _frame(release: str, patient: SimulatedPatient, view: View, phase: Phase, fr
     whole = replace(known, ejection_fraction=float(round(known.ejection_fraction)))  # as in CAMUS' cfg
     name = PatientId(release, IMAGES, patient_name(patient.number))
     return Frame(FrameInfo(name, view, phase, whole, Domain.SIMULATED), frame.image, frame.label_map, frame.spacing_mm)
+
+
+def _frames_of(numbers: range) -> int:
+    return FRAMES_PER_PATIENT * len(numbers)
+
+
+def _write_shard(settings: SimulationSettings, path: Path, numbers: range) -> None:
+    patients = (simulate_patient(number, settings) for number in numbers)
+    write_shard(path, (item for patient in patients for item in _frame_members(patient, settings).items()))
+
+
+def _frame_members(patient: SimulatedPatient, settings: SimulationSettings) -> dict[str, tuple[bytes, bytes, bytes]]:
+    """Return the bytes of image, label map and attributes of a patient's frames, by key (`patient0001_2CH_ED`)."""
+    name, release = patient_name(patient.number), release_name(settings)
+    members = {}
+    for (view, phase), frame in patient.frames.items():
+        attributes = patient.attributes[view]
+        assert attributes.ejection_fraction is not None
+        facts = {
+            "patient": {"release": release, "folder": IMAGES, "name": name},
+            "view": view, "phase": phase,
+            "sex": attributes.sex, "age": attributes.age, "quality": attributes.quality,
+            "ejection_fraction": round(attributes.ejection_fraction),  # as in CAMUS' cfg
+            "wall_thickness_mm": attributes.wall_thickness_mm,
+            "spacing_mm": frame.spacing_mm, "domain": Domain.SIMULATED, "record": patient.record,
+        }  # fmt: skip
+        text = json.dumps(facts, ensure_ascii=False, allow_nan=False)
+        members[f"{name}_{view}_{phase}"] = (png_bytes(frame.image), png_bytes(frame.label_map), text.encode())
+    return members
+
+
+def _describe_share(settings: SimulationSettings, path: Path, numbers: range) -> None:
+    write_typed(path, HeartRow, (_describe(settings, number) for number in numbers))
+
+
+def _describe(settings: SimulationSettings, number: int) -> HeartRow:
+    attributes = describe_patient(number, settings)
+    two, four = attributes[View.TWO_CHAMBER], attributes[View.FOUR_CHAMBER]
+    assert two.sex
+    assert two.quality
+    assert four.quality
+    assert two.age is not None
+    assert two.ejection_fraction is not None
+    return HeartRow(
+        number, two.sex, two.age, two.quality, four.quality, round(two.ejection_fraction), two.wall_thickness_mm
+    )

@@ -7,19 +7,12 @@ from functools import cached_property
 from pathlib import Path
 from typing import Self
 
-from synthboost.data import (
-    Dataset,
-    Split,
-    check_split,
-    fewer_training_patients,
-    looks_like_dataset,
-    make_split,
-    open_dataset,
-    without_annotations,
-    without_patients,
-)
+from synthboost.data.dataset import Dataset, without_annotations
 from synthboost.data.frame_set import FrameSet
 from synthboost.data.picture_folder import PictureDefaults, open_pictures
+from synthboost.data.registry import looks_like_dataset, open_dataset
+from synthboost.data.split_check import check_split
+from synthboost.data.splits import Split, fewer_training_patients, make_split, without_patients
 from synthboost.domain import Domain, PatientId, SplitOptions, SplitPart
 from synthboost.errors import ConfigError, DataError, SplitError
 from synthboost.records.run_record import DataSet
@@ -108,14 +101,9 @@ class Source:
     def describe(self, frames: FrameSet) -> DataSet:
         """Return what a spec says of this source of which these frames are used."""
         return DataSet(
-            name=self.dataset.root.name,
-            release=self.dataset.release,
-            domain=", ".join(self.domains),
-            split=self.split.name,
-            patients=frames.patients,
-            frames=len(frames),
-            fingerprint=self.fingerprint,
-        )
+            name=self.dataset.root.name, release=self.dataset.release, domain=", ".join(self.domains),
+            split=self.split.name, patients=frames.patients, frames=len(frames), fingerprint=self.fingerprint,
+        )  # fmt: skip
 
 
 def open_source(
@@ -153,11 +141,9 @@ def open_source(
 
 
 def _open(root: Path, allow_missing: bool, defaults: PictureDefaults | None) -> Dataset:
-    if defaults is None:
-        return open_dataset(root, allow_missing=allow_missing)
-    if root.is_dir() and not looks_like_dataset(root):
+    if defaults is not None and root.is_dir() and not looks_like_dataset(root):
         return open_pictures(root, defaults)
-    if defaults != PictureDefaults():
+    if defaults not in (None, PictureDefaults()):
         raise ConfigError(
             root, "pictures", "given", "none of them for a data set, which states its own",
             "They are for plain folders of pictures.",

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from itertools import combinations
 
 import numpy as np
 
@@ -13,20 +13,7 @@ from synthboost.data.dataset import Dataset
 from synthboost.data.loading import ordered_map
 from synthboost.data.splits import Split
 from synthboost.domain import Domain, FrameInfo, GreyImage, PatientId, SplitPart
-from synthboost.errors import SplitError
-
-_SHOWN = 10
-
-
-@dataclass(frozen=True)
-class SplitCheck:
-    """What a check that passed found worth knowing."""
-
-    absent: tuple[PatientId, ...]
-    """Listed patients whose folder is not there."""
-    identical: tuple[tuple[FrameInfo, FrameInfo], ...]
-    """Frames of different patients in the same part with identical pixels: probably one person twice."""
-
+from synthboost.errors import SplitError, shown
 
 SIMULATED_RELEASE = "simulated-"
 """Releases of the simulator begin so. Frames made from masks of another simulated set show no patient of this one."""
@@ -36,14 +23,17 @@ PICTURES_RELEASE = "pictures-"
 
 def check_split(
     split: Split, dataset: Dataset, allow_missing: bool = False, workers: int = 0, sources: Split | None = None
-) -> SplitCheck:
+) -> tuple[tuple[PatientId, ...], tuple[tuple[FrameInfo, FrameInfo], ...]]:
     """Check a split against the data set it is for; reads every image once.
 
     Args:
         allow_missing: report listed patients without a folder instead of refusing them.
-        workers: threads that read images.
         sources: the split of the real data set whose patients the diffusion frames were made from. Needed unless
             `dataset` holds those patients' real frames itself.
+
+    Returns:
+        Listed patients without a folder; and pairs of frames of different patients in the same part with identical
+        pixels, who probably are one person twice.
 
     Raises:
         SplitError: a patient is in two parts, a patient of the data set is in none, a listed patient has no folder
@@ -58,13 +48,15 @@ def check_split(
     if not allow_missing:
         _refuse(split, "patients without a folder", map(str, absent), "all listed patients, or missing ones allowed")
     check_sources(split, dataset, sources)
-    identical = find_identical(dataset, [i for i in dataset.frames if split.part_of(i.patient)], workers)
+    identical = _find_identical(dataset, [i for i in dataset.frames if split.part_of(i.patient)], workers)
     across = [(a, b) for a, b in identical if split.part_of(a.patient) != split.part_of(b.patient)]
     _refuse(
-        split, "identical images in different parts", (_pair(split, a, b) for a, b in across), "one part per image",
+        split, "identical images in different parts",
+        (" = ".join(f"{i.patient.folder}/{i.name} ({split.part_of(i.patient)})" for i in pair) for pair in across),
+        "one part per image",
         "The two names probably are one person: leave one of them out of the split.",
     )  # fmt: skip
-    return SplitCheck(absent, tuple(pair for pair in identical if pair not in across))
+    return absent, tuple(pair for pair in identical if pair not in across)
 
 
 def check_sources(split: Split, dataset: Dataset, sources: Split | None = None) -> None:
@@ -114,10 +106,7 @@ HELD_OUT = {
 def check_beside(split: Split, dataset: Dataset, real: Split) -> None:
     """Check that a synthetic data set shows, and was made from, no patient whom a real split holds out.
 
-    Args:
-        split: parts of `dataset`.
-        dataset: the synthetic data set.
-        real: the split of the real data that the same model validates or is evaluated on.
+    `split` is of the synthetic `dataset`; the same model validates or is evaluated on `real`.
 
     Raises:
         SplitError: names the frames and the patients.
@@ -139,12 +128,7 @@ def check_pictures(split: Split, dataset: Dataset, real: Split, real_dataset: Da
 
     Only exact copies are found. Whether another picture shows somebody who is held out is for the user to know.
 
-    Args:
-        split: parts of `dataset`.
-        dataset: a synthetic data set; only frames that were made from plain pictures are compared.
-        real: the split of the real data that the same model validates or is evaluated on.
-        real_dataset: those data.
-        workers: threads that read images.
+    As `check_beside`; of the synthetic data set, only frames that were made from plain pictures are compared.
 
     Raises:
         SplitError: names the frames and the images.
@@ -154,10 +138,9 @@ def check_pictures(split: Split, dataset: Dataset, real: Split, real_dataset: Da
     if not made:
         return
     held = [info for info in real_dataset.frames if real.part_of(info.patient) not in (None, SplitPart.TRAINING)]
-    digests = ordered_map(lambda info: _image_digest(real_dataset, info), held, workers)
-    by_digest = dict(zip(digests, held, strict=True))
+    by_digest = dict(zip(_digests(real_dataset, held, workers), held, strict=True))
     leaks = []
-    for info, digest in zip(made, ordered_map(lambda i: _image_digest(dataset, i), made, workers), strict=True):
+    for info, digest in zip(made, _digests(dataset, made, workers), strict=True):
         part, same = split.part_of(info.patient), by_digest.get(digest)
         if part is not None and same is not None and real.part_of(same.patient) in HELD_OUT[part]:
             leaks.append(f"{info.name} ({part}) = {same.name} ({real.part_of(same.patient)})")
@@ -167,25 +150,17 @@ def check_pictures(split: Split, dataset: Dataset, real: Split, real_dataset: Da
     )  # fmt: skip
 
 
-def find_identical(dataset: Dataset, infos: Iterable[FrameInfo], workers: int = 0) -> list[tuple[FrameInfo, FrameInfo]]:
+def _find_identical(dataset: Dataset, infos: Iterable[FrameInfo], workers: int) -> list[tuple[FrameInfo, FrameInfo]]:
     """Pairs of frames of different patients whose images are identical in size and every pixel.
 
     Frames that are drawn when read are not: each patient's speckle has random numbers of its own.
-
-    Raises:
-        DataError: an image is broken.
     """
     infos = tuple(info for info in infos if dataset.has_images)
     same: dict[bytes, list[FrameInfo]] = defaultdict(list)
-    for info, digest in zip(infos, ordered_map(lambda i: _image_digest(dataset, i), infos, workers), strict=True):
+    for info, digest in zip(infos, _digests(dataset, infos, workers), strict=True):
         same[digest].append(info)
-    return [
-        (a, b)
-        for group in same.values()
-        for number, a in enumerate(group)
-        for b in group[number + 1 :]
-        if a.patient != b.patient
-    ]
+    pairs = (pair for group in same.values() for pair in combinations(group, 2))
+    return [(a, b) for a, b in pairs if a.patient != b.patient]
 
 
 def image_digest(image: GreyImage) -> bytes:
@@ -193,8 +168,8 @@ def image_digest(image: GreyImage) -> bytes:
     return hashlib.sha256(repr(image.shape).encode() + np.ascontiguousarray(image).tobytes()).digest()
 
 
-def _image_digest(dataset: Dataset, info: FrameInfo) -> bytes:
-    return image_digest(dataset.load_image(info))
+def _digests(dataset: Dataset, infos: Iterable[FrameInfo], workers: int) -> Iterator[bytes]:
+    return ordered_map(lambda info: image_digest(dataset.load_image(info)), infos, workers)
 
 
 def _everyone(split: Split) -> set[PatientId]:
@@ -213,14 +188,7 @@ def _origin(info: FrameInfo) -> str:
     return f"{info.name} from {info.source}"
 
 
-def _pair(split: Split, a: FrameInfo, b: FrameInfo) -> str:
-    return " = ".join(f"{info.patient.folder}/{info.name} ({split.part_of(info.patient)})" for info in (a, b))
-
-
 def _refuse(split: Split, what: str, items: Iterable[str], expected: str, remedy: str = "") -> None:
     found = list(items)
     if found:
-        more = f" and {len(found) - _SHOWN} more" if len(found) > _SHOWN else ""
-        raise SplitError(
-            f"split {split.name}", f"{len(found)} {what}", ", ".join(found[:_SHOWN]) + more, expected, remedy
-        )
+        raise SplitError(f"split {split.name}", f"{len(found)} {what}", shown(found), expected, remedy)

@@ -69,14 +69,8 @@ def paper_split(dataset: Dataset) -> Split:
             dataset.root, "split paper", f"{len(others)} patients besides the test patients",
             f"more than the {PAPER_VALIDATION_PATIENTS} that validate", "Use the official split.",
         )  # fmt: skip
-    return Split(
-        "paper",
-        {
-            SplitPart.TRAINING: tuple(others[PAPER_VALIDATION_PATIENTS:]),
-            SplitPart.VALIDATION: tuple(others[:PAPER_VALIDATION_PATIENTS]),
-            SplitPart.TESTING: testing,
-        },
-    )
+    training, validation = tuple(others[PAPER_VALIDATION_PATIENTS:]), tuple(others[:PAPER_VALIDATION_PATIENTS])
+    return Split("paper", dict(zip(SplitPart, (training, validation, testing), strict=True)))
 
 
 def no_test_split(dataset: Dataset) -> Split:
@@ -97,15 +91,8 @@ def no_test_split(dataset: Dataset) -> Split:
             "two or more training patients and one or more for validation",
         )  # fmt: skip
     count = min(PAPER_VALIDATION_PATIENTS, max(1, len(training) // 8))
-    return Split(
-        "no-test",
-        {
-            SplitPart.TRAINING: tuple(training[:-count]),
-            SplitPart.VALIDATION: tuple(training[-count:]),
-            SplitPart.TESTING: testing,
-        },
-        excluded=tuple(sorted(set(dataset.official.get(SplitPart.TESTING, ())))),
-    )
+    parts = dict(zip(SplitPart, (tuple(training[:-count]), tuple(training[-count:]), testing), strict=True))
+    return Split("no-test", parts, excluded=tuple(sorted(set(dataset.official.get(SplitPart.TESTING, ())))))
 
 
 SPLITS: dict[str, Callable[[Dataset], Split]] = {

@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import Literal, TypeAlias
 
 from synthboost.domain import STRUCTURES, Frame, PromptSet, Structure, Triplet
-from synthboost.errors import ConfigError, DataError
+from synthboost.errors import ConfigError, DataError, require_fields
 from synthboost.prompts import PROMPT_SETS, Attribute, build_prompt, seeded_paraphrase, shape_word
 
 Paraphrase: TypeAlias = Literal["seeded", 0, 1]
@@ -45,12 +45,13 @@ class TripletRecipe:
         Raises:
             ConfigError: no structure or one twice, a paraphrase that there is not, or a negative seed.
         """
-        if not self.structures or len(set(self.structures)) != len(self.structures):
-            raise ConfigError("TripletRecipe", "structures", self.structures, "at least one, and each once")
-        if self.paraphrase not in ("seeded", 0, 1):
-            raise ConfigError("TripletRecipe", "paraphrase", self.paraphrase, "seeded, 0 or 1")
-        if self.seed < 0:
-            raise ConfigError("TripletRecipe", "seed", self.seed, "0 or more")
+        each_once = 0 < len(self.structures) == len(set(self.structures))
+        require_fields(
+            self,
+            ("structures", each_once, "at least one, and each once"),
+            ("paraphrase", self.paraphrase in ("seeded", 0, 1), "seeded, 0 or 1"),
+            ("seed", self.seed >= 0, "0 or more"),
+        )
 
 
 def make_triplets(
@@ -79,27 +80,18 @@ def make_triplets(
 def _triplet(
     frame: Frame, structure: Structure, recipe: TripletRecipe, epoch: int, shapes: Mapping[Structure, str]
 ) -> Triplet:
-    says_shape = Attribute.SHAPE in PROMPT_SETS[recipe.prompt_set]
-    from_truth = says_shape and recipe.shape is ShapeSource.TRUE_MASK
-    shape = _shape_of_true_mask(frame, structure) if from_truth else shapes.get(structure)
-    prompt = build_prompt(
-        recipe.prompt_set,
-        structure,
-        frame.info,
-        shape=shape,
-        shape_uses_ground_truth=from_truth and shape is not None,
-        paraphrase=_paraphrase(frame, structure, recipe, epoch),
-        name_domain=recipe.name_domain,
+    shape = shapes.get(structure)
+    from_truth = Attribute.SHAPE in PROMPT_SETS[recipe.prompt_set] and recipe.shape is ShapeSource.TRUE_MASK
+    if from_truth:
+        mask = frame.mask(structure)
+        shape = shape_word(mask, frame.spacing_mm) if mask.any() else None  # what is not there has no shape
+    paraphrase = (
+        seeded_paraphrase(recipe.seed, epoch, frame.info.name, structure)
+        if recipe.paraphrase == "seeded"
+        else recipe.paraphrase
     )
+    prompt = build_prompt(
+        recipe.prompt_set, structure, frame.info, shape=shape, shape_uses_ground_truth=from_truth and shape is not None,
+        paraphrase=paraphrase, name_domain=recipe.name_domain,
+    )  # fmt: skip
     return Triplet(frame, structure, prompt)
-
-
-def _paraphrase(frame: Frame, structure: Structure, recipe: TripletRecipe, epoch: int) -> int:
-    if recipe.paraphrase == "seeded":
-        return seeded_paraphrase(recipe.seed, epoch, frame.info.name, structure)
-    return recipe.paraphrase
-
-
-def _shape_of_true_mask(frame: Frame, structure: Structure) -> str | None:
-    mask = frame.mask(structure)
-    return shape_word(mask, frame.spacing_mm) if mask.any() else None  # what is not there has no shape

@@ -136,14 +136,12 @@ def remake_dataset(
     Patients keep their names, parts, attributes and release: they are the same hearts.
 
     Args:
-        out: a new or empty folder, or one begun with the same images, origin and `wanted`.
         dataset: simulated and annotated. Frames of patients are refused: the new set names no patient behind a frame,
             so a leak would go unseen.
         split: of `dataset`; patients that it leaves out are left out.
-        origin: see there.
-        wanted: whatever else decides the pixels; plain values.
+        wanted: whatever else decides the pixels, besides the images and the origin; plain values.
         remake: from a patient's frames to the same frames with new pixels.
-        doing, shard: see `make_dataset`.
+        out, origin, doing, shard: see `make_dataset`.
 
     Raises:
         DataError: frames are not simulated or not annotated, or what `remake` raises.
@@ -182,11 +180,9 @@ def make_missing(
     """Make the files or folders that are not there yet, showing progress.
 
     Args:
-        jobs: what each is made from.
-        make: writes one, whole or not at all.
+        jobs: what each is made from, how many units `size` says.
+        make: writes one, whole or not at all; with several processes (`workers`) it must travel between them.
         doing, unit: of the progress bar.
-        workers: processes, 1 or more; several need a `make` that travels between them.
-        size: how many units a job has.
 
     Returns:
         How many units were made.
@@ -194,28 +190,26 @@ def make_missing(
     missing = [(path, job) for path, job in jobs.items() if not path.exists()]
     total = sum(size(job) for _, job in missing)
     with Progress(doing, total, unit) as progress:
-        for _, job in _in_processes(partial(_make_one, make), missing, workers):
+        for job in _in_processes(make, missing, workers):
             progress.advance(size(job))
     return total
 
 
-def _make_one(make: Callable[[Path, Job], object], item: tuple[Path, Job]) -> tuple[Path, Job]:
-    make(*item)
-    return item
-
-
-def _in_processes(
-    task: Callable[[tuple[Path, Job]], tuple[Path, Job]], items: list[tuple[Path, Job]], workers: int
-) -> Iterator[tuple[Path, Job]]:
+def _in_processes(make: Callable[[Path, Job], object], items: list[tuple[Path, Job]], workers: int) -> Iterator[Job]:
+    """Yield each job when it is done."""
     if workers == 1 or len(items) < 2:
-        yield from map(task, items)
+        for path, job in items:
+            make(path, job)
+            yield job
         return
     # Fresh processes: a forked one would inherit the locks of other threads.
     context = multiprocessing.get_context("spawn")
     pool = ProcessPoolExecutor(min(workers, len(items)), mp_context=context, initializer=_obey_the_parent)
     try:
-        for future in as_completed([pool.submit(task, item) for item in items]):
-            yield future.result()
+        jobs = {pool.submit(make, path, job): job for path, job in items}
+        for future in as_completed(jobs):
+            future.result()
+            yield jobs[future]
     finally:
         # On an error or Ctrl-C: patients in work are finished, the others are not begun.
         pool.shutdown(wait=True, cancel_futures=True)
@@ -258,28 +252,19 @@ def _write_images(stem: Path, frames: Sequence[Frame]) -> None:
 
 
 def _write_lists(out: Path, origin: Origin, patients: Sequence[NewPatient]) -> None:
-    names = {patient.name: _frame_names(out / IMAGES / patient.name) for patient in patients}
+    stems = {p.name: [f"{p.name}_{view}_{phase}" for view, phase in product(View, Phase)] for p in patients}
+    names = {p: [s for s in own if (out / IMAGES / p / f"{s}.nii.gz").is_file()] for p, own in stems.items()}
     listed = [patient for patient in patients if names[patient.name]]
     write_split_lists(out, {part: [p.name for p in listed if p.part is part] for part in SplitPart})
     write_frames_csv(
         out,
         (
             {
-                "frame": name,
-                "domain": origin.domain,
-                "source_patient": patient.source or "",
-                "source_split": "" if patient.source is None else patient.part,
-                "generator": origin.generator,
-                "generator_version": origin.version,
-                "seed": origin.seed,
-                RELEASE_COLUMN: origin.release,
+                "frame": name, "domain": origin.domain, "source_patient": patient.source or "",
+                "source_split": "" if patient.source is None else patient.part, "generator": origin.generator,
+                "generator_version": origin.version, "seed": origin.seed, RELEASE_COLUMN: origin.release,
             }
             for patient in listed
             for name in names[patient.name]
         ),
-    )
-
-
-def _frame_names(folder: Path) -> list[str]:
-    stems = (f"{folder.name}_{view}_{phase}" for view, phase in product(View, Phase))
-    return [stem for stem in stems if (folder / f"{stem}.nii.gz").is_file()]
+    )  # fmt: skip

@@ -7,7 +7,8 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from synthboost.data import Dataset, load_many
+from synthboost.data import Dataset
+from synthboost.data.loading import ordered_map
 from synthboost.data.sector import find_sector
 from synthboost.domain import Frame, FrameInfo, GreyImage
 from synthboost.errors import ConfigError, DataError
@@ -42,7 +43,7 @@ def read_echo_set(dataset: Dataset, frames: Iterable[FrameInfo], size: int, work
     if not infos:
         raise DataError(dataset.root, "frames", 0, "at least one annotated frame")
     images, label_maps, sectors, kept, blurred = [], [], [], [], []
-    for frame in track(load_many(dataset, infos, workers), "reading frames", len(infos), "frame"):
+    for frame in track(ordered_map(dataset.load, infos, workers), "reading frames", len(infos), "frame"):
         _require(dataset, frame, size)
         assert frame.label_map is not None
         try:

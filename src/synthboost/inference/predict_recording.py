@@ -20,7 +20,7 @@ from synthboost.inference.overlay import draw_overlay, shown_area, small, write_
 from synthboost.inference.predictor import Predictor
 from synthboost.inference.sentences import Target
 from synthboost.io.atomic import whole_folder, write_json
-from synthboost.io.dicom_seg import Segment, write_segmentation
+from synthboost.io.dicom_seg import write_segmentation
 from synthboost.io.recordings import Recording, write_labels
 
 RESULT = "result.json"
@@ -77,7 +77,7 @@ def predict_recording(
         write_json(temporary / "contours.json", found.contours())
         if recording.kind == "dicom" and dicom_seg:
             files["dicom segmentation"] = "segmentation.dcm"
-            segments = [Segment(t.structure.short if t.structure else t.sentence, t.structure) for t in targets]
+            segments = [(t.structure.short if t.structure else t.sentence, t.structure) for t in targets]
             masks = found.whole_masks()
             write_segmentation(temporary / "segmentation.dcm", recording, segments, masks, fingerprint)
         result = found.result(phases, files)

@@ -105,10 +105,7 @@ def write_json(path: Path, value: Mapping[str, Any]) -> None:
 
 def write_csv(path: Path, header: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> None:
     """Write rows under `header`; a row with a column that is not in the header is an error of ours."""
-    with (
-        whole_file(path) as temporary,
-        temporary.open("w", encoding="utf-8", newline="") as handle,
-    ):
+    with whole_file(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as handle:
         plain = csv.DictWriter(handle, header, lineterminator="\n")
         quoted = csv.DictWriter(handle, header, lineterminator="\n", quoting=csv.QUOTE_ALL)
         plain.writeheader()
@@ -206,10 +203,5 @@ def output_error(path: Path, error: OSError) -> OutputError:
     """Say what the system said, and what to do about it."""
     if error.errno == errno.ENOSPC:
         return OutputError(path, "disk", "no space left", "room for the file", "Free some space; nothing was lost.")
-    return OutputError(
-        path,
-        "output",
-        error.strerror or str(error),
-        "a place that can be written",
-        "Check the path and its rights.",
-    )
+    expected, remedy = "a place that can be written", "Check the path and its rights."
+    return OutputError(path, "output", error.strerror or str(error), expected, remedy)

@@ -28,7 +28,15 @@ def claim(record: Path, wanted: Mapping[str, Any]) -> None:
     """
     out, plain = record.parent, json.loads(json.dumps(wanted))
     if record.is_file():
-        _require_same(record, read_json(record), plain)
+        found = read_json(record)
+        if odd := _odd(found, plain):
+            there, now = _flat(found), _flat(plain)
+            values = ((key, _short(there.get(key)), _short(now.get(key))) for key in _odd(there, now))
+            differences = (f"{key} is {before} there and {after} now" for key, before, after in values)
+            raise OutputError(
+                out, ", ".join(odd), f"not as the folder was begun with: {', '.join(differences)}",
+                f"what {record.name} says", "Nothing was touched. Choose another folder.",
+            )  # fmt: skip
         return
     occupied = next((p.name for p in out.iterdir() if not p.name.startswith(".")), None) if out.is_dir() else None
     if occupied is not None:
@@ -39,19 +47,8 @@ def claim(record: Path, wanted: Mapping[str, Any]) -> None:
     write_json(record, plain)
 
 
-def _require_same(record: Path, found: Mapping[str, Any], wanted: Mapping[str, Any]) -> None:
-    odd = sorted(key for key in wanted.keys() | found.keys() if wanted.get(key) != found.get(key))
-    if odd:
-        raise OutputError(
-            record.parent, ", ".join(odd), f"not as the folder was begun with: {_difference(found, wanted)}",
-            f"what {record.name} says", "Nothing was touched. Choose another folder.",
-        )  # fmt: skip
-
-
-def _difference(found: Mapping[str, Any], wanted: Mapping[str, Any]) -> str:
-    before, now = _flat(found), _flat(wanted)
-    odd = sorted(key for key in before.keys() | now.keys() if before.get(key) != now.get(key))
-    return ", ".join(f"{key} is {_short(before.get(key))} there and {_short(now.get(key))} now" for key in odd)
+def _odd(found: Mapping[str, Any], wanted: Mapping[str, Any]) -> list[str]:
+    return sorted(key for key in wanted.keys() | found.keys() if wanted.get(key) != found.get(key))
 
 
 def _flat(record: Mapping[str, Any]) -> dict[str, Any]:

@@ -7,7 +7,6 @@ the object is put together here (DICOM PS3.3, A.51 and C.8.20) and read back by 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 import synthboost
-from synthboost.domain import Mask, Structure
+from synthboost.domain import Structure
 from synthboost.errors import DataError
 from synthboost.io.atomic import whole_file
 from synthboost.io.dicom import read_header
@@ -35,18 +34,9 @@ _CODES = {
 """SNOMED CT."""
 
 
-@dataclass(frozen=True)
-class Segment:
-    """One segment of the object."""
-
-    name: str
-    structure: Structure | None
-    """`None` for what a free sentence names."""
-
-
 def write_segmentation(
-    path: Path, recording: Recording, segments: Sequence[Segment], masks: Iterable[NDArray[np.bool_]],
-    fingerprint: str,
+    path: Path, recording: Recording, segments: Sequence[tuple[str, Structure | None]],
+    masks: Iterable[NDArray[np.bool_]], fingerprint: str,
 ) -> None:  # fmt: skip
     """Write masks as one Segmentation object.
 
@@ -56,7 +46,7 @@ def write_segmentation(
     Args:
         path: the file.
         recording: a DICOM recording; its file is read again for four identifiers.
-        segments: N of them.
+        segments: N names, and the structure that each is; `None` for what a free sentence names.
         masks: of each frame (N, H, W), in the whole image's geometry.
         fingerprint: of the weights and the question; the object's own identifiers depend on it and on the source's.
 
@@ -64,6 +54,7 @@ def write_segmentation(
         DataError: the source lacks one of the identifiers.
     """
     from pydicom import dcmwrite
+    from pydicom.uid import generate_uid
 
     source = read_header(recording.path, IDENTITY_TAGS)
     if missing := [tag for tag in IDENTITY_TAGS if not source.get(tag)]:
@@ -71,48 +62,28 @@ def write_segmentation(
             recording.path, ", ".join(missing), "absent", "identifiers, without which nothing can refer to the image",
             "Predict with --no-dicom-seg.",
         )  # fmt: skip
-    frames, bits = [], _Bits()
+    # One bit a pixel, frame after frame without a gap, the first in the lowest bit (DICOM PS3.5, 8.1.1).
+    frames, bits, rest = list[tuple[int, int]](), bytearray(), np.zeros(0, dtype=bool)
     for time, of_frame in enumerate(masks):
         for number, mask in enumerate(of_frame):
             if time == 0 or mask.any():
                 frames.append((number, time))
-                bits.add(mask)
-    uids = _own_uids(source, fingerprint)
-    data = _general(source, recording, uids)
-    data.SegmentSequence = [_segment(number, segment) for number, segment in enumerate(segments, start=1)]
-    data.NumberOfFrames = len(frames)
-    data.SharedFunctionalGroupsSequence = [_shared(recording)]
-    data.PerFrameFunctionalGroupsSequence = [_per_frame(source, number, time) for number, time in frames]
-    data.PixelData = bits.finish()
-    with whole_file(path) as temporary:
-        dcmwrite(temporary, data, enforce_file_format=True)
-
-
-class _Bits:
-    """One bit a pixel, frame after frame without a gap, the first in the lowest bit (DICOM PS3.5, 8.1.1)."""
-
-    def __init__(self) -> None:
-        self._whole = bytearray()
-        self._rest = np.zeros(0, dtype=bool)
-
-    def add(self, mask: Mask) -> None:
-        pixels = np.concatenate([self._rest, mask.ravel()])
-        end = len(pixels) // 8 * 8
-        self._whole += np.packbits(pixels[:end], bitorder="little").tobytes()
-        self._rest = pixels[end:]
-
-    def finish(self) -> bytes:
-        data = bytes(self._whole) + np.packbits(self._rest, bitorder="little").tobytes()
-        return data + bytes(len(data) % 2)
-
-
-def _own_uids(source: Any, fingerprint: str) -> dict[str, str]:
-    from pydicom.uid import generate_uid
-
-    return {
+                pixels = np.concatenate([rest, mask.ravel()])
+                whole, rest = np.split(pixels, [len(pixels) // 8 * 8])
+                bits += np.packbits(whole, bitorder="little").tobytes()
+    bits += np.packbits(rest, bitorder="little").tobytes()
+    uids = {
         name: generate_uid(entropy_srcs=[str(source.SOPInstanceUID), fingerprint, name])
         for name in ("instance", "series", "dimensions")
     }
+    data = _general(source, recording, uids)
+    data.SegmentSequence = [_segment(number, *segment) for number, segment in enumerate(segments, start=1)]
+    data.NumberOfFrames = len(frames)
+    data.SharedFunctionalGroupsSequence = [_shared(recording)]
+    data.PerFrameFunctionalGroupsSequence = [_per_frame(source, number, time) for number, time in frames]
+    data.PixelData = bytes(bits) + bytes(len(bits) % 2)
+    with whole_file(path) as temporary:
+        dcmwrite(temporary, data, enforce_file_format=True)
 
 
 def _general(source: Any, recording: Recording, uids: dict[str, str]) -> Any:
@@ -163,11 +134,11 @@ def _general(source: Any, recording: Recording, uids: dict[str, str]) -> Any:
     return data
 
 
-def _segment(number: int, segment: Segment) -> Any:
-    value, meaning = _CODES[segment.structure] if segment.structure else ("91723000", "Anatomical structure")
+def _segment(number: int, name: str, structure: Structure | None) -> Any:
+    value, meaning = _CODES[structure] if structure else ("91723000", "Anatomical structure")
     return _item(
         SegmentNumber=number,
-        SegmentLabel=segment.name[:MAX_LABEL],
+        SegmentLabel=name[:MAX_LABEL],
         SegmentAlgorithmType="AUTOMATIC",
         SegmentAlgorithmName="synthboost",
         SegmentedPropertyCategoryCodeSequence=[_code("123037004", "Anatomical Structure")],

@@ -43,7 +43,12 @@ def open_mhd(path: Path) -> Recording:
             raise DataError(path, key, fields[key], value, "Save it uncompressed, as one grey image.")
     frames, *sides = _shape(path, fields)
     shape = (sides[0], sides[1])
-    dtype, raw, spacing_mm = _number_type(path, fields), _raw_path(path, fields), _spacing(path, fields)
+    dtype, spacing_mm, raw = _number_type(path, fields), _spacing(path, fields), path.with_suffix(".raw")
+    if (name := _required(path, fields, "ElementDataFile")) != raw.name:
+        raise DataError(
+            path, "ElementDataFile", repr(name), raw.name,
+            "A header that points elsewhere is not read: it could mean another frame, or any file of this machine.",
+        )  # fmt: skip
     header = new_header(shape, spacing_mm, frames, _affine(fields, spacing_mm))
     return Recording(
         path, "mhd", frames, Region.whole(shape), shape, spacing_mm, None, lambda: _frames(raw, frames, shape, dtype),
@@ -93,8 +98,8 @@ def _required(path: Path, fields: dict[str, str], key: str) -> str:
     return fields[key]
 
 
-def _numbers(path: Path, fields: dict[str, str], key: str, count: int) -> list[float]:
-    text = _required(path, fields, key)
+def _numbers(path: Path, fields: dict[str, str], key: str) -> list[float]:
+    text, count = _required(path, fields, key), int(fields["NDims"])
     try:
         numbers = [float(word) for word in text.split()]
     except ValueError:
@@ -104,16 +109,11 @@ def _numbers(path: Path, fields: dict[str, str], key: str, count: int) -> list[f
     return numbers
 
 
-def _axes(path: Path, fields: dict[str, str]) -> int:
-    text = _required(path, fields, "NDims")
-    if text not in ("2", "3"):
-        raise DataError(path, "NDims", repr(text), "2, or 3 with one slice or a clip's frames")
-    return int(text)
-
-
 def _shape(path: Path, fields: dict[str, str]) -> tuple[int, int, int]:
     """(frames, rows, columns)."""
-    sizes = _numbers(path, fields, "DimSize", _axes(path, fields))
+    if (axes := _required(path, fields, "NDims")) not in ("2", "3"):
+        raise DataError(path, "NDims", repr(axes), "2, or 3 with one slice or a clip's frames")
+    sizes = _numbers(path, fields, "DimSize")
     if not all(1 <= size < 1e9 and size == int(size) for size in sizes):
         raise DataError(path, "DimSize", fields["DimSize"], "the size of an image in pixels")
     columns, rows, frames = (int(size) for size in (*sizes, 1)[:3])
@@ -131,7 +131,7 @@ def _number_type(path: Path, fields: dict[str, str]) -> np.dtype[Any]:
 
 def _spacing(path: Path, fields: dict[str, str]) -> Spacing:
     key = "ElementSpacing" if "ElementSpacing" in fields else "ElementSize"
-    columns_mm, rows_mm = _numbers(path, fields, key, _axes(path, fields))[:2]
+    columns_mm, rows_mm = _numbers(path, fields, key)[:2]
     return check_spacing(path, key, (rows_mm, columns_mm))
 
 
@@ -153,13 +153,3 @@ def _affine(fields: dict[str, str], spacing_mm: Spacing) -> NDArray[np.float64]:
     affine[:3, :3], affine[:3, 3] = turn * (spacing_mm[1], spacing_mm[0], between), place
     affine[:2] *= -1  # MetaImage counts to the left and the back, NIfTI to the right and the front
     return affine
-
-
-def _raw_path(path: Path, fields: dict[str, str]) -> Path:
-    name, own = _required(path, fields, "ElementDataFile"), f"{path.stem}.raw"
-    if name != own:
-        raise DataError(
-            path, "ElementDataFile", repr(name), own,
-            "A header that points elsewhere is not read: it could mean another frame, or any file of this machine.",
-        )  # fmt: skip
-    return path.with_name(name)

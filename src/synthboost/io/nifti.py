@@ -55,15 +55,19 @@ def open_nifti(path: Path) -> Recording:
     with _opened(path) as stream:
         header = _parse(path, _read(stream, HEADER_BYTES))
     columns, rows, frames, along_time = _plane(path, header["dim"].tolist())
-    dtype, offset = _number_type(path, header), _pixel_offset(path, float(header["vox_offset"]))
-    shape = (rows, columns)
+    dtype, shape, offset = _number_type(path, header), (rows, columns), float(header["vox_offset"])
+    if not (HEADER_BYTES <= offset <= MAX_PIXEL_OFFSET and offset.is_integer()):
+        raise DataError(path, "vox_offset", offset, f"a whole number from {HEADER_BYTES} to {MAX_PIXEL_OFFSET}")
 
     def source() -> Iterator[NDArray[Any]]:
-        for values in _values(path, frames, rows * columns, dtype, offset):
+        for values in _values(path, frames, rows * columns, dtype, int(offset)):
             yield _scaled(path, values.reshape(shape), float(header["scl_slope"]), float(header["scl_inter"]))
 
-    seconds = _frame_seconds(header) if along_time else None
-    return Recording(path, "nifti", frames, Region.whole(shape), shape, _spacing(path, header), seconds, source, header)
+    per_unit = _SECONDS_PER_UNIT.get(int(header["xyzt_units"]) & 0b111000, math.nan)
+    seconds = _shortest(header["pixdim"][4]) * per_unit
+    frame_seconds = seconds if along_time and math.isfinite(seconds) and seconds > 0 else None
+    spacing_mm = _spacing(path, header)
+    return Recording(path, "nifti", frames, Region.whole(shape), shape, spacing_mm, frame_seconds, source, header)
 
 
 def new_header(
@@ -72,11 +76,10 @@ def new_header(
     """Return the header of uint8 frames, columns first.
 
     Args:
-        shape: (rows, columns).
-        spacing_mm: (rows, columns); where it is unknown, it is 1 of an unknown unit.
+        shape, spacing_mm: of (rows, columns); an unknown spacing is 1 of an unknown unit.
         frames: along the third axis.
-        affine: (4, 4), from indices to mm (right, anterior, superior). By default an image without rotation, as other
-            programs write it: columns run to the left, rows to the back.
+        affine: (4, 4), from indices to mm (right, anterior, superior); by default without rotation, as other programs
+            write it: columns run to the left, rows to the back.
     """
     (rows, columns), (rows_mm, columns_mm) = shape, spacing_mm or (1.0, 1.0)
     header = Nifti1Header(endianness="<")
@@ -113,11 +116,7 @@ def nifti_bytes(frames: Iterable[NDArray[np.uint8]], header: Nifti1Header) -> by
 
 
 def write_nifti(path: Path, frames: Iterable[NDArray[np.uint8]], header: Nifti1Header) -> None:
-    """Write frames (H, W) as a `.nii.gz`, whole or not at all.
-
-    Raises:
-        OutputError: it cannot be written.
-    """
+    """Write frames (H, W) as a `.nii.gz`, whole or not at all (else `OutputError`)."""
     content = nifti_bytes(frames, header)
     with whole_file(path) as temporary:
         temporary.write_bytes(content)
@@ -208,12 +207,6 @@ def _plane(path: Path, dim: list[int]) -> tuple[int, int, int, bool]:
     return columns, rows, others[longer[0]] if longer else 1, longer == [1]
 
 
-def _frame_seconds(header: Nifti1Header) -> float | None:
-    per_unit = _SECONDS_PER_UNIT.get(int(header["xyzt_units"]) & 0b111000, math.nan)
-    seconds = _shortest(header["pixdim"][4]) * per_unit
-    return seconds if math.isfinite(seconds) and seconds > 0 else None
-
-
 def _number_type(path: Path, header: Nifti1Header) -> np.dtype[Any]:
     code, bits = int(header["datatype"]), int(header["bitpix"])
     if code in _COLOUR_TYPES:
@@ -224,12 +217,6 @@ def _number_type(path: Path, header: Nifti1Header) -> np.dtype[Any]:
     if bits != 8 * dtype.itemsize:
         raise DataError(path, "bitpix", bits, f"{8 * dtype.itemsize}, as datatype {code} has")
     return dtype
-
-
-def _pixel_offset(path: Path, offset: float) -> int:
-    if not (math.isfinite(offset) and HEADER_BYTES <= offset <= MAX_PIXEL_OFFSET and offset == int(offset)):
-        raise DataError(path, "vox_offset", offset, f"a whole number from {HEADER_BYTES} to {MAX_PIXEL_OFFSET}")
-    return int(offset)
 
 
 def _spacing(path: Path, header: Nifti1Header) -> Spacing:

@@ -99,11 +99,7 @@ def png_bytes(pixels: NDArray[Any]) -> bytes:
 
 
 def write_png(path: Path, pixels: NDArray[Any]) -> None:
-    """Write what `png_bytes` takes, whole or not at all.
-
-    Raises:
-        OutputError: it cannot be written.
-    """
+    """Write what `png_bytes` takes, whole or not at all (else `OutputError`)."""
     with whole_file(path) as temporary:
         temporary.write_bytes(png_bytes(pixels))
 
@@ -114,13 +110,9 @@ def _frames(path: Path, length: int) -> Iterator[GreyImage]:
             opened.seek(number)
             _require_photo(path, opened)
             opened.load()
-            yield _grey(ImageOps.exif_transpose(opened))
-
-
-def _grey(picture: Image.Image) -> GreyImage:
-    if picture.mode in ("L", "1"):
-        return np.array(picture.convert("L"))
-    return grey_of_colour(np.array(picture.convert("RGB")))
+            picture = ImageOps.exif_transpose(opened)
+            grey = picture.mode in ("L", "1")
+            yield np.array(picture.convert("L")) if grey else grey_of_colour(np.array(picture.convert("RGB")))
 
 
 def _read_png(path: Path, modes: tuple[str, ...], content: bytes | None = None) -> NDArray[np.uint8]:
