@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 
@@ -55,6 +56,16 @@ class TrainingError(SynthboostError):
 
 class OutputError(SynthboostError):
     """A result cannot be written: the folder is in use, not empty, not writable, or the disk is full."""
+
+
+@contextmanager
+def extra(name: str, library: str) -> Iterator[None]:
+    """Around the import of a library that an optional extra brings: a `ConfigError` says how to install it."""
+    try:
+        yield
+    except ImportError as error:
+        remedy = f"pip install 'synthboost[{name}]'"
+        raise ConfigError(name, library, "not installed", f"the extra `{name}`", remedy) from error
 
 
 def shown(items: Sequence[str], most: int = 10) -> str:

@@ -21,7 +21,6 @@ def export_camus(dataset: Dataset, out: Path, shard: tuple[int, int] = (1, 1)) -
     Pixels, masks, names and release stay: the export holds the same patients.
 
     Args:
-        dataset: simulated.
         out: a new or empty folder, or one begun with the same set.
         shard: (i, n): every n-th patient, the i-th first.
 

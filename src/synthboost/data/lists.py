@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -24,12 +24,8 @@ PATIENT_NAME = re.compile(r"patient[0-9]{4,8}")
 Provenance: TypeAlias = tuple[Domain, PatientId | None]
 """Of a frame: its domain; and of a diffusion frame the real patient whose mask it was made from, of a pseudo-labelled
 one whom it shows."""
+_LISTS = {part: Path(SPLIT) / f"subgroup_{part}.txt" for part in SplitPart}
 _RELEASE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
-
-
-def list_path(part: SplitPart) -> Path:
-    """Where a part's list is, relative to the data set's root."""
-    return Path(SPLIT) / f"subgroup_{part}.txt"
 
 
 def still_to_come(root: Path) -> str:
@@ -39,8 +35,8 @@ def still_to_come(root: Path) -> str:
 
 def write_split_lists(root: Path, names: Mapping[SplitPart, Iterable[str]]) -> None:
     """Write the three lists of patients' names."""
-    for part in SplitPart:
-        write_text(root / list_path(part), "".join(f"{name}\n" for name in names.get(part, ())))
+    for part, path in _LISTS.items():
+        write_text(root / path, "".join(f"{name}\n" for name in names.get(part, ())))
 
 
 def read_split_lists(
@@ -55,16 +51,15 @@ def read_split_lists(
         DataError: a line is not a patient's name, a name stands twice in a list, or some lists are there and others
             are not. A patient in two lists is left to `check_split`, which names all pairs.
     """
-    names = {part: list_path(part) for part in SplitPart}
-    present = [path for path in names.values() if (root / path).is_file()]
+    present = [path for path in _LISTS.values() if (root / path).is_file()]
     if not present:
         return {}, ()
-    if len(present) < len(names):
-        lacking = ", ".join(path.name for path in names.values() if path not in present)
+    if len(present) < len(_LISTS):
+        lacking = ", ".join(path.name for path in _LISTS.values() if path not in present)
         raise DataError(root / SPLIT, "lists", f"no {lacking}", "all three lists, or none")
     lists = {
         part: tuple(PatientId(release, folder, name) for name in _read_names(root / path))
-        for part, path in names.items()
+        for part, path in _LISTS.items()
     }
     return lists, tuple(present)
 
@@ -104,14 +99,13 @@ def read_frames_csv(path: Path, release: str, folder: str) -> tuple[str, dict[st
 
 
 def apply_provenance(
-    path: Path, frames: Iterable[FrameInfo], provenance: Mapping[str, Provenance]
+    path: Path, frames: Sequence[FrameInfo], provenance: Mapping[str, Provenance]
 ) -> tuple[FrameInfo, ...]:
     """The frames with domain and source filled in. Lines of frames that are not there are left to the caller.
 
     Raises:
         DataError: a frame has no line in the file at `path`.
     """
-    frames = tuple(frames)
     unlisted = [info.name for info in frames if info.name not in provenance]
     if unlisted:
         raise DataError(
@@ -168,12 +162,7 @@ def _parse(where: str, cells: Mapping[str, str], release: str, folder: str) -> P
 
 
 def _source(where: str, text: str, release: str, folder: str) -> PatientId | None:
-    match text.split("/"):
-        case [""]:
-            return None
-        case [name]:
-            return PatientId(release, folder, name)
-        case [given_release, given_folder, name] if given_release and given_folder and name:
-            return PatientId(given_release, given_folder, name)
-        case _:
-            raise DataError(where, "source_patient", repr(text), "patient0001 or release/folder/patient0001")
+    parts = text.split("/")
+    if len(parts) not in (1, 3) or (len(parts) == 3 and not all(parts)):
+        raise DataError(where, "source_patient", repr(text), "patient0001 or release/folder/patient0001")
+    return PatientId(*(parts if len(parts) == 3 else (release, folder, text))) if text else None

@@ -38,16 +38,6 @@ class HeartRow:
     wall_thickness_mm: float | None = None
     """Of the label maps at end diastole."""
 
-    def attributes(self, view: View) -> Attributes:
-        """What a sentence may say of the patient's frames in a view.
-
-        Raises:
-            ValueError: a word is not one of CAMUS'.
-        """
-        quality = self.quality_2ch if view is View.TWO_CHAMBER else self.quality_4ch
-        fraction = float(self.ejection_fraction)
-        return Attributes(Sex(self.sex), self.age, Quality(quality), fraction, self.wall_thickness_mm)
-
 
 class OnTheFly(Dataset):
     """What `data.simulated_set` writes. The simulator is loaded here alone: other data sets do not need it."""
@@ -98,8 +88,11 @@ class OnTheFly(Dataset):
 def _frames(root: Path, release: str) -> Iterator[FrameInfo]:
     for row in read_typed(root / HEARTS, HeartRow):
         patient = PatientId(release, IMAGES, f"patient{row.number:04d}")
+        fraction, wall = float(row.ejection_fraction), row.wall_thickness_mm
         for view, phase in product(View, Phase):
+            quality = row.quality_2ch if view is View.TWO_CHAMBER else row.quality_4ch
             try:
-                yield FrameInfo(patient, view, phase, row.attributes(view), Domain.SIMULATED)
+                known = Attributes(Sex(row.sex), row.age, Quality(quality), fraction, wall)
+                yield FrameInfo(patient, view, phase, known, Domain.SIMULATED)
             except ValueError as error:
                 raise DataError(root / HEARTS, patient.name, error, "attributes as CAMUS spells them") from error

@@ -38,11 +38,7 @@ class PictureDefaults:
     """Between neighbouring pixels, along rows and columns alike."""
 
     def __post_init__(self) -> None:
-        """Refuse a spacing that no image has.
-
-        Raises:
-            ConfigError: it is not a length of 0.01 to 10 mm.
-        """
+        """Refuse a spacing (`ConfigError`) that is not a length of 0.01 to 10 mm."""
         if self.spacing_mm is not None and not 0.01 <= self.spacing_mm <= 10.0:
             raise ConfigError("pictures", "spacing_mm", self.spacing_mm, "0.01-10 mm")
 

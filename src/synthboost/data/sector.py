@@ -16,8 +16,6 @@ from numpy.typing import NDArray
 from synthboost.domain import GreyImage, Mask
 from synthboost.errors import DataError
 
-Numbers = NDArray[np.float64]
-
 BRIGHT = 3
 """Grey values above it are evidence of the fan; a guess, above the ringing of interpolation at the fan's rim."""
 SMALLEST_PIECE = 0.01
@@ -48,15 +46,11 @@ class Sector:
     """Half-axes of the arc around the apex in (rows, columns)."""
 
     def __post_init__(self) -> None:
-        """Refuse what is no fan.
-
-        Raises:
-            DataError: a number is not finite, the edges do not open downwards, or a radius is not positive.
-        """
-        if not all(np.isfinite((*self.apex, *self.slopes, *self.radii))):
-            raise DataError("sector", "shape", self, "finite numbers")
-        if self.slopes[0] >= self.slopes[1] or min(self.radii) <= 0:
-            raise DataError("sector", "shape", self, "a left edge left of the right one, and positive radii")
+        """Refuse what is no fan (`DataError`): edges that do not open downwards, a radius that is not positive."""
+        finite = np.isfinite((*self.apex, *self.slopes, *self.radii)).all()
+        if not finite or self.slopes[0] >= self.slopes[1] or min(self.radii) <= 0:
+            expected = "finite numbers, a left edge left of the right one, and positive radii"
+            raise DataError("sector", "shape", self, expected)
 
     def mask(self, shape: tuple[int, int]) -> Mask:
         """(H, W) pixels whose centre lies in the fan."""
@@ -130,10 +124,8 @@ def _edge(bright: Mask, side: int, tolerance: float, rng: Generator, name: str) 
     offsets = y[first][apart] - slopes * x[first][apart]
     beyond = side * (y - (offsets[:, None] + slopes[:, None] * x))  # (draws, rows), positive outside the fan
     near = np.abs(y - np.polyval(np.array([slopes[best := _best(beyond, tolerance)], offsets[best]]), x)) <= tolerance
-    if np.count_nonzero(near) < FEWEST * len(rows):
-        raise DataError(
-            name, word, f"straight in {np.count_nonzero(near)} of {len(rows)} rows", f"in {FEWEST:.0%} at least"
-        )
+    if (straight := np.count_nonzero(near)) < FEWEST * len(rows):
+        raise DataError(name, word, f"straight in {straight} of {len(rows)} rows", f"in {FEWEST:.0%} at least")
     slope, offset = np.polyfit(x[near], y[near], 1)
     # The outermost pixel centre lies between 0 and 1 pixel inside the true line: half a pixel on average.
     return float(offset + side * 0.5), float(slope)
@@ -180,7 +172,7 @@ def _pairs(count: int, rng: Generator) -> tuple[NDArray[np.intp], NDArray[np.int
     return first, (first + rng.integers(1, count, size=DRAWS)) % count
 
 
-def _best(beyond: Numbers, tolerance: float) -> int:
+def _best(beyond: NDArray[np.float64], tolerance: float) -> int:
     """The draw with most points on the rim; a point beyond it counts twice against it."""
     on = np.count_nonzero(np.abs(beyond) <= tolerance, axis=1)
     return int((on - 2 * np.count_nonzero(beyond > tolerance, axis=1)).argmax())

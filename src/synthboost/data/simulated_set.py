@@ -48,7 +48,7 @@ def write_dataset(out: Path, settings: SimulationSettings, workers: int = 1) -> 
         OutputError: the folder holds something else or cannot be written.
     """
     origin = Origin(Domain.SIMULATED, GENERATOR, GENERATOR_VERSION, settings.seed, release_name(settings), RECORD)
-    parts = numbers_by_part(settings)
+    parts = _numbers_by_part(settings)
     patients = [NewPatient(patient_name(number), part) for part in parts for number in parts[part]]
     wanted, simulate = {"settings": settings.to_json()}, partial(_simulate, settings)
     make_dataset(out, origin, wanted, patients, simulate, "simulating", workers=workers)
@@ -74,7 +74,8 @@ def write_shards(
     shards = {out / shard_name(n): numbers[k : k + patients_per_shard] for n, k in enumerate(starts)}
     with exclusive(out):
         _claim(out, settings, layout="shards", patients_per_shard=patients_per_shard)
-        made = make_missing(shards, partial(_write_shard, settings), "simulating", "frame", workers, _frames_of)
+        write = partial(_write_shard, settings)
+        made = make_missing(shards, write, "simulating", "frame", workers, lambda own: FRAMES_PER_PATIENT * len(own))
         _write_split(out, settings)
         facts = {
             "generator": GENERATOR, "generator_version": GENERATOR_VERSION, "release": release_name(settings),
@@ -145,15 +146,11 @@ def patient_name(number: int) -> str:
     return f"patient{number:04d}"
 
 
-def numbers_by_part(settings: SimulationSettings) -> dict[SplitPart, range]:
+def _numbers_by_part(settings: SimulationSettings) -> dict[SplitPart, range]:
     """Patients in order: they are drawn independently, so any order is as good as a shuffled one."""
-    numbers = settings.patient_numbers
-    training, validation, _ = settings.counts
-    return {
-        SplitPart.TRAINING: numbers[:training],
-        SplitPart.VALIDATION: numbers[training : training + validation],
-        SplitPart.TESTING: numbers[training + validation :],
-    }
+    numbers, (training, validation, _) = settings.patient_numbers, settings.counts
+    parts = (numbers[:training], numbers[training : training + validation], numbers[training + validation :])
+    return dict(zip(SplitPart, parts, strict=True))
 
 
 def _check(settings: SimulationSettings, **counts: int) -> None:
@@ -173,17 +170,14 @@ def _claim(out: Path, settings: SimulationSettings, **layout: str | int) -> None
 
 
 def _write_split(out: Path, settings: SimulationSettings) -> None:
-    write_split_lists(out, {part: map(patient_name, numbers) for part, numbers in numbers_by_part(settings).items()})
+    write_split_lists(out, {part: map(patient_name, numbers) for part, numbers in _numbers_by_part(settings).items()})
 
 
 def _simulate(settings: SimulationSettings, wanted: NewPatient) -> MadePatient:
     patient = simulate_patient(int(wanted.name.removeprefix("patient")), settings)
-    release = release_name(settings)
-    frames = [_frame(release, patient, view, phase, frame) for (view, phase), frame in patient.frames.items()]
-    clips = {
-        view: [_frame(release, patient, view, Phase.END_DIASTOLE, frame) for frame in clip]
-        for view, clip in patient.clips.items()
-    }
+    frame_of = partial(_frame, release_name(settings), patient)
+    frames = [frame_of(view, phase, frame) for (view, phase), frame in patient.frames.items()]
+    clips = {v: [frame_of(v, Phase.END_DIASTOLE, frame) for frame in clip] for v, clip in patient.clips.items()}
     intervals = {len(clip) - 1 for clip in clips.values()}
     rate = intervals.pop() / SYSTOLE_SECONDS if intervals else FRAME_RATE
     return MadePatient(frames, patient.record, clips, rate)
@@ -195,10 +189,6 @@ def _frame(release: str, patient: SimulatedPatient, view: View, phase: Phase, fr
     whole = replace(known, ejection_fraction=float(round(known.ejection_fraction)))  # as in CAMUS' cfg
     name = PatientId(release, IMAGES, patient_name(patient.number))
     return Frame(FrameInfo(name, view, phase, whole, Domain.SIMULATED), frame.image, frame.label_map, frame.spacing_mm)
-
-
-def _frames_of(numbers: range) -> int:
-    return FRAMES_PER_PATIENT * len(numbers)
 
 
 def _write_shard(settings: SimulationSettings, path: Path, numbers: range) -> None:

@@ -40,11 +40,7 @@ class TripletRecipe:
     """Say at the end of every sentence which domain the frame is of."""
 
     def __post_init__(self) -> None:
-        """Refuse what cannot work.
-
-        Raises:
-            ConfigError: no structure or one twice, a paraphrase that there is not, or a negative seed.
-        """
+        """Refuse (`ConfigError`) no structure or one twice, another paraphrase, or a negative seed."""
         each_once = 0 < len(self.structures) == len(set(self.structures))
         require_fields(
             self,

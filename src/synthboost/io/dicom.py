@@ -16,9 +16,9 @@ from typing import Any
 import numpy as np
 
 from synthboost.domain import GreyImage
-from synthboost.errors import ConfigError, DataError
-from synthboost.io.pixels import check_spacing, grey_of_colour
-from synthboost.io.recording import MAX_PIXELS, Recording, Region, check_length
+from synthboost.errors import ConfigError, DataError, extra
+from synthboost.io.pixels import Spacing, check_spacing, grey_of_colour
+from synthboost.io.recording import Recording, Region, check_length, check_pixels
 
 SUFFIXES = (".dcm", ".dicom", ".ima")
 LAYOUT_TAGS = (
@@ -57,18 +57,15 @@ def open_dicom(path: Path) -> Recording:
     header = read_header(path, (*LAYOUT_TAGS, "PixelData"))
     if "PixelData" not in header:
         raise DataError(path, "Pixel Data", "absent", "an image; reports and lists have none")
-    layout = _Layout(path, header)
-    rows, columns, length = layout.whole("Rows"), layout.whole("Columns"), layout.whole("NumberOfFrames", 1)
-    if not 0 < rows * columns <= MAX_PIXELS:
-        raise DataError(path, "size", f"{columns} x {rows}", f"1 to {MAX_PIXELS} pixels")
-    check_length(path, length, (rows, columns))
-    layout.require_readable_pixels()
+    rows, columns = _whole(path, header, "Rows"), _whole(path, header, "Columns")
+    length, shape = _whole(path, header, "NumberOfFrames", 1), (rows, columns)
+    check_pixels(path, rows, columns)
+    check_length(path, length, shape)
+    _require_readable_pixels(path, header)
     _require_decoder(path, str(header.file_meta.get("TransferSyntaxUID", "")))
-    region, spacing_mm = layout.region((rows, columns))
-    return Recording(
-        path, "dicom", length, region, (rows, columns), spacing_mm, layout.frame_seconds(),
-        lambda: _frames(path, header),
-    )  # fmt: skip
+    region, spacing_mm = _region(path, header, shape)
+    seconds = _frame_seconds(header)
+    return Recording(path, "dicom", length, region, shape, spacing_mm, seconds, lambda: _frames(path, header))
 
 
 def read_header(path: Path, tags: tuple[str, ...]) -> Any:
@@ -78,81 +75,71 @@ def read_header(path: Path, tags: tuple[str, ...]) -> Any:
         ConfigError: pydicom is not installed.
         DataError: not DICOM, or damaged.
     """
-    pydicom = _library()
+    with extra("dicom", "pydicom"):
+        import pydicom
+    logging.getLogger("pydicom").setLevel(logging.CRITICAL)  # its warnings repeat what stands in tags
     with _silent(path):
         return pydicom.dcmread(path, specific_tags=list(tags), defer_size=DEFERRED_BYTES)
 
 
-class _Layout:
-    """What the header says of the pixels, checked."""
+def _whole(path: Path, header: Any, name: str, absent: int | None = None) -> int:
+    with _silent(path, name):
+        value = header.get(name)
+        return absent if value in (None, "") and absent is not None else int(value)
 
-    def __init__(self, path: Path, header: Any) -> None:
-        self.path, self.header = path, header
 
-    def whole(self, name: str, absent: int | None = None) -> int:
-        with _silent(self.path, name):
-            value = self.header.get(name)
-            if value in (None, "") and absent is not None:
-                return absent
-            return int(value)
+def _require_readable_pixels(path: Path, header: Any) -> None:
+    with _silent(path, "PhotometricInterpretation"):
+        kind = str(header.PhotometricInterpretation)
+    if kind not in GREY + COLOUR:
+        raise DataError(path, "Photometric Interpretation", "none of ours", f"one of {', '.join(GREY + COLOUR)}")
+    if (bits := _whole(path, header, "BitsStored")) != 8 or _whole(path, header, "BitsAllocated") != 8:
+        raise DataError(path, "Bits Stored", bits, "8, as ultrasound has", "Window the image to 8 bits first.")
 
-    def require_readable_pixels(self) -> None:
-        with _silent(self.path, "PhotometricInterpretation"):
-            kind = str(self.header.PhotometricInterpretation)
-        if kind not in GREY + COLOUR:
-            raise DataError(
-                self.path, "Photometric Interpretation", "none of ours", f"one of {', '.join(GREY + COLOUR)}"
-            )
-        if (bits := self.whole("BitsStored")) != 8 or self.whole("BitsAllocated") != 8:
-            raise DataError(self.path, "Bits Stored", bits, "8, as ultrasound has", "Window the image to 8 bits first.")
 
-    def frame_seconds(self) -> float | None:
-        for name in ("FrameTime", "CineRate", "RecommendedDisplayFrameRate"):
-            try:
-                value = float(self.header.get(name))
-            except (TypeError, ValueError):
-                continue
-            if np.isfinite(value) and value > 0:
-                return value / 1000 if name == "FrameTime" else 1 / value
-        return None
+def _frame_seconds(header: Any) -> float | None:
+    for name in ("FrameTime", "CineRate", "RecommendedDisplayFrameRate"):
+        try:
+            value = float(header.get(name))
+        except (TypeError, ValueError):
+            continue
+        if np.isfinite(value) and value > 0:
+            return value / 1000 if name == "FrameTime" else 1 / value
+    return None
 
-    def region(self, shape: tuple[int, int]) -> tuple[Region, tuple[float, float] | None]:
-        """The largest region of tissue in two dimensions, else the whole image; and the spacing there."""
-        with _silent(self.path, "SequenceOfUltrasoundRegions"):
-            listed = [
-                item for item in self.header.get("SequenceOfUltrasoundRegions") or ()
-                if (item.get("RegionSpatialFormat"), item.get("RegionDataType")) == (TWO_DIMENSIONAL, TISSUE)
-            ]  # fmt: skip
-            found = [(self._place(item, shape), item) for item in listed]
-        if not found:
-            return Region.whole(shape), self._pixel_spacing()
+
+def _region(path: Path, header: Any, shape: tuple[int, int]) -> tuple[Region, Spacing | None]:
+    """The largest region of tissue in two dimensions, else the whole image; and the spacing there."""
+    with _silent(path, "SequenceOfUltrasoundRegions"):
+        found = [
+            (_place(path, item, shape), item)
+            for item in header.get("SequenceOfUltrasoundRegions") or ()
+            if (item.get("RegionSpatialFormat"), item.get("RegionDataType")) == (TWO_DIMENSIONAL, TISSUE)
+        ]
+    region = Region.whole(shape)
+    if found:
         region, item = max(found, key=lambda pair: pair[0].height * pair[0].width)
-        with _silent(self.path, "PhysicalDeltaX"):
+        with _silent(path, "PhysicalDeltaX"):
             units = item.get("PhysicalUnitsXDirection"), item.get("PhysicalUnitsYDirection")
             deltas = item.get("PhysicalDeltaY"), item.get("PhysicalDeltaX")
             if units == (CENTIMETRES, CENTIMETRES) and None not in deltas:
                 rows_mm, columns_mm = (abs(float(delta)) * 10 for delta in deltas)
-                return region, check_spacing(self.path, "Physical Delta", (rows_mm, columns_mm))
-        return region, self._pixel_spacing()
+                return region, check_spacing(path, "Physical Delta", (rows_mm, columns_mm))
+    with _silent(path, "PixelSpacing"):
+        if not (values := header.get("PixelSpacing")):
+            return region, None
+        rows_mm, columns_mm = (float(value) for value in values)
+        return region, check_spacing(path, "Pixel Spacing", (rows_mm, columns_mm))
 
-    def _place(self, item: Any, shape: tuple[int, int]) -> Region:
-        left, top = int(item.RegionLocationMinX0), int(item.RegionLocationMinY0)
-        right, bottom = int(item.RegionLocationMaxX1) + 1, int(item.RegionLocationMaxY1) + 1
-        # Some scanners count the last column and row one too far.
-        if not (0 <= left < right <= shape[1] + 1 and 0 <= top < bottom <= shape[0] + 1):
-            raise DataError(
-                self.path, "ultrasound region", f"columns {left}-{right - 1}, rows {top}-{bottom - 1}",
-                f"within {shape[1]} x {shape[0]}",
-            )  # fmt: skip
-        return Region(top, left, min(bottom, shape[0]) - top, min(right, shape[1]) - left)
 
-    def _pixel_spacing(self) -> tuple[float, float] | None:
-        with _silent(self.path, "PixelSpacing"):
-            values = self.header.get("PixelSpacing")
-            if not values:
-                return None
-            rows_mm, columns_mm = (float(value) for value in values)
-            return check_spacing(self.path, "Pixel Spacing", (rows_mm, columns_mm))
+def _place(path: Path, item: Any, shape: tuple[int, int]) -> Region:
+    left, top = int(item.RegionLocationMinX0), int(item.RegionLocationMinY0)
+    right, bottom = int(item.RegionLocationMaxX1) + 1, int(item.RegionLocationMaxY1) + 1
+    # Some scanners count the last column and row one too far.
+    if not (0 <= left < right <= shape[1] + 1 and 0 <= top < bottom <= shape[0] + 1):
+        place = f"columns {left}-{right - 1}, rows {top}-{bottom - 1}"
+        raise DataError(path, "ultrasound region", place, f"within {shape[1]} x {shape[0]}")
+    return Region(top, left, min(bottom, shape[0]) - top, min(right, shape[1]) - left)
 
 
 def _frames(path: Path, header: Any) -> Iterator[GreyImage]:
@@ -203,17 +190,6 @@ def _require_decoder(path: Path, syntax: str) -> None:
         raise ConfigError(
             str(path), "compression", uid.name, "what decodes it, installed", f"Install one of these: {needed}."
         )
-
-
-def _library() -> Any:
-    try:
-        import pydicom
-    except ImportError as error:
-        raise ConfigError(
-            "DICOM", "pydicom", "not installed", "the extra `dicom`", "pip install 'synthboost[dicom]'"
-        ) from error
-    logging.getLogger("pydicom").setLevel(logging.CRITICAL)  # its warnings repeat what stands in tags
-    return pydicom
 
 
 @contextmanager

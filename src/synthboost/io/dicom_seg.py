@@ -22,6 +22,10 @@ from synthboost.io.recording import Recording
 
 IDENTITY_TAGS = ("SOPClassUID", "SOPInstanceUID", "SeriesInstanceUID", "StudyInstanceUID")
 """All that is taken over from the source: without them no viewer could tell which image is segmented."""
+BLANK_TAGS = (
+    "PatientName", "PatientID", "PatientBirthDate", "PatientSex", "StudyDate", "StudyTime", "StudyID",
+    "AccessionNumber", "ReferringPhysicianName", "ContentCreatorName",
+)  # fmt: skip
 NO_DATE, NO_TIME = "19000101", "000000"
 """DICOM requires a date of the content; the day of a prediction is kept private."""
 MAX_LABEL = 64
@@ -79,7 +83,11 @@ def write_segmentation(
     data = _general(source, recording, uids)
     data.SegmentSequence = [_segment(number, *segment) for number, segment in enumerate(segments, start=1)]
     data.NumberOfFrames = len(frames)
-    data.SharedFunctionalGroupsSequence = [_shared(recording)]
+    shared = _item()
+    if recording.spacing_mm is not None:
+        spacing = [f"{value:.10g}" for value in recording.spacing_mm]
+        shared.PixelMeasuresSequence = [_item(PixelSpacing=spacing, SliceThickness="1")]
+    data.SharedFunctionalGroupsSequence = [shared]
     data.PerFrameFunctionalGroupsSequence = [_per_frame(source, number, time) for number, time in frames]
     data.PixelData = bytes(bits) + bytes(len(bits) % 2)
     with whole_file(path) as temporary:
@@ -87,37 +95,25 @@ def write_segmentation(
 
 
 def _general(source: Any, recording: Recording, uids: dict[str, str]) -> Any:
-    from pydicom.dataset import Dataset, FileMetaDataset
+    from pydicom.dataset import FileMetaDataset
     from pydicom.uid import ExplicitVRLittleEndian, SegmentationStorage
 
-    data = Dataset()
+    data = _item(
+        **dict.fromkeys(BLANK_TAGS, ""), PatientIdentityRemoved="YES", SpecificCharacterSet="ISO_IR 192",
+        DeidentificationMethod="nothing but UIDs taken from the source",
+        SOPClassUID=SegmentationStorage, SOPInstanceUID=uids["instance"], StudyInstanceUID=source.StudyInstanceUID,
+        SeriesInstanceUID=uids["series"], Modality="SEG", SeriesNumber=1, InstanceNumber=1, Manufacturer="synthboost",
+        ManufacturerModelName="synthboost predict", DeviceSerialNumber="none", SoftwareVersions=synthboost.__version__,
+        ContentDate=NO_DATE, ContentTime=NO_TIME, ContentLabel="SEGMENTATION",
+        ContentDescription="Research software, not a medical device", ImageType=["DERIVED", "PRIMARY"],
+        SegmentationType="BINARY", LossyImageCompression="00", SegmentsOverlap="UNDEFINED", SamplesPerPixel=1,
+        PhotometricInterpretation="MONOCHROME2", PixelRepresentation=0, BitsAllocated=1, BitsStored=1, HighBit=0,
+    )  # fmt: skip
     data.file_meta = FileMetaDataset()
-    data.file_meta.MediaStorageSOPClassUID = data.SOPClassUID = SegmentationStorage
-    data.file_meta.MediaStorageSOPInstanceUID = data.SOPInstanceUID = uids["instance"]
+    data.file_meta.MediaStorageSOPClassUID = data.SOPClassUID
+    data.file_meta.MediaStorageSOPInstanceUID = data.SOPInstanceUID
     data.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
-    for empty in (
-        "PatientName", "PatientID", "PatientBirthDate", "PatientSex", "StudyDate", "StudyTime", "StudyID",
-        "AccessionNumber", "ReferringPhysicianName",
-    ):  # fmt: skip
-        setattr(data, empty, "")
-    data.PatientIdentityRemoved = "YES"
-    data.DeidentificationMethod = "nothing but UIDs taken from the source"
-    data.SpecificCharacterSet = "ISO_IR 192"
-    data.StudyInstanceUID = source.StudyInstanceUID
-    data.SeriesInstanceUID = uids["series"]
-    data.Modality, data.SeriesNumber, data.InstanceNumber = "SEG", 1, 1
-    data.Manufacturer, data.ManufacturerModelName = "synthboost", "synthboost predict"
-    data.DeviceSerialNumber, data.SoftwareVersions = "none", synthboost.__version__
-    data.ContentDate, data.ContentTime = NO_DATE, NO_TIME
-    data.ContentLabel, data.ContentDescription = "SEGMENTATION", "Research software, not a medical device"
-    data.ContentCreatorName = ""
-    data.ImageType = ["DERIVED", "PRIMARY"]
-    data.SegmentationType, data.LossyImageCompression = "BINARY", "00"
-    data.SegmentsOverlap = "UNDEFINED"
     data.Rows, data.Columns = recording.whole_shape
-    data.SamplesPerPixel, data.PhotometricInterpretation, data.PixelRepresentation = 1, "MONOCHROME2", 0
-    data.BitsAllocated = data.BitsStored = 1
-    data.HighBit = 0
     data.ReferencedSeriesSequence = [
         _item(SeriesInstanceUID=source.SeriesInstanceUID, ReferencedInstanceSequence=[_reference(source)])
     ]
@@ -127,9 +123,7 @@ def _general(source: Any, recording: Recording, uids: dict[str, str]) -> Any:
             DimensionOrganizationUID=uids["dimensions"], DimensionIndexPointer=pointer, FunctionalGroupPointer=group,
             DimensionDescriptionLabel=label,
         )
-        for pointer, group, label in (
-            (0x0062000B, 0x0062000A, "Segment"), (0x00209128, 0x00209111, "Frame"),
-        )
+        for pointer, group, label in ((0x0062000B, 0x0062000A, "Segment"), (0x00209128, 0x00209111, "Frame"))
     ]  # fmt: skip
     return data
 
@@ -137,31 +131,18 @@ def _general(source: Any, recording: Recording, uids: dict[str, str]) -> Any:
 def _segment(number: int, name: str, structure: Structure | None) -> Any:
     value, meaning = _CODES[structure] if structure else ("91723000", "Anatomical structure")
     return _item(
-        SegmentNumber=number,
-        SegmentLabel=name[:MAX_LABEL],
-        SegmentAlgorithmType="AUTOMATIC",
-        SegmentAlgorithmName="synthboost",
+        SegmentNumber=number, SegmentLabel=name[:MAX_LABEL],
+        SegmentAlgorithmType="AUTOMATIC", SegmentAlgorithmName="synthboost",
         SegmentedPropertyCategoryCodeSequence=[_code("123037004", "Anatomical Structure")],
         SegmentedPropertyTypeCodeSequence=[_code(value, meaning)],
-    )
-
-
-def _shared(recording: Recording) -> Any:
-    if recording.spacing_mm is None:
-        return _item()
-    spacing = [f"{value:.10g}" for value in recording.spacing_mm]
-    return _item(PixelMeasuresSequence=[_item(PixelSpacing=spacing, SliceThickness="1")])
+    )  # fmt: skip
 
 
 def _per_frame(source: Any, number: int, time: int) -> Any:
     image = _reference(source)
     image.ReferencedFrameNumber = time + 1
-    image.PurposeOfReferenceCodeSequence = [
-        _item(
-            CodeValue="121322", CodingSchemeDesignator="DCM", CodeMeaning="Source image for image processing operation"
-        )
-    ]
-    derivation = _item(CodeValue="113076", CodingSchemeDesignator="DCM", CodeMeaning="Segmentation")
+    image.PurposeOfReferenceCodeSequence = [_code("121322", "Source image for image processing operation", "DCM")]
+    derivation = _code("113076", "Segmentation", "DCM")
     return _item(
         DerivationImageSequence=[_item(SourceImageSequence=[image], DerivationCodeSequence=[derivation])],
         FrameContentSequence=[_item(DimensionIndexValues=[number + 1, time + 1], TemporalPositionIndex=time + 1)],
@@ -173,8 +154,8 @@ def _reference(source: Any) -> Any:
     return _item(ReferencedSOPClassUID=source.SOPClassUID, ReferencedSOPInstanceUID=source.SOPInstanceUID)
 
 
-def _code(value: str, meaning: str) -> Any:
-    return _item(CodeValue=value, CodingSchemeDesignator="SCT", CodeMeaning=meaning)
+def _code(value: str, meaning: str, scheme: str = "SCT") -> Any:
+    return _item(CodeValue=value, CodingSchemeDesignator=scheme, CodeMeaning=meaning)
 
 
 def _item(**values: Any) -> Any:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from synthboost.domain import GreyImage
-from synthboost.errors import ConfigError, DataError
+from synthboost.errors import DataError, extra
 from synthboost.io.pixels import grey_of_colour
-from synthboost.io.recording import MAX_FRAMES, MAX_PIXELS, Recording, Region
+from synthboost.io.recording import MAX_FRAMES, Recording, Region, check_pixels
 
 SUFFIXES = (".mp4", ".m4v", ".mov", ".avi", ".mkv", ".webm", ".wmv", ".mpg", ".mpeg")
 _CONTAINERS = ("mov", "mp4", "avi", "matroska", "webm", "asf", "mpeg")
@@ -30,10 +31,10 @@ def open_film(path: Path) -> Recording:
         with _open(av, path) as container:
             stream = _stream(path, container)
             rows, columns = int(stream.codec_context.height), int(stream.codec_context.width)
-            if not 0 < rows * columns <= MAX_PIXELS:
-                raise DataError(path, "size", f"{columns} x {rows}", f"1 to {MAX_PIXELS} pixels")
+            check_pixels(path, rows, columns)
             rate = stream.average_rate
-            length = int(stream.frames) or _count(container, stream)
+            packets = (packet for packet in container.demux(stream) if packet.size > 0)
+            length = int(stream.frames) or sum(1 for _ in islice(packets, MAX_FRAMES + 1))
     except (av.error.FFmpegError, OSError, ValueError) as error:
         raise _bad(path, error) from error
     shape = (rows, columns)
@@ -48,20 +49,15 @@ def _frames(path: Path) -> Iterator[GreyImage]:
             stream = _stream(path, container)
             stream.thread_type = "NONE"  # frames of a damaged film come in the order and number that they have
             for frame in container.decode(stream):
-                if frame.width * frame.height > MAX_PIXELS:
-                    raise DataError(path, "size", f"{frame.width} x {frame.height}", f"at most {MAX_PIXELS} pixels")
+                check_pixels(path, frame.height, frame.width)
                 yield grey_of_colour(frame.to_ndarray(format="rgb24"))
     except (av.error.FFmpegError, OSError, ValueError) as error:
         raise _bad(path, error) from error
 
 
 def _library() -> Any:
-    try:
+    with extra("video", "PyAV"):
         import av
-    except ImportError as error:
-        raise ConfigError(
-            "video", "PyAV", "not installed", "the extra `video`", "pip install 'synthboost[video]'"
-        ) from error
     av.logging.set_level(av.logging.PANIC)  # it prints to stderr what it also raises
     return av
 
@@ -82,15 +78,6 @@ def _stream(path: Path, container: Any) -> Any:
             path, "streams", "no video that can be decoded", "a film", "It may be cut off or damaged: copy it again."
         )
     return container.streams.video[0]
-
-
-def _count(container: Any, stream: Any) -> int:
-    count = 0
-    for packet in container.demux(stream):
-        count += packet.size > 0
-        if count > MAX_FRAMES:
-            break
-    return count
 
 
 def _bad(path: Path, error: Exception) -> DataError:

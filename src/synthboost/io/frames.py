@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 import pandas as pd
 
-from synthboost.errors import ConfigError, DataError
+from synthboost.errors import DataError, extra
 from synthboost.io.atomic import whole_file
 from synthboost.io.typed_csv import field_types, read_typed, write_typed
 
@@ -64,13 +64,16 @@ def has_parquet() -> bool:
     return find_spec("pyarrow") is not None
 
 
-def require_parquet() -> None:
-    """Find out before the work whether Parquet can be written after it.
+def require_parquet() -> Any:
+    """Return pyarrow; called before the work, it tells whether Parquet can be written after it.
 
     Raises:
         ConfigError: pyarrow is not installed.
     """
-    _pyarrow()
+    with extra("parquet", "pyarrow"):
+        import pyarrow
+
+    return pyarrow
 
 
 def write_parquet(path: Path, kind: type[Any], frame: pd.DataFrame) -> None:
@@ -80,7 +83,7 @@ def write_parquet(path: Path, kind: type[Any], frame: pd.DataFrame) -> None:
         ConfigError: pyarrow is not installed.
         OutputError: the file cannot be written.
     """
-    arrow = _pyarrow()
+    arrow = require_parquet()
     import pyarrow.parquet as pq
 
     kinds = {"str": arrow.string(), "bool": arrow.bool_(), "int": arrow.int64(), "float": arrow.float64()}
@@ -100,7 +103,7 @@ def read_parquet(path: Path, kind: type[Any]) -> pd.DataFrame:
         ConfigError: pyarrow is not installed.
         DataError: the file is absent or damaged, or its columns are not those of `kind`.
     """
-    arrow = _pyarrow()
+    arrow = require_parquet()
     types = field_types(kind)
     try:
         frame = pd.read_parquet(path)
@@ -110,13 +113,3 @@ def read_parquet(path: Path, kind: type[Any]) -> pd.DataFrame:
         odd = sorted({*frame.columns} ^ {*types})
         raise DataError(path, "columns", ", ".join(odd), f"the columns of a {path.name} of this version")
     return frame.astype({name: _DTYPES[text.removesuffix(" | None")] for name, text in types.items()})
-
-
-def _pyarrow() -> Any:
-    if not has_parquet():
-        raise ConfigError(
-            "Parquet", "pyarrow", "not installed", "the extra `parquet`", "pip install 'synthboost[parquet]'"
-        )
-    import pyarrow
-
-    return pyarrow

@@ -97,8 +97,7 @@ def _take(folder: Path, lock: Path) -> int:
 
 
 def _sign(folder: Path, lock: Path, handle: int) -> None:
-    holder = _read(handle)
-    process, host, job = [*holder.split(" ", 2), "", "", ""][:3]
+    process, host, job = [*_read(handle).split(" ", 2), "", "", ""][:3]
     own_job = os.environ.get(OWNER_VARIABLE, "")
     inherited = bool(job) and job == own_job
     if process.isdigit() and host and host != socket.gethostname() and not inherited:

@@ -17,7 +17,7 @@ from synthboost.domain import GreyImage, Mask
 from synthboost.errors import DataError
 from synthboost.io.atomic import whole_file
 from synthboost.io.pixels import check_size, grey_of_colour
-from synthboost.io.recording import MAX_PIXELS, Recording, Region
+from synthboost.io.recording import MAX_PIXELS, Recording, Region, check_pixels
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".gif")
 FORMATS = ("PNG", "JPEG", "BMP", "TIFF", "GIF")
@@ -83,11 +83,7 @@ def read_labels_png(path: Path) -> NDArray[np.uint8]:
 
 
 def read_mask_png(path: Path) -> Mask:
-    """Read a one-bit mask (H, W).
-
-    Raises:
-        DataError: not a readable PNG of one bit, or too large.
-    """
+    """Read a one-bit mask (H, W); `DataError` if it is no readable PNG of one bit, or too large."""
     return _read_png(path, ("1",)).astype(bool)
 
 
@@ -144,8 +140,7 @@ def _opened(path: Path, formats: tuple[str, ...] = FORMATS, content: bytes | Non
 
 
 def _require_photo(path: Path, opened: Image.Image) -> None:
-    if opened.width * opened.height > MAX_PIXELS:
-        raise DataError(path, "size", f"{opened.width} x {opened.height}", f"at most {MAX_PIXELS} pixels")
+    check_pixels(path, opened.height, opened.width)
     if opened.format == "GIF":  # always 8 bits, always a palette, often a transparent index that means "as before"
         return
     deep = any("16" in str(tile[3]) for tile in getattr(opened, "tile", ()))  # opened as if it had 8 bits

@@ -32,11 +32,7 @@ LIT = 16
 
 
 def check_size(path: Path, columns: int, rows: int) -> None:
-    """Refuse a size that a frame cannot have.
-
-    Raises:
-        DataError: a side is not within 1-4096 pixels (so at most 16.8 megapixels).
-    """
+    """Refuse (`DataError`) a side that is not within 1-4096 pixels (so at most 16.8 megapixels)."""
     if not (1 <= columns <= MAX_SIDE_PX and 1 <= rows <= MAX_SIDE_PX):
         raise DataError(path, "size", f"{columns} x {rows} (columns x rows)", f"1 to {MAX_SIDE_PX} pixels a side")
 
@@ -71,8 +67,7 @@ def to_grey_image(path: Path, pixels: NDArray[Any]) -> GreyImage:
                 path, "pixels", f"values from {low:g} to {high:g}", "grey values from 0 to 255",
                 "Window the image to 0-255 yourself, so that the choice is yours and known.",
             )  # fmt: skip
-        fractional = int(np.count_nonzero(pixels != np.rint(pixels)))
-        if fractional:
+        if fractional := int(np.count_nonzero(pixels != np.rint(pixels))):
             raise DataError(
                 path, "pixels", f"{fractional} of {pixels.size} not whole numbers", "whole grey values, 0-255",
                 "Images in 0-1 or interpolated images must be brought to 0-255 first.",
@@ -117,7 +112,7 @@ def to_label_map(path: Path, pixels: NDArray[Any]) -> LabelMap:
 
 
 def _refuse_non_finite(path: Path, pixels: NDArray[Any]) -> None:
-    if np.issubdtype(pixels.dtype, np.floating):
-        broken = int(pixels.size - np.count_nonzero(np.isfinite(pixels)))
-        if broken:
-            raise DataError(path, "pixels", f"{broken} of {pixels.size} are NaN or infinite", "finite numbers")
+    if not np.issubdtype(pixels.dtype, np.floating):
+        return
+    if broken := int(pixels.size - np.count_nonzero(np.isfinite(pixels))):
+        raise DataError(path, "pixels", f"{broken} of {pixels.size} are NaN or infinite", "finite numbers")

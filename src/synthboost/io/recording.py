@@ -66,11 +66,7 @@ class Recording:
     """Of a NIfTI or MHD, so that masks lie in the same place."""
 
     def __post_init__(self) -> None:
-        """Refuse what would not fit into memory, before a frame is decoded.
-
-        Raises:
-            DataError: no frame, or too many, or too many pixels.
-        """
+        """Refuse what would not fit into memory, before a frame is decoded; see `check_length`."""
         check_length(self.path, self.length, self.whole_shape)
 
     def frames(self) -> Iterator[GreyImage]:
@@ -121,12 +117,14 @@ class Recording:
         return whole
 
 
-def check_length(path: Path, frames: int, shape: tuple[int, int]) -> None:
-    """Refuse clips that are empty or too long.
+def check_pixels(path: Path, rows: int, columns: int) -> None:
+    """Refuse an image (`DataError`) that is empty or too large to decode."""
+    if not 0 < rows * columns <= MAX_PIXELS:
+        raise DataError(path, "size", f"{columns} x {rows}", f"1 to {MAX_PIXELS} pixels")
 
-    Raises:
-        DataError: no frame, or more frames or pixels than the limits.
-    """
+
+def check_length(path: Path, frames: int, shape: tuple[int, int]) -> None:
+    """Refuse clips (`DataError`) without a frame, or with more frames or pixels than the limits."""
     if not 1 <= frames <= MAX_FRAMES:
         raise DataError(path, "frames", frames, f"1 to {MAX_FRAMES}")
     if frames * shape[0] * shape[1] > MAX_CLIP_PIXELS:

@@ -66,8 +66,7 @@ def find_recordings(path: Path) -> list[Path]:
 
 def stem(path: Path) -> str:
     """A file's name without the ending of its kind."""
-    ending = _ending(path)
-    return path.name[: len(path.name) - len(ending)]
+    return path.name[: len(path.name) - len(_ending(path))]
 
 
 def _ending(path: Path) -> str:
@@ -75,10 +74,9 @@ def _ending(path: Path) -> str:
 
 
 def _is_recording(file: Path, root: Path) -> bool:
-    hidden = any(part.startswith(".") for part in file.relative_to(root).parts)
-    if hidden or not (file.is_file() or _ending(file)):  # a folder called x.dcm is a mistake worth a line
+    if any(part.startswith(".") for part in file.relative_to(root).parts):
         return False
-    if file.is_dir():
+    if file.is_dir():  # a folder called x.dcm is a mistake worth a line
         return file.suffix.lower() in dicom.SUFFIXES
     if _ending(file):
         return not stem(file).endswith("_gt")

@@ -62,7 +62,9 @@ def write_index(folder: Path, shards: Iterable[str], facts: Mapping[str, Any]) -
     totals, frames, lines = [], [], []
     for shard in shards:
         found = _look_into(folder / shard)
-        total = {"shard": shard, "frames": len(found), **_digest(folder / shard)}
+        with (folder / shard).open("rb") as handle:
+            digest = hashlib.file_digest(handle, "sha256").hexdigest()
+            total = {"shard": shard, "frames": len(found), "bytes": handle.tell(), "sha256": digest}
         totals.append(total)
         frames += [[key, len(totals) - 1, *(n for p in places for n in (p.offset, p.size))] for key, places in found]
         lines.append(json.dumps({**total, **facts}, ensure_ascii=False, allow_nan=False) + "\n")
@@ -85,13 +87,17 @@ def read_index(folder: Path) -> tuple[dict[str, str], tuple[FramePlaces, ...]]:
         names = [str(total["shard"]) for total in content["shards"]]
         sizes = {str(total["shard"]): int(total["bytes"]) for total in content["shards"]}
         sums = {str(total["shard"]): str(total["sha256"]) for total in content["shards"]}
-        frames = tuple((str(key), names[number], _places(*map(int, ends))) for key, number, *ends in content["frames"])
+        frames = tuple((str(key), names[number], _places(ends)) for key, number, *ends in content["frames"])
     except (OSError, ValueError, KeyError, TypeError, IndexError) as error:
         raise DataError(path, "file", repr(error), "a readable index of shards", _REMEDY) from error
     if any(name != Path(name).name for name in names):
         raise DataError(path, "shards", ", ".join(names), "names of files beside the index", _REMEDY)
     for name, size in sizes.items():
-        _check_size(folder / name, size)
+        shard = folder / name
+        if not shard.is_file():
+            raise DataError(shard, "file", "absent", "the shard that the index lists", _REMEDY)
+        if (found := shard.stat().st_size) != size:
+            raise DataError(shard, "size", f"{found} bytes", f"{size} bytes, as in {INDEX}", _REMEDY)
     for key, name, places in frames:
         if any(p.offset < 0 or p.size < 1 or p.offset + p.size > sizes[name] for p in places):
             raise DataError(path, key, "bytes outside the shard", f"places within {name}", _REMEDY)
@@ -118,22 +124,9 @@ def read_member(path: Path, place: Place) -> bytes:
 _REMEDY = "Give the command that made the set once more: it makes lost shards again; delete a broken one first."
 
 
-def _places(image: int, i: int, mask: int, m: int, attributes: int, a: int) -> tuple[Place, Place, Place]:
-    return Place(image, i), Place(mask, m), Place(attributes, a)
-
-
-def _check_size(path: Path, size: int) -> None:
-    try:
-        found = path.stat().st_size
-    except OSError as error:
-        raise DataError(path, "file", error.strerror or error, "the shard that the index lists", _REMEDY) from error
-    if found != size:
-        raise DataError(path, "size", f"{found} bytes", f"{size} bytes, as in {INDEX}", _REMEDY)
-
-
-def _digest(path: Path) -> dict[str, Any]:
-    with path.open("rb") as handle:
-        return {"bytes": path.stat().st_size, "sha256": hashlib.file_digest(handle, "sha256").hexdigest()}
+def _places(ends: list[int]) -> tuple[Place, Place, Place]:
+    image, mask, attributes = (Place(int(a), int(b)) for a, b in zip(ends[::2], ends[1::2], strict=True))
+    return image, mask, attributes
 
 
 def _look_into(path: Path) -> list[tuple[str, tuple[Place, Place, Place]]]:

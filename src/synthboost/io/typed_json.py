@@ -32,11 +32,7 @@ def read_record(path: Path, kind: type[_Record]) -> _Record:
 
 
 def read_json(path: Path) -> dict[str, Any]:
-    """Read a JSON object.
-
-    Raises:
-        DataError: the file is absent or not a JSON object.
-    """
+    """Read a JSON object; a file that is absent or holds another value is a `DataError`."""
     try:
         value = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
