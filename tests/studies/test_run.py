@@ -55,7 +55,7 @@ def test_a_finished_run_is_not_repeated(make_spec: MakeSpec, evaluation: Evaluat
     assert {file: file.stat().st_mtime_ns for file in paths.root.rglob("*")} == before
 
 
-def test_judging_otherwise_does_not_train_again(make_spec: MakeSpec, evaluation: Evaluation, tmp_path: Path) -> None:
+def test_evaluating_otherwise_does_not_train_again(make_spec: MakeSpec, evaluation: Evaluation, tmp_path: Path) -> None:
     spec = make_spec(Strategy.REAL)
     paths = execute(spec, tmp_path / "runs", evaluation)
     trained, parameters = paths.log.stat().st_mtime_ns, read_run(paths.root).manifest.parameters
@@ -137,7 +137,7 @@ def test_zero_shot_trains_nothing_and_says_that_its_weights_are_random(
     assert {row.encoders for row in record.rows.itertuples()} == {"random weights"}
 
 
-def test_a_run_that_broke_off_while_it_was_judged_is_only_judged(
+def test_a_run_that_broke_off_while_it_was_evaluated_is_only_evaluated(
     make_spec: MakeSpec, evaluation: Evaluation, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from synthboost.studies import run
@@ -248,7 +248,7 @@ def _as_simulated(spec: RunSpec) -> RunSpec:
     return replace(spec, sources={**spec.sources, Role.SYNTHETIC: labelled})
 
 
-def test_a_mixed_run_learns_from_both_names_each_domain_and_is_judged_as_real(
+def test_a_mixed_run_is_trained_on_both_names_each_domain_and_is_evaluated_on_real(
     make_spec: MakeSpec, evaluation: Evaluation, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from synthboost.training import batches
@@ -280,7 +280,7 @@ def test_a_share_draws_real_images_again_within_an_epoch(make_spec: MakeSpec) ->
 
 
 @pytest.mark.parametrize("strategy", [Strategy.MIXED, Strategy.SYNTHETIC])
-def test_a_synthetic_image_of_somebody_who_is_judged_is_refused_before_training(
+def test_a_synthetic_image_of_somebody_who_is_evaluated_on_is_refused_before_training(
     make_spec: MakeSpec, evaluation: Evaluation, tmp_path: Path, strategy: Strategy
 ) -> None:
     spec = make_spec(strategy)

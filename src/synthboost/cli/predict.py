@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -48,16 +47,24 @@ class Predict:
         from synthboost.inference.sentences import ALL_NAMES, sentence_targets, structure_targets
         from synthboost.io.recordings import find_recordings
         from synthboost.models.registry import weights_fingerprint
+        from synthboost.prompts.templates import domain_clause
         from synthboost.studies.evaluated import run_spec_of
 
-        self._check()
+        if self.structures is not None and self.sentences is not None:
+            raise ConfigError("predict", "structures and sentences", "both", "one of the two")
+        if self.sentences == () or self.structures == ():
+            raise PromptError("predict", "sentences", "none", "one or more sentences or structures")
+        if self.view is not None and self.sentences is not None:
+            raise ConfigError("predict", "view", self.view, "none with free sentences", "Say it in the sentence.")
         paths = find_recordings(self.images)
         spec = run_spec_of(self.checkpoint)
         named = spec is not None and spec.domain_named
         if self.sentences is not None:
             targets = sentence_targets(self.sentences)
-            if named:
-                _advise(targets[0].sentence, [target.sentence for target in targets])
+            endings = [domain_clause(domain) for domain in Domain]
+            if named and not all(any(ending in target.sentence for ending in endings) for target in targets):
+                said = f'"{targets[0].sentence.rstrip(".")}{domain_clause(Domain.REAL)}."'
+                print(f"note: the model was trained on sentences that end with the domain: {said}", file=sys.stderr)
         else:
             targets = structure_targets(self.structures or ALL_NAMES, self.view, named)
         predictor = Predictor.from_pretrained(self.checkpoint, threshold=self.threshold)
@@ -78,19 +85,3 @@ class Predict:
         if failed:
             raise DataError(self.images, "recordings", f"{len(failed)} could not be read", "readable recordings",
                             f"First: {failed[0].reason}")  # fmt: skip
-
-    def _check(self) -> None:
-        if self.structures is not None and self.sentences is not None:
-            raise ConfigError("predict", "structures and sentences", "both", "one of the two")
-        if self.sentences == () or self.structures == ():
-            raise PromptError("predict", "sentences", "none", "one or more sentences or structures")
-        if self.view is not None and self.sentences is not None:
-            raise ConfigError("predict", "view", self.view, "none with free sentences", "Say it in the sentence.")
-
-
-def _advise(example: str, sentences: Sequence[str]) -> None:
-    from synthboost.prompts.templates import domain_clause
-
-    if not all(any(domain_clause(domain) in sentence for domain in Domain) for sentence in sentences):
-        said = f'"{example.rstrip(".")}{domain_clause(Domain.REAL)}."'
-        print(f"note: the model was trained on sentences that end with the image's domain: {said}", file=sys.stderr)

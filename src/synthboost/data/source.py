@@ -72,7 +72,7 @@ class Source:
         frames = self.frames(part, f"{self.dataset.root.name} {part}")
         if not len(frames):
             raise DataError(
-                self.dataset.root, "part", part, f"a part of split {self.split.name} with annotated frames",
+                self.dataset.root, "part", part, f"annotated frames in the {part} part of split {self.split.name}",
                 "Choose another part or another split.",
             )  # fmt: skip
         return frames

@@ -35,14 +35,9 @@ FITS = {"text-blind": fit_text_blind, "image-blind": fit_image_blind}
 
 
 def execute_baseline(kind: str, source: Source, root: Path, evaluation: Evaluation, workers: int = 1) -> RunPaths:
-    """Fit a constant predictor on the training label maps of the real data and score it like a model.
+    """Fit a constant predictor, one of `FITS`, on the training label maps of the real data and score it like a model.
 
-    Args:
-        kind: `text-blind` or `image-blind`.
-        source: the real data.
-        root: the folder of runs.
-        evaluation: the part to score, and how.
-        workers: processes that score.
+    `root` is the folder of runs; `workers` processes score.
     """
     name = baseline_name(kind, source)
     paths = RunPaths(root / name)

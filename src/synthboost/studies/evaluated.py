@@ -71,13 +71,9 @@ def write_evaluation(
     """Write rows, examples, spec, manifest and, last, `DONE` into `out`: the files of a run's folder, but the log.
 
     Args:
-        out: holds the masks already, unless they lie elsewhere.
-        spec: see `spec_of`.
-        parent: the run whose weights drew the masks.
-        frames: those that were evaluated on.
-        masks: the folder with `index.csv`.
-        rows: the scores.
-        evaluation: how the rows were made.
+        out, masks: the folder of the evaluation, and the one with the masks' `index.csv`.
+        spec, parent: see `spec_of`; the run whose weights drew the masks.
+        frames, rows, evaluation: what was evaluated on, the scores, and how they were made.
         began: by the clock (UTC) and by `time.monotonic`.
     """
     paths = RunPaths(out)

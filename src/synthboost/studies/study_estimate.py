@@ -62,12 +62,7 @@ class Estimate:
 
 
 def estimate(study: Study, runs: Path) -> Estimate:
-    """Estimate every run that is not finished.
-
-    Args:
-        study: all runs.
-        runs: the folder of runs, where finished ones may tell how fast they were.
-    """
+    """Estimate every run that is not finished; the finished ones in the folder `runs` may tell how fast they were."""
     open_runs = [run for run in study.runs if not run.is_finished(runs)]
     specs = [run.work for run in open_runs if isinstance(run.work, RunSpec)]
     measured = _measured_speeds(study, runs)

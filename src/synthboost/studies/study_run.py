@@ -59,17 +59,9 @@ def run_study(
 
 
 def write_results(root: Path, failures: Sequence[Outcome] = ()) -> None:
-    """Write what a study leaves besides its runs: the table of all rows, and the report with its tables and figures.
+    """Write the table of all rows and the report, of every finished run in the study's folder, of earlier requests too.
 
-    Every finished run of the folder takes part, those of earlier requests too.
-
-    Args:
-        root: the study's folder.
-        failures: runs that ended without a result, and why.
-
-    Raises:
-        DataError: rows contradict each other.
-        OutputError: a file cannot be written.
+    `failures` are the runs that ended without a result. Raises a `DataError` when rows contradict each other.
     """
     paths = StudyPaths(root)
     known = read_record(paths.description, StudyRecord)

@@ -11,7 +11,6 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from multiprocessing import connection, get_context
-from multiprocessing.context import SpawnProcess
 
 from synthboost.errors import ConfigError
 from synthboost.studies.executors.base import Job, Outcome, Report, Work, carry_out
@@ -42,21 +41,26 @@ class LocalExecutor:
 
     def run(self, jobs: Sequence[Job], work: Work, report: Report) -> None:
         """Carry out all jobs; see `Executor.run`. Whatever is raised here or by `report` stops the processes first."""
-        pool = _Pool(work, self.threads or max(1, _cores() // self.workers))
+        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+        pool = _Pool(work, self.threads or max(1, cores // self.workers))
         try:
             carry_out(jobs, pool, self.workers, report)
         finally:
             pool.stop()
 
 
-@dataclass(eq=False)
 class _Worker:
-    process: SpawnProcess
-    line: connection.Connection
-    """Carries names of jobs out and outcomes back."""
-    life: connection.Connection
-    """Nothing is ever sent: that its end is held here tells the process that its parent lives."""
-    job: Job | None = None
+    """A process; `line` carries names of jobs out and outcomes back; the end of `life` says that its parent lives."""
+
+    def __init__(self, work: bytes, threads: int) -> None:
+        context = get_context("spawn")
+        self.line, there = context.Pipe()
+        watched, self.life = context.Pipe(duplex=False)
+        self.process = context.Process(target=_serve, args=(work, threads, there, watched))
+        self.process.start()
+        there.close()
+        watched.close()
+        self.job: Job | None = None
 
     def close(self) -> None:
         self.line.close()
@@ -70,22 +74,22 @@ class _Pool:
         self._work, self._threads = pickle.dumps(work), threads
         self._workers: list[_Worker] = []
 
-    @property
-    def busy(self) -> list[_Worker]:
-        return [worker for worker in self._workers if worker.job is not None]
-
     def start(self, job: Job) -> None:
         """Give a job to an idle process, or to a new one."""
-        worker = next((worker for worker in self._workers if worker.job is None), None) or self._add()
+        worker = next((worker for worker in self._workers if worker.job is None), None)
+        if worker is None:
+            worker = _Worker(self._work, self._threads)
+            self._workers.append(worker)
         worker.job = job
         with suppress(BrokenPipeError):  # it died while it was idle; `wait` will find that out
             worker.line.send(job.name)
 
     def wait(self) -> list[tuple[Job, Outcome | str]]:
         """Wait until a job ends or a process dies; return the outcomes, or in words how the process died."""
-        ready = connection.wait([worker.line for worker in self.busy])
+        busy = [worker for worker in self._workers if worker.job is not None]
+        ready = connection.wait([worker.line for worker in busy])
         found: list[tuple[Job, Outcome | str]] = []
-        for worker in [worker for worker in self.busy if worker.line in ready]:
+        for worker in [worker for worker in busy if worker.line in ready]:
             job, worker.job = worker.job, None
             assert job is not None
             try:
@@ -109,18 +113,6 @@ class _Pool:
                 worker.process.join()
             worker.close()
         self._workers.clear()
-
-    def _add(self) -> _Worker:
-        context = get_context("spawn")
-        here, there = context.Pipe()
-        watched, life = context.Pipe(duplex=False)
-        process = context.Process(target=_serve, args=(self._work, self._threads, there, watched))
-        process.start()
-        there.close()
-        watched.close()
-        worker = _Worker(process, here, life)
-        self._workers.append(worker)
-        return worker
 
 
 def _serve(packed: bytes, threads: int, line: connection.Connection, watched: connection.Connection) -> None:
@@ -150,7 +142,3 @@ def _how(exit_code: int | None) -> str:
     if exit_code is not None and exit_code < 0:
         return f"by signal {signal.Signals(-exit_code).name}"
     return f"with exit code {exit_code}"
-
-
-def _cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -42,12 +42,9 @@ A builder imports what it needs itself, and raises a `ConfigError` that names th
 
 
 def make_executor(name: str, workers: int, folder: Path, options: Sequence[str] = ()) -> Executor:
-    """Build an executor.
+    """Build one of `EXECUTORS`, for so many jobs at a time; `folder` is for its own files, such as logs.
 
     Args:
-        name: one of `EXECUTORS`.
-        workers: how many jobs at a time.
-        folder: for the executor's own files, such as logs; made when needed.
         options: further settings, `name=value` each: see `SlurmSettings`, `RaySettings`, `LocalExecutor`.
 
     Raises:
