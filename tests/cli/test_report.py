@@ -56,8 +56,8 @@ def test_a_folder_of_runs_is_reported_as_a_study_with_tables_and_figures(
     assert (files / "figures" / "dice_by_prompt.pdf").is_file()
 
 
-def test_one_run_can_be_reported_as_a_study(synthboost: Callable[..., Any], trained_run: Path, tmp_path: Path) -> None:
-    answer = synthboost("report", trained_run, "--out", tmp_path / "report.html", "--study")
+def test_one_run_stands_beside_the_paper(synthboost: Callable[..., Any], trained_run: Path, tmp_path: Path) -> None:
+    answer = synthboost("report", trained_run, "--out", tmp_path / "report.html")
     assert answer.code == 0, answer.err
     assert "Beside the paper" in (tmp_path / "report.html").read_text()
 

@@ -19,9 +19,9 @@ def run(folder: Path, finished: bool = True) -> Path:
 
 
 def test_a_run_is_a_run_and_no_study(tmp_path):
-    found = find_runs([run(tmp_path / "a"), run(tmp_path / "b", finished=False)])
-    assert [path.name for path in found.finished] == ["a", "b"]  # reading the second says what is missing
-    assert not found.is_study
+    finished, unfinished = find_runs([run(tmp_path / "a"), run(tmp_path / "b", finished=False)])
+    assert [path.name for path in finished] == ["a", "b"]  # reading the second says what is missing
+    assert unfinished == []
 
 
 @pytest.mark.parametrize("inside", ["", "runs"])
@@ -31,15 +31,14 @@ def test_a_folder_of_runs_is_a_study(tmp_path, inside):
     run(tmp_path / "study" / inside / "c", finished=False)
     run(tmp_path / "study" / inside / ".hidden")
     (tmp_path / "study" / inside / "notes").mkdir()
-    found = find_runs([tmp_path / "study"])
-    assert [path.name for path in found.finished] == ["a", "b"]
-    assert [path.name for path in found.unfinished] == ["c"]
-    assert found.is_study
+    finished, unfinished = find_runs([tmp_path / "study"])
+    assert [path.name for path in finished] == ["a", "b"]
+    assert [path.name for path in unfinished] == ["c"]
 
 
 def test_a_run_named_twice_is_found_once(tmp_path):
     member = run(tmp_path / "study" / "a")
-    assert find_runs([tmp_path / "study", member]).finished == (member,)
+    assert find_runs([tmp_path / "study", member]) == ([member], [])
 
 
 def test_a_study_without_a_finished_run_is_refused(tmp_path):
@@ -49,4 +48,4 @@ def test_a_study_without_a_finished_run_is_refused(tmp_path):
 
 
 def test_a_folder_that_is_not_there_is_left_to_reading(tmp_path):
-    assert find_runs([tmp_path / "no"]).finished == (tmp_path / "no",)
+    assert find_runs([tmp_path / "no"]) == ([tmp_path / "no"], [])

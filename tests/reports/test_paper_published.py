@@ -11,7 +11,7 @@ from synthboost.records.published import read_published
 from synthboost.reports.comparability import reasons_against
 from synthboost.reports.contrasts import differences
 from synthboost.reports.paper_tables import cell_table, paper_tables
-from synthboost.reports.series import split_into_series
+from synthboost.reports.series import series_of
 
 AUTHORS = os.environ.get("SYNTHBOOST_AUTHORS_METRICS")
 
@@ -19,7 +19,7 @@ AUTHORS = os.environ.get("SYNTHBOOST_AUTHORS_METRICS")
 @pytest.mark.skipif(AUTHORS is None, reason="SYNTHBOOST_AUTHORS_METRICS does not name the published metrics")
 def test_the_published_scores_reproduce_table_2_cell_by_cell():
     runs = read_published(Path(str(AUTHORS)))
-    (series,) = split_into_series(runs)
+    (series,) = series_of(runs)
     assert reasons_against(runs) == ()
     found = {
         tuple(cell.text for cell in line[:4]): [value for cell in line[4:] for value in cell.values]
@@ -39,7 +39,7 @@ def test_the_published_scores_reproduce_table_2_cell_by_cell():
 
 
 def test_published_rows_stand_beside_ours_with_the_same_cell(make_study_run):
-    (series,) = split_into_series([make_study_run([0.9]), make_study_run([0.8], model="cris (published)")])
+    (series,) = series_of([make_study_run([0.9]), make_study_run([0.8], model="cris (published)")])
     (table,) = paper_tables(series)
     heads = [line[0].values[0] for line in table.lines]
     assert heads.index("real, CRIS: difference") < heads.index("real, CRIS (published)")

@@ -7,11 +7,11 @@ import pytest
 from synthboost.records.rows import rows_frame
 from synthboost.reports.comparability import reasons_against
 from synthboost.reports.paper_tables import cell_table, paper_tables, seed_cell
-from synthboost.reports.series import split_into_series
+from synthboost.reports.series import series_of
 
 
 def tables(*runs):
-    (series,) = split_into_series(runs)
+    (series,) = series_of(runs)
     return paper_tables(series)
 
 
@@ -90,7 +90,7 @@ def test_baselines_and_other_models_stand_below_in_the_same_table(make_study_run
 
 
 def test_ways_of_training_that_the_paper_lacks_are_only_among_the_cells(make_study_run):
-    (series,) = split_into_series([make_study_run([0.8]), make_study_run([0.7], encoders="lora-8")])
+    (series,) = series_of([make_study_run([0.8]), make_study_run([0.7], encoders="lora-8")])
     (table,) = paper_tables(series)
     assert lines(table)["real, CRIS"]["P1"] == "80.00 ± –"
     assert ["lora-8", "real", "cris", "P1"] in [[c.text for c in line[:4]] for line in cell_table(series).lines]
@@ -137,7 +137,7 @@ def test_fewer_patients_are_named_in_test_and_in_training(make_study_run):
 
 
 def test_the_cell_table_has_every_digit_on_one_line_per_cell(make_study_run):
-    (series,) = split_into_series([make_study_run([0.8, 0.9]), make_study_run([0.9, 1.0], seed=1)])
+    (series,) = series_of([make_study_run([0.8, 0.9]), make_study_run([0.9, 1.0], seed=1)])
     line = next(x for x in cell_table(series).lines if [c.text for c in x[:4]] == ["trained", "real", "cris", "P1"])
     values = [value for cell in line[4:] for value in cell.values]
     assert values == pytest.approx([90, 50**0.5, 2, 85, 95, 0, 91.0, 6.34, -1.0])

@@ -12,7 +12,7 @@ from PIL import Image
 
 from synthboost.domain import Structure
 from synthboost.records.examples import Example
-from synthboost.reports.pictures import contour_path, galleries, picture
+from synthboost.reports.pictures import contour_path, picture
 
 
 @pytest.fixture
@@ -75,8 +75,3 @@ def test_a_large_image_is_embedded_small():
     big = Example("f", "best", np.zeros((1000, 500), np.uint8), np.zeros((1000, 500), np.uint8), {}, {}, {}, (1.0, 1.0))
     data = picture(big, "k").image.removeprefix("data:image/png;base64,")
     assert Image.open(io.BytesIO(base64.b64decode(data))).size == (160, 320)
-
-
-def test_a_gallery_shows_at_most_as_many_examples_as_asked_for(example, make_run):
-    ((_, pictures),) = galleries([make_run(), make_run(examples=[example] * 5)], per_run=2)
-    assert len({shown.key for shown in pictures}) == 2

@@ -14,9 +14,8 @@ import numpy as np
 import pytest
 
 from synthboost.domain import Structure
-from synthboost.errors import ConfigError
 from synthboost.records.examples import Example
-from synthboost.reports import ReportContent, content_from_runs, write_report
+from synthboost.reports import content_from_runs, write_report
 from synthboost.reports.cells import Column, Table, words
 from synthboost.reports.page import LONG, folded
 
@@ -51,7 +50,7 @@ class Outline(HTMLParser):
 
 def page(runs, **known):
     with TemporaryDirectory() as folder:
-        write_report(Path(folder) / "report.html", runs, content_from_runs(runs, is_study=True, **known))
+        write_report(Path(folder) / "report.html", runs, content_from_runs(runs, **known))
         text = (Path(folder) / "report.html").read_text(encoding="utf-8")
     outline = Outline()
     outline.feed(text)
@@ -98,13 +97,12 @@ def test_that_numbers_are_not_comparable_stands_above_the_papers_tables(plain):
 
 
 def test_what_the_caller_knows_is_shown_escaped(runs):
-    table = Table("family", "After Holm", (Column("comparison", is_text=True),), ((words("a <b> c"),),))
     text, _ = page(
-        runs, deviations=("The threshold is <0.5>.",), recipe=(("rate", "2e-3", "1e-3"),),
-        statistics=(table,), unfinished=(("run-x", "disk full"),), commands=(("Again:", "synthboost report runs"),),
+        runs, deviations=("The threshold is <0.5>.",), recipe=(("rate <a> b", "2e-3", "1e-3"),),
+        unfinished=(("run-x", "disk full"),), commands=(("Again:", "synthboost report runs"),),
     )  # fmt: skip
     assert "The threshold is &lt;0.5&gt;." in text
-    assert "a &lt;b&gt; c" in text
+    assert "rate &lt;a&gt; b" in text
     assert "run-x: disk full" in text
     assert '<td class="words">2e-3</td>' in text
     assert "synthboost report runs" in text
@@ -167,7 +165,7 @@ def test_a_hundred_runs_are_a_megabyte_or_two_in_seconds(make_study_run):
 
 
 def test_tables_and_figures_are_files(runs, tmp_path):
-    write_report(tmp_path / "r.html", runs, content_from_runs(runs, is_study=True), files=tmp_path / "files")
+    write_report(tmp_path / "r.html", runs, content_from_runs(runs), files=tmp_path / "files")
     assert (tmp_path / "r.html").is_file()
     names = {path.relative_to(tmp_path / "files").as_posix() for path in tmp_path.glob("files/*/*")}
     assert {f"tables/paper_table_2.{suffix}" for suffix in ("md", "tex", "csv", "html")} <= names
@@ -184,8 +182,3 @@ def test_tables_and_figures_are_files(runs, tmp_path):
     assert text.count("$") % 2 == 0
     lines = [line for line in text.splitlines() if line.endswith(r"\\")]
     assert {len(re.findall(r"(?<!\\)&", line)) for line in lines} == {8}
-
-
-def test_a_negative_number_of_cases_is_refused():
-    with pytest.raises(ConfigError, match="cases"):
-        ReportContent(title="t", cases=-1)

@@ -10,11 +10,10 @@ import tyro
 
 @dataclass(frozen=True)
 class Report:
-    """Write the report of finished runs: Dice tables, learning curves, contours, provenance.
+    """Write the report of finished runs: the paper's values beside ours, differences with intervals, pooled seeds,
+    learning curves, worst and best cases, provenance.
 
-    A folder of runs, or `--study`, gives the report of a study: the paper's values beside ours, differences with
-    intervals, pooled seeds, worst and best cases. The page shows images of the data set: keep it as confidential as the
-    data.
+    The page shows images of the data set: keep it as confidential as the data.
     """
 
     runs: tyro.conf.Positional[tuple[Path, ...]]
@@ -23,8 +22,6 @@ class Report:
     """The page."""
     tables: Path | None = None
     """Also write tables (Markdown, LaTeX, CSV, HTML) and figures (SVG, PDF) into its `tables/` and `figures/`."""
-    study: bool = False
-    """Write the report of a study; implied by a folder of runs."""
     fidelity: tuple[Path, ...] = ()
     """`fidelity.json` files of synthetic sets, from `synthesize fidelity`, to show on the page."""
     title: str | None = None
@@ -37,13 +34,12 @@ class Report:
         from synthboost.records.study_folder import find_runs
         from synthboost.reports import content_from_runs, write_report
 
-        found = find_runs(self.runs)
-        records = [read_run(path) for path in found.finished]
+        finished, unfinished = find_runs(self.runs)
+        records = [read_run(path) for path in finished]
         content = content_from_runs(
             records,
-            is_study=self.study or found.is_study,
             fidelity=tuple((path.absolute().parent.name, read_json(path)) for path in self.fidelity),
-            unfinished=tuple((path.name, "not finished") for path in found.unfinished),
+            unfinished=tuple((path.name, "not finished") for path in unfinished),
             **({} if self.title is None else {"title": self.title}),
         )
         write_report(self.out, records, content, files=self.tables)

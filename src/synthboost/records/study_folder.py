@@ -81,33 +81,19 @@ class StudyRecord:
     """Names of all runs that were asked for."""
 
 
-@dataclass(frozen=True)
-class FoundRuns:
-    """The folders of runs that were found."""
-
-    finished: tuple[Path, ...]
-    """With `DONE`, or named themselves (then reading says what is missing)."""
-    unfinished: tuple[Path, ...]
-    """In a folder of runs, begun and without a result."""
-    is_study: bool
-    """True when a folder of runs was among them."""
-
-
-def find_runs(paths: Sequence[Path]) -> FoundRuns:
-    """Find the runs; a path that is no folder of runs is taken for a run.
+def find_runs(paths: Sequence[Path]) -> tuple[list[Path], list[Path]]:
+    """Find finished and unfinished runs; a path that is no folder of runs is taken for a finished run.
 
     Raises:
         DataError: a folder of runs holds no finished one.
     """
     finished: list[Path] = []
     unfinished: list[Path] = []
-    is_study = False
     for path in paths:
         members = _members(path)
         if not members:
             finished.append(path)
             continue
-        is_study = True
         done = [member for member in members if RunPaths(member).done.is_file()]
         if not done:
             raise DataError(
@@ -116,7 +102,7 @@ def find_runs(paths: Sequence[Path]) -> FoundRuns:
             )  # fmt: skip
         finished += done
         unfinished += [member for member in members if member not in done]
-    return FoundRuns(tuple(dict.fromkeys(finished)), tuple(dict.fromkeys(unfinished)), is_study)
+    return list(dict.fromkeys(finished)), list(dict.fromkeys(unfinished))
 
 
 def _members(path: Path) -> list[Path]:

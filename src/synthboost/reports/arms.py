@@ -102,12 +102,6 @@ def cell_text(arm: Arm, name: str) -> str:
     return (str(arm[name]) if has_choice_of(arm, name) else "") or NO_VALUE
 
 
-def arm_name(arm: Arm, varying: Sequence[str]) -> str:
-    """One arm in one phrase, for a figure."""
-    parts = [cell_text(arm, name) for name in varying]
-    return ", ".join([strategy_label(arm), *(part for part in parts if part != NO_VALUE)])
-
-
 def head_columns(arms: Sequence[Arm]) -> tuple[Column, ...]:
     """The strategy, and one column per column in which the arms differ."""
     return text_columns("strategy", *(HEADINGS[name] for name in varying_columns(arms)))

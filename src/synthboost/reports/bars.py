@@ -6,17 +6,14 @@ import textwrap
 from collections.abc import Callable, Mapping, Sequence
 
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 
 from synthboost.evaluation.statistics.arms import Arm
-from synthboost.reports.arms import arm_name, has_choice_of, is_baseline, strategy_label, varying_columns
+from synthboost.reports.arms import has_choice_of, is_baseline, strategy_label
 from synthboost.reports.cells import fixed
 from synthboost.reports.contrasts import ENCODERS, STRATEGIES, Difference
 from synthboost.reports.figure import (
     INK,
     QUIET,
-    RULE,
-    WIDTH,
     Plot,
     dress,
     file_stem,
@@ -31,34 +28,6 @@ _WHISKERS = (
     "Bars: mean difference in points of Dice; whiskers: 95 % intervals, patients resampled; dots: single seeds; "
     "diamonds: the paper's differences, with their value where they lie outside."
 )
-
-
-def interval_plot(arms: Sequence[Arm]) -> list[Plot]:
-    """Mean Dice in percent with intervals, one arm under the other; no figure when nothing was scored."""
-    shown = [arm for arm in arms if len(arm.scored)]
-    if not shown:
-        return []
-    names = [arm_name(arm, varying_columns(shown)) for arm in shown]
-    figure = Figure(figsize=(WIDTH, 0.8 + 0.38 * len(shown)), layout="constrained")
-    axes = figure.add_subplot()
-    for place, arm in enumerate(shown):
-        mean, colour = _mean(arm), strategy_colour(arm["strategy"])
-        low, high = _bounds(arm) or (mean, mean)
-        axes.plot([low, high], [place, place], color=colour, linewidth=5, solid_capstyle="butt", alpha=0.4)
-        axes.plot(mean, place, marker="o", markersize=4.5, color=colour)
-        axes.annotate(f"{mean:.1f}", (mean, place), xytext=(0, 6), textcoords="offset points", ha="center",
-                      fontsize=9.5, color=INK)  # fmt: skip
-    axes.set_yticks(range(len(shown)), [plain_label(name) for name in names], color=INK, fontsize=10)
-    axes.set_ylim(len(shown) - 0.5, -0.7)
-    axes.set_xlabel("Dice in %: mean and 95 % interval", color=INK)
-    axes.grid(axis="x", color=RULE, linewidth=0.8)
-    axes.set_axisbelow(True)
-    axes.spines[["top", "right", "left", "bottom"]].set_visible(False)
-    axes.tick_params(axis="x", colors=QUIET, length=0, labelsize=10)
-    axes.tick_params(axis="y", length=0)
-    said = "; ".join(f"{name} {_mean(arm):.1f} %" for name, arm in zip(names, shown, strict=True))
-    alternative = f"Mean Dice: {said}. The table below has the same numbers with their intervals."
-    return [Plot("dice_intervals", "Mean Dice with 95 % intervals.", alternative, figure)]
 
 
 def overview_plot(arms: Sequence[Arm]) -> list[Plot]:

@@ -42,8 +42,8 @@ class Table:
     notes: tuple[str, ...] = ()
     inset: frozenset[int] = frozenset()
     """Places of lines that belong to the line above them."""
-    fold: Literal["long", "always", "never"] = "long"
-    """Whether the page hides the lines behind one to press."""
+    fold: Literal["long", "always", "never", "file"] = "long"
+    """Whether the page hides the lines behind one to press; `file` is not on the page."""
 
     def __post_init__(self) -> None:
         """A line of another length is a programming error."""

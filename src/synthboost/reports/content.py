@@ -12,7 +12,6 @@ from synthboost.domain import Domain, PromptSet
 from synthboost.errors import ConfigError
 from synthboost.records.run_folder import RunRecord
 from synthboost.records.run_record import BASELINE_MODEL
-from synthboost.reports.cells import Table
 from synthboost.reports.series import rows_of_runs
 
 SIMULATED_TARGET = "simulated target domain"
@@ -45,22 +44,14 @@ class ReportContent:
     """Licences and terms of software, data and weights."""
     fixed_dice: float = 0.75
     """The validation Dice (0-1) whose first reaching counts as convergence; fix it before training."""
-    examples_per_run: int = 3
-    """Pictures shown of each run, where these are few."""
-    is_study: bool = False
-    """Many runs: parted into series, beside the paper's tables; breakdowns are pooled, the extreme cases shown."""
     deviations: tuple[str, ...] = ()
     """Every deviation from the paper that the runs themselves do not tell."""
     recipe: tuple[tuple[str, str, str], ...] = ()
     """(what, the paper's, what was done here): the recipe's differences from the paper."""
     fidelity: tuple[tuple[str, Mapping[str, Any]], ...] = ()
     """(name of a synthetic set, content of its `fidelity.json`) pairs."""
-    statistics: tuple[Table, ...] = ()
-    """Further tables, e.g. a family of comparisons after Holm; shown among the differences."""
     unfinished: tuple[tuple[str, str], ...] = ()
     """(run, its error or what is known of it) pairs: runs that have no result."""
-    cases: int = 4
-    """Worst and best cases of a study that are shown, so many of each."""
 
     def __post_init__(self) -> None:
         """Refuse what no page can be made of."""
@@ -68,9 +59,6 @@ class ReportContent:
             raise ConfigError("report", "title", repr(self.title), "a title")
         if not 0 < self.fixed_dice < 1:
             raise ConfigError("report", "fixed_dice", self.fixed_dice, "a Dice between 0 and 1, such as 0.75")
-        for name in ("examples_per_run", "cases"):
-            if getattr(self, name) < 0:
-                raise ConfigError("report", name, getattr(self, name), "0 or more")
 
 
 def content_from_runs(runs: Sequence[RunRecord], **known: Any) -> ReportContent:
@@ -80,12 +68,8 @@ def content_from_runs(runs: Sequence[RunRecord], **known: Any) -> ReportContent:
         ConfigError: `fixed_dice` is not between 0 and 1.
     """
     rows, n = rows_of_runs(runs), len(runs)
-    if known.get("is_study"):
-        title = f"A study of {n:,} runs: language-guided segmentation of echocardiograms"
-    else:
-        title = f"Language-guided segmentation of echocardiograms: {'one run' if n == 1 else f'{n} runs'}"
     values = {
-        "title": title,
+        "title": f"Language-guided segmentation of echocardiograms: {'one run' if n == 1 else f'{n:,} runs'}",
         "summary": (
             "An ultrasound image and an English sentence go in; the mask of the structure that the sentence names "
             "comes out. This page compares runs that differ in the images they learned from. Every number is "

@@ -19,7 +19,7 @@ from synthboost.reports.figure import PREDICTED_CONTOUR, TRUE_CONTOUR, Plot
 from synthboost.reports.formats import to_html, write_table
 from synthboost.reports.headline import headline
 from synthboost.reports.pictures import Picture
-from synthboost.reports.sections import Block, FileOnly, Section, sections_of
+from synthboost.reports.sections import Block, Section, sections_of
 from synthboost.reports.series import Series, series_of
 
 FIGURES, TABLES = "figures", "tables"
@@ -41,7 +41,7 @@ def write_report(out: Path, runs: Sequence[RunRecord], content: ReportContent, f
         DataError: rows contradict each other, see `ordered_arms`, or a fidelity report is none.
         OutputError: a file cannot be written.
     """
-    series = series_of(runs, content.is_study)
+    series = series_of(runs)
     sections = sections_of(runs, series, content)
     write_text(out, render(series, sections, content))
     if files is not None:
@@ -55,11 +55,10 @@ def write_files(folder: Path, sections: Sequence[Section]) -> list[Path]:
         for series, blocks in section.parts:
             slug = "" if series is None else series.slug
             for block in blocks:
-                item = block.table if isinstance(block, FileOnly) else block
-                if isinstance(item, Table) and item.lines:
-                    paths += write_table(folder / TABLES / slug, item)
-                elif isinstance(item, Plot):
-                    paths += item.write(folder / FIGURES / slug)
+                if isinstance(block, Table) and block.lines:
+                    paths += write_table(folder / TABLES / slug, block)
+                elif isinstance(block, Plot):
+                    paths += block.write(folder / FIGURES / slug)
     return paths
 
 
@@ -121,10 +120,8 @@ def _html(section: Section) -> Markup:
 
 def _block(block: Block) -> Markup:
     match block:
-        case FileOnly():
-            return Markup()
         case Table():
-            return folded(block) if block.lines else Markup()
+            return folded(block) if block.lines and block.fold != "file" else Markup()
         case Plot():
             figure = '<figure class="chart">{}\n<figcaption>{}</figcaption>\n</figure>'
             return Markup(figure).format(Markup(block.svg), block.caption)

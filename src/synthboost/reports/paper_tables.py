@@ -177,7 +177,8 @@ def _blocks(rows: pd.DataFrame, encoders: str) -> list[Block]:
     for cell in paper_dice().values():
         if cell.encoders in (encoders, *(("none",) if encoders == "trained" else ())):
             groups.setdefault((cell.strategy, cell.model), {})
-    own = rows[(rows.probe == "") & rows.encoders.map(lambda name: _belongs(name, encoders))]
+    belonging = (encoders, *(_UNTRAINED if encoders == "trained" else ()))  # untrained ones and baselines, as there
+    own = rows[(rows.probe == "") & rows.encoders.isin(belonging)]
     if len(own):
         named = own.assign(
             strategy=own.strategy.where(own.encoders != RANDOM_WEIGHTS, own.strategy + f" ({RANDOM_WEIGHTS})"),
@@ -191,11 +192,6 @@ def _blocks(rows: pd.DataFrame, encoders: str) -> list[Block]:
         pooled = {name: seed_cell(group) for name, group in cells.items()}
         blocks.append(Block(encoders, strategy, model, {name: c for name, c in pooled.items() if c is not None}))
     return blocks
-
-
-def _belongs(own: str, encoders: str) -> bool:
-    """Untrained models and baselines stand in the table of trained encoders, as in the paper."""
-    return own == encoders or (encoders == "trained" and own in _UNTRAINED)
 
 
 def _other_encoders(rows: pd.DataFrame) -> list[str]:

@@ -21,6 +21,8 @@ from synthboost.records.run_record import BASELINE_MODEL
 from synthboost.reports.cells import Column, Table, absent, count, number, text_columns, words
 from synthboost.reports.run_facts import fact_text, is_trained
 
+CASES = 4
+"""Worst and best cases that a page shows, so many of each."""
 HARDEST = 15
 """Lines of the table of hard pairs (a guess at what a reader looks through)."""
 LONGEST_SIDE = 320
@@ -61,25 +63,13 @@ Shown = tuple[RunRecord, Picture]
 """A picture, and the run that drew its masks."""
 
 
-def galleries(runs: Sequence[RunRecord], per_run: int) -> list[tuple[RunRecord, list[Picture]]]:
-    """The first `per_run` examples of every run that has any; the last line of the tables comes first.
-
-    In the paper's order that is the strategy that is expected to be best, which is what a reader wants to see first.
-    """
-    return [
-        (run, [picture(example, f"image-{place}-{k}") for k, example in enumerate(run.examples[:per_run])])
-        for place, run in reversed(list(enumerate(runs)))
-        if run.examples and per_run > 0
-    ]
-
-
 def extreme_cases(runs: Sequence[RunRecord], number_of_each: int) -> tuple[list[Shown], list[Shown]]:
-    """The worst and the best frames over all trained runs that were given words; each frame at most once.
+    """The worst and the best frames over all trained runs that were given words, else over all; each at most once.
 
     Every run keeps its own worst and best frame, so the first of each list is the study's; behind it, a frame that is
     bad in a run but not that run's worst is not seen.
     """
-    chosen = [run for run in runs if is_trained(run) and run.spec.prompt_set != PromptSet.P0]
+    chosen = [run for run in runs if is_trained(run) and run.spec.prompt_set != PromptSet.P0] or runs
     kept = [(run, example) for run in chosen for example in run.examples if example.dice]
     kept.sort(key=lambda pair: (mean_dice(pair[1]), pair[0].spec.name, pair[1].frame))
     worst = _each_frame_once(kept, number_of_each)

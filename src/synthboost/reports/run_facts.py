@@ -86,7 +86,7 @@ def runs_table(runs: Sequence[RunRecord]) -> Table:
             NOT_RECORDED if manifest is None else duration_text(manifest.wall_seconds),
         )  # fmt: skip
         lines.append(tuple(map(words, facts)))
-    return Table("runs", "The runs.", columns, tuple(lines))
+    return Table("runs", "The runs.", columns, tuple(lines), fold="always")
 
 
 def provenance_table(runs: Sequence[RunRecord], own: Sequence[dict[str, str]]) -> Table:
@@ -97,7 +97,7 @@ def provenance_table(runs: Sequence[RunRecord], own: Sequence[dict[str, str]]) -
         for run, facts in zip(runs, own, strict=True)
     )
     caption = "What differs between the runs, as they recorded it."
-    return Table("provenance", caption, text_columns("run", *keys), lines, fold="always")
+    return Table("provenance", caption, text_columns("run", *keys), lines if keys else (), fold="always")
 
 
 def provenance(run: RunRecord) -> dict[str, str]:
@@ -121,7 +121,7 @@ def provenance(run: RunRecord) -> dict[str, str]:
 
 
 def shared_and_own(facts: Sequence[dict[str, str]]) -> tuple[dict[str, str], list[dict[str, str]]]:
-    """Split the runs' facts into those on which all that record them agree, at least two, and each run's own.
+    """Split the runs' facts into those on which all that record them agree, at least two if there are, and the rest.
 
     What a run does not record is gathered under `not recorded`, so that nothing shared is claimed for it.
     """
@@ -130,7 +130,8 @@ def shared_and_own(facts: Sequence[dict[str, str]]) -> tuple[dict[str, str], lis
         for key, value in run.items():
             if value != NOT_RECORDED:
                 values.setdefault(key, []).append(value)
-    shared = {key: found[0] for key, found in values.items() if len(found) > 1 and len(set(found)) == 1}
+    enough = min(2, len(facts))
+    shared = {key: found[0] for key, found in values.items() if len(found) >= enough and len(set(found)) == 1}
     return shared, [_own(run, shared) for run in facts]
 
 

@@ -11,7 +11,7 @@ from markupsafe import Markup
 from synthboost.evaluation.statistics.groups import GROUPINGS
 from synthboost.records.run_folder import RunRecord
 from synthboost.reports.annotation import annotation_plot, annotation_points, annotation_table
-from synthboost.reports.bars import encoder_bars, interval_plot, overview_plot, series_bars, strategy_bars
+from synthboost.reports.bars import encoder_bars, overview_plot, series_bars, strategy_bars
 from synthboost.reports.cells import Table, text_columns, words
 from synthboost.reports.comparability import reasons_against
 from synthboost.reports.content import SIMULATED_TARGET, ReportContent
@@ -22,7 +22,7 @@ from synthboost.reports.figure import Plot
 from synthboost.reports.learning import convergence_over_seeds, convergence_table, learning_plots
 from synthboost.reports.origins import mask_statements, origin_statement, origin_table
 from synthboost.reports.paper_tables import cell_table, paper_tables
-from synthboost.reports.pictures import Picture, case_text, extreme_cases, galleries, hardest_pairs
+from synthboost.reports.pictures import CASES, Picture, case_text, extreme_cases, hardest_pairs
 from synthboost.reports.run_facts import (
     data_table,
     in_table_order,
@@ -41,13 +41,7 @@ _LEGEND = Markup(
 _Item = TypeVar("_Item", Table, Plot)
 
 
-class FileOnly(NamedTuple):
-    """A table that is written to a file and not shown."""
-
-    table: Table
-
-
-Block: TypeAlias = str | Markup | Table | Plot | Picture | FileOnly
+Block: TypeAlias = str | Markup | Table | Plot | Picture
 """A piece of a section; a plain `str` is a paragraph."""
 
 
@@ -68,32 +62,25 @@ def sections_of(runs: Sequence[RunRecord], series: Sequence[Series], content: Re
     Raises:
         DataError: rows contradict each other, see `ordered_arms`, or a fidelity report is none.
     """
-    ordered, study = in_table_order(runs), content.is_study
+    ordered = in_table_order(runs)
 
     def each(blocks: Callable[[Series], Iterable[Block]]) -> list[tuple[Series | None, list[Block]]]:
-        return [(one, [_of_target(block, content) for block in blocks(one)]) for one in series]
+        return [(one, list(blocks(one))) for one in series]
 
     def whole(blocks: Iterable[Block]) -> list[tuple[Series | None, list[Block]]]:
         return [(None, list(blocks))]
 
-    no_pair = "No two strategies were run in the same setting." if study else ""
-    no_frozen = "No setting was run with both." if study else ""
-    return [
+    sections = [
         Section("about", "What this is", whole(_about(ordered, content))),
         Section("runs", "What was run", whole(_runs(ordered, content)), "No finished run was given."),
-        *(
-            [Section("paper", "Beside the paper", each(_paper), "Nothing was run that the paper's tables have.")]
-            if study
-            else []
-        ),
+        Section("paper", "Beside the paper", each(_paper)),
         Section(
             "strategies",
             "Does synthetic data help?",
-            [*whole(_across(ordered, series, content)), *each(_strategies), *whole(content.statistics)],
-            no_pair,
+            [*whole(_across(ordered, series)), *each(_strategies)],
         ),
-        Section("encoders", "Frozen against trained encoders", each(_encoders), no_frozen),
-        Section("dice", "Dice", each(lambda one: _dice(one, study)), "No row was scored."),
+        Section("encoders", "Frozen against trained encoders", each(_encoders)),
+        Section("dice", "Dice", each(_dice), "No row was scored."),
         Section(
             "sentence",
             "Is the sentence used?",
@@ -106,42 +93,37 @@ def sections_of(runs: Sequence[RunRecord], series: Sequence[Series], content: Re
             each(lambda one: _learning(one, content)),
             "No run was trained, so there is no learning curve.",
         ),
-        Section("breakdown", "Breakdown", each(lambda one: _breakdown(one, study)), "No row was scored."),
+        Section("breakdown", "Breakdown", each(_breakdown), "No row was scored."),
         Section("distances", "Distances", each(lambda one: [distance_table(one.arms)]), "No row was scored."),
-        Section("pictures", "Pictures", _pictures(ordered, series, content), "The runs keep no example images."),
-        Section("fidelity", "How like real images the synthetic ones are", whole(_fidelity(content))),
         Section(
-            "deviations",
-            "Deviations from the paper",
-            whole(_deviations(series, content)),
-            "None were named." if study else "",
+            "pictures",
+            "Pictures",
+            [*each(lambda one: [hardest_pairs(one.rows)]), *whole(_cases(ordered))],
+            "The runs keep no example images.",
         ),
+        Section("fidelity", "How like real images the synthetic ones are", whole(_fidelity(content))),
+        Section("deviations", "Deviations from the paper", whole(_deviations(series, content))),
         Section("sentences", "Sentences", whole(_sentences(content))),
         Section("again", "Run it", whole(_commands(content))),
-        Section("provenance", "Provenance", whole(_provenance(ordered, study)), "No finished run was given."),
+        Section("provenance", "Provenance", whole(_provenance(ordered)), "No finished run was given."),
         Section("limits", "Limits and licence", whole(_limits(content))),
+    ]
+    if not content.target_is_simulated:
+        return sections
+    return [
+        s._replace(parts=[(one, list(map(for_simulated_target, blocks))) for one, blocks in s.parts]) for s in sections
     ]
 
 
-def for_simulated_target(item: _Item) -> _Item:
+def for_simulated_target(block: Block) -> Block:
     """Say in a table's caption and heading, or a figure's caption, that what is called real is simulated."""
-    if isinstance(item, Plot):
-        return replace(item, caption=f"{item.caption} “real” is the {SIMULATED_TARGET}.")
-    columns = tuple(
-        column._replace(heading=f'strategy ("real" = {SIMULATED_TARGET})') if column.heading == "strategy" else column
-        for column in item.columns
-    )
-    return replace(item, caption=f'{item.caption} "real" is a {SIMULATED_TARGET} here.', columns=columns)
-
-
-def _of_target(block: Block, content: ReportContent) -> Block:
-    if not content.target_is_simulated:
+    if isinstance(block, Plot):
+        return replace(block, caption=f"{block.caption} “real” is the {SIMULATED_TARGET}.")
+    if not isinstance(block, Table):
         return block
-    if isinstance(block, FileOnly):
-        return FileOnly(for_simulated_target(block.table))
-    if isinstance(block, Table):
-        return for_simulated_target(block)
-    return for_simulated_target(block) if isinstance(block, Plot) else block
+    heading = f'strategy ("real" = {SIMULATED_TARGET})'
+    columns = tuple(c._replace(heading=heading) if c.heading == "strategy" else c for c in block.columns)
+    return replace(block, caption=f'{block.caption} "real" is a {SIMULATED_TARGET} here.', columns=columns)
 
 
 def _about(runs: Sequence[RunRecord], content: ReportContent) -> Iterator[Block]:
@@ -168,13 +150,13 @@ def _runs(runs: Sequence[RunRecord], content: ReportContent) -> Iterator[Block]:
     if statement := origin_statement(runs):
         yield statement
     yield from mask_statements(runs)
-    yield _of_target(origin_table(runs), content)
+    yield origin_table(runs)
     data = data_table(runs)
     if content.target_is_simulated:
         real = words(f"real ({SIMULATED_TARGET})")
         data = replace(data, lines=tuple((real if c[0].text == "real" else c[0], *c[1:]) for c in data.lines))
     yield data if data.lines else "The runs do not record their data sets."
-    yield _of_target(replace(runs_table(runs), fold="always" if content.is_study else "never"), content)
+    yield runs_table(runs)
 
 
 def _paper(series: Series) -> Iterator[Block]:
@@ -184,15 +166,15 @@ def _paper(series: Series) -> Iterator[Block]:
         yield _list(reasons)
         yield Markup("</div>")
     yield from tables
-    yield FileOnly(cell_table(series))
+    yield replace(cell_table(series), fold="file")
 
 
-def _across(runs: Sequence[RunRecord], series: Sequence[Series], content: ReportContent) -> Iterator[Block]:
+def _across(runs: Sequence[RunRecord], series: Sequence[Series]) -> Iterator[Block]:
     """What is seen over the series: their differences side by side, and what annotation is worth."""
     points, masks = annotation_points(rows_of_runs(runs)), mask_statements(runs)
     if not points:
         yield from masks
-    yield from (_of_target(plot, content) for plot in series_bars({one.name: one.differences for one in series}))
+    yield from series_bars({one.name: one.differences for one in series})
     for setting, own in points.items():
         yield annotation_plot(setting, own, masks)
         yield annotation_table(setting, own, masks)
@@ -211,64 +193,42 @@ def _encoders(series: Series) -> Iterator[Block]:
     yield difference_table(series.differences, ENCODERS)
 
 
-def _dice(series: Series, study: bool) -> Iterator[Block]:
+def _dice(series: Series) -> Iterator[Block]:
     if series.arms:
         yield "Dice measures the overlap of the predicted and the true mask: 100\u00a0% is perfect, 0\u00a0% is none."
-    yield from overview_plot(series.arms) if study else interval_plot(series.arms)
+    yield from overview_plot(series.arms)
     yield dice_table(series.arms)
 
 
 def _learning(series: Series, content: ReportContent) -> Iterator[Block]:
     yield from learning_plots(series.runs, content.fixed_dice)
-    by_run = convergence_table(series.runs, content.fixed_dice)
-    if content.is_study:
-        yield convergence_over_seeds(series.runs, content.fixed_dice)
-        yield FileOnly(by_run)
-    else:
-        yield by_run
+    yield convergence_over_seeds(series.runs, content.fixed_dice)
+    yield replace(convergence_table(series.runs, content.fixed_dice), fold="file")
 
 
-def _breakdown(series: Series, study: bool) -> Iterator[Block]:
+def _breakdown(series: Series) -> Iterator[Block]:
     for by, grouping in GROUPINGS.items():
         table = breakdown_table(series.arms, by)
         if table.lines:
             yield Markup("<h4>By {}</h4>").format(grouping.heading)
-            yield pooled_breakdown(series.arms, by) if study else table
-        if study:
-            yield FileOnly(table)
+            yield pooled_breakdown(series.arms, by)
+            yield replace(table, fold="file")
 
 
-def _pictures(
-    runs: Sequence[RunRecord], series: Sequence[Series], content: ReportContent
-) -> list[tuple[Series | None, list[Block]]]:
-    found: list[tuple[Series | None, list[Block]]] = [(one, [hardest_pairs(one.rows)]) for one in series]
-    if not content.is_study:
-        shown = galleries(runs, content.examples_per_run)
-        blocks: list[Block] = []
-        for run, pictures in shown:
-            blocks += [
-                Markup("<h3>{}, {}</h3>").format(run.spec.model, run.spec.strategy),
-                Markup('<p class="quiet">Run {}</p>').format(run.spec.name),
-                *pictures,
-            ]
-        intro: list[Block] = [_LEGEND, "Each image is shown once per sentence."]
-        return [*found, (None, [*intro, *blocks] if blocks else [])]
-    worst, best = extreme_cases(runs, content.cases)
-    if not worst:
-        return found
-    said = (
-        "Each run keeps its best, its median and its worst image; these are the worst and the best of all that the "
-        "trained runs kept, P0 left out, each image once."
-    )
-    return [*found, (None, [said, _LEGEND, *_cases("worst", worst), *_cases("best", best)])]
-
-
-def _cases(kind: str, cases: Sequence[tuple[RunRecord, Picture]]) -> Iterator[Block]:
-    if cases:
-        yield Markup("<h3>The {} cases</h3>").format(kind)
-    for run, picture in cases:
-        yield Markup('<p class="frame quiet">Mean Dice {}: {}</p>').format(picture.dice, case_text(run))
-        yield picture
+def _cases(runs: Sequence[RunRecord]) -> Iterator[Block]:
+    worst, best = extreme_cases(runs, CASES)
+    if worst:
+        yield (
+            "Each run keeps its best, its median and its worst image; these are the worst and the best of all that the "
+            "trained runs kept, P0 left out, each image once."
+        )
+        yield _LEGEND
+    for kind, cases in (("worst", worst), ("best", best)):
+        if cases:
+            yield Markup("<h3>The {} cases</h3>").format(kind)
+        for run, picture in cases:
+            yield Markup('<p class="frame quiet">Mean Dice {}: {}</p>').format(picture.dice, case_text(run))
+            yield picture
 
 
 def _fidelity(content: ReportContent) -> Iterator[Block]:
@@ -277,7 +237,7 @@ def _fidelity(content: ReportContent) -> Iterator[Block]:
 
 
 def _deviations(series: Sequence[Series], content: ReportContent) -> Iterator[Block]:
-    of_paper = [reason for one in series for reason in reasons_against(one.runs)] if content.is_study else []
+    of_paper = [reason for one in series for reason in reasons_against(one.runs)]
     reasons = dict.fromkeys(of_paper)
     texts = [*content.deviations, *(f"{reason[0].upper()}{reason[1:]}." for reason in reasons)]
     if texts:
@@ -302,17 +262,12 @@ def _commands(content: ReportContent) -> Iterator[Block]:
         yield Markup('<pre tabindex="0"><code>{}</code></pre>').format(command)
 
 
-def _provenance(runs: Sequence[RunRecord], study: bool) -> Iterator[Block]:
+def _provenance(runs: Sequence[RunRecord]) -> Iterator[Block]:
     shared, own = shared_and_own([provenance(run) for run in runs])
     if shared:
         yield Markup("<h3>The same in all runs that record it</h3>")
         yield _facts(shared)
-    if study:
-        yield provenance_table(runs, own)
-        return
-    for run, facts in zip(runs, own, strict=True):
-        yield Markup("<h3>Run {}</h3>").format(run.spec.name)
-        yield _facts(facts)
+    yield provenance_table(runs, own)
 
 
 def _limits(content: ReportContent) -> Iterator[Block]:

@@ -67,12 +67,7 @@ def rows_of_runs(runs: Sequence[RunRecord]) -> pd.DataFrame:
     return pd.concat([run.rows for run in runs], ignore_index=True) if runs else rows_frame([])
 
 
-def series_of(runs: Sequence[RunRecord], is_study: bool) -> list[Series]:
-    """The series of a study; other runs are one, in the order of the tables."""
-    return split_into_series(runs) if is_study else [Series("", tuple(in_table_order(runs)))]
-
-
-def split_into_series(runs: Sequence[RunRecord]) -> list[Series]:
+def series_of(runs: Sequence[RunRecord]) -> list[Series]:
     """Part runs that one table could not hold apart; one series if there is nothing to part.
 
     Whatever differs between runs of one model, strategy, encoders and prompt set makes series: the number of real

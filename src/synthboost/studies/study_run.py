@@ -71,7 +71,6 @@ def write_results(root: Path, failures: Sequence[Outcome] = ()) -> None:
     write_study_table(root / "table", records, parquet=has_parquet())
     content = content_from_runs(
         records,
-        is_study=True,
         recipe=_differences(str(known.terms.recipe["name"])),
         unfinished=tuple((outcome.name, outcome.error or "") for outcome in failures),
     )
