@@ -2,22 +2,13 @@
 
 from __future__ import annotations
 
-from synthboost.evaluation.statistics.convergence import Cost, cost_to_best, cost_to_dice, pretraining_cost
+from synthboost.evaluation.statistics.convergence import pretraining_cost
 from synthboost.reports.learning import convergence_table, curves_of, histories, learning_plots
 from synthboost.reports.run_facts import in_table_order
 
 
 def texts(table):
     return [[cell.text for cell in line] for line in table.lines]
-
-
-def test_the_first_of_two_equal_best_epochs_counts(make_log):
-    assert cost_to_best(make_log([0.5, 0.8, 0.8, 0.7])) == Cost(2, 200)
-
-
-def test_the_fixed_dice_is_reached_at_equality(make_log):
-    assert cost_to_dice(make_log([0.5, 0.75, 0.8]), 0.75) == Cost(2, 200)
-    assert cost_to_dice(make_log([0.5, 0.74]), 0.75) is None
 
 
 def test_a_fine_tuned_run_is_shown_with_and_without_its_pretraining(make_run, make_log):
@@ -27,16 +18,16 @@ def test_a_fine_tuned_run_is_shown_with_and_without_its_pretraining(make_run, ma
         spec={"name": "ft", "model": "m", "strategy": "synth-PT:real-FT"},
         manifest={"parent": "s"},
     )
-    assert texts(convergence_table([child, parent], 0.75)) == [
-        ["m", "synthetic", "s", "50.00", "2", "2,000", *["not reached"] * 4],
+    assert texts(convergence_table([child, parent], 0.75, by_run=True)) == [
+        ["m", "synthetic", "s", "1", "50.00", "2", "2,000", "0 of 1", *["not reached"] * 4],
         # 3 epochs and 3,000 images of the parent come on top of 2 and 200.
-        ["m", "synth-PT:real-FT", "ft", "80.00", "2", "200", "2", "200", "5", "3,200"],
+        ["m", "synth-PT:real-FT", "ft", "1", "80.00", "2", "200", "1 of 1", "2", "200", "5", "3,200"],
     ]
 
 
 def test_a_parent_that_was_not_given_is_said_to_be_missing(make_run, make_log):
     child = make_run(log=make_log([0.8]), spec={"name": "ft", "strategy": "mixed"}, manifest={"parent": "gone"})
-    assert texts(convergence_table([child], 0.75))[0][-2:] == ["parent run not given"] * 2
+    assert texts(convergence_table([child], 0.75, by_run=True))[0][-2:] == ["parent run not given"] * 2
 
 
 def test_parents_in_a_circle_are_not_followed_for_ever(make_run, make_log):

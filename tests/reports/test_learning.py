@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from synthboost.reports.learning import convergence_over_seeds, curves_of, learning_plots
+from synthboost.reports.learning import convergence_table, curves_of, learning_plots
 
 
 def cells(table, line=0):
@@ -33,7 +33,7 @@ def test_a_band_reaches_to_the_last_epoch_that_all_seeds_have(make_run, make_log
 
 
 def test_convergence_is_the_median_over_the_seeds_with_those_that_never_arrived_as_the_slowest(make_run, make_log):
-    line = cells(convergence_over_seeds(seeds(make_run, make_log, [0.8], [0.5, 0.76], [0.1, 0.2, 0.3]), 0.75))
+    line = cells(convergence_table(seeds(make_run, make_log, [0.8], [0.5, 0.76], [0.1, 0.2, 0.3]), 0.75))
     assert line["seeds to Dice 75 %"] == "2 of 3"
     assert line["epochs to Dice 75 %"] == "2 (1 to not reached)"
     assert line["images to Dice 75 %"] == "200 (100 to not reached)"
@@ -44,14 +44,14 @@ def test_pretraining_is_counted_or_said_to_be_missing(make_run, make_log, make_m
     (parent,) = seeds(make_run, make_log, [0.5, 0.6], strategy="synthetic")
     (child,) = seeds(make_run, make_log, [0.8], strategy="synth-PT:real-FT")
     child = replace(child, manifest=make_manifest(parent="synthetic0"))
-    line = cells(convergence_over_seeds([child, parent], 0.75), 1)
+    line = cells(convergence_table([child, parent], 0.75), 1)
     assert line["images to Dice 75 % with pretraining"] == "300"
-    line = cells(convergence_over_seeds([child], 0.75))
+    line = cells(convergence_table([child], 0.75))
     assert line["images to Dice 75 % with pretraining"] == "parent run not given"
 
 
 def test_what_no_seed_reached_is_said_so(make_run, make_log):
-    line = cells(convergence_over_seeds(seeds(make_run, make_log, [0.1]), 0.75))
+    line = cells(convergence_table(seeds(make_run, make_log, [0.1]), 0.75))
     assert line["epochs to Dice 75 %"] == line["images to Dice 75 % with pretraining"] == "not reached"
 
 

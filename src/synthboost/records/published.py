@@ -12,7 +12,6 @@ from __future__ import annotations
 import csv
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
@@ -54,21 +53,6 @@ _AGREEMENT = 0.01
 """Percent: Dice computed from their IoU agrees with their Dice to about 0.0002; what differs by more is no percent."""
 
 
-@dataclass(frozen=True)
-class _Cell:
-    """One cell of the paper's table."""
-
-    strategy: Strategy
-    model: str
-    prompt_set: PromptSet
-
-    @property
-    def run(self) -> str:
-        model, _, rest = self.model.partition(" (published)")[0].partition(", ")
-        name = f"published-{model}{'-second' if rest else ''}-{self.strategy}-{self.prompt_set}"
-        return name.replace(":", "-")
-
-
 def read_published(folder: Path) -> list[RunRecord]:
     """Read all published runs below `folder` (theirs is called `metrics`), in the order of their names.
 
@@ -94,10 +78,10 @@ def read_metrics(path: Path, strategy: Strategy, model: str, prompt_set: PromptS
         DataError: the file is absent or empty, a column is missing, a name does not tell what it shows, a value is no
             percentage, Dice and IoU contradict each other, or two lines score the same structure of one image.
     """
-    cell, rows = _Cell(strategy, model, prompt_set), dict[tuple[str, str], Row]()
+    rows = dict[tuple[str, str], Row]()
     for line, cells in _lines(path):
         where = f"{path}:{line}"
-        row = _row(where, cells, cell)
+        row = _row(where, cells, strategy, model, prompt_set)
         key = row["frame"], row["structure"]
         if key in rows:
             raise DataError(where, "filename", f"{' '.join(key)} again", "each structure of an image once")
@@ -153,7 +137,7 @@ def _lines(path: Path) -> Iterable[tuple[int, dict[str, str]]]:
         raise DataError(path, "file", error, f"a readable {FILE}") from error
 
 
-def _row(where: str, cells: Mapping[str, str], cell: _Cell) -> Row:
+def _row(where: str, cells: Mapping[str, str], strategy: Strategy, model: str, prompt_set: PromptSet) -> Row:
     name = "/".join(Path(cells["filename"] or "").parts[-2:])
     found = _NAME.fullmatch(name)
     if found is None:
@@ -163,16 +147,16 @@ def _row(where: str, cells: Mapping[str, str], cell: _Cell) -> Row:
         raise DataError(where, "dice", f"{dice} with an IoU of {iou}", "2 IoU / (1 + IoU), both in percent")
     view, phase = View(found["view"]), Phase(found["phase"])
     return Row(
-        run=cell.run,
-        model=cell.model,
-        strategy=str(cell.strategy),
+        run=_run_name(strategy, model, prompt_set),
+        model=model,
+        strategy=str(strategy),
         encoders="trained",
-        synthetic="" if cell.strategy is Strategy.REAL else str(Domain.DIFFUSION),
-        real_patients=None if cell.strategy is Strategy.SYNTHETIC else REAL_PATIENTS,
-        prompt_set=str(cell.prompt_set),
+        synthetic="" if strategy is Strategy.REAL else str(Domain.DIFFUSION),
+        real_patients=None if strategy is Strategy.SYNTHETIC else REAL_PATIENTS,
+        prompt_set=str(prompt_set),
         paraphrase=None,
-        sentence="" if cell.prompt_set is PromptSet.P0 else SENTENCE,
-        uses_ground_truth=cell.prompt_set is PromptSet.P7,  # their shape word is read off the true mask
+        sentence="" if prompt_set is PromptSet.P0 else SENTENCE,
+        uses_ground_truth=prompt_set is PromptSet.P7,  # their shape word is read off the true mask
         probe="",
         seed=None,
         split="official",
@@ -201,6 +185,11 @@ def _row(where: str, cells: Mapping[str, str], cell: _Cell) -> Row:
         area_true_mm2=None,
         area_predicted_mm2=None,
     )
+
+
+def _run_name(strategy: Strategy, model: str, prompt_set: PromptSet) -> str:
+    short, _, rest = model.partition(" (published)")[0].partition(", ")
+    return f"published-{short}{'-second' if rest else ''}-{strategy}-{prompt_set}".replace(":", "-")
 
 
 def _percent(where: str, column: str, text: str, least: float = 0.0) -> float:

@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
 from synthboost.evaluation.clinical.method_agreement import MethodAgreement, ValueInterval
-from synthboost.reports.cells import Cell, Column, Table, absent, count, fixed, number, words
+from synthboost.reports.cells import Cell, Column, Table, absent, count, fixed, number, text_columns, words
 from synthboost.reports.figure import INK, QUIET, TRUE_CONTOUR, Plot, dress, panels, plain_label
 
 NOT_A_DEVICE = "Research software, not a medical device."
@@ -44,18 +44,10 @@ def agreement_table(compared: Sequence[Compared], caption: str, notes: Sequence[
     """One line per quantity; patients that could not be compared are counted in the table and named below it."""
     level = next((f"{100 * item.agreement.level:g} %" for item in compared if item.agreement), "95 %")
     columns = (
-        Column("quantity", is_text=True),
-        Column("first", is_text=True),
-        Column("second", is_text=True),
-        Column("unit", is_text=True),
-        Column("patients"),
-        Column("not measured"),
-        Column(f"bias [{level} CI]", INTERVAL),
-        Column(f"lower limit [{level} CI]", INTERVAL),
-        Column(f"upper limit [{level} CI]", INTERVAL),
-        Column("mean absolute error"),
-        Column("Pearson r"),
-        Column("Spearman rho"),
+        *text_columns("quantity", "first", "second", "unit"),
+        *map(Column, ("patients", "not measured")),
+        *(Column(f"{name} [{level} CI]", INTERVAL) for name in ("bias", "lower limit", "upper limit")),
+        *map(Column, ("mean absolute error", "Pearson r", "Spearman rho")),
     )
     absentees = [
         f"Not measured, {item.name} ({item.first}): {', '.join(sorted(patient for patient, _ in item.missing))}."
@@ -64,11 +56,7 @@ def agreement_table(compared: Sequence[Compared], caption: str, notes: Sequence[
     ]
     explained = "Differences are first minus second; 95 % of them are expected between the limits (Bland and Altman)."
     return Table(
-        name="agreement",
-        caption=caption,
-        columns=columns,
-        lines=tuple(_line(item) for item in compared),
-        notes=(explained, *absentees, *notes, NOT_A_DEVICE),
+        "agreement", caption, columns, tuple(map(_line, compared)), (explained, *absentees, *notes, NOT_A_DEVICE)
     )
 
 
@@ -110,13 +98,12 @@ def _draw(axes: Axes, item: Compared) -> None:
 
 def _line(item: Compared) -> tuple[Cell, ...]:
     found = item.agreement
-    head = (words(item.name), words(item.first), words(item.second), words(item.unit))
-    counts = (count(len(item.values)), count(len(item.missing)))
+    names = map(words, (item.name, item.first, item.second, item.unit))
+    head = (*names, count(len(item.values)), count(len(item.missing)))
     if found is None:
-        return (*head, *counts, *(absent(INTERVAL) for _ in range(3)), absent(), absent(), absent())
+        return (*head, *[absent(INTERVAL)] * 3, *[absent()] * 3)
     return (
         *head,
-        *counts,
         *(_estimate(estimate) for estimate in (found.bias, found.lower_limit, found.upper_limit)),
         number(found.mean_absolute_error, 1),
         absent() if found.pearson is None else number(found.pearson, 3),

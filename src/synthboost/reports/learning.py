@@ -5,23 +5,21 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from statistics import median
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from synthboost.evaluation.statistics.convergence import (
-    Cost,
     History,
     Spread,
     cost_to_best,
-    cost_to_dice,
     pretraining_cost,
     reach_over_seeds,
+    spread,
 )
 from synthboost.records.run_folder import RunRecord
-from synthboost.reports.cells import Cell, Column, Table, absent, count, number, text_columns, words
+from synthboost.reports.cells import Cell, Column, Table, absent, count, text_columns, words
 from synthboost.reports.figure import (
     INK,
     QUIET,
@@ -82,63 +80,32 @@ def learning_plots(runs: Sequence[RunRecord], fixed_dice: float) -> list[Plot]:
     return [_plot(key if several else key[:2], chosen, runs, fixed_dice) for key, chosen in settings.items()]
 
 
-def convergence_table(runs: Sequence[RunRecord], fixed_dice: float) -> Table:
-    """One line per trained run: best validation Dice, and what reaching it and `fixed_dice` (0-1) took."""
+def convergence_table(runs: Sequence[RunRecord], fixed_dice: float, by_run: bool = False) -> Table:
+    """What the best epoch and `fixed_dice` (0-1) took, over the seeds of each method, or run by run."""
     goal = f"Dice {100 * fixed_dice:g} %"
-    columns = (
-        *text_columns("model", "strategy", "run"),
-        *map(
-            Column,
-            (
-                "best validation Dice %", "epochs to best", "images to best", f"epochs to {goal}", f"images to {goal}",
-                f"epochs to {goal} with pretraining", f"images to {goal} with pretraining",
-            ),
-        ),
-    )  # fmt: skip
+    ends = ("to best", f"to {goal}", f"to {goal} with pretraining")
+    costs = [f"{unit} {end}" for end in ends for unit in ("epochs", "images")]
+    groups: dict[tuple[str, ...], list[RunRecord]] = {}
+    for run in filter(is_trained, in_table_order(runs)):
+        s = run.spec
+        key = (s.model, s.strategy, s.name) if by_run else (s.strategy, s.model, s.encoders, s.prompt_set)
+        groups.setdefault(key, []).append(run)
+    heads = ("model", "strategy", "run") if by_run else ("strategy", "model", "encoders", "sentences")
+    numbers = ("seeds", "best validation Dice %", *costs[:2], f"seeds to {goal}", *costs[2:])
     known = histories(runs)
     return Table(
-        "convergence",
-        f"Convergence: what it took to reach the best epoch, and a validation Dice of {100 * fixed_dice:g} % "
-        "that was fixed beforehand.",
-        columns,
-        tuple(_line(run, known, fixed_dice) for run in in_table_order(runs) if is_trained(run)),
+        "convergence" if by_run else "convergence_over_seeds",
+        f"Convergence {'of each run' if by_run else 'over seeds'}: what it took to the best epoch and to a validation "
+        f"Dice of {100 * fixed_dice:g} % that was fixed beforehand; median, and lowest to highest in brackets.",
+        (*text_columns(*heads), *map(Column, numbers)),
+        tuple((*map(words, key), *_cells(group, known, fixed_dice)) for key, group in groups.items()),
         (
-            "With pretraining: all epochs of the parent run are added, also those after its best one, "
-            "because they had to be computed before fine-tuning could begin.",
+            "A seed that did not reach it counts as infinitely slow. With pretraining: all training of the parent run "
+            "is added, also after its best epoch, because it had to be done before. The stages `synthetic` and `real` "
+            "are measured on validation patients of their own data: compare the speeds of strategies that end on the "
+            "same data only.",
         ),
     )
-
-
-def convergence_over_seeds(runs: Sequence[RunRecord], fixed_dice: float) -> Table:
-    """One line per model, encoders, prompt set and strategy: what the seeds took to the best epoch and to a Dice."""
-    goal = f"Dice {100 * fixed_dice:g} %"
-    columns = (
-        *text_columns("strategy", "model", "encoders", "sentences"),
-        *map(
-            Column,
-            (
-                "seeds", "best validation Dice %", "epochs to best", f"seeds to {goal}", f"epochs to {goal}",
-                f"images to {goal}", f"images to {goal} with pretraining",
-            ),
-        ),
-    )  # fmt: skip
-    groups: dict[tuple[str, ...], list[RunRecord]] = {}
-    for run in in_table_order(runs):
-        if is_trained(run):
-            spec = run.spec
-            groups.setdefault((spec.strategy, spec.model, spec.encoders, spec.prompt_set), []).append(run)
-    caption = (
-        f"Convergence over seeds: what it took to the best epoch and to a validation Dice of {100 * fixed_dice:g} % "
-        "that was fixed beforehand; median, and lowest to highest in brackets."
-    )
-    note = (
-        "A seed that did not reach it counts as infinitely slow. With pretraining: all images of the parent run "
-        "are added. The stages `synthetic` and `real` are measured on validation patients of their own data: compare "
-        "the speeds of strategies that end on the same data only."
-    )
-    known = histories(runs)
-    lines = tuple((*map(words, key), *_seed_cells(group, known, fixed_dice)) for key, group in groups.items())
-    return Table("convergence_over_seeds", caption, columns, lines, (note,))
 
 
 def histories(runs: Sequence[RunRecord]) -> dict[str, History]:
@@ -146,44 +113,21 @@ def histories(runs: Sequence[RunRecord]) -> dict[str, History]:
     return {run.spec.name: History(run.log, run.manifest.parent if run.manifest else None) for run in runs}
 
 
-def _line(run: RunRecord, known: dict[str, History], fixed_dice: float) -> tuple[Cell, ...]:
-    best, reached, before = cost_to_best(run.log), cost_to_dice(run.log, fixed_dice), _before(run, known)
-    whole = None if before is None or reached is None else before + reached
-    return (
-        *map(words, (run.spec.model, run.spec.strategy, run.spec.name)),
-        number(max(line.validation_dice for line in run.log), scale=100),
-        *_cost_cells(best, ""),
-        *_cost_cells(reached, NOT_REACHED),
-        *_cost_cells(whole, PARENT_MISSING if before is None else NOT_REACHED),
-    )
-
-
-def _before(run: RunRecord, known: dict[str, History]) -> Cost | None:
-    """All training of the run's ancestors; `None` when one of them is not known."""
-    return pretraining_cost(run.spec.name, known)
-
-
-def _cost_cells(cost: Cost | None, otherwise: str) -> tuple[Cell, Cell]:
-    if cost is None:
-        return absent(text=otherwise), absent(text=otherwise)
-    return count(cost.epochs), count(cost.images)
-
-
-def _seed_cells(group: Sequence[RunRecord], known: dict[str, History], fixed_dice: float) -> tuple[Cell, ...]:
+def _cells(group: Sequence[RunRecord], known: dict[str, History], fixed_dice: float) -> tuple[Cell, ...]:
     names = [run.spec.name for run in group]
     reach = reach_over_seeds(names, known, fixed_dice)
-    complete = all(_before(run, known) is not None for run in group)
-    whole = reach_over_seeds(names, known, fixed_dice, with_pretraining=True).images if complete else None
-    best = [100 * max(line.validation_dice for line in run.log) for run in group]
-    epochs = [float(cost_to_best(run.log).epochs) for run in group]
+    complete = all(pretraining_cost(name, known) is not None for name in names)
+    whole = reach_over_seeds(names, known, fixed_dice, with_pretraining=True) if complete else None
+    best = [cost_to_best(run.log) for run in group]
     return (
         count(len(group)),
-        _spread(Spread(median(best), min(best), max(best)), 2),
-        _spread(Spread(median(epochs), min(epochs), max(epochs))),
+        _spread(spread([100 * max(line.validation_dice for line in run.log) for run in group]), 2),
+        _spread(spread([cost.epochs for cost in best])),
+        _spread(spread([cost.images for cost in best])),
         Cell(f"{reach.runs - reach.never} of {reach.runs}", (reach.runs - reach.never,)),
         _spread(reach.epochs),
         _spread(reach.images),
-        absent(text=PARENT_MISSING) if whole is None else _spread(whole),
+        *([absent(text=PARENT_MISSING)] * 2 if whole is None else (_spread(whole.epochs), _spread(whole.images))),
     )
 
 
@@ -237,7 +181,7 @@ def curves_of(group: Sequence[RunRecord], runs: Sequence[RunRecord]) -> list[Cur
         found.setdefault((run.spec.strategy, f", {kind}" if kind else ""), []).append(run)
     curves = []
     for (strategy, kind), seeds in found.items():
-        before = [_before(run, known) for run in seeds]
+        before = [pretraining_cost(run.spec.name, known) for run in seeds]
         offsets = [cost.images if cost else 0 for cost in before]
         missing = " (pretraining not shown)" if None in before else ""
         images = tuple(tuple(n + line.images_seen for line in run.log) for n, run in zip(offsets, seeds, strict=True))

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import csv
-from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
+from typing import NamedTuple
 
 from synthboost.domain import PromptSet, Strategy
 
@@ -19,16 +19,9 @@ PAPER_GRID = "512x512"
 PAPER_TRAINING_PATIENTS = 400
 
 
-@dataclass(frozen=True)
-class PaperCell:
+class PaperCell(NamedTuple):
     """One printed cell: Dice in percent over 600 image-structure pairs of the official test patients."""
 
-    encoders: str
-    """`trained` (table 2), `frozen` (table 3), or `none` for zero-shot."""
-    strategy: str
-    model: str
-    """As our rows spell it, `clipseg` or `cris`."""
-    prompt_set: str
     mean: float
     sd: float
     """Over the pairs, n - 1 in the denominator."""
@@ -39,7 +32,7 @@ PUBLISHED = " (published)"
 
 
 PaperKey = tuple[str, str, str, str]
-"""Encoders, strategy, model, prompt set."""
+"""Encoders (`trained`: table 2, `frozen`: table 3, `none`: zero-shot), strategy, model (ours), prompt set."""
 
 
 @cache
@@ -52,18 +45,12 @@ def paper_dice() -> dict[PaperKey, PaperCell]:
     """
     ours = {theirs: name for name, theirs in PAPER_MODELS.items()}
     text = files("synthboost.reports").joinpath("paper_dice.csv").read_text(encoding="utf-8")
-    cells = [
-        PaperCell(
-            encoders=line["encoders"],
-            strategy=str(Strategy(line["strategy"])),
-            model=ours[line["model"]],
-            prompt_set=str(PromptSet(line["prompt"])),
-            mean=float(line["dice_mean_percent"]),
-            sd=float(line["dice_std_percent"]),
+    return {
+        (line["encoders"], str(Strategy(line["strategy"])), ours[line["model"]], str(PromptSet(line["prompt"]))): (
+            PaperCell(float(line["dice_mean_percent"]), float(line["dice_std_percent"]))
         )
         for line in csv.DictReader(text.splitlines())
-    ]
-    return {(cell.encoders, cell.strategy, cell.model, cell.prompt_set): cell for cell in cells}
+    }
 
 
 def paper_cell(encoders: str, strategy: str, model: str, prompt_set: str) -> PaperCell | None:

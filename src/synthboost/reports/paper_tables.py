@@ -14,6 +14,7 @@ from synthboost.records.run_record import BASELINE_MODEL, NOTHING_TRAINED, RANDO
 from synthboost.reports.arms import GROUND_TRUTH_MARK, strategy_place
 from synthboost.reports.cells import (
     MEAN_SD,
+    NO_VALUE,
     Cell,
     Column,
     Table,
@@ -119,7 +120,7 @@ def cell_table(series: Series) -> Table:
                 if ours is None and theirs is None:
                     continue
                 head = (block.encoders, block.strategy, block.model, prompt_set)
-                lines.append((*map(words, head), *_ours_cells(ours), _theirs(theirs), _difference(ours, theirs)))
+                lines.append((*map(words, head), *_ours_cells(ours), _mean_sd(theirs), _difference(ours, theirs)))
     note = comparison_note(reasons_against(series.runs))
     return Table("paper_cells", f"Every cell of the tables on a line of its own. {note}", columns, tuple(lines))
 
@@ -161,7 +162,7 @@ def _lines(block: Block, names: Sequence[str]) -> Iterator[tuple[Cell, ...]]:
     if any(len(cell.seeds) > 1 for cell in block.cells.values()):
         yield (_under(block, "seeds"), *(_range(block.cells.get(name)) for name in names))
     if any(block.paper(name) for name in names):
-        yield (_under(block, "paper"), *(_theirs(block.paper(name)) for name in names))
+        yield (_under(block, "paper"), *(_mean_sd(block.paper(name)) for name in names))
     if any(block.paper(name) and name in block.cells for name in names):
         differences = (_difference(block.cells.get(name), block.paper(name)) for name in names)
         yield (_under(block, "difference"), *(Cell(cell.text, (*cell.values, None)) for cell in differences))
@@ -174,9 +175,9 @@ def _under(block: Block, what: str) -> Cell:
 def _blocks(rows: pd.DataFrame, encoders: str) -> list[Block]:
     """The paper's blocks for these encoders in its order, then baselines and models that it does not have."""
     groups: dict[tuple[str, str], dict[str, pd.DataFrame]] = {}
-    for cell in paper_dice().values():
-        if cell.encoders in (encoders, *(("none",) if encoders == "trained" else ())):
-            groups.setdefault((cell.strategy, cell.model), {})
+    for printed, strategy, model, _ in paper_dice():
+        if printed in (encoders, *(("none",) if encoders == "trained" else ())):
+            groups.setdefault((strategy, model), {})
     belonging = (encoders, *(_UNTRAINED if encoders == "trained" else ()))  # untrained ones and baselines, as there
     own = rows[(rows.probe == "") & rows.encoders.isin(belonging)]
     if len(own):
@@ -214,11 +215,8 @@ def _columns(blocks: Sequence[Block]) -> list[str]:
 
 
 def _ours(cell: SeedCell | None) -> Cell:
-    if cell is None:
-        return absent(MEAN_SD)
-    sd = "–" if cell.sd is None else fixed(cell.sd, 2)
-    mark = GROUND_TRUTH_MARK if cell.uses_ground_truth else ""
-    return Cell(f"{fixed(cell.mean, 2)} ± {sd}{mark}", (cell.mean, cell.sd))
+    shown = _mean_sd(cell)
+    return shown._replace(text=shown.text + GROUND_TRUTH_MARK) if cell is not None and cell.uses_ground_truth else shown
 
 
 def _range(cell: SeedCell | None) -> Cell:
@@ -227,10 +225,10 @@ def _range(cell: SeedCell | None) -> Cell:
     return Cell(f"{fixed(min(cell.seeds), 1)} to {fixed(max(cell.seeds), 1)}", (None, None))
 
 
-def _theirs(cell: PaperCell | None) -> Cell:
+def _mean_sd(cell: SeedCell | PaperCell | None) -> Cell:
     if cell is None:
         return absent(MEAN_SD)
-    return Cell(f"{fixed(cell.mean, 2)} ± {fixed(cell.sd, 2)}", (cell.mean, cell.sd))
+    return Cell(f"{fixed(cell.mean, 2)} ± {NO_VALUE if cell.sd is None else fixed(cell.sd, 2)}", (cell.mean, cell.sd))
 
 
 def _difference(ours: SeedCell | None, theirs: PaperCell | None) -> Cell:

@@ -12,6 +12,7 @@ from synthboost.evaluation.statistics.groups import GROUPINGS
 from synthboost.records.run_folder import RunRecord
 from synthboost.reports.annotation import annotation_plot, annotation_points, annotation_table
 from synthboost.reports.bars import encoder_bars, overview_plot, series_bars, strategy_bars
+from synthboost.reports.bland_altman import NOT_A_DEVICE
 from synthboost.reports.cells import Table, text_columns, words
 from synthboost.reports.comparability import reasons_against
 from synthboost.reports.content import SIMULATED_TARGET, ReportContent
@@ -19,7 +20,7 @@ from synthboost.reports.contrasts import ENCODERS, STRATEGIES, difference_table,
 from synthboost.reports.dice import breakdown_table, dice_table, distance_table, pooled_breakdown, sentence_table
 from synthboost.reports.fidelity import fidelity_tables
 from synthboost.reports.figure import Plot
-from synthboost.reports.learning import convergence_over_seeds, convergence_table, learning_plots
+from synthboost.reports.learning import convergence_table, learning_plots
 from synthboost.reports.origins import mask_statements, origin_statement, origin_table
 from synthboost.reports.paper_tables import cell_table, paper_tables
 from synthboost.reports.pictures import CASES, Picture, case_text, extreme_cases, hardest_pairs
@@ -33,7 +34,6 @@ from synthboost.reports.run_facts import (
 )
 from synthboost.reports.series import Series, rows_of_runs
 
-_DEVICE = "Research software, not a medical device."
 _LEGEND = Markup(
     '<p class="legend"><svg viewBox="0 0 36 8" aria-hidden="true"><path class="true" d="M1 4H35"/></svg> true contour\n'
     '<svg viewBox="0 0 36 8" aria-hidden="true"><path class="predicted" d="M1 4H35"/></svg> predicted contour.</p>'
@@ -138,7 +138,7 @@ def _about(runs: Sequence[RunRecord], content: ReportContent) -> Iterator[Block]
         "patients": rows.patient.nunique(),
     }
     yield ", ".join(f"{n:,} {name if n != 1 else name.removesuffix('s')}" for name, n in numbers.items()) + "."
-    yield Markup("<p><strong>{}</strong></p>").format(_DEVICE)
+    yield Markup("<p><strong>{}</strong></p>").format(NOT_A_DEVICE)
     if content.unfinished:
         yield Markup("<h3>Without a result</h3>")
         yield _list(f"{run}: {error}" for run, error in content.unfinished)
@@ -202,8 +202,8 @@ def _dice(series: Series) -> Iterator[Block]:
 
 def _learning(series: Series, content: ReportContent) -> Iterator[Block]:
     yield from learning_plots(series.runs, content.fixed_dice)
-    yield convergence_over_seeds(series.runs, content.fixed_dice)
-    yield replace(convergence_table(series.runs, content.fixed_dice), fold="file")
+    yield convergence_table(series.runs, content.fixed_dice)
+    yield replace(convergence_table(series.runs, content.fixed_dice, by_run=True), fold="file")
 
 
 def _breakdown(series: Series) -> Iterator[Block]:
@@ -271,7 +271,7 @@ def _provenance(runs: Sequence[RunRecord]) -> Iterator[Block]:
 
 
 def _limits(content: ReportContent) -> Iterator[Block]:
-    device = Markup("<strong>{}</strong> Nothing here may guide the care of a patient.").format(_DEVICE)
+    device = Markup("<strong>{}</strong> Nothing here may guide the care of a patient.").format(NOT_A_DEVICE)
     yield _list([*content.notes, *content.licence, device])
 
 

@@ -130,8 +130,8 @@ def reach_over_seeds(
     return Reach(
         runs=len(costs),
         never=costs.count(None),
-        epochs=_spread([math.inf if cost is None else cost.epochs for cost in costs]),
-        images=_spread([math.inf if cost is None else cost.images for cost in costs]),
+        epochs=spread([math.inf if cost is None else cost.epochs for cost in costs]),
+        images=spread([math.inf if cost is None else cost.images for cost in costs]),
     )
 
 
@@ -145,5 +145,6 @@ def _with_ancestors(name: str, histories: Mapping[str, History], cost: Cost | No
     return None if cost is None else before + cost
 
 
-def _spread(values: Sequence[float]) -> Spread:
+def spread(values: Sequence[float]) -> Spread:
+    """Median, lowest and highest; `values` not empty."""
     return Spread(float(median(values)), float(min(values)), float(max(values)))
