@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -12,6 +11,7 @@ import pandas as pd
 import pytest
 
 from synthboost.errors import ConfigError, DataError
+from synthboost.io import frames
 from synthboost.io.frames import read_frame, read_parquet, records_of
 from synthboost.records.published import read_published
 from synthboost.records.rows import Row, read_rows, rows_frame
@@ -95,7 +95,7 @@ def test_without_parquet_the_csv_files_are_enough_and_older_parquet_files_go(
     runs: list[RunRecord], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write_study_table(tmp_path, runs)
-    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    monkeypatch.setattr(frames, "find_spec", lambda _: None)
     with pytest.raises(ConfigError, match=r"synthboost\[parquet\]"):
         write_study_table(tmp_path, runs)
     write_study_table(tmp_path, runs[:1], parquet=False)

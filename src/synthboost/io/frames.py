@@ -71,6 +71,8 @@ def require_parquet() -> Any:
         ConfigError: pyarrow is not installed.
     """
     with extra("parquet", "pyarrow"):
+        if not has_parquet():
+            raise ImportError
         import pyarrow
 
     return pyarrow
