@@ -15,7 +15,7 @@ import numpy as np
 
 from synthboost.data import Dataset, open_dataset
 from synthboost.data.sector import find_sector
-from synthboost.diffusion.perturbation import PerturbationSettings, perturb_copies
+from synthboost.diffusion.perturbation import PerturbationSettings, perturb, perturbation_rng
 from synthboost.domain import STRUCTURES
 from synthboost.errors import DataError
 from synthboost.evaluation.metrics.overlap import dice
@@ -57,7 +57,8 @@ def perturbations(dataset: Dataset, every: int, settings: PerturbationSettings) 
             continue
         inside = find_sector(frame.image, info.name).mask(frame.image.shape)
         start = time.process_time()
-        found = list(perturb_copies(frame.label_map, inside, settings, 0, info.name))
+        rngs = [perturbation_rng(0, info.name, copy) for copy in range(5)]
+        found = [perturb(frame.label_map, inside, settings, rng, info.name) for rng in rngs]
         seconds += time.process_time() - start
         for mask in found:
             masks, redrawn, kept = masks + 1, redrawn + bool(mask.rejected), kept + bool(mask.note)

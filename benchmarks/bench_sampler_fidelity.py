@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import argparse
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -30,7 +30,7 @@ from synthboost.diffusion.sampling import Method, Schedule, known_condition, sam
 from synthboost.diffusion.settings import TINY, DiffusionTraining
 from synthboost.diffusion.training_data import DiffusionExamples, make_examples
 from synthboost.diffusion.training_run import train_diffusion_on
-from synthboost.domain import SplitOptions, SplitPart
+from synthboost.domain import FrameInfo, SplitOptions, SplitPart
 from synthboost.evaluation.fidelity.echo_set import EchoSet
 from synthboost.evaluation.fidelity.measure import measure_fidelity
 from synthboost.inference.echo_sets import read_echo_set
@@ -38,12 +38,13 @@ from synthboost.inference.echo_sets import read_echo_set
 NETWORK = replace(TINY, patch=2)
 
 
-def drawn(images: Tensor, examples: DiffusionExamples, patients: list[str]) -> EchoSet:
+def drawn(images: Tensor, examples: DiffusionExamples, infos: Sequence[FrameInfo]) -> EchoSet:
     """Return sampled images as a set for the report: black outside the sector, as real frames are."""
     grey = to_grey(images)
     sectors = examples.conditions[: len(grey)] > 0
     labels = np.stack([label_map_of(one) for one in examples.conditions[: len(grey)]])
-    return EchoSet(grey * sectors, labels, sectors, tuple(patients), examples.names[: len(grey)])
+    patients, names = (tuple(str(i.patient) for i in infos), tuple(i.name for i in infos))
+    return EchoSet(grey * sectors, labels, sectors, patients, names)
 
 
 def _once(network: SemanticUNet, maps: Tensor, codes: Tensor, noise: Tensor, schedule: Schedule) -> Tensor:
@@ -77,7 +78,6 @@ def main() -> None:
     chosen = set(sorted({info.patient for info in known.infos})[: options.patients])
     frames = FrameSet("maps", [member for member in known.members if member[1].patient in chosen])
     examples = make_examples(frames, size)
-    patients = [str(info.patient) for info in frames.infos]
     maps, codes = torch.from_numpy(examples.conditions).long(), torch.from_numpy(examples.codes)
     noise = torch.randn(len(maps), 1, size, size, generator=torch.Generator().manual_seed(0))
     generators = [torch.Generator().manual_seed(k) for k in range(len(maps))]
@@ -98,7 +98,7 @@ def main() -> None:
     for name, way in ways.items():
         images, seconds = timed(way)
         slowest = slowest or seconds
-        found = measure_fidelity(learned, drawn(images, examples, patients), held_out)
+        found = measure_fidelity(learned, drawn(images, examples, frames.infos), held_out)
         print(f"| {name} | {seconds / len(maps):.2f} | {slowest / seconds:.0f} | {found['frechet']['value']:.1f} "
               f"[{found['frechet']['low']:.1f}, {found['frechet']['high']:.1f}] | {found['kernel']['value']:.2f} "
               f"[{found['kernel']['low']:.2f}, {found['kernel']['high']:.2f}] | {found['density']['value']:.2f} | "

@@ -35,7 +35,8 @@ def test_the_stored_labels_are_those_around_the_pixel() -> None:
     assert middle[4].tolist() == [0, 1, 2, 3, 4, 5, 6, 7, 8]
     assert middle[0].tolist() == [9, 9, 9, 9, 0, 1, 9, 3, 4]
     corner = found.parts[found.index[0, 0, 0]]
-    assert found.centred_inside[corner].tolist() == [False, False, False, False, True, True, False, True, True]
+    inside = found.labels[corner, 4] != 9
+    assert inside.tolist() == [False, False, False, False, True, True, False, True, True]
 
 
 def test_many_labels_do_not_overflow_the_numbers() -> None:

@@ -11,7 +11,6 @@ from synthboost.diffusion.perturbation import (
     PerturbationSettings,
     defects,
     perturb,
-    perturb_copies,
     perturbation_rng,
     topology_of,
 )
@@ -103,27 +102,30 @@ def test_order_matters(heart, sector):
     assert np.count_nonzero(one != other) < 0.2 * heart.size
 
 
+def copies(heart, sector, settings, count, seed, name):
+    return [perturb(heart, sector, settings, perturbation_rng(seed, name, copy), name) for copy in range(count)]
+
+
 def test_a_copy_depends_on_seed_name_and_number_and_on_nothing_else(heart, sector):
     settings = PerturbationSettings()
-    first = [p.label_map for p in perturb_copies(heart, sector, settings, 7, "patient0001_2CH_ED")]
+    first = [p.label_map for p in copies(heart, sector, settings, 5, 7, "patient0001_2CH_ED")]
     alone = perturb(heart, sector, settings, perturbation_rng(7, "patient0001_2CH_ED", 3), "x").label_map
-    assert len(first) == 5
     assert np.array_equal(first[3], alone)
     assert len({m.tobytes() for m in first}) == 5
     for seed, name in ((8, "patient0001_2CH_ED"), (7, "patient0001_2CH_ES")):
-        assert (next(perturb_copies(heart, sector, settings, seed, name)).label_map != first[0]).any()
+        assert (copies(heart, sector, settings, 1, seed, name)[0].label_map != first[0]).any()
 
 
 def test_perturbed_hearts_are_hearts_of_the_same_labels(heart, sector):
     before = topology_of(heart)
-    for found in perturb_copies(heart, sector, PerturbationSettings(copies=20), 0, "a"):
+    for found in copies(heart, sector, PerturbationSettings(), 20, 0, "a"):
         assert defects(before, topology_of(found.label_map)) == ()
         assert set(np.unique(found.label_map)) == {0, 1, 2, 3}
 
 
 def test_a_draw_that_pushes_the_atrium_out_of_the_sector_is_drawn_again(heart, sector):
-    settings = PerturbationSettings(copies=30, vertical_shift=0.3, knot_shift_px=0, attempts=50)
-    found = list(perturb_copies(heart, sector, settings, 0, "a"))
+    settings = PerturbationSettings(vertical_shift=0.3, knot_shift_px=0, attempts=50)
+    found = copies(heart, sector, settings, 30, 0, "a")
     reasons = {reason for p in found for draw in p.rejected for reason in draw}
     assert "LA cut" in reasons
     for p in found:
@@ -158,7 +160,7 @@ def test_oblong_frames_are_deformed_on_the_square(heart, sector):
 @pytest.mark.parametrize(
     ("field", "value"),
     [
-        ("copies", 0), ("scale", (1.1, 0.9)), ("knots", (10, 3)), ("order", "both"), ("attempts", 0),
+        ("scale", (1.1, 0.9)), ("knots", (10, 3)), ("order", "both"), ("attempts", 0),
         ("when_none_fits", "skip"), ("vertical_shift", 1.0), ("knot_shift_px", -1.0),
     ],
 )  # fmt: skip

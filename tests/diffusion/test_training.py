@@ -52,7 +52,7 @@ def examples() -> DiffusionExamples:
     conditions[:5, :, :8], conditions[5:, :, 8:] = 2, 2
     images = np.where(conditions == 2, 220, 30).astype(np.uint8) + rng.integers(0, 20, (10, 16, 16), dtype=np.uint8)
     codes = rng.integers(0, 3, (10, 3))
-    return DiffusionExamples(images, conditions, codes, tuple(f"frame{n}" for n in range(10)))
+    return DiffusionExamples(images, conditions, codes)
 
 
 def weights(network: SemanticUNet) -> list[torch.Tensor]:

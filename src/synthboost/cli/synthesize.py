@@ -76,7 +76,6 @@ class SampleDiffusion(Sampled):
         from synthboost.data.lists import still_to_come
         from synthboost.data.source import open_source
         from synthboost.diffusion.checkpoint import load_diffusion
-        from synthboost.diffusion.perturbation import PerturbationSettings
         from synthboost.diffusion.sampling import choose_schedule
         from synthboost.diffusion.synthesize import SynthesisSettings, synthesize
         from synthboost.inference.predictor import choose_device
@@ -85,8 +84,7 @@ class SampleDiffusion(Sampled):
         shard, source = self.share, open_source(self.masks, self.splitting)
         network = load_diffusion(self.model).to(choose_device("auto"))
         sha256 = weights_fingerprint(self.model)
-        perturbation = PerturbationSettings(copies=self.copies)
-        settings = SynthesisSettings(self.copies, perturbation, seed=self.seed, batch=self.batch)
+        settings = SynthesisSettings(self.copies, seed=self.seed, batch=self.batch)
         schedule = choose_schedule(network.settings, self.method, self.steps)
         made = synthesize(network, sha256, source.dataset, source.split, self.out, settings, schedule, shard)
         print(f"{made} synthetic patients made now: {self.out}{still_to_come(self.out)}")

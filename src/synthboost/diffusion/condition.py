@@ -17,7 +17,7 @@ ConditionMap = NDArray[np.uint8]
 
 
 class ConditionClass(IntEnum):
-    """A class of a condition map."""
+    """A class of a condition map; a structure's is its label plus one."""
 
     BACKGROUND = 0
     """Outside the sector: black."""
@@ -26,13 +26,6 @@ class ConditionClass(IntEnum):
     LEFT_VENTRICULAR_CAVITY = 2
     MYOCARDIUM = 3
     LEFT_ATRIUM_CAVITY = 4
-
-
-_OF_STRUCTURE = {
-    Structure.LEFT_VENTRICULAR_CAVITY: ConditionClass.LEFT_VENTRICULAR_CAVITY,
-    Structure.MYOCARDIUM: ConditionClass.MYOCARDIUM,
-    Structure.LEFT_ATRIUM_CAVITY: ConditionClass.LEFT_ATRIUM_CAVITY,
-}
 
 
 def condition_map(
@@ -56,8 +49,7 @@ def condition_map(
     _require(label_map, sector)
     if size < 1:
         raise ConfigError("condition map", "size", size, "at least 1 pixel")
-    lookup = np.array([ConditionClass.TISSUE, *_OF_STRUCTURE.values()], dtype=np.uint8)
-    whole = np.where(sector, lookup[label_map], np.uint8(ConditionClass.BACKGROUND))
+    whole = np.where(sector, label_map + np.uint8(ConditionClass.TISSUE), np.uint8(ConditionClass.BACKGROUND))
     if resize == "nearest":
         return to_grid(whole, (size, size))
     if resize == "majority":
@@ -75,10 +67,7 @@ def label_map_of(condition: ConditionMap) -> LabelMap:
     """
     if condition.dtype != np.uint8 or (condition.size and condition.max() >= len(ConditionClass)):
         raise DataError("condition map", "array", f"{condition.dtype}, up to {condition.max()}", "uint8, 0 to 4")
-    lookup = np.zeros(len(ConditionClass), dtype=np.uint8)
-    for structure, condition_class in _OF_STRUCTURE.items():
-        lookup[condition_class] = structure
-    return np.asarray(lookup[condition])
+    return np.maximum(condition, np.uint8(ConditionClass.TISSUE)) - np.uint8(ConditionClass.TISSUE)
 
 
 def _require(label_map: LabelMap, sector: Mask) -> None:

@@ -42,14 +42,9 @@ class Condition:
     """(B, 4 width), to be added to the time's embedding; `None` where the network knows no attributes."""
 
 
-@dataclass(frozen=True)
-class Encoded:
-    """What the encoder made of noisy images. It has not seen any map."""
-
-    time: Tensor
-    """(B, 4 width)."""
-    features: tuple[Tensor, ...]
-    """Outputs of all its blocks, input first."""
+Encoded: TypeAlias = tuple[Tensor, Sequence[Tensor]]
+"""What the encoder, which sees no map, made of noisy images: the embedded time (B, 4 width), and the outputs of all its
+blocks, input first."""
 
 
 class SemanticUNet(nn.Module):
@@ -83,7 +78,6 @@ class SemanticUNet(nn.Module):
             nn.GroupNorm(settings.groups, widths[0]), nn.SiLU(), _zeroed(nn.Conv2d(widths[0], outputs, 3, padding=1))
         )
         self.spades = [module for module in self.modules() if isinstance(module, Spade)]
-        self._sides = self._find_sides()
         for module in self.modules():
             if isinstance(module, nn.Conv2d):  # as the features are laid out: 7-15 % less time per step on a CPU
                 module.weight.data = module.weight.data.contiguous(memory_format=torch.channels_last)
@@ -107,15 +101,15 @@ class SemanticUNet(nn.Module):
         features = [self.stem(folded.contiguous(memory_format=torch.channels_last))]
         for level in self.down:
             features += level(features[-1], time)
-        return Encoded(time, tuple(features))
+        return time, features
 
     def decode(self, encoded: Encoded, condition: Condition) -> Tensor:
         """Run the half that sees the map."""
         modulations = dict(zip(self.spades, condition.modulations, strict=True))
-        features = list(encoded.features)
-        x = self.middle(features[-1], encoded.time, modulations)
+        time, features = encoded[0], list(encoded[1])
+        x = self.middle(features[-1], time, modulations)
         for level in reversed(self.up):
-            x = level(x, features, encoded.time, modulations)
+            x = level(x, features, time, modulations)
         return F.pixel_shuffle(self.head(x), self.settings.patch)
 
     def condition(
@@ -137,10 +131,10 @@ class SemanticUNet(nn.Module):
         labels = labels.long()
         known: dict[int, Neighbourhoods | Tensor] = {}
         modulations = []
-        for spade, side in zip(self.spades, self._sides, strict=True):
-            if side not in known:
-                known[side] = self._labels_at(side, labels, tables)
-            seen = known[side]
+        for spade in self.spades:
+            if spade.side not in known:
+                known[spade.side] = self._labels_at(spade.side, labels, tables)
+            seen = known[spade.side]
             made = spade.from_map(seen) if isinstance(seen, Tensor) else spade.from_neighbourhoods(seen)
             modulations.append(made.expanded() if expand else made)
         return Condition(tuple(modulations), self._embed_attributes(attributes, labels))
@@ -186,34 +180,20 @@ class SemanticUNet(nn.Module):
             found = sorted(set(torch.unique(labels).tolist()) - set(range(null + 1)))
             raise DataError("condition map", "labels", found[:5], f"0 to {null - 1}, or {null} for no label")
 
-    def _find_sides(self) -> list[int]:
-        """Return at which resolution each SPADE layer works."""
-        sides = {spade: self.settings.size // self.settings.stride for spade in _spades(self.middle)}
-        for level, module in enumerate(self.up):
-            assert isinstance(module, UpLevel)
-            side = self.settings.side(level)
-            sides |= dict.fromkeys(_spades(module), side)
-            if module.grow is not None:
-                norm = module.grow.norm2
-                assert isinstance(norm, Spade)
-                sides[norm] = 2 * side
-        return [sides[spade] for spade in self.spades]
-
 
 class ResBlock(nn.Module):
     """Normalise, convolve, twice, around a shortcut; the time scales and shifts what the second normalisation gives."""
 
     def __init__(
-        self, settings: DiffusionSettings, inputs: int, outputs: int, mapped: bool, resize: Resize | None = None
+        self, settings: DiffusionSettings, inputs: int, outputs: int, side: int = 0, resize: Resize | None = None
     ) -> None:
-        """Build; `mapped` blocks, those of the decoder, normalise by SPADE. `resize` halves or doubles the sides."""
+        """Build. Blocks of the decoder normalise by SPADE, features of `side` rows; `resize` halves or doubles them."""
         super().__init__()
         self.resize = resize
-        self.norm1 = _norm(settings, inputs, mapped)
+        self.norm1 = _norm(settings, inputs, side)
         self.conv1 = nn.Conv2d(inputs, outputs, 3, padding=1)
         self.time = nn.Linear(4 * settings.width, 2 * outputs)
-        self.norm2 = _norm(settings, outputs, mapped)
-        self.dropout = nn.Dropout(settings.dropout)
+        self.norm2 = _norm(settings, outputs, 2 * side if resize else side)
         self.conv2 = _zeroed(nn.Conv2d(outputs, outputs, 3, padding=1))
         self.skip = nn.Identity() if inputs == outputs else nn.Conv2d(inputs, outputs, 1)
 
@@ -224,7 +204,7 @@ class ResBlock(nn.Module):
             h, x = self.resize(h), self.resize(x)
         h = _normalise(self.norm2, self.conv1(h), modulations)
         scale, shift = self.time(F.silu(time))[:, :, None, None].chunk(2, dim=1)
-        h = self.dropout(F.silu(torch.addcmul(shift, h, 1 + scale)))
+        h = F.silu(torch.addcmul(shift, h, 1 + scale))
         output: Tensor = self.skip(x) + self.conv2(h)
         return output
 
@@ -256,11 +236,9 @@ class DownLevel(nn.Module):
         super().__init__()
         attended = settings.side(level) in settings.attention
         count, last = settings.blocks, level == len(settings.multipliers) - 1
-        self.blocks = nn.ModuleList(
-            ResBlock(settings, width if i else inputs, width, mapped=False) for i in range(count)
-        )
+        self.blocks = nn.ModuleList(ResBlock(settings, width if i else inputs, width) for i in range(count))
         self.attention = nn.ModuleList(Attention(settings, width) for _ in range(count * attended))
-        self.pool = None if last else ResBlock(settings, width, width, mapped=False, resize=_half)
+        self.pool = None if last else ResBlock(settings, width, width, resize=_half)
 
     def forward(self, x: Tensor, time: Tensor) -> list[Tensor]:
         """Return what the decoder will see again, in order; the last one goes on to the next level."""
@@ -280,9 +258,10 @@ class Middle(nn.Module):
 
     def __init__(self, settings: DiffusionSettings, width: int) -> None:
         super().__init__()
-        self.first = ResBlock(settings, width, width, mapped=True)
+        side = settings.side(len(settings.multipliers) - 1)
+        self.first = ResBlock(settings, width, width, side)
         self.attention = Attention(settings, width)
-        self.second = ResBlock(settings, width, width, mapped=True)
+        self.second = ResBlock(settings, width, width, side)
 
     def forward(self, x: Tensor, time: Tensor, modulations: Modulations) -> Tensor:
         """Turn (B, C, h, w) into the same shape."""
@@ -294,12 +273,13 @@ class UpLevel(nn.Module):
 
     def __init__(self, settings: DiffusionSettings, level: int, inputs: int, width: int, skips: Sequence[int]) -> None:
         super().__init__()
-        attended = settings.side(level) in settings.attention
+        side = settings.side(level)
         self.blocks = nn.ModuleList(
-            ResBlock(settings, (width if i else inputs) + skip, width, mapped=True) for i, skip in enumerate(skips)
+            ResBlock(settings, (width if i else inputs) + skip, width, side) for i, skip in enumerate(skips)
         )
-        self.attention = nn.ModuleList(Attention(settings, width) for _ in range(len(skips) * attended))
-        self.grow = ResBlock(settings, width, width, mapped=True, resize=_double) if level else None
+        count = len(skips) * (side in settings.attention)
+        self.attention = nn.ModuleList(Attention(settings, width) for _ in range(count))
+        self.grow = ResBlock(settings, width, width, side, resize=_double) if level else None
 
     def forward(self, x: Tensor, features: list[Tensor], time: Tensor, modulations: Modulations) -> Tensor:
         """Take the encoder's last features off the list, one for each block."""
@@ -330,9 +310,9 @@ def attribute_codes(**values: str | None) -> tuple[int, ...]:
     return tuple(0 if value is None else 1 + ATTRIBUTES[name].index(value) for name, value in known.items())
 
 
-def _norm(settings: DiffusionSettings, channels: int, mapped: bool) -> nn.GroupNorm | Spade:
-    if mapped:
-        return Spade(channels, settings.groups, settings.classes + settings.null_label, settings.spade_width)
+def _norm(settings: DiffusionSettings, channels: int, side: int) -> nn.GroupNorm | Spade:
+    if side:
+        return Spade(channels, settings.groups, settings.classes + settings.null_label, settings.spade_width, side)
     return nn.GroupNorm(settings.groups, channels)
 
 
@@ -353,7 +333,3 @@ def _zeroed(layer: Layer) -> Layer:
     for parameter in layer.parameters():
         nn.init.zeros_(parameter)
     return layer
-
-
-def _spades(module: nn.Module) -> list[Spade]:
-    return [part for part in module.modules() if isinstance(part, Spade)]

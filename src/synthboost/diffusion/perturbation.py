@@ -8,7 +8,6 @@ applied at the label map's own size. The sector is never deformed.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
@@ -38,8 +37,6 @@ REACH = 1 / 128
 class PerturbationSettings:
     """Ranges of the deformation (each drawn evenly), and what is asked of the result. Defaults are the original's."""
 
-    copies: int = 5
-    """Perturbed masks per mask."""
     rotation_deg: float = 5.0
     """Either way, around the frame's centre."""
     vertical_shift: float = 0.05
@@ -74,7 +71,6 @@ class PerturbationSettings:
         """
         require_fields(
             self,
-            ("copies", self.copies >= 1, "at least 1"),
             ("rotation_deg", 0 <= self.rotation_deg <= 180, "0 to 180"),
             ("vertical_shift", 0 <= self.vertical_shift < 1, "0 to less than 1"),
             ("scale", 0 < self.scale[0] <= self.scale[1], "two positive numbers, the smaller first"),
@@ -100,27 +96,8 @@ class PerturbedMask:
     """Not empty when no draw fitted and the mask is the unperturbed one."""
 
 
-def perturb_copies(
-    label_map: LabelMap, sector: Mask, settings: PerturbationSettings, seed: int, name: str
-) -> Iterator[PerturbedMask]:
-    """Yield `settings.copies` perturbed masks; the k-th is the same whatever else is computed.
-
-    Args:
-        label_map: (H, W) uint8, 0-3.
-        sector: (H, W) bool.
-        settings: how to deform.
-        seed: of the whole set.
-        name: of the source frame, unique in the set: with seed and number of the copy it fixes what is drawn.
-
-    Raises:
-        DataError: no draw fitted and the settings say `raise`, or the arrays are not as above.
-    """
-    for copy in range(settings.copies):
-        yield perturb(label_map, sector, settings, perturbation_rng(seed, name, copy), f"{name}, copy {copy}")
-
-
 def perturbation_rng(seed: int, name: str, copy: int) -> Generator:
-    """The generator of one copy of one frame, independent of all others.
+    """The generator of one copy of one frame: independent of all others, and the same whatever else is computed.
 
     Raises:
         ConfigError: the seed is negative.
@@ -134,10 +111,17 @@ def perturbation_rng(seed: int, name: str, copy: int) -> Generator:
 def perturb(
     label_map: LabelMap, sector: Mask, settings: PerturbationSettings, rng: Generator, name: str
 ) -> PerturbedMask:
-    """Deform a label map, drawing again while the result is no heart (see `topology.defects`) or is cut off.
+    """Deform a label map, drawing again while the result is no heart (see `defects`) or is cut off.
+
+    Args:
+        label_map: (H, W) uint8, 0-3.
+        sector: (H, W) bool.
+        settings: how to deform.
+        rng: of this copy, see `perturbation_rng`.
+        name: of the frame, for errors.
 
     Raises:
-        DataError: as for `perturb_copies`; names the frame.
+        DataError: no draw fitted and the settings say `raise`, or the arrays are not as above.
     """
     if label_map.dtype != np.uint8 or label_map.ndim != 2 or sector.shape != label_map.shape or label_map.max() > 3:
         raise DataError(

@@ -46,7 +46,7 @@ class Modulation:
 class Spade(nn.Module):
     """Group normalisation without weights of its own, then a gain and a shift from the map."""
 
-    def __init__(self, channels: int, groups: int, classes: int, hidden: int) -> None:
+    def __init__(self, channels: int, groups: int, classes: int, hidden: int, side: int = 0) -> None:
         """Build with random weights.
 
         Args:
@@ -54,9 +54,10 @@ class Spade(nn.Module):
             groups: of the normalisation.
             classes: channels of the one-hot map.
             hidden: channels between the map and its answers.
+            side: rows of the features in its network.
         """
         super().__init__()
-        self.groups = groups
+        self.groups, self.side = groups, side
         self.shared = nn.Conv2d(classes, hidden, 3, padding=1)
         self.gamma = nn.Conv2d(hidden, channels, 3, padding=1)
         self.beta = nn.Conv2d(hidden, channels, 3, padding=1)
@@ -79,7 +80,8 @@ class Spade(nn.Module):
         answers = F.pad(answers, (0, 0, 0, found.outside + 1 - classes))
         rows = found.labels + torch.arange(9, device=found.labels.device) * answers.shape[1]
         summed = F.embedding(rows, answers.flatten(0, 1)).sum(dim=1) + _bias(self.shared)
-        hidden = F.relu(summed) * found.centred_inside[:, None]
+        # Beyond the border the second convolution's padding is 0, not what the first one makes of 0.
+        hidden = F.relu(summed) * (found.labels[:, 4:5] != found.outside)
         weight = torch.cat((self.gamma.weight, self.beta.weight)).permute(0, 2, 3, 1).flatten(1)
         bias = torch.cat((1 + _bias(self.gamma), _bias(self.beta)))
         return Modulation(F.linear(F.embedding(found.parts, hidden).flatten(1), weight, bias), found.index)
@@ -102,8 +104,6 @@ class Neighbourhoods:
     """The label beyond the border."""
     labels: Tensor
     """(V, 9) labels of each distinct 3 x 3 neighbourhood, row by row."""
-    centred_inside: Tensor
-    """(V,) whether its middle lies in the image: a convolution's padding is 0, not what the first one makes of 0."""
     parts: Tensor
     """(U, 9) for each distinct 5 x 5 neighbourhood the rows of `labels` around its inner pixels."""
     index: Tensor
@@ -131,7 +131,7 @@ def find_neighbourhoods(maps: Tensor, outside: int) -> Neighbourhoods:
     inner = _windows(small, height, width)
     large, first = _distinct([window.reshape(-1) for window in inner], len(labels))
     parts = torch.stack([window.reshape(-1)[first] for window in inner], dim=1)
-    return Neighbourhoods(outside, labels, labels[:, 4] != outside, parts, large.reshape(batch, height, width))
+    return Neighbourhoods(outside, labels, parts, large.reshape(batch, height, width))
 
 
 def _windows(grid: Tensor, height: int, width: int) -> list[Tensor]:

@@ -42,8 +42,6 @@ class SynthesisSettings:
     """Synthetic patients for each source patient; Echo from Noise makes 5."""
     perturbation: PerturbationSettings | None = field(default_factory=PerturbationSettings)
     """`None` leaves the masks as they are: only the noise differs between copies."""
-    guidance: float = 1.0
-    """How far images are pushed towards their map; 1 is not."""
     seed: int = 0
     batch: int = 16
     """Images made together; halved by itself when memory runs out. Without influence on any image but for rounding."""
@@ -53,7 +51,6 @@ class SynthesisSettings:
         require_fields(
             self,
             ("copies", 1 <= self.copies <= MOST_COPIES, f"1 to {MOST_COPIES}"),
-            ("guidance", self.guidance >= 0, "zero or more"),
             ("seed", self.seed >= 0, "zero or more"),
             ("batch", self.batch >= 1, "1 or more"),
         )
@@ -163,10 +160,7 @@ class _Maker:
     def _sample_batch(self, maps: NDArray[np.uint8], codes: NDArray[np.int64], names: list[str]) -> NDArray[np.uint8]:
         attributes = torch.from_numpy(codes) if self.network.settings.attributes else None
         labels = torch.from_numpy(maps).long()
-        images = sample_images(
-            self.network, labels, attributes, names, self.schedule, self.settings.seed, self.settings.guidance
-        )
-        grey = to_grey(images)
+        grey = to_grey(sample_images(self.network, labels, attributes, names, self.schedule, self.settings.seed))
         grey[maps == 0] = 0  # outside the sector there is nothing, and a real frame is black there
         return grey
 

@@ -29,7 +29,6 @@ class DiffusionExamples:
     """(N, S, S), values of `ConditionClass`."""
     codes: NDArray[np.int64]
     """(N, 3) view, phase, quality; 0 is unknown."""
-    names: tuple[str, ...]
 
     def __len__(self) -> int:
         return len(self.images)
@@ -67,8 +66,7 @@ def make_examples(frames: FrameSet, size: int, unannotated: bool = False) -> Dif
             "Leave these patients out (--leave-out).",
         )  # fmt: skip
     images, conditions, codes = zip(*found, strict=True)
-    names = tuple(info.name for info in frames.infos)
-    return DiffusionExamples(np.stack(images), np.stack(conditions), np.array(codes, dtype=np.int64), names)
+    return DiffusionExamples(np.stack(images), np.stack(conditions), np.array(codes, dtype=np.int64))
 
 
 def frame_codes(frame: Frame) -> tuple[int, ...]:

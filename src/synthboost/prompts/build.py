@@ -59,12 +59,16 @@ def build_prompt(
     Raises:
         PromptError: the paraphrase is not 0 or 1, the age is not 0-120, or the shape word is not a known one.
     """
-    _require_paraphrase(paraphrase, info)
+    if paraphrase not in range(len(PARAPHRASES)):
+        raise PromptError(info.name, "paraphrase", paraphrase, "0 (of the heart) or 1 (in the cardiac ultrasound)")
     wanted = PROMPT_SETS[prompt_set]
     if not wanted:
         return Prompt("", prompt_set, paraphrase)
-    if Attribute.SHAPE in wanted:
-        _require_shape_word(shape, info)
+    if Attribute.SHAPE in wanted and shape not in (None, *SHAPE_WORDS):
+        raise PromptError(
+            info.name, "shape", repr(shape), f"one of {', '.join(SHAPE_WORDS)}",
+            "Map the word to one of these, or pass None: the clause is then dropped.",
+        )  # fmt: skip
     if name_domain:
         wanted |= {Attribute.DOMAIN}
     said = wanted & _known(info, shape)
@@ -120,32 +124,28 @@ def _require_length(text: str) -> None:
 
 
 def _known(info: FrameInfo, shape: str | None) -> frozenset[Attribute]:
-    known = {Attribute.STRUCTURE, Attribute.VIEW, Attribute.PHASE, Attribute.DOMAIN}
-    if shape is not None:
-        known.add(Attribute.SHAPE)
-    if info.attributes.quality is not None:
-        known.add(Attribute.QUALITY)
-    if info.attributes.sex is not None:
-        known.add(Attribute.SEX)
-        if info.attributes.age is not None:  # an age needs a noun to stand before
-            known.add(Attribute.AGE)
-    if fraction_degree(info.attributes.ejection_fraction, info.attributes.sex) is not None:
-        known.add(Attribute.EJECTION_FRACTION)
-    if wall_degree(info.attributes.wall_thickness_mm, info.attributes.sex) is not None:
-        known.add(Attribute.WALL)
-    return frozenset(known)
+    of = info.attributes
+    optional = {
+        Attribute.SHAPE: shape,
+        Attribute.QUALITY: of.quality,
+        Attribute.SEX: of.sex,
+        Attribute.AGE: None if of.sex is None else of.age,  # an age needs a noun to stand before
+        Attribute.EJECTION_FRACTION: fraction_degree(of.ejection_fraction, of.sex),
+        Attribute.WALL: wall_degree(of.wall_thickness_mm, of.sex),
+    }
+    return frozenset(attribute for attribute in Attribute if optional.get(attribute, True) is not None)
 
 
 def _sentence(
     said: frozenset[Attribute], structure: Structure, info: FrameInfo, shape: str | None, paraphrase: int
 ) -> str:
     attributes = info.attributes
-    clauses = [templates.structure_clause(structure)]
+    clauses = [templates.STRUCTURE_NAMES[structure]]
     if Attribute.SHAPE in said and shape is not None:
         clauses.append(templates.shape_clause(shape))
     if Attribute.VIEW in said:
         clauses.append(templates.view_clause(info.view))
-    clauses.append(templates.place_clause(paraphrase))
+    clauses.append(f" {PARAPHRASES[paraphrase]}")
     if Attribute.PHASE in said:
         clauses.append(templates.phase_clause(info.phase))
     if Attribute.SEX in said and attributes.sex is not None:
@@ -162,16 +162,3 @@ def _sentence(
     if Attribute.DOMAIN in said:
         clauses.append(templates.domain_clause(info.domain))
     return "".join(clauses) + "."
-
-
-def _require_paraphrase(paraphrase: int, info: FrameInfo) -> None:
-    if paraphrase not in range(len(PARAPHRASES)):
-        raise PromptError(info.name, "paraphrase", paraphrase, "0 (of the heart) or 1 (in the cardiac ultrasound)")
-
-
-def _require_shape_word(shape: str | None, info: FrameInfo) -> None:
-    if shape is not None and shape not in SHAPE_WORDS:
-        raise PromptError(
-            info.name, "shape", repr(shape), f"one of {', '.join(SHAPE_WORDS)}",
-            "Map the word to one of these, or pass None: the clause is then dropped.",
-        )  # fmt: skip

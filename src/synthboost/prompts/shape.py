@@ -40,8 +40,15 @@ def shape_word(mask: Mask, spacing_mm: tuple[float, float]) -> str:
     Raises:
         PromptError: the mask is not a boolean image, is empty, or the spacing is not positive and finite.
     """
-    _require_mask(mask)
-    _require_spacing(spacing_mm)
+    if mask.ndim != 2 or mask.dtype != np.bool_:
+        raise PromptError("shape word", "mask", f"{mask.dtype} {mask.shape}", "a boolean mask (H, W)")
+    if not mask.any():
+        raise PromptError(
+            "shape word", "mask", "empty", "a mask with at least one pixel",
+            "Pass no shape for this structure: the sentence then leaves the clause out.",
+        )  # fmt: skip
+    if len(spacing_mm) != 2 or not all(0 < s < math.inf for s in spacing_mm):
+        raise PromptError("shape word", "spacing_mm", spacing_mm, "two positive, finite distances in mm")
     hull = _hull_mm(_largest_piece(mask), spacing_mm)
     area = _polygon_area(hull)
     short, long = _smallest_rectangle(hull)
@@ -58,11 +65,8 @@ def shape_word(mask: Mask, spacing_mm: tuple[float, float]) -> str:
 def _largest_piece(mask: Mask) -> Mask:
     from scipy import ndimage  # here, because most sentences need no shape and scipy is slow to import
 
-    labels, count = ndimage.label(mask, structure=np.ones((3, 3)))
-    if count == 1:
-        return mask
-    sizes = np.bincount(labels.ravel())[1:]
-    return np.asarray(labels == 1 + int(sizes.argmax()))
+    labels, _ = ndimage.label(mask, structure=np.ones((3, 3)))
+    return np.asarray(labels == 1 + int(np.bincount(labels.ravel())[1:].argmax()))
 
 
 def _hull_mm(mask: Mask, spacing_mm: tuple[float, float]) -> NDArray[np.float64]:
@@ -100,18 +104,3 @@ def _largest_triangle_area(hull: NDArray[np.float64]) -> float:
         doubled = np.abs(np.outer(row, column) - np.outer(column, row))
         best = max(best, float(doubled.max(initial=0.0)) / 2)
     return best
-
-
-def _require_mask(mask: Mask) -> None:
-    if mask.ndim != 2 or mask.dtype != np.bool_:
-        raise PromptError("shape word", "mask", f"{mask.dtype} {mask.shape}", "a boolean mask (H, W)")
-    if not mask.any():
-        raise PromptError(
-            "shape word", "mask", "empty", "a mask with at least one pixel",
-            "Pass no shape for this structure: the sentence then leaves the clause out.",
-        )  # fmt: skip
-
-
-def _require_spacing(spacing_mm: tuple[float, float]) -> None:
-    if len(spacing_mm) != 2 or not all(math.isfinite(s) and s > 0 for s in spacing_mm):
-        raise PromptError("shape word", "spacing_mm", spacing_mm, "two positive, finite distances in mm")

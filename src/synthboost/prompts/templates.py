@@ -51,31 +51,25 @@ class Degree(StrEnum):
     SEVERELY = "severely"
 
 
-_P1 = (Attribute.STRUCTURE,)
-_P2 = (*_P1, Attribute.VIEW)
-_P3 = (*_P2, Attribute.PHASE)
-_P4 = (*_P3, Attribute.SEX)
-_P5 = (*_P4, Attribute.AGE)
-_P6 = (*_P5, Attribute.QUALITY)
+_P1 = frozenset({Attribute.STRUCTURE})
+_P2 = _P1 | {Attribute.VIEW}
+_P3 = _P2 | {Attribute.PHASE}
+_P4 = _P3 | {Attribute.SEX}
+_P5 = _P4 | {Attribute.AGE}
+_P6 = _P5 | {Attribute.QUALITY}
 
 PROMPT_SETS = MappingProxyType(
     {
-        PromptSet.P0: frozenset[Attribute](),
-        PromptSet.P1: frozenset(_P1),
-        PromptSet.P2: frozenset(_P2),
-        PromptSet.P3: frozenset(_P3),
-        PromptSet.P4: frozenset(_P4),
-        PromptSet.P5: frozenset(_P5),
-        PromptSet.P6: frozenset(_P6),
-        PromptSet.P7: frozenset({*_P6, Attribute.SHAPE}),
-        PromptSet.P6_SDM: frozenset({*_P5, Attribute.SHAPE}),
-        PromptSet.P6_FUNCTION: frozenset({*_P6, Attribute.EJECTION_FRACTION, Attribute.WALL}),
+        PromptSet.P0: frozenset[Attribute](), PromptSet.P1: _P1, PromptSet.P2: _P2, PromptSet.P3: _P3,
+        PromptSet.P4: _P4, PromptSet.P5: _P5, PromptSet.P6: _P6, PromptSet.P7: _P6 | {Attribute.SHAPE},
+        PromptSet.P6_SDM: _P5 | {Attribute.SHAPE},
+        PromptSet.P6_FUNCTION: _P6 | {Attribute.EJECTION_FRACTION, Attribute.WALL},
     }
-)
+)  # fmt: skip
 """Which attributes each set names. P0 is the empty sentence."""
 
 PARAPHRASES: tuple[str, ...] = ("of the heart", "in the cardiac ultrasound")
-"""Where the structure is to be looked for: the only words in which the two paraphrases differ."""
+"""Where the structure is to be looked for, after the view in every sentence: all in which the paraphrases differ."""
 
 STRUCTURE_NAMES = MappingProxyType(
     {
@@ -87,22 +81,15 @@ STRUCTURE_NAMES = MappingProxyType(
 CHAMBERS = MappingProxyType({View.TWO_CHAMBER: "two", View.FOUR_CHAMBER: "four"})
 CYCLES = MappingProxyType({Phase.END_DIASTOLE: "diastole", Phase.END_SYSTOLE: "systole"})
 SEXES = MappingProxyType({Sex.FEMALE: "female", Sex.MALE: "male"})
-QUALITIES = MappingProxyType({Quality.GOOD: "good", Quality.MEDIUM: "medium", Quality.POOR: "poor"})
 SHAPE_WORDS: tuple[str, ...] = ("circle", "oval", "rectangle", "rectangular", "square", "triangle", "triangular")
 """The seven words in the authors' files; theirs came from a question-answering model, hence the two spellings."""
 OLDEST = 120
 """Years; the oldest verified person reached 122, and a larger number in a file is far more often a slip."""
-_DEGREES = tuple(Degree)
 NORMAL_FRACTION_FROM = MappingProxyType({Sex.MALE: 52, Sex.FEMALE: 54})
 """Percent. Fractions above the normal range (72, 74) count as normal: nothing is reduced."""
 MILDLY_REDUCED_FROM, MODERATELY_REDUCED_FROM = 41, 30
 WALL_UP_TO_MM = MappingProxyType({Sex.MALE: (10, 13, 16), Sex.FEMALE: (9, 12, 15)})
 """The thickest normal, mildly and moderately thickened wall. A thin wall is not thickened: normal."""
-
-
-def structure_clause(structure: Structure) -> str:
-    """e.g. `Myocardium`: how every sentence begins."""
-    return STRUCTURE_NAMES[structure]
 
 
 def shape_clause(shape: str) -> str:
@@ -113,11 +100,6 @@ def shape_clause(shape: str) -> str:
 def view_clause(view: View) -> str:
     """e.g. ` in two-chamber view`."""
     return f" in {CHAMBERS[view]}-chamber view"
-
-
-def place_clause(paraphrase: int) -> str:
-    """e.g. ` of the heart`; stands after the view in every sentence, and is no attribute."""
-    return f" {PARAPHRASES[paraphrase]}"
 
 
 def phase_clause(phase: Phase) -> str:
@@ -132,21 +114,17 @@ def person_clause(sex: Sex, age_words: str | None) -> str:
 
 def quality_clause(quality: Quality) -> str:
     """e.g. ` with good image quality`."""
-    return f" with {QUALITIES[quality]} image quality"
+    return f" with {quality.lower()} image quality"
 
 
 def function_clause(fraction: Degree | None, wall: Degree | None) -> str:
     """e.g. `, with a mildly reduced ejection fraction and a normal wall`; what is `None` is not said."""
-    said = []
-    if fraction is not None:
-        said.append(f"a {_of_degree(fraction, 'reduced')} ejection fraction")
-    if wall is not None:
-        said.append(f"a {_of_degree(wall, 'thickened')} wall")
+    said = [
+        f"a {degree if degree is Degree.NORMAL else f'{degree} {change}'} {what}"
+        for degree, change, what in ((fraction, "reduced", "ejection fraction"), (wall, "thickened", "wall"))
+        if degree is not None
+    ]
     return f", with {' and '.join(said)}" if said else ""
-
-
-def _of_degree(degree: Degree, change: str) -> str:
-    return str(degree) if degree is Degree.NORMAL else f"{degree} {change}"
 
 
 SAME_PIXELS = {Domain.PSEUDO_LABELLED: Domain.REAL, Domain.REFINED: Domain.DIFFUSION}
@@ -181,24 +159,18 @@ def fraction_degree(percent: float | None, sex: Sex | None) -> Degree | None:
 
     Without a sex: the degree if it is the same for both; else it is unknown, as it is without a fraction.
     """
-
-    def degree(number: int, of: Sex) -> Degree:
-        limits = (NORMAL_FRACTION_FROM[of], MILDLY_REDUCED_FROM, MODERATELY_REDUCED_FROM)
-        return _DEGREES[sum(number < limit for limit in limits)]
-
-    return _agreed(percent, sex, degree)
+    limits = {of: (normal, MILDLY_REDUCED_FROM, MODERATELY_REDUCED_FROM) for of, normal in NORMAL_FRACTION_FROM.items()}
+    return _agreed(percent, sex, lambda number, of: sum(number < limit for limit in limits[of]))
 
 
 def wall_degree(thickness_mm: float | None, sex: Sex | None) -> Degree | None:
     """By which degree the wall at end diastole is thickened, after rounding to whole mm; `None` as for fractions."""
-    return _agreed(
-        thickness_mm, sex, lambda number, of: _DEGREES[sum(number > limit for limit in WALL_UP_TO_MM[of])]
-    )  # fmt: skip
+    return _agreed(thickness_mm, sex, lambda number, of: sum(number > limit for limit in WALL_UP_TO_MM[of]))
 
 
-def _agreed(value: float | None, sex: Sex | None, degree: Callable[[int, Sex], Degree]) -> Degree | None:
+def _agreed(value: float | None, sex: Sex | None, passed: Callable[[int, Sex], int]) -> Degree | None:
+    """The degree after so many passed limits, if it is the same for every sex in question."""
     if value is None:
         return None
-    whole = math.floor(value + 0.5)
-    found = {degree(whole, of) for of in (Sex if sex is None else (sex,))}
-    return found.pop() if len(found) == 1 else None
+    found = {passed(math.floor(value + 0.5), of) for of in (Sex if sex is None else (sex,))}
+    return tuple(Degree)[found.pop()] if len(found) == 1 else None

@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable
 from functools import cache
 from itertools import product
 
-from synthboost.domain import Domain, PromptSet
+from synthboost.domain import Domain, PromptSet, Quality
 from synthboost.prompts import templates
 from synthboost.prompts.templates import OLDEST, PARAPHRASES, PROMPT_SETS, SHAPE_WORDS, Attribute, Degree, age_in_words
 
@@ -38,13 +38,13 @@ def split_words(sentence: str) -> tuple[str, ...]:
 @cache
 def _paper_words() -> tuple[str, ...]:
     clauses = [
-        *map(templates.structure_clause, templates.STRUCTURE_NAMES),
+        *templates.STRUCTURE_NAMES.values(),
         *map(templates.shape_clause, SHAPE_WORDS),
         *map(templates.view_clause, templates.CHAMBERS),
-        *map(templates.place_clause, range(len(PARAPHRASES))),
+        *PARAPHRASES,
         *map(templates.phase_clause, templates.CYCLES),
         *(templates.person_clause(sex, age_in_words(age)) for sex in templates.SEXES for age in range(OLDEST + 1)),
-        *map(templates.quality_clause, templates.QUALITIES),
+        *map(templates.quality_clause, Quality),
         *map(templates.domain_clause, Domain),
     ]
     return tuple(sorted(_words_of(clauses)))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import product
 
 import numpy as np
 from numpy.random import Generator
@@ -29,7 +30,6 @@ MOST_OUTSIDE = {
 CAVITY_MARGIN_MM = 1.5
 """A strip of wall this wide stays visible around the cavity, so that the myocardium is one piece."""
 MOST_ATTEMPTS = 400
-_CHECK_SPACING_MM = 1.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,27 +65,22 @@ def draw_anatomy(
         ConfigError: no pose fits a fan so narrow.
     """
     heart = draw_heart(stream(seed, patient_number, "shape"), prior)
-    views = {}
-    for view in View:
-        views[view] = _fit_view(seed, patient_number, heart, prior, view, half_angles, any_angle)
-    return Anatomy(heart, views)
-
-
-def _fit_view(
-    seed: int, patient_number: int, heart: Heart, prior: Prior, view: View, half_angles: dict[float, float],
-    any_angle: float,
-) -> ViewAnatomy:  # fmt: skip
-    for attempt in range(MOST_ATTEMPTS):
+    views: dict[View, ViewAnatomy] = {}
+    for view, attempt in product(View, range(MOST_ATTEMPTS)):
+        if view in views:
+            continue
         pose = draw_pose(stream(seed, patient_number, "pose", view, attempt), heart, prior, view)
         contours = {phase: draw_contours(heart, pose, view, phase) for phase in Phase}
         rng = stream(seed, patient_number, "sector", view, attempt)
         fan = _draw_fan(rng, contours, prior, half_angles, any_angle)
         if all(_fits(c, fan) for c in contours.values()):
-            return ViewAnatomy(pose, fan, contours)
-    raise ConfigError(
-        f"patient {patient_number}", "half_angles", half_angles, "a fan wide enough for a heart",
-        "Allow wider fans, or choose another seed.",
-    )  # fmt: skip
+            views[view] = ViewAnatomy(pose, fan, contours)
+    if len(views) < len(View):
+        raise ConfigError(
+            f"patient {patient_number}", "half_angles", half_angles, "a fan wide enough for a heart",
+            "Allow wider fans, or choose another seed.",
+        )  # fmt: skip
+    return Anatomy(heart, views)
 
 
 def _draw_fan(
@@ -111,7 +106,7 @@ def _fits(contours: Contours, fan: Fan) -> bool:
     if not fan.contains(contours.endocardium, CAVITY_MARGIN_MM).all():
         return False
     # A grid that is wider and deeper than the fan, so that what leaves the fan is counted too.
-    wide = PixelGrid(Fan(60.0, 1.4 * fan.depth_mm), _CHECK_SPACING_MM)
+    wide = PixelGrid(Fan(60.0, 1.4 * fan.depth_mm), spacing_mm=1.0)
     labels = paint(contours, wide)
     x, z = wide.centres_mm()
     half = fan.half_angle

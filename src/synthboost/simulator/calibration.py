@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Self
 
 from synthboost.domain import View
@@ -50,10 +50,9 @@ class Calibration:
         Raises:
             ConfigError: an unknown name, one twice, or a value out of its range.
         """
-        names = [field.name for field in fields(cls)]
         for name, value in items:
-            if name not in names:
-                raise ConfigError("calibration", "name", name, f"one of {', '.join(names)}")
+            if name not in _RANGES:
+                raise ConfigError("calibration", "name", name, f"one of {', '.join(_RANGES)}")
             if [n for n, _ in items].count(name) > 1:
                 raise ConfigError("calibration", name, value, "each name once")
         return cls(**dict(items))
@@ -65,35 +64,34 @@ class Calibration:
 
     def shift(self, prior: Prior) -> Prior:
         """Return the calibrated prior; standard deviations stay."""
+
+        def added(by_view: Mapping[View, float], two: float, four: float) -> dict[View, float]:
+            shift = {View.TWO_CHAMBER: two, View.FOUR_CHAMBER: four}
+            return {view: value + shift[view] for view, value in by_view.items()}
+
         return replace(
             prior,
             volume_scale=self.volume * prior.volume_scale,
             length_factor={key: self.length * value for key, value in prior.length_factor.items()},
             annulus={sex: self.annulus * value for sex, value in prior.annulus.items()},
             wall={sex: self.wall_mm + value for sex, value in prior.wall.items()},
-            tilt=_added(prior.tilt, self.tilt_2ch_deg, self.tilt_4ch_deg),
+            tilt=added(prior.tilt, self.tilt_2ch_deg, self.tilt_4ch_deg),
             apex_depth=self.apex_depth_mm + prior.apex_depth,
-            apex_lateral=_added(prior.apex_lateral, self.apex_2ch_mm, self.apex_4ch_mm),
+            apex_lateral=added(prior.apex_lateral, self.apex_2ch_mm, self.apex_4ch_mm),
         )
 
     def then(self, other: Calibration) -> Calibration:
         """Return both, one after the other: factors multiply, shifts add."""
-        return Calibration(**{
-            name: round(one * two if name in _FACTORS else one + two, DECIMALS)
-            for name in _RANGES
-            for one, two in [(getattr(self, name), getattr(other, name))]
-        })  # fmt: skip
+        found = {}
+        for name in _RANGES:
+            one, two = getattr(self, name), getattr(other, name)
+            found[name] = round(one * two if name in ("volume", "length", "annulus") else one + two, DECIMALS)
+        return Calibration(**found)
 
 
-_FACTORS = ("volume", "length", "annulus")
 _RANGES = {
     "volume": (0.4, 2.5), "length": (0.6, 1.6), "annulus": (0.6, 1.6), "wall_mm": (-5.0, 8.0),
     "tilt_2ch_deg": (-30.0, 30.0), "tilt_4ch_deg": (-30.0, 30.0), "apex_depth_mm": (-15.0, 15.0),
     "apex_2ch_mm": (-30.0, 30.0), "apex_4ch_mm": (-30.0, 30.0),
 }  # fmt: skip
 NONE = Calibration()
-
-
-def _added(by_view: Mapping[View, float], two: float, four: float) -> dict[View, float]:
-    shift = {View.TWO_CHAMBER: two, View.FOUR_CHAMBER: four}
-    return {view: value + shift[view] for view, value in by_view.items()}

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from contextlib import suppress
+from dataclasses import asdict, dataclass, field, replace
 from itertools import product
 from typing import Any, TypeAlias
 
@@ -98,10 +98,12 @@ def simulate_patient(
     attributes, biplane = _measured(anatomy.heart, masks)
     record = _record(number, anatomy, scanners, biplane, attributes)
     if settings.quality_rule is QualityRule.VISIBLE_WALL:
-        visible = {view: _visible_share([frames[view, phase] for phase in Phase]) for view in View}
-        for view, share in visible.items():
-            record["views"][view.value] |= {"drawn_quality": qualities[view].value, "visible_wall": share}
-        qualities = {view: quality_of(share) for view, share in visible.items()}
+        drawn, qualities = qualities, {}
+        for view in View:  # both instants counted together: the quality is the view's
+            both = [frames[view, phase] for phase in Phase]
+            share = visible_share(s for f in both for s in segment_separations(f.image, f.label_map, f.spacing_mm))
+            record["views"][view.value] |= {"drawn_quality": drawn[view].value, "visible_wall": share}
+            qualities[view] = quality_of(share)
     of_view = {view: replace(attributes, quality=qualities[view]) for view in View}
     return SimulatedPatient(number, frames, of_view, record, clips)
 
@@ -155,12 +157,6 @@ def pixel_grid(anatomy: ViewAnatomy, settings: SimulationSettings) -> PixelGrid:
     return PixelGrid(fan, max(fan.depth_mm, fan.width_mm) / settings.size if spacing is None else spacing)
 
 
-def polar_grid(pixels: PixelGrid) -> PolarGrid:
-    """Return the beams that suffice for frames of that spacing."""
-    coarser = float(np.clip(pixels.spacing_mm / FINEST_PIXEL_MM, 1.0, COARSEST_POLAR))
-    return PolarGrid(pixels.fan, coarser * REFERENCE_STEP_MM, coarser * REFERENCE_STEP_RAD)
-
-
 OwnFrame: TypeAlias = tuple[SimulatedFrame, Contours, OwnTexture, list[Floats]]
 """A frame with a texture of its own, its outlines, that texture, and its glints."""
 
@@ -173,14 +169,14 @@ class ViewRenderer:
     ) -> None:
         self.number, self.settings, self.anatomy, self.view, self.scanner = number, settings, anatomy, view, scanner
         self.pixels = pixel_grid(anatomy, settings)
-        self.polar = polar_grid(self.pixels)
+        coarser = float(np.clip(self.pixels.spacing_mm / FINEST_PIXEL_MM, 1.0, COARSEST_POLAR))
+        self.polar = PolarGrid(anatomy.fan, coarser * REFERENCE_STEP_MM, coarser * REFERENCE_STEP_RAD)
         # Streams without the phase give all instants the same neighbours, tissue and shadows.
         self.surroundings = Surroundings(self.stream("surroundings"), view)
         self.tissue = Tissue(self.stream("appearance"), view, settings.preset.dials)
 
-    def stream(self, *name: str | int) -> Generator:
+    def stream(self, component: str, *rest: str | int) -> Generator:
         """The view's stream of one component."""
-        component, *rest = name
         return stream(self.settings.seed, self.number, component, self.view, *rest)
 
     def own_frame(self, phase: Phase) -> OwnFrame:
@@ -220,44 +216,26 @@ class ViewRenderer:
 def _measured(heart: Heart, masks: LabelMaps) -> tuple[Attributes, float]:
     """Attributes measured on label maps, without the quality; and the biplane ejection fraction."""
     views = PatientViews(masks)
-    as_camus = views.ejection_fraction(one_height=True)
-    return Attributes(heart.sex, heart.age, None, as_camus, _diastolic_wall(views)), views.ejection_fraction()
-
-
-def _visible_share(frames: Sequence[SimulatedFrame]) -> float:
-    """Share of visible wall segments, both instants counted together: the quality is the view's."""
-    return visible_share(s for f in frames for s in segment_separations(f.image, f.label_map, f.spacing_mm))
-
-
-def _diastolic_wall(views: PatientViews) -> float | None:
-    """Mean wall thickness of both views at end diastole, in tenths of a mm; `None` in too coarse frames."""
-    try:
-        walls = [views.view(view, Phase.END_DIASTOLE).wall_thickness for view in View]
-    except DataError:  # a wall of a single pixel has no middle
-        return None
-    return round(sum(walls) / len(walls), 1)
+    wall: float | None = None
+    with suppress(DataError):  # in too coarse frames: a wall of a single pixel has no middle
+        wall = round(sum(views.view(view, Phase.END_DIASTOLE).wall_thickness for view in View) / len(View), 1)
+    as_camus, biplane = views.ejection_fraction(one_height=True), views.ejection_fraction()
+    return Attributes(heart.sex, heart.age, None, as_camus, wall), biplane
 
 
 def _record(
     number: int, anatomy: Anatomy, scanners: dict[View, Acquisition], biplane: float, attributes: Attributes
 ) -> dict[str, Any]:
     heart = anatomy.heart
+    fractions = {"camus": attributes.ejection_fraction, "biplane": biplane, "drawn": heart.ejection_fraction}
     return {
         "patient": number,
         "sex": heart.sex.value,
         "age": heart.age,
         "condition": heart.condition.value,
-        "ejection_fraction_percent": {
-            "camus": attributes.ejection_fraction,
-            "biplane": biplane,
-            "drawn": heart.ejection_fraction,
-        },
+        "ejection_fraction_percent": fractions,
         "views": {
-            view.value: {
-                "vendor": scanners[view].vendor.name,
-                "half_angle_deg": anatomy.views[view].fan.half_angle_deg,
-                "depth_mm": anatomy.views[view].fan.depth_mm,
-            }
-            for view in anatomy.views
+            view.value: {"vendor": scanners[view].vendor.name, **asdict(seen.fan)}
+            for view, seen in anatomy.views.items()
         },
     }

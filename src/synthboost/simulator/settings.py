@@ -8,7 +8,7 @@ from typing import Annotated, Any, Self
 
 from tyro.conf import Suppress
 
-from synthboost.errors import ConfigError
+from synthboost.errors import require_fields
 from synthboost.simulator.appearance import APPEARANCES, Appearance, AppearanceName
 from synthboost.simulator.calibration import Calibration
 from synthboost.simulator.priors import PRIORS, Prior, PriorName
@@ -51,19 +51,24 @@ class SimulationSettings:
 
     def __post_init__(self) -> None:
         """Refuse invalid values with a `ConfigError` that names the field."""
-        _require(self.patients >= 1, "patients", self.patients, "at least 1")
-        _require(self.seed >= 0, "seed", self.seed, "0 or more")
-        _require(0.0 <= self.quality_strength <= 1.0, "quality_strength", self.quality_strength, "0-1")
-        _require(0 <= self.phases_between <= 100, "phases_between", self.phases_between, "0-100 frames")
-        _require(32 <= self.size <= 2048, "size", self.size, "32-2048 pixels")
+        spacing, counts = self.spacing_mm, self.split_counts
+        require_fields(
+            self,
+            ("patients", self.patients >= 1, "at least 1"),
+            ("seed", self.seed >= 0, "0 or more"),
+            ("quality_strength", 0.0 <= self.quality_strength <= 1.0, "0-1"),
+            ("phases_between", 0 <= self.phases_between <= 100, "0-100 frames"),
+            ("size", 32 <= self.size <= 2048, "32-2048 pixels"),
+            ("spacing_mm", spacing is None or 0.1 <= spacing <= 6.0, "0.1-6 mm"),
+            ("first_patient_number", self.first_patient_number >= 1, "at least 1"),
+            (
+                "split_counts",
+                counts is None or (min(counts) >= 0 and sum(counts) == self.patients),
+                f"three counts that sum to {self.patients} patients",
+            ),
+        )
         Calibration.of_items(self.calibration)
         APPEARANCES[self.appearance].turned(self.dials)
-        spacing = self.spacing_mm
-        _require(spacing is None or 0.1 <= spacing <= 6.0, "spacing_mm", spacing, "0.1-6 mm")
-        _require(self.first_patient_number >= 1, "first_patient_number", self.first_patient_number, "at least 1")
-        if self.split_counts is not None:
-            fine = min(self.split_counts) >= 0 and sum(self.split_counts) == self.patients
-            _require(fine, "split_counts", self.split_counts, f"three counts that sum to {self.patients} patients")
 
     @property
     def prior_table(self) -> Prior:
@@ -108,8 +113,3 @@ class SimulationSettings:
 
 _CHOICES = {"prior": PriorName, "appearance": AppearanceName, "quality_rule": QualityRule}
 _PAIRS = ("calibration", "dials")
-
-
-def _require(fine: bool, field: str, value: object, expected: str) -> None:
-    if not fine:
-        raise ConfigError("simulation settings", field, value, expected)

@@ -68,15 +68,9 @@ class TextureBetween:
     """Numbers of a frame between two others, with the methods of `OwnTexture`."""
 
     def __init__(
-        self,
-        first: OwnTexture,
-        last: OwnTexture,
-        share: float,
-        back: Gather,
-        forth: Gather,
-        order: Field,
+        self, first: OwnTexture, last: OwnTexture, share: float, back: Gather, forth: Gather, order: Field,
         rng: Generator,
-    ) -> None:
+    ) -> None:  # fmt: skip
         """Prepare to repeat what both drew.
 
         Args:
@@ -166,14 +160,14 @@ class Canvas:
         """Unit Gaussian field, correlated over so many samples of the full grid; `still` ones do not move in a clip."""
         return self.texture.field(self.samples(axial, lateral), still)
 
-    def soft(self, polygon: Points, ragged: float = RAGGEDNESS, sharpness: float = 0.35) -> Field:
+    def soft(self, polygon: Points, sharpness: float = 0.35) -> Field:
         """Mask of a polygon (mm) in [0, 1] whose border is blurred and wanders."""
         mask = fill_polygon(self.grid.to_index(polygon), self.grid.shape).astype(np.float32)
         blurred = ndimage.gaussian_filter(mask, self.samples(3.5, 2.0), truncate=3.0)
         border = (blurred > 0.001) & (blurred < 0.999)
         at = blurred[border]
         # The wandering fades out away from the border, so that no speck appears far from it.
-        wander = ragged * self._ragged[border] * at * (1.0 - at)
+        wander = RAGGEDNESS * self._ragged[border] * at * (1.0 - at)
         mask[border] = np.clip((at - 0.5 + wander) / sharpness + 0.5, 0.0, 1.0)
         return mask
 
