@@ -5,17 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from synthboost.cli.options import SENTENCES
 from synthboost.errors import TrainingError
 from synthboost.models.freezing import Encoders
 
-SENTENCES = (
-    "Left ventricular cavity of the heart.",
-    "Myocardium of the heart.",
-    "Left atrium cavity of the heart.",
-)
 HEADINGS = ("group", "parameters", "trainable", "tensors", "requires grad", "nonzero grad", "buffers", "changed")
-
-
 PRESET = "tiny"
 
 

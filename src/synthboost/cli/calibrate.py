@@ -7,14 +7,14 @@ from pathlib import Path
 
 import tyro
 
-from synthboost.cli.options import Unannotated
+from synthboost.cli.options import Unannotated, WithModel
 
 PATIENTS = 100
 """Training patients that are measured in each set, the first ones."""
 
 
-@dataclass(frozen=True)
-class Calibrate:
+@dataclass(frozen=True, kw_only=True)
+class Calibrate(WithModel):
     """Measure by how much the simulator's hearts differ in size and pose from those in unannotated images.
 
     A model trained on simulated images predicts masks in both sets. Plausible masks are measured, and the differences
@@ -26,8 +26,6 @@ class Calibrate:
     """A data set, or a plain folder of pictures. Only training patients are used; annotations are not read."""
     simulated: Path
     """A simulated set with the prior to shift; an earlier calibration of it is added."""
-    checkpoint: str
-    """A run's folder, a folder of weights, or a hub name."""
     out: Path
     """A new JSON file for the calibration and the number of frames."""
     images: Unannotated = field(default_factory=Unannotated)

@@ -5,23 +5,19 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from synthboost.cli.options import SENTENCES, WithModel
 
-@dataclass(frozen=True)
-class Export:
+
+@dataclass(frozen=True, kw_only=True)
+class Export(WithModel):
     """Write a model for use without this package: one image in, one map of logits per sentence out.
 
     The sentences are fixed. A JSON file beside it says how to prepare an image and read the output.
     """
 
-    checkpoint: str
-    """A run's folder, a folder of weights, or a hub name."""
     out: Path
     """The file, ending in .onnx."""
-    sentences: tuple[str, ...] = (
-        "Left ventricular cavity of the heart.",
-        "Myocardium of the heart.",
-        "Left atrium cavity of the heart.",
-    )
+    sentences: tuple[str, ...] = SENTENCES
     """The sentences of the exported model."""
 
     def run(self) -> None:

@@ -14,6 +14,13 @@ if TYPE_CHECKING:
     from synthboost.data.picture_folder import PictureDefaults
     from synthboost.data.source import Source
 
+SENTENCES = (
+    "Left ventricular cavity of the heart.",
+    "Myocardium of the heart.",
+    "Left atrium cavity of the heart.",
+)
+"""Of the three structures, by name (P1)."""
+
 
 @dataclass(frozen=True)
 class Unannotated(SplitOptions):
@@ -55,6 +62,14 @@ class Unannotated(SplitOptions):
 
 
 @dataclass(frozen=True, kw_only=True)
+class WithModel:
+    """A trained model."""
+
+    checkpoint: str
+    """A run's folder, a folder of weights, or a hub name."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Sharded:
     """Which share of the work to do, and the seed."""
 
@@ -86,17 +101,7 @@ class Sampled(Sharded):
 
 
 def refuse_idle(verb: object, names: Sequence[str], beside: str, remedy: str) -> None:
-    """Refuse options that have no effect.
-
-    Args:
-        verb: the options of a verb.
-        names: those without effect, unless they have their default.
-        beside: the option because of which they have none.
-        remedy: what to do about it.
-
-    Raises:
-        ConfigError: names those that are given.
-    """
+    """Raise a `ConfigError` that lists which of a verb's options are given though they are ignored with `beside`."""
     defaults = {one.name: one.default for one in fields(verb)}  # type: ignore[arg-type]
     if idle := [name for name in names if getattr(verb, name) != defaults[name]]:
         raise ConfigError(type(verb).__name__.lower(), ", ".join(idle), f"given together with {beside}", "a model",

@@ -8,12 +8,13 @@ from pathlib import Path
 
 import tyro
 
+from synthboost.cli.options import WithModel
 from synthboost.domain import Domain, View
 from synthboost.errors import ConfigError, DataError, PromptError
 
 
-@dataclass(frozen=True)
-class Predict:
+@dataclass(frozen=True, kw_only=True)
+class Predict(WithModel):
     """Segment structures, or what sentences name, in each image and each frame of each clip.
 
     Writes one folder per recording (label map, masks, outlines, overlay, and for DICOM a Segmentation object), and
@@ -23,8 +24,6 @@ class Predict:
 
     images: tyro.conf.Positional[Path]
     """A recording (DICOM, NIfTI, MHD, PNG, JPEG, BMP, TIFF, GIF, MP4, AVI ...) or a folder of recordings."""
-    checkpoint: str
-    """A run's folder, a folder of weights, or a hub name."""
     out: Path
     """A new folder, or one that was begun with the same weights and sentences."""
     structures: tuple[str, ...] | None = None

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import tyro
 
-from synthboost.cli.options import Unannotated
+from synthboost.cli.options import Unannotated, WithModel
 
 
-@dataclass(frozen=True)
-class PseudoLabel:
+@dataclass(frozen=True, kw_only=True)
+class PseudoLabel(WithModel):
     """Annotate the training and validation patients of a data set with a model, for self-training.
 
     Annotations of the data set are not read. Frames with implausible masks or low confidence are left out and listed in
@@ -21,8 +21,6 @@ class PseudoLabel:
 
     data: tyro.conf.Positional[Path]
     """The images: a data set whose frames need no annotation, or a plain folder of pictures."""
-    checkpoint: str
-    """A run's folder, a folder of weights, or a hub name."""
     out: Path
     """The new data set's folder; the same command resumes."""
     least_confidence: float = 0.7

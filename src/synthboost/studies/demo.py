@@ -36,7 +36,7 @@ DIFFUSION_PATIENTS = 30
 
 @dataclass(frozen=True)
 class DemoSettings:
-    """Sizes of the demo; the defaults are chosen for two CPU cores and a few minutes."""
+    """Sizes of the demo; the defaults take minutes on two CPU cores."""
 
     preset: Preset = field(default_factory=demo)
     """What is trained, and for how long."""

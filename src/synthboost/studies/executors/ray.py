@@ -117,7 +117,9 @@ def _connected(settings: RaySettings) -> Iterator[Any]:
         return
     before = signal.getsignal(signal.SIGTERM)
     try:
-        _require_answer(settings.address or "")
+        host, _, port = (settings.address or "").rpartition(":")
+        if host and port.isdigit() and "/" not in host:  # Ray itself would try for minutes
+            socket.create_connection((host, int(port)), timeout=20).close()
         ray.init(address=settings.address or "local", include_dashboard=False, log_to_driver=False)
     except (OSError, ValueError, RuntimeError) as error:
         raise ConfigError(
@@ -129,13 +131,6 @@ def _connected(settings: RaySettings) -> Iterator[Any]:
         yield ray
     finally:
         ray.shutdown()
-
-
-def _require_answer(address: str) -> None:
-    """Ray itself would try for minutes."""
-    host, _, port = address.rpartition(":")
-    if host and port.isdigit() and "/" not in host:
-        socket.create_connection((host, int(port)), timeout=20).close()
 
 
 def _ray() -> Any:

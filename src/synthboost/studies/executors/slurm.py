@@ -92,10 +92,15 @@ class SlurmExecutor:
 def watch(jobs: Sequence[Job], work: Work, report: Report, system: SlurmQueue) -> None:
     """Submit what is neither done nor queued, and report each job as it ends; see `Executor.run`."""
     queue, missing = JobQueue(jobs), set[str]()
+
+    def report_all(outcomes: Iterable[Outcome]) -> None:
+        for outcome in outcomes:
+            report(outcome)
+
     numbers = system.adopt({job.name for job in jobs})
     for job in jobs:
         if job.name not in numbers and job.is_done is not None and job.is_done():
-            _report_all(queue.ended(Outcome(job.name)), report)
+            report_all(queue.ended(Outcome(job.name)))
     while not queue.is_over:
         queued = system.queued()  # before looking for outcomes: what ends in between has left one
         for job in [job for job in queue.waiting if job.name in numbers]:
@@ -103,7 +108,7 @@ def watch(jobs: Sequence[Job], work: Work, report: Report, system: SlurmQueue) -
                 continue
             outcome = system.outcome(job.name, numbers[job.name])
             if outcome is not None and (outcome.error is not None or job.is_done is None or job.is_done()):
-                _report_all(queue.ended(outcome), report)
+                report_all(queue.ended(outcome))
             elif numbers[job.name] in queued:
                 missing.discard(job.name)
             elif job.name not in missing:  # shared disks show files late: look once more
@@ -112,15 +117,10 @@ def watch(jobs: Sequence[Job], work: Work, report: Report, system: SlurmQueue) -
                 missing.discard(job.name)
                 how = f"in job {numbers.pop(job.name)}, whose log may say why"
                 if not {other.name for other in queue.waiting} & set(job.needs):  # else it never started
-                    _report_all(queue.lost(job, how), report)
+                    report_all(queue.lost(job, how))
         numbers |= _submit([job for job in queue.waiting if job.name not in numbers], numbers, work, system)
         if not queue.is_over:
             time.sleep(system.poll_seconds)
-
-
-def _report_all(outcomes: Iterable[Outcome], report: Report) -> None:
-    for outcome in outcomes:
-        report(outcome)
 
 
 def _submit(waiting: list[Job], numbers: Mapping[str, str], work: Work, system: SlurmQueue) -> dict[str, str]:
