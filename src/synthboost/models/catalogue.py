@@ -6,7 +6,7 @@ Nothing here loads torch; `registry` builds and loads what an entry names.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from synthboost.errors import ConfigError
@@ -45,7 +45,7 @@ class ModelEntry:
     """Preset -> the highest rate of a one-cycle schedule from random weights (`docs/lab-log.md`)."""
     reads_text: bool = True
     """Whether weights read the sentence. Without, it only chooses the structure, and there is no text encoder."""
-    published: tuple[Published, ...] = field(default=())
+    published: tuple[Published, ...] = ()
 
 
 CLIP_LICENCE = "MIT (the repository's); its model card puts deployment out of scope"

@@ -83,12 +83,9 @@ def weights_fingerprint(source: str | Path) -> str:
 
 
 def push_weights(source: str | Path, repo: str, private: bool = True) -> str:
-    """Upload a folder of weights, with its card, to the hub; return its address.
+    """Upload a run's weights, or a folder of weights, to `repo` (`owner/name`, made if absent); return its address.
 
-    Args:
-        source: a finished run's folder or a folder of weights; it is loaded first, so that nothing broken is published.
-        repo: `owner/name`; made if absent.
-        private: whether only its owner sees it.
+    They are loaded first, so that nothing broken is published.
 
     Raises:
         CheckpointError: the weights are not sound, or the hub refuses (no login, no right, no network).

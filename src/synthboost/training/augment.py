@@ -62,12 +62,9 @@ class Augmentation:
 
 
 def draw_augmentation(generator: np.random.Generator, strength: float, height_over_width: float) -> Augmentation:
-    """Draw a change.
+    """Draw a change; `strength` (0-2) scales every range, and beyond 1 shading and noise come in.
 
-    Args:
-        generator: seeded by the caller per (seed, epoch, frame).
-        strength: 0-2, scales every range; beyond 1 shading and noise come in.
-        height_over_width: physical height over width of the frame, so that a rotation does not shear it.
+    A rotation does not shear the frame, since its physical `height_over_width` is known.
     """
     angle, log_scale, x, y, log_gamma, gain, blur = generator.uniform(-1, 1, 7) * strength
     radians = np.deg2rad(angle * ROTATION_DEGREES)
@@ -80,15 +77,14 @@ def draw_augmentation(generator: np.random.Generator, strength: float, height_ov
         gain=float(1 + gain * GAIN),
         blur=float(min(abs(blur), 1.0)) if generator.random() < BLUR_PROBABILITY * strength else 0.0,
     )
-    return change if strength <= 1.0 else _beyond(change, generator, strength - 1.0)
-
-
-def _beyond(change: Augmentation, generator: np.random.Generator, strength: float) -> Augmentation:
-    shading = SHADING_LOG * strength * generator.standard_normal((SHADING_KNOTS, SHADING_KNOTS))
+    if strength <= 1.0:
+        return change
+    beyond = strength - 1.0
+    shading = SHADING_LOG * beyond * generator.standard_normal((SHADING_KNOTS, SHADING_KNOTS))
     return replace(
         change,
         shading=torch.tensor(shading, dtype=torch.float32),
-        noise=float(NOISE * strength * generator.random()),
+        noise=float(NOISE * beyond * generator.random()),
         noise_seed=int(generator.integers(2**31)),
     )
 

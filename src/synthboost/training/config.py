@@ -72,12 +72,12 @@ class TrainingConfig:
                 for name in ("epochs", "batch_images", "stopping_patience")
             ),
             *(
-                (name, (value := getattr(self, name)) is None or _positive(value), "a positive number")
+                (name, (value := getattr(self, name)) is None or 0 < value < math.inf, "a positive number")
                 for name in ("learning_rate", "layer_decay", "encoder_rate", "save_minutes", "feature_cache_gb")
             ),
             ("layer_decay", self.layer_decay <= 1, "above 0, at most 1"),
             *(
-                (name, (value := getattr(self, name)) == 0 or _positive(value), "zero or more")
+                (name, 0 <= getattr(self, name) < math.inf, "zero or more")
                 for name in ("weight_decay", "dice_weight", "cross_entropy_weight", "augmentation")
             ),
             ("augmentation", self.augmentation <= STRONGEST_AUGMENTATION, "0 to 2"),
@@ -95,7 +95,3 @@ class TrainingConfig:
             ConfigError: none is given, and there is no such model.
         """
         return entry_of(model).rate if self.learning_rate is None else self.learning_rate
-
-
-def _positive(value: float) -> bool:
-    return math.isfinite(value) and value > 0

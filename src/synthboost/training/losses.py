@@ -10,15 +10,9 @@ from torch import Tensor
 
 
 def dice_loss(logits: Tensor, target: Tensor, smooth: float = 1.0) -> Tensor:
-    """1 - soft Dice, averaged over pairs.
+    """1 - soft Dice of (N, s, s) logits and 0-1 targets, averaged over pairs; a scalar in 0-1.
 
-    Args:
-        logits: (N, s, s).
-        target: (N, s, s), 0-1.
-        smooth: added to numerator and denominator, so that an empty mask predicted empty costs nothing.
-
-    Returns:
-        A scalar in 0-1.
+    `smooth` is added to numerator and denominator, so that an empty mask predicted empty costs nothing.
     """
     probability = logits.float().sigmoid().flatten(1)
     truth = target.float().flatten(1)

@@ -54,11 +54,7 @@ class ClipSeg(Segmenter):
 
     @classmethod
     def from_pretrained(cls, folder: Path) -> Self:
-        """Read a checkpoint of ours, or a local copy of `CIDAS/clipseg-rd64-refined` or a like model.
-
-        Raises:
-            CheckpointError: a file is absent or damaged, or the weights do not fit.
-        """
+        """Read a checkpoint of ours, or a local copy of `CIDAS/clipseg-rd64-refined` or a like model."""
         card = read_card(folder)
         config, tokenizer = _read_library_files(folder)
         settings = _settings_of(config, card, folder)
@@ -108,11 +104,16 @@ class ClipSeg(Segmenter):
                 reduced = reduced[image_index]
             hidden = reduced if hidden is None else hidden + reduced
             if depth == self.settings.conditional_layer:
-                hidden = _film(decoder, hidden[image_index], embedding)
+                # Feature-wise scale and shift of (N, tokens, reduce) by the sentence.
+                scale, shift = decoder.film_mul(embedding)[:, None], decoder.film_add(embedding)[:, None]
+                hidden = scale * hidden[image_index] + shift
                 per_pair = True
             hidden = layer(hidden, attention_mask=None)
         assert hidden is not None
-        return _to_map(decoder, hidden)
+        patches = hidden[:, 1:].transpose(1, 2)  # without the class token: (N, reduce, grid * grid)
+        grid = round(patches.shape[2] ** 0.5)
+        logits: Tensor = decoder.transposed_convolution(patches.reshape(*patches.shape[:2], grid, grid))
+        return logits[:, 0]
 
     def encoder_blocks(self) -> dict[str, list[list[Part]]]:
         """Return the transformers' embeddings and blocks; see `Segmenter.encoder_blocks`."""
@@ -150,19 +151,6 @@ def _initialise(network: CLIPSegForImageSegmentation, settings: ClipSegSettings)
     ):
         if std is not None:
             nn.init.normal_(weight, std=std)
-
-
-def _film(decoder: Any, hidden: Tensor, text: Tensor) -> Tensor:
-    # hidden (N, tokens, reduce), text (N, projection): feature-wise scale and shift by the sentence
-    scaled: Tensor = decoder.film_mul(text)[:, None] * hidden + decoder.film_add(text)[:, None]
-    return scaled
-
-
-def _to_map(decoder: Any, hidden: Tensor) -> Tensor:
-    patches = hidden[:, 1:].transpose(1, 2)  # without the class token: (N, reduce, grid * grid)
-    grid = round(patches.shape[2] ** 0.5)
-    logits: Tensor = decoder.transposed_convolution(patches.reshape(*patches.shape[:2], grid, grid))
-    return logits[:, 0]
 
 
 LIBRARY_NAMES = {
@@ -221,7 +209,11 @@ def _settings_of(config: CLIPSegConfig, card: dict[str, Any] | None, folder: Pat
             folder, "use_complex_transposed_convolution", False, "true, as in CIDAS/clipseg-rd64-refined",
             "Use the refined checkpoint.",
         )  # fmt: skip
-    built = _architecture(config)
+    built = {
+        ours: getattr(getattr(config, part) if part else config, theirs)
+        for part, names in LIBRARY_NAMES.items()
+        for theirs, ours in names.items()
+    } | {"extract_layers": tuple(config.extract_layers)}
     if card is None:
         return replace(ClipSegSettings(), **built)
     settings = read_settings(ClipSegSettings, card, folder)
@@ -230,13 +222,3 @@ def _settings_of(config: CLIPSegConfig, card: dict[str, Any] | None, folder: Pat
             folder, "settings", ", ".join(contradicted), "what config.json says", "Copy the whole folder again."
         )
     return settings
-
-
-def _architecture(config: CLIPSegConfig) -> dict[str, Any]:
-    """The settings that the library's configuration states."""
-    found = {
-        ours: getattr(getattr(config, part) if part else config, theirs)
-        for part, names in LIBRARY_NAMES.items()
-        for theirs, ours in names.items()
-    }
-    return {**found, "extract_layers": tuple(config.extract_layers)}

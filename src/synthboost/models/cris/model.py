@@ -45,11 +45,7 @@ class Cris(Segmenter):
 
     @classmethod
     def from_pretrained(cls, folder: Path) -> Self:
-        """Read what `save_pretrained` or `published.convert` wrote.
-
-        Raises:
-            CheckpointError: a file is absent or damaged, or the weights do not fit.
-        """
+        """Read what `save_pretrained` or `published.convert` wrote; see `Segmenter.from_pretrained`."""
         settings = read_settings(CrisSettings, read_card(folder), folder)
         model = cls(settings, read_tokenizer(folder))
         load_weights(model.network, folder)

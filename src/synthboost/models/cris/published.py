@@ -88,7 +88,11 @@ def read_published(path: Path) -> tuple[Kind, dict[str, Tensor], tuple[str, ...]
     if kind == "clip":
         dropped += tuple(sorted(CLIP_SIZES & state.keys()))
         state = {BACKBONE + name: tensor for name, tensor in state.items() if name not in CLIP_SIZES}
-    strangers = [name for name, tensor in state.items() if not _is_plain(tensor)]
+    strangers = [
+        name
+        for name, entry in state.items()
+        if not isinstance(entry, Tensor) or entry.layout is not torch.strided or entry.is_meta
+    ]
     if strangers:
         raise CheckpointError(path, "entries", ", ".join(strangers[:5]), "tensors only, dense and with content")
     refuse_non_finite(path, state)
@@ -111,7 +115,7 @@ def convert(
         folder: written whole or not at all.
         tokenizer: CLIP's: a folder with `tokenizer.json`, or `vocab.json` and `merges.txt`; or a model on the hub.
         seed: of what is left random.
-        input_size: of the square images, in pixels; the weights fit any multiple of 32.
+        input_size: pixels; the weights fit any multiple of 32.
 
     Raises:
         CheckpointError: the file or the tokenizer does not fit, with the tensors that are missing or unexpected.
@@ -195,11 +199,6 @@ def _unpack(path: Path) -> tuple[dict[str, Any], tuple[str, ...]]:
     if not isinstance(weights, Mapping) or not all(isinstance(name, str) for name in weights):
         raise CheckpointError(path, "file", type(weights).__name__, "a file that maps names to tensors")
     return dict(weights), () if weights is found else tuple(sorted(str(name) for name in found if name != "state_dict"))
-
-
-def _is_plain(entry: Any) -> bool:
-    """Whether an entry is a tensor with numbers in it: dense, and not only a promise of some."""
-    return isinstance(entry, Tensor) and entry.layout is torch.strided and not entry.is_meta
 
 
 def _read(path: Path) -> Any:

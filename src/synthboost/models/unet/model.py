@@ -8,14 +8,14 @@ there is no `text` to learn.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
 import torch
 from torch import Tensor
 
-from synthboost.domain import STRUCTURES, PromptSet, Structure
+from synthboost.domain import STRUCTURES, PromptSet
 from synthboost.errors import ConfigError, PromptError
 from synthboost.models.base import Features, Part, Segmenter
 from synthboost.models.unet.settings import SLOPE, UNetSettings
@@ -52,22 +52,13 @@ class UNet(Segmenter):
 
     @classmethod
     def from_pretrained(cls, folder: Path) -> Self:
-        """Read what `save_pretrained` wrote.
-
-        Raises:
-            CheckpointError: a file is absent or damaged, or the weights do not fit.
-            ConfigError: MONAI is not installed.
-        """
+        """Read what `save_pretrained` wrote; see `Segmenter.from_pretrained`."""
         model = cls(read_settings(UNetSettings, read_card(folder), folder))
         load_weights(model.network, folder)
         return model
 
     def tokenize(self, sentences: Sequence[str]) -> Tensor:
-        """Turn sentences into (N, 1): the label of the structure that each names, 0 for the empty sentence.
-
-        Raises:
-            PromptError: a sentence names no structure, or more than one.
-        """
+        """Turn sentences into (N, 1): what `named_structure` says of each."""
         return torch.tensor([[named_structure(sentence)] for sentence in sentences])
 
     def unknown_words(self, sentence: str) -> tuple[str, ...]:
@@ -146,22 +137,15 @@ def named_structure(sentence: str) -> int:
     Raises:
         PromptError: a sentence names no structure, or more than one; guessing would draw the wrong one in silence.
     """
-    words = split_words(sentence)
-    found = [structure for structure, name in STRUCTURE_NAMES.items() if _holds(words, split_words(name))]
+    words = " ".join(("", *split_words(sentence), ""))
+    found = [one for one, name in STRUCTURE_NAMES.items() if f" {' '.join(split_words(name))} " in words]
     if len(found) == 1:
         return int(found[0])
     if not sentence.strip():
         return ALL
     raise PromptError(
-        "sentence", "structure", f"{_listed(found) or 'none'} in {sentence[:80]!r}",
-        f"the name of one structure: {_listed(STRUCTURE_NAMES)}",
+        "sentence", "structure",
+        f"{', '.join(STRUCTURE_NAMES[one] for one in found) or 'none'} in {sentence[:80]!r}",
+        f"the name of one structure: {', '.join(STRUCTURE_NAMES.values())}",
         "A model without a text encoder understands nothing else.",
     )  # fmt: skip
-
-
-def _holds(words: tuple[str, ...], name: tuple[str, ...]) -> bool:
-    return any(words[first : first + len(name)] == name for first in range(len(words) - len(name) + 1))
-
-
-def _listed(structures: Iterable[Structure]) -> str:
-    return ", ".join(STRUCTURE_NAMES[structure] for structure in structures)
