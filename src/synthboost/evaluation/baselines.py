@@ -11,7 +11,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,7 +30,6 @@ LEVELS = 100
 class ConstantMasks:
     """A fitted constant predictor."""
 
-    kind: Literal["text-blind", "image-blind"]
     masks: Mapping[Structure, Mask]
     """On the common grid; the same mask for every structure when text-blind."""
     thresholds: Mapping[Structure, float]
@@ -54,33 +52,24 @@ def fit_text_blind(label_maps: Iterable[LabelMap], grid: tuple[int, int] = COMMO
     Raises:
         DataError: there is no label map, or one of them is not valid.
     """
-    stack = _stack(label_maps, grid)
-    mask, threshold, dice = _best_mask(stack, STRUCTURES)
-    return ConstantMasks(
-        kind="text-blind",
-        masks={s: mask.reshape(grid) for s in STRUCTURES},
-        thresholds={s: threshold for s in STRUCTURES},
-        training_dice=dice,
-    )
+    return _fit(label_maps, grid, [STRUCTURES])
 
 
 def fit_image_blind(label_maps: Iterable[LabelMap], grid: tuple[int, int] = COMMON_GRID) -> ConstantMasks:
-    """Fit the predictor that gives each structure one mask, whatever the image.
+    """Fit the predictor that gives each structure one mask, whatever the image; arguments as for `fit_text_blind`."""
+    return _fit(label_maps, grid, [(structure,) for structure in STRUCTURES])
 
-    Args:
-        label_maps: (H, W) uint8 with values 0-3; sizes may differ, only training patients.
-        grid: the common grid (H, W).
 
-    Raises:
-        DataError: there is no label map, or one of them is not valid.
-    """
+def _fit(
+    label_maps: Iterable[LabelMap], grid: tuple[int, int], groups: Sequence[Sequence[Structure]]
+) -> ConstantMasks:  # fmt: skip
+    """One mask for each group of structures."""
     stack = _stack(label_maps, grid)
-    best = {s: _best_mask(stack, (s,)) for s in STRUCTURES}
+    best = [(group, *_best_mask(stack, group)) for group in groups]
     return ConstantMasks(
-        kind="image-blind",
-        masks={s: mask.reshape(grid) for s, (mask, _, _) in best.items()},
-        thresholds={s: threshold for s, (_, threshold, _) in best.items()},
-        training_dice=float(np.mean([dice for _, _, dice in best.values()])),
+        masks={s: mask.reshape(grid) for group, mask, _, _ in best for s in group},
+        thresholds={s: threshold for group, _, threshold, _ in best for s in group},
+        training_dice=float(np.mean([dice for *_, dice in best])),
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 
@@ -12,20 +13,27 @@ from synthboost.errors import DataError
 HIGHEST_LABEL = max(Structure)
 
 
+def require_image(array: Any, name: str, *dtypes: type, remedy: str = "") -> None:
+    """Accept an image (H, W) of one of the types, with at least one pixel.
+
+    Raises:
+        DataError: it is something else.
+    """
+    kind = array.dtype if isinstance(array, np.ndarray) else type(array).__name__
+    if not isinstance(array, np.ndarray) or array.dtype not in dtypes:
+        raise DataError(name, "dtype", kind, " or ".join(str(np.dtype(each)) for each in dtypes), remedy)
+    if array.ndim != 2 or array.size == 0:
+        raise DataError(name, "shape", array.shape, "(H, W) with at least one pixel")
+
+
 def require_mask(mask: Mask, name: str) -> None:
     """Accept a boolean image (H, W) with at least one pixel, whatever it contains.
 
     Raises:
         DataError: it is something else, for instance 0/255, probabilities, or a volume.
     """
-    if not isinstance(mask, np.ndarray) or mask.dtype != np.bool_:
-        kind = mask.dtype if isinstance(mask, np.ndarray) else type(mask).__name__
-        raise DataError(
-            name, "dtype", kind, "bool",
-            "Compare first: label_map == structure, or probability >= threshold.",
-        )  # fmt: skip
-    if mask.ndim != 2 or mask.size == 0:
-        raise DataError(name, "shape", mask.shape, "(H, W) with at least one pixel")
+    remedy = "Compare first: label_map == structure, or probability >= threshold."
+    require_image(mask, name, np.bool_, remedy=remedy)
 
 
 def require_mask_pair(true: Mask, predicted: Mask) -> None:
@@ -49,11 +57,7 @@ def require_label_map(label_map: LabelMap, name: str) -> None:
     Raises:
         DataError: another dtype, another number of axes, no pixel, or a label above 3.
     """
-    if not isinstance(label_map, np.ndarray) or label_map.dtype != np.uint8:
-        kind = label_map.dtype if isinstance(label_map, np.ndarray) else type(label_map).__name__
-        raise DataError(name, "dtype", kind, "uint8")
-    if label_map.ndim != 2 or label_map.size == 0:
-        raise DataError(name, "shape", label_map.shape, "(H, W) with at least one pixel")
+    require_image(label_map, name, np.uint8)
     if label_map.max() > HIGHEST_LABEL:
         odd = np.unique(label_map[label_map > HIGHEST_LABEL]).tolist()
         raise DataError(name, "labels", odd, f"labels from 0 to {int(HIGHEST_LABEL)}")

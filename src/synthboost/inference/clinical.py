@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from itertools import groupby
 from pathlib import Path
@@ -12,7 +14,7 @@ import numpy as np
 
 from synthboost.data.frame_set import FrameSet
 from synthboost.data.sector import find_sector
-from synthboost.domain import FrameInfo, Mask, PatientId, Phase, View
+from synthboost.domain import Frame, Mask, PatientId, Phase, View
 from synthboost.errors import DataError
 from synthboost.evaluation.clinical.method_agreement import FEWEST, method_agreement
 from synthboost.evaluation.clinical.patient_numbers import Measurement, measure_patient
@@ -76,20 +78,16 @@ def measure_cases(found: Iterable[FrameLabelMap], with_reference: bool) -> Itera
     """
     for patient, group in groupby(found, key=lambda item: item.info.patient):
         frames = list(group)
-        readable = [item for item in frames if item.frame is not None and item.label_map is not None]
-        maps = {_key(item.info): (item.label_map, item.frame.spacing_mm) for item in readable if item.frame}
-        truth = {
-            _key(item.info): (item.frame.label_map, item.frame.spacing_mm)
-            for item in frames
-            if item.frame is not None and item.frame.label_map is not None
-        }
-        numbers = measure_patient(maps)  # type: ignore[arg-type]
+        read = [(item.frame, item.label_map) for item in frames if item.frame is not None]
+        maps = {_key(frame): (found, frame.spacing_mm) for frame, found in read if found is not None}
+        truth = {_key(frame): (frame.label_map, frame.spacing_mm) for frame, _ in read if frame.label_map is not None}
+        numbers = measure_patient(maps)
         yield Case(
             patient=patient,
             stated_ef=frames[0].info.attributes.ejection_fraction,
             numbers=numbers,
             reference=measure_patient(truth) if with_reference else None,
-            checks=check_patient(maps, _sectors(readable), numbers),  # type: ignore[arg-type]
+            checks=check_patient(maps, _sectors(frame for frame, found in read if found is not None), numbers),
             unread=tuple(f"{item.info.name}: {item.reason}" for item in frames if item.label_map is None),
         )
 
@@ -178,11 +176,10 @@ def write_uncertainty(out: Path, predictor: Predictor, frames: FrameSet, variati
 
 def plausibility_counts(cases: Sequence[Case]) -> dict[str, Any]:
     """How many patients pass, and which checks fail how often."""
-    failed: dict[str, dict[str, int]] = {"implausible": {}, "caution": {}}
-    for severity, counts in failed.items():
-        for case in cases:
-            for check in case.failed(severity):
-                counts[check.name] = counts.get(check.name, 0) + 1
+    failed = {
+        severity: Counter(check.name for case in cases for check in case.failed(severity))
+        for severity in ("implausible", "caution")
+    }
     return {
         "plausible patients": sum(not case.failed("implausible") and not case.unread for case in cases),
         "patients": len(cases),
@@ -190,19 +187,16 @@ def plausibility_counts(cases: Sequence[Case]) -> dict[str, Any]:
     }
 
 
-def _key(info: FrameInfo) -> tuple[View, Phase]:
-    return info.view, info.phase
+def _key(frame: Frame) -> tuple[View, Phase]:
+    return frame.info.view, frame.info.phase
 
 
-def _sectors(found: Sequence[FrameLabelMap]) -> dict[tuple[View, Phase], Mask]:
+def _sectors(frames: Iterable[Frame]) -> dict[tuple[View, Phase], Mask]:
     """The fans that can be made out; without one, only the image's frame counts as border."""
     sectors = {}
-    for item in found:
-        assert item.frame is not None
-        try:
-            sectors[_key(item.info)] = find_sector(item.frame.image, item.info.name).mask(item.frame.image.shape)
-        except DataError:
-            continue
+    for frame in frames:
+        with suppress(DataError):
+            sectors[_key(frame)] = find_sector(frame.image, frame.info.name).mask(frame.image.shape)
     return sectors
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from synthboost.data import Dataset
 from synthboost.data.loading import ordered_map
 from synthboost.data.sector import find_sector
-from synthboost.domain import Frame, FrameInfo, GreyImage
+from synthboost.domain import FrameInfo, GreyImage
 from synthboost.errors import ConfigError, DataError
 from synthboost.evaluation.fidelity.echo_set import EchoSet
 from synthboost.evaluation.metrics.resample import area_weights, to_grid
@@ -44,8 +44,13 @@ def read_echo_set(dataset: Dataset, frames: Iterable[FrameInfo], size: int, work
         raise DataError(dataset.root, "frames", 0, "at least one annotated frame")
     images, label_maps, sectors, kept, blurred = [], [], [], [], []
     for frame in track(ordered_map(dataset.load, infos, workers), "reading frames", len(infos), "frame"):
-        _require(dataset, frame, size)
-        assert frame.label_map is not None
+        if frame.label_map is None:
+            raise DataError(dataset.root, "frame", f"{frame.info.name} without a label map", "annotated frames only")
+        if min(frame.image.shape) < size:
+            raise DataError(
+                dataset.root, "frame", f"{frame.info.name} of {frame.image.shape}", f"at least {size} x {size} pixels",
+                "Choose a smaller size: an enlarged image has no finer speckle.",
+            )  # fmt: skip
         try:
             sector = find_sector(frame.image, frame.info.name).mask(frame.image.shape)
         except DataError as error:
@@ -74,13 +79,3 @@ def _averaged(image: GreyImage, size: int) -> GreyImage:
     height, width = image.shape
     total = area_weights(height, size) @ image @ area_weights(width, size).T
     return np.asarray(np.rint(total * (size / height) * (size / width)), dtype=np.uint8)
-
-
-def _require(dataset: Dataset, frame: Frame, size: int) -> None:
-    if frame.label_map is None:
-        raise DataError(dataset.root, "frame", f"{frame.info.name} without a label map", "annotated frames only")
-    if min(frame.image.shape) < size:
-        raise DataError(
-            dataset.root, "frame", f"{frame.info.name} of {frame.image.shape}", f"at least {size} x {size} pixels",
-            "Choose a smaller size: an enlarged image has no finer speckle.",
-        )  # fmt: skip

@@ -109,7 +109,11 @@ class Predictor:
             DataError: one is not a two-dimensional uint8 array.
         """
         for image in images:
-            _require_grey(image)
+            if image.ndim != 2 or image.dtype != np.uint8 or 0 in image.shape:
+                raise DataError(
+                    "image", "array", f"{image.dtype} of shape {image.shape}", "uint8 of shape (rows, columns)",
+                    "Convert to grey values 0-255 first.",
+                )  # fmt: skip
         pixels = torch.stack([self.model.preprocess(image) for image in images]).to(self.device)
         sizes = tuple((image.shape[0], image.shape[1]) for image in images)
         return EncodedImages(self.model.encode_image(pixels), sizes)
@@ -122,7 +126,8 @@ class Predictor:
             PromptError: an image has no sentence, or one is longer than the text encoder takes.
         """
         for own in sentences:
-            _require_sentence(own)
+            if isinstance(own, str) or not own:
+                raise PromptError("predict", "sentences", repr(own), "a list of one or more sentences")
         flat = [sentence for of_image in sentences for sentence in of_image]
         distinct = list(dict.fromkeys(flat))
         text = self.texts.recall(distinct)
@@ -173,16 +178,3 @@ def choose_device(wish: str) -> torch.device:
     except (RuntimeError, AssertionError) as error:
         raise ConfigError("device", "name", wish, "auto, cpu, or a device of this machine such as cuda:0") from error
     return device
-
-
-def _require_grey(image: GreyImage) -> None:
-    if image.ndim != 2 or image.dtype != np.uint8 or 0 in image.shape:
-        raise DataError(
-            "image", "array", f"{image.dtype} of shape {image.shape}", "uint8 of shape (rows, columns)",
-            "Convert to grey values 0-255 first.",
-        )  # fmt: skip
-
-
-def _require_sentence(sentences: Sequence[str]) -> None:
-    if isinstance(sentences, str) or not sentences:
-        raise PromptError("predict", "sentences", repr(sentences), "a list of one or more sentences")

@@ -46,7 +46,8 @@ def score_frames(
     for entry in index:
         if entry.frame not in by_frame:
             raise DataError(masks, "frame", entry.frame, f"a frame of {frames.name}", "Score it with its own data set.")
-        _require_once(masks, entry, by_frame[entry.frame])
+        if any((other.structure, other.probe) == (entry.structure, entry.probe) for other in by_frame[entry.frame]):
+            raise DataError(masks, "index", f"{entry.frame} {entry.structure} {entry.probe} again", "each mask once")
         by_frame[entry.frame].append(entry)
     entries = [_in_order(info, by_frame[info.name], index) for info in frames.infos]
     scorer = _Scorer(frames, masks, entries, _facts(spec, split, evaluation), evaluation.grid)
@@ -144,11 +145,6 @@ def _facts(spec: Spec, split: str, evaluation: Evaluation) -> dict[str, object]:
     shared = ("model", "strategy", "encoders", "synthetic", "real_patients", "seed")
     own = {name: getattr(spec, name) for name in shared}
     return {"run": spec.name, **own, "split": split, "part": str(evaluation.part)}
-
-
-def _require_once(masks: Path, entry: IndexEntry, before: list[IndexEntry]) -> None:
-    if any((other.structure, other.probe) == (entry.structure, entry.probe) for other in before):
-        raise DataError(masks, "index", f"{entry.frame} {entry.structure} {entry.probe} again", "each mask once")
 
 
 def _in_order(info: FrameInfo, listed: list[IndexEntry], index: list[IndexEntry]) -> list[IndexEntry]:

@@ -116,7 +116,10 @@ def structure_targets(
     Raises:
         ConfigError: a name is unknown, or comes twice.
     """
-    structures = [_structure(name) for name in names]
+    if unknown := [name for name in names if name.lower() not in NAMES]:
+        remedy = "Anything else is a sentence: --sentences."
+        raise ConfigError("predict", "structures", repr(unknown[0]), f"among {', '.join(NAMES)}", remedy)
+    structures = [NAMES[name.lower()] for name in names]
     if len(set(structures)) < len(structures):
         raise ConfigError("predict", "structures", " ".join(names), "each structure once")
     patient = PatientId("", "", "unknown")
@@ -145,14 +148,5 @@ def texts_of(prompts: Mapping[Structure, Prompt]) -> tuple[str, ...]:
 
 def swapped(of_structure: dict[Structure, T]) -> dict[Structure, T]:
     """Give each structure the next one's sentence (or its mask), to test whether the sentence is used at all."""
-    following = {s: STRUCTURES[(number + 1) % len(STRUCTURES)] for number, s in enumerate(STRUCTURES)}
-    return {structure: of_structure[following[structure]] for structure in STRUCTURES}
-
-
-def _structure(name: str) -> Structure:
-    if name.lower() not in NAMES:
-        raise ConfigError(
-            "predict", "structures", repr(name), f"among {', '.join(NAMES)}",
-            "Anything else is a sentence: --sentences.",
-        )  # fmt: skip
-    return NAMES[name.lower()]
+    following = (*STRUCTURES[1:], STRUCTURES[0])
+    return {structure: of_structure[other] for structure, other in zip(STRUCTURES, following, strict=True)}

@@ -202,14 +202,11 @@ def _of_patient(maps: LabelMaps, numbers: Mapping[str, Measurement]) -> Iterator
     for view in View:
         name = f"wall_thickness_{view}_{Phase.END_DIASTOLE}"
         if (view, Phase.END_DIASTOLE) in maps and numbers[name].unit == "mm":
-            yield _number(f"wall thickness {view} ED", name, numbers, "wall thickness")
+            wall = numbers[name]
+            yield Check("patient", f"wall thickness {view} ED", wall.value, RULES["wall thickness"], wall.reason)
     if all((view, phase) in maps for view in View for phase in Phase):
-        yield _number("EF biplane", "ef_biplane", numbers, "ef")
-
-
-def _number(name: str, key: str, numbers: Mapping[str, Measurement], rule: str) -> Check:
-    found = numbers[key]
-    return Check("patient", name, found.value, RULES[rule], found.reason)
+        fraction = numbers["ef_biplane"]
+        yield Check("patient", "EF biplane", fraction.value, RULES["ef"], fraction.reason)
 
 
 def _ratio(name: str, keys: list[str], numbers: Mapping[str, Measurement], rule: str, ordered: bool = False) -> Check:

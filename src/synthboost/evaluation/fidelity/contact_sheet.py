@@ -8,14 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from synthboost.domain import GreyImage, LabelMap, Structure
+from synthboost.domain import STRUCTURES, GreyImage, LabelMap
 from synthboost.errors import DataError
 
-COLOURS: dict[Structure, tuple[int, int, int]] = {
-    Structure.LEFT_VENTRICULAR_CAVITY: (230, 159, 0),
-    Structure.MYOCARDIUM: (86, 180, 233),
-    Structure.LEFT_ATRIUM_CAVITY: (0, 158, 115),
-}
+COLOURS = dict(zip(STRUCTURES, ((230, 159, 0), (86, 180, 233), (0, 158, 115)), strict=True))
 """Okabe and Ito's colours, which colour-blind people can tell apart too."""
 
 
@@ -32,12 +28,8 @@ def contact_sheet(rows: Sequence[Sequence[NDArray[np.uint8]]], tile: int = 128, 
     for down, row in enumerate(rows):
         for right, picture in enumerate(row):
             if picture.dtype != np.uint8 or picture.ndim not in (2, 3):
-                raise DataError(
-                    "contact sheet",
-                    f"image {right} of row {down}",
-                    f"{picture.dtype} {picture.shape}",
-                    "uint8 (H, W[, 3])",
-                )
+                found = f"{picture.dtype} {picture.shape}"
+                raise DataError("contact sheet", f"image {right} of row {down}", found, "uint8 (H, W[, 3])")
             small = Image.fromarray(picture).convert("RGB").resize((tile, tile), Image.Resampling.BILINEAR)
             sheet.paste(small, (gap + right * (tile + gap), gap + down * (tile + gap)))
     return sheet

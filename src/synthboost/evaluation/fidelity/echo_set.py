@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -47,9 +46,12 @@ class EchoSet:
         Raises:
             DataError: names the array.
         """
-        self._require("images", self.images, np.uint8)
-        self._require("label_maps", self.label_maps, np.uint8)
-        self._require("sectors", self.sectors, np.bool_)
+        shape = self.images.shape
+        for field, dtype in (("images", np.uint8), ("label_maps", np.uint8), ("sectors", np.bool_)):
+            array = getattr(self, field)
+            if array.dtype != dtype or array.ndim != 3 or array.size == 0 or array.shape != shape:
+                expected = f"{np.dtype(dtype)} (n, H, W), {shape} as the images"
+                raise DataError("image set", field, f"{array.dtype} {array.shape}", expected)
         if self.label_maps.max() > max(Structure):
             raise DataError("image set", "label_maps", f"up to {self.label_maps.max()}", "labels from 0 to 3")
         for field, values in (("patients", self.patients), ("names", self.names)):
@@ -70,13 +72,3 @@ class EchoSet:
         sector, label_map = self.sectors[number], self.label_maps[number]
         label = 0 if region is EchoRegion.TISSUE else int(_STRUCTURES[region])
         return np.asarray(sector & (label_map == label))
-
-    def _require(self, field: str, array: NDArray[Any], dtype: type) -> None:
-        shape = self.images.shape
-        if array.dtype != dtype or array.ndim != 3 or array.size == 0 or array.shape != shape:
-            raise DataError(
-                "image set",
-                field,
-                f"{array.dtype} {array.shape}",
-                f"{np.dtype(dtype)} (n, H, W), {shape} as the images",
-            )

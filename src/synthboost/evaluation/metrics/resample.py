@@ -10,8 +10,8 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from synthboost.errors import ConfigError, DataError
-from synthboost.evaluation.checks import require_spacing
+from synthboost.errors import ConfigError
+from synthboost.evaluation.checks import require_image, require_spacing
 
 Pixel = TypeVar("Pixel", np.bool_, np.uint8)
 
@@ -26,7 +26,7 @@ def to_grid(array: NDArray[Pixel], grid: tuple[int, int]) -> NDArray[Pixel]:
         DataError: the array is not two-dimensional, or is neither bool nor uint8.
         ConfigError: the grid is not two positive whole numbers.
     """
-    _require_array(array)
+    require_image(array, "to_grid", np.bool_, np.uint8)
     _require_grid(grid)
     rows, columns = (_nearest(old, new) for old, new in zip(array.shape, grid, strict=True))
     return array[np.ix_(rows, columns)]
@@ -60,14 +60,6 @@ def spacing_on_grid(
 def _nearest(old: int, new: int) -> NDArray[np.int64]:
     """The old index under each new centre, (new,), in whole numbers so that no rounding can differ."""
     return (2 * np.arange(new) + 1) * old // (2 * new)
-
-
-def _require_array(array: NDArray[Pixel]) -> None:
-    if not isinstance(array, np.ndarray) or array.dtype not in (np.bool_, np.uint8):
-        kind = array.dtype if isinstance(array, np.ndarray) else type(array).__name__
-        raise DataError("to_grid", "dtype", kind, "bool or uint8")
-    if array.ndim != 2 or array.size == 0:
-        raise DataError("to_grid", "shape", array.shape, "(H, W) with at least one pixel")
 
 
 def _require_grid(grid: tuple[int, int]) -> None:
