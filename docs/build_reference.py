@@ -21,8 +21,9 @@ def build(folder: Path) -> None:
     list_submodules("synthboost")
     with warnings.catch_warnings():
         warnings.filterwarnings("error", category=UserWarning, module=r"pdoc\.")
-        # pdoc cannot name the types of a NamedTuple's constructor: they are shown as they are written.
-        warnings.filterwarnings("ignore", r".* annotation ForwardRef\(.*\.__init__\.", module=r"pdoc\.")
+        # pdoc cannot name the types of a NamedTuple's constructor, nor of one that takes another file's fields:
+        # they are shown as they are written.
+        warnings.filterwarnings("ignore", r".* for synthboost\.[\w.]+\.__init__\.", module=r"pdoc\.")
         pdoc.render.configure(docformat="google")
         pdoc.pdoc("synthboost", f"!{LEFT_OUT}", output_directory=folder)
 
