@@ -194,7 +194,7 @@ def test_the_examples_of_contributing_work_one_after_the_other(tmp_path: Path) -
         [sys.executable, "-c", "\n".join(blocks)], cwd=tmp_path, capture_output=True, text=True, check=False
     )
     assert answer.returncode == 0, answer.stderr
-    assert "\n12\n" in answer.stdout, "the frames of the new data set, counted by the new verb"
+    assert "\n16\n" in answer.stdout, "the frames of the new data set, counted by the new verb"
     planned = [line for line in answer.stdout.splitlines() if line.startswith("unet-real-P")]
     assert sorted(line.rpartition("-")[0] for line in planned) == [
         f"unet-real-{p}-seed{s}" for p in ("P1", "P2") for s in (0, 1)

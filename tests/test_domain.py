@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from typing import get_args
+
 import numpy as np
 import pytest
 
 from synthboost.domain import (
+    METRICS,
     STRUCTURES,
     Frame,
     FrameInfo,
+    Metric,
     PatientId,
     Phase,
     Prompt,
@@ -17,6 +21,7 @@ from synthboost.domain import (
     Triplet,
     View,
 )
+from synthboost.records.rows import Row
 
 LABELS = np.array([[0, 1, 1], [2, 3, 0]], np.uint8)
 INFO = FrameInfo(PatientId("camus-nifti", "database_nifti", "patient0007"), View.TWO_CHAMBER, Phase.END_SYSTOLE)
@@ -54,3 +59,8 @@ def test_asking_an_unannotated_frame_for_a_mask_is_a_programming_error() -> None
 def test_nothing_is_known_of_a_patient_until_it_is_said() -> None:
     attributes = INFO.attributes
     assert (attributes.sex, attributes.age, attributes.quality, attributes.ejection_fraction) == (None,) * 4
+
+
+def test_every_metric_has_a_heading_a_unit_and_a_column() -> None:
+    assert tuple(METRICS) == get_args(Metric)
+    assert set(METRICS) <= set(Row.__annotations__)

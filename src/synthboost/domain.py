@@ -17,7 +17,15 @@ Mask: TypeAlias = NDArray[np.bool_]
 """(H, W), true inside one structure."""
 
 Metric: TypeAlias = Literal["dice", "iou", "nsd", "hd95_mm", "assd_mm"]
-"""A score of a mask, by its column in `rows.csv`."""
+"""A score by which arms can be compared: its column in `rows.csv`."""
+METRICS: dict[Metric, tuple[str, str, float]] = {
+    "dice": ("Dice", "points (0-100)", 100.0),
+    "iou": ("IoU", "points (0-100)", 100.0),
+    "nsd": ("NSD", "points (0-100)", 100.0),
+    "hd95_mm": ("HD95", "mm (lower is better)", 1.0),
+    "assd_mm": ("ASSD", "mm (lower is better)", 1.0),
+}
+"""Metric -> its heading, its unit in tables, and the factor to that unit."""
 
 
 class View(StrEnum):

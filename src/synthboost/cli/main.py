@@ -142,9 +142,9 @@ def _answer_without_verb(words: Sequence[str]) -> NoReturn:
         print(help_text())
         sys.exit(0)
     families = {name.split()[0] for name in VERBS}
-    if first in families and words[1:2] in (["--help"], ["-h"]):
+    if first in families and words[1:2] in ([], ["--help"], ["-h"]):
         print(help_text(first))
-        sys.exit(0)
+        sys.exit(0 if words[1:] else USER_ERROR)
     asked = " ".join(words[:2]) if first in families else first
     known = [name for name in VERBS if name.startswith(f"{first} ")] or sorted({*VERBS, *families})
     near = difflib.get_close_matches(asked, known, n=1, cutoff=0.5)

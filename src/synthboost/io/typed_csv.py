@@ -44,7 +44,10 @@ def read_typed(path: Path, kind: type[_Item]) -> Iterator[_Item]:
             header = tuple(reader.fieldnames or ())
             if header != tuple(types):
                 odd = sorted(set(header) ^ set(types))
-                raise DataError(path, "columns", odd, f"the columns of a {path.name} of this version")
+                raise DataError(
+                    path, "columns", odd, f"the columns of a {path.name} of this version",
+                    "Those are absent or unknown: make the file again by the command that wrote it.",
+                )  # fmt: skip
             for line, cells in enumerate(reader, start=2):
                 yield kind(**_parse(f"{path}:{line}", cells, types))
     except (OSError, UnicodeDecodeError, csv.Error) as error:

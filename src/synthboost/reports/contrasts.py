@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import pandas as pd
 
-from synthboost.domain import PromptSet, Strategy
+from synthboost.domain import METRICS, PromptSet, Strategy
 from synthboost.errors import DataError
 from synthboost.evaluation.statistics.arms import METHOD, Arm
 from synthboost.evaluation.statistics.contrast import (
@@ -44,13 +44,6 @@ STRATEGY_PAIRS = (
 STRATEGIES, ENCODERS = "strategies", "encoders"
 TOO_FEW = "1 run per arm: training noise not covered"
 """What is said instead of an interval over trainings."""
-_UNITS = {
-    "dice": ("Dice", "points (0-100)", 100.0),
-    "iou": ("IoU", "points (0-100)", 100.0),
-    "nsd": ("NSD", "points (0-100)", 100.0),
-    "hd95_mm": ("HD95", "mm (lower is better)", 1.0),
-    "assd_mm": ("ASSD", "mm (lower is better)", 1.0),
-}
 _BOTH_SIDES = ("first", "second")
 
 
@@ -179,7 +172,7 @@ def family_tables(rows: pd.DataFrame) -> tuple[list[Table], list[str]]:
 
 def family_table(family: Family, name: str = "comparison") -> Table:
     """One line per contrast of the family, effect and intervals first; differences in points (0-100) or mm."""
-    metric, unit, scale = _UNITS[family.metric]
+    metric, unit, scale = METRICS[family.metric]
     settings = [dict(setting) for setting, _ in family.members]
     shared = {column: value for column, value in settings[0].items() if all(s[column] == value for s in settings)}
     varying = [column for column in METHOD if column in settings[0] and column not in shared]
