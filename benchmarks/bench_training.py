@@ -25,6 +25,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from accelerate.utils import send_to_device
 from harness import SAME_MEMORY, Clock, Timing, against, cores, difference, disturbance, in_processes, load, peak_gb
 from naive import build, one_row_per_pair
 from torch import Tensor
@@ -75,11 +76,11 @@ def measure(options: Namespace, folder: Path, variant: str) -> Timing:
         samples = TrainingFrames(frames, model, RECIPE, cache=cache)
         order = EpochBatches(len(frames), config.batch_images, seed=0, shuffle=False)
         loader = make_loader(samples, order, workers=0, pin_memory=device.type == "cuda")
-        answer = _logits_before(model, forward, next(batches_of(loader)).to(device))
+        answer = _logits_before(model, forward, send_to_device(next(batches_of(loader)), device))
         optimizer = make_optimizer(model, config)
 
         def step(batch: Batch) -> Tensor:
-            batch = batch.to(device)
+            batch = send_to_device(batch, device)
             with precision(device):
                 loss = segmentation_loss(forward(batch), batch.targets)
             optimizer.zero_grad(set_to_none=True)

@@ -100,7 +100,8 @@ def test_a_word_that_is_like_no_verb_gets_the_list(synthboost: Callable[..., Any
         (["prompts", "--paraphrase", "3"], ["paraphrase: 3", "expected 0"]),
         (["predict", "nowhere.png", "--checkpoint", "w", "--out", "new"], ["nowhere.png", "no such file"]),
         (["evaluate", "--data", "nowhere", "--out", "new"], ["both or neither given"]),
-        (["report", "nowhere"], ["nowhere", "DONE"]),
+        (["report", "nowhere"], ["nowhere", "no such folder"]),
+        (["report"], ["runs: none", "a run's folder"]),
     ],
     ids=lambda value: " ".join(value) if value[0].islower() else "",
 )

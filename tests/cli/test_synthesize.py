@@ -185,7 +185,7 @@ def test_a_model_of_unannotated_frames_refines_a_simulated_set(
                         "--steps", 2, "--batch", 4)  # fmt: skip
     assert answer.code == 0, answer.err
     answer = synthboost("refine", "--model", model, "--images", simulated, "--out", out, "--steps", 2)
-    assert answer.out == f"3 patients refined now, told sector: {out}\n"
+    assert answer.out == f"3 patients refined now (condition: sector): {out}\n"
     assert {info.domain for info in open_dataset(out).frames} == {Domain.REFINED}
     wrong = synthboost("refine", "--model", model, "--images", simulated, "--out", out, "--method", "ddim")
     assert wrong.code == 2

@@ -42,4 +42,4 @@ class Refine(Sampled):
         settings = RefineSettings(self.strength, condition, self.seed)
         schedule = choose_schedule(network.settings, self.method, self.steps)
         made = refine(network, sha256, open_source(self.images), self.out, settings, schedule, shard)
-        print(f"{made} patients refined now, told {condition}: {self.out}{still_to_come(self.out)}")
+        print(f"{made} patients refined now (condition: {condition}): {self.out}{still_to_come(self.out)}")

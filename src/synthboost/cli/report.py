@@ -7,6 +7,8 @@ from pathlib import Path
 
 import tyro
 
+from synthboost.errors import ConfigError
+
 
 @dataclass(frozen=True)
 class Report:
@@ -34,6 +36,10 @@ class Report:
         from synthboost.records.study_folder import find_runs
         from synthboost.reports import content_from_runs, write_report
 
+        if not (self.runs or self.fidelity):
+            raise ConfigError(
+                "report", "runs", "none", "folders of finished runs", "Give a run's folder, or a folder of runs."
+            )
         finished, unfinished = find_runs(self.runs)
         records = [read_run(path) for path in finished]
         content = content_from_runs(

@@ -32,7 +32,13 @@ def open_dataset(root: Path, allow_missing: bool = False) -> Dataset:
         DataError: no known release lies there, two do, a file is missing (unless allowed), or one is broken.
     """
     if not root.is_dir():
-        raise DataError(root, "data set", "no such folder", "the folder of a data set", "Check the path.")
+        raise DataError(
+            root,
+            "data set",
+            "a file" if root.exists() else "no such folder",
+            "the folder of a data set",
+            "Check the path.",
+        )
     found = {name: place for name, reader in READERS.items() if (place := reader.find_root(root)) is not None}
     if len(found) > 1:
         raise DataError(root, "data set", f"{' and '.join(found)} at once", "one release", "Give them a folder each.")

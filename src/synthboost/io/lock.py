@@ -25,7 +25,7 @@ OWNER_VARIABLE = "SYNTHBOOST_LOCK_OWNER"
 
 @contextmanager
 def exclusive(folder: Path) -> Iterator[None]:
-    """Hold `folder` for this process, and put in order what a killed one left in it (`files.recover`).
+    """Hold `folder` for this process, and put in order what a killed one left in it (`atomic.recover`).
 
     The lock is the system's (`flock`): however a process ends, it is given back. Some network file systems keep locks
     to each host, so a lock file that names another host is respected even when it seems free, unless it was taken in

@@ -150,6 +150,8 @@ def read_run(root: Path) -> RunRecord:
         DataError: the run is not finished, or a file of it is absent or does not parse.
     """
     paths = RunPaths(root)
+    if not root.is_dir():
+        raise DataError(root, "run", "no such folder", "the folder of a finished run", "Check the path.")
     if not paths.done.is_file():
         raise DataError(root, "DONE", "absent", "the folder of a finished run", "Start the run again to resume it.")
     return RunRecord(

@@ -41,9 +41,9 @@ class SimulationSettings:
     phases_between: int = 0
     """Frames between end diastole and end systole, 0-100; above 0 each view also gets a half sequence, as in CAMUS."""
     size: int = 256
-    """Pixels of the longer side of a frame, 32-2048; ignored if `spacing_mm` is given."""
+    """Pixels of the longer side of a frame, 32-2048."""
     spacing_mm: Annotated[float | None, Suppress] = None
-    """Pixel spacing instead of a size; CAMUS has 0.308. All frames then have their own size."""
+    """Pixel spacing, which replaces `size`; CAMUS has 0.308. All frames then have their own size."""
     first_patient_number: Annotated[int, Suppress] = 1
     """The first patient's number; another range gives other patients of the same population."""
     split_counts: tuple[int, int, int] | None = None

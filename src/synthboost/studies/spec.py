@@ -68,7 +68,8 @@ class RunSpec:
         if self.strategy not in STAGES:
             raise ConfigError("run", "strategy", self.strategy, f"one of {', '.join(STAGES)}")
         if absent := set(data_roles(self.strategy)) - self.sources.keys():
-            raise ConfigError("run", "sources", f"no {', '.join(absent)} data", f"data for {self.strategy}")
+            raise ConfigError("run", "sources", f"no {', '.join(absent)} data", f"data for {self.strategy}",
+                              "Give --synthetic FOLDER; `simulate` makes one.")  # fmt: skip
         if absent := set(STAGES[self.strategy]) - self.training.keys():
             raise ConfigError("run", "training", f"no settings for {', '.join(absent)}", "settings for every stage")
         if self.real_share is not None and Role.MIXED not in STAGES[self.strategy]:
