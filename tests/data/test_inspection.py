@@ -55,7 +55,7 @@ def test_unknown_attributes_are_counted_as_unknown(tiny_camus):
 def test_a_deep_report_measures_every_frame(tiny_camus, workers):
     dataset = open_dataset(tiny_camus)
     table = inspect_dataset(dataset, deep=True, workers=workers)
-    found = findings(dataset, table)
+    found = findings(table)
     assert found.pop("sizes (rows x columns)") == ["64 x 48: 16"]
     assert found.pop("spacings in mm (rows x columns)") == ["0.8 x 1: 16"]
     areas = [np.count_nonzero(dataset.load(i).label_map == 1) * 0.8 / 100 for i in dataset.frames]
@@ -76,7 +76,7 @@ def test_a_deep_report_finds_what_is_odd_and_goes_on(tiny_camus):
     shutil.copy(folder / "patient0001_4CH_ED.nii.gz", folder / "patient0001_4CH_ES.nii.gz")
     dataset = open_dataset(tiny_camus)
     table = inspect_dataset(dataset, deep=True)
-    found, name = findings(dataset, table), "database_nifti/patient0001_2CH_ED"
+    found, name = findings(table), "database_nifti/patient0001_2CH_ED"
     assert found["masks under 0.05 % of the image"] == [f"{name} LA: 1 px, 0.033 %"]
     assert found["structures without a pixel"] == [f"{name} MYO"]
     assert found["spacing exactly 1 mm (perhaps unknown)"] == [name]

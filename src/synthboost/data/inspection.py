@@ -15,9 +15,8 @@ from synthboost.data.split_check import image_digest
 from synthboost.domain import STRUCTURES, Frame, FrameInfo, GreyImage, View
 from synthboost.errors import DataError
 from synthboost.progress import track
+from synthboost.records.rows import TINY_SHARE
 
-TINY_FRACTION = 0.0005
-"""Masks below this part of the image make Dice unstable (`records.rows.Status.TINY`)."""
 TOP_FRACTION = 0.1
 """A guess: the top rows that show whether the sector's apex is on top."""
 _MEASURED = ("height", "width", "spacing_mm", "digest", "upright", "fault", *(s.short for s in STRUCTURES))
@@ -74,7 +73,7 @@ def render_report(dataset: Dataset, table: pd.DataFrame, full: bool = False) -> 
     if "fault" in table:
         sound = table[table["fault"].isna()]
         areas = ((s.short, sound[s.short] * sound["spacing_mm"].map(np.prod) / 100) for s in STRUCTURES)
-        found = findings(dataset, table)
+        found = findings(table)
         sizes = list(found)[:2]
         lines += [line for title in sizes for line in _list(title, found.pop(title), shown)]
         lines += [_line(f"area {name}", _range(area[area > 0], "cm2")) for name, area in areas if (area > 0).any()]
@@ -85,7 +84,7 @@ def render_report(dataset: Dataset, table: pd.DataFrame, full: bool = False) -> 
     return "\n".join(lines) + "\n"
 
 
-def findings(dataset: Dataset, table: pd.DataFrame) -> dict[str, list[str]]:
+def findings(table: pd.DataFrame) -> dict[str, list[str]]:
     """What a deep inspection found worth a list: title -> items."""
     sound = table[table["fault"].isna()]
     pixels = sound["height"] * sound["width"]
@@ -101,7 +100,7 @@ def findings(dataset: Dataset, table: pd.DataFrame) -> dict[str, list[str]]:
         "sizes (rows x columns)": [f"{h:.0f} x {w:.0f}: {n}" for (h, w), n in sizes],
         "spacings in mm (rows x columns)": [f"{row:.4g} x {column:.4g}: {n}" for (row, column), n in spacings],
         "masks under 0.05 % of the image": [
-            f"{name}: {n} px, {100 * n / size:.3f} %" for name, n, size in masks if 0 < n < TINY_FRACTION * size
+            f"{name}: {n} px, {100 * n / size:.3f} %" for name, n, size in masks if 0 < n < TINY_SHARE * size
         ],
         "structures without a pixel": [name for name, n, _ in masks if n == 0],
         "spacing exactly 1 mm (perhaps unknown)": [
