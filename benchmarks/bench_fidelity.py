@@ -19,7 +19,7 @@ from synthboost.data import make_split, open_dataset
 from synthboost.domain import SplitPart
 from synthboost.evaluation.fidelity.echo_set import EchoSet
 from synthboost.evaluation.fidelity.measure import measure_fidelity
-from synthboost.inference.echo_sets import read_echo_set
+from synthboost.inference.fidelity import read_echo_set
 
 
 def blurred(images: EchoSet, width: float) -> EchoSet:

@@ -33,7 +33,7 @@ from synthboost.diffusion.training_run import train_diffusion_on
 from synthboost.domain import FrameInfo, SplitOptions, SplitPart
 from synthboost.evaluation.fidelity.echo_set import EchoSet
 from synthboost.evaluation.fidelity.measure import measure_fidelity
-from synthboost.inference.echo_sets import read_echo_set
+from synthboost.inference.fidelity import read_echo_set
 
 NETWORK = replace(TINY, patch=2)
 

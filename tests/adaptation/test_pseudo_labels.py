@@ -21,7 +21,7 @@ from synthboost.data.simulated_set import write_dataset
 from synthboost.data.source import Source, open_source
 from synthboost.domain import Domain, SplitPart
 from synthboost.errors import ConfigError, DataError, OutputError
-from synthboost.inference.label_map import whole_heart
+from synthboost.inference.predictor import whole_heart
 from synthboost.simulator.settings import SimulationSettings
 
 SETTINGS = PseudoLabelSettings()

@@ -16,7 +16,7 @@ from synthboost.inference.predict_dataset import write_predictions
 from synthboost.inference.predictor import Predictor
 from synthboost.inference.score_dataset import score_frames
 from synthboost.inference.sentences import EvaluationSentences
-from synthboost.io.frames import records_of
+from synthboost.io.tables import records_of
 from synthboost.records.masks import mask_name, read_index, write_index, write_mask
 from synthboost.records.rows import Row, Status
 from synthboost.records.run_record import Evaluation, Spec

@@ -10,12 +10,7 @@ import pytest
 from synthboost.domain import PromptSet, Structure
 from synthboost.errors import ConfigError, DataError
 from synthboost.inference.predictor import Prediction
-from synthboost.inference.uncertainty import (
-    Variations,
-    uncertainty_of_frame,
-    uncertainty_of_sentences,
-    varied_sentences,
-)
+from synthboost.inference.uncertainty import uncertainty_of_frame, uncertainty_of_sentences, varied_sentences
 
 BRIGHT = np.tile(np.arange(0, 240, 40, dtype=np.uint8), (4, 1))  # six columns, brighter to the right
 
@@ -85,24 +80,24 @@ def test_a_frame_is_predicted_in_all_sets_and_both_paraphrases(frames):
     agreement = found[Structure.MYOCARDIUM]
     # Seven sets, two paraphrases, image and mirror image.
     assert (agreement.masks, agreement.mean_dice) == (28, 1)
-    sentences = varied_sentences(model, [frames[0].image], frames[0], Variations())[Structure.MYOCARDIUM]
+    sentences = varied_sentences(model, [frames[0].image], frames[0])[Structure.MYOCARDIUM]
     assert len(sentences) == 14
     assert sum("shape" in sentence for sentence in sentences) == 2
 
 
 def test_fewer_sets_give_fewer_masks(frames):
-    found = uncertainty_of_frame(StandIn(), frames[0], Variations((PromptSet.P1,), flip=False))
+    found = uncertainty_of_frame(StandIn(), frames[0], (PromptSet.P1,), flip=False)
     assert {agreement.masks for agreement in found.values()} == {2}
 
 
 def test_a_real_predictor_works_too(predictor, frames):
-    found = uncertainty_of_frame(predictor, frames[0], Variations((PromptSet.P1, PromptSet.P2)))
+    found = uncertainty_of_frame(predictor, frames[0], (PromptSet.P1, PromptSet.P2))
     for agreement in found.values():
         assert agreement.masks == 8
         assert 0 <= agreement.lowest_dice <= agreement.mean_dice <= 1
 
 
 @pytest.mark.parametrize("sets", [(), (PromptSet.P0,)])
-def test_sets_that_name_nothing_are_refused(sets):
+def test_sets_that_name_nothing_are_refused(frames, sets):
     with pytest.raises(ConfigError, match="some of P1 to P7"):
-        Variations(sets)
+        uncertainty_of_frame(StandIn(), frames[0], sets)

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from synthboost.errors import DataError, OutputError
-from synthboost.io.claim import claim
+from synthboost.io.lock import claim
 from synthboost.io.typed_json import read_json
 
 WANTED = {"seed": 3, "bounds": (0.5, 2.0)}

@@ -9,7 +9,7 @@ import pytest
 
 from synthboost.domain import PromptSet, Strategy
 from synthboost.errors import DataError
-from synthboost.io.frames import records_of
+from synthboost.io.tables import records_of
 from synthboost.records.published import MODEL_FOLDERS, read_metrics, read_published
 from synthboost.records.rows import Row, Status, read_rows, rows_frame, write_rows
 

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from synthboost.errors import DataError
-from synthboost.io.frames import records_of
+from synthboost.io.tables import records_of
 from synthboost.records.rows import Row, Status, read_rows, rows_frame, write_rows
 
 ROW = Row(

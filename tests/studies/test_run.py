@@ -10,8 +10,8 @@ import pytest
 
 from synthboost.domain import Domain, PromptSet, SplitPart, Strategy
 from synthboost.errors import ConfigError, DataError, OutputError, SplitError
-from synthboost.io.frames import records_of
 from synthboost.io.lock import exclusive
+from synthboost.io.tables import records_of
 from synthboost.io.typed_json import read_record, to_json
 from synthboost.models.catalogue import MODELS
 from synthboost.models.freezing import Encoders

@@ -44,11 +44,11 @@ class Clinical:
     def run(self) -> None:
         """Get the label maps, measure, compare, write, print the table."""
         from synthboost.data.source import open_source
-        from synthboost.inference import dataset_label_maps as maps
-        from synthboost.inference.clinical import compare_cases, measure_cases, write_clinical, write_uncertainty
+        from synthboost.inference import predict_dataset as maps
+        from synthboost.inference.clinical import compare_cases, measure_cases, write_clinical
         from synthboost.inference.predictor import Predictor
         from synthboost.inference.sentences import EvaluationSentences
-        from synthboost.inference.uncertainty import Variations
+        from synthboost.inference.uncertainty import write_uncertainty
         from synthboost.io.atomic import require_new_folder
         from synthboost.io.typed_json import to_json
         from synthboost.progress import track
@@ -84,7 +84,7 @@ class Clinical:
         tracked = track(found, f"measuring {frames.name}", len(frames), "frame")
         cases = list(measure_cases(tracked, with_reference=measured == "predicted"))
         if self.uncertainty and predictor is not None:
-            write_uncertainty(self.out, predictor, frames, Variations(name_domain=spec.domain_named))
+            write_uncertainty(self.out / "uncertainty.csv", predictor, frames, spec.domain_named)
         listed = source.split.parts[SplitPart.TESTING]
         facts |= {
             "data": source.dataset.root.name,

@@ -13,7 +13,7 @@ from synthboost.data.dataset import Dataset, FrameFiles
 from synthboost.data.lists import IMAGES, read_split_lists
 from synthboost.domain import Attributes, Domain, Frame, FrameInfo, PatientId, Phase, Quality, Sex, View
 from synthboost.errors import DataError
-from synthboost.io.typed_csv import read_typed
+from synthboost.io.tables import read_typed
 
 if TYPE_CHECKING:
     from synthboost.simulator.settings import SimulationSettings

@@ -14,11 +14,10 @@ from synthboost.data.on_the_fly import HEARTS, RECORD, HeartRow
 from synthboost.data.writer import MadePatient, NewPatient, Origin, make_dataset, make_missing
 from synthboost.domain import Domain, Frame, FrameInfo, PatientId, Phase, SplitPart, View
 from synthboost.errors import ConfigError, DataError
-from synthboost.io.claim import claim
-from synthboost.io.lock import exclusive
+from synthboost.io.lock import claim, exclusive
 from synthboost.io.pictures import png_bytes
 from synthboost.io.shards import shard_name, write_index, write_shard
-from synthboost.io.typed_csv import read_typed, write_typed
+from synthboost.io.tables import read_typed, write_typed
 from synthboost.simulator.calibration import Calibration
 from synthboost.simulator.motion import SYSTOLE_SECONDS
 from synthboost.simulator.render import SimulatedFrame, SimulatedPatient, describe_patient, simulate_patient

@@ -24,8 +24,7 @@ from synthboost.data.splits import Split
 from synthboost.domain import Domain, Frame, FrameInfo, PatientId, Phase, SplitPart, View
 from synthboost.errors import ConfigError, DataError
 from synthboost.io.atomic import recover, whole_folder, write_json, write_text
-from synthboost.io.claim import claim
-from synthboost.io.lock import exclusive
+from synthboost.io.lock import claim, exclusive
 from synthboost.io.nifti import new_header, write_nifti
 from synthboost.progress import Progress
 

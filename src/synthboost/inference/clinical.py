@@ -12,18 +12,14 @@ from typing import Any
 
 import numpy as np
 
-from synthboost.data.frame_set import FrameSet
 from synthboost.data.sector import find_sector
 from synthboost.domain import Frame, Mask, PatientId, Phase, View
 from synthboost.errors import DataError
 from synthboost.evaluation.clinical.method_agreement import FEWEST, method_agreement
 from synthboost.evaluation.clinical.patient_numbers import Measurement, measure_patient
 from synthboost.evaluation.clinical.plausibility import Check, check_patient
-from synthboost.inference.dataset_label_maps import FrameLabelMap
-from synthboost.inference.predictor import Predictor
-from synthboost.inference.uncertainty import Variations, uncertainty_of_frame
+from synthboost.inference.predict_dataset import FrameLabelMaps
 from synthboost.io.atomic import write_csv, write_json
-from synthboost.progress import track
 from synthboost.reports.bland_altman import NOT_A_DEVICE, Compared, agreement_table, bland_altman_plot
 from synthboost.reports.cells import Table
 from synthboost.reports.formats import write_table
@@ -39,10 +35,8 @@ PLOTTED = 4
 CHECK_COLUMNS = (
     "patient", "where", "check", "value", "low", "high", "unit", "severity", "passed", "source", "reason",
 )  # fmt: skip
-UNCERTAINTY_COLUMNS = (
-    "patient", "frame", "structure", "masks", "mean_dice", "lowest_dice", "disputed_share", "flipped", "sentences",
-    "reason",
-)  # fmt: skip
+PATIENT_COLUMNS = ("patient", "stated_ef_percent", "plausible", "implausible", "cautions", "not_measured")
+"""Before the numbers."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,26 +63,26 @@ class Case:
         return "; ".join(self.unread) or self.numbers[name].reason
 
 
-def measure_cases(found: Iterable[FrameLabelMap], with_reference: bool) -> Iterator[Case]:
+def measure_cases(found: FrameLabelMaps, with_reference: bool) -> Iterator[Case]:
     """Measure and check patient by patient.
 
     Args:
         found: label maps of frames; those of a patient follow one another.
         with_reference: also measure the frames' annotations.
     """
-    for patient, group in groupby(found, key=lambda item: item.info.patient):
+    for patient, group in groupby(found, key=lambda item: item[0].patient):
         frames = list(group)
-        read = [(item.frame, item.label_map) for item in frames if item.frame is not None]
-        maps = {_key(frame): (found, frame.spacing_mm) for frame, found in read if found is not None}
+        read = [(frame, label_map) for _, frame, label_map in frames if frame is not None]
+        maps = {_key(frame): (found, frame.spacing_mm) for frame, found in read if not isinstance(found, str)}
         truth = {_key(frame): (frame.label_map, frame.spacing_mm) for frame, _ in read if frame.label_map is not None}
         numbers = measure_patient(maps)
         yield Case(
             patient=patient,
-            stated_ef=frames[0].info.attributes.ejection_fraction,
+            stated_ef=frames[0][0].attributes.ejection_fraction,
             numbers=numbers,
             reference=measure_patient(truth) if with_reference else None,
-            checks=check_patient(maps, _sectors(frame for frame, found in read if found is not None), numbers),
-            unread=tuple(f"{item.info.name}: {item.reason}" for item in frames if item.label_map is None),
+            checks=check_patient(maps, _sectors(frame for frame, _ in read if _key(frame) in maps), numbers),
+            unread=tuple(f"{info.name}: {reason}" for info, _, reason in frames if isinstance(reason, str)),
         )
 
 
@@ -140,10 +134,11 @@ def write_clinical(out: Path, cases: Sequence[Case], compared: Sequence[Compared
     Raises:
         OutputError: a file cannot be written.
     """
-    write_csv(out / "patients.csv", _columns(cases), (_line(case) for case in cases))
+    lines = [_line(case) for case in cases]
+    write_csv(out / "patients.csv", tuple(lines[0]) if lines else PATIENT_COLUMNS, lines)
     write_csv(out / "checks.csv", CHECK_COLUMNS, (_check_line(case, check) for case in cases for check in case.checks))
     caption = f"Agreement over {len(cases)} patients: {facts['model']}, split {facts['split']}, {facts['part']}."
-    plausibility = plausibility_counts(cases)
+    plausibility = _plausibility_counts(cases)
     hearts = f"Plausible hearts: {plausibility['plausible patients']} of {len(cases)} patients; checks.csv says why."
     table = agreement_table(compared, caption, [f"Sentences: {facts['sentences']}.", hearts])
     write_table(out, table)
@@ -162,19 +157,7 @@ def write_clinical(out: Path, cases: Sequence[Case], compared: Sequence[Compared
     return table
 
 
-def write_uncertainty(out: Path, predictor: Predictor, frames: FrameSet, variations: Variations) -> None:
-    """Write `uncertainty.csv`: one line per frame and structure.
-
-    Raises:
-        OutputError: it cannot be written.
-    """
-    lines: list[dict[str, object]] = []
-    for position in track(range(len(frames)), f"predicting {frames.name} in other words", unit="frame"):
-        lines += _uncertainty_lines(predictor, frames, position, variations)
-    write_csv(out / "uncertainty.csv", UNCERTAINTY_COLUMNS, lines)
-
-
-def plausibility_counts(cases: Sequence[Case]) -> dict[str, Any]:
+def _plausibility_counts(cases: Sequence[Case]) -> dict[str, Any]:
     """How many patients pass, and which checks fail how often."""
     failed = {
         severity: Counter(check.name for case in cases for check in case.failed(severity))
@@ -200,15 +183,6 @@ def _sectors(frames: Iterable[Frame]) -> dict[tuple[View, Phase], Mask]:
     return sectors
 
 
-def _columns(cases: Sequence[Case]) -> tuple[str, ...]:
-    head = ("patient", "stated_ef_percent", "plausible", "implausible", "cautions", "not_measured")
-    if not cases:
-        return head
-    own = tuple(_column(m) for m in cases[0].numbers.values())
-    reference = () if cases[0].reference is None else tuple(f"reference_{name}" for name in own)
-    return (*head, *own, *reference)
-
-
 def _column(measurement: Measurement) -> str:
     return f"{measurement.name}_{'percent' if measurement.unit == '%' else measurement.unit}"
 
@@ -218,14 +192,10 @@ def _line(case: Case) -> dict[str, object]:
     reasons = dict.fromkeys(
         [*case.unread, *(f"{m.name}: {m.reason}" for m in case.numbers.values() if m.value is None)]
     )
-    line: dict[str, object] = {
-        "patient": str(case.patient),
-        "stated_ef_percent": case.stated_ef,
-        "plausible": not implausible and not case.unread,
-        "implausible": "; ".join(f"{check.where} {check.name}" for check in implausible),
-        "cautions": "; ".join(f"{check.where} {check.name}" for check in cautions),
-        "not_measured": "; ".join(reasons),
-    }
+    failed = ("; ".join(f"{check.where} {check.name}" for check in checks) for checks in (implausible, cautions))
+    plausible = not implausible and not case.unread
+    values = (str(case.patient), case.stated_ef, plausible, *failed, "; ".join(reasons))
+    line: dict[str, object] = dict(zip(PATIENT_COLUMNS, values, strict=True))
     for prefix, numbers in (("", case.numbers), ("reference_", case.reference)):
         if numbers is not None:
             line |= {f"{prefix}{_column(m)}": m.value for m in numbers.values()}
@@ -247,22 +217,3 @@ def _compared_record(item: Compared) -> dict[str, Any]:
         "not measured": [{"patient": patient, "reason": reason} for patient, reason in item.missing],
         "agreement": None if item.agreement is None else asdict(item.agreement),
     }
-
-
-def _uncertainty_lines(
-    predictor: Predictor, frames: FrameSet, position: int, variations: Variations
-) -> Iterator[dict[str, object]]:
-    info = frames.infos[position]
-    empty: dict[str, object] = dict.fromkeys(UNCERTAINTY_COLUMNS, "")
-    head = {**empty, "patient": str(info.patient), "frame": info.name}
-    try:
-        found = uncertainty_of_frame(predictor, frames[position], variations)
-    except DataError as error:
-        yield {**head, "reason": str(error)}
-        return
-    for structure, agreement in found.items():
-        yield {
-            **head, "structure": structure.short, "masks": agreement.masks, "mean_dice": agreement.mean_dice,
-            "lowest_dice": agreement.lowest_dice, "disputed_share": agreement.disputed_share,
-            "flipped": variations.flip, "sentences": agreement.masks // (2 if variations.flip else 1),
-        }  # fmt: skip

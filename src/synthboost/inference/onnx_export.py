@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from synthboost.errors import CheckpointError, ConfigError
+from synthboost.errors import CheckpointError, ConfigError, extra
 from synthboost.io.atomic import whole_file, write_json
 from synthboost.models.base import Segmenter
 
@@ -50,7 +50,10 @@ def export_onnx(model: Segmenter, sentences: Sequence[str], path: Path) -> float
     """
     if path.suffix != ".onnx":
         raise ConfigError("export", "out", path.name, "a name that ends in .onnx")
-    runtime = _runtime()
+    with extra("onnx", "onnx, onnxruntime or onnxscript"):
+        import onnx  # noqa: F401
+        import onnxruntime
+        import onnxscript  # noqa: F401
     model = model.cpu().eval()
     with torch.no_grad():
         tokens = model.tokenize(sentences)
@@ -63,7 +66,7 @@ def export_onnx(model: Segmenter, sentences: Sequence[str], path: Path) -> float
                 exported, (pixels,), str(temporary), input_names=["pixels"], output_names=["logits"],
                 opset_version=OPSET, dynamo=True, external_data=False, verbose=False,
             )  # fmt: skip
-            session = runtime.InferenceSession(str(temporary), providers=["CPUExecutionProvider"])
+            session = onnxruntime.InferenceSession(str(temporary), providers=["CPUExecutionProvider"])
             found = session.run(None, {"pixels": pixels.numpy()})[0]
             difference = float(np.abs(found - expected).max() / max(1.0, float(np.abs(expected).max())))
             if not difference <= TOLERANCE:
@@ -98,15 +101,3 @@ def _description(model: Segmenter, sentences: Sequence[str], tokens: Tensor, dif
         "opset": OPSET,
         "difference": difference,
     }
-
-
-def _runtime() -> Any:
-    try:
-        import onnx  # noqa: F401
-        import onnxruntime
-        import onnxscript  # noqa: F401
-    except ImportError as error:
-        raise ConfigError(
-            "export", str(error.name), "not installed", "the extra `onnx`", "pip install 'synthboost[onnx]'"
-        ) from error
-    return onnxruntime

@@ -1,29 +1,36 @@
-"""A data set through a model: each frame with its sentences and its prediction, and a folder of all masks."""
+"""A data set through a model: each frame with its prediction, a folder of all masks, and one label map per frame."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
 
+import numpy as np
+
 from synthboost.data.frame_set import FrameSet
-from synthboost.domain import STRUCTURES, Frame, FrameInfo, Mask, Prompt, Structure
+from synthboost.domain import STRUCTURES, Frame, FrameInfo, LabelMap, Mask, Prompt, Structure
 from synthboost.errors import DataError
 from synthboost.inference.predictor import EncodedImages, Prediction, Predictor
-from synthboost.inference.sentences import EvaluationSentences, swapped, texts_of
+from synthboost.inference.sentences import EvaluationSentences, texts_of
 from synthboost.io.atomic import whole_folder
-from synthboost.io.pictures import write_png
+from synthboost.io.pictures import read_labels_png, write_png
 from synthboost.progress import track
 from synthboost.records.masks import (
+    LABEL_MAP_SUFFIX,
     IndexEntry,
     label_map_name,
     mask_name,
+    read_index,
+    read_mask,
     write_index,
     write_mask,
 )
 
 BATCH_IMAGES = 8
+MOST_PROBABLE, PAINTED = "the most probable structure", "LV over MYO over LA"
+"""Who wins where masks overlap: of every prediction, and of masks without label maps."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,6 +49,8 @@ class PredictedFrame:
 
 PredictedFrames: TypeAlias = Iterator[tuple[FrameInfo, PredictedFrame | DataError]]
 """Frames in order; one that cannot be read comes with its error."""
+FrameLabelMaps: TypeAlias = Iterator[tuple[FrameInfo, Frame | None, LabelMap | str]]
+"""Frames in order, `None` where one cannot be read; and the label map without overlaps, or why there is none."""
 
 
 def predict_frames(
@@ -105,15 +114,79 @@ def write_predicted(
         write_index(temporary, entries)
 
 
+def true_label_maps(frames: FrameSet) -> FrameLabelMaps:
+    """The annotation of each frame."""
+    for position, info in enumerate(frames.infos):
+        frame = load_frame(frames, position)
+        if isinstance(frame, DataError):
+            yield info, None, str(frame)
+        else:
+            yield info, frame, "not annotated" if frame.label_map is None else frame.label_map
+
+
+def predicted_label_maps(
+    predictor: Predictor, frames: FrameSet, sentences: EvaluationSentences, one_heart: bool = False
+) -> FrameLabelMaps:
+    """Predict all structures of each frame; see `Prediction.label_map`."""
+    for info, found in predict_frames(predictor, frames, sentences):
+        if isinstance(found, DataError):
+            yield info, None, str(found)
+        else:
+            yield info, found.frame, found.prediction.label_map(one_heart=one_heart)
+
+
+def stored_label_maps(folder: Path, frames: FrameSet) -> FrameLabelMaps:
+    """Read the label map of each frame from a folder of predicted masks.
+
+    It is the one that `write_predictions` left beside the masks; where there is none, the masks are painted. A frame
+    that the index does not list, or lists without a mask, has the reason instead.
+
+    Raises:
+        DataError: the index is absent or broken.
+    """
+    listed = {(entry.frame, entry.structure): entry for entry in read_index(folder) if not entry.probe}
+    for position, info in enumerate(frames.infos):
+        frame = load_frame(frames, position)
+        if isinstance(frame, DataError):
+            yield info, None, str(frame)
+            continue
+        try:
+            label_map = _read_label_map(folder, info.name, listed)
+            if label_map.shape != frame.image.shape:
+                raise DataError(folder, f"{info.name} size", label_map.shape, f"the image's {frame.image.shape}")
+        except DataError as error:
+            yield info, frame, str(error)
+        else:
+            yield info, frame, label_map
+
+
+def resolved_by(folder: Path) -> str:
+    """Who wins where masks of a folder overlap: `MOST_PROBABLE` or `PAINTED`."""
+    return MOST_PROBABLE if any(folder.glob(f"*{LABEL_MAP_SUFFIX}")) else PAINTED
+
+
+def painted(masks: Mapping[Structure, Mask]) -> LabelMap:
+    """The label map (H, W) of masks whose probabilities nobody kept: LV over MYO over LA, as the simulator paints.
+
+    Raises:
+        DataError: their shapes differ.
+    """
+    shapes = {mask.shape for mask in masks.values()}
+    if len(shapes) != 1:
+        raise DataError("masks of a frame", "shapes", sorted(shapes), "one shape")
+    label_map = np.zeros(shapes.pop(), dtype=np.uint8)
+    for structure in reversed(STRUCTURES):
+        if structure in masks:
+            label_map[masks[structure]] = int(structure)
+    return label_map
+
+
 def final_prompts(
     predictor: Predictor, images: EncodedImages, frames: Sequence[Frame], sentences: EvaluationSentences
 ) -> list[dict[Structure, Prompt]]:
-    """Return the sentences of each frame; a shape word from a prediction costs a first one.
+    """Return the sentences of each frame, whose `images` are encoded; a shape word from a prediction costs a first one.
 
-    Args:
-        predictor: holds the model.
-        images: of `frames`.
-        frames, sentences: as for `predict_frames`.
+    See `predict_frames`.
     """
     prompts = [sentences.first(frame) for frame in frames]
     if not sentences.needs_prediction:
@@ -145,13 +218,13 @@ def _predict_batch(
 
 
 def _write_frame(folder: Path, found: PredictedFrame, probe_swapped: bool) -> Iterator[IndexEntry]:
-    name, probes = found.frame.info.name, {"": (found.prompts, found.masks)}
-    if probe_swapped:  # a mask depends on the image and the sentence alone: that of the other sentence is at hand
-        probes["swapped"] = swapped(found.prompts), swapped(found.masks)
-    for probe, (prompts, masks) in probes.items():
-        for structure in STRUCTURES:
-            prompt, file = prompts[structure], mask_name(name, structure, probe)
-            write_mask(folder / file, masks[structure])
+    name, probes = found.frame.info.name, {"": STRUCTURES}
+    if probe_swapped:  # a mask depends on the image and the sentence alone: that of the next sentence is at hand
+        probes["swapped"] = (*STRUCTURES[1:], STRUCTURES[0])
+    for probe, named in probes.items():
+        for structure, other in zip(STRUCTURES, named, strict=True):
+            prompt, file = found.prompts[other], mask_name(name, structure, probe)
+            write_mask(folder / file, found.masks[other])
             yield IndexEntry(
                 name, structure.short, probe, str(prompt.prompt_set), prompt.paraphrase, prompt.text,
                 prompt.uses_ground_truth, file,
@@ -164,3 +237,19 @@ def _failures(frame: str, sentences: EvaluationSentences, reason: str, probe_swa
         for probe in (("", "swapped") if probe_swapped else ("",))
         for structure in STRUCTURES
     ]
+
+
+def _read_label_map(folder: Path, name: str, listed: Mapping[tuple[str, str], IndexEntry]) -> LabelMap:
+    masks = {}
+    for structure in STRUCTURES:
+        entry = listed.get((name, structure.short))
+        if entry is None or not entry.file:
+            raise DataError(folder, f"{name} {structure.short}", entry.reason if entry else "not listed", "a mask")
+        masks[structure] = read_mask(folder / entry.file)
+    path, label_map = folder / label_map_name(name), painted(masks)
+    if not path.is_file():
+        return label_map
+    stored = read_labels_png(path)
+    if stored.shape != label_map.shape or not np.array_equal(stored > 0, label_map > 0):
+        raise DataError(path, "label map", "does not cover what the masks cover", "the masks it was written with")
+    return stored

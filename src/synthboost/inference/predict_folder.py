@@ -13,8 +13,7 @@ from synthboost.inference.predict_recording import RESULT, input_sha256, predict
 from synthboost.inference.predictor import Predictor
 from synthboost.inference.sentences import Target
 from synthboost.io.atomic import write_csv
-from synthboost.io.claim import claim
-from synthboost.io.lock import exclusive
+from synthboost.io.lock import claim, exclusive
 from synthboost.io.recordings import open_recording, stem
 from synthboost.io.typed_json import read_json
 from synthboost.progress import track
@@ -36,14 +35,17 @@ class Outcome:
 
     name: str
     """Of its folder of results."""
-    patient: str
-    """The folder under the root that it lies in; empty if it lies in the root itself."""
     result: dict[str, Any] | None
     """What its `result.json` holds."""
     reason: str = ""
     """Why there is no result."""
     new: bool = False
     """Made now, not found."""
+
+    @property
+    def patient(self) -> str:
+        """The folder under the root that it lies in; empty if it lies in the root itself."""
+        return self.name.split("/")[0] if "/" in self.name else ""
 
 
 def predict_folder(
@@ -78,23 +80,21 @@ def predict_folder(
         "dicom_seg": dicom_seg,
     }
     fingerprint = json.dumps(wanted, sort_keys=True)
-
-    def predict(path: Path, folder: Path) -> dict[str, Any]:
-        recording = open_recording(path)
-        return predict_recording(predictor, recording, folder, targets, fingerprint, label_map, dicom_seg, batch)
-
     outcomes, names = [], dict(zip(paths, result_names(root, paths), strict=True))
     with exclusive(out):
         claim(out / CLAIM, wanted)
         for path in track(paths, "predicting", unit="recording"):
-            name, patient = names[path], _patient(path, root)
+            folder = out / names[path]
             try:
-                found = _up_to_date(path, out / name)
-                outcomes.append(Outcome(name, patient, found or predict(path, out / name), new=not found))
+                found = _up_to_date(path, folder)
+                result = found or predict_recording(
+                    predictor, open_recording(path), folder, targets, fingerprint, label_map, dicom_seg, batch
+                )
+                outcomes.append(Outcome(names[path], result, new=not found))
             except OutputError:
                 raise
             except SynthboostError as error:
-                outcomes.append(Outcome(name, patient, None, _printable(str(error))))
+                outcomes.append(Outcome(names[path], None, _printable(str(error))))
         _write_tables(out, outcomes)
     return outcomes
 
@@ -135,41 +135,35 @@ def _up_to_date(path: Path, folder: Path) -> dict[str, Any] | None:
 def _write_tables(out: Path, outcomes: Sequence[Outcome]) -> None:
     write_csv(out / "predictions.csv", FRAME_COLUMNS, [row for outcome in outcomes for row in _frame_rows(outcome)])
     write_csv(out / "recordings.csv", RECORDING_COLUMNS, map(_recording_row, outcomes))
-    patients = dict.fromkeys(outcome.patient for outcome in outcomes)
+    patients: dict[str, list[Outcome]] = {}
+    for outcome in outcomes:
+        patients.setdefault(outcome.patient, []).append(outcome)
     if "" not in patients:
-        rows = (_patient_row(patient, [o for o in outcomes if o.patient == patient]) for patient in patients)
-        write_csv(out / "patients.csv", PATIENT_COLUMNS, rows)
+        write_csv(out / "patients.csv", PATIENT_COLUMNS, (_patient_row(*patient) for patient in patients.items()))
 
 
 def _frame_rows(outcome: Outcome) -> Iterator[dict[str, Any]]:
     if outcome.result is None:
-        yield {**dict.fromkeys(FRAME_COLUMNS, ""), "recording": outcome.name, "reason": outcome.reason}
+        yield {"recording": outcome.name, "reason": outcome.reason}
         return
     for row in outcome.result["rows"]:
         yield {**row, "recording": outcome.name, "mask": f"{outcome.name}/{row['mask']}", "reason": ""}
 
 
 def _recording_row(outcome: Outcome) -> dict[str, Any]:
-    row: dict[str, Any] = dict.fromkeys(RECORDING_COLUMNS, "")
-    row |= {"recording": outcome.name, "patient": outcome.patient, "reason": outcome.reason}
-    result = outcome.result
-    if result is None:
+    row: dict[str, Any] = {"recording": outcome.name, "patient": outcome.patient, "reason": outcome.reason}
+    if (result := outcome.result) is None:
         return row
-    spacing, phases = result["spacing_mm"] or ("", ""), result["phases"]
-    row |= {"kind": result["kind"], "frames": result["frames"], "rows_mm": spacing[0], "columns_mm": spacing[1]}
-    row["frame_seconds"] = "" if result["frame_seconds"] is None else result["frame_seconds"]
-    if phases is not None:
+    rows_mm, columns_mm = result["spacing_mm"] or (None, None)
+    row |= {name: result[name] for name in ("kind", "frames", "frame_seconds")}
+    row |= {"rows_mm": rows_mm, "columns_mm": columns_mm}
+    if (phases := result["phases"]) is not None:
         row |= {"ED": phases["ED"], "ES": phases["ES"], "unit": phases["unit"]}
         row |= {"LV_ED": phases["smoothed"][phases["ED"]], "LV_ES": phases["smoothed"][phases["ES"]]}
     return row
 
 
-def _patient(path: Path, root: Path) -> str:
-    parts = path.relative_to(root).parts if root.is_dir() else ()
-    return parts[0] if len(parts) > 1 else ""
-
-
 def _patient_row(patient: str, outcomes: list[Outcome]) -> dict[str, Any]:
     done = [outcome.result for outcome in outcomes if outcome.result is not None]
-    frames = sum(int(result["frames"]) for result in done)
+    frames = sum(result["frames"] for result in done)
     return {"patient": patient, "recordings": len(done), "frames": frames, "failed": len(outcomes) - len(done)}

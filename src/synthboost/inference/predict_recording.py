@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Sequence
+from dataclasses import asdict, astuple
 from functools import cached_property
 from itertools import islice
 from pathlib import Path
@@ -61,20 +62,16 @@ def predict_recording(
         DataError: a frame cannot be read; nothing is written then.
     """
     found = PredictedRecording(recording, targets)
-    sentences = [target.sentence for target in targets]
+    sentences, labels = [target.sentence for target in targets], [target.label for target in targets]
     for images in recording.batches(batch):
         for prediction in predictor.predict_batch(images, [sentences] * len(images)):
             found.packed.append(np.packbits(prediction.masks, axis=-1))
             if label_map:
-                found.labels.append(prediction.label_map([target.label for target in targets]))
+                found.labels.append(prediction.label_map(labels))
     with whole_folder(folder) as temporary:
-        phases = found.phases()
-        files = {
-            **found.write_volumes(temporary),
-            "contours": "contours.json",
-            **found.write_overlays(temporary, phases),
-        }
+        phases, files = found.phases(), found.write_volumes(temporary)
         write_json(temporary / "contours.json", found.contours())
+        files |= {"contours": "contours.json", **found.write_overlays(temporary, phases)}
         if recording.kind == "dicom" and dicom_seg:
             files["dicom segmentation"] = "segmentation.dcm"
             segments = [(t.structure.short if t.structure else t.sentence, t.structure) for t in targets]
@@ -113,12 +110,12 @@ class PredictedRecording:
 
     def write_volumes(self, folder: Path) -> dict[str, str]:
         """Write the label map, if there is one, and each target's own mask; return the files' names."""
-        whole, files = self.recording.in_whole, {}
+        recording, files = self.recording, {}
         if self.labels:
-            files["labels"] = write_labels(folder, "labels", map(whole, self.labels), self.recording)
+            files["labels"] = write_labels(folder, "labels", map(recording.in_whole, self.labels), recording)
         for n, target in enumerate(self.targets):
-            own = (whole(self.single_masks(t)[n].astype(np.uint8)) for t in range(self.recording.length))
-            files[f"mask {target.name}"] = write_labels(folder, f"mask_{target.name}", own, self.recording)
+            own = (recording.in_whole(self.single_masks(t)[n].astype(np.uint8)) for t in range(recording.length))
+            files[f"mask {target.name}"] = write_labels(folder, f"mask_{target.name}", own, recording)
         return files
 
     def write_overlays(self, folder: Path, phases: dict[str, Any] | None) -> dict[str, str]:
@@ -134,7 +131,8 @@ class PredictedRecording:
                 animation.append(small(draw_overlay(image, self.masks(number), spacing, shown)))
         if animation:
             write_animation(folder / "overlay.gif", animation, self.recording.frame_seconds)
-        return {**{name: f"{name}.png" for name in stills}, **({"animation": "overlay.gif"} if animation else {})}
+            return {**{name: f"{name}.png" for name in stills}, "animation": "overlay.gif"}
+        return {name: f"{name}.png" for name in stills}
 
     def phases(self) -> dict[str, Any] | None:
         """ED and ES of a clip whose ventricle is a target; `None` where there is no such thing."""
@@ -157,30 +155,29 @@ class PredictedRecording:
 
     def contours(self) -> dict[str, Any]:
         """The outlines of every frame's masks, and what their numbers mean."""
-        region, spacing = self.recording.region, self.recording.spacing_mm
-        names = [target.name for target in self.targets]
+        spacing, names = self.recording.spacing_mm, [target.name for target in self.targets]
         frames = [
             {"frame": t, "outlines": {n: contours_of(mask, spacing) for n, mask in zip(names, masks, strict=True)}}
             for t, masks in enumerate(self.whole_masks())
         ]
         return {
             "points": "[column, row], the centre of the upper left pixel is [0, 0]; mm from there, if known",
-            "region": {"top": region.top, "left": region.left, "height": region.height, "width": region.width},
-            "spacing_mm": None if spacing is None else list(spacing),
+            "region": asdict(self.recording.region),
+            "spacing_mm": spacing,
             "sentences": {target.name: target.sentence for target in self.targets},
             "frames": frames,
         }
 
     def result(self, phases: dict[str, Any] | None, files: dict[str, str]) -> dict[str, Any]:
         """The recording, its phases, its files, and one row per frame and target."""
-        recording, region = self.recording, self.recording.region
+        recording = self.recording
         return {
             "input_sha256": input_sha256(recording.path),
             "kind": recording.kind,
             "frames": recording.length,
             "size": list(recording.whole_shape),
-            "region": [region.top, region.left, region.height, region.width],
-            "spacing_mm": None if recording.spacing_mm is None else list(recording.spacing_mm),
+            "region": list(astuple(recording.region)),
+            "spacing_mm": recording.spacing_mm and list(recording.spacing_mm),
             "frame_seconds": recording.frame_seconds,
             "files": files,
             "phases": phases,

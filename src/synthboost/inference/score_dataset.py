@@ -110,30 +110,21 @@ class _Scorer:
     def _row(
         self, info: FrameInfo, entry: IndexEntry, frame: Frame | None, scores: Scores | None, reason: str
     ) -> Row:  # fmt: skip
-        attributes, (row_mm, column_mm) = info.attributes, frame.spacing_mm if frame else (None, None)
+        row_mm, column_mm = frame.spacing_mm if frame else (None, None)
         measured = dict.fromkeys(field.name for field in fields(Scores)) if scores is None else vars(scores)
         row = {
             **self.facts,
-            "prompt_set": entry.prompt_set,
-            "paraphrase": entry.paraphrase,
-            "sentence": entry.sentence,
-            "uses_ground_truth": entry.uses_ground_truth,
-            "probe": entry.probe,
-            "domain": str(info.domain),
+            **{name: value for name, value in vars(entry).items() if name != "file"},
+            **{name: getattr(info.attributes, name) for name in ("quality", "sex", "age", "ejection_fraction")},
+            "domain": info.domain,
             "patient": str(info.patient),
-            "frame": info.name,
-            "view": str(info.view),
-            "phase": str(info.phase),
-            "structure": entry.structure,
-            "quality": None if attributes.quality is None else str(attributes.quality),
-            "sex": None if attributes.sex is None else str(attributes.sex),
-            "age": attributes.age,
-            "ejection_fraction": attributes.ejection_fraction,
+            "view": info.view,
+            "phase": info.phase,
             "grid": "native" if self.grid is None else f"{self.grid[0]}x{self.grid[1]}",
             "row_mm": row_mm,
             "column_mm": column_mm,
             **measured,
-            "status": str(scores.status if scores else Status.FAILED),
+            "status": scores.status if scores else Status.FAILED,
             "reason": reason,
             "nsd_tolerance_mm": NSD_TOLERANCE_MM,
         }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal, TypeVar
+from typing import Literal
 
 from synthboost.domain import (
     STRUCTURES,
@@ -24,7 +24,6 @@ from synthboost.errors import ConfigError
 from synthboost.prompts import PROMPT_SETS, Attribute, build_prompt, clean_sentence
 from synthboost.prompts.shape import shape_word
 
-T = TypeVar("T")
 ShapeFrom = Literal["unknown", "ground-truth", "prediction"]
 SHAPELESS = PromptSet.P6
 """Used for a first prediction when the shape word comes from a predicted mask: it says everything but the shape."""
@@ -144,9 +143,3 @@ def sentence_targets(sentences: Sequence[str]) -> tuple[Target, ...]:
 def texts_of(prompts: Mapping[Structure, Prompt]) -> tuple[str, ...]:
     """Return the sentences of a frame in the order of `STRUCTURES`."""
     return tuple(prompts[structure].text for structure in STRUCTURES)
-
-
-def swapped(of_structure: dict[Structure, T]) -> dict[Structure, T]:
-    """Give each structure the next one's sentence (or its mask), to test whether the sentence is used at all."""
-    following = (*STRUCTURES[1:], STRUCTURES[0])
-    return {structure: of_structure[other] for structure, other in zip(STRUCTURES, following, strict=True)}

@@ -3,61 +3,78 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
 
+from synthboost.data.frame_set import FrameSet
 from synthboost.domain import STRUCTURES, Frame, GreyImage, PromptSet, Structure
-from synthboost.errors import ConfigError
+from synthboost.errors import ConfigError, DataError
 from synthboost.evaluation.metrics.overlap import SelfAgreement, self_agreement
 from synthboost.inference.predict_dataset import final_prompts
 from synthboost.inference.predictor import EncodedImages, Predictor
 from synthboost.inference.sentences import EvaluationSentences
+from synthboost.io.atomic import write_csv
+from synthboost.progress import track
 from synthboost.prompts import PARAPHRASES
 
 K = TypeVar("K")
 NAMING_SETS = tuple(PromptSet(f"P{number}") for number in range(1, 8))
 """The paper's sets that name a structure; P0 names none."""
+COLUMNS = (
+    "patient", "frame", "structure", "masks", "mean_dice", "lowest_dice", "disputed_share", "flipped", "sentences",
+    "reason",
+)  # fmt: skip
 
 
-@dataclass(frozen=True)
-class Variations:
-    """How a structure is named, and whether the image is mirrored.
+def write_uncertainty(path: Path, predictor: Predictor, frames: FrameSet, name_domain: bool) -> None:
+    """Write one line per frame and structure as CSV; `name_domain` as for `uncertainty_of_frame`.
 
-    A model that was trained on one prompt set reads the sentences of the others for the first time, and one that never
-    saw a mirrored heart sees one: its disagreement then says how far it generalises, not how hard the image is.
+    Raises:
+        OutputError: it cannot be written.
     """
-
-    prompt_sets: tuple[PromptSet, ...] = NAMING_SETS
-    """Each with both paraphrases; sentences that read the same count once."""
-    flip: bool = True
-    """Also predict each sentence in the mirror image."""
-    name_domain: bool = False
-    """End the sentences with the image's domain, as models of the `mixed` strategy were trained."""
-
-    def __post_init__(self) -> None:
-        """Refuse sets that do not name a structure.
-
-        Raises:
-            ConfigError: none is given, or P0 is among them.
-        """
-        if not self.prompt_sets or PromptSet.P0 in self.prompt_sets:
-            raise ConfigError("uncertainty", "prompt_sets", ", ".join(self.prompt_sets) or "none", "some of P1 to P7")
+    lines: list[dict[str, object]] = []
+    for position in track(range(len(frames)), f"predicting {frames.name} in other words", unit="frame"):
+        info = frames.infos[position]
+        head = {**dict.fromkeys(COLUMNS, ""), "patient": str(info.patient), "frame": info.name}
+        try:
+            found = uncertainty_of_frame(predictor, frames[position], name_domain=name_domain)
+        except DataError as error:
+            lines.append({**head, "reason": str(error)})
+            continue
+        for structure, agreement in found.items():
+            own = {name: value for name, value in vars(agreement).items() if name in COLUMNS}
+            more = {"structure": structure.short, "flipped": True, "sentences": agreement.masks // 2}
+            lines.append({**head, **own, **more})
+    write_csv(path, COLUMNS, lines)
 
 
 def uncertainty_of_frame(
-    predictor: Predictor, frame: Frame, variations: Variations | None = None
+    predictor: Predictor,
+    frame: Frame,
+    prompt_sets: Sequence[PromptSet] = NAMING_SETS,
+    flip: bool = True,
+    name_domain: bool = False,
 ) -> dict[Structure, SelfAgreement]:
-    """Predict every structure of a frame in all variations, and say how far the masks of each agree.
+    """Predict every structure of a frame in many sentences, and say how far the masks of each agree.
+
+    A model that was trained on one prompt set reads the sentences of the others for the first time, and one that never
+    saw a mirrored heart sees one: its disagreement then says how far it generalises, not how hard the image is.
+
+    Args:
+        predictor: holds the model.
+        frame: needs no annotation.
+        prompt_sets, name_domain: see `varied_sentences`.
+        flip: also predict each sentence in the mirror image.
 
     Raises:
-        DataError: a structure has one variation only.
+        DataError: a structure has one sentence only, and no flip.
+        ConfigError: see `varied_sentences`.
     """
-    variations = variations or Variations()
     images = predictor.encode_images([frame.image])
-    texts = varied_sentences(predictor, images, frame, variations)
-    return uncertainty_of_sentences(predictor, frame.image, texts, variations.flip, images)
+    texts = varied_sentences(predictor, images, frame, prompt_sets, name_domain)
+    return uncertainty_of_sentences(predictor, frame.image, texts, flip, images)
 
 
 def uncertainty_of_sentences(
@@ -90,16 +107,29 @@ def uncertainty_of_sentences(
 
 
 def varied_sentences(
-    predictor: Predictor, images: EncodedImages, frame: Frame, variations: Variations
+    predictor: Predictor,
+    images: EncodedImages,
+    frame: Frame,
+    prompt_sets: Sequence[PromptSet] = NAMING_SETS,
+    name_domain: bool = False,
 ) -> dict[Structure, tuple[str, ...]]:
     """Return the sentences that name each structure of a frame, whose image is encoded; no two are the same.
 
-    The shape word of P7 is that of the mask which P6 gives.
+    Args:
+        predictor: gives the mask (for P6) whose shape P7 names.
+        images, frame: the frame.
+        prompt_sets: each with both paraphrases.
+        name_domain: end the sentences with the image's domain, as models of the `mixed` strategy were trained.
+
+    Raises:
+        ConfigError: no set is given, or P0, which names no structure, is among them.
     """
+    if not prompt_sets or PromptSet.P0 in prompt_sets:
+        raise ConfigError("uncertainty", "prompt_sets", ", ".join(prompt_sets) or "none", "some of P1 to P7")
     texts: dict[Structure, dict[str, None]] = {structure: {} for structure in STRUCTURES}
-    for prompt_set in variations.prompt_sets:
+    for prompt_set in prompt_sets:
         for paraphrase in range(len(PARAPHRASES)):
-            sentences = EvaluationSentences(prompt_set, paraphrase, name_domain=variations.name_domain)
+            sentences = EvaluationSentences(prompt_set, paraphrase, name_domain=name_domain)
             [prompts] = final_prompts(predictor, images, [frame], sentences)
             for structure, prompt in prompts.items():
                 texts[structure].setdefault(prompt.text)

@@ -76,15 +76,15 @@ def recover(folder: Path, held: bool = False) -> None:
             work of processes of this host that no longer live is.
 
     Raises:
-        OSError: a folder cannot be put back. It is then where it was.
+        OutputError: a folder cannot be put back. It is then where it was.
     """
-    left_over = [entry for entry in folder.glob(f"{TEMPORARY_PREFIX}*") if held or _is_of_a_dead_process(entry)]
-    for entry in left_over:
-        if entry in _IN_WORK:
+    for entry in list(folder.glob(f"{TEMPORARY_PREFIX}*")):
+        if entry in _IN_WORK or not (held or _is_of_a_dead_process(entry)):
             continue
         name = _TEMPORARY.fullmatch(entry.name)
         if name is not None and name["old"]:
-            _put_back(entry, folder / name["name"])
+            with output_errors(folder / name["name"]):
+                _put_back(entry, folder / name["name"])
         _remove(entry)
 
 
@@ -121,14 +121,12 @@ def require_new_folder(path: Path, option: str) -> None:
     Raises:
         OutputError: it holds files already, is a file, or cannot be created.
     """
-    try:
+    with output_errors(path):
         path.mkdir(parents=True, exist_ok=True)
         occupied = next((p for p in path.iterdir() if not p.name.startswith(TEMPORARY_PREFIX)), None)
         probe = path / f"{TEMPORARY_PREFIX}{os.getpid()}-probe"
         probe.touch()
         probe.unlink()
-    except OSError as error:
-        raise output_error(path, error) from error
     if occupied is not None:
         raise OutputError(
             path, option, f"the folder holds {occupied.name!r} already", "a new or empty folder",
@@ -145,9 +143,8 @@ def _temporary_names(path: Path) -> Iterator[tuple[Path, Path]]:
     try:
         _recover_once(path.parent)
         _IN_WORK.update((temporary, aside))
-        yield temporary, aside
-    except OSError as error:
-        raise output_error(path, error) from error
+        with output_errors(path):
+            yield temporary, aside
     finally:
         with suppress(OSError):  # the error above says more than that there was nothing to tidy up
             _put_back(aside, path)
@@ -199,9 +196,14 @@ def _flush_to_disk(path: Path) -> None:
         os.fsync(handle.fileno())
 
 
-def output_error(path: Path, error: OSError) -> OutputError:
-    """Say what the system said, and what to do about it."""
-    if error.errno == errno.ENOSPC:
-        return OutputError(path, "disk", "no space left", "room for the file", "Free some space; nothing was lost.")
-    expected, remedy = "a place that can be written", "Check the path and its rights."
-    return OutputError(path, "output", error.strerror or str(error), expected, remedy)
+@contextmanager
+def output_errors(path: Path) -> Iterator[None]:
+    """What the system says while the block writes becomes an `OutputError`, with what to do about it."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno == errno.ENOSPC:
+            remedy = "Free some space; nothing was lost."
+            raise OutputError(path, "disk", "no space left", "room for the file", remedy) from error
+        expected, remedy = "a place that can be written", "Check the path and its rights."
+        raise OutputError(path, "output", error.strerror or str(error), expected, remedy) from error

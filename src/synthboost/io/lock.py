@@ -1,18 +1,21 @@
-"""One writer per folder at a time, by a lock that the system gives back when its process dies."""
+"""What a folder is for, by a record that its first writer leaves; and one writer at a time, by a lock of the system."""
 
 from __future__ import annotations
 
 import errno
 import fcntl
+import json
 import os
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 from synthboost.errors import OutputError
-from synthboost.io.atomic import output_error, recover
+from synthboost.io.atomic import output_errors, recover, write_json
+from synthboost.io.typed_json import read_json
 
 LOCK_FILE = ".lock"
 """Holds the number and the host of the process that has the lock, for the message."""
@@ -21,6 +24,40 @@ _HELD: set[int] = set()
 """File descriptors of the locks of this process."""
 OWNER_VARIABLE = "SYNTHBOOST_LOCK_OWNER"
 """In the environment, so that processes which a job starts take locks in its name too."""
+_SHOWN = 40
+"""Characters of a value in a message; the record holds the rest."""
+
+
+def claim(record: Path, wanted: Mapping[str, Any]) -> None:
+    """Write the record into a new or empty folder, or compare it with the one that is there.
+
+    Args:
+        record: its file; the folder around it is what is claimed, and may be absent. Hidden files do not occupy it.
+        wanted: what the folder is to be for; plain values.
+
+    Raises:
+        OutputError: the folder was begun otherwise, naming in what, or holds something else. Nothing was touched.
+        DataError: its record cannot be read.
+    """
+    out, plain = record.parent, json.loads(json.dumps(wanted))
+    if record.is_file():
+        found = read_json(record)
+        if odd := _odd(found, plain):
+            there, now = _flat(found), _flat(plain)
+            values = ((key, repr(there.get(key)), repr(now.get(key))) for key in _odd(there, now))
+            differences = ", ".join(f"{key} is {_short(one)} there and {_short(two)} now" for key, one, two in values)
+            raise OutputError(
+                out, ", ".join(odd), f"not as the folder was begun with: {differences}", f"what {record.name} says",
+                "Nothing was touched. Choose another folder.",
+            )  # fmt: skip
+        return
+    occupied = next((p.name for p in out.iterdir() if not p.name.startswith(".")), None) if out.is_dir() else None
+    if occupied is not None:
+        raise OutputError(
+            out, "folder", f"holds {occupied!r} and no {record.name}",
+            "a new or empty folder, or one that the same command began", "Nothing was touched. Choose another folder.",
+        )  # fmt: skip
+    write_json(record, plain)
 
 
 @contextmanager
@@ -36,21 +73,12 @@ def exclusive(folder: Path) -> Iterator[None]:
             back; or the file system has no locks.
     """
     lock = folder / LOCK_FILE
-    try:
+    with output_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
         handle = _take(folder, lock)
-    except OSError as error:
-        if error.errno in _UNABLE:
-            raise OutputError(
-                folder, "lock", error.strerror, "a file system with locks", "Write to another disk, or mount with them."
-            ) from error
-        raise output_error(folder, error) from error
     _HELD.add(handle)
     try:
-        try:
-            recover(folder, held=True)
-        except OSError as error:
-            raise output_error(folder, error) from error
+        recover(folder, held=True)
         yield
     finally:
         _HELD.discard(handle)
@@ -66,15 +94,28 @@ def owned_by(job: str) -> Iterator[None]:
     Args:
         job: one line. Whoever gives it vouches that no two processes do this job at a time.
     """
-    before = os.environ.get(OWNER_VARIABLE)
+    before = os.environ.pop(OWNER_VARIABLE, None)
     os.environ[OWNER_VARIABLE] = job
     try:
         yield
     finally:
-        if before is None:
-            del os.environ[OWNER_VARIABLE]
-        else:
+        del os.environ[OWNER_VARIABLE]
+        if before is not None:
             os.environ[OWNER_VARIABLE] = before
+
+
+def _odd(found: Mapping[str, Any], wanted: Mapping[str, Any]) -> list[str]:
+    return sorted(key for key in wanted.keys() | found.keys() if wanted.get(key) != found.get(key))
+
+
+def _flat(record: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings, a mapping within, in one line with the rest."""
+    settings = record.get("settings")
+    return {**record, **settings, "settings": None} if isinstance(settings, dict) else dict(record)
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}..."
 
 
 def _take(folder: Path, lock: Path) -> int:
@@ -86,12 +127,14 @@ def _take(folder: Path, lock: Path) -> int:
             if _is_at(lock, handle):
                 _sign(folder, lock, handle)
                 return handle
-        except BlockingIOError:
+        except BaseException as error:
             holder = _holder(handle) or "that has just begun"
             os.close(handle)
-            raise _refusal(folder, lock, holder) from None
-        except BaseException:
-            os.close(handle)
+            if isinstance(error, BlockingIOError):
+                raise _refusal(folder, lock, holder) from None
+            if isinstance(error, OSError) and error.errno in _UNABLE:
+                remedy = "Write to another disk, or mount with them."
+                raise OutputError(folder, "lock", error.strerror, "a file system with locks", remedy) from error
             raise
         os.close(handle)  # given back, and so deleted, between the opening and the locking
 

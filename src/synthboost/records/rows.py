@@ -9,7 +9,7 @@ from typing import TypedDict
 
 import pandas as pd
 
-from synthboost.io.frames import frame_of, read_frame, write_frame
+from synthboost.io.tables import frame_of, read_frame, write_frame
 
 TINY_SHARE = 0.0005
 """Share of the image (0.05 %) below which a true mask is `tiny`: there one pixel moves Dice by percents."""

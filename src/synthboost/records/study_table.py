@@ -15,7 +15,7 @@ from typing import Any, TypedDict, cast
 import pandas as pd
 
 from synthboost.errors import DataError
-from synthboost.io.frames import frame_of, require_parquet, write_frame, write_parquet
+from synthboost.io.tables import frame_of, require_parquet, write_frame, write_parquet
 from synthboost.io.typed_json import to_json
 from synthboost.records.rows import Row, rows_frame
 from synthboost.records.run_folder import RunRecord

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from synthboost.errors import OutputError, SynthboostError
-from synthboost.io.frames import has_parquet
 from synthboost.io.lock import exclusive
+from synthboost.io.tables import has_parquet
 from synthboost.io.typed_json import read_record
 from synthboost.records.run_folder import RunPaths, read_run
 from synthboost.records.study_folder import StudyPaths, StudyRecord

@@ -1,0 +1,174 @@
+"""Tables whose columns a dataclass or a `TypedDict` describes, as CSV and Parquet: nothing lost, nothing guessed.
+
+Many items are a data frame: words as `str`, `int` as `Int64`, `float` as `float64`; `None` is missing there and an
+empty cell in a file. Parquet needs the extra `parquet` (pyarrow), which is loaded only to write it.
+"""
+
+from __future__ import annotations
+
+import csv
+import math
+import sys
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import is_dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar, get_type_hints
+
+import numpy as np
+
+from synthboost.errors import DataError, extra
+from synthboost.io.atomic import whole_file, write_csv
+
+if TYPE_CHECKING:  # simulated sets are written without it
+    import pandas as pd
+
+_Item = TypeVar("_Item")
+_QUOTED = ("=", "+", "-", "@", "\t", "\r", "'")
+"""Beginnings that get an apostrophe: a spreadsheet would run the cell as a formula, or take the apostrophe away."""
+_DTYPES = {"str": "str", "bool": "bool", "int": "Int64", "float": "float64"}
+_GROUP = 50_000
+"""Rows per row group of a Parquet file."""
+
+
+def frame_of(kind: type[_Item], items: Iterable[_Item]) -> pd.DataFrame:
+    """Gather items in a data frame with the columns of `kind`."""
+    import pandas as pd
+
+    lines: list[Any] = list(items)
+    columns = {}
+    for name, text in _field_types(kind).items():
+        values = [line[name] for line in lines]
+        plain = text.removesuffix(" | None")
+        absent = any(isinstance(value, float) and math.isnan(value) for value in values)
+        assert not absent, "an absent value is None, not NaN"
+        if plain == "str":  # a member of a StrEnum is a string by another name
+            values = [None if value is None else str(value) for value in values]
+        columns[name] = pd.Series(values, dtype=_DTYPES[plain])
+    return pd.DataFrame(columns)
+
+
+def records_of(kind: type[_Item], frame: pd.DataFrame) -> Iterator[_Item]:
+    """Go through a data frame row by row, as Python has the values: `None` where one is missing."""
+    names = tuple(_field_types(kind))
+    columns = [frame[name].astype(object).where(frame[name].notna(), None).tolist() for name in names]
+    return (kind(**dict(zip(names, values, strict=True))) for values in zip(*columns, strict=True))
+
+
+def write_frame(path: Path, kind: type[Any], frame: pd.DataFrame) -> None:
+    """Write a data frame as CSV, whole or not at all."""
+    write_typed(path, kind, records_of(kind, frame))
+
+
+def read_frame(path: Path, kind: type[Any]) -> pd.DataFrame:
+    """Read what `write_frame` wrote; see `read_typed` for errors."""
+    return frame_of(kind, read_typed(path, kind))
+
+
+def has_parquet() -> bool:
+    """Tell whether Parquet can be written here, without loading anything."""
+    return find_spec("pyarrow") is not None
+
+
+def require_parquet() -> Any:
+    """Return pyarrow; called before the work, it tells whether Parquet can be written after it.
+
+    Raises:
+        ConfigError: pyarrow is not installed.
+    """
+    with extra("parquet", "pyarrow"):
+        if not has_parquet():
+            raise ImportError
+        import pyarrow
+
+    return pyarrow
+
+
+def write_parquet(path: Path, kind: type[Any], frame: pd.DataFrame) -> None:
+    """Write a data frame with one typed column per field, compressed, whole or not at all.
+
+    Raises:
+        ConfigError: pyarrow is not installed.
+        OutputError: the file cannot be written.
+    """
+    arrow = require_parquet()
+    import pyarrow.parquet as pq
+
+    kinds = {"str": arrow.string(), "bool": arrow.bool_(), "int": arrow.int64(), "float": arrow.float64()}
+    schema = arrow.schema(
+        arrow.field(name, kinds[text.removesuffix(" | None")], nullable=text.endswith(" | None"))
+        for name, text in _field_types(kind).items()
+    )
+    with whole_file(path) as temporary:
+        table = arrow.Table.from_pandas(frame, schema=schema, preserve_index=False)
+        pq.write_table(table, temporary, compression="zstd", row_group_size=_GROUP)
+
+
+def write_typed(path: Path, kind: type[_Item], items: Iterable[_Item]) -> None:
+    """Write items as CSV, whole or not at all; floats keep every digit, `None` is an empty cell."""
+    lines: Iterator[Any] = (vars(item) if is_dataclass(item) else item for item in items)
+    write_csv(path, tuple(_field_types(kind)), ({name: _to_cell(v) for name, v in line.items()} for line in lines))
+
+
+def read_typed(path: Path, kind: type[_Item]) -> Iterator[_Item]:
+    """Read what `write_typed` wrote, one by one: the fields of `kind` are str, bool, int, float, or one of them | None.
+
+    Raises:
+        DataError: the file is absent, its columns are not those of `kind`, or a cell does not parse.
+    """
+    types = _field_types(kind)
+    try:
+        with path.open(encoding="utf-8", newline="") as handle:
+            reader = csv.DictReader(handle)
+            header = tuple(reader.fieldnames or ())
+            if header != tuple(types):
+                odd = sorted(set(header) ^ set(types))
+                raise DataError(
+                    path, "columns", odd, f"the columns of a {path.name} of this version",
+                    "Those are absent or unknown: make the file again by the command that wrote it.",
+                )  # fmt: skip
+            for line, cells in enumerate(reader, start=2):
+                yield kind(**_parse(f"{path}:{line}", cells, types))
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise DataError(path, "file", error, f"a readable {path.name}") from error
+
+
+def _field_types(kind: type[Any]) -> dict[str, str]:
+    """Names of the fields in order, with their types as written: `float | None`."""
+    return {name: getattr(hint, "__name__", str(hint)) for name, hint in get_type_hints(kind).items()}
+
+
+def _to_cell(value: object) -> object:
+    if isinstance(value, float | np.floating):
+        assert not math.isnan(value), "an absent value is None; NaN could not be read back"
+        return repr(float(value))
+    if isinstance(value, str) and value.startswith(_QUOTED):
+        return "'" + value
+    return value
+
+
+def _parse(where: str, cells: Mapping[str, str], types: Mapping[str, str]) -> dict[str, object]:
+    if None in cells or None in cells.values():
+        raise DataError(where, "cells", "too many or too few", f"{len(types)} cells")
+    values: dict[str, object] = {}
+    for name, cell in cells.items():
+        try:
+            values[name] = _from_cell(cell, types[name])
+        except (ValueError, KeyError):
+            raise DataError(where, name, repr(cell), f"a value of type {types[name]}") from None
+    return values
+
+
+def _from_cell(cell: str, kind: str) -> object:
+    if kind.endswith("| None") and cell == "":
+        return None
+    if kind.startswith("bool"):
+        return {"True": True, "False": False}[cell]
+    if kind.startswith("int"):
+        return int(cell)
+    if kind.startswith("float"):
+        if math.isnan(number := float(cell)):
+            raise ValueError
+        return number
+    text = cell[1:] if cell.startswith("'") and cell[1:].startswith(_QUOTED) else cell
+    return sys.intern(text)  # most words stand in thousands of rows: each is kept once
