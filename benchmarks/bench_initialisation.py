@@ -92,7 +92,7 @@ def main() -> None:
     demo = DemoSettings()
     training_config = demo.preset.training
     with tempfile.TemporaryDirectory() as folder:
-        write_dataset(Path(folder) / "data", replace(demo.target_settings(), patients=40, split_counts=(30, 10, 0)), 2)
+        write_dataset(Path(folder) / "data", replace(demo.target, patients=40, split_counts=(30, 10, 0)), 2)
         dataset = open_dataset(Path(folder) / "data")
         source = Source(dataset, make_split("official", dataset))
         recipe = TripletRecipe(PromptSet.P6, paraphrase="seeded")

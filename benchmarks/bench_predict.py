@@ -23,8 +23,7 @@ from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
 from synthboost.app.controller import Controller, Display
-from synthboost.app.images import OpenedImage
-from synthboost.app.uploads import Uploads
+from synthboost.app.images import OpenedImage, Uploads
 from synthboost.domain import Domain, GreyImage, Phase, View
 from synthboost.inference.predictor import Prediction, Predictor
 from synthboost.models.text_memory import TextMemory

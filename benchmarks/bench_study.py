@@ -92,21 +92,18 @@ def plan(options: Namespace, folder: Path, feature_cache: str = "auto"):
     """The study, as `synthboost study paper` plans it."""
     from synthboost.data.source import open_source
     from synthboost.domain import PromptSet
-    from synthboost.records.run_record import Evaluation
     from synthboost.studies.recipes import ours, smoke
-    from synthboost.studies.study import Study, initial_weights
+    from synthboost.studies.study import Study, with_weights
 
-    preset = smoke()
+    grid = replace(smoke().grid, models=tuple(options.models))
     preset = replace(
-        preset,
+        smoke(),
         images_per_stage=options.images,
-        training=replace(preset.training, feature_cache=feature_cache),
-        grid=replace(preset.grid, models=tuple(options.models)),
+        training=replace(smoke().training, feature_cache=feature_cache),
+        grid=grid if options.all_prompts else replace(grid, prompts=(PromptSet.P1,)),
     )
-    grid = preset.grid if options.all_prompts else replace(preset.grid, prompts=(PromptSet.P1,))
     real, synthetic = open_source(folder / "real"), open_source(folder / "synthetic")
-    weights = initial_weights(preset, grid.models, {})
-    return Study("paper", ours(), preset, grid, real, (synthetic,), weights, Evaluation(probe_swapped=False))
+    return Study("paper", ours(), with_weights(preset, {}), real, (synthetic,))
 
 
 def print_names(options: Namespace, folder: Path) -> None:
@@ -117,12 +114,11 @@ def print_names(options: Namespace, folder: Path) -> None:
 def run_shared(options: Namespace, folder: Path) -> None:
     from synthboost.records.study_folder import StudyPaths
     from synthboost.studies.executors.local import LocalExecutor
-    from synthboost.studies.study_folder import note_request, terms_of
-    from synthboost.studies.study_run import StudyWork
+    from synthboost.studies.study_run import StudyWork, note_request, terms_of
 
     study = plan(options, folder)
     root = folder / "study"
-    note_request(StudyPaths(root), terms_of(study), study.grid, [run.name for run in study.runs])
+    note_request(StudyPaths(root), terms_of(study), study.preset.grid, [run.name for run in study.runs])
     outcomes = []
     LocalExecutor().run(study.jobs(root / "runs"), StudyWork(study.runs, root), outcomes.append)
     assert len(outcomes) == len(study.runs)

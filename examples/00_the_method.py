@@ -21,10 +21,9 @@ from synthboost.prompts import build_prompt
 from synthboost.records.run_folder import RunPaths, read_run
 from synthboost.records.run_record import Evaluation
 from synthboost.simulator.settings import AppearanceName, PriorName, SimulationSettings
+from synthboost.studies.results import dice_line
 from synthboost.studies.run import execute
-from synthboost.studies.spec import RunSpec
-from synthboost.studies.strategies import Role
-from synthboost.studies.summary import dice_line
+from synthboost.studies.spec import Role, RunSpec
 from synthboost.training.config import TrainingConfig
 
 

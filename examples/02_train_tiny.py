@@ -8,10 +8,9 @@ from synthboost.data.source import open_source
 from synthboost.domain import PromptSet, Strategy
 from synthboost.records.run_folder import read_run
 from synthboost.records.run_record import Evaluation
+from synthboost.studies.results import dice_line
 from synthboost.studies.run import execute
-from synthboost.studies.spec import RunSpec
-from synthboost.studies.strategies import Role
-from synthboost.studies.summary import dice_line
+from synthboost.studies.spec import Role, RunSpec
 from synthboost.training.config import TrainingConfig
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import SimpleITK as sitk
 from PIL import Image
 
-from synthboost.app.archive import label_values, zip_masks
+from synthboost.app.results import label_values, zip_masks
 from synthboost.inference.predictor import Prediction
 from synthboost.io.nifti import new_header, nifti_bytes
 

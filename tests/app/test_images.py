@@ -9,8 +9,7 @@ import pytest
 from PIL import Image
 
 from synthboost.app.controller import Controller, Display, Screen
-from synthboost.app.images import read_upload, shown_name
-from synthboost.app.uploads import Uploads
+from synthboost.app.images import Uploads, read_upload, shown_name
 from synthboost.errors import DataError
 from synthboost.inference.predictor import Predictor
 

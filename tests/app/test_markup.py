@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from synthboost.app.markup import figure, problem, table
-from synthboost.app.measurements import MaskMeasurement
+from synthboost.app.results import MaskMeasurement
 from synthboost.errors import DataError
 
 EVIL = "<script>alert(1)</script>${x}{{y}}"

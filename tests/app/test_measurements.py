@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from synthboost.app.measurements import measure
+from synthboost.app.results import measure
 from synthboost.inference.predictor import Prediction
 
 

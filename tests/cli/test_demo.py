@@ -19,9 +19,8 @@ from synthboost.studies import recipes
 PRESET = replace(recipes.demo(), images_per_stage=8, least_epochs=1)
 SMALL = partial(
     demo.DemoSettings,
-    image_size=48,
-    target_patients=(2, 1, 2),
-    source_patients=(2, 1),
+    source=replace(demo.SOURCE, size=48, patients=3, split_counts=(2, 1, 0)),
+    target=replace(demo.TARGET, size=48, patients=5, split_counts=(2, 1, 2)),
     diffusion=replace(TINY, size=32, width=8, multipliers=(1, 2), attention=(16,), head_width=8, groups=4),
     diffusion_training=DiffusionTraining(steps=2, batch=2),
     diffusion_copies=1,

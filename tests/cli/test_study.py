@@ -13,7 +13,7 @@ import pytest
 from synthboost.domain import Strategy
 from synthboost.io.lock import exclusive
 from synthboost.io.typed_json import read_json
-from synthboost.studies.executors import registry as executors
+from synthboost.studies import executors
 from synthboost.studies.executors.base import Job, JobQueue, Report, Work
 
 Call = Callable[..., Any]

@@ -10,7 +10,7 @@ from typing import Any, get_args
 from synthboost.cli.train import TrainableStrategy
 from synthboost.records.rows import read_rows
 from synthboost.records.run_folder import read_run
-from synthboost.studies.strategies import STAGES
+from synthboost.studies.spec import STAGES
 
 SHORT = ("--epochs", 1, "--batch-images", 4, "--workers", 0)
 

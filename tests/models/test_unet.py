@@ -58,7 +58,7 @@ def test_words_beside_the_name_change_no_bit(model: UNet) -> None:
 
 
 def test_every_sentence_of_every_prompt_set_names_its_structure() -> None:
-    from synthboost.cli.prompts import EXAMPLE
+    from synthboost.cli.data import EXAMPLE
 
     for prompt_set in PromptSet:
         for structure in STRUCTURES:

@@ -13,10 +13,9 @@ from synthboost.domain import PromptSet, Strategy
 from synthboost.models.catalogue import MODELS
 from synthboost.models.clipseg.settings import ClipSegSettings
 from synthboost.records.run_record import Evaluation
-from synthboost.studies.recipes import RANDOM, Grid, Recipe, ours, smoke
-from synthboost.studies.spec import RunSpec
-from synthboost.studies.strategies import Role
-from synthboost.studies.study import Study
+from synthboost.studies.recipes import Grid, Recipe, ours, smoke
+from synthboost.studies.spec import Role, RunSpec
+from synthboost.studies.study import Study, with_weights
 from synthboost.training.config import TrainingConfig
 
 QUICK = TrainingConfig(epochs=2, batch_images=4, learning_rate=1e-3, precision="no", threads=1)
@@ -81,7 +80,7 @@ def plan(sources: tuple[Source, Source]) -> Callable[..., Study]:
 
     def make(grid: Grid, recipe: Recipe | None = None, *synthetic: Source) -> Study:
         real, made = sources
-        weights = dict.fromkeys(grid.models, RANDOM)
-        return Study("paper", recipe or ours(), smoke(), grid, real, synthetic or (made,), weights)
+        preset = with_weights(replace(smoke(), grid=grid), {})
+        return Study("paper", recipe or ours(), preset, real, synthetic or (made,))
 
     return make

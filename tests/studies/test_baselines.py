@@ -9,9 +9,8 @@ import pytest
 from synthboost.domain import SplitPart, Strategy
 from synthboost.records.run_folder import read_run
 from synthboost.records.run_record import Evaluation
-from synthboost.studies.baselines import FITS, baseline_name, execute_baseline
-from synthboost.studies.spec import RunSpec
-from synthboost.studies.strategies import Role
+from synthboost.studies.baselines import FITS, Baseline
+from synthboost.studies.spec import Role, RunSpec
 
 
 @pytest.mark.parametrize("kind", FITS)
@@ -19,7 +18,7 @@ def test_a_constant_predictor_is_a_run_like_any_other(
     make_spec: Callable[..., RunSpec], evaluation: Evaluation, tmp_path: Path, kind: str
 ) -> None:
     source = make_spec(Strategy.REAL).sources[Role.REAL]
-    record = read_run(execute_baseline(kind, source, tmp_path / "runs", evaluation).root)
+    record = read_run(Baseline(kind, source).execute(tmp_path / "runs", evaluation).root)
     assert len(record.rows) == 4 * 3
     assert {(row.model, row.strategy, row.encoders) for row in record.rows.itertuples()} == {("baseline", kind, "none")}
     areas = {(row.frame, row.structure): row.area_predicted_mm2 for row in record.rows.itertuples()}
@@ -32,10 +31,10 @@ def test_baselines_of_fewer_patients_are_other_runs_and_judging_otherwise_is_don
     make_spec: Callable[..., RunSpec], evaluation: Evaluation, tmp_path: Path
 ) -> None:
     source = make_spec(Strategy.REAL).sources[Role.REAL]
-    names = {baseline_name("text-blind", one) for one in (source, source.with_patients(1))}
+    names = {Baseline("text-blind", one).name for one in (source, source.with_patients(1))}
     assert len(names) == 2
-    first = execute_baseline("text-blind", source, tmp_path / "runs", evaluation)
-    again = execute_baseline("text-blind", source, tmp_path / "runs", replace(evaluation, part=SplitPart.VALIDATION))
+    first = Baseline("text-blind", source).execute(tmp_path / "runs", evaluation)
+    again = Baseline("text-blind", source).execute(tmp_path / "runs", replace(evaluation, part=SplitPart.VALIDATION))
     assert first == again
     rows = read_run(again.root).rows
     assert {(row.part, row.real_patients) for row in rows.itertuples()} == {("validation", 2)}

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
-from synthboost.studies.recipe_differences import differences_text, recipe_differences
 from synthboost.studies.recipes import RECIPES
+from synthboost.studies.study_text import differences_text, recipe_differences
 
 
 def test_every_difference_says_what_each_recipe_does_and_no_two_lines_are_alike() -> None:

@@ -21,8 +21,7 @@ from synthboost.records.rows import Row, read_rows
 from synthboost.records.run_folder import read_run
 from synthboost.records.run_record import Evaluation, Spec
 from synthboost.studies.run import FEATURES_FOLDER, execute, stage_frames
-from synthboost.studies.spec import RunSpec
-from synthboost.studies.strategies import Role
+from synthboost.studies.spec import Role, RunSpec
 
 MakeSpec = Callable[..., RunSpec]
 

@@ -12,8 +12,7 @@ from synthboost.domain import PromptSet, Strategy
 from synthboost.errors import ConfigError
 from synthboost.io.typed_json import to_json
 from synthboost.models.freezing import Encoders
-from synthboost.studies.spec import RunSpec
-from synthboost.studies.strategies import STAGES, Role
+from synthboost.studies.spec import STAGES, Role, RunSpec
 
 MakeSpec = Callable[..., RunSpec]
 

@@ -16,7 +16,7 @@ from synthboost.io.typed_json import write_record
 from synthboost.records.run_record import Evaluation
 from synthboost.studies.recipes import RANDOM, as_run, choose_preset, smoke, unannotated
 from synthboost.studies.spec import RunSpec
-from synthboost.studies.study import Study, initial_weights, needed_prompts
+from synthboost.studies.study import Study, needed_prompts, with_weights
 
 ONE = replace(smoke().grid, models=("cris",), encoders=("trained",), prompts=(PromptSet.P1,))
 
@@ -29,7 +29,7 @@ def _strategies(study: Study) -> list[str]:
 
 
 def test_the_synthetic_run_is_one_for_all_numbers_of_real_patients(plan: Plan) -> None:
-    study = plan(replace(ONE, patients=(1, 2, None)))
+    study = plan(replace(ONE, patients=(1, 2, "all")))
     strategies = _strategies(study)
     # All of this set's training patients are two, and yet they are another choice than the first two.
     counts = [strategies.count(str(strategy)) for strategy in ONE.strategies]
@@ -89,15 +89,14 @@ def test_as_run_a_clipseg_with_trained_encoders_is_one_with_frozen_ones(plan: Pl
 
 
 def test_weights_are_what_is_given_or_the_presets_or_random() -> None:
-    models = ("clipseg", "cris")
-    assert initial_weights(smoke(), models, {"cris": "folder"}) == {"clipseg": RANDOM, "cris": "folder"}
+    assert with_weights(smoke(), {"cris": "folder"}).weights == {"clipseg": RANDOM, "cris": "folder"}
     paper = choose_preset("paper")
-    chosen = initial_weights(paper, models, {"cris": RANDOM})
-    assert chosen == {"clipseg": "CIDAS/clipseg-rd64-refined", "cris": RANDOM}
+    chosen = with_weights(paper, {"cris": RANDOM})
+    assert chosen.weights == {"clipseg": "CIDAS/clipseg-rd64-refined", "cris": RANDOM}
     with pytest.raises(ConfigError, match="none for cris"):
-        initial_weights(paper, models, {})
+        with_weights(paper, {})
     with pytest.raises(ConfigError, match="weights: unet"):
-        initial_weights(paper, models, {"unet": "folder"})
+        with_weights(paper, {"unet": "folder"})
 
 
 WORTH = replace(unannotated(ONE), patients=(1, 2))
@@ -105,7 +104,7 @@ WORTH = replace(unannotated(ONE), patients=(1, 2))
 
 def test_what_annotation_is_worth_is_shown_by_a_few_many_and_all_patients() -> None:
     grid = unannotated(smoke().grid)
-    assert grid.patients == (5, 10, 50, None)
+    assert grid.patients == (5, 10, 50, "all")
     assert grid.strategies == (Strategy.REAL, Strategy.SYNTHETIC, Strategy.SYNTHETIC_THEN_REAL)
 
 

@@ -11,7 +11,7 @@ from synthboost.errors import OutputError
 from synthboost.io.typed_json import read_record
 from synthboost.records.study_folder import StudyPaths, StudyRecord, StudyTerms
 from synthboost.studies.recipes import smoke
-from synthboost.studies.study_folder import check_request, note_request
+from synthboost.studies.study_run import check_request, note_request
 
 TERMS = StudyTerms(
     "paper", {"name": "ours"}, {"name": "smoke"}, {"real": {"fingerprint": "ab"}}, {"clipseg": "random"},

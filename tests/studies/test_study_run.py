@@ -35,9 +35,9 @@ class Here:
                 report(outcome)
 
 def carry_out(real, synthetic, out):
-    preset = replace(smoke(), images_per_stage=16)
-    grid = replace(preset.grid, models=("clipseg",), prompts=(PromptSet.P1,), patients=(1,))
-    study = Study("paper", ours(), preset, grid, open_source(real), (open_source(synthetic),), {"clipseg": "random"})
+    grid = replace(smoke().grid, models=("clipseg",), prompts=(PromptSet.P1,), patients=(1,))
+    preset = replace(smoke(), images_per_stage=16, grid=grid)
+    study = Study("paper", ours(), preset, open_source(real), (open_source(synthetic),))
     assert not study_run.run_study(out, study, Here())
 
 def count_files(out):

@@ -91,5 +91,5 @@ def test_what_is_finished_is_said_and_costs_nothing(plan: Plan, tmp_path: Path) 
 
 
 def test_a_study_that_shares_nothing_has_no_such_paragraph(plan: Plan, tmp_path: Path) -> None:
-    grid = replace(GRID, strategies=(Strategy.REAL,), encoders=("trained",), patients=(None,))
+    grid = replace(GRID, strategies=(Strategy.REAL,), encoders=("trained",), patients=("all",))
     assert "shared:" not in _say(plan(grid), tmp_path)

@@ -8,13 +8,11 @@ from pathlib import Path
 
 import numpy as np
 
-from synthboost.app.archive import zip_masks
-from synthboost.app.images import OpenedImage, read_upload
+from synthboost.app.images import OpenedImage, Uploads, read_upload
 from synthboost.app.markup import download_link, figure, note, problem, table
-from synthboost.app.measurements import measure
+from synthboost.app.results import measure, zip_masks
 from synthboost.app.sentences import read_lines
 from synthboost.app.sessions import Session, Sessions
-from synthboost.app.uploads import Uploads
 from synthboost.domain import GreyImage
 from synthboost.errors import DataError, SynthboostError
 from synthboost.inference.overlay import draw_smooth

@@ -1,8 +1,16 @@
-"""What the page shows: an uploaded image or clip, or a simulated example, behind which there is no patient."""
+"""What the page shows: an uploaded image or clip, or a simulated example, behind which there is no patient.
+
+Uploads pass through a folder of the page's own, which is emptied after every request and gone at the end."""
 
 from __future__ import annotations
 
+import shutil
+import tempfile
+import threading
+import time
 import unicodedata
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -21,6 +29,8 @@ MAX_FRAMES = 200
 """Of a clip: what is kept in memory for each visitor; a guess."""
 MAX_PIXELS, MAX_CLIP_PIXELS = 16_000_000, 128_000_000
 """Of a frame, for which 32 predictions of 4 bytes a pixel are kept, and of a clip; guesses."""
+LEFT_BEHIND_SECONDS = 120.0
+"""An upload that no request took by then (the visitor went away) is removed."""
 LONGEST_NAME = 60
 """Characters of a file's name that are shown."""
 SEED, SIZE = 2026, 256
@@ -105,3 +115,54 @@ def _require_kind(path: Path, name: str) -> None:
         raise DataError(name, "length", "0 bytes", "an image", "The file is empty: copy it again.")
     if size > MAX_UPLOAD_BYTES:
         raise DataError(name, "length", f"{size} bytes", f"at most {MAX_UPLOAD_BYTES}")
+
+
+class Uploads:
+    """A temporary folder; use it as a context manager."""
+
+    def __init__(self) -> None:
+        """Make the folder, for this user alone."""
+        self.folder = Path(tempfile.mkdtemp(prefix="synthboost-serve-")).resolve()
+        self._end = threading.Event()
+
+    def __enter__(self) -> Uploads:
+        """Begin to sweep what nobody took."""
+        threading.Thread(target=self._sweep_for_ever, daemon=True).start()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        """Remove the folder with everything in it."""
+        self._end.set()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    @contextmanager
+    def taken(self, path: Path) -> Iterator[Path]:
+        """Yield an uploaded file, and remove it whatever happens.
+
+        Raises:
+            ValueError: the path is not in the folder; it is then left alone.
+        """
+        real = path.resolve()
+        if self.folder not in real.parents:
+            raise ValueError("not an upload")
+        try:
+            yield path
+        finally:
+            self._remove(real)
+
+    def sweep(self, older_than_seconds: float = LEFT_BEHIND_SECONDS) -> None:
+        """Remove files that were written longer ago than this."""
+        for path in list(self.folder.rglob("*")):
+            with suppress(OSError):
+                if path.is_file() and time.time() - path.stat().st_mtime > older_than_seconds:
+                    self._remove(path)
+
+    def _remove(self, path: Path) -> None:
+        with suppress(OSError):
+            path.unlink(missing_ok=True)
+            if path.parent != self.folder:
+                path.parent.rmdir()
+
+    def _sweep_for_ever(self) -> None:
+        while not self._end.wait(LEFT_BEHIND_SECONDS / 4):
+            self.sweep()

@@ -6,7 +6,7 @@ import base64
 from collections.abc import Sequence
 from html import escape
 
-from synthboost.app.measurements import MaskMeasurement
+from synthboost.app.results import MaskMeasurement
 from synthboost.app.sentences import NO_WORDS
 from synthboost.errors import SynthboostError
 from synthboost.inference.overlay import COLOURS

@@ -10,8 +10,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from synthboost.app.controller import Controller
-from synthboost.app.images import MAX_UPLOAD_BYTES
-from synthboost.app.uploads import Uploads
+from synthboost.app.images import MAX_UPLOAD_BYTES, Uploads
 from synthboost.errors import ConfigError
 from synthboost.inference.predictor import Predictor
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +17,8 @@ FOR_PREDICTING = ("prompts", "threshold", "mend", "uncertainty")
 """Options that label maps which are not predicted now do not take."""
 
 
-@dataclass(frozen=True)
-class Clinical:
+@dataclass(frozen=True, kw_only=True)
+class Clinical(SplitOptions):
     """Measure patients from masks and compare with the reference: research software, not a medical device.
 
     Writes `patients.csv` (all numbers of each patient, and why a number is missing), `checks.csv` (plausibility),
@@ -33,7 +33,6 @@ class Clinical:
     """A new folder."""
     prompts: PromptSet | None = None
     """The prompt set for prediction; by default the run's, or P6."""
-    splitting: SplitOptions = field(default_factory=SplitOptions)
     threshold: float = 0.5
     """A pixel belongs to the most probable structure if its probability is larger."""
     mend: bool = False
@@ -54,10 +53,10 @@ class Clinical:
         from synthboost.progress import track
         from synthboost.records.masks import INDEX_FILE, read_index
         from synthboost.reports.formats import to_text
-        from synthboost.studies.evaluated import UNKNOWN, run_spec_of
         from synthboost.studies.manifest import versions
+        from synthboost.studies.results import UNKNOWN, run_spec_of
 
-        source = open_source(self.data, self.splitting)
+        source = open_source(self.data, self)
         frames = source.evaluation_frames(SplitPart.TESTING)
         folder, measured = Path(self.masks), "reference" if self.masks == REFERENCE else "predicted"
         stored = (folder / INDEX_FILE).is_file()

@@ -1,12 +1,25 @@
-"""`synthboost data inspect | export`: inspect a data set, or export a simulated one in the layout of CAMUS."""
+"""`synthboost data inspect | export` and `prompts`: what a data set holds, as NIfTI files, and its sentences."""
 
 from __future__ import annotations
 
+import csv
 import os
+import sys
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 
 import tyro
+
+from synthboost.domain import STRUCTURES, Attributes, FrameInfo, PatientId, Phase, PromptSet, Quality, Sex, View
+
+EXAMPLE = FrameInfo(
+    PatientId("example", "example", "patient0001"),
+    View.TWO_CHAMBER,
+    Phase.END_DIASTOLE,
+    Attributes(sex=Sex.MALE, age=73, quality=Quality.GOOD, ejection_fraction=45.0, wall_thickness_mm=9.0),
+)
+EXAMPLE_SHAPE = "oval"
 
 
 @dataclass(frozen=True)
@@ -46,3 +59,33 @@ class ExportData:
 
         made = export_camus(open_dataset(self.root), self.out)
         print(f"{made} patients exported now: {self.out}")
+
+
+@dataclass(frozen=True)
+class Prompts:
+    """Print the sentences as CSV: for an example frame, or for every frame of a data set."""
+
+    data: Path | None = None
+    """A data set's folder; by default an example frame of a 73-year-old man with all attributes known."""
+    sets: tuple[PromptSet, ...] = tuple(PromptSet)
+    """The prompt sets to print."""
+    paraphrase: int = 0
+    """0: "... of the heart ...", 1: "... in the cardiac ultrasound ..."."""
+    name_domain: bool = False
+    """End each sentence with the frame's domain, as the `mixed` strategy does."""
+
+    def run(self) -> None:
+        """Print a header and one line per frame, structure and prompt set."""
+        from synthboost.data import open_dataset
+        from synthboost.prompts import build_prompt
+
+        frames = [EXAMPLE] if self.data is None else open_dataset(self.data, allow_missing=True).frames
+        # A shape word needs a mask; naming the true one would give the answer away.
+        shape = EXAMPLE_SHAPE if self.data is None else None
+        writer = csv.writer(sys.stdout, lineterminator="\n")
+        writer.writerow(("frame", "structure", "prompt_set", "sentence", "left_out"))
+        for info, prompt_set, structure in product(frames, self.sets, STRUCTURES):
+            prompt = build_prompt(
+                prompt_set, structure, info, shape=shape, paraphrase=self.paraphrase, name_domain=self.name_domain
+            )
+            writer.writerow((info.name, structure.short, prompt_set, prompt.text, " ".join(prompt.dropped)))

@@ -26,8 +26,7 @@ class Demo:
 
     def run(self) -> None:
         """Run everything and print where the report is."""
-        from synthboost.studies.demo import DemoSettings, run_demo
-        from synthboost.studies.demo_report import write_demo_report
+        from synthboost.studies.demo import DemoSettings, run_demo, write_demo_report
         from synthboost.studies.recipes import demo
 
         preset = demo()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import time
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
@@ -19,8 +19,8 @@ FOR_PREDICTING = ("prompts", "paraphrase", "shape_from", "name_domain", "thresho
 """Options that masks predicted earlier do not take."""
 
 
-@dataclass(frozen=True)
-class Evaluate:
+@dataclass(frozen=True, kw_only=True)
+class Evaluate(SplitOptions):
     """Evaluate masks: Dice, IoU, NSD, HD95 and ASSD in mm, one row per image and structure.
 
     `report` accepts the folder beside those of runs.
@@ -44,7 +44,6 @@ class Evaluate:
     """The source of P7's shape word; `ground-truth` leaks the true mask and is marked in every row."""
     name_domain: Literal["as-trained", "yes", "no"] = "as-trained"
     """Whether each sentence names its frame's domain; `as-trained`: as in the checkpoint's run."""
-    splitting: SplitOptions = field(default_factory=SplitOptions)
     part: SplitPart = SplitPart.TESTING
     """The part to evaluate."""
     grid: tuple[int, int] | None = None
@@ -65,14 +64,15 @@ class Evaluate:
         from synthboost.inference.sentences import EvaluationSentences
         from synthboost.io.atomic import require_new_folder
         from synthboost.prompts import vocabulary
-        from synthboost.studies.evaluated import run_spec_of, spec_of, write_evaluation
-        from synthboost.studies.summary import dice_line
+        from synthboost.records.run_folder import RunPaths
+        from synthboost.studies.manifest import make_manifest
+        from synthboost.studies.results import choose_examples, dice_line, run_spec_of, spec_of, write_result
 
         if (self.checkpoint is None) == (self.masks is None):
             raise ConfigError("evaluate", "checkpoint, masks", "both or neither given", "one of the two")
         if self.masks is not None:
             refuse_idle(self, FOR_PREDICTING, "masks", "Their index lists the sentences that they were predicted for.")
-        source = open_source(self.data, self.splitting)
+        source = open_source(self.data, self)
         frames = source.evaluation_frames(self.part)
         require_new_folder(self.out, "out")
         began = datetime.now(UTC), time.monotonic()
@@ -91,5 +91,8 @@ class Evaluate:
             drawn = (self.threshold, self.shape_from, self.paraphrase, self.probe_swapped)
             evaluation = Evaluation(self.part, *drawn, self.grid)
         rows = score_frames(frames, masks, spec, source.split.name, evaluation, self.workers)
-        write_evaluation(self.out, spec, None if run is None else run.name, frames, masks, rows, evaluation, began)
+        spec = replace(spec, prompt_set=", ".join(sorted(rows.prompt_set[rows.probe == ""].unique())))
+        data = {"evaluation": spec.data["evaluation"].fingerprint}
+        manifest = make_manifest(began, spec.seed or 0, data, None if run is None else run.name)
+        write_result(RunPaths(self.out), spec, manifest, evaluation, rows, choose_examples(rows, frames, masks))
         print(f"{dice_line(rows)}\nrows: {self.out / 'rows.csv'}")

@@ -47,7 +47,7 @@ class Predict(WithModel):
         from synthboost.io.recordings import find_recordings
         from synthboost.models.registry import weights_fingerprint
         from synthboost.prompts.templates import domain_clause
-        from synthboost.studies.evaluated import run_spec_of
+        from synthboost.studies.results import run_spec_of
 
         if self.structures is not None and self.sentences is not None:
             raise ConfigError("predict", "structures and sentences", "both", "one of the two")

@@ -32,7 +32,7 @@ class Serve:
         from synthboost.app.server import serving, warn_of_host
         from synthboost.inference.predictor import Predictor
         from synthboost.models.registry import build_segmenter
-        from synthboost.studies.evaluated import run_spec_of
+        from synthboost.studies.results import run_spec_of
 
         if self.checkpoint is None:
             raise CheckpointError(

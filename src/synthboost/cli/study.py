@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
 import tyro
 
-from synthboost.domain import PromptSet, SplitOptions, Strategy
+from synthboost.domain import SplitOptions
 from synthboost.errors import ConfigError
+from synthboost.studies.recipes import RECIPES, Grid, choose_preset, unannotated
 
 FAILED = 1
 """The exit code when a run failed."""
 
 
-@dataclass(frozen=True)
-class Study:
+@dataclass(frozen=True, kw_only=True)
+class Study(SplitOptions):
     """Run a study: strategies x models x encoders x prompt sets x seeds.
 
     `paper` is the paper's. `label-free` measures the value of annotation: Dice against the number of annotated real
@@ -37,7 +38,7 @@ class Study:
     """The synthetic data set, for strategies that train on one; `label-free` takes several."""
     out: Path = Path("study")
     """The study's folder: `study.json`, `runs/`, `logs/`, `report.html`."""
-    preset: Literal["smoke", "small", "paper"] = "smoke"
+    preset: str = "smoke"
     """The size: `smoke` (minutes, tiny models), `small` (hours, tiny models), `paper` (published weights, GPUs)."""
     recipe: Literal["as-written", "as-run", "ours"] = "ours"
     """The settings: the paper's text, its published code, or ours, which corrects both."""
@@ -45,23 +46,13 @@ class Study:
     """Print how the three recipes differ, and exit."""
     plan: bool = False
     """Print the runs, what is shared, and the estimated time and disk, and exit."""
-    models: tuple[str, ...] = ()
-    """By default, as for the options below, the preset's."""
-    strategies: tuple[Strategy, ...] = ()
-    encoders: tuple[str, ...] = ()
-    """`trained`, `frozen`, or any other policy of `train --encoders`."""
-    prompts: tuple[PromptSet, ...] = ()
-    seeds: tuple[int, ...] = ()
-    patients: tuple[str, ...] = ()
-    """Numbers of real training patients (the first N by name), or `all`; e.g. `50 10 all`."""
+    grid: Grid = field(default_factory=Grid)
     images_per_stage: int | None = None
     """Images per stage, instead of the preset's; e.g. twice as many for a control of real images at equal steps."""
     weights: tuple[str, ...] = ()
     """Initial weights instead of the preset's, e.g. `cris=FOLDER`, `clipseg=random`."""
-    split: str | None = None
+    split: str = ""
     """How real patients are split; by default the recipe's. Use `no-test` for copies without the test patients."""
-    leave_out: tuple[str, ...] = ()
-    """Patients to exclude from all parts."""
     allow_missing: bool = False
     """Continue when listed patients or files are absent."""
     executor: str = "local"
@@ -75,37 +66,31 @@ class Study:
         """Plan, print the plan, and run it."""
         from synthboost.data.source import open_source
         from synthboost.records.study_folder import StudyPaths
-        from synthboost.studies.executors.registry import make_executor
-        from synthboost.studies.recipe_differences import differences_text
-        from synthboost.studies.recipes import choose_preset, choose_recipe, unannotated
-        from synthboost.studies.study import Study, initial_weights, uses_synthetic
+        from synthboost.studies.executors import make_executor
+        from synthboost.studies.study import Study, uses_synthetic, with_weights
         from synthboost.studies.study_estimate import estimate
-        from synthboost.studies.study_folder import check_request, terms_of
-        from synthboost.studies.study_run import run_study
-        from synthboost.studies.study_text import plan_text
+        from synthboost.studies.study_run import check_request, run_study, terms_of
+        from synthboost.studies.study_text import differences_text, plan_text
 
         if self.recipe_differences:
             print(differences_text())
             return
-        recipe, preset = choose_recipe(self.recipe), choose_preset(self.preset)
+        recipe, preset = RECIPES[self.recipe](), choose_preset(self.preset)
         if self.images_per_stage is not None:
             preset = replace(preset, images_per_stage=self.images_per_stage)
         paths = StudyPaths(self.out)
         executor = make_executor(self.executor, self.workers, paths.executor, self.executor_options)
-        asked = {name: getattr(self, name) for name in ("models", "strategies", "encoders", "prompts", "seeds")}
-        asked["patients"] = tuple(None if word == "all" else _count(word) for word in self.patients)
         whole = unannotated(preset.grid) if self.name == "label-free" else preset.grid
-        grid = replace(whole, **{name: values for name, values in asked.items() if values})
-        needs_synthetic = uses_synthetic(grid.strategies)
+        preset = with_weights(replace(preset, grid=self.grid.over(whole)), dict(map(_weights, self.weights)))
+        needs_synthetic = uses_synthetic(preset.grid.strategies)
         self._check_sets(needs_synthetic)
-        weights = initial_weights(preset, grid.models, dict(map(_weights, self.weights)))
         if self.data is None:
             raise ConfigError("study", "data", None, "the folder of the real data set")
         splitting = SplitOptions(self.split or recipe.split, self.leave_out)
         real = open_source(self.data, splitting, allow_missing=self.allow_missing)
         folders = self.synthetic if needs_synthetic else ()
         synthetic = tuple(open_source(folder, made_from=real.split) for folder in folders)
-        study = Study(self.name, recipe, preset, grid, real, synthetic, weights)
+        study = Study(self.name, recipe, preset, real, synthetic)
         check_request(paths, terms_of(study))
         expected = estimate(study, paths.runs)
         text = plan_text(study, expected, self.out, self.workers)
@@ -136,9 +121,3 @@ def _weights(word: str) -> tuple[str, str]:
     if not (model and source):
         raise ConfigError("study", "weights", word, "MODEL=FOLDER or MODEL=random")
     return model, source
-
-
-def _count(word: str) -> int:
-    if not (word.isascii() and word.isdigit() and int(word) > 0):
-        raise ConfigError("study", "patients", word, "numbers from 1 on, or all")
-    return int(word)

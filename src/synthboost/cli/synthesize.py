@@ -14,8 +14,8 @@ from synthboost.domain import SplitOptions
 from synthboost.errors import ConfigError
 
 
-@dataclass(frozen=True)
-class TrainDiffusion:
+@dataclass(frozen=True, kw_only=True)
+class TrainDiffusion(Unannotated):
     """Train one model for all views and phases on the training patients of a data set.
 
     The same command resumes. `sample` takes the folder.
@@ -29,7 +29,6 @@ class TrainDiffusion:
     """`tiny` (64 px), `compact` (128 px, an hour on two CPU cores), `small` (128 px), `sdm256` (published, 652 M)."""
     unannotated: bool = False
     """Train on images alone, for `refine`: label maps are not read, and may be absent."""
-    images: Unannotated = field(default_factory=Unannotated)
     training: DiffusionTraining = field(default_factory=DiffusionTraining)
 
     def run(self) -> None:
@@ -39,20 +38,19 @@ class TrainDiffusion:
         from synthboost.diffusion.settings import PRESETS
         from synthboost.diffusion.training_run import DONE, train_diffusion_on
 
-        if not self.unannotated and self.images.defaults != PictureDefaults():
+        if not self.unannotated and self.defaults != PictureDefaults():
             raise ConfigError(
                 "synthesize train", "pictures", "given", "none of them where the model is trained on masks",
                 "Pictures have no masks: add --unannotated.",
             )  # fmt: skip
-        images = self.images
-        source = images.open(self.data) if self.unannotated else open_source(self.data, images)
+        source = self.open(self.data) if self.unannotated else open_source(self.data, self)
         state = "finished before" if (self.out / DONE).is_file() else "weights"
         weights = train_diffusion_on(source, PRESETS[self.preset], self.training, self.out, self.unannotated)
         print(f"{state}: {weights}")
 
 
 @dataclass(frozen=True, kw_only=True)
-class SampleDiffusion(Sampled):
+class SampleDiffusion(Sampled, SplitOptions):
     """Make a data set in CAMUS' layout: for every mask, images of perturbed copies of it.
 
     A synthetic patient belongs to the part of the patient whose masks it has; test patients' masks are never used. The
@@ -65,7 +63,6 @@ class SampleDiffusion(Sampled):
     """The data set whose masks to use: annotated, or simulated."""
     out: Path
     """A new folder, or one begun by the same command."""
-    splitting: SplitOptions = field(default_factory=SplitOptions)
     copies: int = 5
     """Synthetic patients for each patient."""
     batch: int = 16
@@ -81,7 +78,7 @@ class SampleDiffusion(Sampled):
         from synthboost.inference.predictor import choose_device
         from synthboost.models.registry import weights_fingerprint
 
-        shard, source = self.share, open_source(self.masks, self.splitting)
+        shard, source = self.share, open_source(self.masks, self)
         network = load_diffusion(self.model).to(choose_device("auto"))
         sha256 = weights_fingerprint(self.model)
         settings = SynthesisSettings(self.copies, seed=self.seed, batch=self.batch)
@@ -90,8 +87,8 @@ class SampleDiffusion(Sampled):
         print(f"{made} synthetic patients made now: {self.out}{still_to_come(self.out)}")
 
 
-@dataclass(frozen=True)
-class Fidelity:
+@dataclass(frozen=True, kw_only=True)
+class Fidelity(SplitOptions):
     """Compare synthetic images with real ones: texture by structure, distances with a floor, copies of training images.
 
     Both sets are resized to one size. The real training patients are those that the model was trained on; the real
@@ -104,7 +101,6 @@ class Fidelity:
     """The synthetic data set."""
     out: Path
     """A new folder for `fidelity.json`, `fidelity.md`, `fidelity.html` and contact sheets."""
-    splitting: SplitOptions = field(default_factory=SplitOptions)
     checkpoint: str | None = None
     """A segmenter trained on real images: its predictions on the synthetic images are compared with their masks."""
     size: int = 128
@@ -114,4 +110,4 @@ class Fidelity:
         """Compare, write the numbers and print the main ones."""
         from synthboost.inference.fidelity import compare_sets
 
-        print(compare_sets(**vars(self)))
+        print(compare_sets(self.real, self.synthetic, self.out, self, self.checkpoint, self.size))

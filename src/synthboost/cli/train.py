@@ -14,11 +14,11 @@ from synthboost.training.config import TrainingConfig
 TrainableStrategy: TypeAlias = Literal[
     Strategy.ZERO_SHOT, Strategy.REAL, Strategy.SYNTHETIC, Strategy.SYNTHETIC_THEN_REAL, Strategy.MIXED
 ]
-"""The strategies with stages (`studies.strategies.STAGES`)."""
+"""The strategies with stages (`studies.spec.STAGES`)."""
 
 
-@dataclass(frozen=True)
-class Train:
+@dataclass(frozen=True, kw_only=True)
+class Train(SplitOptions):
     """Train a model under one of the strategies and evaluate it on held-out patients.
 
     The run gets its own folder under `out`. The same command resumes it, and returns at once when it is finished.
@@ -44,7 +44,6 @@ class Train:
     """What to train: `trained`, `frozen`, `last-3` (blocks), `lora-8` (rank), or e.g. `vision=last-3,text=frozen`."""
     prompts: PromptSet = PromptSet.P6
     """The prompt set."""
-    splitting: SplitOptions = field(default_factory=SplitOptions)
     allow_missing: bool = False
     """Continue when listed patients or files are absent."""
     patients: int | None = None
@@ -61,13 +60,12 @@ class Train:
         from synthboost.models.registry import weights_fingerprint
         from synthboost.records.rows import read_rows
         from synthboost.records.run_record import Evaluation
+        from synthboost.studies.results import dice_line
         from synthboost.studies.run import execute
-        from synthboost.studies.spec import RunSpec
-        from synthboost.studies.strategies import STAGES, Role
-        from synthboost.studies.summary import dice_line
+        from synthboost.studies.spec import STAGES, Role, RunSpec
         from synthboost.training.hardware import this_process
 
-        sources = {Role.REAL: open_source(self.data, self.splitting, self.patients, allow_missing=self.allow_missing)}
+        sources = {Role.REAL: open_source(self.data, self, self.patients, allow_missing=self.allow_missing)}
         if self.synthetic is not None:
             sources[Role.SYNTHETIC] = open_source(self.synthetic, made_from=sources[Role.REAL].split)
         spec = RunSpec(

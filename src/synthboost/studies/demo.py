@@ -1,5 +1,5 @@
 """The demo: the paper's four strategies on a simulated target (or a real CAMUS folder), with two kinds of synthetic
-images: the simulator's, and those of a diffusion model that is trained on the target."""
+images: the simulator's, and those of a diffusion model that is trained on the target; and its report."""
 
 from __future__ import annotations
 
@@ -16,22 +16,85 @@ from synthboost.diffusion.checkpoint import load_diffusion
 from synthboost.diffusion.settings import TINY, DiffusionSettings, DiffusionTraining
 from synthboost.diffusion.synthesize import SynthesisSettings, synthesize
 from synthboost.diffusion.training_run import train_diffusion_on
-from synthboost.domain import SplitOptions, SplitPart
+from synthboost.domain import (
+    STRUCTURES,
+    Attributes,
+    FrameInfo,
+    PatientId,
+    Phase,
+    PromptSet,
+    Quality,
+    Sex,
+    SplitOptions,
+    SplitPart,
+    View,
+)
 from synthboost.models.catalogue import settings_of
 from synthboost.models.registry import weights_fingerprint
+from synthboost.prompts import build_prompt
 from synthboost.records.rows import read_rows
-from synthboost.records.run_folder import RunPaths
+from synthboost.records.run_folder import RunPaths, read_run
+from synthboost.reports.content import CONFIDENTIAL, ReportContent
+from synthboost.reports.page import write_report
 from synthboost.simulator.appearance import AppearanceName
 from synthboost.simulator.priors import PriorName
 from synthboost.simulator.settings import SimulationSettings
-from synthboost.studies.recipes import RANDOM, Preset, demo, ours
-from synthboost.studies.study import Study
-from synthboost.studies.summary import dice_line
+from synthboost.studies.recipes import Preset, demo, ours
+from synthboost.studies.results import dice_line
+from synthboost.studies.study import Study, with_weights
 
 FIXED_DICE = 0.75
 """The validation Dice whose first reaching the report calls convergence; fixed before anything is trained."""
 DIFFUSION_PATIENTS = 30
 """Masks of at most so many training patients of the target are deformed and drawn anew."""
+
+EXAMPLE_FRAME = FrameInfo(
+    PatientId("example", "example", "example"),
+    View.FOUR_CHAMBER,
+    Phase.END_SYSTOLE,
+    Attributes(sex=Sex.FEMALE, age=64, quality=Quality.MEDIUM),
+)
+CITATION = (
+    "Method: Adhikari et al., Synthetic Boost: Leveraging Synthetic Data for Enhanced Vision-Language Segmentation in "
+    "Echocardiography, arXiv 2309.12829 (2023)."
+)
+CAMUS_TERMS = (
+    "CAMUS: CC BY-NC-SA 4.0, non-commercial scientific research only; cite Leclerc et al., IEEE TMI 38(9):2198-2210, "
+    "2019, doi 10.1109/TMI.2019.2900516."
+)
+COMMANDS = (
+    ("This report, on your CAMUS folder", "synthboost demo --data CAMUS --out demo-camus"),
+    ("See what the folder holds and lacks", "synthboost data inspect CAMUS --deep"),
+    ("Simulate pretraining data", "synthboost simulate --out simulated --patients 500"),
+    (
+        "Or make them as the paper does",
+        "synthboost synthesize train --data CAMUS --out diffusion && "
+        "synthboost synthesize sample --model diffusion --masks CAMUS --out synthetic",
+    ),
+    (
+        "Train the published CLIPSeg under the paper's winning strategy",
+        "synthboost train --data CAMUS --synthetic simulated --strategy synth-PT:real-FT "
+        "--weights CIDAS/clipseg-rd64-refined --prompts P6",
+    ),
+    ("Convert a published file of CRIS, once", "synthboost weights convert cris_best.pth --out cris"),
+    (
+        "The same strategy with it",
+        "synthboost train --data CAMUS --synthetic simulated --strategy synth-PT:real-FT "
+        "--model cris --weights cris --prompts P6",
+    ),
+    ("Report the finished runs", "synthboost report runs/* --out report.html"),
+)
+
+
+SOURCE = SimulationSettings(
+    patients=110, seed=1, prior=PriorName.LITERATURE, appearance=AppearanceName.CLEAN, size=128,
+    first_patient_number=1001, split_counts=(100, 10, 0),
+)  # fmt: skip
+"""One of the two synthetic sets: one clean scanner, hearts by the reference ranges of the literature."""
+TARGET = SimulationSettings(
+    patients=70, seed=0, prior=PriorName.CAMUS, appearance=AppearanceName.CLINICAL, size=128, split_counts=(30, 10, 30)
+)
+"""The target domain: three scanners, all qualities and artefacts, other hearts than the source."""
 
 
 @dataclass(frozen=True)
@@ -40,12 +103,8 @@ class DemoSettings:
 
     preset: Preset = field(default_factory=demo)
     """What is trained, and for how long."""
-    image_size: int = 128
-    """Pixels of the longer side of a simulated frame."""
-    target_patients: tuple[int, int, int] = (30, 10, 30)
-    """Training, validation and test patients of the simulated target domain."""
-    source_patients: tuple[int, int] = (100, 10)
-    """Training and validation patients of the simulated source, one of the two synthetic sets."""
+    source: SimulationSettings = SOURCE
+    target: SimulationSettings = TARGET
     diffusion: DiffusionSettings = field(default_factory=lambda: replace(TINY, patch=2))
     """The network that makes the other synthetic set."""
     diffusion_training: DiffusionTraining = field(
@@ -53,35 +112,7 @@ class DemoSettings:
     )
     """For a minute; the published rate and average need a hundred times as many steps."""
     diffusion_copies: int = 2
-    """Synthetic patients for each of them, and for each validation patient."""
-
-    @property
-    def seed(self) -> int:
-        """Of everything: the first of the study's."""
-        return self.preset.grid.seeds[0]
-
-    def source_settings(self) -> SimulationSettings:
-        """The synthetic data: one clean scanner, hearts by the reference ranges of the literature."""
-        return SimulationSettings(
-            patients=sum(self.source_patients),
-            seed=self.seed + 1,
-            prior=PriorName.LITERATURE,
-            appearance=AppearanceName.CLEAN,
-            size=self.image_size,
-            first_patient_number=1001,
-            split_counts=(*self.source_patients, 0),
-        )
-
-    def target_settings(self) -> SimulationSettings:
-        """The target domain: three scanners, all qualities and artefacts, other hearts than the source."""
-        return SimulationSettings(
-            patients=sum(self.target_patients),
-            seed=self.seed,
-            prior=PriorName.CAMUS,
-            appearance=AppearanceName.CLINICAL,
-            size=self.image_size,
-            split_counts=self.target_patients,
-        )
+    """Synthetic patients for each patient whose masks are deformed."""
 
 
 def run_demo(out: Path, data: Path | None, settings: DemoSettings, patients: int | None = None) -> list[RunPaths]:
@@ -101,13 +132,13 @@ def run_demo(out: Path, data: Path | None, settings: DemoSettings, patients: int
     given = None if data is None else _target(data, patients)  # a mistake in the path costs no waiting
     _say(began, "simulating the synthetic training data")
     source, target = out / "data" / "simulated-source", out / "data" / "simulated-target"
-    write_dataset(source, settings.source_settings(), workers)
+    write_dataset(source, settings.source, workers)
     if given is None:
         _say(began, 'simulating the target domain (it takes the place of real data and is called "real" below)')
-        write_dataset(target, settings.target_settings(), workers)
+        write_dataset(target, settings.target, workers)
     real = given or _target(target, patients)
     synthetic = (open_source(source, allow_missing=True), _diffusion_set(real, out, settings, began))
-    study = Study("demo", ours(), settings.preset, grid, real, synthetic, dict.fromkeys(grid.models, RANDOM))
+    study = Study("demo", ours(), with_weights(settings.preset, {}), real, synthetic)
     for number, run in enumerate(study.runs, start=1):
         _say(began, f"run {number} of {len(study.runs)}: {run.name}")
         run.execute(out / "runs", workers)
@@ -134,7 +165,7 @@ def _diffusion_set(real: Source, out: Path, settings: DemoSettings, began: float
         real.dataset,
         masks,
         folder,
-        SynthesisSettings(copies=settings.diffusion_copies, seed=settings.seed),
+        SynthesisSettings(copies=settings.diffusion_copies, seed=settings.target.seed),
     )
     return open_source(folder, made_from=real.split)
 
@@ -148,3 +179,71 @@ def _target(root: Path, patients: int | None) -> Source:
 
 def _say(began: float, text: str) -> None:
     print(f"[{time.monotonic() - began:4.0f} s] {text}", file=sys.stderr, flush=True)
+
+
+def write_demo_report(out: Path, runs: list[RunPaths], settings: DemoSettings, data: Path | None) -> Path:
+    """Write `report.html` into the demo's folder and return its path; `data` is `None` for a simulated target."""
+    page, simulated = out / "report.html", data is None
+    texts = {
+        str(one): build_prompt(one, STRUCTURES[0], EXAMPLE_FRAME, shape="oval").text or "(empty)" for one in PromptSet
+    }
+    content = ReportContent(
+        title="Synthetic Boost in minutes" + (", on simulated echocardiograms" if simulated else ""),
+        summary=_summary(settings, simulated),
+        target_is_simulated=simulated,
+        sentences=tuple(texts.items()),
+        commands=COMMANDS,
+        notes=_notes(settings, simulated),
+        licence=(CITATION, CAMUS_TERMS),
+        fixed_dice=FIXED_DICE,
+    )
+    write_report(page, [read_run(run.root) for run in runs], content)
+    return page
+
+
+def _summary(settings: DemoSettings, simulated: bool) -> tuple[str, ...]:
+    target = (
+        "simulated (three scanners, all image qualities, hearts as CAMUS' annotators draw them)"
+        if simulated
+        else "a CAMUS folder"
+    )
+    return (
+        "An ultrasound image and an English sentence go in; the mask of the structure that the sentence names comes "
+        f"out. The models are small ones ({', '.join(settings.preset.grid.models)}) that start from random weights, so "
+        "that everything runs on a laptop without a download. Each is trained under the strategies of the paper: not "
+        "at all (zero-shot), on the target domain only (real), on synthetic data only (synthetic), and on synthetic "
+        "data first and then on the target domain (synth-PT:real-FT).",
+        f"Here the target domain is {target}. There are two kinds of synthetic images. The simulator's (“simulated” in "
+        "the tables) show one clean scanner and hearts drawn from reference ranges in the literature; no annotation "
+        "was needed to make them. The others (“diffusion”) are the paper's way: a semantic diffusion model is trained "
+        "on the target's training images and masks, and draws new images for deformed masks of "
+        f"{DIFFUSION_PATIENTS} training patients. All strategies use the sentences of prompt set "
+        f"{settings.preset.grid.prompts[0]}.",
+        "Two baselines look at less than a model does: text-blind draws one and the same best mask whatever the "
+        "sentence, image-blind the training set's typical mask for the sentence whatever the image.",
+    )
+
+
+def _notes(settings: DemoSettings, simulated: bool) -> tuple[str, ...]:
+    shared = (
+        "Zero-shot means random initialisation here: no pretrained weights were given.",
+        "One seed: the intervals resample patients and do not hold the chance of training. Compare several seeds "
+        "before believing a small difference.",
+        f"The diffusion model is a small one ({settings.diffusion.size} x {settings.diffusion.size} pixels, "
+        f"{settings.diffusion_training.steps} steps); what it saw are the target's training patients alone.",
+        "The synthetic stage's learning curve is measured on synthetic validation patients, the other stages' on "
+        "validation patients of the target domain; only the latter two can be compared.",
+    )
+    if not simulated:
+        return (
+            *shared,
+            CONFIDENTIAL,
+            "A folder without the official test patients is evaluated on the official validation patients; the last "
+            "training patients then choose the epoch. The split is named under provenance.",
+        )
+    return (
+        *shared,
+        "Source and target come from one simulator with two sets of settings. The gap between them is smaller than "
+        "between simulation and patients; these numbers show that the method's plumbing works, not how well it "
+        "works on patients.",
+    )

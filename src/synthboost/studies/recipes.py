@@ -8,18 +8,16 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from itertools import product
-from typing import NamedTuple, TypeVar
+from typing import Literal, NamedTuple, TypeAlias
 
 from synthboost.domain import PromptSet, Strategy
 from synthboost.errors import ConfigError
-from synthboost.inference.predictor import THRESHOLD
-from synthboost.inference.sentences import ShapeFrom
 from synthboost.models.catalogue import entry_of
 from synthboost.models.freezing import Encoders
-from synthboost.studies.spec import HandOver
+from synthboost.records.run_record import ShapeFrom
 from synthboost.training.config import TrainingConfig
 
-Value = TypeVar("Value")
+HandOver: TypeAlias = Literal["weights", "everything"]
 PAPER_STRATEGIES = (Strategy.ZERO_SHOT, Strategy.REAL, Strategy.SYNTHETIC, Strategy.SYNTHETIC_THEN_REAL)
 PAPER_PROMPTS = tuple(PromptSet(f"P{number}") for number in range(8))
 RANDOM = "random"
@@ -49,7 +47,7 @@ class Recipe:
 
     def threshold(self, model: str) -> float:
         """The probability above which a pixel is inside."""
-        return self.thresholds.get(model, THRESHOLD)
+        return self.thresholds.get(model, 0.5)
 
     def encoders(self, model: str, wanted: Encoders) -> Encoders:
         """What is really trained when `wanted` was asked for."""
@@ -101,25 +99,33 @@ RECIPES: dict[str, Callable[[], Recipe]] = {"as-written": as_written, "as-run": 
 
 @dataclass(frozen=True)
 class Grid:
-    """What is combined with what."""
+    """Combine everything with everything. An option that is not given takes the preset's values."""
 
-    models: tuple[str, ...]
-    strategies: tuple[Strategy, ...]
-    encoders: tuple[str, ...]
-    """As `train --encoders` takes them."""
-    prompts: tuple[PromptSet, ...]
-    seeds: tuple[int, ...]
-    patients: tuple[int | None, ...] = (None,)
-    """Numbers of real training patients; `None`: all."""
+    models: tuple[str, ...] = ()
+    strategies: tuple[Strategy, ...] = ()
+    encoders: tuple[str, ...] = ()
+    """`trained`, `frozen`, or any other policy of `train --encoders`."""
+    prompts: tuple[PromptSet, ...] = ()
+    seeds: tuple[int, ...] = ()
+    patients: tuple[int | Literal["all"], ...] = ()
+    """Numbers of real training patients (the first N by name), or `all`; e.g. `50 10 all`."""
 
-    def __post_init__(self) -> None:
-        """Refuse a grid without a run."""
+    def over(self, other: Grid) -> Grid:
+        """Return the grid with the other's values where this one has none."""
+        return replace(other, **{name: values for name, values in vars(self).items() if values})
+
+    def cells(self) -> Iterator[Cell]:
+        """Everything combined with everything.
+
+        Raises:
+            ConfigError: there is nothing to combine, or fewer than one patient are asked for.
+        """
         for name, values in vars(self).items():
             if not values:
                 raise ConfigError("study", name, "nothing", "at least one")
-
-    def cells(self) -> Iterator[Cell]:
-        """Everything combined with everything."""
+        for count in self.patients:
+            if count != "all" and count < 1:
+                raise ConfigError("study", "patients", count, "numbers from 1 on, or all")
         axes = (self.patients, self.prompts, self.encoders, self.seeds, self.models, self.strategies)
         return (Cell(*values) for values in product(*axes))
 
@@ -127,7 +133,7 @@ class Grid:
 class Cell(NamedTuple):
     """One combination of a grid."""
 
-    patients: int | None
+    patients: int | Literal["all"]
     prompt_set: PromptSet
     encoders: str
     seed: int
@@ -141,13 +147,13 @@ class Preset:
 
     name: str
     grid: Grid
-    """What runs unless something else is asked for."""
+    """What runs."""
     architectures: dict[str, str]
     """Model -> preset of its architecture, for random weights."""
     training: TrainingConfig
     """Of every stage; the recipe's loss and the model's own learning rate come on top."""
     weights: dict[str, str] = field(default_factory=dict)
-    """Model -> weights to start from: a folder or a hub name."""
+    """Model -> weights to start from: a folder, a hub name, or `RANDOM`, as those do that are not listed."""
     images_per_stage: int | None = None
     """Images that a stage's optimiser sees, a frame counted every time: the epochs follow from the size of the data.
     `None`: the epochs of `training`."""
@@ -188,6 +194,7 @@ def smoke() -> Preset:
             encoders=("frozen", "trained"),
             prompts=(PromptSet.P1, PromptSet.P6),
             seeds=(0,),
+            patients=("all",),
         ),
         architectures={"clipseg": "tiny", "cris": "tiny"},
         training=TrainingConfig(batch_images=8, schedule="one-cycle"),
@@ -244,23 +251,14 @@ def unannotated(grid: Grid) -> Grid:
     `synthetic` alone is the arm without any annotation.
     """
     strategies = (Strategy.REAL, Strategy.SYNTHETIC, Strategy.SYNTHETIC_THEN_REAL)
-    return replace(grid, strategies=strategies, patients=(5, 10, 50, None))
+    return replace(grid, strategies=strategies, patients=(5, 10, 50, "all"))
 
 
 PRESETS: dict[str, Callable[[], Preset]] = {"smoke": smoke, "small": small, "paper": paper}
 
 
-def choose_recipe(name: str) -> Recipe:
-    """Return the recipe of a name; raise a `ConfigError` if there is none."""
-    return _choose(RECIPES, "recipe", name)
-
-
 def choose_preset(name: str) -> Preset:
     """Return the preset of a name; raise a `ConfigError` if there is none."""
-    return _choose(PRESETS, "preset", name)
-
-
-def _choose(known: dict[str, Callable[[], Value]], what: str, name: str) -> Value:
-    if name not in known:
-        raise ConfigError("study", what, name, f"one of {', '.join(known)}")
-    return known[name]()
+    if name not in PRESETS:
+        raise ConfigError("study", "preset", name, f"one of {', '.join(PRESETS)}")
+    return PRESETS[name]()

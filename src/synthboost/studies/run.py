@@ -9,6 +9,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
+import pandas as pd
 from accelerate.utils import broadcast_object_list
 
 from synthboost.data import ShapeSource, TripletRecipe, check_beside, check_pictures
@@ -25,15 +26,13 @@ from synthboost.io.typed_json import read_record, write_record
 from synthboost.models.base import Segmenter
 from synthboost.models.registry import build_segmenter, load_segmenter
 from synthboost.prompts import vocabulary
-from synthboost.records.examples import write_examples
-from synthboost.records.rows import read_rows, write_rows
+from synthboost.records.examples import Example
 from synthboost.records.run_folder import RunPaths, RunRecord, read_log
 from synthboost.records.run_record import Evaluation, Parameters
 from synthboost.reports.model_card import CARD, model_card
-from synthboost.studies.examples import choose_examples
 from synthboost.studies.manifest import make_manifest
-from synthboost.studies.spec import RunSpec
-from synthboost.studies.strategies import DATA_OF, STAGES, Role
+from synthboost.studies.results import choose_examples, write_result
+from synthboost.studies.spec import DATA_OF, STAGES, Role, RunSpec
 from synthboost.training.hardware import choose_precision, this_process
 from synthboost.training.loop import train_stage
 
@@ -68,7 +67,7 @@ def execute(spec: RunSpec, root: Path, evaluation: Evaluation, workers: int = 1,
     with exclusive(paths.root) if processes.is_main_process else nullcontext():
         model = _ensure_trained(spec, paths, parent)
         if processes.is_main_process:  # evaluation reads much and computes little: one process is enough
-            _finish(spec, model, paths, evaluation, workers, device)
+            _evaluate(spec, model, paths, evaluation, workers, device)
         processes.wait_for_everyone()
     return paths
 
@@ -144,30 +143,23 @@ def training_recipe(spec: RunSpec, role: Role) -> TripletRecipe:
     )
 
 
-def _finish(
+def _evaluate(
     spec: RunSpec, model: Segmenter, paths: RunPaths, evaluation: Evaluation, workers: int, device: str
 ) -> None:
     paths.done.unlink(missing_ok=True)
     began = datetime.now(UTC), time.monotonic()
-    evaluate_run(spec, model, paths, evaluation, workers, device)
+    rows, examples = evaluate_run(spec, model, paths, evaluation, workers, device)
     log = read_log(paths.log) if spec.own_stages else []
+    data = {str(role): source.fingerprint for role, source in spec.sources.items()}
+    parent = None if spec.parent is None else spec.parent.name
     manifest = replace(
-        make_manifest(
-            began,
-            spec.seed,
-            {str(role): source.fingerprint for role, source in spec.sources.items()},
-            None if spec.parent is None else spec.parent.name,
-            log[-1].seconds if log else 0.0,
-        ),
+        make_manifest(began, spec.seed, data, parent, log[-1].seconds if log else 0.0),
         precision=_precision(spec),
         mask_patients=spec.sources[Role.SYNTHETIC].mask_patients if spec.record.synthetic else 0,
         parameters=read_record(paths.trained, Parameters),
     )
-    write_record(paths.manifest, manifest)
-    write_record(paths.evaluation, evaluation)
-    rows = read_rows(paths.rows)
     write_text(paths.checkpoint / CARD, model_card(RunRecord(paths.root, spec.record, manifest, log, rows, [])))
-    write_text(paths.done, "")
+    write_result(paths, spec.record, manifest, evaluation, rows, examples)
 
 
 def _precision(spec: RunSpec) -> str:
@@ -204,8 +196,8 @@ def initial_model(spec: RunSpec, parent: RunPaths | None) -> Segmenter:
 
 def evaluate_run(
     spec: RunSpec, model: Segmenter, paths: RunPaths, evaluation: Evaluation, workers: int = 1, device: str = "auto"
-) -> None:
-    """Predict the evaluation part of the real data, score it, and keep a few examples to look at."""
+) -> tuple[pd.DataFrame, list[Example]]:
+    """Predict the evaluation part of the real data into `masks`; return the scores, and examples to look at."""
     real = spec.sources[Role.REAL]
     frames = real.evaluation_frames(evaluation.part)
     assert evaluation.shape_from is not None, "masks that were drawn earlier are no run"
@@ -215,5 +207,4 @@ def evaluate_run(
     write_predictions(predictor, frames, sentences, paths.masks, probe_swapped=bool(evaluation.probe_swapped))
     model.cpu()
     rows = score_frames(frames, paths.masks, spec.record, real.split.name, evaluation, workers)
-    write_rows(paths.rows, rows)
-    write_examples(paths.examples, choose_examples(rows, frames, paths.masks))
+    return rows, choose_examples(rows, frames, paths.masks)

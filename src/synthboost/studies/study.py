@@ -14,22 +14,13 @@ from synthboost.models.freezing import Encoders
 from synthboost.models.registry import weights_fingerprint
 from synthboost.records.run_folder import RunPaths
 from synthboost.records.run_record import Evaluation
-from synthboost.studies.baselines import FITS, baseline_name, execute_baseline
+from synthboost.studies.baselines import FITS, Baseline
 from synthboost.studies.executors.base import Job
-from synthboost.studies.recipes import RANDOM, Cell, Grid, Preset, Recipe
+from synthboost.studies.recipes import RANDOM, Cell, Preset, Recipe
 from synthboost.studies.run import execute, is_finished
-from synthboost.studies.spec import RunSpec
-from synthboost.studies.strategies import DATA_OF, STAGES, Role, learns_from
+from synthboost.studies.spec import DATA_OF, STAGES, Role, RunSpec, learns_from
 
 Sources = dict[Role, Source]
-
-
-@dataclass(frozen=True)
-class Baseline:
-    """A constant predictor, which is fitted to the training masks of the real data."""
-
-    kind: str
-    source: Source
 
 
 @dataclass(frozen=True)
@@ -42,31 +33,19 @@ class StudyRun:
     @cached_property
     def name(self) -> str:
         """Its folder's name; it ends in its identity."""
-        return self.work.name if isinstance(self.work, RunSpec) else baseline_name(self.work.kind, self.work.source)
+        return self.work.name
 
     @cached_property
     def needs(self) -> tuple[str, ...]:
         """The run whose weights it starts from, if any."""
-        parent = self.work.parent if isinstance(self.work, RunSpec) else None
+        parent = self.work.parent
         return () if parent is None else (parent.name,)
 
-    @property
-    def patients(self) -> int | None:
-        """How many real patients it was trained on; `None` for none."""
-        if isinstance(self.work, RunSpec):
-            return self.work.record.real_patients
-        return self.work.source.frames(SplitPart.TRAINING, "real").patients
-
-    @property
-    def stages(self) -> tuple[Role, ...]:
-        """The stages that it trains itself."""
-        return self.work.own_stages if isinstance(self.work, RunSpec) else ()
-
     def execute(self, root: Path, workers: int = 1) -> RunPaths:
-        """Do it, or return at once when it is done; see `execute` and `execute_baseline`."""
+        """Do it, or return at once when it is done; see `execute` and `Baseline.execute`."""
         if isinstance(self.work, RunSpec):
             return execute(self.work, root, self.evaluation, workers)
-        return execute_baseline(self.work.kind, self.work.source, root, self.evaluation, workers)
+        return self.work.execute(root, self.evaluation, workers)
 
     def is_finished(self, root: Path) -> bool:
         """Whether it is done and evaluated as asked."""
@@ -75,22 +54,17 @@ class StudyRun:
 
 @dataclass(frozen=True)
 class Study:
-    """A study: how, at which size, what is combined with what, and on which data."""
+    """A study: how, at which size, and on which data."""
 
     name: str
     """`paper`, `label-free`, `demo`."""
     recipe: Recipe
-    """How."""
     preset: Preset
-    """Architectures and training settings."""
-    grid: Grid
-    """What."""
+    """What is combined with what, what each model starts from (see `with_weights`), and how each stage is trained."""
     real: Source
     """The real data, whole."""
     synthetic: tuple[Source, ...]
     """Sets of different domains, e.g. simulated, diffusion, pseudo-labelled; tables name them by domain."""
-    weights: Mapping[str, str]
-    """Model -> what it starts from; see `initial_weights`."""
 
     @cached_property
     def runs(self) -> tuple[StudyRun, ...]:
@@ -102,11 +76,13 @@ class Study:
             SplitError: there are fewer training patients than asked for.
         """
         _require_different(self.synthetic)
-        real = {count: self.real if count is None else self.real.with_patients(count) for count in self.grid.patients}
+        grid, weights = self.preset.grid, self.preset.weights
+        cells = list(grid.cells())
+        real = {count: self.real if count == "all" else self.real.with_patients(count) for count in grid.patients}
         evaluation = Evaluation(shape_from=self.recipe.shape_from)
         runs = [StudyRun(Baseline(kind, source), evaluation) for source in real.values() for kind in FITS]
-        checksums = {name: weights_fingerprint(given) for name, given in self.weights.items() if given != RANDOM}
-        for cell in self.grid.cells():
+        checksums = {name: weights_fingerprint(given) for name, given in weights.items() if given != RANDOM}
+        for cell in cells:
             if self.recipe.has(cell.strategy, cell.prompt_set):
                 evaluated = replace(evaluation, threshold=self.recipe.threshold(cell.model))
                 for sources in self._sources(cell.strategy, real[cell.patients]):
@@ -131,7 +107,7 @@ class Study:
             training={role: self.preset.stage(self.recipe, model, _frames(sources, role)) for role in stages},
             model=model,
             preset=self.preset.architecture(model),
-            weights=self.weights[model] if model in checksums else None,
+            weights=self.preset.weights[model] if model in checksums else None,
             weights_sha256=checksums.get(model),
             encoders=self.recipe.encoders(model, Encoders.parse(cell.encoders)),
             prompt_set=cell.prompt_set,
@@ -153,13 +129,14 @@ def _require_different(synthetic: Sequence[Source]) -> None:
         known[domain] = source
 
 
-def initial_weights(preset: Preset, models: tuple[str, ...], given: Mapping[str, str]) -> dict[str, str]:
-    """Return what each model starts from: what is given, or what the preset names, or random weights.
+def with_weights(preset: Preset, given: Mapping[str, str]) -> Preset:
+    """Return the preset with the weights that each model of its grid starts from: given ones, its own, or random ones.
 
     Raises:
         ConfigError: the preset wants published weights that cannot be fetched by name, and none are given; or some
             are given for a model that takes no part.
     """
+    models = preset.grid.models
     if strange := sorted(given.keys() - set(models)):
         raise ConfigError("study", "weights", ", ".join(strange), f"models of the study: {', '.join(models)}")
     chosen = {model: given.get(model, preset.weights.get(model, RANDOM)) for model in models}
@@ -169,7 +146,7 @@ def initial_weights(preset: Preset, models: tuple[str, ...], given: Mapping[str,
                 "study", "weights", f"none for {model}", f"{model}=FOLDER, or {model}={RANDOM}",
                 "Convert the published file once with `synthboost weights convert`.",
             )  # fmt: skip
-    return chosen
+    return replace(preset, weights=chosen)
 
 
 def needed_prompts(study: Study) -> list[tuple[PromptSet, PromptSet]]:

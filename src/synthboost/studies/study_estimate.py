@@ -20,8 +20,7 @@ from synthboost.io.typed_json import read_record
 from synthboost.models.registry import build_segmenter
 from synthboost.records.run_folder import RunPaths, read_log
 from synthboost.records.run_record import Manifest
-from synthboost.studies.spec import RunSpec
-from synthboost.studies.strategies import DATA_OF, Role
+from synthboost.studies.spec import DATA_OF, Role, RunSpec
 from synthboost.studies.study import Study, StudyRun
 from synthboost.training.hardware import choose_precision
 from synthboost.training.losses import segmentation_loss
@@ -33,6 +32,7 @@ BASELINE_SECONDS = 5.0
 SCORING_SECONDS = 0.06
 """Per mask of native size; the rest of evaluation is measured."""
 MASK_BYTES = 1500
+LEARNED_FROM = (SplitPart.TRAINING, SplitPart.VALIDATION)
 
 
 @dataclass(frozen=True)
@@ -70,9 +70,11 @@ def estimate(study: Study, runs: Path) -> Estimate:
     for spec in specs:
         if _kind(spec) not in speeds:
             speeds[_kind(spec)] = probe(spec)
-    features = sum(
-        speeds[_kind(group[0])].features * len(_images_of(group)) for group in cache_groups(open_runs).values()
-    )
+    features = 0.0
+    for group in cache_groups(open_runs).values():
+        stages = [(spec, stage) for spec in group for stage in spec.own_stages]
+        images = {image for spec, stage in stages for part in LEARNED_FROM for image in _images(spec, stage, part)}
+        features += speeds[_kind(group[0])].features * len(images)
     masks = sum(2 * len(STRUCTURES) * MASK_BYTES * _evaluated(run) for run in open_runs)
     weights = sum(speeds[_kind(spec)].weights for spec in specs)
     sources = {"finished runs" if _kind(spec) in measured else "a probe" for spec in specs}
@@ -93,18 +95,6 @@ def cache_groups(runs: Iterable[StudyRun]) -> dict[str, list[RunSpec]]:
         start = f"seed {spec.seed}" if spec.weights is None else spec.weights
         groups.setdefault(f"{spec.model} {spec.preset}, {start}", []).append(spec)
     return groups
-
-
-def _images_of(specs: list[RunSpec]) -> set[object]:
-    parts = (SplitPart.TRAINING, SplitPart.VALIDATION)
-    return {
-        (role, info.patient, info.name)
-        for spec in specs
-        for stage in spec.own_stages
-        for role in DATA_OF[stage]
-        for part in parts
-        for info in spec.sources[role].frames(part, "x").infos
-    }
 
 
 def probe(spec: RunSpec) -> Speed:
@@ -174,7 +164,7 @@ def _measured_speeds(study: Study, runs: Path) -> dict[tuple[str, str, str], Spe
 def _speed_of(run: StudyRun, spec: RunSpec, paths: RunPaths) -> Speed:
     last = read_log(paths.log)[-1]
     wall = read_record(paths.manifest, Manifest).wall_seconds
-    validation = sum(_validation(spec, stage) for stage in spec.own_stages)
+    validation = sum(len(_images(spec, stage, SplitPart.VALIDATION)) for stage in spec.own_stages)
     images = last.images_seen + VALIDATION_SHARE * last.epoch * validation
     weights = sum(f.stat().st_size for f in paths.checkpoint.rglob("*") if f.is_file())
     return Speed(last.seconds / images, max(0.0, wall - last.seconds) / _evaluated(run), float(weights))
@@ -186,18 +176,19 @@ def _seconds(run: StudyRun, speeds: Mapping[tuple[str, str, str], Speed]) -> flo
     spec, speed = run.work, speeds[_kind(run.work)]
     images = 0.0
     for role in spec.own_stages:
-        training = sum(len(spec.sources[one].frames(SplitPart.TRAINING, "x")) for one in DATA_OF[role])
-        images += spec.training[role].epochs * (training + VALIDATION_SHARE * _validation(spec, role))
+        training, validation = (len(_images(spec, role, part)) for part in LEARNED_FROM)
+        images += spec.training[role].epochs * (training + VALIDATION_SHARE * validation)
     return speed.evaluating * _evaluated(run) + speed.training * images
 
 
 def _evaluated(run: StudyRun) -> int:
-    source = run.work.sources[Role.REAL] if isinstance(run.work, RunSpec) else run.work.source
-    return len(source.frames(run.evaluation.part, "evaluated"))
+    return len(run.work.sources[Role.REAL].frames(run.evaluation.part, "evaluated"))
 
 
-def _validation(spec: RunSpec, stage: Role) -> int:
-    return len(spec.sources[DATA_OF[stage][0]].frames(SplitPart.VALIDATION, "x"))
+def _images(spec: RunSpec, stage: Role, part: SplitPart) -> set[object]:
+    """The images of a stage; only those of its first data set choose the epoch."""
+    roles = DATA_OF[stage] if part is SplitPart.TRAINING else DATA_OF[stage][:1]
+    return {(role, info.patient, info.name) for role in roles for info in spec.sources[role].frames(part, "x").infos}
 
 
 def _kind(spec: RunSpec) -> tuple[str, str, str]:

@@ -2,26 +2,31 @@
 
 from __future__ import annotations
 
+import json
 import sys
 import time
 import traceback
 from collections.abc import Mapping, Sequence
 from contextlib import redirect_stderr, redirect_stdout
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
+from synthboost.domain import SplitPart
 from synthboost.errors import OutputError, SynthboostError
 from synthboost.io.lock import exclusive
 from synthboost.io.tables import has_parquet
-from synthboost.io.typed_json import read_record
+from synthboost.io.typed_json import read_record, to_json, write_record
 from synthboost.records.run_folder import RunPaths, read_run
-from synthboost.records.study_folder import StudyPaths, StudyRecord
+from synthboost.records.study_folder import StudyPaths, StudyRecord, StudyRequest, StudyTerms
 from synthboost.records.study_table import write_study_table
 from synthboost.reports import content_from_runs, write_report
 from synthboost.studies.executors.base import Executor, Outcome
-from synthboost.studies.recipe_differences import recipe_differences
+from synthboost.studies.manifest import versions
+from synthboost.studies.recipes import Grid
 from synthboost.studies.study import Study, StudyRun
-from synthboost.studies.study_folder import check_request, note_request, terms_of
+from synthboost.studies.study_text import duration, recipe_differences
 
 PATIENCE_SECONDS = 30.0
 """How long a run's folder may be held: a process whose study was killed needs a moment to notice."""
@@ -46,7 +51,7 @@ def run_study(
     check_request(paths, terms)
     with exclusive(root):
         check_request(paths, terms)  # the folder may have been empty when it was not held yet
-        note_request(paths, terms, study.grid, [run.name for run in study.runs])
+        note_request(paths, terms, study.preset.grid, [run.name for run in study.runs])
         if note:
             print(note, file=sys.stderr, flush=True)
         open_runs = [run for run in study.runs if not run.is_finished(paths.runs)]
@@ -68,19 +73,78 @@ def write_results(root: Path, failures: Sequence[Outcome] = ()) -> None:
     records = [read_run(paths.runs / name) for name in known.runs if RunPaths(paths.runs / name).done.is_file()]
     if not records:
         return
+    recipe = str(known.terms.recipe["name"])
+    differences = [(what, by["as-written"], instead or by[recipe]) for what, by, instead in recipe_differences()]
     write_study_table(root / "table", records, parquet=has_parquet())
     content = content_from_runs(
         records,
-        recipe=_differences(str(known.terms.recipe["name"])),
+        recipe=tuple(line for line in differences if line[1] != line[2]),
         unfinished=tuple((outcome.name, outcome.error or "") for outcome in failures),
     )
     write_report(root / "report.html", records, content, files=root / "results")
 
 
-def _differences(recipe: str) -> tuple[tuple[str, str, str], ...]:
-    """In what a recipe departs from the paper's text."""
-    lines = ((what, by["as-written"], instead or by[recipe]) for what, by, instead in recipe_differences())
-    return tuple(line for line in lines if line[1] != line[2])
+def terms_of(study: Study) -> StudyTerms:
+    """Return what must be the same in every request to one folder: all but the grid."""
+    preset = {name: value for name, value in asdict(study.preset).items() if name not in ("grid", "weights")}
+    data = {"real": study.real, **{f"synthetic {', '.join(one.domains)}": one for one in study.synthetic}}
+    return StudyTerms(
+        study=study.name,
+        recipe=json.loads(json.dumps(asdict(study.recipe), default=str)),
+        preset=json.loads(json.dumps(preset, default=str)),
+        data={
+            role: {"release": one.dataset.release, "split": one.split.name, "fingerprint": one.fingerprint}
+            for role, one in data.items()
+        },
+        weights=dict(study.preset.weights),
+        part=SplitPart.TESTING,
+    )
+
+
+def check_request(paths: StudyPaths, terms: StudyTerms) -> None:
+    """Refuse a request that would put what cannot be compared into one folder.
+
+    Raises:
+        OutputError: the folder holds a study with other terms, or something else; names what differs.
+        DataError: `study.json` is damaged.
+    """
+    if not paths.description.is_file():
+        occupied = paths.root.is_dir() and [p.name for p in paths.root.iterdir() if not p.name.startswith(".")]
+        if occupied:
+            raise OutputError(
+                paths.root, "out", f"holds {occupied[0]!r} and no study.json", "a study's folder or a new one",
+                "Choose another folder.",
+            )  # fmt: skip
+        return
+    found = read_record(paths.description, StudyRecord).terms
+    for place, asked, there in _differences(to_json(terms), to_json(found)):
+        raise OutputError(
+            paths.description, place, f"asked for {asked}, the study has {there}", "the same in every request",
+            "Only the grid may grow. Choose another folder.",
+        )  # fmt: skip
+
+
+def note_request(paths: StudyPaths, terms: StudyTerms, grid: Grid, runs: Sequence[str]) -> None:
+    """Write `study.json`: the terms, and this request after those before it, unless it repeats the last one."""
+    before = read_record(paths.description, StudyRecord) if paths.description.is_file() else StudyRecord(terms, (), ())
+    asked = StudyRequest(datetime.now(UTC).isoformat(timespec="seconds"), to_json(grid), versions())
+    repeats = bool(before.requests) and replace(before.requests[-1], when=asked.when) == asked
+    known = before.terms
+    all_terms = replace(terms, data={**known.data, **terms.data}, weights={**known.weights, **terms.weights})
+    requests = before.requests if repeats else (*before.requests, asked)
+    write_record(paths.description, StudyRecord(all_terms, requests, tuple(dict.fromkeys([*before.runs, *runs]))))
+
+
+def _differences(asked: Mapping[str, Any], there: Mapping[str, Any], place: str = "") -> list[tuple[str, Any, Any]]:
+    """What both have and is not equal. A model or a data set that is new to the study adds to it."""
+    found: list[tuple[str, Any, Any]] = []
+    for name in asked.keys() & there.keys():
+        here = f"{place}, {name}" if place else name
+        if isinstance(asked[name], Mapping) and isinstance(there[name], Mapping):
+            found += _differences(asked[name], there[name], here)
+        elif asked[name] != there[name]:
+            found.append((here, asked[name], there[name]))
+    return sorted(found, key=lambda item: item[0])
 
 
 class _StudyProgress:
@@ -101,13 +165,6 @@ class _StudyProgress:
         print(f"[{ended}/{self._count}] {outcome.name}: {how}{eta}", file=sys.stderr, flush=True)
         if outcome.error is not None:
             self.failures.append(outcome)
-
-
-def duration(seconds: float) -> str:
-    """Return e.g. `40 s`, `12 min` or `5.2 h`."""
-    if seconds < 100:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 100 * 60 else f"{seconds / 3600:.1f} h"
 
 
 @dataclass(frozen=True)

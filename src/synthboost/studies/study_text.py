@@ -1,17 +1,29 @@
-"""What a study says before it starts: its runs, what is shared, what is finished, time and disk."""
+"""What a study says before it starts: its runs, what is shared, what is finished, time and disk; how recipes differ."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from shutil import disk_usage
 
+from synthboost.models.freezing import Encoders
 from synthboost.records.study_folder import StudyPaths
+from synthboost.studies.recipes import RECIPES, Recipe
 from synthboost.studies.spec import RunSpec
 from synthboost.studies.study import Study, StudyRun, needed_prompts
 from synthboost.studies.study_estimate import Estimate, cache_groups
-from synthboost.studies.study_run import duration
+
+LISTED = (
+    ("epoch that is kept", "best Dice on the test set", "best on validation", "best on validation"),
+    ("batch", "128 image-sentence pairs, drawn singly", "128 pairs", "32 images with their three sentences"),
+    ("paraphrase in evaluation", "not said", "one of two, drawn at random, not recorded", "always the first"),
+    ("shape word", "question-answering on a box around the true mask", "the same, also in testing", "a geometric rule"),
+    ("frozen encoder of CRIS", "frozen", "its normalisation statistics drift", "frozen"),
+    ("resizing", "not said", "without a low-pass filter", "with one"),
+    ("zero-shot CRIS reads", "not said", "17 tokens, so P3 to P6 are one sentence", "the whole sentence"),
+)
+"""What all recipes do as `ours`: what it is, as written, as run, ours."""
 
 
 def plan_text(study: Study, expected: Estimate, root: Path, workers: int) -> str:
@@ -26,16 +38,17 @@ def plan_text(study: Study, expected: Estimate, root: Path, workers: int) -> str
 
 
 def _head(study: Study) -> list[str]:
-    recipe, preset, grid = study.recipe, study.preset, study.grid
+    recipe, preset = study.recipe, study.preset
+    grid = preset.grid
     pairs = [f"{own} after {first}" for own, first in needed_prompts(study) if own != first]
     return [
         f"study: preset {preset.name}, recipe {recipe.name} (--recipe-differences says what that means)",
         f"real data: {study.real.dataset.root} ({study.real.split.name} split)",
         *(f"synthetic data: {source.dataset.root} ({source.split.name} split)" for source in study.synthetic),
-        *(f"{model} starts from: {source} ({preset.architecture(model)})" for model, source in study.weights.items()),
+        *(f"{model} starts from: {source} ({preset.architecture(model)})" for model, source in preset.weights.items()),
         f"grid: models {_words(grid.models)}; strategies {_words(grid.strategies)}; encoders {_words(grid.encoders)}; "
         f"prompt sets {_words(grid.prompts)}; seeds {_words(grid.seeds)}; "
-        f"real training patients {_words('all' if n is None else n for n in grid.patients)}",
+        f"real training patients {_words(grid.patients)}",
         "sentences: synthetic and real images get the same set"
         + (f", but {', '.join(pairs)} for the synthetic images" if pairs else ""),
         *(f"encoders of {model} do not learn in this recipe, whatever is asked for" for model in recipe.never_learn),
@@ -48,7 +61,8 @@ def _head(study: Study) -> list[str]:
 def _run(run: StudyRun, finished: set[str], expected: Estimate) -> str:
     state = "finished" if run.name in finished else f"at most {duration(expected.seconds[run.name])}"
     encoders = f", {run.work.encoders_label}" if isinstance(run.work, RunSpec) else ""
-    patients = "" if run.patients is None else f", {run.patients} real patients"
+    count = run.work.record.real_patients
+    patients = "" if count is None else f", {count} real patients"
     needs = f", starts from {run.needs[0]}" if run.needs else ""
     return f"  {run.name}: {state}{encoders}{patients}{needs}"
 
@@ -80,3 +94,60 @@ def _costs(expected: Estimate, root: Path, workers: int) -> list[str]:
 
 def _words(values: Iterable[object]) -> str:
     return ", ".join(map(str, values))
+
+
+def recipe_differences() -> list[tuple[str, dict[str, str], str]]:
+    """Return all differences: those between the recipes as they are, then those that are only listed.
+
+    Returns:
+        What differs; recipe -> what is done, or was done; and what all recipes do instead, empty where each is carried
+        out.
+    """
+    say: dict[str, Callable[[Recipe], str]] = {
+        "weight of the cross-entropy": lambda r: f"{r.cross_entropy_weight:g}",
+        "threshold": lambda r: _by_model(lambda m: f"{r.threshold(m):g}"),
+        "encoders that are trained when asked to": lambda r: _by_model(
+            lambda m: "both" if r.encoders(m, Encoders.TRAINED) == Encoders.TRAINED else "none"
+        ),
+        "sentences of the synthetic stage": lambda r: (
+            ", ".join(f"{own} with {first}" for own, first in r.synthetic_sentences.items())
+            or "the same set; what is unknown is left out"
+        ),
+        "synthetic alone with": lambda r: "P0 to P6" if r.without_synthetic else "P0 to P7",
+        "shape word in evaluation": lambda r: (
+            "from the true mask" if r.shape_from == "ground-truth" else "from a first mask"
+        ),
+        "fine-tuning starts from": lambda r: (
+            "the pretrained weights, everything else fresh"
+            if r.hand_over == "weights"
+            else "the whole checkpoint: optimiser, learning rate, epoch, patience"
+        ),
+        "split": lambda r: r.split,
+    }
+    lines = [(what, {name: text(build()) for name, build in RECIPES.items()}, "") for what, text in say.items()]
+    listed = [(what, dict(zip(RECIPES, done, strict=True)), done[-1]) for what, *done in LISTED]
+    return [line for line in lines if len(set(line[1].values())) > 1] + listed
+
+
+def _by_model(say: Callable[[str], str]) -> str:
+    values = {model: say(model) for model in ("clipseg", "cris")}
+    if len(set(values.values())) == 1:
+        return values["cris"]
+    return ", ".join(f"{model} {value}" for model, value in values.items())
+
+
+def differences_text() -> str:
+    """Return the list as text, one block per difference."""
+    blocks = []
+    for what, by_recipe, instead in recipe_differences():
+        said = [f"  {name:<11}{value}" for name, value in by_recipe.items()]
+        listed = f" (listed only; all recipes: {instead})" if instead else ""
+        blocks.append("\n".join([f"{what}{listed}", *said]))
+    return "\n".join(blocks)
+
+
+def duration(seconds: float) -> str:
+    """Return e.g. `40 s`, `12 min` or `5.2 h`."""
+    if seconds < 100:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 100 * 60 else f"{seconds / 3600:.1f} h"

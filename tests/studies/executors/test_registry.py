@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 
 from synthboost.errors import ConfigError
+from synthboost.studies.executors import make_executor, with_options
 from synthboost.studies.executors.local import LocalExecutor
 from synthboost.studies.executors.ray import RayExecutor, RaySettings
-from synthboost.studies.executors.registry import make_executor, with_options
 from synthboost.studies.executors.slurm import SlurmExecutor, SlurmSettings
 
 
