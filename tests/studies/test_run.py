@@ -139,11 +139,11 @@ def test_zero_shot_trains_nothing_and_says_that_its_weights_are_random(
 def test_a_run_that_broke_off_while_it_was_evaluated_is_only_evaluated(
     make_spec: MakeSpec, evaluation: Evaluation, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from synthboost.studies import run
+    from synthboost.studies import results, run
 
     spec = make_spec(Strategy.REAL)
     with monkeypatch.context() as patch:
-        patch.setattr(run, "write_rows", _interrupt)
+        patch.setattr(results, "write_rows", _interrupt)
         with pytest.raises(KeyboardInterrupt):
             execute(spec, tmp_path / "runs", evaluation)
     folder = tmp_path / "runs" / spec.name

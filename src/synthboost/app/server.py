@@ -11,7 +11,7 @@ from typing import Any
 
 from synthboost.app.controller import Controller
 from synthboost.app.images import MAX_UPLOAD_BYTES, Uploads
-from synthboost.errors import ConfigError
+from synthboost.errors import ConfigError, extra
 from synthboost.inference.predictor import Predictor
 
 POLICY = (
@@ -108,14 +108,11 @@ def warn_of_host(host: str) -> None:
 
 
 def _page(controller: Controller, model: str, random_weights: bool, name_domain: bool) -> Any:
-    try:
-        from synthboost.app.page import build_page
-    except ImportError as error:
-        if error.name != "gradio":
-            raise
-        raise ConfigError(
-            "serve", "gradio", "not installed", "the extra `app`", "Install it: pip install 'synthboost[app]'."
-        ) from error
+    with extra("app", "gradio"):
+        import gradio  # noqa: F401
+
+    from synthboost.app.page import build_page
+
     return build_page(controller, model, random_weights, name_domain)
 
 

@@ -118,7 +118,7 @@ def test_without_ray_the_executor_says_what_to_install(tmp_path: Path, monkeypat
         return real(name, *others)
 
     monkeypatch.setattr(builtins, "__import__", without)
-    with pytest.raises(ConfigError, match=r"ray is not installed.*pip install 'synthboost\[ray\]'"):
+    with pytest.raises(ConfigError, match=r"ray: not installed.*pip install 'synthboost\[ray\]'"):
         RayExecutor(tmp_path)
 
 
@@ -126,5 +126,5 @@ def test_without_ray_the_executor_says_what_to_install(tmp_path: Path, monkeypat
     ("field", "value"), [("cpus", -1.0), ("gpus", float("nan")), ("memory_gb", -1.0), ("at_once", 0)]
 )
 def test_a_setting_that_cannot_work_is_named(field: str, value: Any) -> None:
-    with pytest.raises(ConfigError, match=f"executor ray: {field}"):
+    with pytest.raises(ConfigError, match=f"RaySettings: {field}"):
         RaySettings(**{field: value})

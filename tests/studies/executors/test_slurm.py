@@ -115,7 +115,7 @@ def test_without_submitit_or_slurm_the_executor_says_what_to_do(
         return real(name, *others)
 
     monkeypatch.setattr(builtins, "__import__", without)
-    with pytest.raises(ConfigError, match=r"submitit is not installed.*pip install 'synthboost\[slurm\]'"):
+    with pytest.raises(ConfigError, match=r"submitit: not installed.*pip install 'synthboost\[slurm\]'"):
         SlurmExecutor(tmp_path)
 
 
@@ -124,5 +124,5 @@ def test_without_submitit_or_slurm_the_executor_says_what_to_do(
     [("hours", 0.0), ("hours", float("inf")), ("cpus", 0), ("gpus", -1), ("at_once", 0), ("options", ("constraint",))],
 )
 def test_a_setting_that_cannot_work_is_named(field: str, value: Any) -> None:
-    with pytest.raises(ConfigError, match=f"executor slurm: {field}"):
+    with pytest.raises(ConfigError, match=f"SlurmSettings: {field}"):
         SlurmSettings(**{field: value})

@@ -12,7 +12,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from multiprocessing import connection, get_context
 
-from synthboost.errors import ConfigError
+from synthboost.errors import require_fields
 from synthboost.studies.executors.base import Job, Outcome, Report, Work, carry_out
 
 STOP_SECONDS = 20.0
@@ -34,10 +34,8 @@ class LocalExecutor:
 
     def __post_init__(self) -> None:
         """Refuse numbers that cannot work."""
-        for name in ("workers", "threads"):
-            value = getattr(self, name)
-            if value is not None and value < 1:
-                raise ConfigError("executor local", name, value, "1 or more")
+        for name, value in (("workers", self.workers), ("threads", self.threads)):
+            require_fields(self, (name, value is None or value >= 1, "1 or more"))
 
     def run(self, jobs: Sequence[Job], work: Work, report: Report) -> None:
         """Carry out all jobs; see `Executor.run`. Whatever is raised here or by `report` stops the processes first."""

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from synthboost.errors import ConfigError
+from synthboost.errors import ConfigError, extra, require_fields
 from synthboost.io.lock import exclusive, owned_by
 from synthboost.studies.executors.base import Job, Outcome, Report, Work, carry_out
 
@@ -35,10 +35,9 @@ class RaySettings:
 
     def __post_init__(self) -> None:
         """Refuse values that cannot work, naming the field."""
-        for name, least in (("cpus", 0), ("gpus", 0), ("memory_gb", 0), ("at_once", 1)):
-            value = getattr(self, name)
-            if value is not None and not (math.isfinite(value) and value >= least):
-                raise ConfigError("executor ray", name, value, f"{least} or more")
+        values = (("cpus", self.cpus, 0), ("gpus", self.gpus, 0), ("memory_gb", self.memory_gb, 0),
+                  ("at_once", self.at_once, 1))  # fmt: skip
+        require_fields(self, *((n, v is None or least <= v < math.inf, f"{least} or more") for n, v, least in values))
 
 
 @dataclass(frozen=True)
@@ -135,10 +134,6 @@ def _connected(settings: RaySettings) -> Iterator[Any]:
 
 def _ray() -> Any:
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # it would report home
-    try:
+    with extra("ray", "ray"):
         import ray
-    except ImportError as error:
-        raise ConfigError(
-            "executor", "ray", "ray is not installed", "the extra `ray`", "pip install 'synthboost[ray]'"
-        ) from error
     return ray

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from synthboost.errors import ConfigError, SynthboostError
+from synthboost.errors import ConfigError, SynthboostError, extra, require_fields
 from synthboost.io.lock import exclusive, owned_by
 from synthboost.studies.executors.base import Job, JobQueue, Outcome, Report, Work
 
@@ -45,16 +45,13 @@ class SlurmSettings:
 
     def __post_init__(self) -> None:
         """Refuse values that cannot work, naming the field."""
-        for name in ("hours", "memory_gb"):
-            self._require(name, math.isfinite(getattr(self, name)) and getattr(self, name) > 0, "a positive number")
-        for name in ("stretches", "cpus", "at_once"):
-            self._require(name, getattr(self, name) >= 1, "1 or more")
-        self._require("gpus", self.gpus >= 0, "zero or more")
-        self._require("options", all("=" in option for option in self.options), "name=value")
-
-    def _require(self, name: str, holds: bool, expected: str) -> None:
-        if not holds:
-            raise ConfigError("executor slurm", name, getattr(self, name), expected)
+        require_fields(
+            self,
+            *((name, 0 < getattr(self, name) < math.inf, "a positive number") for name in ("hours", "memory_gb")),
+            *((name, getattr(self, name) >= 1, "1 or more") for name in ("stretches", "cpus", "at_once")),
+            ("gpus", self.gpus >= 0, "zero or more"),
+            ("options", all("=" in option for option in self.options), "name=value"),
+        )
 
 
 @dataclass(frozen=True)
@@ -247,10 +244,6 @@ def _parameters(settings: SlurmSettings, after: Sequence[str]) -> dict[str, Any]
 
 
 def _submitit() -> Any:
-    try:
+    with extra("slurm", "submitit"):
         import submitit
-    except ImportError as error:
-        raise ConfigError(
-            "executor", "slurm", "submitit is not installed", "the extra `slurm`", "pip install 'synthboost[slurm]'"
-        ) from error
     return submitit
