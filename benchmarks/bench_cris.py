@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from harness import best_cpu_seconds
 from torch import Tensor, nn
 
-from synthboost.models.cris.projector import correlate
+from synthboost.models.cris.decoder import correlate
 from synthboost.models.registry import build_segmenter
 
 SENTENCES = [f"{name} of the heart." for name in ("Left ventricular cavity", "Myocardium", "Left atrium cavity")]

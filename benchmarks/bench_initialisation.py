@@ -31,9 +31,9 @@ from synthboost.models.cris.model import Cris
 from synthboost.models.cris.settings import TINY as TINY_CRIS
 from synthboost.models.freezing import Encoders
 from synthboost.studies.demo import DemoSettings
-from synthboost.training.batches import Collate, TrainingFrames
+from synthboost.training.batches import TrainingFrames, _collate
 from synthboost.training.loop import train_stage
-from synthboost.training.losses import hard_dice
+from synthboost.training.optimizer import hard_dice
 
 
 def as_the_library_draws(model: ClipSeg) -> None:
@@ -56,7 +56,7 @@ def untouched(model: Segmenter) -> None:
     """Leave the model as `from_settings` made it."""
 
 
-PLAIN = replace(TINY, position_std=None, patch_std=None)
+PLAIN = replace(TINY, initial_std=(0.1, 0.02, 0.02))
 WIDE = replace(TINY_CRIS, neck_widths=(32, 64, 64), text_width=64)
 VARIANTS: dict[str, tuple[Callable[[], Segmenter], Callable[[Any], None]]] = {
     "CLIPSeg as transformers draws it": (lambda: ClipSeg.from_settings(PLAIN), as_the_library_draws),
@@ -74,7 +74,7 @@ VARIANTS: dict[str, tuple[Callable[[], Segmenter], Callable[[Any], None]]] = {
 
 def scores(model: Segmenter, samples: TrainingFrames, count: int) -> tuple[float, float]:
     """Mean Dice with the right and with another structure's sentence, at the model's own resolution."""
-    batch = Collate(model.tokenize)([samples[0, position] for position in range(count)])
+    batch = _collate(model.tokenize, [samples[0, position] for position in range(count)])
     others = batch.text_index.view(-1, 3).roll(1, dims=1).flatten()
     with torch.inference_mode():
         features = model.encode_image(batch.images)

@@ -26,7 +26,7 @@ from synthboost.app.controller import Controller, Display
 from synthboost.app.images import OpenedImage, Uploads
 from synthboost.domain import Domain, GreyImage, Phase, View
 from synthboost.inference.predictor import Prediction, Predictor
-from synthboost.models.text_memory import TextMemory
+from synthboost.models.base import TextMemory
 from synthboost.simulator.render import simulate_patient
 from synthboost.simulator.settings import SimulationSettings
 

@@ -28,8 +28,8 @@ from synthboost.diffusion.network import SemanticUNet
 from synthboost.diffusion.objective import STEPS, NoiseSchedule, as_noise_predictor
 from synthboost.diffusion.sampling import Method, Schedule, known_condition, sample, to_grey
 from synthboost.diffusion.settings import TINY, DiffusionTraining
+from synthboost.diffusion.training import train_diffusion_on
 from synthboost.diffusion.training_data import DiffusionExamples, make_examples
-from synthboost.diffusion.training_run import train_diffusion_on
 from synthboost.domain import FrameInfo, SplitOptions, SplitPart
 from synthboost.evaluation.fidelity.echo_set import EchoSet
 from synthboost.evaluation.fidelity.measure import measure_fidelity

@@ -35,16 +35,14 @@ from synthboost.data import TripletRecipe, make_triplets, open_dataset
 from synthboost.data.frame_set import FrameSet
 from synthboost.data.simulated_set import write_dataset
 from synthboost.domain import PromptSet
-from synthboost.models.base import Segmenter
+from synthboost.models.base import Segmenter, TextMemory
 from synthboost.models.freezing import Encoders
-from synthboost.models.text_memory import TextMemory
 from synthboost.simulator.settings import NATIVE_SPACING_MM, SimulationSettings
 from synthboost.training.batches import Batch, EpochBatches, TrainingFrames, batches_of, make_loader
 from synthboost.training.config import TrainingConfig
 from synthboost.training.engine import GRADIENT_CLIP
 from synthboost.training.feature_cache import make_feature_cache
-from synthboost.training.losses import segmentation_loss
-from synthboost.training.optimizer import make_optimizer
+from synthboost.training.optimizer import make_optimizer, segmentation_loss
 
 EPOCH_IMAGES = 1600
 """Of CAMUS' training part."""

@@ -6,8 +6,6 @@ CLIPSeg runs all its vision blocks, also those after the last one that the decod
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -15,15 +13,12 @@ from torch import Tensor
 from synthboost.models.base import Segmenter
 from synthboost.models.catalogue import settings_of
 from synthboost.models.clipseg.model import ClipSeg
-from synthboost.models.cris.settings import CrisSettings
 from synthboost.models.registry import segmenter_class
 
 
 def build(model: str, preset: str) -> Segmenter:
     """Build a model with the random weights of seed 0; a CRIS takes as many tokens as it has positions for (77)."""
     settings = settings_of(model, preset)
-    if isinstance(settings, CrisSettings):  # a limit only, no weight depends on it
-        settings = replace(settings, text_length=settings.text_positions)
     torch.manual_seed(0)
     return segmenter_class(model).from_settings(settings).eval()
 
@@ -42,7 +37,7 @@ def one_row_per_pair(
 
 def pad(model: Segmenter, tokens: Tensor) -> Tensor:
     """Lengthen tokens (M, L) to the most that the text encoder takes, by the model's own padding."""
-    return F.pad(tokens, (0, model.settings.text_length - tokens.shape[1]), value=model.tokenizer.pad_token_id)
+    return F.pad(tokens, (0, model.text_length - tokens.shape[1]), value=model.tokenizer.pad_token_id)
 
 
 def _trainable_clipseg(model: ClipSeg, rows: Tensor, sentences: Tensor) -> Tensor:

@@ -49,9 +49,9 @@ def tiny_settings() -> ClipSegSettings:
 
     torch.set_num_threads(1)
     return replace(
-        TINY, input_size=32, patch_size=8, vision_width=32, vision_layers=3, vision_heads=2, vision_positions=32,
-        text_width=32, text_layers=1, text_heads=2, text_length=48, projection_width=32, extract_layers=(0, 1, 2),
-        reduce_width=32, decoder_heads=2, decoder_mlp=32, conditional_layer=2, film_std=0.5,
+        TINY, input_size=32, patch_size=8, vision_width=32, vision_layers=3, vision_positions=32,
+        text_width=32, text_layers=1, text_length=48, head_width=16, projection_width=32, extract_layers=(0, 1, 2),
+        reduce_width=32, decoder_mlp=32, conditional_layer=2, initial_std=(0.5, 0.2, 0.05),
     )  # fmt: skip
 
 

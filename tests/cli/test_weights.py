@@ -15,7 +15,7 @@ from synthboost.diffusion.network import SemanticUNet
 from synthboost.diffusion.published import rename_table
 from synthboost.diffusion.settings import DiffusionSettings
 from synthboost.models.catalogue import MODELS, Published
-from synthboost.models.cris.network import CrisNetwork
+from synthboost.models.cris.model import CrisNetwork
 from synthboost.models.cris.settings import TINY
 from synthboost.models.weights_folder import file_sha256
 

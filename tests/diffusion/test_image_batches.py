@@ -5,7 +5,7 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from synthboost.diffusion.image_batches import ImageBatches
+from synthboost.diffusion.synthesize import ImageBatches
 
 LACK = RuntimeError("[enforce fail at alloc_cpu.cpp] not enough memory: you tried to allocate 9 bytes")
 

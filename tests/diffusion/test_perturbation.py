@@ -93,15 +93,6 @@ def test_the_first_and_last_row_of_knots_hold_still():
     assert np.flatnonzero(moved[:, 0] == 2)[0] == pytest.approx(64 - 14.4, abs=1)
 
 
-def test_order_matters(heart, sector):
-    places = dict(rotation_deg=20, knot_shift_px=12.0, vertical_shift=0.05)
-    one, other = (
-        perturb(heart, sector, *at(order=o, **places), "a").label_map for o in ("affine-elastic", "elastic-affine")
-    )
-    assert (one != other).any()
-    assert np.count_nonzero(one != other) < 0.2 * heart.size
-
-
 def copies(heart, sector, settings, count, seed, name):
     return [perturb(heart, sector, settings, perturbation_rng(seed, name, copy), name) for copy in range(count)]
 
@@ -132,15 +123,12 @@ def test_a_draw_that_pushes_the_atrium_out_of_the_sector_is_drawn_again(heart, s
         assert np.count_nonzero((p.label_map == 3) & ~sector) <= 0.07 * np.count_nonzero(p.label_map == 3)
 
 
-def test_when_no_draw_fits_the_mask_stays_with_a_note_or_an_error_is_raised(heart, sector):
+def test_when_no_draw_fits_the_mask_stays_with_a_note(heart, sector):
     settings, rng = at(vertical_shift=0.5, largest_cut=0.05)
     kept = perturb(heart, sector, settings, rng, "a")
     assert np.array_equal(kept.label_map, heart)
     assert kept.note == "unperturbed: 1 draws failed"
     assert len(kept.rejected) == 1
-    settings, rng = at(vertical_shift=0.5, largest_cut=0.05, when_none_fits="raise")
-    with pytest.raises(DataError, match=r"patient0001_2CH_ED: perturbation: none of 1 draws.*LA cut.*deform less"):
-        perturb(heart, sector, settings, rng, "patient0001_2CH_ED")
 
 
 def test_what_experts_drew_outside_the_sector_is_not_held_against_a_draw(heart, sector):
@@ -160,8 +148,8 @@ def test_oblong_frames_are_deformed_on_the_square(heart, sector):
 @pytest.mark.parametrize(
     ("field", "value"),
     [
-        ("scale", (1.1, 0.9)), ("knots", (10, 3)), ("order", "both"), ("attempts", 0),
-        ("when_none_fits", "skip"), ("vertical_shift", 1.0), ("knot_shift_px", -1.0),
+        ("scale", (1.1, 0.9)), ("knots", (10, 3)), ("attempts", 0),
+        ("vertical_shift", 1.0), ("knot_shift_px", -1.0),
     ],
 )  # fmt: skip
 def test_settings_that_cannot_work_are_refused_by_name(field, value):

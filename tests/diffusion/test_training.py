@@ -19,6 +19,7 @@ from synthboost.diffusion.settings import DiffusionSettings, DiffusionTraining, 
 from synthboost.diffusion.training import Ema, train_diffusion
 from synthboost.diffusion.training_data import DiffusionExamples
 from synthboost.errors import CheckpointError, ConfigError, TrainingError
+from synthboost.training.engine import Engine
 
 SMALL = DiffusionSettings(
     size=16, channels=1, width=8, multipliers=(1, 2), blocks=1, attention=(8,), head_width=8, groups=4, spade_width=6,
@@ -90,7 +91,8 @@ def test_interrupted_and_resumed_equals_uninterrupted(
 
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
         patch.setattr(diffusion_loop._DiffusionStage, "take_step", interrupted)
-        train_diffusion(make(settings), examples, replace(QUICK, save_minutes=1e-9), tmp_path / "broken")
+        patch.setattr(Engine, "save_seconds", 0.0)
+        train_diffusion(make(settings), examples, QUICK, tmp_path / "broken")
     torch.manual_seed(77)
     resumed = weights(train_diffusion(make(settings), examples, QUICK, tmp_path / "broken"))
     assert all(torch.equal(a, b) for a, b in zip(whole, resumed, strict=True))
@@ -141,7 +143,7 @@ def test_the_rate_rises_and_falls_linearly() -> None:
 @pytest.mark.parametrize(
     ("field", "value"),
     [("steps", 0), ("batch", 0), ("learning_rate", 0.0), ("ema_decay", 1.0), ("ema_decay", -0.1),
-     ("save_minutes", 0.0), ("seed", -1), ("precision", "fp8"), ("threads", 0), ("warm_up", -1),
+     ("seed", -1), ("precision", "fp8"), ("threads", 0), ("warm_up", -1),
      ("learning_rate", float("nan"))],
 )  # fmt: skip
 def test_settings_that_cannot_work_are_refused(field: str, value: Any) -> None:

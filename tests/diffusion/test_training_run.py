@@ -14,8 +14,8 @@ from synthboost.adaptation.refine import Condition, condition_of
 from synthboost.data.simulated_set import write_dataset
 from synthboost.data.source import open_source
 from synthboost.diffusion.settings import TINY, DiffusionTraining
+from synthboost.diffusion.training import DiffusionRecord, train_diffusion_on
 from synthboost.diffusion.training_data import make_examples
-from synthboost.diffusion.training_run import DiffusionRecord, train_diffusion_on
 from synthboost.domain import SplitPart
 from synthboost.errors import ConfigError, DataError, OutputError
 from synthboost.io.typed_json import write_record

@@ -10,12 +10,12 @@ import pytest
 import torch
 from torch import Tensor
 
-from synthboost.models.cris.model import Cris
+from synthboost.models.cris.model import Cris, CrisNetwork
 from synthboost.models.cris.settings import CrisSettings
 
 SMALL = CrisSettings(
-    input_size=64, vision_layers=(1, 2, 1, 1), vision_width=4, vision_heads=2, vision_positions=2, text_width=8,
-    text_layers=2, text_heads=1, text_positions=12, text_length=12, embedding_width=16, neck_widths=(4, 8, 16),
+    input_size=64, vision_layers=(1, 2, 1, 1), vision_width=4, vision_positions=2, text_width=8,
+    text_layers=2, text_heads=1, text_positions=12, embedding_width=16, neck_widths=(4, 8, 16),
     decoder_layers=2, decoder_heads=1, decoder_mlp=12, dropout=0.0,
 )  # fmt: skip
 VOCABULARY = 12
@@ -36,7 +36,7 @@ class NumbersOnly:
 def small_cris() -> Cris:
     """The smallest CRIS for 12 tokens, its weights drawn by numpy with seed 0, in evaluation mode."""
     torch.set_num_threads(1)
-    model = Cris(SMALL, NumbersOnly())
+    model = Cris(CrisNetwork(SMALL, VOCABULARY), NumbersOnly())
     model.network.load_state_dict(draw_weights(model.network.state_dict(), 0), strict=True)
     return model.eval()
 

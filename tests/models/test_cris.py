@@ -13,14 +13,12 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from synthboost.errors import CheckpointError, ConfigError
-from synthboost.models.cris.decoder import _sines, _sines_2d
-from synthboost.models.cris.model import Cris
-from synthboost.models.cris.network import CrisNetwork
-from synthboost.models.cris.projector import correlate
+from synthboost.models.cris.backbone import at_end, padding_of
+from synthboost.models.cris.decoder import _sines, _sines_2d, correlate
+from synthboost.models.cris.model import Cris, CrisNetwork
 from synthboost.models.cris.settings import TINY, CrisSettings
-from synthboost.models.cris.text import at_end, padding_of
 from synthboost.models.registry import build_segmenter
-from synthboost.training.losses import hard_dice, segmentation_loss
+from synthboost.training.optimizer import hard_dice, segmentation_loss
 
 GOLDEN = Path(__file__).parent / "data" / "cris_golden.npz"
 IMAGE_INDEX = torch.tensor([0, 0, 1, 1])
@@ -195,10 +193,9 @@ def test_dropout_is_in_the_decoder_only() -> None:
         ({"input_size": 400}, "input_size: 400; expected a multiple of 32"),
         ({"input_size": 32}, "input_size: 32; expected 64 or more"),
         ({"vision_width": 5}, "vision_width: 5; expected an even number"),
-        ({"vision_heads": 3}, "vision_heads: 3; expected a divisor"),
         ({"text_heads": 5}, "text_heads: 5; expected a divisor of text_width 32"),
         ({"decoder_heads": 5}, "decoder_heads: 5; expected a divisor"),
-        ({"text_length": 65}, "text_length: 65; expected 2 to 64"),
+        ({"text_positions": 1}, "text_positions: 1; expected 2 or more"),
         ({"neck_widths": (16, 16, 32)}, "neck_widths: .*expected text_width 32 in the middle"),
         ({"dropout": 1.0}, "dropout: 1.0; expected 0 or more, below 1"),
     ],

@@ -14,10 +14,9 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from synthboost.errors import CheckpointError, ConfigError
-from synthboost.models.cris.model import Cris
-from synthboost.models.cris.network import CrisNetwork
-from synthboost.models.cris.published import ConversionReport, check, convert, read_published
-from synthboost.models.cris.settings import CrisSettings, infer_settings
+from synthboost.models.cris.model import Cris, CrisNetwork
+from synthboost.models.cris.published import ConversionReport, check, convert, infer_settings, read_published
+from synthboost.models.cris.settings import CrisSettings
 from synthboost.models.freezing import Encoders
 from synthboost.models.registry import load_segmenter
 
@@ -113,7 +112,7 @@ def test_a_bare_state_dict_is_converted(state: State, clip_folder: Path, tmp_pat
 
 
 def test_the_sizes_are_read_from_the_shapes(state: State, small_cris: Cris) -> None:
-    found = infer_settings({name: tuple(t.shape) for name, t in state.items()}, Path("x"), input_size=64)
+    found = infer_settings(state, Path("x"), input_size=64)
     assert found == replace(small_cris.settings, dropout=0.1)  # 0.1 as published; no tensor tells it
 
 

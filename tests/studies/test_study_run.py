@@ -47,9 +47,8 @@ if __name__ == "__main__":
     torch.set_num_threads(1)
     real, synthetic, out = map(Path, sys.argv[1:4])
     settings = dict(
-        input_size=32, vision_width=32, vision_layers=3, vision_heads=2, vision_positions=32, text_width=32,
-        text_layers=1, text_heads=2, text_length=48, projection_width=32, extract_layers=(0, 1, 2), reduce_width=32,
-        decoder_heads=2, decoder_mlp=32,
+        input_size=32, vision_width=32, vision_layers=3, vision_positions=32, text_width=32, text_layers=1,
+        text_length=48, head_width=16, projection_width=32, extract_layers=(0, 1, 2), reduce_width=32, decoder_mlp=32,
     )
     presets = MODELS["clipseg"].presets
     presets["tiny"] = replace(presets["tiny"], **settings)

@@ -11,7 +11,7 @@ from synthboost.training.optimizer import PLATEAU_FACTOR, PLATEAU_PATIENCE
 
 def test_the_defaults_are_the_papers() -> None:
     config = TrainingConfig()
-    assert (config.rate_for("clipseg"), config.dice_weight, config.cross_entropy_weight) == (2e-3, 1.0, 0.25)
+    assert (config.rate_for("clipseg"), config.cross_entropy_weight) == (2e-3, 0.25)
     assert (config.schedule, PLATEAU_FACTOR, PLATEAU_PATIENCE) == ("plateau", 0.1, 5)
     assert config.augmentation == 0.0
 
@@ -19,23 +19,16 @@ def test_the_defaults_are_the_papers() -> None:
 @pytest.mark.parametrize(
     ("field", "value"),
     [
-        ("epochs", 0), ("batch_images", 0), ("stopping_patience", 0), ("learning_rate", 0.0),
+        ("epochs", 0), ("batch_images", 0), ("learning_rate", 0.0),
         ("learning_rate", -1e-3), ("learning_rate", float("nan")), ("learning_rate", float("inf")),
-        ("feature_cache_gb", 0.0), ("save_minutes", 0.0), ("weight_decay", -0.1), ("dice_weight", -1.0),
         ("cross_entropy_weight", float("nan")), ("augmentation", -0.1), ("augmentation", 2.1),
         ("layer_decay", 1.1), ("encoder_rate", 0.0), ("workers", -1), ("threads", 0),
-        ("seed", -1), ("schedule", "cosine"), ("precision", "fp8"), ("tracker", "paper"),
+        ("seed", -1), ("schedule", "cosine"), ("precision", "fp8"),
     ],
 )  # fmt: skip
 def test_a_value_that_cannot_work_is_refused_by_name(field: str, value: object) -> None:
     with pytest.raises(ConfigError, match=f"TrainingConfig: {field}: {value}; expected"):
         TrainingConfig(**{field: value})  # type: ignore[arg-type]
-
-
-def test_a_loss_of_nothing_is_refused() -> None:
-    with pytest.raises(ConfigError, match="not both weights zero"):
-        TrainingConfig(dice_weight=0.0, cross_entropy_weight=0.0)
-    assert TrainingConfig(dice_weight=0.0).cross_entropy_weight == 0.25
 
 
 def test_the_papers_rate_depends_on_the_model_and_a_given_one_does_not() -> None:

@@ -112,12 +112,15 @@ def test_training_again_gives_the_same_bits_whatever_the_number_of_workers(
 
 
 @pytest.mark.parametrize("schedule", ["plateau", "one-cycle"])
-@pytest.mark.parametrize(("step", "save_minutes"), [(4, 60.0), (5, 1e-9)], ids=["at an epoch's end", "inside an epoch"])
+@pytest.mark.parametrize(
+    ("step", "save_seconds"), [(4, 3600.0), (5, 0.0)], ids=["at an epoch's end", "inside an epoch"]
+)
 def test_interrupted_and_resumed_equals_uninterrupted(
     train: Train, tmp_path: Path, quick: TrainingConfig, monkeypatch: pytest.MonkeyPatch,
-    schedule: Any, step: int, save_minutes: float,
+    schedule: Any, step: int, save_seconds: float,
 ) -> None:  # fmt: skip
-    config = replace(quick, epochs=3, schedule=schedule, save_minutes=save_minutes)
+    monkeypatch.setattr(engine.Engine, "save_seconds", save_seconds)
+    config = replace(quick, epochs=3, schedule=schedule)
     whole, log = train(tmp_path / "whole", config)
     with monkeypatch.context() as patched, pytest.raises(Interrupted):
         interrupt_at(patched, step)
@@ -137,8 +140,9 @@ def test_dropout_and_running_statistics_come_back_after_an_interruption(
     torch.manual_seed(2)
     state = torch.get_rng_state()
     with monkeypatch.context() as patch, pytest.raises(Interrupted):
+        patch.setattr(engine.Engine, "save_seconds", 0.0)
         interrupt_at(patch, 5)
-        train(tmp_path / "broken", replace(quick, save_minutes=1e-9), model=make_tiny_cris())
+        train(tmp_path / "broken", quick, model=make_tiny_cris())
     resumed, again = train(tmp_path / "broken", quick, model=make_tiny_cris())
     assert torch.equal(torch.get_rng_state(), state)
     assert timeless(again) == timeless(log)
@@ -151,7 +155,8 @@ def test_dropout_and_running_statistics_come_back_after_an_interruption(
 def test_frozen_encoders_are_resumed_to_the_same_bits(
     train: Train, tmp_path: Path, quick: TrainingConfig, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
-    config = replace(quick, epochs=3, save_minutes=1e-9)
+    monkeypatch.setattr(engine.Engine, "save_seconds", 0.0)
+    config = replace(quick, epochs=3)
     whole, log = train(tmp_path / "whole", config, model=build_segmenter(name, "tiny"), encoders=Encoders.FROZEN)
     with monkeypatch.context() as patch, pytest.raises(Interrupted):
         interrupt_at(patch, 5)  # when most sentences have been encoded, each with those that were new beside it
@@ -183,13 +188,14 @@ def test_the_main_process_statistics_are_judged_and_saved(
 def test_what_was_done_is_not_done_again(
     train: Train, tmp_path: Path, quick: TrainingConfig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(engine.Engine, "save_seconds", 0.0)
     with monkeypatch.context() as patched, pytest.raises(Interrupted):
         interrupt_at(patched, 5)  # the second of three batches in the second epoch
-        train(tmp_path, replace(quick, save_minutes=1e-9))
+        train(tmp_path, quick)
     steps: list[tuple[str, ...]] = []
     original = loop._Stage._step
     monkeypatch.setattr(loop._Stage, "_step", lambda self, b: steps.append(b.frames) or original(self, b))  # type: ignore[func-returns-value]
-    train(tmp_path, replace(quick, save_minutes=1e-9))
+    train(tmp_path, quick)
     assert len(steps) == 2
     steps.clear()
     train(tmp_path, quick)  # finished: the state says so
@@ -197,8 +203,11 @@ def test_what_was_done_is_not_done_again(
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="a process that used CUDA cannot be forked")
-def test_a_killed_process_is_resumed_to_the_same_bits(train: Train, tmp_path: Path, quick: TrainingConfig) -> None:
-    config = replace(quick, epochs=4, save_minutes=1e-9)
+def test_a_killed_process_is_resumed_to_the_same_bits(
+    train: Train, tmp_path: Path, quick: TrainingConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engine.Engine, "save_seconds", 0.0)
+    config = replace(quick, epochs=4)
     whole, log = train(tmp_path / "whole", config)
     process = get_context("fork").Process(target=train, args=(tmp_path / "killed", config))
     process.start()
@@ -263,9 +272,11 @@ def test_a_model_that_was_trained_in_half_precision_draws_in_full_precision_agai
 
 @pytest.mark.parametrize("encoders", [Encoders.TRAINED, Encoders.FROZEN])
 def test_frozen_encoders_keep_every_bit_and_trained_ones_do_not(
-    train: Train, make_tiny_model: MakeModel, tmp_path: Path, quick: TrainingConfig, encoders: Encoders
-) -> None:
-    model, _ = train(tmp_path, replace(quick, weight_decay=0.5), encoders=encoders)
+    train: Train, make_tiny_model: MakeModel, tmp_path: Path, quick: TrainingConfig, encoders: Encoders,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    monkeypatch.setattr(optimizer, "WEIGHT_DECAY", 0.5)
+    model, _ = train(tmp_path, quick, encoders=encoders)
     before, after = make_tiny_model().parameter_groups(), model.parameter_groups()
     same = {group: all(torch.equal(a, b) for a, b in zip(before[group], after[group], strict=True)) for group in before}
     frozen = encoders == Encoders.FROZEN
@@ -310,7 +321,8 @@ def test_training_stops_early_and_keeps_the_best_epoch(
     original = ClipSeg.save_pretrained
     monkeypatch.setattr(ClipSeg, "save_pretrained", lambda self, f: (saved.append(1), original(self, f))[1])  # type: ignore[func-returns-value]
     scripted_validation(monkeypatch, [1.0] * 9, [0.1, 0.5, 0.4, 0.5, 0.3, 0.9, 0.9, 0.9, 0.9])
-    _, log = train(tmp_path, replace(quick, epochs=9, stopping_patience=3))
+    monkeypatch.setattr(loop, "STOPPING_PATIENCE", 3)
+    _, log = train(tmp_path, replace(quick, epochs=9))
     assert [line.validation_dice for line in log] == [0.1, 0.5, 0.4, 0.5, 0.3]  # an equal Dice is no gain
     assert len(saved) == 2
 
@@ -422,7 +434,8 @@ def test_patience_runs_until_the_best_of_the_stage_before_is_exceeded(
     dice = iter([0.9, 0.8, 0.3, 0.5, 0.7])
     monkeypatch.setattr(loop._Stage, "_validation_scores", lambda self: (1.0, next(dice)))
     train(tmp_path / "first", replace(quick, epochs=2), keep_best_state=True)
-    config = replace(quick, epochs=9, stopping_patience=2)
+    monkeypatch.setattr(loop, "STOPPING_PATIENCE", 2)
+    config = replace(quick, epochs=9)
     model, log = train(tmp_path / "second", config, take_over=RunPaths(tmp_path / "first").best_state)
     assert [(line.epoch, line.validation_dice) for line in log] == [(2, 0.3), (3, 0.5)], "both below 0.9"
     assert_same_weights(model, load_segmenter(RunPaths(tmp_path / "second").checkpoint))

@@ -7,7 +7,7 @@ import math
 import pytest
 import torch
 
-from synthboost.training.losses import dice_loss, hard_dice, segmentation_loss
+from synthboost.training.optimizer import dice_loss, hard_dice, segmentation_loss
 
 LOG3 = math.log(3)  # its sigmoid is 3/4
 HALF = torch.tensor([[[1.0, 0.0]]])
@@ -42,13 +42,13 @@ def test_the_loss_is_the_papers_weighted_sum() -> None:
     logits = torch.tensor([[[LOG3, -LOG3]]])
     cross_entropy = -math.log(3 / 4)
     assert segmentation_loss(logits, HALF).item() == pytest.approx(1 / 6 + 0.25 * cross_entropy)
-    assert segmentation_loss(logits, HALF, 0.0, 1.0).item() == pytest.approx(cross_entropy)
-    assert segmentation_loss(logits, HALF, 2.0, 0.0).item() == pytest.approx(2 / 6)
+    assert segmentation_loss(logits, HALF, 2.0).item() == pytest.approx(1 / 6 + 2 * cross_entropy)
+    assert segmentation_loss(logits, HALF, 0.0).item() == pytest.approx(1 / 6)
 
 
 def test_the_cross_entropy_has_a_gradient_which_it_had_not_in_the_papers_code() -> None:
     logits = torch.zeros(1, 1, 2, requires_grad=True)
-    segmentation_loss(logits, HALF, 0.0, 1.0).backward()
+    (segmentation_loss(logits, HALF, 1.0) - dice_loss(logits, HALF)).backward()
     torch.testing.assert_close(logits.grad, torch.tensor([[[-0.25, 0.25]]]))  # (p - t) / 2 pixels
 
 

@@ -20,12 +20,12 @@ from synthboost.data.sector import find_sector
 from synthboost.data.source import Source
 from synthboost.data.writer import MadePatient, Origin, remake_dataset
 from synthboost.diffusion.condition import ConditionClass, condition_map, label_map_of
-from synthboost.diffusion.image_batches import ImageBatches
 from synthboost.diffusion.network import SemanticUNet
 from synthboost.diffusion.sampling import Schedule, Start, default_schedule, sample_images, to_grey
 from synthboost.diffusion.settings import DiffusionSettings
+from synthboost.diffusion.synthesize import ImageBatches
+from synthboost.diffusion.training import read_training_record
 from synthboost.diffusion.training_data import frame_codes, shrink
-from synthboost.diffusion.training_run import read_training_record
 from synthboost.domain import Domain, Frame, FrameInfo
 from synthboost.errors import ConfigError, require_fields
 from synthboost.evaluation.metrics.resample import spacing_on_grid

@@ -36,7 +36,7 @@ class TrainDiffusion(Unannotated):
         from synthboost.data.picture_folder import PictureDefaults
         from synthboost.data.source import open_source
         from synthboost.diffusion.settings import PRESETS
-        from synthboost.diffusion.training_run import DONE, train_diffusion_on
+        from synthboost.diffusion.training import DONE, train_diffusion_on
 
         if not self.unannotated and self.defaults != PictureDefaults():
             raise ConfigError(

@@ -36,15 +36,12 @@ def load_diffusion(folder: Path) -> SemanticUNet:
         CheckpointError: the folder is absent, incomplete, damaged, or holds another kind of model.
     """
     folder = folder / "checkpoint" if (folder / "checkpoint").is_dir() else folder
-    if not folder.is_dir():
-        raise CheckpointError(folder, "folder", "absent", "a folder that `save_diffusion` wrote")
     card = read_card(folder)
     if card is None:
-        raise CheckpointError(folder, CARD_FILE, "absent", "a folder that `save_diffusion` wrote")
+        found = CARD_FILE if folder.is_dir() else "folder"
+        raise CheckpointError(folder, found, "absent", "a diffusion model, of `synthesize train` or `weights convert`")
     if card["model"] != NAME:
-        raise CheckpointError(
-            folder, "model", card["model"], NAME, "This is no diffusion model; segmenters are loaded by --weights."
-        )
+        raise CheckpointError(folder, "model", card["model"], NAME, "This folder holds no diffusion model.")
     settings = read_settings(DiffusionSettings, card, folder)
     with torch.random.fork_rng(devices=[]):
         network = SemanticUNet(settings)

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 from numpy.random import Generator, SeedSequence
@@ -54,14 +53,10 @@ class PerturbationSettings:
 
     The original draws in 3-D for a slab of one voxel, which averages over planes of knots: its shifts vary only 0.68
     times as much. 20 comes near to it."""
-    order: Literal["affine-elastic", "elastic-affine"] = "affine-elastic"
-    """Which comes first."""
     largest_cut: float = 0.05
     """Part of a structure's area that may fall outside frame and sector, beyond what did before; ours, a guess."""
     attempts: int = 20
-    """Draws before giving up; ours."""
-    when_none_fits: Literal["keep", "raise"] = "keep"
-    """`keep` gives the mask itself, with a note; `raise` an error."""
+    """Draws before the mask is left as it is, with a note; ours."""
 
     def __post_init__(self) -> None:
         """Refuse what cannot work.
@@ -77,10 +72,8 @@ class PerturbationSettings:
             ("shear_deg", 0 <= self.shear_deg < 90, "0 to less than 90"),
             ("knots", min(self.knots) >= 4, "at least 4 along each axis"),
             ("knot_shift_px", 0 <= self.knot_shift_px <= SIDE, f"0 to {SIDE:g}"),
-            ("order", self.order in ("affine-elastic", "elastic-affine"), "affine-elastic or elastic-affine"),
             ("largest_cut", 0 <= self.largest_cut <= 1, "0 to 1"),
             ("attempts", self.attempts >= 1, "at least 1"),
-            ("when_none_fits", self.when_none_fits in ("keep", "raise"), "keep or raise"),
         )
 
 
@@ -121,7 +114,7 @@ def perturb(
         name: of the frame, for errors.
 
     Raises:
-        DataError: no draw fitted and the settings say `raise`, or the arrays are not as above.
+        DataError: the arrays are not as above.
     """
     if label_map.dtype != np.uint8 or label_map.ndim != 2 or sector.shape != label_map.shape or label_map.max() > 3:
         raise DataError(
@@ -144,12 +137,6 @@ def perturb(
             if not wrong:
                 return PerturbedMask(warped, tuple(rejected))
         rejected.append(wrong)
-    last = ", ".join(rejected[-1])
-    if settings.when_none_fits == "raise":
-        raise DataError(
-            name, "perturbation", f"none of {settings.attempts} draws is a whole heart in the sector (last: {last})",
-            "one that is", "Allow more attempts, deform less, or keep such masks as they are.",
-        )  # fmt: skip
     return PerturbedMask(label_map.copy(), tuple(rejected), f"unperturbed: {settings.attempts} draws failed")
 
 
@@ -163,7 +150,6 @@ class _Deformation:
     """(2,) of the affine part, rows and columns."""
     knots: Numbers
     """(2, rows, columns): shifts along the rows, then along the columns, of the B-spline's control points."""
-    affine_first: bool
 
     @classmethod
     def drawn(cls, settings: PerturbationSettings, rng: Generator) -> _Deformation:
@@ -175,17 +161,14 @@ class _Deformation:
         forward = scale * rotation @ np.array([[1.0, 0.0], [shear, 1.0]])
         knots = rng.uniform(-1, 1, (2, *settings.knots)) * settings.knot_shift_px
         knots[:, [0, -1], :] = 0.0
-        return cls(np.linalg.inv(forward), np.array([down, 0.0]), knots, settings.order == "affine-elastic")
+        return cls(np.linalg.inv(forward), np.array([down, 0.0]), knots)
 
     def sample(self, label_map: LabelMap, rows: Numbers, columns: Numbers) -> LabelMap:
         """Labels at the pixel positions rows x columns of the result, (R, C); 0 where the source has none."""
         size = np.array(label_map.shape, dtype=float)[:, None, None]
         points = np.stack(np.meshgrid(rows, columns, indexing="ij"))
         points = (points + 0.5) / size * SIDE
-        if self.affine_first:  # what was applied last is undone first
-            points = self._undo_affine(self._undo_elastic(points))
-        else:
-            points = self._undo_elastic(self._undo_affine(points))
+        points = self._undo_affine(self._undo_elastic(points))  # what was applied last is undone first
         return _pick(label_map, np.floor(points / SIDE * size).astype(np.intp))
 
     def _undo_affine(self, points: Numbers) -> Numbers:

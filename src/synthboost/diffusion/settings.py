@@ -154,8 +154,6 @@ class DiffusionTraining:
     """`auto`: bf16 on a GPU that supports it, full precision elsewhere."""
     threads: int | None = None
     """CPU threads of torch; by default torch's choice."""
-    save_minutes: Annotated[float, Suppress] = 10.0
-    """Minutes between saved states for resuming."""
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -163,10 +161,7 @@ class DiffusionTraining:
         require_fields(
             self,
             *((name, getattr(self, name) >= 1, "1 or more") for name in ("steps", "batch")),
-            *(
-                (name, 0 < getattr(self, name) < math.inf, "a positive number")
-                for name in ("learning_rate", "save_minutes")
-            ),
+            ("learning_rate", 0 < self.learning_rate < math.inf, "a positive number"),
             *((name, getattr(self, name) >= 0, "zero or more") for name in ("warm_up", "seed")),
             ("ema_decay", 0 <= self.ema_decay < 1, "0 or more, below 1"),
             ("precision", self.precision in ("auto", "no", "bf16"), "auto, no or bf16"),

@@ -6,6 +6,8 @@ of its source, so that no mask of a validation or test patient ever feeds a trai
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
@@ -17,7 +19,6 @@ from synthboost.data import Dataset, Split
 from synthboost.data.sector import find_sector
 from synthboost.data.writer import MadePatient, NewPatient, Origin, make_dataset
 from synthboost.diffusion.condition import condition_map, label_map_of
-from synthboost.diffusion.image_batches import ImageBatches
 from synthboost.diffusion.network import SemanticUNet
 from synthboost.diffusion.perturbation import PerturbationSettings, perturb, perturbation_rng
 from synthboost.diffusion.sampling import Schedule, default_schedule, sample_images, to_grey
@@ -165,6 +166,38 @@ class _Maker:
         return grey
 
 
+@dataclass
+class ImageBatches:
+    """How many images are made together; remembers what turned out to be too many."""
+
+    size: int
+
+    def make(self, count: int, images_of: Callable[[slice], NDArray[np.uint8]]) -> NDArray[np.uint8]:
+        """Return (count, S, S) images.
+
+        Args:
+            count: of images, at least one.
+            images_of: from positions to their images; called again with half as many when memory was lacking.
+        """
+        made: list[NDArray[np.uint8]] = []
+        first = 0
+        while first < count:
+            last = min(first + self.size, count)
+            try:
+                made.append(images_of(slice(first, last)))
+                first = last
+            except (torch.OutOfMemoryError, MemoryError, RuntimeError) as error:
+                if self.size == 1 or not _is_lack_of_memory(error):
+                    raise
+                self.size //= 2
+                print(f"memory ran out: {self.size} images at a time from here on", file=sys.stderr, flush=True)
+        return np.concatenate(made)
+
+
 def _unmeasured(info: FrameInfo) -> FrameInfo:
     """What is known of a frame but for what was measured on its masks, which are perturbed."""
     return replace(info, attributes=replace(info.attributes, ejection_fraction=None, wall_thickness_mm=None))
+
+
+def _is_lack_of_memory(error: BaseException) -> bool:
+    return isinstance(error, torch.OutOfMemoryError | MemoryError) or "not enough memory" in str(error)

@@ -1,4 +1,4 @@
-"""Train a semantic diffusion network, step by step; resumable at any kill to the same bits.
+"""Train a semantic diffusion network, from a data set to averaged weights; resumable at any kill to the same bits.
 
 Everything random is a function of (seed, step): which images, what noise, which times, what is hidden. So a state is
 weights, their average, the optimiser's moments and a number.
@@ -6,9 +6,12 @@ weights, their average, the optimiser's moments and a number.
 
 from __future__ import annotations
 
+import json
 import math
 import shutil
+from collections.abc import Mapping
 from copy import deepcopy
+from dataclasses import asdict, dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -18,13 +21,19 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from synthboost.data.source import Source
 from synthboost.diffusion.checkpoint import save_diffusion
 from synthboost.diffusion.network import SemanticUNet
 from synthboost.diffusion.objective import NoiseSchedule, drop_conditions, loss_of
-from synthboost.diffusion.settings import DiffusionTraining
-from synthboost.diffusion.training_data import DiffusionExamples
-from synthboost.io.atomic import write_csv
+from synthboost.diffusion.settings import DiffusionSettings, DiffusionTraining
+from synthboost.diffusion.training_data import DiffusionExamples, make_examples
+from synthboost.domain import SplitPart
+from synthboost.errors import OutputError
+from synthboost.io.atomic import write_csv, write_text
+from synthboost.io.lock import exclusive
+from synthboost.io.typed_json import read_record, to_json, write_record
 from synthboost.progress import Progress
+from synthboost.records.run_record import DataSet
 from synthboost.training.engine import Engine
 
 LOG_COLUMNS = ("step", "images_seen", "loss", "learning_rate", "seconds")
@@ -33,7 +42,67 @@ LOG_STEPS = 100
 DROPPED = 0.1
 """Share of images whose map is hidden (and, each on its own, of attributes), so that guidance works and images without
 masks can be sampled. Echo from Noise hides none."""
-STATE, LOG, WEIGHTS = "state", "log.csv", "checkpoint"
+STATE, LOG, WEIGHTS, RECORD, DONE = "state", "log.csv", "checkpoint", "training.json", "DONE"
+
+
+@dataclass(frozen=True)
+class DiffusionRecord:
+    """What a folder was begun with: `training.json`."""
+
+    data: DataSet
+    network: Mapping[str, Any]
+    training: Mapping[str, Any]
+    """The settings that can change a result."""
+    unannotated: bool
+    """Whether no label map took part."""
+
+
+def read_training_record(model: Path) -> DiffusionRecord | None:
+    """Return how a model was trained, from its folder or the `checkpoint/` in it; `None` for a published one.
+
+    Raises:
+        DataError: `training.json` cannot be read.
+    """
+    found = next((folder / RECORD for folder in (model, model.parent) if (folder / RECORD).is_file()), None)
+    return None if found is None else read_record(found, DiffusionRecord)
+
+
+def train_diffusion_on(
+    source: Source, settings: DiffusionSettings, training: DiffusionTraining, out: Path, unannotated: bool = False
+) -> Path:
+    """Train one model for all views and phases on a source's training patients; a finished one is returned at once.
+
+    Args:
+        source: annotated, unless `unannotated`.
+        settings: the network's sizes; its first weights are drawn with the training's seed.
+        training: see there.
+        out: the folder of the model; a broken training goes on in it.
+        unannotated: learn from images alone. Their maps hold the sector and nothing else; label maps that are there are
+            not opened.
+
+    Returns:
+        The folder of the averaged weights, `out/checkpoint`.
+
+    Raises:
+        DataError: frames without annotation or visible sector.
+        OutputError: `out` was begun with other data or settings, another process works in it, or it cannot be written.
+        SynthboostError: whatever training raises.
+    """
+    if unannotated:
+        source = source.without_annotations()
+    with exclusive(out):
+        data = source.describe(source.frames(SplitPart.TRAINING, "training", unannotated))
+        kept = {name: value for name, value in asdict(training).items() if name != "threads"}
+        _claim(out, DiffusionRecord(data, asdict(settings), kept, unannotated))
+        if not (out / DONE).is_file():
+            frames = source.frames(SplitPart.TRAINING, source.dataset.root.name, unannotated)
+            examples = make_examples(frames, settings.size, unannotated)
+            with torch.random.fork_rng(devices=[]):
+                torch.manual_seed(training.seed)
+                network = SemanticUNet(settings)
+            train_diffusion(network, examples, training, out)
+            write_text(out / DONE, "")
+    return out / WEIGHTS
 
 
 def train_diffusion(
@@ -154,7 +223,7 @@ class _DiffusionStage:
             self.losses = []
             if self.engine.is_main:
                 write_csv(self.folder / LOG, LOG_COLUMNS, self.log)
-        if self.engine.is_overdue(60 * self.config.save_minutes):
+        if self.engine.is_overdue(self.engine.save_seconds):
             self.save()
 
     def save(self) -> None:
@@ -183,7 +252,7 @@ class _DiffusionStage:
             save_diffusion(self.folder / WEIGHTS, average)
             shutil.rmtree(self.folder / STATE, ignore_errors=True)
         self.engine.accelerator.wait_for_everyone()
-        self.engine.close()
+        self.engine.accelerator.free_memory()
         return average
 
 
@@ -215,3 +284,26 @@ def _order(seed: int, passed: int, count: int) -> NDArray[np.intp]:
 def _mix(*numbers: int) -> int:
     """One seed of several numbers, so that neighbouring steps have unrelated generators."""
     return int(np.random.SeedSequence(numbers).generate_state(2, np.uint64)[0] >> np.uint64(1))
+
+
+def _claim(out: Path, wanted: DiffusionRecord) -> None:
+    """Note what the folder is for, or compare it with what it was begun for."""
+    found = read_training_record(out)
+    if found is None:
+        write_record(out / RECORD, wanted)
+        return
+    before, now = _flat(to_json(found)), _flat(json.loads(json.dumps(to_json(wanted))))
+    odd = [f"{name}: {before.get(name)!r}, now {value!r}" for name, value in now.items() if before.get(name) != value]
+    if odd:
+        raise OutputError(
+            out, "what it was begun with", "; ".join(odd), "the same data, network and training",
+            "Nothing was touched. Give the options of the first call, or another folder.",
+        )  # fmt: skip
+
+
+def _flat(record: Mapping[str, Any]) -> dict[str, Any]:
+    """The values by place, but the name of the data's folder."""
+    parts = {
+        f"{part}.{name}": v for part, values in record.items() if isinstance(values, dict) for name, v in values.items()
+    }
+    return {"unannotated": record["unannotated"], **parts, "data.name": None}

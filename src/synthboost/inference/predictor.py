@@ -15,9 +15,8 @@ from torch import Tensor
 
 from synthboost.domain import STRUCTURES, GreyImage, LabelMap
 from synthboost.errors import ConfigError, DataError, PromptError
-from synthboost.models.base import Features, Segmenter
+from synthboost.models.base import Features, Segmenter, TextMemory
 from synthboost.models.registry import load_segmenter
-from synthboost.models.text_memory import TextMemory
 from synthboost.simulator.contours import keep_largest_piece
 
 THRESHOLD = 0.5

@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from synthboost.errors import ConfigError
+from synthboost.errors import extra
 
 NAME = "synthboost"
 """Of the adapter inside peft's layers."""
@@ -28,12 +28,8 @@ def add_adapters(network: nn.Module, ranks: Sequence[tuple[Sequence[nn.Module], 
     Raises:
         ConfigError: peft is not installed.
     """
-    try:
+    with extra("peft", "peft"):
         from peft import LoraConfig, inject_adapter_in_model
-    except ImportError as error:
-        raise ConfigError(
-            "encoders", "lora", "peft is not installed", "the extra `peft`", "pip install 'synthboost[peft]'"
-        ) from error
     for modules, _ in ranks:
         for parent, name, part in _children(modules):
             if isinstance(part, nn.MultiheadAttention):

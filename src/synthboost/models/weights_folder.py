@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+import warnings
+import zipfile
 from collections.abc import Mapping
 from dataclasses import fields
 from pathlib import Path
@@ -107,27 +109,54 @@ def load_weights(module: nn.Module, folder: Path, ignore: tuple[str, ...] = ()) 
 
 
 def read_tensors(path: Path) -> dict[str, Tensor]:
-    """Read a file of weights, safetensors or a pickle of tensors; no code in it is run.
+    """Read a file that maps names to tensors and holds nothing else.
 
     Raises:
-        CheckpointError: it is absent or damaged, holds something else, or a tensor holds NaN or infinity.
+        CheckpointError: as `read_file`, or it holds something else, or a tensor holds NaN or infinity.
     """
-    if not path.is_file():
-        raise CheckpointError(path, "file", "absent", "a file of weights")
-    try:
-        pickled = path.suffix != ".safetensors"
-        state = torch.load(path, map_location="cpu", weights_only=True) if pickled else load_file(path)
-    except (SafetensorError, OSError, RuntimeError, ValueError, EOFError, ImportError) as error:
-        beginning = path.read_bytes()[:16]
-        raise CheckpointError(
-            path, "file", f"{type(error).__name__}; it begins with {beginning!r}", "an intact file of weights"
-        ) from error
-    except Exception as error:  # unpickling a foreign file can raise anything; all of it means: not weights
-        raise CheckpointError(path, "file", error, "an intact file that holds tensors only") from error
+    state = read_file(path)
     if not isinstance(state, dict) or not all(isinstance(tensor, Tensor) for tensor in state.values()):
         raise CheckpointError(path, "file", type(state).__name__, "a file that maps names to tensors")
     refuse_non_finite(path, state)
     return dict(state)
+
+
+def read_file(path: Path) -> Any:
+    """Read a file of weights: safetensors, a TorchScript archive, or a pickle of tensors and plain values.
+
+    No code in it is run.
+
+    Raises:
+        CheckpointError: it is absent or damaged, or holds more than that.
+    """
+    if not path.is_file():
+        raise CheckpointError(path, "file", "absent", "a file of weights")
+    try:
+        if path.suffix == ".safetensors":
+            return load_file(path)
+        if _is_torchscript(path):
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", DeprecationWarning)  # the format is old, and so are OpenAI's files
+                return torch.jit.load(str(path), map_location="cpu").state_dict()  # type: ignore[no-untyped-call]
+        return torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # reading a foreign file can raise anything; all of it means: not weights
+        # What the libraries say goes on with advice to run what the file holds.
+        raise CheckpointError(
+            path, "file", f"{type(error).__name__}; it begins with {_beginning(path)!r}",
+            "an intact file that holds weights only",
+        ) from error  # fmt: skip
+
+
+def _beginning(path: Path) -> bytes:
+    with path.open("rb") as handle:
+        return handle.read(16)
+
+
+def _is_torchscript(path: Path) -> bool:
+    if not zipfile.is_zipfile(path):
+        return False
+    with zipfile.ZipFile(path) as archive:
+        return any(name.endswith("/constants.pkl") for name in archive.namelist())
 
 
 def load_strictly(module: nn.Module, state: Mapping[str, Tensor], source: Path, ignore: tuple[str, ...] = ()) -> None:

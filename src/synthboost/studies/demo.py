@@ -15,7 +15,7 @@ from synthboost.data.source import Source, open_source
 from synthboost.diffusion.checkpoint import load_diffusion
 from synthboost.diffusion.settings import TINY, DiffusionSettings, DiffusionTraining
 from synthboost.diffusion.synthesize import SynthesisSettings, synthesize
-from synthboost.diffusion.training_run import train_diffusion_on
+from synthboost.diffusion.training import train_diffusion_on
 from synthboost.domain import (
     STRUCTURES,
     Attributes,

@@ -67,10 +67,7 @@ def data_roles(strategy: Strategy) -> tuple[Role, ...]:
 
 WITHOUT_INFLUENCE = (
     "workers",
-    "save_minutes",
-    "tracker",
     "feature_cache",
-    "feature_cache_gb",
     "compile",
     "recompute_activations",
     "seed",

@@ -23,7 +23,7 @@ from synthboost.records.run_record import Manifest
 from synthboost.studies.spec import DATA_OF, Role, RunSpec
 from synthboost.studies.study import Study, StudyRun
 from synthboost.training.hardware import choose_precision
-from synthboost.training.losses import segmentation_loss
+from synthboost.training.optimizer import segmentation_loss
 
 PROBE_IMAGES, PROBE_STEPS = 2, 2
 VALIDATION_SHARE = 0.3

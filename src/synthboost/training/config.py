@@ -31,23 +31,16 @@ class TrainingConfig:
     """Each encoder block's rate relative to the block above, the last one's to the decoder; the paper has 1."""
     encoder_rate: Annotated[float, Suppress] = 1.0
     """A further factor on the encoders' learning rate. CRIS was published with 0.1, the paper trained it with 1."""
-    weight_decay: Annotated[float, Suppress] = 0.01
-    """AdamW's default; not stated in the paper."""
-    dice_weight: Annotated[float, Suppress] = 1.0
     cross_entropy_weight: Annotated[float, Suppress] = 0.25
     """The text's value. In the published code this term was identically zero (`docs/differences.md`)."""
     schedule: Literal["plateau", "one-cycle"] = "plateau"
     """`plateau` (the paper's) lowers the rate when validation stalls; `one-cycle` spans `epochs` (short trainings)."""
-    stopping_patience: Annotated[int, Suppress] = 20
-    """Epochs without a better validation Dice before training stops."""
     augmentation: float = 0.0
     """Strength 0-2 of random affine and grey-level changes, beyond 1 with shading and noise; the paper uses none."""
     precision: Literal["auto", "no", "bf16", "fp16"] = "auto"
     """`auto`: bf16 on a GPU that has it, full precision elsewhere (bf16 is slower than fp32 on CPUs without AMX)."""
     feature_cache: Literal["auto", "disk", "memory", "off"] = "auto"
     """Where to cache features of a frozen image encoder; `auto`: on disk, else in memory, else nowhere."""
-    feature_cache_gb: Annotated[float | None, Suppress] = None
-    """The most gigabytes a stage may add; by default half of the free space."""
     compile: Annotated[Literal["auto", "on", "off"], Suppress] = "auto"
     """torch.compile. `auto`: on a GPU, for trainings of 1,000 batches or more."""
     recompute_activations: Annotated[bool, Suppress] = False
@@ -56,10 +49,6 @@ class TrainingConfig:
     """Processes that prepare batches (by default 0, with a GPU up to 8) and compute metrics (by default all cores)."""
     threads: int | None = None
     """CPU threads of torch; by default torch's choice. The last bits of a result depend on it."""
-    save_minutes: Annotated[float, Suppress] = 10.0
-    """Minutes between saved states within an epoch; the state is also saved after every epoch."""
-    tracker: Annotated[Literal["none", "tensorboard", "wandb", "mlflow"], Suppress] = "none"
-    """An experiment tracker in addition to `log.csv`; requires the tracker's package."""
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -67,21 +56,17 @@ class TrainingConfig:
         choices = {n: get_args(t) for n, t in get_type_hints(type(self)).items() if get_origin(t) is Literal}
         require_fields(
             self,
-            *(
-                (name, getattr(self, name) >= 1, "1 or more")
-                for name in ("epochs", "batch_images", "stopping_patience")
-            ),
+            *((name, getattr(self, name) >= 1, "1 or more") for name in ("epochs", "batch_images")),
             *(
                 (name, (value := getattr(self, name)) is None or 0 < value < math.inf, "a positive number")
-                for name in ("learning_rate", "layer_decay", "encoder_rate", "save_minutes", "feature_cache_gb")
+                for name in ("learning_rate", "layer_decay", "encoder_rate")
             ),
             ("layer_decay", self.layer_decay <= 1, "above 0, at most 1"),
             *(
                 (name, 0 <= getattr(self, name) < math.inf, "zero or more")
-                for name in ("weight_decay", "dice_weight", "cross_entropy_weight", "augmentation")
+                for name in ("cross_entropy_weight", "augmentation")
             ),
             ("augmentation", self.augmentation <= STRONGEST_AUGMENTATION, "0 to 2"),
-            ("cross_entropy_weight", self.dice_weight + self.cross_entropy_weight > 0, "not both weights zero"),
             ("workers", self.workers is None or self.workers >= 0, "zero or more"),
             ("threads", self.threads is None or self.threads >= 1, "1 or more"),
             ("seed", self.seed >= 0, "zero or more"),

@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from accelerate import Accelerator
@@ -35,20 +35,19 @@ class Engine:
     Precision is ours and not Accelerate's, which has one for the whole process: stages may differ.
     """
 
-    def __init__(self, folder: Path, precision: str, threads: int | None, tracker: str = "none") -> None:
-        """Choose device, precision and number of threads, and start a tracker unless it is `none`."""
+    save_seconds: ClassVar[float] = 600.0
+    """Between saved states."""
+
+    def __init__(self, folder: Path, precision: str, threads: int | None) -> None:
+        """Choose device, precision and number of threads."""
         if threads:
             torch.set_num_threads(threads)
-        self.folder, self.precision, self.tracked = folder, choose_precision(precision), tracker != "none"
-        self.accelerator = Accelerator(
-            mixed_precision="no", log_with=tracker if self.tracked else None, project_dir=folder
-        )
+        self.folder, self.precision = folder, choose_precision(precision)
+        self.accelerator = Accelerator(mixed_precision="no")
         self.device: torch.device = self.accelerator.device
         self.process, self.processes = int(self.accelerator.process_index), int(self.accelerator.num_processes)
         self.is_main = bool(self.accelerator.is_main_process)
         self.scaler = torch.amp.GradScaler(self.device.type, enabled=self.precision == "fp16")
-        if self.tracked:
-            self.accelerator.init_trackers(folder.name)
         self._seconds_before = 0.0
         self._began = self._saved = time.monotonic()
 
@@ -161,14 +160,3 @@ class Engine:
     def restart_clock(self, seconds_before: float = 0.0) -> None:
         """Count the wall time from now on, on top of `seconds_before`."""
         self._seconds_before, self._began = seconds_before, time.monotonic()
-
-    def track(self, numbers: Mapping[str, float], step: int) -> None:
-        """Give some numbers to the tracker, if there is one."""
-        if self.tracked:
-            self.accelerator.log(dict(numbers), step=step)
-
-    def close(self) -> None:
-        """End the tracker and give memory back."""
-        if self.tracked:
-            self.accelerator.end_training()
-        self.accelerator.free_memory()

@@ -39,7 +39,7 @@ FORMAT = 2
 FILE_BYTES = 64e6
 """About the size of one file: what a kill can cost, and what one process encodes at a time."""
 SHARE = 0.5
-"""Of the free disk or memory, what the cache takes at most when no limit is given."""
+"""Of the free disk or memory, what the cache takes at most ."""
 READERS = 4
 """Threads that read and prepare images beside the one that encodes."""
 GPU_BATCH = 16
@@ -115,7 +115,7 @@ def make_feature_cache(
     Args:
         model: on the device that encodes.
         sets: the frames of a stage, those that validate included.
-        config: `feature_cache` and `feature_cache_gb` decide where; `augmentation` must be zero.
+        config: `feature_cache` decides where; `augmentation` must be zero.
         root: the folder of all caches; `None` leaves memory alone.
 
     Returns:
@@ -165,13 +165,12 @@ def encoder_key(model: Segmenter) -> str:
 
 
 def _choose_place(config: TrainingConfig, folder: Path | None, to_write: float, in_memory: float) -> Place:
-    limit = float("inf") if config.feature_cache_gb is None else config.feature_cache_gb * 1e9
     parents = () if folder is None else (folder, *folder.resolve().parents)
     free = next((float(shutil.disk_usage(parent).free) for parent in parents if parent.is_dir()), 0.0)
     memory = psutil.virtual_memory().available
     fits = {
-        "disk": folder is not None and to_write <= min(limit, SHARE * free),
-        "memory": in_memory <= min(limit, SHARE * memory) and this_process().num_processes == 1,
+        "disk": folder is not None and to_write <= SHARE * free,
+        "memory": in_memory <= SHARE * memory and this_process().num_processes == 1,
     }
     found = (
         f"disk: {to_write / 1e9:.2f} GB more, {free / 1e9:.0f} GB free; "
@@ -183,7 +182,7 @@ def _choose_place(config: TrainingConfig, folder: Path | None, to_write: float, 
         if not fits[place]:
             raise ConfigError(
                 "TrainingConfig", "feature_cache", f"{place} ({found})", "room for the features, at most half of it",
-                "Make room, raise feature_cache_gb, or choose off.",
+                "Make room, or choose off.",
             )  # fmt: skip
     if this_process().is_main_process:
         where = {"disk": f"on disk in {folder}", "memory": "in memory", "off": "nowhere, there is no room"}[place]

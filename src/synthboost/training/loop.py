@@ -15,8 +15,7 @@ from synthboost.data import TripletRecipe
 from synthboost.data.frame_set import FrameSet
 from synthboost.errors import DataError
 from synthboost.models.adapters import remove_adapters
-from synthboost.models.base import Segmenter
-from synthboost.models.text_memory import TextMemory
+from synthboost.models.base import Segmenter, TextMemory
 from synthboost.progress import Progress
 from synthboost.records.run_folder import EpochLog, RunPaths, write_log
 from synthboost.training.batches import (
@@ -32,9 +31,10 @@ from synthboost.training.engine import Engine
 from synthboost.training.feature_cache import make_feature_cache
 from synthboost.training.hardware import choose_workers, prepare_network, release_network
 from synthboost.training.joint_statistics import JointStatistics
-from synthboost.training.losses import hard_dice, segmentation_loss
-from synthboost.training.optimizer import make_optimizer, make_scheduler
+from synthboost.training.optimizer import hard_dice, make_optimizer, make_scheduler, segmentation_loss
 
+STOPPING_PATIENCE = 20
+"""Epochs without a better validation Dice before training stops; not stated in the paper."""
 VALIDATION_BATCH_FACTOR = 2
 """Validation keeps no gradients, so its batches can be larger."""
 LEAST_SECONDS = 5.0
@@ -45,19 +45,32 @@ LEAST_SECONDS = 5.0
 class Progressed:
     """How far a stage has come: everything besides tensors and time that resuming needs."""
 
-    epoch: int = 0
-    """Epochs that are complete."""
+    log: list[dict[str, Any]] = field(default_factory=list)
+    """An `EpochLog` for each epoch that is complete."""
     batch: int = 0
     """Batches of the current epoch that are done."""
-    images_seen: int = 0
     loss_sum: float = 0.0
     """Over the current epoch's pairs."""
     pairs: int = 0
-    best_dice: float = -1.0
+    epochs_before: int = 0
     dice_to_beat: float = -1.0
     """Of the stage that this one took over: patience runs until it is exceeded."""
-    epochs_without_gain: int = 0
-    log: list[dict[str, Any]] = field(default_factory=list)
+
+    @property
+    def epoch(self) -> int:
+        """Epochs that are complete, those of the stages that were taken over included."""
+        return self.epochs_before + len(self.log)
+
+    @property
+    def best_dice(self) -> float:
+        """The best validation Dice of this stage."""
+        return max((line["validation_dice"] for line in self.log), default=-1.0)
+
+    @property
+    def epochs_without_gain(self) -> int:
+        """Epochs since the best one, or since the beginning when none is better than the stage before."""
+        dice = [self.dice_to_beat, *(line["validation_dice"] for line in self.log)]
+        return len(self.log) - dice.index(max(dice))
 
 
 @naming_dead_workers()
@@ -124,7 +137,7 @@ class _Stage:
     ) -> None:
         self.model, self.config, self.paths, self.name = model, config, RunPaths(folder), training.name
         self.keep_best_state, self.progress = keep_best_state, Progressed()
-        self.engine = Engine(folder, config.precision, config.threads, config.tracker)
+        self.engine = Engine(folder, config.precision, config.threads)
         self.optimizer = make_optimizer(model, config)
         self.batches = EpochBatches(
             len(training), config.batch_images, config.seed, True, training.groups, self.engine.process,
@@ -147,7 +160,7 @@ class _Stage:
     @property
     def finished(self) -> bool:
         progress, config = self.progress, self.config
-        return progress.epoch >= config.epochs or progress.epochs_without_gain >= config.stopping_patience
+        return progress.epoch >= config.epochs or progress.epochs_without_gain >= STOPPING_PATIENCE
 
     def resume(self) -> bool:
         """Go on from this stage's own state; whether there is one."""
@@ -162,7 +175,7 @@ class _Stage:
         self.engine.load(state, self._restore, "the state of the best epoch of the stage before")
         if self.config.schedule == "one-cycle":
             self.scheduler.load_state_dict(fresh_schedule)
-        self.progress = Progressed(epoch=self.progress.epoch, dice_to_beat=self.progress.best_dice)
+        self.progress = Progressed(epochs_before=self.progress.epoch, dice_to_beat=self.progress.best_dice)
         self.engine.restart_clock()
         if self.engine.is_main:  # there may be no epoch left to train
             self.model.save_pretrained(self.paths.checkpoint)
@@ -192,10 +205,9 @@ class _Stage:
             pairs = self._pairs(batch)
             progress.loss_sum += pairs * self._step(self._moved(batch))
             progress.pairs += pairs
-            progress.images_seen += batches.images(progress.batch)
             progress.batch += 1
             bar.advance()
-            if self.engine.is_overdue(60 * self.config.save_minutes):
+            if self.engine.is_overdue(self.engine.save_seconds):
                 self.save_state()
 
     def _step(self, batch: Batch) -> float:
@@ -216,10 +228,9 @@ class _Stage:
     def _loss(self, network: Any, batch: Batch) -> tuple[Tensor, Tensor]:
         """Return the loss, and the logits in single precision."""
         text = batch.tokens if self.text is None else self.text.recall(batch.sentences)
-        weights = self.config.dice_weight, self.config.cross_entropy_weight
         with self.engine.autocast():
             logits = network(batch.images, text, batch.image_index, batch.text_index)
-            return segmentation_loss(logits, batch.targets, *weights), logits.float()
+            return segmentation_loss(logits, batch.targets, self.config.cross_entropy_weight), logits.float()
 
     def _pairs(self, batch: Batch) -> int:
         """How many pairs of the current batch count here: none where it stands in for an empty share."""
@@ -236,11 +247,11 @@ class _Stage:
         rate = self.optimizer.param_groups[0]["lr"]
         if self.config.schedule == "plateau":
             self.scheduler.step(loss)
-        progress.epoch += 1
+        better = dice > progress.best_dice
         entry = EpochLog(
             stage=self.name,
-            epoch=progress.epoch,
-            images_seen=progress.images_seen,
+            epoch=progress.epoch + 1,
+            images_seen=(progress.log[-1]["images_seen"] if progress.log else 0) + self.batches.length,
             training_loss=engine.sum(progress.loss_sum) / engine.sum(float(progress.pairs)),
             validation_loss=loss,
             validation_dice=dice,
@@ -249,9 +260,6 @@ class _Stage:
         )
         progress.log.append(vars(entry))
         progress.batch, progress.loss_sum, progress.pairs = 0, 0.0, 0
-        better, gained = dice > progress.best_dice, dice > max(progress.best_dice, progress.dice_to_beat)
-        progress.epochs_without_gain = 0 if gained else progress.epochs_without_gain + 1
-        progress.best_dice = max(dice, progress.best_dice)
         if engine.is_main:
             if better:
                 self.model.save_pretrained(self.paths.checkpoint)
@@ -260,7 +268,6 @@ class _Stage:
             self._save_state(self.paths.best_state)
         if engine.is_overdue(LEAST_SECONDS):
             self.save_state()
-        engine.track({name: value for name, value in vars(entry).items() if name != "stage"}, step=entry.epoch)
 
     @torch.no_grad()
     def _validation_scores(self) -> tuple[float, float]:
@@ -290,13 +297,13 @@ class _Stage:
         self.engine.save(folder, tensors, vars(self.progress))
 
     def close(self) -> list[EpochLog]:
-        """Load the best epoch's weights into the caller's model, as it was given, and end the trackers."""
+        """Load the best epoch's weights into the caller's model, as it was given."""
         best = type(self.model).from_pretrained(self.paths.checkpoint)
         remove_adapters(self.model)  # what they learnt is merged into the checkpoint
         self.model.load_state_dict(best.state_dict())
         self.joint.remove()
         release_network(self.model)
-        self.engine.close()
+        self.engine.accelerator.free_memory()
         return self._log()
 
     def _log(self) -> list[EpochLog]:

@@ -1,4 +1,4 @@
-"""The optimiser and its schedule: one learning rate for the decoder, smaller ones towards the encoders' input."""
+"""What is minimised and how: the loss, the optimiser with its rates, and their schedule."""
 
 from __future__ import annotations
 
@@ -6,15 +6,52 @@ from collections import defaultdict
 from typing import Any
 
 import torch
-from torch import nn
+import torch.nn.functional as F
+from torch import Tensor, nn
 
 from synthboost.models.base import Segmenter
 from synthboost.training.config import TrainingConfig
 
+WEIGHT_DECAY = 0.01
+"""AdamW's default; not stated in the paper."""
 WARM_UP = 0.2
 """Of a one-cycle schedule, the share that rises."""
 PLATEAU_FACTOR, PLATEAU_PATIENCE = 0.1, 5
 """The paper's: a tenth of the rate after five epochs without a lower validation loss."""
+
+
+def dice_loss(logits: Tensor, target: Tensor, smooth: float = 1.0) -> Tensor:
+    """1 - soft Dice of (N, s, s) logits and 0-1 targets, averaged over pairs; a scalar in 0-1.
+
+    `smooth` is added to numerator and denominator, so that an empty mask predicted empty costs nothing.
+    """
+    probability = logits.float().sigmoid().flatten(1)
+    truth = target.float().flatten(1)
+    overlap = (probability * truth).sum(1)
+    size = probability.sum(1) + truth.sum(1)
+    return (1 - (2 * overlap + smooth) / (size + smooth)).mean()
+
+
+def segmentation_loss(logits: Tensor, target: Tensor, cross_entropy_weight: float = 0.25) -> Tensor:
+    """Sum of `dice_loss` and the weighted mean binary cross-entropy, for (N, s, s) logits and 0-1 targets.
+
+    Equation 1 of the paper. It is our own on purpose: the library loss that the paper's code calls means something else
+    in each of its releases.
+    """
+    cross_entropy = F.binary_cross_entropy_with_logits(logits.float(), target.float())
+    return dice_loss(logits, target) + cross_entropy_weight * cross_entropy
+
+
+def hard_dice(logits: Tensor, target: Tensor, threshold: float = 0.5) -> Tensor:
+    """Dice of each pair at the logits' resolution, (N,) in 0-1, as a yardstick during training.
+
+    The target counts as inside where more than half of a pixel is. Two empty masks score 1.
+    """
+    predicted = (logits.sigmoid() > threshold).flatten(1)
+    truth = (target > 0.5).flatten(1)
+    overlap = (predicted & truth).sum(1)
+    size = predicted.sum(1) + truth.sum(1)
+    return (2 * overlap / size.clamp(min=1)).where(size > 0, size.new_ones(()).float())
 
 
 def make_optimizer(model: Segmenter, config: TrainingConfig) -> torch.optim.AdamW:
@@ -24,7 +61,7 @@ def make_optimizer(model: Segmenter, config: TrainingConfig) -> torch.optim.Adam
     for parameter, scale in rate_scales(model, config):
         by_rate[rate * scale].append(parameter)
     groups = [{"params": parameters, "lr": own} for own, parameters in by_rate.items()]
-    return torch.optim.AdamW(groups, lr=rate, weight_decay=config.weight_decay)
+    return torch.optim.AdamW(groups, lr=rate, weight_decay=WEIGHT_DECAY)
 
 
 def rate_scales(model: Segmenter, config: TrainingConfig) -> list[tuple[nn.Parameter, float]]:

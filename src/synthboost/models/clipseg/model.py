@@ -143,35 +143,32 @@ def _initialise(network: CLIPSegForImageSegmentation, settings: ClipSegSettings)
         if hasattr(layer, "reset_parameters"):
             layer.reset_parameters()
     embeddings = network.clip.vision_model.embeddings
-    for weight, std in (
-        (decoder.film_mul.weight, settings.film_std),
-        (decoder.film_add.weight, settings.film_std),
-        (embeddings.position_embedding.weight, settings.position_std),
-        (embeddings.patch_embedding.weight, settings.patch_std),
-    ):
-        if std is not None:
-            nn.init.normal_(weight, std=std)
+    if settings.initial_std is not None:
+        film, position, patch = settings.initial_std
+        for layer, std in (
+            (decoder.film_mul, film), (decoder.film_add, film), (embeddings.position_embedding, position),
+            (embeddings.patch_embedding, patch),
+        ):  # fmt: skip
+            nn.init.normal_(layer.weight, std=std)
 
 
+DECODER_HEADS = 4
 LIBRARY_NAMES = {
     "vision_config": {
         "hidden_size": "vision_width",
         "num_hidden_layers": "vision_layers",
-        "num_attention_heads": "vision_heads",
         "image_size": "vision_positions",
         "patch_size": "patch_size",
     },
     "text_config": {
         "hidden_size": "text_width",
         "num_hidden_layers": "text_layers",
-        "num_attention_heads": "text_heads",
         "max_position_embeddings": "text_length",
     },
     "": {
         "projection_dim": "projection_width",
         "extract_layers": "extract_layers",
         "reduce_dim": "reduce_width",
-        "decoder_num_attention_heads": "decoder_heads",
         "decoder_intermediate_size": "decoder_mlp",
         "conditional_layer": "conditional_layer",
     },
@@ -184,13 +181,14 @@ def _library_config(settings: ClipSegSettings, tokenizer: Any) -> CLIPSegConfig:
         part: {theirs: getattr(settings, ours) for theirs, ours in names.items()}
         for part, names in LIBRARY_NAMES.items()
     }
-    parts["vision_config"]["intermediate_size"] = 4 * settings.vision_width
-    parts["text_config"]["intermediate_size"] = 4 * settings.text_width
+    for part, width in (("vision_config", settings.vision_width), ("text_config", settings.text_width)):
+        parts[part] |= {"intermediate_size": 4 * width, "num_attention_heads": width // settings.head_width}
     parts["text_config"]["vocab_size"] = len(tokenizer)
     tokens = ("pad_token_id", "bos_token_id", "eos_token_id")
     parts["text_config"] |= {name: getattr(tokenizer, name) for name in tokens}
     top = parts.pop("") | {"extract_layers": list(settings.extract_layers)}
-    return CLIPSegConfig(**parts, **top, use_complex_transposed_convolution=True)
+    top |= {"decoder_num_attention_heads": DECODER_HEADS, "use_complex_transposed_convolution": True}
+    return CLIPSegConfig(**parts, **top)
 
 
 def _read_library_files(folder: Path) -> tuple[CLIPSegConfig, Any]:
@@ -214,6 +212,7 @@ def _settings_of(config: CLIPSegConfig, card: dict[str, Any] | None, folder: Pat
         for part, names in LIBRARY_NAMES.items()
         for theirs, ours in names.items()
     } | {"extract_layers": tuple(config.extract_layers)}
+    built["head_width"] = config.vision_config.hidden_size // config.vision_config.num_attention_heads
     if card is None:
         return replace(ClipSegSettings(), **built)
     settings = read_settings(ClipSegSettings, card, folder)

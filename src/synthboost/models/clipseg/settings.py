@@ -16,19 +16,18 @@ class ClipSegSettings:
     patch_size: int = 16
     vision_width: int = 768
     vision_layers: int = 12
-    vision_heads: int = 12
     vision_positions: int = 224
     """The image size for which position embeddings are stored; they are interpolated to `input_size`."""
     text_width: int = 512
     text_layers: int = 12
-    text_heads: int = 8
     text_length: int = 77
     """Most tokens a sentence may have, start and end included."""
+    head_width: int = 64
+    """Channels per attention head of both encoders."""
     projection_width: int = 512
     extract_layers: tuple[int, ...] = (3, 6, 9)
     """Vision blocks whose output the decoder reads, counted from 0."""
     reduce_width: int = 64
-    decoder_heads: int = 4
     decoder_mlp: int = 2048
     conditional_layer: int = 0
     """The decoder layer before which the sentence modulates the image (FiLM). Published: the first.
@@ -36,13 +35,10 @@ class ClipSegSettings:
     What comes before it is computed once per image, so a late layer makes further sentences cheaper. From random
     weights both learn to use the sentence (`docs/lab-log.md`).
     """
-    film_std: float | None = None
-    """Standard deviation of the initial FiLM weights; `None` keeps torch's."""
-    position_std: float | None = None
-    """Standard deviation of the initial position embeddings; `None` keeps the library's 0.02, which is a tenth of
-    the embedded pixels, so that a model from random weights is slow to learn where it is."""
-    patch_std: float | None = None
-    """Standard deviation of the initial patch filters; `None` keeps the library's 0.02."""
+    initial_std: tuple[float, float, float] | None = None
+    """Standard deviations of the initial FiLM weights, position embeddings and patch filters; `None` keeps torch's for
+    the first and the library's 0.02 for the others. A position of 0.02 is a tenth of the embedded pixels, so that a
+    model from random weights is slow to learn where it is."""
 
     def __post_init__(self) -> None:
         """Refuse sizes that cannot form a network."""
@@ -54,30 +50,11 @@ class ClipSegSettings:
 
 
 TINY = ClipSegSettings(
-    input_size=96,
-    patch_size=8,
-    vision_width=128,
-    vision_layers=4,
-    vision_heads=4,
-    vision_positions=96,
-    text_width=64,
-    text_layers=2,
-    text_heads=2,
-    text_length=64,
-    projection_width=64,
-    extract_layers=(1, 2, 3),
-    reduce_width=64,
-    decoder_heads=4,
-    decoder_mlp=256,
-    conditional_layer=2,
-    film_std=0.1,
-    position_std=0.2,
-    patch_std=0.05,
-)
+    input_size=96, patch_size=8, vision_width=128, vision_layers=4, vision_positions=96, text_width=64, text_layers=2,
+    text_length=64, head_width=32, projection_width=64, extract_layers=(1, 2, 3), decoder_mlp=256, conditional_layer=2,
+    initial_std=(0.1, 0.2, 0.05),
+)  # fmt: skip
 """For two CPU cores: learns from random weights in about a minute."""
 
-PRESETS: dict[str, ClipSegSettings] = {
-    "tiny": TINY,
-    "rd64": ClipSegSettings(),
-}
+PRESETS: dict[str, ClipSegSettings] = {"tiny": TINY, "rd64": ClipSegSettings()}
 """Architectures by name, with random weights; `rd64` is the published size."""

@@ -11,13 +11,14 @@ from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
-from torch import Tensor
+from torch import Tensor, nn
 
 from synthboost.domain import PromptSet
 from synthboost.models.base import Features, Part, Segmenter
-from synthboost.models.cris.network import CrisNetwork
+from synthboost.models.cris.backbone import HEAD_WIDTH, ClipBackbone, pad_sentences
+from synthboost.models.cris.decoder import Projector, VisionLanguageDecoder
+from synthboost.models.cris.neck import Neck
 from synthboost.models.cris.settings import CrisSettings
-from synthboost.models.cris.text import pad_sentences
 from synthboost.models.tokenizing import grammar_tokenizer, read_tokenizer
 from synthboost.models.weights_folder import load_weights, read_card, read_settings
 
@@ -30,24 +31,25 @@ class Cris(Segmenter):
     pixel_mean, pixel_std = (0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711)
     """CLIP's."""
 
-    def __init__(self, settings: CrisSettings, tokenizer: Any) -> None:
-        """Build with random weights; `from_settings` and `from_pretrained` are the usual ways in."""
+    def __init__(self, network: CrisNetwork, tokenizer: Any) -> None:
+        """Put together; `from_settings` and `from_pretrained` are the usual ways in."""
         super().__init__()
-        self.settings = settings
-        self.network = CrisNetwork(settings, vocabulary=len(tokenizer))
-        self.tokenizer, self.text_length = tokenizer, settings.text_length
+        self.network, self.settings = network, network.settings
+        settings = self.settings
+        self.tokenizer, self.text_length = tokenizer, settings.text_positions
         self.input_size, self.output_size = settings.input_size, settings.input_size // 4
 
     @classmethod
     def from_settings(cls, settings: CrisSettings, prompt_sets: Collection[PromptSet] = ()) -> Self:
         """Build with random weights and the grammar's own tokenizer; see `Segmenter.from_settings`."""
-        return cls(settings, grammar_tokenizer(prompt_sets))
+        tokenizer = grammar_tokenizer(prompt_sets)
+        return cls(CrisNetwork(settings, len(tokenizer)), tokenizer)
 
     @classmethod
     def from_pretrained(cls, folder: Path) -> Self:
         """Read what `save_pretrained` or `published.convert` wrote; see `Segmenter.from_pretrained`."""
-        settings = read_settings(CrisSettings, read_card(folder), folder)
-        model = cls(settings, read_tokenizer(folder))
+        settings, tokenizer = read_settings(CrisSettings, read_card(folder), folder), read_tokenizer(folder)
+        model = cls(CrisNetwork(settings, len(tokenizer)), tokenizer)
         load_weights(model.network, folder)
         return model
 
@@ -57,8 +59,8 @@ class Cris(Segmenter):
         return maps
 
     def image_settings(self) -> tuple[object, ...]:
-        """Return the heads of the attention pooling; see `Segmenter.image_settings`."""
-        return (self.settings.vision_heads,)
+        """Return the width of the attention pooling's heads; see `Segmenter.image_settings`."""
+        return (HEAD_WIDTH,)
 
     def encode_text(self, tokens: Tensor) -> Features:
         """Return word features (M, L, text_width), states (M, embedding_width) and where no word is (M, L), bool."""
@@ -85,3 +87,16 @@ class Cris(Segmenter):
     def decoder_parts(self) -> list[Part]:
         """Return all that knows both image and sentence: neck, decoder and projector."""
         return [self.network.neck, self.network.decoder, self.network.proj]
+
+
+class CrisNetwork(nn.Module):
+    """The four parts under the names that published files have (Figure 2 of arXiv 2111.15174)."""
+
+    def __init__(self, settings: CrisSettings, vocabulary: int) -> None:
+        """Build with random weights for so many tokens."""
+        super().__init__()
+        self.settings = settings
+        self.backbone = ClipBackbone(settings, vocabulary)
+        self.neck = Neck(settings)
+        self.decoder = VisionLanguageDecoder(settings)
+        self.proj = Projector(settings.embedding_width, settings.text_width)

@@ -6,23 +6,21 @@ prefix), OpenAI's `RN50.pt` (a TorchScript archive of CLIP), and a bare state di
 
 from __future__ import annotations
 
+import math
 import warnings
-import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
 import torch
-from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from synthboost.errors import CheckpointError
-from synthboost.models.cris.model import Cris
-from synthboost.models.cris.network import CrisNetwork
-from synthboost.models.cris.settings import CrisSettings, Shapes, infer_settings, infer_vocabulary
+from synthboost.models.cris.model import Cris, CrisNetwork
+from synthboost.models.cris.settings import CrisSettings
 from synthboost.models.tokenizing import clip_tokenizer
-from synthboost.models.weights_folder import load_strictly, refuse_non_finite
+from synthboost.models.weights_folder import load_strictly, read_file, refuse_non_finite
 
 BACKBONE = "backbone."
 MARK = "visual.conv1.weight"
@@ -33,6 +31,8 @@ CLIP_SIZES = frozenset({"input_resolution", "context_length", "vocab_size"})
 """Numbers that OpenAI's archives keep among the weights."""
 CONNECT = "backbone.visual.attnpool.connect."
 """Inside the image encoder, but CRIS' addition to CLIP."""
+HEAD_WIDTH = 64
+"""Channels per attention head in everything that was published; no tensor's shape tells."""
 COUNTER = ".num_batches_tracked"
 """Of a normalisation layer. No result depends on it, and old or exported files leave it out; torch fills it in too."""
 
@@ -122,23 +122,18 @@ def convert(
         ConfigError: `input_size` cannot be.
         OutputError: the folder cannot be written.
     """
-    kind, state, dropped = read_published(path)
-    words = clip_tokenizer(tokenizer)
-    vocabulary = infer_vocabulary(_shapes(state), path)
+    network, report = _load(path, seed, input_size)
+    words, vocabulary = clip_tokenizer(tokenizer), network.backbone.token_embedding.num_embeddings
     if len(words) != vocabulary or words.eos_token_id != vocabulary - 1:
         raise CheckpointError(
             tokenizer, "vocabulary", f"{len(words)} tokens, the end token is {words.eos_token_id}",
             f"{vocabulary} tokens, as in {path.name}, the end token last", "Give the tokenizer of the same CLIP.",
         )  # fmt: skip
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        model = Cris(infer_settings(_shapes(state), path, input_size), words)
-    report = _load(model.network, kind, state, dropped, path)
-    model.save_pretrained(folder)
+    Cris(network, words).save_pretrained(folder)
     if left := len(report.left_random):
         warnings.warn(
-            f"{path} holds CLIP, not CRIS: {left} of {left + len(state)} tensors are untrained. `connect` in the image "
-            "encoder adds nothing until it is trained, so frozen encoders give CLIP's own features.",
+            f"{path} holds CLIP, not CRIS: {left} of {left + len(report.matched)} tensors are untrained. `connect` in "
+            "the image encoder adds nothing until it is trained, so frozen encoders give CLIP's own features.",
             UserWarning, stacklevel=2,
         )  # fmt: skip
     return report
@@ -150,27 +145,22 @@ def check(path: Path) -> ConversionReport:
     Raises:
         CheckpointError: as for `convert`.
     """
+    return _load(path)[1]
+
+
+def _load(path: Path, seed: int = 0, input_size: int = CrisSettings.input_size) -> tuple[CrisNetwork, ConversionReport]:
+    """Copy the file's tensors into a network, all of them or none; what the file lacks is random."""
     kind, state, dropped = read_published(path)
-    settings = infer_settings(_shapes(state), path, CrisSettings.input_size)
+    settings = infer_settings(state, path, input_size)
     with torch.random.fork_rng(devices=[]):
-        network = CrisNetwork(settings, infer_vocabulary(_shapes(state), path))
-    return _load(network, kind, state, dropped, path)
-
-
-def _shapes(state: Mapping[str, Tensor]) -> Shapes:
-    return {name: tuple(tensor.shape) for name, tensor in state.items()}
-
-
-def _load(
-    network: CrisNetwork, kind: Kind, state: Mapping[str, Tensor], dropped: tuple[str, ...], path: Path
-) -> ConversionReport:
-    """Copy the file's tensors into a network, all of them or none; what the file lacks stays as it was."""
+        torch.manual_seed(seed)
+        network = CrisNetwork(settings, _shape(state, "backbone.token_embedding.weight", 2, path)[0])
     left = () if kind == "cris" else _added_to_clip(network)
     own = network.state_dict()
     absent = own.keys() - state.keys() - set(left)
     zeroed = tuple(sorted(name for name in absent if name.endswith(COUNTER)))
     load_strictly(network, {name: own[name] for name in (*left, *zeroed)} | dict(state), path)
-    return ConversionReport(kind, tuple(sorted(state)), left, zeroed, dropped)
+    return network, ConversionReport(kind, tuple(sorted(state)), left, zeroed, dropped)
 
 
 def _added_to_clip(network: CrisNetwork) -> tuple[str, ...]:
@@ -185,15 +175,7 @@ def _added_to_clip(network: CrisNetwork) -> tuple[str, ...]:
 
 def _unpack(path: Path) -> tuple[dict[str, Any], tuple[str, ...]]:
     """Return the mapping that holds the weights, and the names of what lies beside it."""
-    try:
-        found = _read(path)
-    except FileNotFoundError as error:
-        raise CheckpointError(path, "file", "absent", "a published file of weights") from error
-    except Exception as error:  # reading a foreign file can raise anything; all of it means: not weights
-        said = str(error).partition(". ")[0][:200]  # torch goes on with advice to run what the file holds
-        raise CheckpointError(
-            path, "file", f"{type(error).__name__}: {said}", "an intact file that holds weights only"
-        ) from error
+    found = read_file(path)
     inner = found.get("state_dict") if isinstance(found, Mapping) else None
     weights = inner if isinstance(inner, Mapping) else found
     if not isinstance(weights, Mapping) or not all(isinstance(name, str) for name in weights):
@@ -201,20 +183,52 @@ def _unpack(path: Path) -> tuple[dict[str, Any], tuple[str, ...]]:
     return dict(weights), () if weights is found else tuple(sorted(str(name) for name in found if name != "state_dict"))
 
 
-def _read(path: Path) -> Any:
-    with path.open("rb"):
-        pass  # torch and safetensors each have another error for a file that is not there
-    if path.suffix == ".safetensors":
-        return load_file(path)
-    if _is_torchscript(path):
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", DeprecationWarning)  # the format is old, and so are OpenAI's files
-            return torch.jit.load(str(path), map_location="cpu").state_dict()  # type: ignore[no-untyped-call]
-    return torch.load(path, map_location="cpu", weights_only=True)
+def infer_settings(state: Mapping[str, Tensor], source: Path, input_size: int) -> CrisSettings:
+    """Infer the settings of published weights; what CLIP alone does not tell is as published.
+
+    Args:
+        state: tensors under the names of `CrisNetwork`, at least those of the two encoders.
+        source: the file they come from, for messages.
+        input_size: of the square images, in pixels; no weight depends on it.
+
+    Raises:
+        CheckpointError: a tensor that tells a size is missing, or has another number of dimensions.
+        ConfigError: the sizes, or `input_size`, cannot form a network.
+    """
+    text_positions, text = _shape(state, "backbone.positional_embedding", 2, source)
+    positions, vision = _shape(state, "backbone.visual.attnpool.positional_embedding", 2, source)
+    embedding = _shape(state, "backbone.text_projection", 2, source)[1]
+    sizes = {
+        "input_size": input_size,
+        "vision_layers": tuple(_count(state, f"backbone.visual.layer{stage}.") for stage in (1, 2, 3, 4)),
+        "vision_width": vision // 32,
+        "vision_positions": math.isqrt(positions - 1),
+        "text_width": text,
+        "text_layers": _count(state, "backbone.transformer.resblocks."),
+        "text_heads": max(1, text // HEAD_WIDTH),
+        "text_positions": text_positions,
+        "embedding_width": embedding,
+        "neck_widths": (text // 2, text, 2 * text),
+        "decoder_heads": max(1, text // HEAD_WIDTH),
+    }
+    if decoder_layers := _count(state, "decoder.layers."):
+        fine = _shape(state, "neck.f3_v_proj.0.weight", 4, source)[0]
+        coarse = _shape(state, "neck.f1_v_proj.0.weight", 4, source)[0]
+        mlp = _shape(state, "decoder.layers.0.ffn.0.weight", 2, source)[0]
+        sizes |= {"neck_widths": (fine, text, coarse), "decoder_layers": decoder_layers, "decoder_mlp": mlp}
+    return CrisSettings(**sizes)  # type: ignore[arg-type]
 
 
-def _is_torchscript(path: Path) -> bool:
-    if not zipfile.is_zipfile(path):
-        return False
-    with zipfile.ZipFile(path) as archive:
-        return any(name.endswith("/constants.pkl") for name in archive.namelist())
+def _shape(state: Mapping[str, Tensor], name: str, dimensions: int, source: Path) -> tuple[int, ...]:
+    found = tuple(state[name].shape) if name in state else None
+    if found is None or len(found) != dimensions or 0 in found:
+        raise CheckpointError(
+            source, "tensors", f"{name} is {'missing' if found is None else found}", f"one of {dimensions} dimensions",
+            "Nothing was loaded.",
+        )  # fmt: skip
+    return found
+
+
+def _count(state: Mapping[str, Tensor], prefix: str) -> int:
+    """How many numbered modules there are under a prefix."""
+    return len({name.removeprefix(prefix).partition(".")[0] for name in state if name.startswith(prefix)})

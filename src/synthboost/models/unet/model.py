@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from synthboost.domain import STRUCTURES, PromptSet
-from synthboost.errors import ConfigError, PromptError
+from synthboost.errors import PromptError, extra
 from synthboost.models.base import Features, Part, Segmenter
 from synthboost.models.unet.settings import SLOPE, UNetSettings
 from synthboost.models.weights_folder import load_weights, read_card, read_settings
@@ -114,12 +114,8 @@ class UNet(Segmenter):
 
 
 def _network(settings: UNetSettings) -> Any:
-    try:
+    with extra("baselines", "monai"):
         from monai.networks.nets import BasicUNet  # here, because importing it takes seconds
-    except ImportError as error:
-        raise ConfigError(
-            "unet", "monai", "not installed", "the extra `baselines`", "pip install 'synthboost[baselines]'"
-        ) from error
     return BasicUNet(
         spatial_dims=2,
         in_channels=1,
