@@ -18,7 +18,7 @@ from synthboost.data.sector import find_sector
 from synthboost.diffusion.perturbation import PerturbationSettings, perturb, perturbation_rng
 from synthboost.domain import STRUCTURES
 from synthboost.errors import DataError
-from synthboost.evaluation.metrics.overlap import dice
+from synthboost.evaluation.metrics.score import dice
 
 
 def sectors(dataset: Dataset) -> None:

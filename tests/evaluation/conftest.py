@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from synthboost.domain import LabelMap, Phase, Structure, View
-from synthboost.evaluation.clinical.volumes import LabelMaps
+from synthboost.evaluation.clinical.patient_numbers import LabelMaps
 from synthboost.records.rows import Row, Status
 
 MakeRow = Callable[..., Row]

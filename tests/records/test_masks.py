@@ -72,7 +72,7 @@ def test_the_line_that_means_no_mask_is_named(tmp_path: Path, old: str, line: in
     write_index(tmp_path, [ENTRY, replace(ENTRY, structure="MYO")])
     index = tmp_path / "index.csv"
     index.write_text(index.read_text().replace(f"ED,{old},", "ED,RV,"))
-    with pytest.raises(DataError, match=rf"index\.csv:{line}: line: no structure is called 'RV'"):
+    with pytest.raises(DataError, match=rf"index\.csv:{line}: structure: 'RV'; expected one of LV, MYO, LA"):
         read_index(tmp_path)
 
 
@@ -87,7 +87,7 @@ def test_an_index_that_is_not_utf_8_is_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize("content", ["", "frame,dice\n", "frame,dice\npatient0001_2CH_ED,0.9\n"])
 def test_another_table_is_no_index_even_if_it_is_empty(tmp_path: Path, content: str) -> None:
     (tmp_path / "index.csv").write_text(content)
-    with pytest.raises(DataError, match=r"index\.csv: columns: .*expected frame, structure, probe"):
+    with pytest.raises(DataError, match=r"index\.csv: columns: .*expected the columns of a index\.csv"):
         read_index(tmp_path)
 
 

@@ -6,7 +6,7 @@ import numpy as np
 
 from synthboost.evaluation.clinical.method_agreement import method_agreement
 from synthboost.reports.bland_altman import Compared, agreement_table, bland_altman_plot
-from synthboost.reports.formats import to_csv, to_markdown
+from synthboost.reports.table import to_csv, to_markdown
 
 VALUES = np.array([[52.0, 50.0], [43.0, 40.0], [31.0, 30.0]])
 AGREEMENT = method_agreement(VALUES[:, 0], VALUES[:, 1])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from synthboost.reports.cells import absent, count, fixed, interval, mean_sd, signed
+from synthboost.reports.table import absent, count, fixed, interval, mean_sd, signed
 
 
 def test_a_mean_and_its_sample_deviation_are_printed_in_percent_with_two_decimals():

@@ -5,7 +5,7 @@ from __future__ import annotations
 from synthboost.evaluation.statistics.contrast import contrast_family
 from synthboost.records.rows import rows_frame
 from synthboost.reports.contrasts import family_table
-from synthboost.reports.formats import to_text
+from synthboost.reports.table import to_text
 
 BASE = [0.50, 0.51, 0.52, 0.53, 0.54, 0.55]
 

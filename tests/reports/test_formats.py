@@ -9,8 +9,19 @@ from html.parser import HTMLParser
 
 import pytest
 
-from synthboost.reports.cells import MEAN_SD, Column, Table, count, mean_sd, words
-from synthboost.reports.formats import FORMATS, to_csv, to_html, to_latex, to_markdown
+from synthboost.reports.table import (
+    FORMATS,
+    MEAN_SD,
+    Column,
+    Table,
+    count,
+    mean_sd,
+    to_csv,
+    to_html,
+    to_latex,
+    to_markdown,
+    words,
+)
 
 
 @pytest.fixture

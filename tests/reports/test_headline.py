@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from synthboost.records.rows import rows_frame
-from synthboost.reports import headline as sentences
+from synthboost.reports import content as sentences
 from synthboost.reports.arms import ordered_arms
 from synthboost.reports.contrasts import differences
 

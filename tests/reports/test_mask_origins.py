@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from synthboost.records.run_folder import RunRecord
-from synthboost.reports.origins import mask_statements
+from synthboost.reports.run_facts import mask_statements
 
 
 @pytest.fixture

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from synthboost.reports.origins import origin_statement, origin_table
+from synthboost.reports.run_facts import origin_statement, origin_table
 
 
 def test_runs_of_one_origin_share_a_line_and_stages_stand_in_order(make_study_run):

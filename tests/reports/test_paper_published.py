@@ -8,9 +8,8 @@ from pathlib import Path
 import pytest
 
 from synthboost.records.published import read_published
-from synthboost.reports.comparability import reasons_against
 from synthboost.reports.contrasts import differences
-from synthboost.reports.paper_tables import cell_table, paper_tables
+from synthboost.reports.paper_tables import cell_table, paper_tables, reasons_against
 from synthboost.reports.series import series_of
 
 AUTHORS = os.environ.get("SYNTHBOOST_AUTHORS_METRICS")

@@ -5,8 +5,7 @@ from __future__ import annotations
 import pytest
 
 from synthboost.records.rows import rows_frame
-from synthboost.reports.comparability import reasons_against
-from synthboost.reports.paper_tables import cell_table, paper_tables, seed_cell
+from synthboost.reports.paper_tables import cell_table, paper_tables, reasons_against, seed_cell
 from synthboost.reports.series import series_of
 
 

@@ -16,8 +16,8 @@ import pytest
 from synthboost.domain import Structure
 from synthboost.records.examples import Example
 from synthboost.reports import content_from_runs, write_report
-from synthboost.reports.cells import Column, Table, words
 from synthboost.reports.page import LONG, folded
+from synthboost.reports.table import Column, Table, words
 
 
 class Outline(HTMLParser):

@@ -122,7 +122,7 @@ def test_a_sentence_that_uses_ground_truth_is_marked_and_explained(make_row):
 
 def test_a_simulated_target_is_called_so_in_heading_and_caption(make_row):
     rows = [make_row(0.8), make_row(0.3, probe="swapped")]
-    for table in map(for_simulated_target, row_tables(rows)):
+    for table in map(for_simulated_target, (table for table in row_tables(rows) if table.lines)):
         assert table.columns[0].heading == 'strategy ("real" = simulated target domain)'
         assert '"real" is a simulated target domain here' in table.caption
 

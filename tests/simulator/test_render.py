@@ -8,7 +8,7 @@ from scipy import ndimage
 
 from synthboost.domain import Phase, Quality, View
 from synthboost.evaluation.clinical.apical_view import ApicalView
-from synthboost.evaluation.clinical.volumes import PatientViews
+from synthboost.evaluation.clinical.patient_numbers import PatientViews
 from synthboost.simulator.fan import Fan, PixelGrid
 from synthboost.simulator.render import SimulatedFrame, SimulatedPatient, simulate_patient
 from synthboost.simulator.settings import NATIVE_SPACING_MM, SimulationSettings

@@ -52,7 +52,7 @@ class Clinical(SplitOptions):
         from synthboost.io.typed_json import to_json
         from synthboost.progress import track
         from synthboost.records.masks import INDEX_FILE, read_index
-        from synthboost.reports.formats import to_text
+        from synthboost.reports.table import to_text
         from synthboost.studies.manifest import versions
         from synthboost.studies.results import UNKNOWN, run_spec_of
 

@@ -40,9 +40,9 @@ class Compare:
         from synthboost.records.published import read_published
         from synthboost.records.run_folder import read_run
         from synthboost.reports.contrasts import family_table
-        from synthboost.reports.formats import to_text, write_table
         from synthboost.reports.published import published_tables
         from synthboost.reports.series import rows_of_runs
+        from synthboost.reports.table import to_text, write_table
 
         if self.published is None:
             if not (self.runs and self.second):

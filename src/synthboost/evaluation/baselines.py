@@ -32,10 +32,6 @@ class ConstantMasks:
 
     masks: Mapping[Structure, Mask]
     """On the common grid; the same mask for every structure when text-blind."""
-    thresholds: Mapping[Structure, float]
-    """The occupancy from which a pixel belongs to the mask, 0-1."""
-    training_dice: float
-    """0-1, mean over the image-structure pairs of the training set, on the common grid."""
 
     def predict(self, structure: Structure, shape: tuple[int, int]) -> Mask:
         """The mask for one structure on an image of `shape` (H, W); bool. Which image it is does not matter."""
@@ -65,12 +61,8 @@ def _fit(
 ) -> ConstantMasks:  # fmt: skip
     """One mask for each group of structures."""
     stack = _stack(label_maps, grid)
-    best = [(group, *_best_mask(stack, group)) for group in groups]
-    return ConstantMasks(
-        masks={s: mask.reshape(grid) for group, mask, _, _ in best for s in group},
-        thresholds={s: threshold for group, _, threshold, _ in best for s in group},
-        training_dice=float(np.mean([dice for *_, dice in best])),
-    )
+    best = [(group, _best_mask(stack, group)) for group in groups]
+    return ConstantMasks({structure: mask.reshape(grid) for group, mask in best for structure in group})
 
 
 def _stack(label_maps: Iterable[LabelMap], grid: tuple[int, int]) -> NDArray[np.uint8]:
@@ -84,16 +76,15 @@ def _stack(label_maps: Iterable[LabelMap], grid: tuple[int, int]) -> NDArray[np.
     return np.stack(lines)
 
 
-def _best_mask(stack: NDArray[np.uint8], structures: Sequence[Structure]) -> tuple[Mask, float, float]:
-    """The mask (pixels,), its threshold and its mean Dice over all pairs of a line and one of the structures."""
+def _best_mask(stack: NDArray[np.uint8], structures: Sequence[Structure]) -> Mask:
+    """The mask (pixels,) with the highest mean Dice over all pairs of a line and one of the structures."""
     count = np.zeros(stack.shape[1], dtype=np.int64)
     for structure in structures:
         count += np.count_nonzero(stack == int(structure), axis=0)
     # A pixel of level k is in every mask whose threshold is k/100 or lower; whole numbers keep the cut exact.
     level = count * LEVELS // (len(stack) * len(structures))
     mean_dice = np.mean([_dice_by_level(line == int(s), level) for s in structures for line in stack], axis=0)
-    best = 1 + int(mean_dice[1:].argmax())
-    return level >= best, best / LEVELS, float(mean_dice[best])
+    return level >= 1 + int(mean_dice[1:].argmax())
 
 
 def _dice_by_level(truth: NDArray[np.bool_], level: NDArray[np.int64]) -> NDArray[np.float64]:

@@ -21,8 +21,7 @@ from synthboost.evaluation.clinical.plausibility import Check, check_patient
 from synthboost.inference.predict_dataset import FrameLabelMaps
 from synthboost.io.atomic import write_csv, write_json
 from synthboost.reports.bland_altman import NOT_A_DEVICE, Compared, agreement_table, bland_altman_plot
-from synthboost.reports.cells import Table
-from synthboost.reports.formats import write_table
+from synthboost.reports.table import Table, write_table
 
 AGAINST_STATED = {"ef_camus": "CAMUS' convention", "ef_biplane": "biplane, Lang 2015"}
 AGAINST_REFERENCE = (

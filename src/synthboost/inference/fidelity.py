@@ -14,8 +14,7 @@ from synthboost.data.sector import find_sector
 from synthboost.data.source import Source, open_source
 from synthboost.domain import Domain, FrameInfo, GreyImage, LabelMap, SplitOptions, SplitPart
 from synthboost.errors import ConfigError, DataError
-from synthboost.evaluation.fidelity.contact_sheet import contact_sheet, outlined
-from synthboost.evaluation.fidelity.echo_set import EchoSet
+from synthboost.evaluation.fidelity.echo_set import EchoSet, contact_sheet, outlined
 from synthboost.evaluation.fidelity.measure import measure_fidelity
 from synthboost.evaluation.metrics.resample import area_weights, to_grid
 from synthboost.inference.predictor import Predictor
@@ -24,9 +23,9 @@ from synthboost.io.atomic import require_new_folder, whole_file, write_json, wri
 from synthboost.progress import track
 from synthboost.reports.content import ReportContent
 from synthboost.reports.fidelity import fidelity_tables
-from synthboost.reports.formats import to_markdown
 from synthboost.reports.page import render
 from synthboost.reports.sections import Section
+from synthboost.reports.table import to_markdown
 
 SHEET = (4, 8)
 """Rows and columns of a contact sheet."""

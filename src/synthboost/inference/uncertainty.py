@@ -11,7 +11,7 @@ import numpy as np
 from synthboost.data.frame_set import FrameSet
 from synthboost.domain import STRUCTURES, Frame, GreyImage, PromptSet, Structure
 from synthboost.errors import ConfigError, DataError
-from synthboost.evaluation.metrics.overlap import SelfAgreement, self_agreement
+from synthboost.evaluation.metrics.score import SelfAgreement, self_agreement
 from synthboost.inference.predict_dataset import final_prompts
 from synthboost.inference.predictor import EncodedImages, Predictor
 from synthboost.inference.sentences import EvaluationSentences

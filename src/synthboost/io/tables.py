@@ -9,11 +9,11 @@ from __future__ import annotations
 import csv
 import math
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import is_dataclass
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar, get_type_hints
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar, get_type_hints
 
 import numpy as np
 
@@ -26,6 +26,8 @@ if TYPE_CHECKING:  # simulated sets are written without it
 _Item = TypeVar("_Item")
 _QUOTED = ("=", "+", "-", "@", "\t", "\r", "'")
 """Beginnings that get an apostrophe: a spreadsheet would run the cell as a formula, or take the apostrophe away."""
+Allowed: TypeAlias = Mapping[str, tuple[Callable[[Any], bool], str]]
+"""Column -> whether a value may stand in it, and in words what may. Empty cells always may."""
 _DTYPES = {"str": "str", "bool": "bool", "int": "Int64", "float": "float64"}
 _GROUP = 50_000
 """Rows per row group of a Parquet file."""
@@ -110,11 +112,18 @@ def write_typed(path: Path, kind: type[_Item], items: Iterable[_Item]) -> None:
     write_csv(path, tuple(_field_types(kind)), ({name: _to_cell(v) for name, v in line.items()} for line in lines))
 
 
-def read_typed(path: Path, kind: type[_Item]) -> Iterator[_Item]:
+def one_of(words: Iterable[str]) -> tuple[Callable[[Any], bool], str]:
+    """Allow these words."""
+    known = tuple(map(str, words))
+    return known.__contains__, f"one of {', '.join(known)}"
+
+
+def read_typed(path: Path, kind: type[_Item], allowed: Allowed | None = None) -> Iterator[_Item]:
     """Read what `write_typed` wrote, one by one: the fields of `kind` are str, bool, int, float, or one of them | None.
 
     Raises:
-        DataError: the file is absent, its columns are not those of `kind`, or a cell does not parse.
+        DataError: the file is absent, its columns are not those of `kind`, or a cell does not parse or is not
+            `allowed`.
     """
     types = _field_types(kind)
     try:
@@ -127,8 +136,8 @@ def read_typed(path: Path, kind: type[_Item]) -> Iterator[_Item]:
                     path, "columns", odd, f"the columns of a {path.name} of this version",
                     "Those are absent or unknown: make the file again by the command that wrote it.",
                 )  # fmt: skip
-            for line, cells in enumerate(reader, start=2):
-                yield kind(**_parse(f"{path}:{line}", cells, types))
+            for cells in reader:
+                yield kind(**_parse(f"{path}:{reader.line_num}", cells, types, allowed or {}))
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise DataError(path, "file", error, f"a readable {path.name}") from error
 
@@ -147,7 +156,7 @@ def _to_cell(value: object) -> object:
     return value
 
 
-def _parse(where: str, cells: Mapping[str, str], types: Mapping[str, str]) -> dict[str, object]:
+def _parse(where: str, cells: Mapping[str, str], types: Mapping[str, str], allowed: Allowed) -> dict[str, object]:
     if None in cells or None in cells.values():
         raise DataError(where, "cells", "too many or too few", f"{len(types)} cells")
     values: dict[str, object] = {}
@@ -156,6 +165,9 @@ def _parse(where: str, cells: Mapping[str, str], types: Mapping[str, str]) -> di
             values[name] = _from_cell(cell, types[name])
         except (ValueError, KeyError):
             raise DataError(where, name, repr(cell), f"a value of type {types[name]}") from None
+        may_be, expected = allowed.get(name, (None, ""))
+        if may_be is not None and values[name] is not None and not may_be(values[name]):
+            raise DataError(where, name, repr(cell), expected)
     return values
 
 

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import csv
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 
 from synthboost.domain import Mask, PromptSet, Structure
-from synthboost.errors import DataError
-from synthboost.io.atomic import write_csv
 from synthboost.io.pictures import read_mask_png, write_png
+from synthboost.io.tables import Allowed, one_of, read_typed, write_typed
 
 
 @dataclass(frozen=True)
@@ -33,8 +31,11 @@ class IndexEntry:
 
 INDEX_FILE = "index.csv"
 LABEL_MAP_SUFFIX = "_labels.png"
-_SHORT_NAMES = tuple(structure.short for structure in Structure)
-_COLUMNS = tuple(field.name for field in fields(IndexEntry))
+_ALLOWED: Allowed = {
+    "structure": one_of(structure.short for structure in Structure),
+    "prompt_set": one_of(PromptSet),
+    "file": (lambda file: Path(file).name == file, "a file in this folder"),
+}
 
 
 def mask_name(frame: str, structure: Structure, probe: str = "") -> str:
@@ -63,7 +64,7 @@ def read_mask(path: Path) -> Mask:
 
 def write_index(folder: Path, entries: list[IndexEntry]) -> None:
     """Write `index.csv`, last of all: a folder without it is not finished."""
-    write_csv(folder / INDEX_FILE, _COLUMNS, (asdict(entry) for entry in entries))
+    write_typed(folder / INDEX_FILE, IndexEntry, entries)
 
 
 def read_index(folder: Path) -> list[IndexEntry]:
@@ -72,37 +73,4 @@ def read_index(folder: Path) -> list[IndexEntry]:
     Raises:
         DataError: absent, not UTF-8, or a line does not mean a mask.
     """
-    path = folder / INDEX_FILE
-    try:
-        with path.open(encoding="utf-8", newline="") as handle:
-            reader = csv.DictReader(handle, strict=True)
-            if tuple(reader.fieldnames or ()) != _COLUMNS:
-                raise DataError(path, "columns", ", ".join(reader.fieldnames or ()), ", ".join(_COLUMNS))
-            return [_entry(f"{path}:{reader.line_num}", line) for line in reader]
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise DataError(path, "file", error, "the index of a folder of predicted masks") from error
-
-
-def _entry(where: str, line: dict[str, str]) -> IndexEntry:
-    try:
-        if None in line or None in line.values():
-            raise ValueError("too many or too few cells")
-        prompt_set = PromptSet(line["prompt_set"])
-        if line["structure"] not in _SHORT_NAMES:
-            raise ValueError(f"no structure is called {line['structure']!r}")
-        file = line["file"]
-        if Path(file).name != file:
-            raise ValueError(f"the file {file!r} lies outside the folder")
-        return IndexEntry(
-            frame=line["frame"],
-            structure=line["structure"],
-            probe=line["probe"],
-            prompt_set=str(prompt_set),
-            paraphrase=int(line["paraphrase"]),
-            sentence=line["sentence"],
-            uses_ground_truth=line["uses_ground_truth"] == "True",
-            file=file,
-            reason=line["reason"],
-        )
-    except (KeyError, ValueError, TypeError) as error:
-        raise DataError(where, "line", error, f"the columns {', '.join(_COLUMNS)}") from error
+    return list(read_typed(folder / INDEX_FILE, IndexEntry, _ALLOWED))

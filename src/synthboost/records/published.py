@@ -13,7 +13,7 @@ import csv
 import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import TypeVar
+from typing import TypeVar, cast, get_type_hints
 
 import pandas as pd
 
@@ -146,45 +146,32 @@ def _row(where: str, cells: Mapping[str, str], strategy: Strategy, model: str, p
     if abs(200 * iou / (100 + iou) - dice) > _AGREEMENT:
         raise DataError(where, "dice", f"{dice} with an IoU of {iou}", "2 IoU / (1 + IoU), both in percent")
     view, phase = View(found["view"]), Phase(found["phase"])
-    return Row(
-        run=_run_name(strategy, model, prompt_set),
-        model=model,
-        strategy=str(strategy),
-        encoders="trained",
-        synthetic="" if strategy is Strategy.REAL else str(Domain.DIFFUSION),
-        real_patients=None if strategy is Strategy.SYNTHETIC else REAL_PATIENTS,
-        prompt_set=str(prompt_set),
-        paraphrase=None,
-        sentence="" if prompt_set is PromptSet.P0 else SENTENCE,
-        uses_ground_truth=prompt_set is PromptSet.P7,  # their shape word is read off the true mask
-        probe="",
-        seed=None,
-        split="official",
-        part=str(SplitPart.TESTING),
-        domain=str(Domain.REAL),
-        patient=_PATIENTS + found["patient"],
-        frame=f"{found['patient']}_{view}_{phase}",
-        view=str(view),
-        phase=str(phase),
-        structure=Structure(int(found["label"])).short,
-        quality=None,
-        sex=None,
-        age=None,
-        ejection_fraction=None,
-        grid=GRID,
-        row_mm=None,
-        column_mm=None,
-        status=str(_status(dice, _percent(where, "ones_dice_diff", cells["ones_dice_diff"], -100))),
-        reason="",
-        dice=dice / 100,
-        iou=iou / 100,
-        nsd=None,
-        nsd_tolerance_mm=None,
-        hd95_mm=None,
-        assd_mm=None,
-        area_true_mm2=None,
-        area_predicted_mm2=None,
-    )
+    known = {
+        "run": _run_name(strategy, model, prompt_set),
+        "model": model,
+        "strategy": strategy,
+        "encoders": "trained",
+        "synthetic": "" if strategy is Strategy.REAL else Domain.DIFFUSION,
+        "real_patients": None if strategy is Strategy.SYNTHETIC else REAL_PATIENTS,
+        "prompt_set": prompt_set,
+        "sentence": "" if prompt_set is PromptSet.P0 else SENTENCE,
+        "uses_ground_truth": prompt_set is PromptSet.P7,  # their shape word is read off the true mask
+        "probe": "",
+        "split": "official",
+        "part": SplitPart.TESTING,
+        "domain": Domain.REAL,
+        "patient": _PATIENTS + found["patient"],
+        "frame": f"{found['patient']}_{view}_{phase}",
+        "view": view,
+        "phase": phase,
+        "structure": Structure(int(found["label"])).short,
+        "grid": GRID,
+        "status": _status(dice, _percent(where, "ones_dice_diff", cells["ones_dice_diff"], -100)),
+        "reason": "",
+        "dice": dice / 100,
+        "iou": iou / 100,
+    }
+    return cast(Row, dict.fromkeys(get_type_hints(Row)) | known)
 
 
 def _run_name(strategy: Strategy, model: str, prompt_set: PromptSet) -> str:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import csv
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 import pandas as pd
 
 from synthboost.errors import DataError
-from synthboost.io.atomic import write_csv
+from synthboost.io.tables import read_typed, write_typed
 from synthboost.io.typed_json import read_record
 from synthboost.records.examples import Example, read_examples
 from synthboost.records.rows import read_rows
@@ -35,7 +35,24 @@ class EpochLog:
     """Wall time since the run began, pauses between resumed sittings excluded."""
 
 
-LOG_COLUMNS = tuple(field.name for field in fields(EpochLog))
+class Below:
+    """A path below the root of a folder."""
+
+    def __init__(self, name: str) -> None:
+        """Keep the path's name."""
+        self._name = name
+
+    def __get__(self, paths: Rooted, kind: object = None) -> Path:
+        """The path in this folder."""
+        return paths.root / self._name
+
+
+class Rooted(Protocol):
+    """A folder."""
+
+    @property
+    def root(self) -> Path:
+        """Where it is."""
 
 
 @dataclass(frozen=True)
@@ -43,66 +60,30 @@ class RunPaths:
     """Where a run keeps what."""
 
     root: Path
-
-    @property
-    def spec(self) -> Path:
-        """What was asked for: the run's identity."""
-        return self.root / "spec.json"
-
-    @property
-    def best_state(self) -> Path:
-        """The whole state of the best epoch, of a run that another is to resume (recipe `as-run`)."""
-        return self.root / "best_state"
-
-    @property
-    def manifest(self) -> Path:
-        """Under which circumstances it ran: versions, commit, seed, threads, device, data, parent, wall time."""
-        return self.root / "manifest.json"
-
-    @property
-    def evaluation(self) -> Path:
-        """How the rows were made: part, threshold, grid; changing it evaluates a run again without training."""
-        return self.root / "evaluation.json"
-
-    @property
-    def log(self) -> Path:
-        """One line per epoch, see `EpochLog`; absent for zero-shot runs."""
-        return self.root / "log.csv"
-
-    @property
-    def checkpoint(self) -> Path:
-        """The weights of the best epoch on the validation patients (`save_pretrained` layout)."""
-        return self.root / "checkpoint"
-
-    @property
-    def state(self) -> Path:
-        """What resuming needs; removed at the end."""
-        return self.root / "state"
-
-    @property
-    def masks(self) -> Path:
-        """Predicted masks, one PNG per frame and structure, with `index.csv`."""
-        return self.root / "masks"
-
-    @property
-    def rows(self) -> Path:
-        """One line per image x structure, see `Row`."""
-        return self.root / "rows.csv"
-
-    @property
-    def examples(self) -> Path:
-        """A few images with true and predicted masks, for looking at."""
-        return self.root / "examples.npz"
-
-    @property
-    def trained(self) -> Path:
-        """Written when training is complete, with the numbers of weights: from then on the run is only evaluated."""
-        return self.root / "TRAINED"
-
-    @property
-    def done(self) -> Path:
-        """Written last."""
-        return self.root / "DONE"
+    spec = Below("spec.json")
+    """What was asked for: the run's identity."""
+    best_state = Below("best_state")
+    """The whole state of the best epoch, of a run that another is to resume (recipe `as-run`)."""
+    manifest = Below("manifest.json")
+    """Under which circumstances it ran: versions, commit, seed, threads, device, data, parent, wall time."""
+    evaluation = Below("evaluation.json")
+    """How the rows were made: part, threshold, grid; changing it evaluates a run again without training."""
+    log = Below("log.csv")
+    """One line per epoch, see `EpochLog`; absent for zero-shot runs."""
+    checkpoint = Below("checkpoint")
+    """The weights of the best epoch on the validation patients (`save_pretrained` layout)."""
+    state = Below("state")
+    """What resuming needs; removed at the end."""
+    masks = Below("masks")
+    """Predicted masks, one PNG per frame and structure, with `index.csv`."""
+    rows = Below("rows.csv")
+    """One line per image x structure, see `Row`."""
+    examples = Below("examples.npz")
+    """A few images with true and predicted masks, for looking at."""
+    trained = Below("TRAINED")
+    """Written when training is complete, with the numbers of weights: from then on the run is only evaluated."""
+    done = Below("DONE")
+    """Written last."""
 
 
 @dataclass(frozen=True)
@@ -123,24 +104,16 @@ class RunRecord:
 
 def write_log(path: Path, log: list[EpochLog]) -> None:
     """Write `log.csv`, whole or not at all."""
-    write_csv(path, LOG_COLUMNS, (asdict(line) for line in log))
+    write_typed(path, EpochLog, log)
 
 
 def read_log(path: Path) -> list[EpochLog]:
     """Read `log.csv`.
 
     Raises:
-        DataError: the file is absent, a column is missing, or a cell does not parse.
+        DataError: the file is absent, its columns are not those of `EpochLog`, or a cell does not parse.
     """
-    kinds = {"stage": str, "epoch": int, "images_seen": int}
-    try:
-        with path.open(encoding="utf-8", newline="") as handle:
-            return [
-                EpochLog(**{name: kinds.get(name, float)(line[name]) for name in LOG_COLUMNS})
-                for line in csv.DictReader(handle)
-            ]
-    except (OSError, KeyError, TypeError, ValueError, csv.Error) as error:
-        raise DataError(path, "log", error, f"the columns {', '.join(LOG_COLUMNS)}") from error
+    return list(read_typed(path, EpochLog))
 
 
 def read_run(root: Path) -> RunRecord:

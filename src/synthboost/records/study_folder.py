@@ -9,7 +9,7 @@ from typing import Any
 
 from synthboost.domain import SplitPart
 from synthboost.errors import DataError
-from synthboost.records.run_folder import RunPaths
+from synthboost.records.run_folder import Below, RunPaths
 from synthboost.records.run_record import Versions
 
 RUNS_FOLDER = "runs"
@@ -20,26 +20,14 @@ class StudyPaths:
     """Where a study keeps what."""
 
     root: Path
-
-    @property
-    def description(self) -> Path:
-        """What was asked for, and with which versions: a `StudyRecord`."""
-        return self.root / "study.json"
-
-    @property
-    def runs(self) -> Path:
-        """The folder of runs."""
-        return self.root / RUNS_FOLDER
-
-    @property
-    def executor(self) -> Path:
-        """The executor's own files."""
-        return self.root / "executor"
-
-    @property
-    def logs(self) -> Path:
-        """What each run said while it worked."""
-        return self.root / "logs"
+    description = Below("study.json")
+    """What was asked for, and with which versions: a `StudyRecord`."""
+    runs = Below(RUNS_FOLDER)
+    """The folder of runs."""
+    executor = Below("executor")
+    """The executor's own files."""
+    logs = Below("logs")
+    """What each run said while it worked."""
 
     def log(self, run: str) -> Path:
         """What one run said."""

@@ -10,7 +10,7 @@ import hashlib
 import json
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, TypedDict, cast
+from typing import Any, TypedDict, cast, get_type_hints
 
 import pandas as pd
 
@@ -19,7 +19,6 @@ from synthboost.io.tables import frame_of, require_parquet, write_frame, write_p
 from synthboost.io.typed_json import to_json
 from synthboost.records.rows import Row, rows_frame
 from synthboost.records.run_folder import RunRecord
-from synthboost.records.run_record import Manifest
 
 
 class RunFacts(TypedDict):
@@ -97,34 +96,20 @@ def run_facts(record: RunRecord) -> RunFacts:
     if len(strays := record.rows.run[record.rows.run != spec.name]):
         raise DataError(record.root, "rows", f"rows of run {strays.iloc[0]!r}", f"rows of run {spec.name!r}")
     spec_text = _json(spec)
-    facts = dict(
-        run=spec.name,
-        model=spec.model,
-        strategy=spec.strategy,
-        encoders=spec.encoders,
-        prompt_set=spec.prompt_set,
-        seed=spec.seed,
-        rows=len(record.rows),
-        epochs=len(record.log),
-        images_seen=record.log[-1].images_seen if record.log else 0,
-        evaluation=None if record.evaluation is None else _json(record.evaluation),
-        spec_sha256=hashlib.sha256(spec_text.encode()).hexdigest(),
-        spec=spec_text,
-    )
-    return cast(RunFacts, facts | (dict.fromkeys(CIRCUMSTANCES) if manifest is None else _circumstances(manifest)))
-
-
-CIRCUMSTANCES = (
-    "parent", "wall_seconds", "evaluated", "synthboost", "python", "commit", "device", "precision", "threads",
-    "packages", "data",
-)  # fmt: skip
-"""What a manifest says."""
-
-
-def _circumstances(manifest: Manifest) -> dict[str, Any]:
-    facts = {**vars(manifest.versions), **vars(manifest)}
-    texts = {"packages": _json(manifest.versions.packages), "data": _json(manifest.data)}
-    return {name: texts.get(name, facts[name]) for name in CIRCUMSTANCES}
+    own = {
+        "run": spec.name,
+        "rows": len(record.rows),
+        "epochs": len(record.log),
+        "images_seen": record.log[-1].images_seen if record.log else 0,
+        "packages": manifest and _json(manifest.versions.packages),
+        "data": manifest and _json(manifest.data),
+        "evaluation": record.evaluation and _json(record.evaluation),
+        "spec_sha256": hashlib.sha256(spec_text.encode()).hexdigest(),
+        "spec": spec_text,
+    }
+    circumstances = {} if manifest is None else {**vars(manifest.versions), **vars(manifest)}
+    known = {**circumstances, **vars(spec), **own}
+    return cast(RunFacts, {name: known.get(name) for name in get_type_hints(RunFacts)})
 
 
 def _json(value: Any) -> str:

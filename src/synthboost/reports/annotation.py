@@ -12,21 +12,18 @@ from synthboost.domain import Strategy
 from synthboost.evaluation.statistics.arms import Arm, arms_of, pair_arms
 from synthboost.evaluation.statistics.bootstrap import Interval, bootstrap_mean
 from synthboost.evaluation.statistics.contrast import Contrast, contrast_in_common
-from synthboost.reports.cells import (
-    INTERVAL,
+from synthboost.reports.figure import INK, Plot, dress, file_stem, legend_above, panels, plain_label
+from synthboost.reports.paper import model_heading
+from synthboost.reports.table import (
     Cell,
-    Column,
     Table,
     absent,
     count,
     interval,
     number,
     signed,
-    text_columns,
     words,
 )
-from synthboost.reports.figure import INK, Plot, dress, file_stem, legend_above, panels, plain_label
-from synthboost.reports.paper import model_heading
 
 REAL_ONLY = "real only"
 _LOOKS = (
@@ -97,11 +94,6 @@ def gain(point: Point, points: Sequence[Point]) -> Contrast | None:
 
 def annotation_table(setting: Setting, points: Sequence[Point], masks: Sequence[str] = ()) -> Table:
     """One line per arm and number of annotated patients; `masks` says whose annotations diffusion images carry."""
-    columns = (
-        *text_columns("trained on"), Column("real training patients"), Column("seeds"), Column("Dice %"),
-        Column("95 % over patients", INTERVAL), Column("minus real only"), Column("95 % over patients", INTERVAL),
-        Column("95 % over patients and seeds", INTERVAL),
-    )  # fmt: skip
     caption = (
         f"What annotation is worth to {model_heading(setting.model)} ({setting.encoders} encoders, "
         f"{setting.prompt_set}): mean Dice by the number of real patients in training."
@@ -113,7 +105,7 @@ def annotation_table(setting: Setting, points: Sequence[Point], masks: Sequence[
         *masks,
     )
     name = file_stem("annotation", setting.model, setting.encoders, setting.prompt_set)
-    return Table(name, caption, columns, tuple(_line(point, points) for point in points), notes)
+    return Table.of(name, caption, [_line(point, points) for point in points], notes)
 
 
 def annotation_plot(setting: Setting, points: Sequence[Point], masks: Sequence[str] = ()) -> Plot:
@@ -159,25 +151,18 @@ def _place(cell: tuple[tuple[str, int], object]) -> tuple[bool, str, int]:
     return arm != REAL_ONLY, arm, patients
 
 
-def _line(point: Point, points: Sequence[Point]) -> tuple[Cell, ...]:
-    better = gain(point, points)
-    differences: tuple[Cell, Cell, Cell] = (absent(), absent(INTERVAL), absent(INTERVAL))
-    if better is not None and better.over_patients is not None:
-        over, wide = better.over_patients, better.over_trainings
-        differences = (
-            signed(better.mean, scale=100.0),
-            interval((over.low, over.high), scale=100.0, sign=True),
-            interval(None if wide is None else (wide.low, wide.high), scale=100.0, sign=True),
-        )
-    dice = point.dice
-    return (
-        words(point.arm if point.patients else point.arm.removesuffix(", then real")),
-        count(point.patients),
-        count(point.seeds),
-        number(dice.mean, scale=100.0),
-        interval((dice.low, dice.high), scale=100.0),
-        *differences,
-    )
+def _line(point: Point, points: Sequence[Point]) -> dict[str, Cell]:
+    better, dice = gain(point, points), point.dice
+    return {
+        "trained on": words(point.arm if point.patients else point.arm.removesuffix(", then real")),
+        "real training patients": count(point.patients),
+        "seeds": count(point.seeds),
+        "Dice %": number(dice.mean, scale=100.0),
+        "95 % over patients": interval(dice, scale=100.0),
+        "minus real only": absent() if better is None else signed(better.mean, scale=100.0),
+        "95 % of it over patients": interval(better.over_patients if better else None, scale=100.0, sign=True),
+        "95 % over patients and seeds": interval(better.over_trainings if better else None, scale=100.0, sign=True),
+    }
 
 
 def _draw(axes: Axes, arm: str, rank: int, points: Sequence[Point], numbers: Sequence[int]) -> str:

@@ -10,7 +10,7 @@ from synthboost.domain import STRUCTURES, Strategy
 from synthboost.errors import DataError
 from synthboost.evaluation.statistics.arms import Arm, arms_of
 from synthboost.records.run_record import BASELINE_MODEL, NOTHING_TRAINED, RANDOM_WEIGHTS
-from synthboost.reports.cells import NO_VALUE, Cell, Column, text_columns, words
+from synthboost.reports.table import NO_VALUE, Cell, words
 
 HEADINGS = {
     "model": "model",
@@ -102,15 +102,11 @@ def cell_text(arm: Arm, name: str) -> str:
     return (str(arm[name]) if has_choice_of(arm, name) else "") or NO_VALUE
 
 
-def head_columns(arms: Sequence[Arm]) -> tuple[Column, ...]:
-    """The strategy, and one column per column in which the arms differ."""
-    return text_columns("strategy", *(HEADINGS[name] for name in varying_columns(arms)))
-
-
-def head_cells(arm: Arm, arms: Sequence[Arm]) -> tuple[Cell, ...]:
-    """The cells that name one of the arms."""
+def head_cells(arm: Arm, arms: Sequence[Arm]) -> dict[str, Cell]:
+    """The cells that name one of the arms: its strategy, and one per column in which the arms differ."""
     mark = GROUND_TRUTH_MARK if uses_ground_truth(arm) else ""
-    return words(strategy_label(arm) + mark), *(words(cell_text(arm, name)) for name in varying_columns(arms))
+    varying = {HEADINGS[name]: words(cell_text(arm, name)) for name in varying_columns(arms)}
+    return {"strategy": words(strategy_label(arm) + mark)} | varying
 
 
 def caption_of(what: str, arms: Sequence[Arm]) -> str:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from matplotlib.axes import Axes
 
 from synthboost.evaluation.statistics.arms import Arm
 from synthboost.reports.arms import has_choice_of, is_baseline, strategy_label
-from synthboost.reports.cells import fixed
 from synthboost.reports.contrasts import ENCODERS, STRATEGIES, Difference
 from synthboost.reports.figure import (
     INK,
@@ -23,6 +22,7 @@ from synthboost.reports.figure import (
     strategy_colour,
 )
 from synthboost.reports.paper import model_heading, model_place
+from synthboost.reports.table import fixed
 
 _WHISKERS = (
     "Bars: mean difference in points of Dice; whiskers: 95 % intervals, patients resampled; dots: single seeds; "
@@ -69,17 +69,19 @@ def strategy_bars(found: Sequence[Difference]) -> list[Plot]:
     plots = []
     every = {d.encoders for d in found if d.kind == STRATEGIES}
     for encoders in sorted(every, key=lambda e: (e != "trained", e)):
-        chosen = [d for d in found if d.kind == STRATEGIES and d.encoders == encoders]
-        caption = f"Differences between strategies, {encoders} encoders, by prompt set. {_WHISKERS}"
-        plots.append(_plot(file_stem("strategy-differences", encoders), caption, chosen))
+        chosen = [(d.first["prompt_set"], d) for d in found if d.kind == STRATEGIES and d.encoders == encoders]
+        caption = f"Differences between strategies, {encoders} encoders, by prompt set."
+        plots.append(
+            _plot(file_stem("strategy-differences", encoders), caption, sorted({p for p, _ in chosen}), chosen)
+        )
     return plots
 
 
 def encoder_bars(found: Sequence[Difference]) -> list[Plot]:
     """Frozen minus trained encoders by prompt set, one colour per strategy; no figure without frozen runs."""
-    chosen = [d for d in found if d.kind == ENCODERS]
-    caption = f"Frozen minus trained encoders under each strategy, by prompt set. {_WHISKERS}"
-    return [_plot("frozen-minus-trained", caption, chosen)] if chosen else []
+    chosen = [(d.first["prompt_set"], d) for d in found if d.kind == ENCODERS]
+    caption = "Frozen minus trained encoders under each strategy, by prompt set."
+    return [_plot("frozen-minus-trained", caption, sorted({p for p, _ in chosen}), chosen)] if chosen else []
 
 
 def series_bars(found: Mapping[str, Sequence[Difference]]) -> list[Plot]:
@@ -90,25 +92,15 @@ def series_bars(found: Mapping[str, Sequence[Difference]]) -> list[Plot]:
             places.setdefault((d.encoders, d.first["prompt_set"]), []).append((name, d))
     plots = []
     for (encoders, prompt_set), members in places.items():
-        names, where = list(dict.fromkeys(name for name, _ in members)), {id(d): name for name, d in members}
-        if len(names) < 2:
-            continue
-
-        def series_of(d: Difference, where: dict[int, str] = where) -> str:
-            return where[id(d)]
-
-        caption = f"Differences between strategies, {encoders} encoders, {prompt_set}, in every series. {_WHISKERS}"
-        stem = file_stem("series-differences", encoders, prompt_set)
-        plots.append(_plot(stem, caption, [d for _, d in members], series_of, names))
+        names = list(dict.fromkeys(name for name, _ in members))
+        if len(names) > 1:
+            caption = f"Differences between strategies, {encoders} encoders, {prompt_set}, in every series."
+            plots.append(_plot(file_stem("series-differences", encoders, prompt_set), caption, names, members))
     return plots
 
 
 def _mean(arm: Arm) -> float:
     return 100 * float(arm.scored.dice.mean())
-
-
-def _bounds(arm: Arm) -> tuple[float, float] | None:
-    return None if arm.dice is None else (100 * arm.dice.low, 100 * arm.dice.high)
 
 
 def _panel(arm: Arm) -> str:
@@ -119,9 +111,9 @@ def _panel(arm: Arm) -> str:
 
 
 def _draw_arm(axes: Axes, arm: Arm, place: float) -> None:
-    colour, bounds = strategy_colour(arm["strategy"]), _bounds(arm)
-    if bounds is not None:
-        axes.plot([place] * 2, bounds, color=colour, linewidth=4, alpha=0.35)
+    colour, found = strategy_colour(arm["strategy"]), arm.dice
+    if found is not None:
+        axes.plot([place] * 2, [100 * found.low, 100 * found.high], color=colour, linewidth=4, alpha=0.35)
     axes.plot(place, _mean(arm), "o", color=colour, markersize=4.5, linestyle="none",
               label=plain_label(strategy_label(arm)))  # fmt: skip
     seeds = (100 * arm.scored.groupby("seed", dropna=False).dice.mean()).tolist()
@@ -129,45 +121,37 @@ def _draw_arm(axes: Axes, arm: Arm, place: float) -> None:
         axes.plot([place] * len(seeds), seeds, "_", color=colour, markersize=6)
 
 
-def _prompt_set(d: Difference) -> str:
-    return str(d.first["prompt_set"])
-
-
-def _plot(
-    name: str, caption: str, found: Sequence[Difference], category: Callable[[Difference], str] = _prompt_set,
-    categories: Sequence[str] | None = None,
-) -> Plot:  # fmt: skip
-    order = list(categories or sorted({category(d) for d in found}))
-    models = sorted({d.first["model"] for d in found}, key=model_place)
-    crowded = len({(d.first["model"], d.name, category(d)) for d in found}) < len(found)
+def _plot(name: str, caption: str, order: Sequence[str], members: Sequence[tuple[str, Difference]]) -> Plot:
+    """One panel per model; each difference stands over its category, of which `order` gives the order."""
+    models = sorted({d.first["model"] for _, d in members}, key=model_place)
+    crowded = len({(d.first["model"], d.name, category) for category, d in members}) < len(members)
 
     def label(d: Difference) -> str:
         return f"{d.name}, {d.first['synthetic']}" if crowded else d.name
 
-    sorts = list(dict.fromkeys(map(label, found)))
+    sorts = list(dict.fromkeys(label(d) for _, d in members))
     figure, axes = panels(len(models), 2.3)
     for panel, model in zip(axes, models, strict=True):
-        groups = {name: [d for d in found if d.first["model"] == model and label(d) == name] for name in sorts}
-        _draw_bars(panel, groups, order, category)
+        own = [(order.index(category), d) for category, d in members if d.first["model"] == model]
+        _draw_bars(panel, {sort: [(x, d) for x, d in own if label(d) == sort] for sort in sorts})
         dress(panel, plain_label(model_heading(model)))
         panel.set_ylabel("points of Dice", color=INK, fontsize=9)
+        panel.set_xticks(range(len(order)), [textwrap.fill(plain_label(name), 16) for name in order])
+        panel.set_xlim(-0.6, len(order) - 0.4)
     legend_above(figure, axes, columns=2 if crowded else min(3, len(sorts)))
-    said = "; ".join(f"{d.first['model']} {label(d)} {category(d)} {d.points:+.1f}" for d in found)
+    said = "; ".join(f"{d.first['model']} {label(d)} {category} {d.points:+.1f}" for category, d in members)
     alternative = f"Differences in points of Dice: {said}. The table has the same numbers with their intervals."
-    return Plot(name, caption, alternative, figure)
+    return Plot(name, f"{caption} {_WHISKERS}", alternative, figure)
 
 
-def _draw_bars(
-    axes: Axes, groups: Mapping[str, Sequence[Difference]], order: Sequence[str], category: Callable[[Difference], str]
-) -> None:
+def _draw_bars(axes: Axes, groups: Mapping[str, Sequence[tuple[int, Difference]]]) -> None:
     width = 0.8 / len(groups)
-    kinds = list(dict.fromkeys(d.first["synthetic"] for chosen in groups.values() for d in chosen))
+    kinds = list(dict.fromkeys(d.first["synthetic"] for chosen in groups.values() for _, d in chosen))
     papers: list[tuple[float, float]] = []
     for number, (name, chosen) in enumerate(groups.items()):
-        places = [order.index(category(d)) + (number - (len(groups) - 1) / 2) * width for d in chosen]
-        at = list(zip(places, chosen, strict=True))
+        at = [(place + (number - (len(groups) - 1) / 2) * width, d) for place, d in chosen]
         axes.bar(
-            places, [d.points for d in chosen], 0.9 * width, alpha=0.75, label=plain_label(name),
+            [x for x, _ in at], [d.points for _, d in at], 0.9 * width, alpha=0.75, label=plain_label(name),
             color=strategy_colour(name.partition(" − ")[0]),
             hatch="//" if name.endswith(tuple(f", {kind}" for kind in kinds[1:])) else "",
         )  # fmt: skip
@@ -178,8 +162,6 @@ def _draw_bars(
         papers += [(x + 0.25 * width, d.paper) for x, d in at if d.paper is not None]
     axes.axhline(0, color=QUIET, linewidth=1)
     _draw_papers(axes, papers)
-    axes.set_xticks(range(len(order)), [textwrap.fill(plain_label(name), 16) for name in order])
-    axes.set_xlim(-0.6, len(order) - 0.4)
 
 
 def _draw_papers(axes: Axes, papers: Sequence[tuple[float, float]]) -> None:

@@ -10,8 +10,8 @@ from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
 from synthboost.evaluation.clinical.method_agreement import MethodAgreement, ValueInterval
-from synthboost.reports.cells import Cell, Column, Table, absent, count, fixed, number, text_columns, words
 from synthboost.reports.figure import INK, QUIET, TRUE_CONTOUR, Plot, dress, panels, plain_label
+from synthboost.reports.table import Cell, Table, absent, count, fixed, named, number
 
 NOT_A_DEVICE = "Research software, not a medical device."
 INTERVAL = ("value", "low", "high")
@@ -42,22 +42,13 @@ class Compared:
 
 def agreement_table(compared: Sequence[Compared], caption: str, notes: Sequence[str] = ()) -> Table:
     """One line per quantity; patients that could not be compared are counted in the table and named below it."""
-    level = next((f"{100 * item.agreement.level:g} %" for item in compared if item.agreement), "95 %")
-    columns = (
-        *text_columns("quantity", "first", "second", "unit"),
-        *map(Column, ("patients", "not measured")),
-        *(Column(f"{name} [{level} CI]", INTERVAL) for name in ("bias", "lower limit", "upper limit")),
-        *map(Column, ("mean absolute error", "Pearson r", "Spearman rho")),
-    )
     absentees = [
         f"Not measured, {item.name} ({item.first}): {', '.join(sorted(patient for patient, _ in item.missing))}."
         for item in compared
         if item.missing
     ]
     explained = "Differences are first minus second; 95 % of them are expected between the limits (Bland and Altman)."
-    return Table(
-        "agreement", caption, columns, tuple(map(_line, compared)), (explained, *absentees, *notes, NOT_A_DEVICE)
-    )
+    return Table.of("agreement", caption, map(_line, compared), (explained, *absentees, *notes, NOT_A_DEVICE))
 
 
 def bland_altman_plot(compared: Sequence[Compared], caption: str) -> Plot:
@@ -96,22 +87,24 @@ def _draw(axes: Axes, item: Compared) -> None:
     axes.set_ylabel("difference", color=INK, fontsize=9)
 
 
-def _line(item: Compared) -> tuple[Cell, ...]:
+def _line(item: Compared) -> dict[str, Cell]:
     found = item.agreement
-    names = map(words, (item.name, item.first, item.second, item.unit))
-    head = (*names, count(len(item.values)), count(len(item.missing)))
+    names = named(("quantity", "first", "second", "unit"), (item.name, item.first, item.second, item.unit))
+    return {
+        **names,
+        "patients": count(len(item.values)),
+        "not measured": count(len(item.missing)),
+        "bias [95 % CI]": _estimate(found.bias if found else None),
+        "lower limit [95 % CI]": _estimate(found.lower_limit if found else None),
+        "upper limit [95 % CI]": _estimate(found.upper_limit if found else None),
+        "mean absolute error": absent() if found is None else number(found.mean_absolute_error, 1),
+        "Pearson r": absent() if found is None or found.pearson is None else number(found.pearson, 3),
+        "Spearman rho": absent() if found is None or found.spearman is None else number(found.spearman, 3),
+    }
+
+
+def _estimate(found: ValueInterval | None) -> Cell:
     if found is None:
-        return (*head, *[absent(INTERVAL)] * 3, *[absent()] * 3)
-    return (
-        *head,
-        *(_estimate(estimate) for estimate in (found.bias, found.lower_limit, found.upper_limit)),
-        number(found.mean_absolute_error, 1),
-        absent() if found.pearson is None else number(found.pearson, 3),
-        absent() if found.spearman is None else number(found.spearman, 3),
-    )
-
-
-def _estimate(estimate: ValueInterval) -> Cell:
-    low, high = fixed(estimate.low, 1, sign=True), fixed(estimate.high, 1, sign=True)
-    values = (estimate.value, estimate.low, estimate.high)
-    return Cell(f"{fixed(estimate.value, 1, sign=True)} [{low}, {high}]", values)
+        return absent(INTERVAL)
+    value, low, high = (fixed(number, 1, sign=True) for number in (found.value, found.low, found.high))
+    return Cell(f"{value} [{low}, {high}]", (found.value, found.low, found.high), INTERVAL)

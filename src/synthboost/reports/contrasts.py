@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import pandas as pd
@@ -14,26 +14,22 @@ from synthboost.evaluation.statistics.contrast import (
     NO_VALUES,
     Contrast,
     Family,
-    Setting,
     contrast_family,
     contrast_in_common,
 )
 from synthboost.reports.arms import HEADINGS, setting_of, strategy_place
-from synthboost.reports.cells import (
-    INTERVAL,
+from synthboost.reports.figure import file_stem
+from synthboost.reports.paper import model_heading, model_place, paper_cell
+from synthboost.reports.table import (
     NO_VALUE,
     Cell,
-    Column,
     Table,
     absent,
     count,
     interval,
     signed,
-    text_columns,
     words,
 )
-from synthboost.reports.figure import file_stem
-from synthboost.reports.paper import model_heading, model_place, paper_cell
 
 STRATEGY_PAIRS = (
     (Strategy.SYNTHETIC, Strategy.REAL),
@@ -118,33 +114,35 @@ def difference_table(found: Sequence[Difference], kind: str) -> Table:
     """The differences of one kind as lines, in points of Dice (0-100)."""
     of_strategies, chosen = kind == STRATEGIES, [d for d in found if d.kind == kind]
     kinds = len({d.first["synthetic"] for d in chosen} - {""}) > 1
-    columns = (
-        *text_columns("comparison" if of_strategies else "strategy", "model"),
-        *(text_columns("encoders") if of_strategies else ()),
-        *text_columns("sentences", *(("synthetic images",) if kinds else ())),
-        Column("difference"), Column("95 % interval", INTERVAL), *text_columns("reading"),
-        Column("patients higher", ("higher", "of")), Column("pairs"), Column("seeds"),
-        Column("lowest and highest seed", INTERVAL), Column("paper's difference"),
-    )  # fmt: skip
-    lines = tuple(
-        (
-            words(d.name), words(model_heading(d.first["model"])),
-            *((words(d.encoders),) if of_strategies else ()), words(d.first["prompt_set"]),
-            *((words(d.first["synthetic"] or NO_VALUE),) if kinds else ()),
-            signed(d.points), interval(d.bounds, sign=True), words(d.reading),
-            Cell(f"{d.found.patients_higher} of {d.found.patients}", (d.found.patients_higher, d.found.patients)),
-            count(d.found.pairs), count(len(d.by_seed)),
-            interval((min(d.by_seed), max(d.by_seed)) if len(d.by_seed) > 1 else None, sign=True),
-            absent() if d.paper is None else signed(d.paper),
-        )
+    lines = [
+        {
+            "comparison" if of_strategies else "strategy": words(d.name),
+            "model": words(model_heading(d.first["model"])),
+            **({"encoders": words(d.encoders)} if of_strategies else {}),
+            "sentences": words(d.first["prompt_set"]),
+            **({"synthetic images": words(d.first["synthetic"] or NO_VALUE)} if kinds else {}),
+            "difference": signed(d.points),
+            "95 % interval": interval(d.bounds, sign=True),
+            "reading": words(d.reading),
+            "patients higher": Cell(
+                f"{d.found.patients_higher} of {d.found.patients}", (d.found.patients_higher, d.found.patients),
+                ("higher", "of"),
+            ),
+            "pairs": count(d.found.pairs),
+            "seeds": count(len(d.by_seed)),
+            "lowest and highest seed": interval(
+                (min(d.by_seed), max(d.by_seed)) if len(d.by_seed) > 1 else None, sign=True
+            ),
+            "paper's difference": absent() if d.paper is None else signed(d.paper),
+        }
         for d in chosen
-    )  # fmt: skip
+    ]  # fmt: skip
     what = "Differences between strategies" if of_strategies else "Frozen minus trained encoders"
     caption = (
         f"{what} in points of Dice, over the pairs that all trainings of both sides scored: the mean, and its 95 % "
         "interval with patients resampled (seeds averaged first). The intervals are not corrected for their number."
     )
-    return Table(f"differences_{kind}", caption, columns, lines)
+    return Table.of(f"differences_{kind}", caption, lines)
 
 
 def family_tables(rows: pd.DataFrame) -> tuple[list[Table], list[str]]:
@@ -176,28 +174,20 @@ def family_table(family: Family, name: str = "comparison") -> Table:
     settings = [dict(setting) for setting, _ in family.members]
     shared = {column: value for column, value in settings[0].items() if all(s[column] == value for s in settings)}
     varying = [column for column in METHOD if column in settings[0] and column not in shared]
-    covers_seeds = any(found.over_trainings is not None for _, found in family.members)
-    level = f"{100 * family.level:g} %"
-    columns = (
-        *text_columns(*map(_heading, varying)),
-        Column("difference"),
-        Column(f"{level} over patients", INTERVAL),
-        *((Column(f"{level} over patients and trainings", INTERVAL),) if covers_seeds else ()),
-        *((Column("SD over trainings", _BOTH_SIDES),) if covers_seeds else ()),
-        *map(Column, ("Cliff's delta", "rank biserial", "patients higher", "patients")),
-        Column("trainings", _BOTH_SIDES),
-        *map(Column, ("p by patient", "p Holm", "p over pairs")),
-    )
-    n = len(family.members)
+    said = [f"{_heading(column)} {value}" for column, value in shared.items() if value not in NO_VALUES]
+    shown = f" All: {', '.join(said)}." if said else ""
+    n, contrasts = len(family.members), [found for _, found in family.members]
     caption = (
-        f"{metric}, {family.name}: mean difference in {unit}.{_shared_text(shared)} The family that Holm's "
-        f"correction covers: {'1 comparison' if n == 1 else f'{n} comparisons'}."
+        f"{metric}, {family.name}: mean difference in {unit}.{shown} The family "
+        f"that Holm's correction covers: {'1 comparison' if n == 1 else f'{n} comparisons'}."
     )
-    lines = tuple(
-        (*_setting_cells(setting, varying), *_contrast_cells(found, scale, covers_seeds))
-        for setting, found in family.members
-    )
-    return Table(name, caption, columns, lines, _notes([found for _, found in family.members]))
+    covers_seeds = any(found.over_trainings is not None for found in contrasts)
+    heads = [
+        {_heading(column): words(NO_VALUE if setting[column] in NO_VALUES else setting[column]) for column in varying}
+        for setting in settings
+    ]
+    lines = [head | _contrast_cells(found, scale, covers_seeds) for head, found in zip(heads, contrasts, strict=True)]
+    return Table.of(name, caption, lines, _notes(contrasts))
 
 
 def p_value(p: float) -> Cell:
@@ -247,39 +237,32 @@ def _heading(column: str) -> str:
     return HEADINGS.get(column, column)
 
 
-def _shared_text(shared: Mapping[str, str]) -> str:
-    said = [f"{_heading(column)} {value}" for column, value in shared.items() if value not in NO_VALUES]
-    return f" All: {', '.join(said)}." if said else ""
-
-
-def _setting_cells(setting: Setting, columns: Sequence[str]) -> list[Cell]:
-    values = dict(setting)
-    return [words(NO_VALUE if values[column] in NO_VALUES else values[column]) for column in columns]
-
-
-def _contrast_cells(found: Contrast, scale: float, covers_seeds: bool) -> list[Cell]:
-    narrow, wide = found.over_patients, found.over_trainings
-    assert narrow is not None, "a family has at least two patients"
+def _contrast_cells(found: Contrast, scale: float, covers_seeds: bool) -> dict[str, Cell]:
     assert found.holm_p is not None, "a family is corrected"
-    return [
-        signed(found.mean, scale=scale),
-        interval((narrow.low, narrow.high), scale=scale, sign=True),
-        *((interval(None if wide is None else (wide.low, wide.high), scale=scale, sign=True),) if covers_seeds else ()),
-        *((_deviations(found.sd_trainings, scale),) if covers_seeds else ()),
-        signed(found.cliffs_delta),
-        signed(found.rank_biserial),
-        count(found.patients_higher),
-        count(found.patients),
-        Cell(f"{found.trainings[0]}, {found.trainings[1]}", found.trainings),
-        *map(p_value, (found.p_value, found.holm_p, found.p_over_pairs)),
-    ]
+    over_seeds = {
+        "95 % over patients and trainings": interval(found.over_trainings, scale=scale, sign=True),
+        "SD over trainings": _deviations(found.sd_trainings, scale),
+    }
+    return {
+        "difference": signed(found.mean, scale=scale),
+        "95 % over patients": interval(found.over_patients, scale=scale, sign=True),
+        **(over_seeds if covers_seeds else {}),
+        "Cliff's delta": signed(found.cliffs_delta),
+        "rank biserial": signed(found.rank_biserial),
+        "patients higher": count(found.patients_higher),
+        "patients": count(found.patients),
+        "trainings": Cell(f"{found.trainings[0]}, {found.trainings[1]}", found.trainings, _BOTH_SIDES),
+        "p by patient": p_value(found.p_value),
+        "p Holm": p_value(found.holm_p),
+        "p over pairs": p_value(found.p_over_pairs),
+    }
 
 
 def _deviations(found: tuple[float | None, float | None], scale: float) -> Cell:
     if found == (None, None):
         return absent(_BOTH_SIDES)
     scaled = [None if sd is None else scale * sd for sd in found]
-    return Cell(", ".join(NO_VALUE if sd is None else f"{sd:.2f}" for sd in scaled), tuple(scaled))
+    return Cell(", ".join(NO_VALUE if sd is None else f"{sd:.2f}" for sd in scaled), tuple(scaled), _BOTH_SIDES)
 
 
 def _notes(members: Sequence[Contrast]) -> tuple[str, ...]:

@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Callable, Sequence
 from statistics import median
 
 import pandas as pd
 
 from synthboost.domain import PromptSet, Strategy
 from synthboost.evaluation.statistics.arms import Arm
+from synthboost.evaluation.statistics.bootstrap import Interval
 from synthboost.evaluation.statistics.contrast import contrast_in_common
 from synthboost.evaluation.statistics.groups import GROUPINGS, UNKNOWN, groups_of
-from synthboost.records.rows import Status
+from synthboost.records.rows import Status, rows_frame
 from synthboost.records.run_record import BASELINE_MODEL
 from synthboost.reports.arms import (
     caption_of,
     failure_notes,
     head_cells,
-    head_columns,
     is_baseline,
     notes_of,
     ordered_arms,
@@ -27,20 +26,17 @@ from synthboost.reports.arms import (
     strategy_place,
     structure_place,
 )
-from synthboost.reports.cells import (
-    INTERVAL,
-    MEAN_SD,
+from synthboost.reports.table import (
     NOT_RECORDED,
     Cell,
-    Column,
     Table,
     absent,
     count,
     interval,
     mean_sd,
+    named,
     number,
     signed,
-    text_columns,
     words,
 )
 
@@ -54,19 +50,11 @@ _PAIR = ["patient", "frame", "structure"]
 def dice_table(arms: Sequence[Arm]) -> Table:
     """Dice per strategy in percent: mean ± SD as table 1 of arXiv 2309.12829, interval, structures, counts."""
     structures = sorted({name for arm in arms for name in arm.rows.structure}, key=structure_place)
-    columns = (
-        *head_columns(arms),
-        Column("Dice %", MEAN_SD),
-        Column("95 % interval", INTERVAL),
-        *(Column(f"{name} Dice %", MEAN_SD) for name in structures),
-        *map(Column, ("seeds", "images", "pairs", "patients", "failed", "empty")),
-    )
     what = (
         "Dice in percent: mean ± SD over image-structure pairs, and the 95 % cluster bootstrap interval of the mean, "
         "patients resampled. Empty predictions count with Dice 0."
     )
-    lines = tuple((*head_cells(arm, arms), *_dice_cells(arm, structures)) for arm in arms)
-    return Table("dice", caption_of(what, arms), columns, lines, (*notes_of(arms), *failure_notes(arms)))
+    return _arm_table("dice", what, arms, lambda arm: _dice_cells(arm, structures))
 
 
 def distance_table(arms: Sequence[Arm]) -> Table:
@@ -76,23 +64,13 @@ def distance_table(arms: Sequence[Arm]) -> Table:
         DataError: a distance is present in some rows of an arm and absent in others.
     """
     tolerances = sorted({value for arm in arms for value in arm.scored.nsd_tolerance_mm.dropna().unique()})
-    columns = (
-        *head_columns(arms),
-        Column("NSD %", MEAN_SD),
-        Column("HD95 mm", MEAN_SD),
-        Column("median HD95 mm"),
-        Column("ASSD mm", MEAN_SD),
-        Column("failed"),
-        Column("empty"),
-    )
     at = " and ".join(f"{tolerance:g} mm" for tolerance in tolerances) or "a tolerance that is not recorded"
     what = (
         f"Contour distances: normalised surface Dice (NSD) at {at}, 95th percentile of the "
         "Hausdorff distance (HD95), average symmetric surface distance (ASSD), each mean ± SD over image-structure "
         "pairs. An empty prediction counts with the image's diagonal."
     )
-    lines = tuple((*head_cells(arm, arms), *_distance_cells(arm)) for arm in arms)
-    return Table("distances", caption_of(what, arms), columns, lines, (*notes_of(arms), *failure_notes(arms)))
+    return _arm_table("distances", what, arms, _distance_cells)
 
 
 def breakdown_table(arms: Sequence[Arm], by: str) -> Table:
@@ -102,7 +80,7 @@ def breakdown_table(arms: Sequence[Arm], by: str) -> Table:
     """
     what = f"Dice in percent by {GROUPINGS[by].heading}: mean ± SD over the n scored image-structure pairs."
     lines = [(head_cells(arm, arms), arm.scored) for arm in arms]
-    return _breakdown(by, caption_of(what, arms), head_columns(arms), lines, notes_of(arms))
+    return _breakdown(f"dice_by_{by}", by, caption_of(what, arms), lines, notes_of(arms))
 
 
 def pooled_breakdown(arms: Sequence[Arm], by: str) -> Table:
@@ -115,10 +93,9 @@ def pooled_breakdown(arms: Sequence[Arm], by: str) -> Table:
         f"Dice in percent by {GROUPINGS[by].heading}: mean ± SD over the n scored pairs of all seeds and of "
         "all prompt sets but P0, which names no structure."
     )
-    lines = [(tuple(map(words, name)), pd.concat(groups[name])) for name in sorted(groups, key=_pooled_place)]
-    return replace(
-        _breakdown(by, caption, text_columns("strategy", "model", "encoders"), lines), name=f"dice_by_{by}_pooled"
-    )
+    heads = ("strategy", "model", "encoders")
+    lines = [(named(heads, name), pd.concat(groups[name])) for name in sorted(groups, key=_pooled_place)]
+    return _breakdown(f"dice_by_{by}_pooled", by, caption, lines)
 
 
 def sentence_table(rows: pd.DataFrame) -> Table:
@@ -129,74 +106,73 @@ def sentence_table(rows: pd.DataFrame) -> Table:
     wrong = {tuple(arm.values.values()): arm for arm in ordered_arms(rows, SWAPPED)}
     both = [(arm, wrong[key]) for arm in ordered_arms(rows) if (key := tuple(arm.values.values())) in wrong]
     arms = [arm for arm, _ in both]
-    columns = (
-        *head_columns(arms),
-        Column("right sentence", MEAN_SD),
-        Column("another structure's sentence", MEAN_SD),
-        Column("loss, points"),
-        Column("95 % interval of the loss", INTERVAL),
-        Column("pairs"),
-        *text_columns("reading"),
-    )
     what = (
         "Is the sentence used? Dice in percent against the same masks, once with the right sentence and once with "
         "the sentence of another structure. A model that ignores the sentence loses nothing."
     )
-    lines = tuple((*head_cells(arm, arms), *_sentence_cells(arm.scored, other.scored)) for arm, other in both)
-    return Table("sentence_use", caption_of(what, arms), columns, lines, notes_of(arms))
+    lines = [head_cells(arm, arms) | _sentence_cells(arm.scored, other.scored) for arm, other in both]
+    return Table.of("sentence_use", caption_of(what, arms), lines, notes_of(arms))
 
 
-def _dice_cells(arm: Arm, structures: Sequence[str]) -> list[Cell]:
-    found = arm.dice
-    return [
-        mean_sd(scores(arm.scored, "dice"), scale=100),
-        interval(None if found is None else (found.low, found.high), scale=100),
-        *(mean_sd(scores(arm.scored[arm.scored.structure == name], "dice"), scale=100) for name in structures),
-        count(arm.rows.seed.nunique(dropna=False)),
-        count(len(arm.rows[_PAIR[:2]].drop_duplicates())),
-        count(len(arm.rows[_PAIR].drop_duplicates())),
-        count(arm.rows.patient.nunique()),
-        *_counts(arm),
+def _arm_table(name: str, what: str, arms: Sequence[Arm], cells: Callable[[Arm], dict[str, Cell]]) -> Table:
+    """One line per arm, its failures counted in the last columns and listed below."""
+    lines = [
+        {
+            **head_cells(arm, arms),
+            **cells(arm),
+            "failed": count(len(arm.failed)),
+            "empty": count(int((arm.scored.status == Status.EMPTY_PREDICTION).sum())),
+        }
+        for arm in arms
     ]
+    return Table.of(name, caption_of(what, arms), lines, (*notes_of(arms), *failure_notes(arms)))
 
 
-def _distance_cells(arm: Arm) -> list[Cell]:
+def _dice_cells(arm: Arm, structures: Sequence[str]) -> dict[str, Cell]:
+    scored = {name: arm.scored[arm.scored.structure == name] for name in structures}
+    return {
+        "Dice %": mean_sd(scores(arm.scored, "dice"), scale=100),
+        "95 % interval": interval(arm.dice, scale=100),
+        **{f"{name} Dice %": mean_sd(scores(rows, "dice"), scale=100) for name, rows in scored.items()},
+        "seeds": count(arm.rows.seed.nunique(dropna=False)),
+        "images": count(len(arm.rows[_PAIR[:2]].drop_duplicates())),
+        "pairs": count(len(arm.rows[_PAIR].drop_duplicates())),
+        "patients": count(arm.rows.patient.nunique()),
+    }
+
+
+def _distance_cells(arm: Arm) -> dict[str, Cell]:
     hd95 = scores(arm.scored, "hd95_mm")
-    return [
-        mean_sd(scores(arm.scored, "nsd"), scale=100, otherwise=NOT_RECORDED),
-        mean_sd(hd95, otherwise=NOT_RECORDED),
-        number(median(hd95)) if hd95 else absent(text=NOT_RECORDED),
-        mean_sd(scores(arm.scored, "assd_mm"), otherwise=NOT_RECORDED),
-        *_counts(arm),
-    ]
-
-
-def _counts(arm: Arm) -> tuple[Cell, Cell]:
-    return count(len(arm.failed)), count(int((arm.scored.status == Status.EMPTY_PREDICTION).sum()))
+    return {
+        "NSD %": mean_sd(scores(arm.scored, "nsd"), scale=100, otherwise=NOT_RECORDED),
+        "HD95 mm": mean_sd(hd95, otherwise=NOT_RECORDED),
+        "median HD95 mm": number(median(hd95)) if hd95 else absent(text=NOT_RECORDED),
+        "ASSD mm": mean_sd(scores(arm.scored, "assd_mm"), otherwise=NOT_RECORDED),
+    }
 
 
 def _breakdown(
-    by: str, caption: str, heads: Sequence[Column], lines: Sequence[tuple[tuple[Cell, ...], pd.DataFrame]],
-    notes: tuple[str, ...] = (),
-) -> Table:  # fmt: skip
-    if not lines:
-        return Table(f"dice_by_{by}", caption, tuple(heads), ())
-    rows = pd.concat([rows for _, rows in lines], keys=range(len(lines)))
+    name: str, by: str, caption: str, lines: Sequence[tuple[dict[str, Cell], pd.DataFrame]], notes: Sequence[str] = ()
+) -> Table:
+    """One line per pair of heads and rows."""
+    rows = pd.concat([rows for _, rows in lines], keys=range(len(lines))) if lines else rows_frame([])
     groups = groups_of(rows, by)
+    if (groups == UNKNOWN).all():
+        return Table.of(name, caption, ())
     split = rows.dice.groupby([rows.index.get_level_values(0), groups], observed=True)
-    found = {(line, str(name)): dice.tolist() for (line, name), dice in split}
-    names = [name for name in groups.cat.categories if any((line, name) in found for line in range(len(lines)))]
-    if names == [UNKNOWN]:
-        names, lines = [], []
-    counts = {name: sorted({len(found.get((line, name), ())) for line in range(len(lines))}) for name in names}
-    spread = {name: f"{n[0]:,}" if len(n) == 1 else f"{n[0]:,} to {n[-1]:,}" for name, n in counts.items()}
-    columns = (*heads, *(Column(f"{name} (n = {spread[name]})", MEAN_SD) for name in names))
-    body = tuple(
-        (*cells, *(mean_sd(found.get((line, name), []), scale=100) for name in names))
-        for line, (cells, _) in enumerate(lines)
-    )
+    found = {(line, str(group)): dice.tolist() for (line, group), dice in split}
+    spread = {}
+    for group in groups.cat.categories:
+        if any((line, group) in found for line in range(len(lines))):
+            counts = [len(found.get((line, group), ())) for line in range(len(lines))]
+            low, high = min(counts), max(counts)
+            spread[group] = f"{group} (n = {low:,})" if low == high else f"{group} (n = {low:,} to {high:,})"
+    body = [
+        heads | {text: mean_sd(found.get((line, group), []), scale=100) for group, text in spread.items()}
+        for line, (heads, _) in enumerate(lines)
+    ]
     source = (f"The cuts: {GROUPINGS[by].source}",) if GROUPINGS[by].source else ()
-    return Table(f"dice_by_{by}", caption, columns, body, (*notes, *source) if body else ())
+    return Table.of(name, caption, body, (*notes, *source))
 
 
 def _pooled_place(names: tuple[str, str, str]) -> tuple[object, ...]:
@@ -205,28 +181,27 @@ def _pooled_place(names: tuple[str, str, str]) -> tuple[object, ...]:
     return (model != BASELINE_MODEL, model, encoders if plain != Strategy.ZERO_SHOT else "", strategy_place(plain))
 
 
-def _sentence_cells(right: pd.DataFrame, swapped: pd.DataFrame) -> list[Cell]:
+def _sentence_cells(right: pd.DataFrame, swapped: pd.DataFrame) -> dict[str, Cell]:
     key = [*_PAIR, "seed"]
     right, swapped = (rows.assign(probe="") for rows in (right, swapped))
     paired = right.merge(swapped[key].drop_duplicates(), on=key)
     wrong = swapped.merge(right[key].drop_duplicates(), on=key)
     found = contrast_in_common(paired, wrong) if len(paired) else None
     loss, over = (found.mean, found.over_patients) if found else (0.0, None)
-    bounds = None if over is None else (over.low, over.high)
-    return [
-        mean_sd(scores(paired, "dice"), scale=100),
-        mean_sd(scores(wrong, "dice"), scale=100),
-        signed(loss, scale=100),
-        interval(bounds, scale=100, sign=True),
-        count(len(paired)),
-        words(_reading(loss, scores(paired, "dice"), bounds)),
-    ]
+    return {
+        "right sentence": mean_sd(scores(paired, "dice"), scale=100),
+        "another structure's sentence": mean_sd(scores(wrong, "dice"), scale=100),
+        "loss, points": signed(loss, scale=100),
+        "95 % interval of the loss": interval(over, scale=100, sign=True),
+        "pairs": count(len(paired)),
+        "reading": words(_reading(loss, scores(paired, "dice"), over)),
+    }
 
 
-def _reading(loss: float, right: Sequence[float], bounds: tuple[float, float] | None) -> str:
-    if bounds is None:
+def _reading(loss: float, right: Sequence[float], over: Interval | None) -> str:
+    if over is None:
         return "too few patients to tell"
-    if bounds[0] > 0:
+    if over.low > 0:
         share = loss * len(right) / sum(right)
         reading = "used" if share >= LITTLE else "hardly used"
         return f"{reading}: a wrong sentence loses {100 * share:.0f} % of the Dice"

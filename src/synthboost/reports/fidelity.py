@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from synthboost.errors import DataError
-from synthboost.reports.cells import NO_VALUE, Column, Table, fixed, text_columns, words
+from synthboost.reports.table import NO_VALUE, Cell, Table, fixed, named
 
 GAPS = 4
 """The largest gaps of the speckle statistics that the first table shows."""
@@ -87,8 +87,9 @@ def _parts(name: str, report: Mapping[str, Any]) -> Iterator[tuple[str, str, tup
 
 
 def _table(name: str, caption: str, headings: tuple[str, ...], lines: _Lines) -> Table:
-    columns = (*text_columns(headings[0]), *map(Column, headings[1:]))
-    return Table(name, caption, columns, tuple(tuple(map(words, line)) for line in lines))
+    cells = [named(headings[:1], line[:1]) | {h: Cell(t, (t,)) for h, t in zip(headings[1:], line[1:], strict=True)}
+             for line in lines]  # fmt: skip
+    return Table.of(name, caption, cells)
 
 
 def _distances(report: Mapping[str, Any]) -> _Lines:

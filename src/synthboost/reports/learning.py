@@ -19,7 +19,6 @@ from synthboost.evaluation.statistics.convergence import (
     spread,
 )
 from synthboost.records.run_folder import RunRecord
-from synthboost.reports.cells import Cell, Column, Table, absent, count, text_columns, words
 from synthboost.reports.figure import (
     INK,
     QUIET,
@@ -34,6 +33,7 @@ from synthboost.reports.figure import (
 )
 from synthboost.reports.paper import model_heading
 from synthboost.reports.run_facts import in_table_order, is_trained, synthetic_domain
+from synthboost.reports.table import Cell, Table, absent, count, named
 
 NOT_REACHED = "not reached"
 PARENT_MISSING = "parent run not given"
@@ -82,23 +82,18 @@ def learning_plots(runs: Sequence[RunRecord], fixed_dice: float) -> list[Plot]:
 
 def convergence_table(runs: Sequence[RunRecord], fixed_dice: float, by_run: bool = False) -> Table:
     """What the best epoch and `fixed_dice` (0-1) took, over the seeds of each method, or run by run."""
-    goal = f"Dice {100 * fixed_dice:g} %"
-    ends = ("to best", f"to {goal}", f"to {goal} with pretraining")
-    costs = [f"{unit} {end}" for end in ends for unit in ("epochs", "images")]
     groups: dict[tuple[str, ...], list[RunRecord]] = {}
     for run in filter(is_trained, in_table_order(runs)):
         s = run.spec
         key = (s.model, s.strategy, s.name) if by_run else (s.strategy, s.model, s.encoders, s.prompt_set)
         groups.setdefault(key, []).append(run)
     heads = ("model", "strategy", "run") if by_run else ("strategy", "model", "encoders", "sentences")
-    numbers = ("seeds", "best validation Dice %", *costs[:2], f"seeds to {goal}", *costs[2:])
     known = histories(runs)
-    return Table(
+    return Table.of(
         "convergence" if by_run else "convergence_over_seeds",
         f"Convergence {'of each run' if by_run else 'over seeds'}: what it took to the best epoch and to a validation "
         f"Dice of {100 * fixed_dice:g} % that was fixed beforehand; median, and lowest to highest in brackets.",
-        (*text_columns(*heads), *map(Column, numbers)),
-        tuple((*map(words, key), *_cells(group, known, fixed_dice)) for key, group in groups.items()),
+        [named(heads, key) | _cells(group, known, fixed_dice) for key, group in groups.items()],
         (
             "A seed that did not reach it counts as infinitely slow. With pretraining: all training of the parent run "
             "is added, also after its best epoch, because it had to be done before. The stages `synthetic` and `real` "
@@ -113,22 +108,26 @@ def histories(runs: Sequence[RunRecord]) -> dict[str, History]:
     return {run.spec.name: History(run.log, run.manifest.parent if run.manifest else None) for run in runs}
 
 
-def _cells(group: Sequence[RunRecord], known: dict[str, History], fixed_dice: float) -> tuple[Cell, ...]:
-    names = [run.spec.name for run in group]
-    reach = reach_over_seeds(names, known, fixed_dice)
+def _cells(group: Sequence[RunRecord], known: dict[str, History], fixed_dice: float) -> dict[str, Cell]:
+    names, goal = [run.spec.name for run in group], f"to Dice {100 * fixed_dice:g} %"
     complete = all(pretraining_cost(name, known) is not None for name in names)
+    reach = reach_over_seeds(names, known, fixed_dice)
     whole = reach_over_seeds(names, known, fixed_dice, with_pretraining=True) if complete else None
     best = [cost_to_best(run.log) for run in group]
-    return (
-        count(len(group)),
-        _spread(spread([100 * max(line.validation_dice for line in run.log) for run in group]), 2),
-        _spread(spread([cost.epochs for cost in best])),
-        _spread(spread([cost.images for cost in best])),
-        Cell(f"{reach.runs - reach.never} of {reach.runs}", (reach.runs - reach.never,)),
-        _spread(reach.epochs),
-        _spread(reach.images),
-        *([absent(text=PARENT_MISSING)] * 2 if whole is None else (_spread(whole.epochs), _spread(whole.images))),
-    )
+    reached = len(group) - reach.never
+    return {
+        "seeds": count(len(group)),
+        "best validation Dice %": _spread(
+            spread([100 * max(line.validation_dice for line in run.log) for run in group]), 2
+        ),
+        "epochs to best": _spread(spread([cost.epochs for cost in best])),
+        "images to best": _spread(spread([cost.images for cost in best])),
+        f"seeds {goal}": Cell(f"{reached} of {len(group)}", (reached,)),
+        f"epochs {goal}": _spread(reach.epochs),
+        f"images {goal}": _spread(reach.images),
+        f"epochs {goal} with pretraining": absent(text=PARENT_MISSING) if whole is None else _spread(whole.epochs),
+        f"images {goal} with pretraining": absent(text=PARENT_MISSING) if whole is None else _spread(whole.images),
+    }
 
 
 def _spread(found: Spread, decimals: int = 0) -> Cell:

@@ -9,11 +9,11 @@ from __future__ import annotations
 import pandas as pd
 
 from synthboost.domain import Domain, Quality, Structure
-from synthboost.evaluation.statistics.tests import mean_and_sd
 from synthboost.records.run_folder import RunRecord
 from synthboost.records.run_record import RANDOM_WEIGHTS
 from synthboost.reports.paper import model_heading
 from synthboost.reports.run_facts import fact_text, parameters_text
+from synthboost.reports.table import mean_sd
 
 CARD = "README.md"
 PAPER = "https://arxiv.org/abs/2309.12829"
@@ -94,7 +94,7 @@ def _numbers(rows: pd.DataFrame) -> list[str]:
 
 
 def _dice(rows: pd.DataFrame) -> str:
-    return "–" if rows.empty else str(mean_and_sd(rows.dice))
+    return mean_sd(rows.dice.tolist(), scale=100).text
 
 
 def _use(run: RunRecord) -> list[str]:

@@ -13,14 +13,12 @@ from markupsafe import Markup
 from synthboost import __version__
 from synthboost.io.atomic import write_text
 from synthboost.records.run_folder import RunRecord
-from synthboost.reports.cells import Table
-from synthboost.reports.content import SIMULATED_TARGET, TARGET_NOTE, ReportContent
+from synthboost.reports.content import SIMULATED_TARGET, TARGET_NOTE, ReportContent, headline
 from synthboost.reports.figure import PREDICTED_CONTOUR, TRUE_CONTOUR, Plot
-from synthboost.reports.formats import to_html, write_table
-from synthboost.reports.headline import headline
 from synthboost.reports.pictures import Picture
 from synthboost.reports.sections import Block, Section, sections_of
 from synthboost.reports.series import Series, series_of
+from synthboost.reports.table import Table, to_html, write_table
 
 FIGURES, TABLES = "figures", "tables"
 LONG = 26

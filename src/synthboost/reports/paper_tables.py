@@ -1,35 +1,47 @@
-"""Tables 2 and 3 of arXiv 2309.12829 with our numbers: strategy x model x prompt set, the paper's cell beside each."""
+"""Tables 2 and 3 of arXiv 2309.12829 with our numbers, the paper's cell beside each; and why not to compare them."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import pandas as pd
 
-from synthboost.domain import Strategy
+from synthboost.domain import Domain, SplitPart, Strategy
+from synthboost.evaluation.statistics.tests import mean_and_sd
 from synthboost.records.rows import Status
+from synthboost.records.run_folder import RunRecord
 from synthboost.records.run_record import BASELINE_MODEL, NOTHING_TRAINED, RANDOM_WEIGHTS
 from synthboost.reports.arms import GROUND_TRUTH_MARK, strategy_place
-from synthboost.reports.cells import (
+from synthboost.reports.paper import (
+    PAPER_GRID,
+    PAPER_MODELS,
+    PAPER_PATIENTS,
+    PAPER_PROMPTS,
+    PAPER_TRAINING_PATIENTS,
+    PUBLISHED,
+    PaperCell,
+    model_heading,
+    model_place,
+    paper_cell,
+    paper_dice,
+)
+from synthboost.reports.series import REAL, Series, rows_of_runs
+from synthboost.reports.table import (
     MEAN_SD,
-    NO_VALUE,
+    NOT_RECORDED,
     Cell,
-    Column,
     Table,
     absent,
     count,
     fixed,
-    moments,
+    named,
     number,
     signed,
-    text_columns,
+    spread_cell,
     words,
 )
-from synthboost.reports.comparability import comparison_note, reasons_against
-from synthboost.reports.paper import PAPER_PROMPTS, PaperCell, model_heading, model_place, paper_cell, paper_dice
-from synthboost.reports.series import Series
 
 TABLES = {"trained": "2", "frozen": "3"}
 """Encoders to the number of the paper's table."""
@@ -38,12 +50,12 @@ NO_SENTENCE = "no sentence"
 WITHOUT_TEXT = (BASELINE_MODEL, "unet")
 """Models that read no sentence, whatever prompt set their rows name."""
 _UNTRAINED = ("", NOTHING_TRAINED, RANDOM_WEIGHTS)
+HEAD = "strategy, model"
 INSET = "– "
 """Begins the head of a line that belongs to the one above."""
 
 
-@dataclass(frozen=True)
-class SeedCell:
+class SeedCell(NamedTuple):
     """Dice in percent of one cell of the table, over the seeds that were run."""
 
     mean: float
@@ -56,8 +68,7 @@ class SeedCell:
     failed: int
 
 
-@dataclass(frozen=True)
-class Block:
+class Block(NamedTuple):
     """The lines of one strategy and model."""
 
     encoders: str
@@ -82,7 +93,7 @@ def seed_cell(rows: pd.DataFrame) -> SeedCell | None:
     seeds = [(100 * dice).tolist() for _, dice in scored.groupby("seed", sort=False, dropna=False).dice]
     if not seeds:
         return None
-    pairs = [moments(values) for values in seeds]
+    pairs = [mean_and_sd(values) for values in seeds]
     means = tuple(mean for mean, _ in pairs)
     variances = [sd * sd for _, sd in pairs if sd is not None]
     return SeedCell(
@@ -107,46 +118,34 @@ def paper_tables(series: Series) -> list[Table]:
 
 def cell_table(series: Series) -> Table:
     """The same cells one per line, for a program to read: ours, our seeds, the paper's, the difference."""
-    columns = (
-        *text_columns("encoders", "strategy", "model", "sentences"),
-        Column("Dice %", MEAN_SD), Column("seeds"), Column("lowest seed"), Column("highest seed"), Column("failed"),
-        Column("paper Dice %", MEAN_SD), Column("difference"),
-    )  # fmt: skip
-    lines = []
-    for encoders in (*TABLES, *_other_encoders(series.rows)):
-        for block in _blocks(series.rows, encoders):
-            for prompt_set in _columns([block]):
-                ours, theirs = block.cells.get(prompt_set), block.paper(prompt_set)
-                if ours is None and theirs is None:
-                    continue
-                head = (block.encoders, block.strategy, block.model, prompt_set)
-                lines.append((*map(words, head), *_ours_cells(ours), _mean_sd(theirs), _difference(ours, theirs)))
+    lines = [
+        named(("encoders", "strategy", "model", "sentences"), (block.encoders, block.strategy, block.model, prompt_set))
+        | _own_line(block.cells.get(prompt_set), block.paper(prompt_set))
+        for encoders in (*TABLES, *_other_encoders(series.rows))
+        for block in _blocks(series.rows, encoders)
+        for prompt_set in _columns([block])
+        if prompt_set in block.cells or block.paper(prompt_set)
+    ]
     note = comparison_note(reasons_against(series.runs))
-    return Table("paper_cells", f"Every cell of the tables on a line of its own. {note}", columns, tuple(lines))
+    return Table.of("paper_cells", f"Every cell of the tables on a line of its own. {note}", lines)
 
 
 def _table(encoders: str, place: str, blocks: Sequence[Block], note: str) -> Table:
     names = _columns(blocks)
-    columns = (*text_columns("strategy, model"), *(Column(name, MEAN_SD) for name in names))
     cells = [cell for block in blocks for cell in block.cells.values()]
     most = max(len(cell.seeds) for cell in cells)
-    caption = (
-        f"Dice in percent with {encoders} encoders, as table {place} of arXiv 2309.12829: mean ± SD over "
-        f"image-structure pairs. {_pooling(most)} {note}"
-    )
-    lines = tuple(line for block in blocks for line in _lines(block, names))
-    inset = frozenset(k for k, line in enumerate(lines) if line[0].text.startswith(INSET))
-    return Table(f"paper_table_{place}", caption, columns, lines, tuple(_notes(cells)), inset, fold="never")
-
-
-def _pooling(seeds: int) -> str:
-    if seeds == 1:
-        return "One training each."
-    return (
-        f"Up to {seeds} seeds: the mean is over the seeds' means; the SD is that over pairs within a seed (root mean "
+    pooling = (
+        f"Up to {most} seeds: the mean is over the seeds' means; the SD is that over pairs within a seed (root mean "
         "square over seeds), as the paper's is of its one training; the line below says how far the seeds' means lie "
         "apart."
     )
+    caption = (
+        f"Dice in percent with {encoders} encoders, as table {place} of arXiv 2309.12829: mean ± SD over "
+        f"image-structure pairs. {pooling if most > 1 else 'One training each.'} {note}"
+    )
+    lines = [line for block in blocks for line in _lines(block, names)]
+    inset = frozenset(k for k, line in enumerate(lines) if line[HEAD].text.startswith(INSET))
+    return Table.of(f"paper_table_{place}", caption, lines, _notes(cells), inset=inset, fold="never")
 
 
 def _notes(cells: Sequence[SeedCell]) -> Iterator[str]:
@@ -157,19 +156,21 @@ def _notes(cells: Sequence[SeedCell]) -> Iterator[str]:
         yield f"{failed:,} image-structure pairs failed and are left out of the means; the rows say why."
 
 
-def _lines(block: Block, names: Sequence[str]) -> Iterator[tuple[Cell, ...]]:
-    yield (words(block.name), *(_ours(block.cells.get(name)) for name in names))
+def _lines(block: Block, names: Sequence[str]) -> Iterator[dict[str, Cell]]:
+    ours = {name: block.cells.get(name) for name in names}
+    paper = {name: block.paper(name) for name in names}
+
+    def under(what: str) -> dict[str, Cell]:
+        return {HEAD: Cell(INSET + what, (f"{block.name}: {what}",), is_text=True)}
+
+    yield {HEAD: words(block.name), **{name: _ours(cell) for name, cell in ours.items()}}
     if any(len(cell.seeds) > 1 for cell in block.cells.values()):
-        yield (_under(block, "seeds"), *(_range(block.cells.get(name)) for name in names))
-    if any(block.paper(name) for name in names):
-        yield (_under(block, "paper"), *(_mean_sd(block.paper(name)) for name in names))
-    if any(block.paper(name) and name in block.cells for name in names):
-        differences = (_difference(block.cells.get(name), block.paper(name)) for name in names)
-        yield (_under(block, "difference"), *(Cell(cell.text, (*cell.values, None)) for cell in differences))
-
-
-def _under(block: Block, what: str) -> Cell:
-    return Cell(INSET + what, (f"{block.name}: {what}",))
+        yield under("seeds") | {name: _range(cell) for name, cell in ours.items()}
+    if any(paper.values()):
+        yield under("paper") | {name: _mean_sd(cell) for name, cell in paper.items()}
+    if any(ours[name] and paper[name] for name in names):
+        differences = {name: _difference(ours[name], paper[name]) for name in names}
+        yield under("difference") | {n: Cell(c.text, (*c.values, None), MEAN_SD) for n, c in differences.items()}
 
 
 def _blocks(rows: pd.DataFrame, encoders: str) -> list[Block]:
@@ -222,21 +223,90 @@ def _ours(cell: SeedCell | None) -> Cell:
 def _range(cell: SeedCell | None) -> Cell:
     if cell is None or len(cell.seeds) < 2:
         return absent(MEAN_SD)
-    return Cell(f"{fixed(min(cell.seeds), 1)} to {fixed(max(cell.seeds), 1)}", (None, None))
+    return Cell(f"{fixed(min(cell.seeds), 1)} to {fixed(max(cell.seeds), 1)}", (None, None), MEAN_SD)
 
 
 def _mean_sd(cell: SeedCell | PaperCell | None) -> Cell:
-    if cell is None:
-        return absent(MEAN_SD)
-    return Cell(f"{fixed(cell.mean, 2)} ± {NO_VALUE if cell.sd is None else fixed(cell.sd, 2)}", (cell.mean, cell.sd))
+    return absent(MEAN_SD) if cell is None else spread_cell(cell.mean, cell.sd)
 
 
 def _difference(ours: SeedCell | None, theirs: PaperCell | None) -> Cell:
     return absent() if ours is None or theirs is None else signed(ours.mean - theirs.mean)
 
 
-def _ours_cells(cell: SeedCell | None) -> tuple[Cell, ...]:
-    if cell is None:
-        return (absent(MEAN_SD), count(0), absent(), absent(), count(0))
-    extremes = (number(min(cell.seeds)), number(max(cell.seeds)))
-    return (_ours(cell), count(len(cell.seeds)), *extremes, count(cell.failed))
+def _own_line(ours: SeedCell | None, theirs: PaperCell | None) -> dict[str, Cell]:
+    return {
+        "Dice %": _ours(ours),
+        "seeds": count(len(ours.seeds) if ours else 0),
+        "lowest seed": number(min(ours.seeds)) if ours else absent(),
+        "highest seed": number(max(ours.seeds)) if ours else absent(),
+        "failed": count(ours.failed if ours else 0),
+        "paper Dice %": _mean_sd(theirs),
+        "difference": _difference(ours, theirs),
+    }
+
+
+OFFICIAL_SPLITS = ("official", "paper")
+"""Splits of ours whose test patients are the official ones of CAMUS."""
+VALIDATION_SPLIT = "no-test"
+"""The split for copies without test patients: it tests on the official validation patients."""
+
+
+def reasons_against(runs: Sequence[RunRecord]) -> tuple[str, ...]:
+    """Why these runs' Dice is not comparable with the paper's; empty when it is.
+
+    Test images, grid and training are looked at, because a difference can come from each of them. Rows that the
+    authors published are the paper's own: they count only where there are none of ours.
+    """
+    ours = [run for run in runs if _models(run) & PAPER_MODELS.keys()]
+    models = ours or [run for run in runs if any(name.removesuffix(PUBLISHED) in PAPER_MODELS for name in _models(run))]
+    rows = rows_of_runs(models)
+    rows = rows[rows.probe == ""]
+    return () if rows.empty else (*_of_the_test(rows), *_of_the_grid(rows), *_of_the_training(models))
+
+
+def comparison_note(reasons: Sequence[str]) -> str:
+    """The reasons as a sentence for a caption."""
+    if not reasons:
+        return "Same test patients and grid as the paper's."
+    return f"Not comparable with the paper: {'; '.join(reasons)}."
+
+
+def _of_the_test(rows: pd.DataFrame) -> list[str]:
+    found = []
+    domains = sorted(rows.domain.unique())
+    if domains != [Domain.REAL]:
+        found.append(f"the test images are {' and '.join(domains)}, the paper's are of patients")
+    if not ((rows.part == SplitPart.TESTING) & rows.split.isin(OFFICIAL_SPLITS)).all():
+        parts = sorted({_part(*line) for line in rows[["split", "part"]].drop_duplicates().itertuples(index=False)})
+        found.append(f"scored on the {' and the '.join(parts)}, not on the official test patients")
+    patients = rows.patient.nunique()
+    if patients != PAPER_PATIENTS:
+        found.append(f"{patients} patients are tested, not {PAPER_PATIENTS}")
+    return found
+
+
+def _part(split: str, part: str) -> str:
+    if split == VALIDATION_SPLIT and part == SplitPart.TESTING:
+        return f"official validation patients (split {split})"
+    return f"{part} patients of the split {split or NOT_RECORDED}"
+
+
+def _of_the_grid(rows: pd.DataFrame) -> list[str]:
+    grids = sorted(rows.grid.unique())
+    return [] if grids == [PAPER_GRID] else [f"scored on the {' and '.join(grids)} grid, not at 512 x 512"]
+
+
+def _of_the_training(runs: Sequence[RunRecord]) -> list[str]:
+    found = []
+    if any(run.spec.starts_at_random for run in runs):
+        found.append("models start from random weights, the paper's from weights of natural images")
+    counts = {run.spec.data[REAL].patients for run in runs if REAL in run.spec.data and run.spec.trains_on(REAL)}
+    fewer = sorted(counts - {PAPER_TRAINING_PATIENTS})
+    if fewer:
+        found.append(f"trained on {' or '.join(map(str, fewer))} real patients, not {PAPER_TRAINING_PATIENTS}")
+    return found
+
+
+def _models(run: RunRecord) -> set[str]:
+    return set(run.rows.model)

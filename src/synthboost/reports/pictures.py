@@ -18,8 +18,8 @@ from synthboost.records.examples import Example
 from synthboost.records.rows import Status
 from synthboost.records.run_folder import RunRecord
 from synthboost.records.run_record import BASELINE_MODEL
-from synthboost.reports.cells import Column, Table, absent, count, number, text_columns, words
 from synthboost.reports.run_facts import fact_text, is_trained
+from synthboost.reports.table import Table, absent, count, number, words
 
 CASES = 4
 """Worst and best cases that a page shows, so many of each."""
@@ -92,23 +92,24 @@ def hardest_pairs(rows: pd.DataFrame) -> Table:
     own = rows[words_given & ~untrained & (rows.status != Status.FAILED)]
     groups = own.groupby(["patient", "frame", "structure"], sort=True)
     hard = groups.dice.agg(lambda dice: math.fsum(dice) / len(dice)).sort_values(kind="stable").index[:HARDEST]
-    columns = (
-        *text_columns("frame", "structure", "quality"),
-        *map(Column, ("true area mm²", "mean Dice %", "lowest %", "highest %", "runs")),
-    )
     lines = []
     for key in hard:
         found = groups.get_group(key)
         dice, (_, frame, structure), first = (100 * found.dice).tolist(), key, found.iloc[0]
-        quality, area = ("unknown" if pd.isna(first.quality) else first.quality), first.area_true_mm2
         lines.append(
-            (
-                words(frame), words(structure), words(quality), absent() if pd.isna(area) else number(area, 0),
-                number(math.fsum(dice) / len(dice)), number(min(dice)), number(max(dice)), count(found.run.nunique()),
-            )
-        )  # fmt: skip
+            {
+                "frame": words(frame),
+                "structure": words(structure),
+                "quality": words("unknown" if pd.isna(first.quality) else first.quality),
+                "true area mm²": absent() if pd.isna(first.area_true_mm2) else number(first.area_true_mm2, 0),
+                "mean Dice %": number(math.fsum(dice) / len(dice)),
+                "lowest %": number(min(dice)),
+                "highest %": number(max(dice)),
+                "runs": count(found.run.nunique()),
+            }
+        )
     caption = "The hardest image-structure pairs: lowest mean Dice over all trained runs, P0 left out."
-    return Table("hardest_pairs", caption, columns, tuple(lines))
+    return Table.of("hardest_pairs", caption, lines)
 
 
 def picture(example: Example, key: str) -> Picture:

@@ -15,9 +15,9 @@ from synthboost.evaluation.statistics.tests import Alternative, patient_means, s
 from synthboost.records.published import PAPER_MODELS
 from synthboost.records.run_folder import RunRecord
 from synthboost.reports.arms import strategy_place
-from synthboost.reports.cells import MEAN_SD, Cell, Column, Table, absent, mean_sd, signed, text_columns, words
 from synthboost.reports.contrasts import family_table, p_value
 from synthboost.reports.series import rows_of_runs
+from synthboost.reports.table import MEAN_SD, Cell, Table, absent, mean_sd, named, signed, words
 
 _CRIS = PAPER_MODELS[1]
 _Run = tuple[Strategy, PromptSet]
@@ -35,31 +35,21 @@ CONTRASTS: tuple[tuple[Strategy, Strategy], ...] = (
 )
 LEFT_OUT = PromptSet.P0
 """Its sentence is empty, so nothing names the structure: this is no segmentation by language."""
-BOOTSTRAP_SEED = 0
 
 
-def published_tables(
-    runs: Sequence[RunRecord], *, seed: int = BOOTSTRAP_SEED, draws: int = DRAWS, level: float = 0.95
-) -> list[Table]:
+def published_tables(runs: Sequence[RunRecord], draws: int = DRAWS) -> list[Table]:
     """The cells, the p-values, and one family of comparisons per contrast and set of runs.
 
     Args:
         runs: see `records.published.read_published`.
-        seed, draws, level: of the intervals over patients.
+        draws: of the intervals over patients.
 
     Raises:
         DataError: `runs` lack what the tables need: the three strategies of both models.
     """
     second = sorted({run.spec.model for run in runs} - set(PAPER_MODELS))
-    return [
-        cell_table(runs),
-        p_value_table(runs),
-        *(
-            contrast_table(runs, models, first, base, seed=seed, draws=draws, level=level)
-            for models in (PAPER_MODELS, *((model,) for model in second))
-            for first, base in CONTRASTS
-        ),
-    ]
+    families = [(models, *pair) for models in (PAPER_MODELS, *((model,) for model in second)) for pair in CONTRASTS]
+    return [cell_table(runs), p_value_table(runs), *(contrast_table(runs, *family, draws) for family in families)]
 
 
 def cell_table(runs: Sequence[RunRecord]) -> Table:
@@ -67,78 +57,57 @@ def cell_table(runs: Sequence[RunRecord]) -> Table:
     cells = {(r.spec.strategy, r.spec.model, r.spec.prompt_set): r for r in runs}
     lines = sorted({key[:2] for key in cells}, key=lambda line: (strategy_place(line[0]), line[1]))
     prompt_sets = sorted({key[2] for key in cells})
-    columns = (
-        *text_columns("strategy", "model"),
-        *(Column(name, MEAN_SD) for name in prompt_sets),
-    )
-    return Table(
+    return Table.of(
         "published_dice",
         "Published scores: Dice in percent, mean ± SD (n - 1) over image-structure pairs of the official test "
         "patients, encoders trained. The second CLIPSeg set is not in the paper.",
-        columns,
-        tuple(
-            (*map(words, line), *(_dice_cell(cells.get((*line, prompt_set))) for prompt_set in prompt_sets))
+        [
+            named(("strategy", "model"), line) | {name: _dice_cell(cells.get((*line, name))) for name in prompt_sets}
             for line in lines
-        ),
+        ],
     )
 
 
 def p_value_table(runs: Sequence[RunRecord]) -> Table:
     """The paper's two p-values beside those of the pairing that reproduces them, and what a patient-level test says."""
-    columns = (
-        *text_columns("as printed", "first, CRIS", "second, CRIS"),
-        Column("difference, points"),
-        *text_columns("H1"),
-        Column("p over pairs, one-sided"),
-        Column("p over pairs, two-sided"),
-        Column("p by patient, two-sided"),
-    )
-    return Table(
+    return Table.of(
         "published_p_values",
         "The paper's two tests: Wilcoxon's signed-rank test over 600 image-structure pairs as if they were "
         "independent, one-sided, between the best prompt set of each strategy (chosen on the same test patients).",
-        columns,
-        tuple(_p_value_line(runs, *printed[:4]) for printed in PRINTED),
+        [_p_value_line(runs, *printed[:4]) for printed in PRINTED],
         ('The difference that the paper prints as "+0.34" is +0.36 in the published scores.',),
     )
 
 
 def contrast_table(
-    runs: Sequence[RunRecord],
-    models: Sequence[str],
-    first: Strategy,
-    base: Strategy,
-    *,
-    seed: int = BOOTSTRAP_SEED,
-    draws: int = DRAWS,
-    level: float = 0.95,
+    runs: Sequence[RunRecord], models: Sequence[str], first: Strategy, base: Strategy, draws: int = DRAWS
 ) -> Table:
     """One strategy against another over models and prompt sets, P0 left out, by patient, corrected together."""
     sides = [_rows(runs, models, strategy) for strategy in (first, base)]
     shared = {*sides[0].prompt_set} & {*sides[1].prompt_set} - {str(LEFT_OUT)}
     ours, theirs = (side[side.prompt_set.isin(shared)] for side in sides)
-    family = contrast_family(ours, theirs, seed=seed, draws=draws, level=level)
     which = "" if tuple(models) == tuple(PAPER_MODELS) else "_second_set"
     name = f"published_{first}_minus_{base}{which}".replace(":", "-")
-    return family_table(family, name)
+    return family_table(contrast_family(ours, theirs, draws=draws), name)
 
 
 def _p_value_line(
     runs: Sequence[RunRecord], printed: str, first: _Run, second: _Run, alternative: Alternative
-) -> tuple[Cell, ...]:
+) -> dict[str, Cell]:
     sides = [(_rows(runs, (_CRIS,), strategy), prompt_set) for strategy, prompt_set in (first, second)]
     ours, theirs = (rows[rows.prompt_set == prompt_set] for rows, prompt_set in sides)
     pairs = pair_arms(ours, theirs)
     differences = pairs.differences
-    return (
-        words(printed),
-        *(words(f"{strategy} {prompt_set}") for strategy, prompt_set in (first, second)),
-        signed(float(differences.mean()), scale=100),
-        words(alternative),
-        p_value(signed_rank_p(differences, alternative)),
-        p_value(signed_rank_p(differences)),
-        p_value(signed_rank_p(patient_means(differences, pairs.patients))),
-    )
+    return {
+        "as printed": words(printed),
+        "first, CRIS": words(f"{first[0]} {first[1]}"),
+        "second, CRIS": words(f"{second[0]} {second[1]}"),
+        "difference, points": signed(float(differences.mean()), scale=100),
+        "H1": words(alternative),
+        "p over pairs, one-sided": p_value(signed_rank_p(differences, alternative)),
+        "p over pairs, two-sided": p_value(signed_rank_p(differences)),
+        "p by patient, two-sided": p_value(signed_rank_p(patient_means(differences, pairs.patients))),
+    }
 
 
 def _rows(runs: Sequence[RunRecord], models: Sequence[str], strategy: Strategy) -> pd.DataFrame:

@@ -1,13 +1,14 @@
-"""The facts of a run as words, from its spec and manifest."""
+"""The facts of runs from spec and manifest: what was trained on what, which data, whose annotations, which software."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from synthboost.domain import Domain, Strategy
 from synthboost.records.run_folder import RunRecord
-from synthboost.records.run_record import BASELINE_MODEL
+from synthboost.records.run_record import BASELINE_MODEL, DataSet
 from synthboost.reports.arms import strategy_place
-from synthboost.reports.cells import NO_VALUE, NOT_RECORDED, Column, Table, text_columns, words
+from synthboost.reports.table import NO_VALUE, NOT_RECORDED, Table, count, digits, named, words
 
 
 def in_table_order(runs: Sequence[RunRecord]) -> list[RunRecord]:
@@ -68,36 +69,40 @@ def data_table(runs: Sequence[RunRecord]) -> Table:
     """The data sets of the runs, each once."""
     found = {(role, item.name, item.domain, str(item.patients), str(item.frames))
              for run in runs for role, item in run.spec.data.items()}  # fmt: skip
-    columns = (*text_columns("role", "data set", "domain"), Column("patients"), Column("frames"))
-    lines = tuple(tuple(map(words, facts)) for facts in sorted(found))
-    return Table("data", "The data sets, their domains and sizes.", columns, lines)
+    lines = [
+        named(("role", "data set", "domain"), facts) | {"patients": digits(patients), "frames": digits(frames)}
+        for *facts, patients, frames in sorted(found)
+    ]
+    return Table.of("data", "The data sets, their domains and sizes.", lines)
 
 
 def runs_table(runs: Sequence[RunRecord]) -> Table:
     """The runs, a line each."""
     names = ("run", "strategy", "model", "preset", "encoders", "sentences", "stages", "synthetic images")
-    columns = (*text_columns(*names), Column("seed"), Column("trained parameters"), Column("wall time"))
     lines = []
     for run in runs:
         s, manifest = run.spec, run.manifest
-        facts = (
-            s.name, *map(fact_text, (s.strategy, s.model, s.preset, s.encoders, s.prompt_set)), stages_text(run),
-            synthetic_domain(run) or NO_VALUE, fact_text(s.seed), parameters_text(run),
-            NOT_RECORDED if manifest is None else duration_text(manifest.wall_seconds),
-        )  # fmt: skip
-        lines.append(tuple(map(words, facts)))
-    return Table("runs", "The runs.", columns, tuple(lines), fold="always")
+        facts = map(fact_text, (s.name, s.strategy, s.model, s.preset, s.encoders, s.prompt_set))
+        lines.append(
+            named(names, (*facts, stages_text(run), synthetic_domain(run) or NO_VALUE))
+            | {
+                "seed": digits(fact_text(s.seed)),
+                "trained parameters": digits(parameters_text(run)),
+                "wall time": digits(duration_text(manifest.wall_seconds) if manifest else NOT_RECORDED),
+            }
+        )
+    return Table.of("runs", "The runs.", lines, fold="always")
 
 
 def provenance_table(runs: Sequence[RunRecord], own: Sequence[dict[str, str]]) -> Table:
     """What differs between the runs, as they recorded it."""
     keys = list(dict.fromkeys(key for facts in own for key in facts))
-    lines = tuple(
-        (words(run.spec.name), *(words(facts.get(key, NO_VALUE)) for key in keys))
+    lines = [
+        named(("run", *keys), (run.spec.name, *(facts.get(key, NO_VALUE) for key in keys)))
         for run, facts in zip(runs, own, strict=True)
-    )
+    ]
     caption = "What differs between the runs, as they recorded it."
-    return Table("provenance", caption, text_columns("run", *keys), lines if keys else (), fold="always")
+    return Table.of("provenance", caption, lines if keys else (), fold="always")
 
 
 def provenance(run: RunRecord) -> dict[str, str]:
@@ -139,3 +144,116 @@ def _own(facts: dict[str, str], shared: dict[str, str]) -> dict[str, str]:
     own = {key: value for key, value in facts.items() if value != NOT_RECORDED and key not in shared}
     missing = ", ".join(key for key, value in facts.items() if value == NOT_RECORDED)
     return own | ({NOT_RECORDED: missing} if missing else {})
+
+
+RANDOM = "random"
+
+
+def origin_table(runs: Sequence[RunRecord]) -> Table:
+    """One line per model, strategy, encoders and origin; seeds and prompt sets that share it are counted."""
+    groups: dict[tuple[str, ...], list[RunRecord]] = {}
+    for run in in_table_order(runs):
+        spec = run.spec
+        key = (*map(fact_text, (spec.strategy, spec.model, spec.encoders)), start_text(run), _stages(run))
+        groups.setdefault(key, []).append(run)
+    lines = [
+        named(("strategy", "model", "encoders", "begins with", "then learns from"), key)
+        | {
+            "prompt sets": words(", ".join(sorted({fact_text(run.spec.prompt_set) for run in group}))),
+            "seeds": words(", ".join(sorted({fact_text(run.spec.seed) for run in group}))),
+            "runs": count(len(group)),
+        }
+        for key, group in groups.items()
+    ]
+    caption = "What was pretrained on what: the weights a run began with, and its stages in order."
+    return Table.of("origins", caption, lines)
+
+
+def origin_statement(runs: Sequence[RunRecord]) -> str:
+    """In one or two sentences whether any weights came from outside the study."""
+    models = [run for run in runs if run.spec.model != BASELINE_MODEL]
+    if not models:
+        return ""
+    unknown = [run for run in models if run.spec.weights is None and not run.spec.starts_at_random]
+    given = sorted({f"{run.spec.model} {run.spec.weights}" for run in models if run.spec.weights})
+    at_random = sorted({f"{run.spec.model} ({run.spec.preset})" for run in models if run.spec.starts_at_random})
+    parts = []
+    if at_random:
+        which = "Every model" if not given and not unknown else "Some models"
+        parts.append(
+            f"{which} began with random weights: {', '.join(at_random)}. None of these had seen natural images, as the "
+            "paper's CLIPSeg and CRIS had."
+        )
+    if given:
+        parts.append(f"Weights from outside the study: {', '.join(given)}.")
+    if unknown:
+        parts.append(f"{len(unknown)} runs do not record the weights they began with.")
+    return " ".join(parts)
+
+
+def mask_statements(runs: Sequence[RunRecord]) -> tuple[str, ...]:
+    """Say for each set which numbers of real patients are not numbers of annotated ones; empty when all are.
+
+    A run that was trained on fewer real patients than its synthetic images carry annotations of has used more
+    annotation than its number of real patients says; 0 stands for runs trained on synthetic images alone.
+    """
+    fewer: dict[tuple[str, int], set[int]] = {}
+    for run in runs:
+        masks, patients = _masks_of(run), _real_patients(run)
+        if masks is not None and patients is not None and patients < masks[1]:
+            fewer.setdefault(masks, set()).add(patients)
+    return tuple(_statement(*masks, sorted(numbers)) for masks, numbers in fewer.items())
+
+
+def start_text(run: RunRecord) -> str:
+    """What the first stage began with."""
+    if run.spec.model == BASELINE_MODEL:
+        return "nothing"
+    if run.spec.weights:
+        return f"weights {run.spec.weights[:40]}"
+    return f"{RANDOM} weights (preset {run.spec.preset})" if run.spec.starts_at_random else NOT_RECORDED
+
+
+def _stages(run: RunRecord) -> str:
+    data = run.spec.data
+    roles = [stage.role for stage in run.spec.stages or ()]
+    if not roles:
+        return "its label maps" if run.spec.model == BASELINE_MODEL else "nothing"
+    known = [role if role not in data else _described(role, data[role]) for role in roles]
+    if run.spec.strategy == Strategy.MIXED:
+        return " and ".join(_described(role, item) for role, item in sorted(data.items())) or " → ".join(known)
+    return " → ".join(known)
+
+
+def _described(role: str, item: DataSet) -> str:
+    return f"{role}: {item.name} ({item.domain}; {item.patients} patients, {item.frames} frames)"
+
+
+def _masks_of(run: RunRecord) -> tuple[str, int] | None:
+    """The diffusion images that a run learned from: their set, and of how many patients they carry the masks."""
+    item = run.spec.data.get("synthetic")
+    if item is None or run.manifest is None or not run.spec.trains_on("synthetic"):
+        return None
+    return (item.name, run.manifest.mask_patients) if Domain.DIFFUSION in item.domain.split(", ") else None
+
+
+def _real_patients(run: RunRecord) -> int | None:
+    if not run.spec.trains_on("real"):
+        return 0
+    return run.spec.data["real"].patients if "real" in run.spec.data else None
+
+
+def _statement(name: str, masks: int, numbers: Sequence[int]) -> str:
+    parts = [
+        f"The diffusion images of {name} carry the annotations of {masks:,} patients, from whose masks they were made."
+    ]
+    if found := [f"{number:,}" for number in numbers if number]:
+        said = f"{', '.join(found[:-1])} or {found[-1]}" if len(found) > 1 else found[0]
+        patients = "patient" if found == ["1"] else "patients"
+        parts.append(
+            f"For models trained on these images first or beside real ones, “{said} real {patients}” is therefore not "
+            f"{said} annotated {patients}."
+        )
+    if 0 in numbers:
+        parts.append("To train on them alone is not to train without annotation.")
+    return " ".join(parts)

@@ -13,26 +13,27 @@ from synthboost.records.run_folder import RunRecord
 from synthboost.reports.annotation import annotation_plot, annotation_points, annotation_table
 from synthboost.reports.bars import encoder_bars, overview_plot, series_bars, strategy_bars
 from synthboost.reports.bland_altman import NOT_A_DEVICE
-from synthboost.reports.cells import Table, text_columns, words
-from synthboost.reports.comparability import reasons_against
 from synthboost.reports.content import SIMULATED_TARGET, ReportContent
 from synthboost.reports.contrasts import ENCODERS, STRATEGIES, difference_table, family_tables
 from synthboost.reports.dice import breakdown_table, dice_table, distance_table, pooled_breakdown, sentence_table
 from synthboost.reports.fidelity import fidelity_tables
 from synthboost.reports.figure import Plot
 from synthboost.reports.learning import convergence_table, learning_plots
-from synthboost.reports.origins import mask_statements, origin_statement, origin_table
-from synthboost.reports.paper_tables import cell_table, paper_tables
+from synthboost.reports.paper_tables import cell_table, paper_tables, reasons_against
 from synthboost.reports.pictures import CASES, Picture, case_text, extreme_cases, hardest_pairs
 from synthboost.reports.run_facts import (
     data_table,
     in_table_order,
+    mask_statements,
+    origin_statement,
+    origin_table,
     provenance,
     provenance_table,
     runs_table,
     shared_and_own,
 )
 from synthboost.reports.series import Series, rows_of_runs
+from synthboost.reports.table import Table, named, words
 
 _LEGEND = Markup(
     '<p class="legend"><svg viewBox="0 0 36 8" aria-hidden="true"><path class="true" d="M1 4H35"/></svg> true contour\n'
@@ -242,8 +243,8 @@ def _deviations(series: Sequence[Series], content: ReportContent) -> Iterator[Bl
     texts = [*content.deviations, *(f"{reason[0].upper()}{reason[1:]}." for reason in reasons)]
     if texts:
         yield _list(texts)
-    lines = tuple(tuple(map(words, line)) for line in content.recipe)
-    yield Table("recipe", "The recipe and the paper.", text_columns("what", "paper", "here"), lines)
+    lines = [named(("what", "paper", "here"), line) for line in content.recipe]
+    yield Table.of("recipe", "The recipe and the paper.", lines)
 
 
 def _sentences(content: ReportContent) -> Iterator[Block]:

@@ -12,7 +12,7 @@ from numpy.random import Generator
 
 from synthboost.domain import Attributes, GreyImage, LabelMap, Phase, Quality, View
 from synthboost.errors import DataError
-from synthboost.evaluation.clinical.volumes import LabelMaps, PatientViews
+from synthboost.evaluation.clinical.patient_numbers import LabelMaps, PatientViews
 from synthboost.simulator.acoustics import form_image
 from synthboost.simulator.anatomy import Anatomy, ViewAnatomy, draw_anatomy
 from synthboost.simulator.appearance import Acquisition, draw_acquisition, draw_qualities

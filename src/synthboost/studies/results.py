@@ -10,7 +10,6 @@ import pandas as pd
 from synthboost.data.frame_set import FrameSet
 from synthboost.data.source import Source
 from synthboost.domain import Frame, Structure
-from synthboost.evaluation.statistics.tests import mean_and_sd
 from synthboost.io.atomic import write_text
 from synthboost.io.typed_json import read_record, write_record
 from synthboost.records.examples import Example, write_examples
@@ -18,6 +17,7 @@ from synthboost.records.masks import read_index, read_mask
 from synthboost.records.rows import write_rows
 from synthboost.records.run_folder import RunPaths
 from synthboost.records.run_record import Evaluation, Manifest, Spec
+from synthboost.reports.table import mean_sd
 
 UNKNOWN = Spec(
     name="", model="masks", preset=None, architecture=None, weights=None, strategy="", encoders="", prompt_set="",
@@ -122,4 +122,5 @@ def dice_line(rows: pd.DataFrame) -> str:
     patients = scored.patient.nunique()
     people = f"{patients} patients" if patients > 1 else "1 patient"
     leak = "; the sentences use ground truth" if scored.uses_ground_truth.any() else ""
-    return f"Dice {mean_and_sd(scored.dice)} % over {len(scored)} pairs of {people} ({parts}){failed}{leak}"
+    dice = mean_sd(scored.dice.tolist(), scale=100).text
+    return f"Dice {dice} % over {len(scored)} pairs of {people} ({parts}){failed}{leak}"

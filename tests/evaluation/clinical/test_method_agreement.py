@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from synthboost.errors import ConfigError, DataError
+from synthboost.errors import DataError
 from synthboost.evaluation.clinical.method_agreement import method_agreement
 
 # Peak expiratory flow, first measurement with either meter: Bland and Altman, Lancet 327:307-310, 1986, table 1.
@@ -54,8 +54,3 @@ def test_a_constant_method_has_no_correlation():
 def test_what_cannot_be_compared_is_refused(first, second, named):
     with pytest.raises(DataError, match=named):
         method_agreement(first, second)
-
-
-def test_a_level_of_percent_is_refused():
-    with pytest.raises(ConfigError, match="level: 95"):
-        method_agreement([1.0, 2.0, 3.0], [1.0, 2.0, 4.0], level=95)

@@ -13,7 +13,7 @@ from synthboost.domain import LabelMap, Phase, Structure, View
 from synthboost.errors import DataError
 from synthboost.evaluation.clinical.apical_view import ApicalView, Chamber
 from synthboost.evaluation.clinical.geometry import Scale
-from synthboost.evaluation.clinical.volumes import (
+from synthboost.evaluation.clinical.patient_numbers import (
     LabelMaps,
     PatientViews,
     area_length_volume,

@@ -7,7 +7,7 @@ import pytest
 
 from synthboost.domain import Structure
 from synthboost.errors import DataError
-from synthboost.evaluation.fidelity.contact_sheet import COLOURS, contact_sheet, outlined
+from synthboost.evaluation.fidelity.echo_set import COLOURS, contact_sheet, outlined
 
 
 def test_images_lie_where_row_and_column_say_and_gaps_are_white():

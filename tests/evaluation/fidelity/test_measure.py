@@ -13,7 +13,7 @@ from synthboost.errors import ConfigError, DataError
 from synthboost.evaluation.fidelity.echo_set import EchoRegion
 from synthboost.evaluation.fidelity.measure import measure_fidelity
 from synthboost.reports.fidelity import fidelity_tables
-from synthboost.reports.formats import to_html, to_markdown
+from synthboost.reports.table import to_html, to_markdown
 
 QUICK = {"repeats": 8, "draws": 100}
 

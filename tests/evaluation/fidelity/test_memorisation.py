@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from synthboost.errors import ConfigError, DataError
+from synthboost.evaluation.fidelity.distances import low_resolution, nearest_neighbour_test
 from synthboost.evaluation.fidelity.echo_set import EchoSet
-from synthboost.evaluation.fidelity.memorisation import low_resolution, nearest_neighbour_test
 
 
 def test_points_on_a_line_have_the_distances_that_one_sees():

@@ -7,7 +7,7 @@ import pytest
 
 from synthboost.domain import Mask
 from synthboost.errors import DataError
-from synthboost.evaluation.metrics.overlap import area_mm2, dice, iou, self_agreement
+from synthboost.evaluation.metrics.score import area_mm2, dice, iou, self_agreement
 
 
 def rectangle(top: int, left: int, height: int, width: int, shape: tuple[int, int] = (6, 8)) -> Mask:

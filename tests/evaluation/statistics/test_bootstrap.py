@@ -14,11 +14,10 @@ def names(n: int) -> list[str]:
     return [f"patient{i:04}" for i in range(n)]
 
 
-@pytest.mark.parametrize("method", ["bca", "percentile"])
-def test_scipy_finds_the_same_interval_for_one_value_per_patient(method: str) -> None:
+def test_scipy_finds_the_same_interval_for_one_value_per_patient() -> None:
     values = np.random.default_rng(1).exponential(size=40)
-    ours = bootstrap_mean(values, names(40), seed=0, method=method)  # type: ignore[arg-type]
-    theirs = stats.bootstrap((values,), np.mean, n_resamples=10_000, method=method, rng=np.random.default_rng(2))
+    ours = bootstrap_mean(values, names(40), seed=0)
+    theirs = stats.bootstrap((values,), np.mean, n_resamples=10_000, method="bca", rng=np.random.default_rng(2))
     width = ours.high - ours.low
     assert ours.mean == pytest.approx(values.mean())
     assert ours.low == pytest.approx(theirs.confidence_interval.low, abs=0.04 * width)
@@ -64,9 +63,8 @@ def test_the_same_seed_gives_the_same_interval_and_leaves_numpys_own_generator_a
     np.testing.assert_array_equal(before, after)
 
 
-@pytest.mark.parametrize("method", ["bca", "percentile"])
-def test_patients_that_all_agree_give_a_point(method: str) -> None:
-    found = bootstrap_mean([0.25] * 6, ["a", "a", "b", "b", "c", "c"], seed=0, method=method)  # type: ignore[arg-type]
+def test_patients_that_all_agree_give_a_point() -> None:
+    found = bootstrap_mean([0.25] * 6, ["a", "a", "b", "b", "c", "c"], seed=0)
     assert (found.low, found.mean, found.high) == (0.25, 0.25, 0.25)
 
 
@@ -80,7 +78,6 @@ def test_an_interval_without_patients_is_refused() -> None:
         bootstrap_mean([0.1, 0.2], [], seed=0)
 
 
-@pytest.mark.parametrize("options", [{"draws": 10}, {"level": 1.0}, {"level": 95}, {"method": "t"}])
-def test_options_that_cannot_work_are_refused_by_name(options: dict[str, object]) -> None:
-    with pytest.raises(ConfigError, match=next(iter(options))):
-        bootstrap_mean([0.1, 0.2], ["a", "b"], seed=0, **options)  # type: ignore[arg-type]
+def test_too_few_draws_are_refused_by_name() -> None:
+    with pytest.raises(ConfigError, match="draws"):
+        bootstrap_mean([0.1, 0.2], ["a", "b"], seed=0, draws=10)

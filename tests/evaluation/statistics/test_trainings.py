@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from synthboost.errors import ConfigError, DataError
+from synthboost.errors import DataError
 from synthboost.evaluation.statistics.arms import PairedArms
 from synthboost.evaluation.statistics.contrast import contrast, interval_over_trainings
 
@@ -80,5 +80,3 @@ def test_what_cannot_give_an_interval_is_refused() -> None:
     scores = np.array([[0.8, 0.7], [0.7, 0.8]])
     with pytest.raises(DataError, match="1; expected at least two patients"):
         interval_over_trainings(PairedArms(scores, scores / 2, ("p", "p")))
-    with pytest.raises(ConfigError, match="a coverage between 0 and 1"):
-        interval_over_trainings(PairedArms(scores, scores, ("p", "q")), level=95)

@@ -12,13 +12,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from synthboost.errors import ConfigError, DataError
+from synthboost.errors import DataError
 from synthboost.evaluation.statistics.tests import finite
 
 
 @dataclass(frozen=True)
 class ValueInterval:
-    """A number with its confidence interval."""
+    """A number with its 95 % confidence interval."""
 
     value: float
     low: float
@@ -31,8 +31,6 @@ class MethodAgreement:
 
     n: int
     """Patients with both values."""
-    level: float
-    """Of the confidence intervals, e.g. 0.95."""
     bias: ValueInterval
     """Mean difference."""
     sd: float
@@ -47,12 +45,12 @@ class MethodAgreement:
 
 
 LIMITS_SD = 1.96
-"""The limits hold 95 % of normal differences, whatever the level of the confidence intervals."""
+"""The limits hold 95 % of normal differences."""
 FEWEST = 3
 """Values for which a standard deviation has an interval worth printing."""
 
 
-def method_agreement(first: ArrayLike, second: ArrayLike, level: float = 0.95) -> MethodAgreement:
+def method_agreement(first: ArrayLike, second: ArrayLike) -> MethodAgreement:
     """Compare two methods on the same patients, one value of each per patient (n,), in the same order.
 
     Intervals are those of Bland and Altman 1999: t with n - 1 degrees of freedom times s * sqrt(1/n) for the bias, and
@@ -60,27 +58,23 @@ def method_agreement(first: ArrayLike, second: ArrayLike, level: float = 0.95) -
 
     Raises:
         DataError: fewer than three patients, the two differ in length, or a value is not finite.
-        ConfigError: the level is not between 0 and 1.
     """
     a, b = finite(first, "first"), finite(second, "second")
     if a.size != b.size:
         raise DataError("agreement", "values", f"{a.size} and {b.size}", "two for every patient")
     if a.size < FEWEST:
         raise DataError("agreement", "patients", a.size, f"at least {FEWEST} with both values")
-    if not 0 < level < 1:
-        raise ConfigError("agreement", "level", level, "a coverage between 0 and 1, such as 0.95")
     from scipy import stats  # here, because importing it takes about a second
 
     differences = a - b
     n, bias, sd = a.size, float(differences.mean()), float(differences.std(ddof=1))
-    t = float(stats.t.ppf((1 + level) / 2, n - 1))
+    t = float(stats.t.ppf(0.975, n - 1))
     of_bias = t * sd / math.sqrt(n)
     of_limit = t * sd * math.sqrt(1 / n + LIMITS_SD**2 / (2 * (n - 1)))
     lower, upper = bias - LIMITS_SD * sd, bias + LIMITS_SD * sd
     varies = bool(np.ptp(a) > 0 and np.ptp(b) > 0)
     return MethodAgreement(
         n=n,
-        level=level,
         bias=ValueInterval(bias, bias - of_bias, bias + of_bias),
         sd=sd,
         lower_limit=ValueInterval(lower, lower - of_limit, lower + of_limit),

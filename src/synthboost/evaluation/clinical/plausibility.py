@@ -19,8 +19,7 @@ from synthboost.domain import STRUCTURES, LabelMap, Mask, Phase, Structure, View
 from synthboost.errors import DataError
 from synthboost.evaluation.checks import require_label_map, require_mask
 from synthboost.evaluation.clinical.geometry import Scale, contour, free_contour, gap_between, largest_piece
-from synthboost.evaluation.clinical.patient_numbers import Measurement, measure_patient
-from synthboost.evaluation.clinical.volumes import LabelMaps
+from synthboost.evaluation.clinical.patient_numbers import LabelMaps, Measurement, measure_patient
 
 Severity = Literal["implausible", "caution"]
 """`implausible`: hearts do not look so. `caution`: they may, but a number is then not what its name says."""

@@ -15,17 +15,19 @@ from numpy.typing import NDArray
 from synthboost.domain import STRUCTURES
 from synthboost.errors import ConfigError, DataError
 from synthboost.evaluation.fidelity.distances import (
+    LOW_RESOLUTION,
     NEIGHBOURS,
     Numbers,
     against_floor,
     density_and_coverage,
     frechet_distance,
     kernel_distance,
+    low_resolution,
+    nearest_neighbour_test,
 )
 from synthboost.evaluation.fidelity.echo_set import EchoRegion, EchoSet
-from synthboost.evaluation.fidelity.memorisation import LOW_RESOLUTION, low_resolution, nearest_neighbour_test
 from synthboost.evaluation.fidelity.texture import DYNAMIC_RANGE_DB, FEATURES, SPECKLE, radiomic_features, speckle
-from synthboost.evaluation.metrics.overlap import dice
+from synthboost.evaluation.metrics.score import dice
 from synthboost.evaluation.statistics.bootstrap import bootstrap_mean
 
 FEWEST_IMAGES = 2 * (NEIGHBOURS + 1)

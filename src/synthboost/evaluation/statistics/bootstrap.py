@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -16,61 +15,51 @@ from synthboost.evaluation.statistics.tests import patient_sums
 DRAWS = 10_000
 """Enough that the ends of a 95 % interval move by about 1 % of its width between seeds."""
 
+TAILS = np.array([(1 - 0.95) / 2, (1 + 0.95) / 2])
+"""Of an interval of 95 %."""
 FEW_PATIENTS = 500
 """Up to so many, the draws are kept for the next interval (40 MB each at most)."""
 
 
 @dataclass(frozen=True)
 class Interval:
-    """A mean and its confidence interval, in the unit of the values."""
+    """A mean and its 95 % confidence interval, in the unit of the values."""
 
     mean: float
     low: float
     high: float
-    level: float
-    """e.g. 0.95."""
-    method: Literal["bca", "percentile"]
     n_patients: int
 
 
-def bootstrap_mean(
-    values: ArrayLike,
-    patients: Sequence[str],
-    *,
-    seed: int,
-    draws: int = DRAWS,
-    level: float = 0.95,
-    method: Literal["bca", "percentile"] = "bca",
-) -> Interval:
-    """Interval of the mean over all values, when the patients are drawn anew with all the values they have.
+def bootstrap_mean(values: ArrayLike, patients: Sequence[str], *, seed: int, draws: int = DRAWS) -> Interval:
+    """95 % interval of the mean over all values, when the patients are drawn anew with all the values they have.
 
-    For a paired difference, pass the differences. `bca` is Efron's bias-corrected and accelerated interval (J Am Stat
-    Assoc 82:171, 1987), its acceleration from leaving out one patient at a time; `percentile` takes the quantiles of
-    the resampled means as they are. When every patient has the same mean, the interval is that point.
+    For a paired difference, pass the differences. It is Efron's bias-corrected and accelerated interval (BCa; J Am Stat
+    Assoc 82:171, 1987), its acceleration from leaving out one patient at a time. When every patient has the same mean,
+    the interval is that point.
 
     Args:
         values: (n,) one per image-structure pair.
         patients: (n,) whose each value is.
         seed: of the random draws.
         draws: number of resamplings.
-        level: coverage, between 0 and 1.
-        method: see above.
 
     Raises:
         DataError: fewer than two patients, no patient column, or a value that is not finite.
-        ConfigError: `draws` or `level` cannot work.
+        ConfigError: `draws` are fewer than 100.
     """
-    _require_options(draws, level, method)
+    if draws < 100:
+        raise ConfigError("bootstrap", "draws", draws, "at least 100")
     sums, counts = patient_sums(values, patients)
     if sums.size < 2:
         raise DataError("bootstrap", "patients", sums.size, "at least two patients")
     mean = float(sums.sum() / counts.sum())
     means = _resampled_means(sums, counts, draws, seed)
-    tails = np.array([(1 - level) / 2, (1 + level) / 2])
-    if method == "bca" and np.ptp(sums / counts) > 0:
+    tails = TAILS
+    if np.ptp(sums / counts) > 0:
         tails = _bca_tails(tails, mean, means, sums, counts)
     low, high = np.quantile(means, tails)
-    return Interval(mean, float(low), float(high), level, method, sums.size)
+    return Interval(mean, float(low), float(high), sums.size)
 
 
 def _resampled_means(
@@ -109,12 +98,3 @@ def _bca_tails(
     acceleration = (spread**3).sum() / (6 * squares**1.5) if squares > 0 else 0.0
     shifted = bias + ndtri(tails)
     return np.asarray(ndtr(bias + shifted / (1 - acceleration * shifted)))
-
-
-def _require_options(draws: int, level: float, method: str) -> None:
-    if draws < 100:
-        raise ConfigError("bootstrap", "draws", draws, "at least 100")
-    if not 0 < level < 1:
-        raise ConfigError("bootstrap", "level", level, "a coverage between 0 and 1, such as 0.95")
-    if method not in ("bca", "percentile"):
-        raise ConfigError("bootstrap", "method", method, "bca or percentile")

@@ -17,9 +17,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from synthboost.domain import Metric
-from synthboost.errors import ConfigError, DataError
+from synthboost.errors import DataError
 from synthboost.evaluation.statistics.arms import METHOD, PairedArms, arms_of, pair_arms
-from synthboost.evaluation.statistics.bootstrap import DRAWS, Interval, bootstrap_mean
+from synthboost.evaluation.statistics.bootstrap import DRAWS, TAILS, Interval, bootstrap_mean
 from synthboost.evaluation.statistics.tests import (
     cliffs_delta,
     holm,
@@ -79,26 +79,25 @@ class Contrast:
     """`p_value`, corrected over a family."""
 
 
-def contrast(pairs: PairedArms, *, seed: int = 0, draws: int = DRAWS, level: float = 0.95) -> Contrast:
+def contrast(pairs: PairedArms, *, draws: int = DRAWS) -> Contrast:
     """Compare two arms at the level of patients.
 
     Args:
         pairs: see `pair_arms`.
-        seed, draws: of the bootstrap.
-        level: of both intervals.
+        draws: of the bootstrap.
 
     Raises:
         DataError: there is no pair, no patient column, or a score that is not finite.
-        ConfigError: `draws` or `level` cannot work.
+        ConfigError: `draws` are fewer than 100.
     """
     (first, second), differences = pairs.means, pairs.differences
     means = patient_means(differences, pairs.patients)
     enough = means.size > 1
-    over_patients = bootstrap_mean(differences, pairs.patients, seed=seed, draws=draws, level=level) if enough else None
+    over_patients = bootstrap_mean(differences, pairs.patients, seed=0, draws=draws) if enough else None
     return Contrast(
         mean=float(differences.mean()),
         over_patients=over_patients,
-        over_trainings=interval_over_trainings(pairs, level) if enough else None,
+        over_trainings=interval_over_trainings(pairs) if enough else None,
         trainings=(len(pairs.first), len(pairs.second)),
         sd_trainings=(_sd(pairs.first), _sd(pairs.second)),
         by_seed=_by_seed(pairs),
@@ -118,15 +117,12 @@ def contrast_in_common(first: pd.DataFrame, second: pd.DataFrame) -> Contrast | 
     return contrast(pairs) if pairs.patients else None
 
 
-def interval_over_trainings(pairs: PairedArms, level: float = 0.95) -> TrainingInterval | None:
-    """Interval of the difference that varies by patients (clusters) and by the trainings of either arm.
+def interval_over_trainings(pairs: PairedArms) -> TrainingInterval | None:
+    """95 % interval of the difference that varies by patients (clusters) and by the trainings of either arm.
 
     Raises:
         DataError: fewer than two patients, no patient column, or a score that is not finite.
-        ConfigError: `level` is not between 0 and 1.
     """
-    if not 0 < level < 1:
-        raise ConfigError("interval over trainings", "level", level, "a coverage between 0 and 1, such as 0.95")
     first, second = pairs.first.mean(axis=1), pairs.second.mean(axis=1)
     if min(first.size, second.size) < 2:
         return None
@@ -140,7 +136,7 @@ def interval_over_trainings(pairs: PairedArms, level: float = 0.95) -> TrainingI
     from scipy.special import stdtrit  # here, because importing it is slow
 
     error = math.sqrt(variance)
-    half = float(stdtrit(freedom, (1 + level) / 2)) * error
+    half = float(stdtrit(freedom, TAILS[1])) * error
     return TrainingInterval(mean - half, mean + half, error, freedom, sum(parts[1:]) / variance)
 
 
@@ -154,7 +150,6 @@ class Family:
     members: tuple[tuple[Setting, Contrast], ...]
     """What each contrast is about, and the contrast."""
     metric: Metric
-    level: float
 
     @property
     def name(self) -> str:
@@ -168,13 +163,7 @@ class Family:
 
 
 def contrast_family(
-    first: pd.DataFrame,
-    second: pd.DataFrame,
-    metric: Metric = "dice",
-    *,
-    seed: int = 0,
-    draws: int = DRAWS,
-    level: float = 0.95,
+    first: pd.DataFrame, second: pd.DataFrame, metric: Metric = "dice", *, draws: int = DRAWS
 ) -> Family:
     """Compare the arms of two sides with their partners, and correct the p-values over all of them.
 
@@ -184,7 +173,7 @@ def contrast_family(
     Raises:
         DataError: a side has no rows, the sides do not differ, a combination occurs on one side only, `pair_arms`
             refuses the rows, or there are fewer than two patients.
-        ConfigError: `draws` or `level` cannot work.
+        ConfigError: `draws` are fewer than 100.
     """
     sides = [arms_of(rows, columns=METHOD) for rows in (first, second)]
     for arms, side in zip(sides, ("first side", "second side"), strict=True):
@@ -206,9 +195,7 @@ def contrast_family(
         )  # fmt: skip
     found = []
     for setting in sorted(members[0]):
-        one = contrast(
-            pair_arms(members[0][setting].rows, members[1][setting].rows, metric), seed=seed, draws=draws, level=level
-        )
+        one = contrast(pair_arms(members[0][setting].rows, members[1][setting].rows, metric), draws=draws)
         if one.over_patients is None:
             raise DataError("comparison", "patients", one.patients, "at least two patients")
         found.append((setting, one))
@@ -218,7 +205,6 @@ def contrast_family(
         second=tuple((name, next(iter(theirs[name]))) for name in compared),
         members=tuple((s, replace(one, holm_p=float(p))) for (s, one), p in zip(found, corrected, strict=True)),
         metric=metric,
-        level=level,
     )
 
 

@@ -7,8 +7,8 @@ missing value.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
@@ -19,29 +19,17 @@ from synthboost.errors import DataError
 Alternative = Literal["two-sided", "greater", "less"]
 
 
-@dataclass(frozen=True)
-class MeanSd:
-    """Mean and standard deviation in percent."""
-
-    mean_percent: float
-    sd_percent: float
-    """With n - 1 in the denominator, as the paper's tables have it; NaN for a single value."""
-    n: int
-
-    def __str__(self) -> str:
-        """As the paper prints a cell, e.g. `91.39 ± 5.94`."""
-        return f"{self.mean_percent:.2f} ± {self.sd_percent:.2f}"
-
-
-def mean_and_sd(scores: ArrayLike) -> MeanSd:
-    """Summarise scores of 0-1 (n,) as the tables of arXiv 2309.12829 do: over image-structure pairs, in percent.
+def mean_and_sd(scores: ArrayLike) -> tuple[float, float | None]:
+    """Mean and sample standard deviation (n - 1), as the paper's tables have it; `None` for a single value.
 
     Raises:
         DataError: there is no score, or one is not a finite number.
     """
     values = finite(scores, "scores")
-    sd = float(values.std(ddof=1)) if values.size > 1 else float("nan")
-    return MeanSd(mean_percent=100 * float(values.mean()), sd_percent=100 * sd, n=values.size)
+    mean = math.fsum(values) / values.size
+    if values.size == 1:
+        return mean, None
+    return mean, math.sqrt(math.fsum((value - mean) ** 2 for value in values) / (values.size - 1))
 
 
 def patient_means(values: ArrayLike, patients: Sequence[str]) -> NDArray[np.float64]:

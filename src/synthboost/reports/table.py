@@ -1,16 +1,151 @@
-"""The formats of a table: Markdown, LaTeX, CSV, HTML and plain text from the same cells; and its files."""
+"""A table: cells of numbers with their printed form, and the same as Markdown, LaTeX, CSV, HTML and plain text."""
 
 from __future__ import annotations
 
 import csv
 import io
 import textwrap
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from html import escape
 from pathlib import Path
+from typing import Any, Literal, NamedTuple, Protocol
 
+from synthboost.evaluation.statistics.tests import mean_and_sd
 from synthboost.io.atomic import write_text
-from synthboost.reports.cells import Cell, Column, Table
+
+NO_VALUE = "–"
+NOT_RECORDED = "not recorded"
+"""What a table shows where a run's folder is silent."""
+MEAN_SD = ("mean", "sd")
+INTERVAL = ("low", "high")
+
+
+class Bounded(Protocol):
+    """An interval."""
+
+    @property
+    def low(self) -> float:
+        """Its lower end."""
+
+    @property
+    def high(self) -> float:
+        """Its upper end."""
+
+
+class Column(NamedTuple):
+    """A heading, and the names of the numbers a cell holds when it holds more than one (`mean`, `sd`)."""
+
+    heading: str
+    parts: tuple[str, ...] = ()
+    is_text: bool = False
+    """Words are set flush left, numbers flush right."""
+
+
+class Cell(NamedTuple):
+    """What is printed, and the unrounded values behind it (as many as there are parts, at least one)."""
+
+    text: str
+    values: tuple[float | int | str | None, ...]
+    parts: tuple[str, ...] = ()
+    is_text: bool = False
+    """Both as of its column."""
+
+
+@dataclass(frozen=True)
+class Table:
+    """A named table with caption, columns, lines and foot notes."""
+
+    name: str
+    """A file name's stem, e.g. `dice`."""
+    caption: str
+    columns: tuple[Column, ...]
+    lines: tuple[tuple[Cell, ...], ...]
+    notes: tuple[str, ...] = ()
+    inset: frozenset[int] = frozenset()
+    """Places of lines that belong to the line above them."""
+    fold: Literal["long", "always", "never", "file"] = "long"
+    """Whether the page hides the lines behind one to press; `file` is not on the page."""
+
+    def __post_init__(self) -> None:
+        """A line of another length is a programming error."""
+        assert all(len(line) == len(self.columns) for line in self.lines), self.name
+
+    @classmethod
+    def of(
+        cls, name: str, caption: str, lines: Iterable[Mapping[str, Cell]], notes: Iterable[str] = (), **other: Any
+    ) -> Table:
+        """A table of lines that each map all headings, in one order, to their cells."""
+        known = list(lines)
+        first = known[0].items() if known else ()
+        columns = tuple(Column(heading, cell.parts, cell.is_text) for heading, cell in first)
+        assert all([*line] == [column.heading for column in columns] for line in known), name
+        return cls(name, caption, columns, tuple(tuple(line.values()) for line in known), tuple(notes), **other)
+
+
+def words(text: object) -> Cell:
+    """A cell of words."""
+    return Cell(str(text), (str(text),), is_text=True)
+
+
+def digits(text: str) -> Cell:
+    """A number that is words already."""
+    return Cell(text, (text,))
+
+
+def named(headings: Iterable[str], texts: Iterable[object]) -> dict[str, Cell]:
+    """Cells of words by their headings."""
+    return {heading: words(text) for heading, text in zip(headings, texts, strict=True)}
+
+
+def count(number: int) -> Cell:
+    """A whole number with thousands separated by commas."""
+    return Cell(f"{number:,}", (number,))
+
+
+def number(value: float, decimals: int = 2, scale: float = 1.0, sign: bool = False) -> Cell:
+    """One number; `scale` 100 prints a fraction in percent."""
+    return Cell(fixed(scale * value, decimals, sign), (scale * value,))
+
+
+def signed(value: float, decimals: int = 2, scale: float = 1.0) -> Cell:
+    """One number with its sign."""
+    return number(value, decimals, scale, sign=True)
+
+
+def mean_sd(values: Sequence[float], decimals: int = 2, scale: float = 1.0, otherwise: str = NO_VALUE) -> Cell:
+    """Mean and sample standard deviation (ddof = 1) as arXiv 2309.12829 prints them; one value has no deviation."""
+    if not values:
+        return absent(MEAN_SD, otherwise)
+    mean, sd = mean_and_sd(values)
+    return spread_cell(scale * mean, None if sd is None else scale * sd, decimals)
+
+
+def spread_cell(mean: float, sd: float | None, decimals: int = 2) -> Cell:
+    """A mean and the standard deviation around it, if there is one."""
+    return Cell(f"{fixed(mean, decimals)} ± {NO_VALUE if sd is None else fixed(sd, decimals)}", (mean, sd), MEAN_SD)
+
+
+def interval(found: Bounded | tuple[float, float] | None, scale: float = 1.0, sign: bool = False) -> Cell:
+    """An interval from low to high, or a dash where none can be formed."""
+    if found is None:
+        return absent(INTERVAL)
+    low, high = (scale * bound for bound in (found if isinstance(found, tuple) else (found.low, found.high)))
+    return Cell(f"{fixed(low, 2, sign)} to {fixed(high, 2, sign)}", (low, high), INTERVAL)
+
+
+def absent(parts: Sequence[str] = (), text: str = NO_VALUE) -> Cell:
+    """A cell without a value."""
+    return Cell(text, (None,) * max(1, len(parts)), tuple(parts))
+
+
+def fixed(value: float, decimals: int, sign: bool = False) -> str:
+    """A number with a true minus sign and no negative zero."""
+    text = f"{value:{'+' if sign else ''}.{decimals}f}"
+    if float(text) == 0:
+        return text.lstrip("+-")
+    return text.replace("-", "−")
+
 
 LONG_TEXT = 40
 """Characters from which a cell of words is set wide, so that it does not become a tower on a narrow screen."""
