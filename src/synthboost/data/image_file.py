@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from synthboost.domain import GreyImage, LabelMap
 from synthboost.errors import DataError
 from synthboost.io import mhd, nifti, pictures
-from synthboost.io.pixels import Spacing, to_grey_image, to_label_map
+from synthboost.io.recording import Spacing, to_grey_image, to_label_map
 
 SUFFIXES = (".nii.gz", ".nii", ".mhd", ".png")
 UNKNOWN_SPACING: Spacing = (1.0, 1.0)

@@ -17,7 +17,7 @@ from synthboost.data.split_check import PICTURES_RELEASE
 from synthboost.domain import Frame, FrameInfo, PatientId, Phase, SplitPart, View
 from synthboost.errors import ConfigError, DataError
 from synthboost.io.atomic import write_csv
-from synthboost.io.pixels import Spacing
+from synthboost.io.recording import Spacing
 from synthboost.io.recordings import Recording, find_recordings, open_recording, stem
 
 LIST = "pictures.csv"

@@ -13,7 +13,7 @@ from synthboost.data.lists import read_split_lists
 from synthboost.domain import Attributes, Domain, Frame, FrameInfo, PatientId, Phase, Quality, Sex, View
 from synthboost.errors import DataError
 from synthboost.io.pictures import read_grey_png
-from synthboost.io.pixels import Spacing, to_label_map
+from synthboost.io.recording import Spacing, to_label_map
 from synthboost.io.shards import ATTRIBUTES, IMAGE, INDEX, MANIFEST, MASK, Place, read_index, read_member
 
 

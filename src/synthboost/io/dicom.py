@@ -17,8 +17,15 @@ import numpy as np
 
 from synthboost.domain import GreyImage
 from synthboost.errors import ConfigError, DataError, extra
-from synthboost.io.pixels import Spacing, check_spacing, grey_of_colour
-from synthboost.io.recording import Recording, Region, check_length, check_pixels
+from synthboost.io.recording import (
+    Recording,
+    Region,
+    Spacing,
+    check_length,
+    check_pixels,
+    check_spacing,
+    grey_of_colour,
+)
 
 SUFFIXES = (".dcm", ".dicom", ".ima")
 LAYOUT_TAGS = (

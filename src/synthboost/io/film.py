@@ -9,8 +9,7 @@ from typing import Any
 
 from synthboost.domain import GreyImage
 from synthboost.errors import DataError, extra
-from synthboost.io.pixels import grey_of_colour
-from synthboost.io.recording import MAX_FRAMES, Recording, Region, check_pixels
+from synthboost.io.recording import MAX_FRAMES, Recording, Region, check_pixels, grey_of_colour
 
 SUFFIXES = (".mp4", ".m4v", ".mov", ".avi", ".mkv", ".webm", ".wmv", ".mpg", ".mpeg")
 _CONTAINERS = ("mov", "mp4", "avi", "matroska", "webm", "asf", "mpeg")

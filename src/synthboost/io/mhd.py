@@ -15,8 +15,7 @@ from numpy.typing import NDArray
 
 from synthboost.errors import DataError
 from synthboost.io.nifti import new_header
-from synthboost.io.pixels import Spacing, check_size, check_spacing
-from synthboost.io.recording import Recording, Region
+from synthboost.io.recording import Recording, Region, Spacing, check_size, check_spacing
 
 SUFFIXES = (".mhd",)
 MAX_HEADER_BYTES = 1 << 16

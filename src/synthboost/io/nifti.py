@@ -21,8 +21,7 @@ from numpy.typing import NDArray
 
 from synthboost.errors import DataError
 from synthboost.io.atomic import whole_file
-from synthboost.io.pixels import Spacing, check_size, check_spacing
-from synthboost.io.recording import Recording, Region
+from synthboost.io.recording import Recording, Region, Spacing, check_size, check_spacing
 
 SUFFIXES = (".nii", ".nii.gz")
 HEADER_BYTES, OFFSET = 348, 352

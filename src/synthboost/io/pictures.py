@@ -16,8 +16,7 @@ from PIL import Image, ImageOps
 from synthboost.domain import GreyImage, Mask
 from synthboost.errors import DataError
 from synthboost.io.atomic import whole_file
-from synthboost.io.pixels import check_size, grey_of_colour
-from synthboost.io.recording import MAX_PIXELS, Recording, Region, check_pixels
+from synthboost.io.recording import MAX_PIXELS, Recording, Region, check_pixels, check_size, grey_of_colour
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".gif")
 FORMATS = ("PNG", "JPEG", "BMP", "TIFF", "GIF")
