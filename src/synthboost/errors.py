@@ -59,6 +59,18 @@ class OutputError(SynthboostError):
 
 
 @contextmanager
+def readable(
+    path: Path, expected: str = "a readable file", *others: type[Exception], remedy: str = ""
+) -> Iterator[None]:
+    """Around the reading of a file: what the system says, or a library by `others`, becomes a `DataError`."""
+    foreign: tuple[type[Exception], ...] = (OSError, RecursionError, *others)
+    try:
+        yield
+    except foreign as error:
+        raise DataError(path, "file", getattr(error, "strerror", None) or error, expected, remedy) from error
+
+
+@contextmanager
 def extra(name: str, library: str) -> Iterator[None]:
     """Around the import of a library that an optional extra brings: a `ConfigError` says how to install it."""
     try:

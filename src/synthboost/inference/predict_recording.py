@@ -15,7 +15,7 @@ from contourpy import contour_generator
 from numpy.typing import NDArray
 
 from synthboost.domain import Mask, Structure
-from synthboost.errors import DataError
+from synthboost.errors import readable
 from synthboost.evaluation.clinical.phases import find_phases
 from synthboost.inference.overlay import draw_overlay, shown_area, small, write_animation, write_overlay
 from synthboost.inference.predictor import Predictor
@@ -218,10 +218,8 @@ def input_sha256(path: Path) -> str:
         DataError: it cannot be read.
     """
     parts = (path, path.with_suffix(".raw")) if path.suffix.lower() == ".mhd" else (path,)
-    try:
+    with readable(path):
         return hashlib.sha256(b"".join(part.read_bytes() for part in parts)).hexdigest()
-    except OSError as error:
-        raise DataError(path, "file", error.strerror or error, "a readable file") from error
 
 
 def contours_of(mask: Mask, spacing_mm: tuple[float, float] | None) -> list[dict[str, Any]]:

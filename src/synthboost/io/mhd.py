@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from synthboost.errors import DataError
+from synthboost.errors import DataError, readable
 from synthboost.io.nifti import new_header
 from synthboost.io.recording import Recording, Region, Spacing, check_size, check_spacing
 
@@ -57,26 +57,19 @@ def open_mhd(path: Path) -> Recording:
 
 def _frames(raw: Path, frames: int, shape: tuple[int, int], dtype: np.dtype[Any]) -> Iterator[NDArray[Any]]:
     size = shape[0] * shape[1] * dtype.itemsize
-    try:
-        with raw.open("rb") as handle:
-            have = handle.seek(0, 2)
-            if have != frames * size:
-                raise DataError(
-                    raw, "length", f"{have} bytes", f"{frames * size} bytes, as {raw.stem}.mhd says", "Copy it again."
-                )
-            handle.seek(0)
-            for _ in range(frames):
-                yield np.frombuffer(handle.read(size), dtype).reshape(shape)
-    except OSError as error:
-        raise DataError(raw, "file", error.strerror or error, f"the pixels of {raw.stem}.mhd") from error
+    header = f"{raw.stem}.mhd"
+    with readable(raw, f"the pixels of {header}"), raw.open("rb") as handle:
+        if (have := handle.seek(0, 2)) != frames * size:
+            expected = f"{frames * size} bytes, as {header} says"
+            raise DataError(raw, "length", f"{have} bytes", expected, "Copy it again.")
+        handle.seek(0)
+        for _ in range(frames):
+            yield np.frombuffer(handle.read(size), dtype).reshape(shape)
 
 
 def _parse_header(path: Path) -> dict[str, str]:
-    try:
-        with path.open("rb") as handle:
-            data = handle.read(MAX_HEADER_BYTES + 1)
-    except OSError as error:
-        raise DataError(path, "file", error.strerror or error, "a readable file") from error
+    with readable(path), path.open("rb") as handle:
+        data = handle.read(MAX_HEADER_BYTES + 1)
     if len(data) > MAX_HEADER_BYTES or b"\0" in data:
         raise DataError(path, "format", f"first bytes {data[:16]!r}", "the short text header of a .mhd file")
     fields: dict[str, str] = {}

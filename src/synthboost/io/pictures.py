@@ -15,7 +15,7 @@ from PIL import Image, ImageOps
 
 from synthboost.domain import GreyImage, Mask
 from synthboost.errors import DataError
-from synthboost.io.atomic import whole_file
+from synthboost.io.atomic import write_bytes
 from synthboost.io.recording import MAX_PIXELS, Recording, Region, check_pixels, check_size, grey_of_colour
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".gif")
@@ -95,8 +95,7 @@ def png_bytes(pixels: NDArray[Any]) -> bytes:
 
 def write_png(path: Path, pixels: NDArray[Any]) -> None:
     """Write what `png_bytes` takes, whole or not at all (else `OutputError`)."""
-    with whole_file(path) as temporary:
-        temporary.write_bytes(png_bytes(pixels))
+    write_bytes(path, png_bytes(pixels))
 
 
 def _frames(path: Path, length: int) -> Iterator[GreyImage]:

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from synthboost.errors import DataError
+from synthboost.errors import DataError, readable
 from synthboost.io import dicom, film, mhd, nifti, pictures
 from synthboost.io.recording import Recording, Region
 
@@ -34,13 +34,12 @@ def open_recording(path: Path) -> Recording:
     """
     if not path.is_file():
         raise DataError(path, "file", "a folder" if path.is_dir() else "no such file", "a file")
-    try:
+    with readable(path):
         if path.stat().st_size == 0:
             raise DataError(path, "length", "0 bytes", "an image or a clip", "Copy it again.")
-        if dicom.says_dicom(path):  # whatever it is called
-            return dicom.open_dicom(path)
-    except OSError as error:
-        raise DataError(path, "file", error.strerror or error, "a readable file") from error
+        is_dicom = dicom.says_dicom(path)
+    if is_dicom:  # whatever it is called
+        return dicom.open_dicom(path)
     for suffixes, reader in READERS.items():
         if path.name.lower().endswith(suffixes):
             return reader(path)

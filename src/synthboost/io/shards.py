@@ -10,8 +10,9 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple, TypeAlias
 
-from synthboost.errors import DataError
+from synthboost.errors import DataError, readable
 from synthboost.io.atomic import whole_file, write_text
+from synthboost.io.typed_json import read_json
 
 INDEX, MANIFEST = "index.json", "manifest.jsonl"
 FORMAT, FORMAT_VERSION = "synthboost-shards", 1
@@ -80,28 +81,27 @@ def read_index(folder: Path) -> tuple[dict[str, str], tuple[FramePlaces, ...]]:
         DataError: it is no index of shards, or a shard is lost, truncated or other than indexed.
     """
     path = folder / INDEX
+    content = read_json(path)
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
         if (content["format"], content["version"]) != (FORMAT, FORMAT_VERSION):
             raise DataError(path, "format", f"{content['format']} {content['version']}", f"{FORMAT} {FORMAT_VERSION}")
+        totals = {str(total["shard"]): (int(total["bytes"]), str(total["sha256"])) for total in content["shards"]}
         names = [str(total["shard"]) for total in content["shards"]]
-        sizes = {str(total["shard"]): int(total["bytes"]) for total in content["shards"]}
-        sums = {str(total["shard"]): str(total["sha256"]) for total in content["shards"]}
         frames = tuple((str(key), names[number], _places(ends)) for key, number, *ends in content["frames"])
-    except (OSError, ValueError, KeyError, TypeError, IndexError) as error:
+    except (ValueError, KeyError, TypeError, IndexError) as error:
         raise DataError(path, "file", repr(error), "a readable index of shards", _REMEDY) from error
-    if any(name != Path(name).name for name in names):
-        raise DataError(path, "shards", ", ".join(names), "names of files beside the index", _REMEDY)
-    for name, size in sizes.items():
+    for name, (size, _) in totals.items():
         shard = folder / name
+        if name != shard.name:
+            raise DataError(path, "shards", name, "the name of a file beside the index", _REMEDY)
         if not shard.is_file():
             raise DataError(shard, "file", "absent", "the shard that the index lists", _REMEDY)
         if (found := shard.stat().st_size) != size:
             raise DataError(shard, "size", f"{found} bytes", f"{size} bytes, as in {INDEX}", _REMEDY)
     for key, name, places in frames:
-        if any(p.offset < 0 or p.size < 1 or p.offset + p.size > sizes[name] for p in places):
+        if any(p.offset < 0 or p.size < 1 or p.offset + p.size > totals[name][0] for p in places):
             raise DataError(path, key, "bytes outside the shard", f"places within {name}", _REMEDY)
-    return sums, frames
+    return {name: digest for name, (_, digest) in totals.items()}, frames
 
 
 def read_member(path: Path, place: Place) -> bytes:
@@ -110,12 +110,9 @@ def read_member(path: Path, place: Place) -> bytes:
     Raises:
         DataError: the file cannot be read, or ends before the member does.
     """
-    try:
-        with path.open("rb", buffering=0) as handle:
-            handle.seek(place.offset)
-            content = handle.read(place.size)
-    except OSError as error:
-        raise DataError(path, "file", error.strerror or error, "a readable shard", _REMEDY) from error
+    with readable(path, "a readable shard", remedy=_REMEDY), path.open("rb", buffering=0) as handle:
+        handle.seek(place.offset)
+        content = handle.read(place.size)
     if len(content) != place.size:
         raise DataError(path, "length", "truncated", f"{place.size} bytes at {place.offset}", _REMEDY)
     return content
@@ -130,11 +127,8 @@ def _places(ends: list[int]) -> tuple[Place, Place, Place]:
 
 
 def _look_into(path: Path) -> list[tuple[str, tuple[Place, Place, Place]]]:
-    try:
-        with tarfile.open(path, "r:") as tar:
-            members = [(m.name, Place(m.offset_data, m.size)) for m in tar]
-    except (OSError, tarfile.TarError) as error:
-        raise DataError(path, "file", error, "a readable shard", _REMEDY) from error
+    with readable(path, "a readable shard", tarfile.TarError, remedy=_REMEDY), tarfile.open(path, "r:") as tar:
+        members = [(m.name, Place(m.offset_data, m.size)) for m in tar]
     keys = [name.partition(".")[0] for name, _ in members[:: len(KINDS)]]
     if [name for name, _ in members] != [f"{key}.{kind}" for key in keys for kind in KINDS]:
         raise DataError(path, "members", "others", f"{', '.join(KINDS)} of every frame", _REMEDY)

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar, get_type_hints
 
 import numpy as np
 
-from synthboost.errors import DataError, extra
+from synthboost.errors import DataError, extra, readable
 from synthboost.io.atomic import whole_file, write_csv
 
 if TYPE_CHECKING:  # simulated sets are written without it
@@ -126,20 +126,18 @@ def read_typed(path: Path, kind: type[_Item], allowed: Allowed | None = None) ->
             `allowed`.
     """
     types = _field_types(kind)
-    try:
-        with path.open(encoding="utf-8", newline="") as handle:
-            reader = csv.DictReader(handle)
-            header = tuple(reader.fieldnames or ())
-            if header != tuple(types):
-                odd = sorted(set(header) ^ set(types))
-                raise DataError(
-                    path, "columns", odd, f"the columns of a {path.name} of this version",
-                    "Those are absent or unknown: make the file again by the command that wrote it.",
-                )  # fmt: skip
-            for cells in reader:
-                yield kind(**_parse(f"{path}:{reader.line_num}", cells, types, allowed or {}))
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise DataError(path, "file", error, f"a readable {path.name}") from error
+    wanted = f"a readable {path.name}"
+    with readable(path, wanted, UnicodeDecodeError, csv.Error), path.open(encoding="utf-8", newline="") as handle:
+        reader = csv.DictReader(handle)
+        header = tuple(reader.fieldnames or ())
+        if header != tuple(types):
+            odd = sorted(set(header) ^ set(types))
+            raise DataError(
+                path, "columns", odd, f"the columns of a {path.name} of this version",
+                "Those are absent or unknown: make the file again by the command that wrote it.",
+            )  # fmt: skip
+        for cells in reader:
+            yield kind(**_parse(f"{path}:{reader.line_num}", cells, types, allowed or {}))
 
 
 def _field_types(kind: type[Any]) -> dict[str, str]:

@@ -10,7 +10,7 @@ from pathlib import Path
 from types import NoneType, UnionType
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
-from synthboost.errors import DataError
+from synthboost.errors import DataError, readable
 from synthboost.io.atomic import write_json
 
 _Record = TypeVar("_Record")
@@ -33,10 +33,8 @@ def read_record(path: Path, kind: type[_Record]) -> _Record:
 
 def read_json(path: Path) -> dict[str, Any]:
     """Read a JSON object; a file that is absent or holds another value is a `DataError`."""
-    try:
+    with readable(path, "a readable JSON file", ValueError):
         value = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise DataError(path, "file", error, "a readable JSON file") from error
     if not isinstance(value, dict):
         raise DataError(path, "file", type(value).__name__, "a JSON object")
     return value
