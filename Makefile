@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/.installed
 
-.PHONY: install demo test check docs format clean
+.PHONY: install demo test check torture docs format clean
 
 install: $(INSTALLED)
 
@@ -26,6 +26,9 @@ check: install
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 	@$(BIN)/python -m pytest -n auto
+
+torture: install
+	@SYNTHBOOST_TORTURE=1 $(BIN)/python -m pytest tests/torture
 
 docs: install
 	@$(BIN)/python docs/build_reference.py site

@@ -1,0 +1,160 @@
+"""Kill a command line at seeded random moments, resume it, and compare what it leaves with an undisturbed run.
+
+    torture(["predict", "recordings", "--checkpoint", "model"], tmp_path)
+
+`--out` is added. Time fields of JSON and CSV files are declared here once; everything else is compared byte by byte.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+import uuid
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+TIME_FIELDS = frozenset({"wall_seconds", "evaluated", "when", "seconds", "created"})
+"""Keys of JSON objects and columns of tables that say when, or how long."""
+MARK = "SYNTHBOOST_TORTURE_MARK"
+"""In the environment of a command and of all its children, so that none can hide."""
+GRACE_SECONDS = 20.0
+"""How long a child may take to notice that its parent was killed."""
+LIMIT_SECONDS = 600.0
+Whom = Literal["group", "parent"]
+
+
+def torture(
+    arguments: Sequence[object],
+    folder: Path,
+    kills: int = 6,
+    seed: int = 0,
+    whom: Whom = "group",
+    ignore: Sequence[str] = (),
+    program: Sequence[str] = (sys.executable, "-m", "synthboost.cli.main"),
+) -> None:
+    """Carry out a command in `folder/calm`, and in `folder/killed` with kills in between; both must end up equal.
+
+    Args:
+        arguments: of `synthboost`, without `--out`.
+        folder: an empty folder.
+        kills: how often it is killed. A command that ends first is started again, and must then change nothing.
+        seed: of the moments, which lie between the first file that an undisturbed command writes and its end.
+        whom: SIGKILL goes to the whole process group, or to the parent alone.
+        ignore: patterns of files that need not be equal.
+        program: what is called.
+    """
+    chance = random.Random(seed)
+    calm, killed = folder / "calm", folder / "killed"
+    command = [*program, *map(str, arguments), "--out"]
+    began = time.monotonic()
+    with Running([*command, str(calm)], folder) as process:
+        while not (calm.exists() and any(calm.rglob("*"))) and process.lives:
+            time.sleep(0.01)
+        first = time.monotonic() - began
+        process.end()
+    whole = time.monotonic() - began
+    for _ in range(kills):
+        with Running([*command, str(killed)], folder) as process:
+            process.kill_after(chance.uniform(0.8 * first, whole), whom)
+    with Running([*command, str(killed)], folder) as process:
+        process.end()
+    assert_equal(calm, killed, ignore)
+
+
+class Running:
+    """A command that runs with its own process group and mark; use as a context manager, which leaves nothing alive."""
+
+    def __init__(self, command: Sequence[str], folder: Path, **more: Any) -> None:
+        """Start it; what it says goes to `folder/said.txt`. `more` goes to `Popen`."""
+        self.said, self.mark = folder / "said.txt", uuid.uuid4().hex
+        with self.said.open("w") as said:
+            outputs = {"stdout": said, "stderr": said, **more}
+            environment = {**os.environ, MARK: self.mark, "OMP_NUM_THREADS": "1"}
+            self.process = subprocess.Popen(command, env=environment, start_new_session=True, **outputs)
+
+    @property
+    def lives(self) -> bool:
+        """Whether it has not ended yet."""
+        return self.process.poll() is None
+
+    def end(self, code: int = 0) -> str:
+        """Wait for its end, which must be the right one, without a process left; return what it said."""
+        found = self.process.wait(LIMIT_SECONDS)
+        text = self.said.read_text(errors="replace")
+        assert found == code, f"it ended with {found}:\n{text[-3000:]}"
+        self.assert_nothing_left()
+        return text
+
+    def kill_after(self, seconds: float, whom: Whom) -> None:
+        """Send SIGKILL after a while, unless it has ended; its children must end as well."""
+        try:
+            self.process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            (os.killpg if whom == "group" else os.kill)(self.process.pid, signal.SIGKILL)
+        self.process.wait()
+        assert self.process.returncode in (0, -signal.SIGKILL), self.said.read_text(errors="replace")[-3000:]
+        self.assert_nothing_left()
+
+    def assert_nothing_left(self) -> None:
+        """Wait for children to end; fail if one does not."""
+        deadline = time.monotonic() + GRACE_SECONDS
+        while left := processes_with(self.mark):
+            assert time.monotonic() < deadline, f"still alive: {left}"
+            time.sleep(0.1)
+
+    def __enter__(self) -> Running:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        for number in processes_with(self.mark):
+            os.kill(number, signal.SIGKILL)
+        self.process.wait()
+
+
+def processes_with(mark: str) -> dict[int, str]:
+    """Return the living processes that have inherited a mark: number -> command line."""
+    found = {}
+    for place in Path("/proc").glob("[0-9]*"):
+        try:
+            if f"{MARK}={mark}".encode() in (place / "environ").read_bytes().split(b"\0"):
+                found[int(place.name)] = (place / "cmdline").read_bytes().replace(b"\0", b" ").decode()
+        except OSError:  # it has ended, or is another user's
+            continue
+    return found
+
+
+def assert_equal(first: Path, second: Path, ignore: Sequence[str] = ()) -> None:
+    """Compare two folders: the same files, hidden ones included, with the same content but for times."""
+    left, right = (_files(folder, ignore) for folder in (first, second))
+    assert left.keys() == right.keys(), f"only in one: {sorted(left.keys() ^ right.keys())}"
+    for name, path in left.items():
+        assert _content(path, first) == _content(right[name], second), f"{name} differs"
+
+
+def _files(folder: Path, ignore: Sequence[str]) -> dict[str, Path]:
+    files = (path for path in sorted(folder.rglob("*")) if path.is_file())
+    return {str(path.relative_to(folder)): path for path in files if not any(path.match(one) for one in ignore)}
+
+
+def _content(path: Path, root: Path) -> object:
+    """What must be equal: bytes, without times and without the folder's own name."""
+    data = path.read_bytes().replace(str(root).encode(), b"OUT").replace(f'"{root.name}"'.encode(), b'"OUT"')
+    if path.suffix == ".json":
+        return _timeless(json.loads(data))
+    if path.suffix == ".csv":
+        return [_timeless(row) for row in csv.DictReader(io.StringIO(data.decode(), newline=""))]
+    return data
+
+
+def _timeless(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _timeless(one) for key, one in value.items() if key not in TIME_FIELDS}
+    return [_timeless(one) for one in value] if isinstance(value, list) else value
