@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
 
 import pandas as pd
 
@@ -35,6 +34,13 @@ class EpochLog:
     """Wall time since the run began, pauses between resumed sittings excluded."""
 
 
+@dataclass(frozen=True)
+class Folder:
+    """A folder whose parts have names."""
+
+    root: Path
+
+
 class Below:
     """A path below the root of a folder."""
 
@@ -42,24 +48,14 @@ class Below:
         """Keep the path's name."""
         self._name = name
 
-    def __get__(self, paths: Rooted, kind: object = None) -> Path:
+    def __get__(self, folder: Folder, kind: object = None) -> Path:
         """The path in this folder."""
-        return paths.root / self._name
+        return folder.root / self._name
 
 
-class Rooted(Protocol):
-    """A folder."""
-
-    @property
-    def root(self) -> Path:
-        """Where it is."""
-
-
-@dataclass(frozen=True)
-class RunPaths:
+class RunPaths(Folder):
     """Where a run keeps what."""
 
-    root: Path
     spec = Below("spec.json")
     """What was asked for: the run's identity."""
     best_state = Below("best_state")

@@ -9,17 +9,15 @@ from typing import Any
 
 from synthboost.domain import SplitPart
 from synthboost.errors import DataError
-from synthboost.records.run_folder import Below, RunPaths
+from synthboost.records.run_folder import Below, Folder, RunPaths
 from synthboost.records.run_record import Versions
 
 RUNS_FOLDER = "runs"
 
 
-@dataclass(frozen=True)
-class StudyPaths:
+class StudyPaths(Folder):
     """Where a study keeps what."""
 
-    root: Path
     description = Below("study.json")
     """What was asked for, and with which versions: a `StudyRecord`."""
     runs = Below(RUNS_FOLDER)

@@ -40,12 +40,6 @@ def fact_text(value: object) -> str:
     return str(value)
 
 
-def stages_text(run: RunRecord) -> str:
-    """The roles of the stages in order, e.g. `synthetic → real`."""
-    stages = run.spec.stages
-    return NOT_RECORDED if stages is None else " → ".join(stage.role for stage in stages) or "none"
-
-
 def synthetic_domain(run: RunRecord) -> str:
     """The domains of the synthetic images that took part in training; empty when none did."""
     return ", ".join(sorted({*run.rows.synthetic} - {""}))
@@ -82,9 +76,10 @@ def runs_table(runs: Sequence[RunRecord]) -> Table:
     lines = []
     for run in runs:
         s, manifest = run.spec, run.manifest
+        stages = NOT_RECORDED if s.stages is None else " → ".join(stage.role for stage in s.stages) or "none"
         facts = map(fact_text, (s.name, s.strategy, s.model, s.preset, s.encoders, s.prompt_set))
         lines.append(
-            named(names, (*facts, stages_text(run), synthetic_domain(run) or NO_VALUE))
+            named(names, (*facts, stages, synthetic_domain(run) or NO_VALUE))
             | {
                 "seed": digits(fact_text(s.seed)),
                 "trained parameters": digits(parameters_text(run)),
@@ -137,16 +132,12 @@ def shared_and_own(facts: Sequence[dict[str, str]]) -> tuple[dict[str, str], lis
                 values.setdefault(key, []).append(value)
     enough = min(2, len(facts))
     shared = {key: found[0] for key, found in values.items() if len(found) >= enough and len(set(found)) == 1}
-    return shared, [_own(run, shared) for run in facts]
-
-
-def _own(facts: dict[str, str], shared: dict[str, str]) -> dict[str, str]:
-    own = {key: value for key, value in facts.items() if value != NOT_RECORDED and key not in shared}
-    missing = ", ".join(key for key, value in facts.items() if value == NOT_RECORDED)
-    return own | ({NOT_RECORDED: missing} if missing else {})
-
-
-RANDOM = "random"
+    own = []
+    for run in facts:
+        missing = ", ".join(key for key, value in run.items() if value == NOT_RECORDED)
+        kept = {key: value for key, value in run.items() if value != NOT_RECORDED and key not in shared}
+        own.append(kept | ({NOT_RECORDED: missing} if missing else {}))
+    return shared, own
 
 
 def origin_table(runs: Sequence[RunRecord]) -> Table:
@@ -199,7 +190,7 @@ def mask_statements(runs: Sequence[RunRecord]) -> tuple[str, ...]:
     """
     fewer: dict[tuple[str, int], set[int]] = {}
     for run in runs:
-        masks, patients = _masks_of(run), _real_patients(run)
+        masks, patients = _masks_of(run), run.spec.real_patients if run.spec.trains_on("real") else 0
         if masks is not None and patients is not None and patients < masks[1]:
             fewer.setdefault(masks, set()).add(patients)
     return tuple(_statement(*masks, sorted(numbers)) for masks, numbers in fewer.items())
@@ -211,7 +202,7 @@ def start_text(run: RunRecord) -> str:
         return "nothing"
     if run.spec.weights:
         return f"weights {run.spec.weights[:40]}"
-    return f"{RANDOM} weights (preset {run.spec.preset})" if run.spec.starts_at_random else NOT_RECORDED
+    return f"random weights (preset {run.spec.preset})" if run.spec.starts_at_random else NOT_RECORDED
 
 
 def _stages(run: RunRecord) -> str:
@@ -235,12 +226,6 @@ def _masks_of(run: RunRecord) -> tuple[str, int] | None:
     if item is None or run.manifest is None or not run.spec.trains_on("synthetic"):
         return None
     return (item.name, run.manifest.mask_patients) if Domain.DIFFUSION in item.domain.split(", ") else None
-
-
-def _real_patients(run: RunRecord) -> int | None:
-    if not run.spec.trains_on("real"):
-        return 0
-    return run.spec.data["real"].patients if "real" in run.spec.data else None
 
 
 def _statement(name: str, masks: int, numbers: Sequence[int]) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
+from itertools import chain
 from typing import NamedTuple, TypeAlias, TypeVar
 
 from markupsafe import Markup
@@ -71,17 +72,19 @@ def sections_of(runs: Sequence[RunRecord], series: Sequence[Series], content: Re
     def whole(blocks: Iterable[Block]) -> list[tuple[Series | None, list[Block]]]:
         return [(None, list(blocks))]
 
+    fidelity = chain.from_iterable(fidelity_tables(*item, n) for n, item in enumerate(content.fidelity, start=1))
+    nothing, no_row = "No finished run was given.", "No row was scored."
     sections = [
         Section("about", "What this is", whole(_about(ordered, content))),
-        Section("runs", "What was run", whole(_runs(ordered, content)), "No finished run was given."),
+        Section("runs", "What was run", whole(_runs(ordered, content)), nothing),
         Section("paper", "Beside the paper", each(_paper)),
+        Section("strategies", "Does synthetic data help?", [*whole(_across(ordered, series)), *each(_strategies)]),
         Section(
-            "strategies",
-            "Does synthetic data help?",
-            [*whole(_across(ordered, series)), *each(_strategies)],
+            "encoders",
+            "Frozen against trained encoders",
+            each(lambda one: [*encoder_bars(one.differences), difference_table(one.differences, ENCODERS)]),
         ),
-        Section("encoders", "Frozen against trained encoders", each(_encoders)),
-        Section("dice", "Dice", each(_dice), "No row was scored."),
+        Section("dice", "Dice", each(_dice), no_row),
         Section(
             "sentence",
             "Is the sentence used?",
@@ -94,19 +97,19 @@ def sections_of(runs: Sequence[RunRecord], series: Sequence[Series], content: Re
             each(lambda one: _learning(one, content)),
             "No run was trained, so there is no learning curve.",
         ),
-        Section("breakdown", "Breakdown", each(_breakdown), "No row was scored."),
-        Section("distances", "Distances", each(lambda one: [distance_table(one.arms)]), "No row was scored."),
+        Section("breakdown", "Breakdown", each(_breakdown), no_row),
+        Section("distances", "Distances", each(lambda one: [distance_table(one.arms)]), no_row),
         Section(
             "pictures",
             "Pictures",
             [*each(lambda one: [hardest_pairs(one.rows)]), *whole(_cases(ordered))],
             "The runs keep no example images.",
         ),
-        Section("fidelity", "How like real images the synthetic ones are", whole(_fidelity(content))),
+        Section("fidelity", "How like real images the synthetic ones are", whole(fidelity)),
         Section("deviations", "Deviations from the paper", whole(_deviations(series, content))),
         Section("sentences", "Sentences", whole(_sentences(content))),
         Section("again", "Run it", whole(_commands(content))),
-        Section("provenance", "Provenance", whole(_provenance(ordered)), "No finished run was given."),
+        Section("provenance", "Provenance", whole(_provenance(ordered)), nothing),
         Section("limits", "Limits and licence", whole(_limits(content))),
     ]
     if not content.target_is_simulated:
@@ -189,11 +192,6 @@ def _strategies(series: Series) -> Iterator[Block]:
     yield from (Markup('<p class="note">{}</p>').format(reason) for reason in reasons)
 
 
-def _encoders(series: Series) -> Iterator[Block]:
-    yield from encoder_bars(series.differences)
-    yield difference_table(series.differences, ENCODERS)
-
-
 def _dice(series: Series) -> Iterator[Block]:
     if series.arms:
         yield "Dice measures the overlap of the predicted and the true mask: 100\u00a0% is perfect, 0\u00a0% is none."
@@ -230,11 +228,6 @@ def _cases(runs: Sequence[RunRecord]) -> Iterator[Block]:
         for run, picture in cases:
             yield Markup('<p class="frame quiet">Mean Dice {}: {}</p>').format(picture.dice, case_text(run))
             yield picture
-
-
-def _fidelity(content: ReportContent) -> Iterator[Block]:
-    for place, (name, report) in enumerate(content.fidelity, start=1):
-        yield from fidelity_tables(name, report, place)
 
 
 def _deviations(series: Sequence[Series], content: ReportContent) -> Iterator[Block]:

@@ -9,8 +9,10 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 from pathlib import Path
-from typing import Any, Literal, NamedTuple, Protocol
+from typing import Any, Literal, NamedTuple
 
+from synthboost.evaluation.statistics.bootstrap import Interval
+from synthboost.evaluation.statistics.contrast import TrainingInterval
 from synthboost.evaluation.statistics.tests import mean_and_sd
 from synthboost.io.atomic import write_text
 
@@ -19,18 +21,6 @@ NOT_RECORDED = "not recorded"
 """What a table shows where a run's folder is silent."""
 MEAN_SD = ("mean", "sd")
 INTERVAL = ("low", "high")
-
-
-class Bounded(Protocol):
-    """An interval."""
-
-    @property
-    def low(self) -> float:
-        """Its lower end."""
-
-    @property
-    def high(self) -> float:
-        """Its upper end."""
 
 
 class Column(NamedTuple):
@@ -126,7 +116,9 @@ def spread_cell(mean: float, sd: float | None, decimals: int = 2) -> Cell:
     return Cell(f"{fixed(mean, decimals)} ± {NO_VALUE if sd is None else fixed(sd, decimals)}", (mean, sd), MEAN_SD)
 
 
-def interval(found: Bounded | tuple[float, float] | None, scale: float = 1.0, sign: bool = False) -> Cell:
+def interval(
+    found: Interval | TrainingInterval | tuple[float, float] | None, scale: float = 1.0, sign: bool = False
+) -> Cell:
     """An interval from low to high, or a dash where none can be formed."""
     if found is None:
         return absent(INTERVAL)

@@ -37,13 +37,8 @@ TREND = 1 / 32
 """Of the longer side: the Gaussian width of what counts as the region's shading, not its speckle; a guess."""
 
 
-def feature_names() -> tuple[str, ...]:
-    """The names of the columns of `radiomic_features`, e.g. `MYO pair contrast`."""
-    return tuple(f"{region} {feature}" for region in EchoRegion for feature in FEATURES)
-
-
 def radiomic_features(images: EchoSet) -> Numbers:
-    """(n, 68) features, 17 for each of LV, MYO, LA and tissue; NaN for a region of fewer than 32 pixels."""
+    """(n, 68): the 17 of `FEATURES` for each of LV, MYO, LA and tissue; NaN for a region of fewer than 32 pixels."""
     rows = [
         [_region_features(images.images[i], images.mask(i, region)) for region in EchoRegion]
         for i in range(len(images))
