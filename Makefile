@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/.installed
 
-.PHONY: install demo test check torture docs format clean
+.PHONY: install demo test fuzz check torture docs format clean
 
 install: $(INSTALLED)
 
@@ -19,6 +19,9 @@ demo: install
 
 test: install
 	@$(BIN)/python -m pytest -n auto
+
+fuzz: install
+	@SYNTHBOOST_FUZZ=$(or $(CASES),5000) $(BIN)/python -m pytest -n auto tests/fuzz
 
 check: install
 	@$(BIN)/ruff format --check .

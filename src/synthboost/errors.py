@@ -25,9 +25,9 @@ class SynthboostError(Exception):
         self.expected, self.remedy = expected, remedy
 
     def __str__(self) -> str:
-        """One line, whatever a path or a foreign message holds: where, field, value, expected, what to do."""
+        """One printable line, whatever a path or a foreign message holds: where, field, value, expected, what to do."""
         message = f"{self.where}: {self.field}: {self.value}; expected {self.expected}"
-        return " ".join((f"{message}. {self.remedy}" if self.remedy else message).splitlines())
+        return printable(f"{message}. {self.remedy}" if self.remedy else message)
 
 
 class DataError(SynthboostError):
@@ -78,6 +78,14 @@ def extra(name: str, library: str) -> Iterator[None]:
     except ImportError as error:
         remedy = f"pip install 'synthboost[{name}]'"
         raise ConfigError(name, library, "not installed", f"the extra `{name}`", remedy) from error
+
+
+def printable(text: str) -> str:
+    """Return text as one line, each character that is no visible one (of a terminal, say) spelt out."""
+    line = " ".join(text.splitlines())
+    if line.isprintable():
+        return line
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in line)
 
 
 def shown(items: Sequence[str], most: int = 10) -> str:
