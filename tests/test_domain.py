@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import get_args
+from typing import Any, get_args
 
 import numpy as np
 import pytest
@@ -21,6 +21,7 @@ from synthboost.domain import (
     Triplet,
     View,
 )
+from synthboost.errors import DataError
 from synthboost.records.rows import Row
 
 LABELS = np.array([[0, 1, 1], [2, 3, 0]], np.uint8)
@@ -64,3 +65,16 @@ def test_nothing_is_known_of_a_patient_until_it_is_said() -> None:
 def test_every_metric_has_a_heading_a_unit_and_a_column() -> None:
     assert tuple(METRICS) == get_args(Metric)
     assert set(METRICS) <= set(Row.__annotations__)
+
+
+@pytest.mark.parametrize(
+    "name", ["=1+1", "-1", "+1", "@x", " a", "", "a/b", "a\\b", "a\nb", "a\x1b[2J", "a\u202eb", "x" * 129, 7]
+)
+def test_a_patient_has_a_name_that_no_spreadsheet_runs_and_no_path_leaves(name: Any) -> None:
+    for parts in (("r", "f", name), ("r", name, "p"), (name, "f", "p")):
+        with pytest.raises(DataError, match="letter or digit"):
+            PatientId(*parts)
+
+
+def test_a_patient_may_be_called_as_people_are() -> None:
+    assert str(PatientId("klinik-ä", "2024", "Müller, 7 (b)")) == "klinik-ä/2024/Müller, 7 (b)"

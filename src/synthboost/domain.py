@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from enum import IntEnum, StrEnum
 from typing import Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
+
+from synthboost.errors import DataError
 
 GreyImage: TypeAlias = NDArray[np.uint8]
 """(H, W), 0-255, rows run from the probe (top) into the body."""
@@ -136,6 +139,9 @@ class SplitOptions:
     """Patients to exclude from all parts, e.g. one of two that share an image."""
 
 
+_PATIENT_NAME = re.compile(r"[^\W_][^/\\]{0,127}")
+
+
 @dataclass(frozen=True, order=True)
 class PatientId:
     """A person. CAMUS' first release numbers `training/` and `testing/` independently, so a name is not enough."""
@@ -146,6 +152,17 @@ class PatientId:
     """The folder that gives the name its meaning, e.g. `database_nifti`, `training`, `testing`."""
     name: str
     """e.g. `patient0001`."""
+
+    def __post_init__(self) -> None:
+        """Refuse (`DataError`) what would be no name of its own in tables, paths and messages.
+
+        Spreadsheets run cells that begin with = + - or @; a slash or a line break would make two names of one.
+        """
+        for what in ("release", "folder", "name"):
+            text = getattr(self, what)
+            if not (isinstance(text, str) and _PATIENT_NAME.fullmatch(text) and text.isprintable()):
+                expected = "a letter or digit, then printable characters without slashes, 128 at most"
+                raise DataError("patient", what, ascii(text)[:80], expected)
 
     def __str__(self) -> str:
         """`release/folder/name`: unique over all releases."""
@@ -228,3 +245,11 @@ class Triplet:
     def mask(self) -> Mask:
         """The true mask of the structure that the sentence names, (H, W) bool."""
         return self.frame.mask(self.structure)
+
+
+def largest_piece(mask: Mask, corners_join: bool = True) -> Mask:
+    """The largest connected piece of a mask (H, W); pixels that meet at a corner are one piece, or are not."""
+    from scipy import ndimage  # here, because scipy is slow to import
+
+    labels, count = ndimage.label(mask, structure=np.ones((3, 3)) if corners_join else None)
+    return np.asarray(labels == 1 + int(np.bincount(labels.ravel())[1:].argmax())) if count else mask

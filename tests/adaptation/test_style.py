@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from synthboost.adaptation.style import in_style, style_of
+from synthboost.adaptation.match import in_style, style_of
 from synthboost.errors import DataError
 
 SPACING = (1.0, 1.0)

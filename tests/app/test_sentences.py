@@ -16,7 +16,7 @@ from synthboost.errors import PromptError
 BOTH = (Structure.LEFT_VENTRICULAR_CAVITY, Structure.MYOCARDIUM)
 
 
-INFO = FrameInfo(PatientId("", "", "image"), View.TWO_CHAMBER, Phase.END_DIASTOLE, Attributes())
+INFO = FrameInfo(PatientId("page", "page", "image"), View.TWO_CHAMBER, Phase.END_DIASTOLE, Attributes())
 
 
 def test_every_structure_has_its_sentence() -> None:

@@ -6,8 +6,7 @@ from pathlib import Path
 import pytest
 
 from synthboost.data import open_dataset
-from synthboost.data.camus_export import export_camus
-from synthboost.data.simulated_set import write_dataset, write_hearts, write_shards
+from synthboost.data.simulated_set import export_camus, write_dataset, write_hearts, write_shards
 from synthboost.errors import DataError
 from synthboost.simulator.settings import SimulationSettings
 

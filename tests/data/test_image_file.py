@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from PIL import Image
 
-from synthboost.data.image_file import read_annotated, read_image
+from synthboost.data.image_file import read_annotated, read_image, read_label_map
 from synthboost.errors import DataError
 
 
@@ -37,3 +38,17 @@ def test_different_spacings_are_refused_and_both_named(write_image, corner):
 def test_an_unknown_kind_of_file_is_refused_with_the_known_ones(tmp_path):
     with pytest.raises(DataError, match=r"\.jpg; expected one of \.nii\.gz, \.nii, \.mhd, \.png"):
         read_image(tmp_path / "image.jpg")
+
+
+@pytest.mark.parametrize("name", ["labels.nii.gz", "labels.png"])
+def test_other_numbers_are_read_by_the_coding_of_their_data_set(tmp_path, write_image, name):
+    numbers = np.array([[0, 85, 170], [255, 0, 85]], np.uint8)
+    path = tmp_path / name
+    if name.endswith(".png"):
+        Image.fromarray(numbers).save(path)
+    else:
+        path = write_image(numbers, name=name)
+    coding = {0: 0, 85: 1, 170: 2, 255: 3}
+    np.testing.assert_array_equal(read_label_map(path, coding)[0], [[0, 1, 2], [3, 0, 1]])
+    with pytest.raises(DataError, match="labels: 85, 170; expected only 0, 255"):
+        read_label_map(path, {0: 0, 255: 3})

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from synthboost.data import open_dataset
-from synthboost.data.loading import AHEAD_PER_WORKER, ordered_map
+from synthboost.data.dataset import AHEAD_PER_WORKER, ordered_map
 from synthboost.errors import ConfigError, DataError
 
 

@@ -99,7 +99,7 @@ def test_pictures_are_read_as_they_are_with_the_spacing_that_was_said(make: Make
     dataset = open_pictures(make("a.png", "b.png"), ALL_TOLD)
     frame = dataset.load(dataset.frames[1])
     np.testing.assert_array_equal(frame.image, np.ones((4, 6), np.uint8))
-    np.testing.assert_array_equal(dataset.load_image(dataset.frames[1]), frame.image)
+    np.testing.assert_array_equal(dataset.read(dataset.frames[1], False).image, frame.image)
     assert frame.label_map is None
     assert frame.spacing_mm == (0.5, 0.5)
 

@@ -245,10 +245,18 @@ def test_a_frame_of_frames_csv_without_a_folder_is_absent(tiny_camus):
         (FRAMES_HEADER + "patient0001_2CH_ED,real,,,,,\n" * 2, ":3: frame: patient0001_2CH_ED again"),
         (FRAMES_HEADER + "patient0001_2CH_ED,real\n", ":2: line"),
         (FRAMES_HEADER + "patient0001_2CH_ED,real,,,,,\n", "15 frames without a line"),
+        (FRAMES_HEADER + "patient0001_3CH_ED,real,,,,,\n", ":2: frame: 'patient0001_3CH_ED'"),
+        (FRAMES_HEADER + "patient0001_2CH_ED,diffusion,=1+1,,,,\n", ":2: source_patient: '=1+1'"),
+        (FRAMES_HEADER + "patient0001_2CH_ED,diffusion,a/b/c/d,,,,\n", ":2: source_patient: 'a/b/c/d'"),
+        (FRAMES_HEADER + "patient0001_2CH_ED,real,,test,,,\n", ":2: source_split: 'test'"),
+        (FRAMES_HEADER + "patient0001_2CH_ED,real,,,,,-1\n", ":2: seed: '-1'"),
         (RELEASE_HEADER + "patient0001_2CH_ED,real,,,,,,\n", ":2: release: ''"),
         (RELEASE_HEADER + "patient0001_2CH_ED,real,,,,,,a/b\n", ":2: release: 'a/b'"),
         (RELEASE_HEADER + "patient0001_2CH_ED,real,,,,,\n", ":2: line: too many or too few cells; expected 8"),
-        (RELEASE_HEADER + "a,real,,,,,,one\nb,real,,,,,,two\n", ":3: release: two; expected one"),
+        (
+            RELEASE_HEADER + "patient0001_2CH_ED,real,,,,,,one\npatient0001_2CH_ES,real,,,,,,two\n",
+            ":3: release: two; expected one",
+        ),
     ],
 )
 def test_a_broken_frames_csv_is_refused(tiny_camus, text, part):

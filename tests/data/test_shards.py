@@ -1,12 +1,17 @@
 from __future__ import annotations
 
+import json
+import re
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 from synthboost.data import check_split, make_split, open_dataset, without_annotations
-from synthboost.data.inspection import faults, inspect_dataset
+from synthboost.data.inspection import faults, inspect_dataset, render_report
 from synthboost.data.simulated_set import write_dataset, write_shards
 from synthboost.errors import DataError
+from synthboost.io.shards import read_index, read_member, write_index, write_shard
 from synthboost.simulator.render import simulate_patient
 from synthboost.simulator.settings import SimulationSettings
 
@@ -61,3 +66,56 @@ def test_a_changed_byte_is_found_by_the_checksum_and_a_lost_shard_when_opened(sh
 def test_without_annotations_no_mask_is_read(shards):
     dataset = without_annotations(open_dataset(shards))
     assert dataset.load(dataset.frames[0]).label_map is None
+
+
+def _with_facts(shards: Path, **changes: object) -> None:
+    """Write the shards anew with other facts of the first frame; index and checksums fit."""
+    _, frames = read_index(shards)
+    names = sorted({shard for _, shard, _ in frames})
+    for name in names:
+        members = [
+            (key, [read_member(shards / name, place) for place in places]) for key, of, places in frames if of == name
+        ]
+        if name == names[0]:
+            members[0][1][2] = json.dumps({**json.loads(members[0][1][2]), **changes}).encode()
+        write_shard(shards / name, members)
+    write_index(shards, names, {})
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"spacing_mm": [-1.0, 0.3]}, "spacing_mm of the rows: -1 mm"),
+        ({"spacing_mm": [float("nan"), 0.3]}, "spacing_mm of the rows: nan mm"),
+        ({"spacing_mm": [0.3, 1e999]}, "spacing_mm of the columns: inf mm"),
+        ({"spacing_mm": [10**400, 0.3]}, "attributes: OverflowError"),
+        ({"spacing_mm": [0.3]}, "attributes"),
+        ({"age": "x"}, "Age: 'x'; expected whole years from 0 to 120"),
+        ({"age": 61.5}, "Age: '61.5'"),
+        ({"age": True}, "Age: 'True'"),
+        ({"ejection_fraction": 900}, "EF: '900'; expected a number from 0 to 100"),
+        ({"ejection_fraction": float("nan")}, "EF: 'nan'"),
+        ({"wall_thickness_mm": 1e9}, "WallThickness"),
+        ({"sex": "W"}, "Sex: 'W'"),
+        ({"quality": None}, "ImageQuality: ''"),
+        ({"view": "3CH"}, "attributes"),
+        ({"patient": {"release": "=cmd", "folder": "database_nifti", "name": "patient0001"}}, "release: '=cmd'"),
+        ({"patient": {"release": "other", "folder": "f", "name": "patient0001"}}, "releases of the patients: 2"),
+        ({"patient": {"release": "a", "folder": 7, "name": "patient0001"}}, "folder: 7"),
+    ],
+)
+def test_what_no_heart_and_no_scanner_has_is_refused(shards, changes, said):
+    _with_facts(shards, **changes)
+    with pytest.raises(DataError, match=re.escape(said)):
+        open_dataset(shards)
+
+
+def test_a_run_refuses_a_shard_that_was_changed_and_an_inspection_goes_on(shards):
+    path = shards / "shard-000000.tar"
+    content = bytearray(path.read_bytes())
+    content[-1] ^= 1
+    path.write_bytes(content)
+    dataset = open_dataset(shards)
+    with pytest.raises(DataError, match=r"shard-000000\.tar: checksum"):
+        dataset.fingerprint()
+    assert "fingerprint        none, checksum" in render_report(dataset, inspect_dataset(dataset))

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from synthboost.data import open_dataset, simulated_set
-from synthboost.data.on_the_fly import HEARTS, HeartRow
+from synthboost.data.simulated_readers import HEARTS, HeartRow
 from synthboost.data.simulated_set import SHARE, UNFINISHED, settings_of, write_hearts
 from synthboost.domain import Phase, View
 from synthboost.errors import ConfigError, DataError, OutputError

@@ -173,6 +173,6 @@ def test_pictures_that_validate_may_be_those_that_validate(dataset):
 
 
 def test_frames_with_known_people_are_not_looked_at_again(dataset, monkeypatch):
-    monkeypatch.setattr(Dataset, "load_image", lambda *_: pytest.fail("an image was read"))
+    monkeypatch.setattr(Dataset, "read", lambda *_: pytest.fail("an image was read"))
     real = make_split("official", dataset)
     check_pictures(real, dataset, real, dataset)

@@ -91,12 +91,8 @@ def test_a_model_is_told_what_it_learned_and_asked_for_nothing_else(tmp_path: Pa
 
     unannotated, labelled = record("u", unannotated=True), record("l", unannotated=False)
     assert condition_of(unannotated, SMALL) is condition_of(unannotated / "checkpoint", SMALL) is Condition.SECTOR
-    assert condition_of(unannotated, SMALL, Condition.NULL) is Condition.NULL
     assert condition_of(labelled, SMALL) is Condition.NULL
-    with pytest.raises(ConfigError, match=r"condition: sector; expected null.*--unannotated"):
-        condition_of(labelled, SMALL, Condition.SECTOR)
     (tmp_path / "published").mkdir()
     assert condition_of(tmp_path / "published", SMALL) is Condition.NULL
-    assert condition_of(tmp_path / "published", SMALL, Condition.SECTOR) is Condition.SECTOR
     with pytest.raises(ConfigError, match="has no weights for that"):
         condition_of(tmp_path / "published", replace(SMALL, null_label=False))

@@ -24,7 +24,7 @@ def _area_ratios(anatomies: list[Anatomy]) -> np.ndarray:
     for anatomy in anatomies:
         for view in View:
             shown = anatomy.views[view]
-            if not all(shown.fan.contains(c.epicardium).all() for c in shown.contours.values()):
+            if not all(shown.fan.contains(*c.epicardium.T).all() for c in shown.contours.values()):
                 continue
             grid = PixelGrid(shown.fan, 0.8)
             area = {p: (draw_labels(shown.contours[p], grid) == 2).sum() for p in Phase}
@@ -74,7 +74,7 @@ def test_the_cavity_lies_in_the_fan(anatomies: dict[PriorName, list[Anatomy]]) -
     for anatomy in anatomies[PriorName.LITERATURE]:
         for shown in anatomy.views.values():
             for contours in shown.contours.values():
-                assert shown.fan.contains(contours.endocardium, 1.5).all()
+                assert shown.fan.contains(*contours.endocardium.T, margin_mm=1.5).all()
 
 
 def test_a_fan_too_narrow_for_any_heart_is_refused() -> None:

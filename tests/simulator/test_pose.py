@@ -7,8 +7,7 @@ import pytest
 
 from synthboost.domain import Phase, View
 from synthboost.simulator.contours import draw_contours
-from synthboost.simulator.heart import Heart
-from synthboost.simulator.population import draw_heart
+from synthboost.simulator.heart import Heart, draw_heart
 from synthboost.simulator.pose import APICAL_THINNING, LATEST_START, ObliqueCut, Pose, draw_pose, oblique_cut
 from synthboost.simulator.priors import PRIORS, PriorName, stream
 

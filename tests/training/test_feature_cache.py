@@ -76,7 +76,7 @@ def test_what_is_kept_is_what_the_encoder_says(
 ) -> None:
     cache = build(model, training_frames, replace(plain, feature_cache=place), tmp_path)
     assert (cache.folder is None) == (place == "memory")
-    for frame, key in zip(training_frames, training_frames.image_keys(), strict=True):
+    for frame, key in zip(training_frames, training_frames.image_keys, strict=True):
         with torch.no_grad():
             expected = model.encode_image(model.preprocess(frame.image)[None])
         for kept, feature in zip(cache[key], expected, strict=True):
@@ -202,7 +202,7 @@ def test_a_build_that_was_killed_goes_on_with_the_next_file(
     encoded.clear()
     cache = build(model, training_frames, plain, tmp_path)
     assert sum(encoded) == 4 + 1
-    assert all(key in cache for key in training_frames.image_keys())
+    assert all(key in cache for key in training_frames.image_keys)
     assert len(list(folder.glob("*.safetensors"))) == 3
 
 
@@ -211,7 +211,7 @@ def test_processes_share_what_the_main_one_found_missing(
     plain: TrainingConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
     monkeypatch.setattr(feature_cache, "FILE_BYTES", BYTES_EACH)
-    keys = training_frames.image_keys()
+    keys = training_frames.image_keys
     build(model, frames("written by the main process meanwhile", 0, 1), plain, tmp_path)
     encoded.clear()
     second = SimpleNamespace(process_index=1, num_processes=2, is_main_process=False, wait_for_everyone=lambda: None)
@@ -237,7 +237,7 @@ def test_a_build_reads_none_of_the_files_it_writes(
     assert opened == []
     build(model, training_frames, plain, tmp_path)
     assert len(opened) == len(training_frames)
-    assert all(key in cache for key in training_frames.image_keys())
+    assert all(key in cache for key in training_frames.image_keys)
 
 
 def test_a_damaged_file_is_encoded_again_and_said_so(
@@ -281,7 +281,7 @@ def test_batches_hold_features_in_place_of_images(
     loader = make_loader(samples, EpochBatches(6, 4, 0, shuffle=False), workers, pin_memory=False)
     first, second = batches_of(loader)
     assert [tuple(feature.shape) for feature in first.images] == [(4, 17, 32)] * 3
-    assert torch.equal(second.images[2][1], cache[training_frames.image_keys()[5]][2])
+    assert torch.equal(second.images[2][1], cache[training_frames.image_keys[5]][2])
 
 
 def test_it_is_off_where_it_cannot_be_and_asking_for_it_says_why(

@@ -16,13 +16,13 @@ import numpy as np
 
 from synthboost.adaptation.pseudo_labels import PseudoLabelSettings, annotate
 from synthboost.data.source import Source
-from synthboost.domain import LabelMap, PatientId, Phase, SplitPart, Structure, View
+from synthboost.domain import LabelMap, PatientId, Phase, SplitPart, Structure, View, largest_piece
 from synthboost.errors import ConfigError, DataError
 from synthboost.evaluation.clinical.apical_view import ApicalView
-from synthboost.evaluation.clinical.geometry import farthest_from, largest_piece
+from synthboost.evaluation.clinical.geometry import farthest_from
 from synthboost.inference.predictor import Predictor
 from synthboost.progress import track
-from synthboost.simulator.calibration import DECIMALS, Calibration
+from synthboost.simulator.priors import DECIMALS, Calibration, calibration_of
 
 LEAST_FRAMES = 10
 """Of each view at end diastole, on either side: a median of fewer says little."""
@@ -144,7 +144,7 @@ def calibrate(real: Hearts, simulated: Hearts) -> Calibration:
         "apex_2ch_mm": difference("apex_lateral", View.TWO_CHAMBER),
         "apex_4ch_mm": difference("apex_lateral", View.FOUR_CHAMBER),
     }
-    return Calibration(**{name: round(value, DECIMALS) for name, value in found.items()})
+    return calibration_of((name, round(value, DECIMALS)) for name, value in found.items())
 
 
 def _medians(side: str, hearts: Hearts) -> dict[View, Heart]:

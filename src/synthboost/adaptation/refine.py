@@ -108,33 +108,27 @@ def refine(
     return remake_dataset(out, simulated.dataset, simulated.split, origin, wanted, refiner.remake, "refining", shard)
 
 
-def condition_of(model: Path, settings: DiffusionSettings, asked: Condition | None = None) -> Condition:
-    """Choose what a model is told when it refines images whose labels it shall not see.
+def condition_of(model: Path, settings: DiffusionSettings) -> Condition:
+    """Choose what conditions a model that shall not see labels: what it was trained with beside them.
 
     Args:
         model: its folder, or the `checkpoint/` in it. `training.json` says how it was trained; a model without that
             file, such as a published one, counts as trained with labels.
         settings: of its network.
-        asked: by the user; `None` is the sector for a model that was trained without labels, no label for others.
 
     Raises:
-        ConfigError: the model never learned what was asked for.
+        ConfigError: the model was trained with labels and cannot do without them.
         DataError: `training.json` cannot be read.
     """
     record = read_training_record(model)
-    unannotated = record is not None and record.unannotated
-    chosen = asked or (Condition.SECTOR if unannotated else Condition.NULL)
-    if chosen is Condition.SECTOR and record is not None and not unannotated:
+    if record is not None and record.unannotated:
+        return Condition.SECTOR
+    if not settings.null_label:
         raise ConfigError(
-            "refine", "condition", chosen, f"{Condition.NULL} for a model that was trained with labels",
-            "It never saw a sector without a heart's labels. Train another with --unannotated.",
-        )  # fmt: skip
-    if chosen is Condition.NULL and not settings.null_label:
-        raise ConfigError(
-            "refine", "condition", chosen, "a model that can do without labels",
+            "refine", "condition", Condition.NULL, "a model that can do without labels",
             "This one has no weights for that. Train another, best with --unannotated.",
         )  # fmt: skip
-    return chosen
+    return Condition.NULL
 
 
 class _Refiner:

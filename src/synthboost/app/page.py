@@ -166,7 +166,7 @@ def _text(
     """One sentence per structure and line, from what the menus say."""
     structures = [structure for name, structure in NAMES.items() if name in names]
     attributes = Attributes(SEXES[sex], None if age is None else int(age), QUALITIES[quality])
-    info = FrameInfo(PatientId("", "", "image"), VIEWS[view], PHASES[phase], attributes, domain)
+    info = FrameInfo(PatientId("page", "page", "image"), VIEWS[view], PHASES[phase], attributes, domain)
     word = None if shape == UNKNOWN else shape
     return "\n".join(sentences_of(structures, PromptSet(prompt_set), info, word, name_domain))
 

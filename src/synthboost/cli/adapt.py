@@ -102,28 +102,28 @@ class Calibrate(WithModel, Unannotated):
         from synthboost.inference.predictor import Predictor
         from synthboost.io.atomic import write_json
         from synthboost.models.registry import name_with_checksum
-        from synthboost.simulator.calibration import Calibration
+        from synthboost.simulator.priors import calibration_of, one_after_another
 
         if self.out.exists():
             raise OutputError(self.out, "file", "exists", "a new file", "Choose another name.")
         real = self.open(self.data)
         simulated = open_source(self.simulated)
         named = (("images", real), ("simulated images", simulated))
-        before = Calibration.of_items(settings_of(simulated.dataset.root).calibration)
+        before = calibration_of(settings_of(simulated.dataset.root).calibration)
         predictor = Predictor.from_pretrained(self.checkpoint)
         for name, source in named:
             require_enough(source, PATIENTS, name)
         sides = [measure_hearts(predictor, source, PATIENTS, name) for name, source in named]
-        found = before.then(calibrate(sides[0][0], sides[1][0]))
+        found = one_after_another(before, calibrate(sides[0][0], sides[1][0]))
         numbers = {
             name: {"frames": frames, "measured": sum(map(len, hearts.values()))}
             for name, (hearts, frames) in zip(("images", "simulated"), sides, strict=True)
         }
         model = name_with_checksum(predictor.model, self.checkpoint)
-        write_json(self.out, {"calibration": dict(found.items), "model": model, **numbers})
+        write_json(self.out, {"calibration": found, "model": model, **numbers})
         for name, side in numbers.items():
             print(f"{name}: {side['measured']} of {side['frames']} frames measured")
-        print("synthboost simulate --calibration " + " ".join(f"{name} {value:g}" for name, value in found.items))
+        print("synthboost simulate --calibration " + " ".join(f"{name} {value:g}" for name, value in found.items()))
 
 
 @dataclass(frozen=True, kw_only=True)

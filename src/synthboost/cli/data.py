@@ -55,7 +55,7 @@ class ExportData:
     def run(self) -> None:
         """Export, and print what was made."""
         from synthboost.data import open_dataset
-        from synthboost.data.camus_export import export_camus
+        from synthboost.data.simulated_set import export_camus
 
         made = export_camus(open_dataset(self.root), self.out)
         print(f"{made} patients exported now: {self.out}")

@@ -3,7 +3,7 @@
 from synthboost.data.dataset import Dataset, without_annotations
 from synthboost.data.registry import READERS, looks_like_dataset, open_dataset
 from synthboost.data.split_check import PICTURES_RELEASE, check_beside, check_pictures, check_sources, check_split
-from synthboost.data.splits import SPLITS, Split, fewer_training_patients, frames_of, make_split, without_patients
+from synthboost.data.splits import SPLITS, Split, fewer_training_patients, make_split, without_patients
 from synthboost.data.triplets import ShapeSource, TripletRecipe, make_triplets
 
 __all__ = [
@@ -19,7 +19,6 @@ __all__ = [
     "check_sources",
     "check_split",
     "fewer_training_patients",
-    "frames_of",
     "looks_like_dataset",
     "make_split",
     "make_triplets",

@@ -2,14 +2,23 @@
 
 import hashlib
 import os
-from collections.abc import Mapping
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Self, TypeVar
+
+import numpy as np
 
 from synthboost.data.image_file import read_annotated, read_image
 from synthboost.domain import Frame, FrameInfo, GreyImage, PatientId, Phase, SplitPart, View
-from synthboost.errors import DataError
+from synthboost.errors import ConfigError, DataError
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+AHEAD_PER_WORKER = 2
+"""Frames read ahead for each worker: one in work, one waiting."""
 
 
 @dataclass(frozen=True)
@@ -39,6 +48,8 @@ class Dataset:
     """What `find_root` looks for, in words for the user."""
     has_images: ClassVar[bool] = True
     """Whether images are on disk; if not, they are drawn when they are read."""
+    labels: ClassVar[Mapping[int, int] | None] = None
+    """Number in the label maps -> CAMUS' label (0-3); `None`: they are the same, and PNGs may mark the sector."""
     root: Path
     release: str
     frames: tuple[FrameInfo, ...]
@@ -91,21 +102,13 @@ class Dataset:
         """
         return self.read(info, self.has_annotation(info))
 
-    def load_image(self, info: FrameInfo) -> GreyImage:
-        """Read the image of one frame alone, (H, W) uint8.
-
-        Raises:
-            DataError: as for `load`.
-        """
-        return self.read(info, False).image
-
     def read(self, info: FrameInfo, annotated: bool) -> Frame:
         """Read one frame, its label map only if `annotated`; see `load`."""
         files = self.files_of(info)
         if not annotated or files.label_map is None:
             image, spacing_mm = read_image(self.root / files.image)
             return Frame(info, image, None, spacing_mm)
-        image, label_map, spacing_mm = read_annotated(self.root / files.image, self.root / files.label_map)
+        image, label_map, spacing_mm = read_annotated(self.root / files.image, self.root / files.label_map, self.labels)
         return Frame(info, image, label_map, spacing_mm)
 
     def files_of(self, info: FrameInfo) -> FrameFiles:
@@ -152,7 +155,7 @@ class Dataset:
 
 
 def without_annotations(dataset: Dataset) -> Dataset:
-    """Return the data set without label maps and ejection fractions, which are measured on them.
+    """Return the data set without label maps, and without ejection fractions and walls, which are measured on them.
 
     No label file is opened through it, not for its fingerprint either.
     """
@@ -162,3 +165,36 @@ def without_annotations(dataset: Dataset) -> Dataset:
         for info in dataset.frames
     )
     return replace(dataset, files=files, frames=frames)
+
+
+def image_digest(image: GreyImage) -> bytes:
+    """SHA-256 of size and pixels: independent of file format, compression and spacing."""
+    return hashlib.sha256(repr(image.shape).encode() + np.ascontiguousarray(image).tobytes()).digest()
+
+
+def ordered_map(function: Callable[[Item], Result], items: Iterable[Item], workers: int) -> Iterator[Result]:
+    """Yield `function(item)` in order, computed by threads a few items ahead; lazily, so memory stays bounded.
+
+    Threads, not processes: to read a frame takes about a millisecond, less than sending it between processes would.
+    With 0 or 1 workers the caller computes.
+
+    Raises:
+        ConfigError: `workers` is negative.
+    """
+    if workers < 0:
+        raise ConfigError("workers", "number", workers, "0 (no threads) or more")
+    return map(function, items) if workers <= 1 else _threaded(function, items, workers)
+
+
+def _threaded(function: Callable[[Item], Result], items: Iterable[Item], workers: int) -> Iterator[Result]:
+    waiting: deque[Future[Result]] = deque()
+    pool = ThreadPoolExecutor(workers, thread_name_prefix="load")
+    try:
+        for item in items:
+            waiting.append(pool.submit(function, item))
+            if len(waiting) >= workers * AHEAD_PER_WORKER:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)

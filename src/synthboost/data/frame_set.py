@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import cached_property
 from typing import NamedTuple
 
-from synthboost.data.dataset import Dataset
-from synthboost.data.split_check import image_digest
+from synthboost.data.dataset import Dataset, image_digest
 from synthboost.domain import Frame, FrameInfo
 from synthboost.errors import DataError
 
@@ -31,9 +31,10 @@ class FrameSet:
     memory_bytes: int = MEMORY_BYTES
     groups: tuple[Group, ...] = ()
     """All members, in order, when some are shown more often than others; none: an epoch shows each member once."""
-    _kept: dict[int, Frame] = field(default_factory=dict, repr=False)
-    _bytes: int = field(default=0, repr=False)
-    _keys: list[str] | None = field(default=None, repr=False)
+
+    def __post_init__(self) -> None:
+        self._kept: dict[int, Frame] = {}
+        self._bytes = 0
 
     def __len__(self) -> int:
         return len(self.members)
@@ -52,11 +53,10 @@ class FrameSet:
     def __iter__(self) -> Iterator[Frame]:
         return (self[position] for position in range(len(self)))
 
+    @cached_property
     def image_keys(self) -> list[str]:
-        """Return the SHA-256 (hex) of each frame's pixels and shape, in order; computed once."""
-        if self._keys is None:
-            self._keys = [image_digest(frame.image).hex() for frame in self]
-        return self._keys
+        """The SHA-256 (hex) of each frame's pixels and shape, in order."""
+        return [image_digest(frame.image).hex() for frame in self]
 
     @property
     def infos(self) -> list[FrameInfo]:

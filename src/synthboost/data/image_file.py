@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from synthboost.domain import GreyImage, LabelMap
-from synthboost.errors import DataError
+from synthboost.errors import DataError, shown
 from synthboost.io import mhd, nifti, pictures
 from synthboost.io.recording import Spacing, to_grey_image, to_label_map
 
@@ -41,24 +41,36 @@ def read_image(path: Path) -> tuple[GreyImage, Spacing]:
     return to_grey_image(path, pixels), spacing_mm
 
 
-def read_label_map(path: Path) -> tuple[LabelMap, Spacing]:
-    """Read a label map as (H, W) uint8 with values 0-3, and its spacing in mm; PNGs may be in either coding.
+def read_label_map(path: Path, labels: Mapping[int, int] | None = None) -> tuple[LabelMap, Spacing]:
+    """Read a label map as (H, W) uint8 with values 0-3, and its spacing in mm.
+
+    Args:
+        labels: number in the file -> CAMUS' label; `None` is 0-3 as they are, where PNGs may be in either coding.
 
     Raises:
         DataError: as for `read_image`, there are other labels, or the coding of a PNG is unclear.
     """
-    pixels, spacing_mm = _read(path, _read_coded_png)
-    return to_label_map(path, pixels), spacing_mm
+    pixels, spacing_mm = _read(path, _read_coded_png if labels is None else pictures.read_labels_png)
+    if labels is None:
+        return to_label_map(path, pixels), spacing_mm
+    found, place = np.unique(pixels, return_inverse=True)
+    if foreign := sorted(set(found.tolist()) - labels.keys()):
+        expected = f"only {', '.join(map(str, labels))}"
+        raise DataError(path, "labels", shown([f"{value:g}" for value in foreign]), expected)
+    ours = np.array([labels[value] for value in found.tolist()], dtype=np.uint8)
+    return ours[place].reshape(pixels.shape), spacing_mm
 
 
-def read_annotated(image_path: Path, label_path: Path) -> tuple[GreyImage, LabelMap, Spacing]:
-    """Read an image and its label map, which must lie on the same grid.
+def read_annotated(
+    image_path: Path, label_path: Path, labels: Mapping[int, int] | None = None
+) -> tuple[GreyImage, LabelMap, Spacing]:
+    """Read an image and its label map, which must lie on the same grid; see `read_label_map`.
 
     Raises:
         DataError: as above, or sizes or spacings differ; names both.
     """
     image, spacing_mm = read_image(image_path)
-    label_map, label_spacing_mm = read_label_map(label_path)
+    label_map, label_spacing_mm = read_label_map(label_path, labels)
     if image.shape != label_map.shape:
         raise DataError(
             label_path, "size", _size(label_map), f"{_size(image)} as {image_path.name} has",

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import difflib
-import math
-from collections.abc import Callable, Mapping
+import re
+from collections.abc import Mapping
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,6 @@ MAX_BYTES = 1 << 16
 """A guess: the release's files have 100 bytes."""
 MAX_AGE = 120
 _UNKNOWN = ("", "n/a", "na")
-_SEXES = {"f": Sex.FEMALE, "female": Sex.FEMALE, "m": Sex.MALE, "male": Sex.MALE}
 _SIMILAR = 0.75
 """A guess: catches one wrong letter in `Sex` and two in `ImageQuality`."""
 
@@ -42,12 +41,21 @@ def read_info(path: Path) -> Attributes:
                 expected = f"a known key; did you mean {close[0]}"
                 raise DataError(where, "key", key, expected, "Correct it or remove the line.")
             continue
-        name, parse = _KEYS[key]
-        value = parse(where, key, text)
+        name, value = _KEYS[key][0], _parse(where, key, text)
         if values.setdefault(name, value) != value:
             raise DataError(where, key, f"{values[name]} and {value}", "one value", "Remove the wrong line.")
     _check_instants(path, values.get("ed"), values.get("es"), values.get("frames"))
     return Attributes(**{field.name: values.get(field.name) for field in fields(Attributes)})
+
+
+def attributes_of(where: object, said: Mapping[str, object]) -> Attributes:
+    """Return what another file says under the keys of an `Info_*.cfg`, checked as there; `None` is unknown.
+
+    Raises:
+        DataError: a value is not one the key can have.
+    """
+    texts = {key: "" if value is None else str(value) for key, value in said.items()}
+    return Attributes(**{_KEYS[key][0]: _parse(str(where), key, text) for key, text in texts.items()})
 
 
 def info_text(known: Attributes, frames: int = 2, frame_rate: float | None = None) -> str:
@@ -112,39 +120,24 @@ def _split_line(where: str, line: str) -> tuple[str, str]:
     return known.get(key.casefold(), key), value.strip()
 
 
-def _word(words: Mapping[str, Any], expected: str) -> Callable[[str, str, str], Any]:
-    def parse(where: str, key: str, text: str) -> Any:
-        if text.casefold() not in words:
+def _parse(where: str, key: str, text: str) -> Any:
+    _, kind, expected, may_be_unknown = _KEYS[key]
+    word = text.casefold()
+    if may_be_unknown and word in _UNKNOWN:
+        return None
+    if isinstance(kind, dict):
+        if word not in kind:
             raise DataError(where, key, repr(text), expected, "If it is unknown, remove the line.")
-        return words[text.casefold()]
-
-    return parse
-
-
-def _whole(low: int, high: int, expected: str, unknown: tuple[str, ...] = ()) -> Callable[[str, str, str], int | None]:
-    def parse(where: str, key: str, text: str) -> int | None:
-        if text.casefold() in unknown:
-            return None
-        if not (text.isascii() and text.isdigit() and len(text) <= len(str(high)) and low <= int(text) <= high):
-            raise DataError(where, key, repr(text), expected)
-        return int(text)
-
-    return parse
-
-
-def _number(low: float, high: float) -> Callable[[str, str, str], float | None]:
-    def parse(where: str, key: str, text: str) -> float | None:
-        if text.casefold() in _UNKNOWN:
-            return None
-        try:
-            value = float(text)
-        except ValueError:
-            value = math.nan
-        if not low <= value <= high:
-            raise DataError(where, key, repr(text), f"a number from {low:g} to {high:g}, or N/A")
-        return value
-
-    return parse
+        return kind[word]
+    number, low, high = kind
+    try:
+        # int() and float() also read other scripts' digits, signs, blanks and underscores: nobody means them.
+        value = number(text) if re.fullmatch(r"[0-9.]+(e-?[0-9]+)?", word) else None
+    except ValueError:
+        value = None
+    if value is None or not low <= value <= high:
+        raise DataError(where, key, repr(text[:60]), expected)
+    return value
 
 
 def _check_instants(path: Path, ed: int | None, es: int | None, frames: int | None) -> None:
@@ -155,18 +148,19 @@ def _check_instants(path: Path, ed: int | None, es: int | None, frames: int | No
             raise DataError(path, name, instant, f"a frame from 1 to NbFrame = {frames}")
 
 
-_COUNT = _whole(1, 999_999, "a whole number from 1")
-_KEYS: dict[str, tuple[str, Callable[[str, str, str], Any]]] = {
-    "ED": ("ed", _COUNT),
-    "ES": ("es", _COUNT),
-    "NbFrame": ("frames", _COUNT),
-    "Sex": ("sex", _word(_SEXES, "F or M")),
-    "Age": ("age", _whole(0, MAX_AGE, f"whole years from 0 to {MAX_AGE}, or N/A", _UNKNOWN)),
-    "ImageQuality": ("quality", _word({quality.casefold(): quality for quality in Quality}, "Good, Medium or Poor")),
-    "EF": ("ejection_fraction", _number(0, 100)),
-    "LVef": ("ejection_fraction", _number(0, 100)),
-    "WallThickness": ("wall_thickness_mm", _number(1, 60)),
-    "FrameRate": ("frame_rate", _number(1, 1000)),
+_PERCENT = (float, 0, 100), "a number from 0 to 100, or N/A", True
+_COUNT = (int, 1, 999_999), "a whole number from 1", False
+_KEYS: dict[str, tuple[str, Any, str, bool]] = {
+    "ED": ("ed", *_COUNT),
+    "ES": ("es", *_COUNT),
+    "NbFrame": ("frames", *_COUNT),
+    "Sex": ("sex", {"f": Sex.FEMALE, "female": Sex.FEMALE, "m": Sex.MALE, "male": Sex.MALE}, "F or M", False),
+    "Age": ("age", (int, 0, MAX_AGE), f"whole years from 0 to {MAX_AGE}, or N/A", True),
+    "ImageQuality": ("quality", {q.casefold(): q for q in Quality}, "Good, Medium or Poor", False),
+    "EF": ("ejection_fraction", *_PERCENT),
+    "LVef": ("ejection_fraction", *_PERCENT),
+    "WallThickness": ("wall_thickness_mm", (float, 1, 60), "a number from 1 to 60, or N/A", True),
+    "FrameRate": ("frame_rate", (float, 1, 1000), "a number from 1 to 1000, or N/A", True),
 }
-"""Key of the file -> field of `Attributes`, or what is checked alone, and its parser. Others (`LVedv`, ...) are not
-used here."""
+"""Key of the file -> field of `Attributes`, or what is checked alone; words, or type and range; what is expected, and
+whether it may be N/A. Other keys (`LVedv`, ...) are not used here."""

@@ -9,9 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from synthboost.data.dataset import Dataset
-from synthboost.data.loading import ordered_map
-from synthboost.data.split_check import image_digest
+from synthboost.data.dataset import Dataset, image_digest, ordered_map
 from synthboost.domain import STRUCTURES, Frame, FrameInfo, GreyImage, View
 from synthboost.errors import DataError
 from synthboost.progress import track
@@ -46,18 +44,18 @@ def inspect_dataset(dataset: Dataset, deep: bool = False, workers: int = 0) -> p
 
 
 def render_report(dataset: Dataset, table: pd.DataFrame, full: bool = False) -> str:
-    """What `inspect_dataset` found as text, at most 120 columns where names allow it; `full` spells out every list.
-
-    Raises:
-        DataError: a file cannot be read at all (for the fingerprint).
-    """
+    """What `inspect_dataset` found as text, at most 120 columns where names allow it; `full` spells out every list."""
+    try:
+        fingerprint = dataset.fingerprint()
+    except DataError as error:  # it goes on: to find what is broken is what an inspection is for
+        fingerprint = f"none, {error.field} of {error.where}: {error.value}"
     shown = None if full else _SHOWN
     people = table.drop_duplicates("patient")
     present = set(dataset.patients)
     lines = [
         str(dataset.root),
         _line("release", dataset.release),
-        _line("fingerprint", dataset.fingerprint()),
+        _line("fingerprint", fingerprint),
         _line("patients", len(people)),
         _line("frames", f"{len(table)}, {table['annotated'].sum()} with label map"),
         *(_line(f"by {name}", _counts(table[name])) for name in ("view", "phase", "domain", "sex")),

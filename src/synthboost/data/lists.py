@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from synthboost.domain import Domain, FrameInfo, PatientId, SplitPart
+from synthboost.domain import Domain, FrameInfo, PatientId, Phase, SplitPart, View
 from synthboost.errors import DataError, shown
 from synthboost.io.atomic import write_csv, write_text
 
@@ -25,6 +25,7 @@ Provenance: TypeAlias = tuple[Domain, PatientId | None]
 """Of a frame: its domain; and of a diffusion frame the real patient whose mask it was made from, of a pseudo-labelled
 one whom it shows."""
 _LISTS = {part: Path(SPLIT) / f"subgroup_{part}.txt" for part in SplitPart}
+_FRAME = re.compile(rf"{PATIENT_NAME.pattern}_({'|'.join(View)})_({'|'.join(Phase)})")
 _RELEASE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 
@@ -148,11 +149,14 @@ def _same_release(where: str, given: str, before: str) -> str:
 
 
 def _parse(where: str, cells: Mapping[str, str], release: str, folder: str) -> Provenance:
-    try:
-        domain = Domain(cells["domain"])
-    except ValueError:
-        raise DataError(where, "domain", repr(cells["domain"]), ", ".join(Domain)) from None
-    source = _source(where, cells["source_patient"], release, folder)
+    for name, words in (("domain", [*Domain]), ("source_split", ["", *SplitPart])):
+        if cells[name] not in words:
+            raise DataError(where, name, repr(cells[name][:60]), ", ".join(filter(None, words)))
+    if cells["seed"] and not re.fullmatch("[0-9]{1,20}", cells["seed"]):
+        raise DataError(where, "seed", repr(cells["seed"][:60]), "a whole number from 0, or nothing")
+    if not _FRAME.fullmatch(cells["frame"]):
+        raise DataError(where, "frame", repr(cells["frame"][:60]), "a name like patient0001_2CH_ED")
+    domain, source = Domain(cells["domain"]), _source(where, cells["source_patient"], release, folder)
     if domain in MADE_FROM_REAL and source is None:
         raise DataError(
             where, "source_patient", "empty", "the real patient whom the frame shows or whose mask it was made from",
@@ -162,7 +166,11 @@ def _parse(where: str, cells: Mapping[str, str], release: str, folder: str) -> P
 
 
 def _source(where: str, text: str, release: str, folder: str) -> PatientId | None:
+    if not text:
+        return None
     parts = text.split("/")
-    if len(parts) not in (1, 3) or (len(parts) == 3 and not all(parts)):
-        raise DataError(where, "source_patient", repr(text), "patient0001 or release/folder/patient0001")
-    return PatientId(*(parts if len(parts) == 3 else (release, folder, text))) if text else None
+    try:
+        return PatientId(*(parts if len(parts) != 1 else (release, folder, text)))
+    except (TypeError, DataError):
+        expected = "patient0001 or release/folder/patient0001"
+        raise DataError(where, "source_patient", ascii(text)[:90], expected) from None

@@ -7,8 +7,7 @@ from pathlib import Path
 from synthboost.data.camus import CamusMhd, CamusNifti
 from synthboost.data.camus_sdm import CamusSdm
 from synthboost.data.dataset import Dataset
-from synthboost.data.on_the_fly import OnTheFly
-from synthboost.data.shards import Shards
+from synthboost.data.simulated_readers import OnTheFly, Shards
 from synthboost.errors import DataError
 
 READERS: dict[str, type[Dataset]] = {
@@ -32,20 +31,15 @@ def open_dataset(root: Path, allow_missing: bool = False) -> Dataset:
         DataError: no known release lies there, two do, a file is missing (unless allowed), or one is broken.
     """
     if not root.is_dir():
-        raise DataError(
-            root,
-            "data set",
-            "a file" if root.exists() else "no such folder",
-            "the folder of a data set",
-            "Check the path.",
-        )
-    found = {name: place for name, reader in READERS.items() if (place := reader.find_root(root)) is not None}
-    if len(found) > 1:
-        raise DataError(root, "data set", f"{' and '.join(found)} at once", "one release", "Give them a folder each.")
-    if not found:
+        found = "a file" if root.exists() else "no such folder"
+        raise DataError(root, "data set", found, "the folder of a data set", "Check the path.")
+    places = {name: place for name, reader in READERS.items() if (place := reader.find_root(root)) is not None}
+    if len(places) > 1:
+        raise DataError(root, "data set", f"{' and '.join(places)} at once", "one release", "Give them a folder each.")
+    if not places:
         looked_for = " or ".join(f"{reader.looks_for} ({name})" for name, reader in READERS.items())
         raise DataError(root, "data set", "nothing known", looked_for, _hint(root))
-    name, place = next(iter(found.items()))
+    name, place = next(iter(places.items()))
     return READERS[name].open(place, allow_missing)
 
 

@@ -1,26 +1,30 @@
-"""Write a simulated data set: in CAMUS' layout, as tar shards, or without images; stop and resume at any time."""
+"""Write a simulated data set: in CAMUS' layout, as tar shards, or without images; and any of them in CAMUS' layout."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 import shutil
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
+from synthboost.data.dataset import Dataset
 from synthboost.data.lists import IMAGES, write_split_lists
-from synthboost.data.on_the_fly import HEARTS, RECORD, HeartRow
-from synthboost.data.writer import MadePatient, NewPatient, Origin, make_dataset, make_missing
+from synthboost.data.simulated_readers import HEARTS, RECORD, HeartRow, patient_name
+from synthboost.data.splits import make_split
+from synthboost.data.writer import MadePatient, NewPatient, Origin, make_dataset, make_missing, remake_dataset
 from synthboost.domain import Domain, Frame, FrameInfo, PatientId, Phase, SplitPart, View
 from synthboost.errors import ConfigError, DataError
 from synthboost.io.lock import claim, exclusive
 from synthboost.io.pictures import png_bytes
 from synthboost.io.shards import shard_name, write_index, write_shard
 from synthboost.io.tables import read_typed, write_typed
-from synthboost.simulator.calibration import Calibration
 from synthboost.simulator.motion import SYSTOLE_SECONDS
-from synthboost.simulator.render import SimulatedFrame, SimulatedPatient, describe_patient, simulate_patient
+from synthboost.simulator.priors import calibration_of
+from synthboost.simulator.render import SimulatedFrame, describe_patient, simulate_patient
 from synthboost.simulator.settings import SimulationSettings
 
 GENERATOR = "synthboost.simulator"
@@ -106,6 +110,32 @@ def write_hearts(out: Path, settings: SimulationSettings, workers: int = 1) -> N
         shutil.rmtree(out / UNFINISHED)
 
 
+def export_camus(dataset: Dataset, out: Path, shard: tuple[int, int] = (1, 1)) -> int:
+    """Write every frame of a simulated set of any layout as NIfTI, with its attributes and split, for others' programs.
+
+    Pixels, masks, names and release stay: the export holds the same patients. See `make_dataset` for `out`, `shard`,
+    and what is returned.
+
+    Raises:
+        ConfigError: the shard is none.
+        DataError: the set is not simulated, broken, or has half sequences, which would be lost.
+        OutputError: the folder holds something else, or cannot be written.
+    """
+    settings = settings_of(dataset.root)
+    if settings.phases_between:
+        raise DataError(
+            dataset.root, "half sequences", f"{settings.phases_between} frames between ED and ES",
+            "shards, or a set that is drawn when read", "This set is in the layout of CAMUS already.",
+        )  # fmt: skip
+
+    def read(infos: Sequence[FrameInfo]) -> MadePatient:
+        return MadePatient([dataset.load(info) for info in infos], {"settings": settings.to_json()})
+
+    origin = Origin(Domain.SIMULATED, GENERATOR, GENERATOR_VERSION, settings.seed, dataset.release, "export.json")
+    split = make_split("official", dataset)
+    return remake_dataset(out, dataset, split, origin, settings.to_json(), read, "exporting", shard)
+
+
 def release_name(settings: SimulationSettings) -> str:
     """Return what `patient0001` needs besides its number to mean one heart, e.g. `simulated-3-camus-seed0`.
 
@@ -113,9 +143,9 @@ def release_name(settings: SimulationSettings) -> str:
     small set and of a large one, of a clean and of a clinical one, are the same person. The dial of the anatomy and the
     calibration are: they make other hearts of the same draws.
     """
-    dial = settings.preset.dials.anatomy
+    dial = settings.preset.dials["anatomy"]
     hearts = f"{settings.prior}-anatomy{dial:g}" if dial else str(settings.prior)
-    if moved := dict(Calibration.of_items(settings.calibration).items):  # factors of 1 and shifts of 0 move nothing
+    if moved := calibration_of(settings.calibration):  # factors of 1 and shifts of 0 move nothing
         shifts = json.dumps(moved, sort_keys=True)
         hearts += f"-calibrated{hashlib.sha256(shifts.encode()).hexdigest()[:8]}"
     return f"simulated-{GENERATOR_VERSION}-{hearts}-seed{settings.seed}"
@@ -138,11 +168,6 @@ def settings_of(folder: Path) -> SimulationSettings:
     if version != GENERATOR_VERSION:
         raise DataError(record, "generator_version", version, GENERATOR_VERSION, "Simulate the set with this version.")
     return settings
-
-
-def patient_name(number: int) -> str:
-    """CAMUS' name of a patient, `patient0001`."""
-    return f"patient{number:04d}"
 
 
 def _numbers_by_part(settings: SimulationSettings) -> dict[SplitPart, range]:
@@ -174,45 +199,37 @@ def _write_split(out: Path, settings: SimulationSettings) -> None:
 
 def _simulate(settings: SimulationSettings, wanted: NewPatient) -> MadePatient:
     patient = simulate_patient(int(wanted.name.removeprefix("patient")), settings)
-    frame_of = partial(_frame, release_name(settings), patient)
-    frames = [frame_of(view, phase, frame) for (view, phase), frame in patient.frames.items()]
-    clips = {v: [frame_of(v, Phase.END_DIASTOLE, frame) for frame in clip] for v, clip in patient.clips.items()}
-    intervals = {len(clip) - 1 for clip in clips.values()}
-    rate = intervals.pop() / SYSTOLE_SECONDS if intervals else FRAME_RATE
+    name = PatientId(release_name(settings), IMAGES, wanted.name)
+
+    def frame(view: View, phase: Phase, made: SimulatedFrame) -> Frame:
+        known = patient.attributes[view]
+        fraction = float(round(known.ejection_fraction or 0.0))  # as in CAMUS' cfg
+        info = FrameInfo(name, view, phase, replace(known, ejection_fraction=fraction), Domain.SIMULATED)
+        return Frame(info, made.image, made.label_map, made.spacing_mm)
+
+    frames = [frame(view, phase, made) for (view, phase), made in patient.frames.items()]
+    clips = {view: [frame(view, Phase.END_DIASTOLE, made) for made in clip] for view, clip in patient.clips.items()}
+    rate = (settings.phases_between + 1) / SYSTOLE_SECONDS if clips else FRAME_RATE
     return MadePatient(frames, patient.record, clips, rate)
 
 
-def _frame(release: str, patient: SimulatedPatient, view: View, phase: Phase, frame: SimulatedFrame) -> Frame:
-    known = patient.attributes[view]
-    assert known.ejection_fraction is not None
-    whole = replace(known, ejection_fraction=float(round(known.ejection_fraction)))  # as in CAMUS' cfg
-    name = PatientId(release, IMAGES, patient_name(patient.number))
-    return Frame(FrameInfo(name, view, phase, whole, Domain.SIMULATED), frame.image, frame.label_map, frame.spacing_mm)
-
-
 def _write_shard(settings: SimulationSettings, path: Path, numbers: range) -> None:
-    patients = (simulate_patient(number, settings) for number in numbers)
-    write_shard(path, (item for patient in patients for item in _frame_members(patient, settings).items()))
+    patients = (_simulate(settings, NewPatient(patient_name(n), SplitPart.TRAINING)) for n in numbers)
+    write_shard(path, (_members(frame, patient.notes) for patient in patients for frame in patient.frames))
 
 
-def _frame_members(patient: SimulatedPatient, settings: SimulationSettings) -> dict[str, tuple[bytes, bytes, bytes]]:
-    """Return the bytes of image, label map and attributes of a patient's frames, by key (`patient0001_2CH_ED`)."""
-    name, release = patient_name(patient.number), release_name(settings)
-    members = {}
-    for (view, phase), frame in patient.frames.items():
-        attributes = patient.attributes[view]
-        assert attributes.ejection_fraction is not None
-        facts = {
-            "patient": {"release": release, "folder": IMAGES, "name": name},
-            "view": view, "phase": phase,
-            "sex": attributes.sex, "age": attributes.age, "quality": attributes.quality,
-            "ejection_fraction": round(attributes.ejection_fraction),  # as in CAMUS' cfg
-            "wall_thickness_mm": attributes.wall_thickness_mm,
-            "spacing_mm": frame.spacing_mm, "domain": Domain.SIMULATED, "record": patient.record,
-        }  # fmt: skip
-        text = json.dumps(facts, ensure_ascii=False, allow_nan=False)
-        members[f"{name}_{view}_{phase}"] = (png_bytes(frame.image), png_bytes(frame.label_map), text.encode())
-    return members
+def _members(frame: Frame, record: Mapping[str, Any]) -> tuple[str, tuple[bytes, bytes, bytes]]:
+    """Return a frame's key, and the bytes of image, label map and attributes."""
+    info, known = frame.info, frame.info.attributes
+    assert frame.label_map is not None
+    facts = {
+        "patient": asdict(info.patient), "view": info.view, "phase": info.phase,
+        "sex": known.sex, "age": known.age, "quality": known.quality,
+        "ejection_fraction": int(known.ejection_fraction or 0.0), "wall_thickness_mm": known.wall_thickness_mm,
+        "spacing_mm": frame.spacing_mm, "domain": info.domain, "record": record,
+    }  # fmt: skip
+    text = json.dumps(facts, ensure_ascii=False, allow_nan=False)
+    return info.name, (png_bytes(frame.image), png_bytes(frame.label_map), text.encode())
 
 
 def _describe_share(settings: SimulationSettings, path: Path, numbers: range) -> None:
@@ -222,11 +239,8 @@ def _describe_share(settings: SimulationSettings, path: Path, numbers: range) ->
 def _describe(settings: SimulationSettings, number: int) -> HeartRow:
     attributes = describe_patient(number, settings)
     two, four = attributes[View.TWO_CHAMBER], attributes[View.FOUR_CHAMBER]
-    assert two.sex
-    assert two.quality
-    assert four.quality
-    assert two.age is not None
-    assert two.ejection_fraction is not None
     return HeartRow(
-        number, two.sex, two.age, two.quality, four.quality, round(two.ejection_fraction), two.wall_thickness_mm
-    )
+        number=number, sex=str(two.sex), age=int(two.age or 0), quality_2ch=str(two.quality),
+        quality_4ch=str(four.quality),
+        ejection_fraction=round(two.ejection_fraction or 0.0), wall_thickness_mm=two.wall_thickness_mm,
+    )  # fmt: skip

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
-from itertools import combinations
+from itertools import chain, combinations
 
-import numpy as np
-
-from synthboost.data.dataset import Dataset
-from synthboost.data.loading import ordered_map
+from synthboost.data.dataset import Dataset, image_digest, ordered_map
 from synthboost.data.splits import Split
-from synthboost.domain import Domain, FrameInfo, GreyImage, PatientId, SplitPart
+from synthboost.domain import Domain, FrameInfo, PatientId, SplitPart
 from synthboost.errors import SplitError, shown
 
 SIMULATED_RELEASE = "simulated-"
@@ -41,10 +37,15 @@ def check_split(
             is in another part than the frame. Names the pairs.
         DataError: an image is broken.
     """
-    _refuse(split, "patients in two parts", _patients_twice(split), "each patient in one part")
-    unlisted = sorted(set(dataset.patients) - _everyone(split) - set(split.excluded))
+    parts: dict[PatientId, list[SplitPart]] = defaultdict(list)
+    for part, patients in split.parts.items():
+        for patient in patients:
+            parts[patient].append(part)
+    twice = [f"{patient} ({' and '.join(found)})" for patient, found in sorted(parts.items()) if len(found) > 1]
+    _refuse(split, "patients in two parts", twice, "each patient in one part")
+    unlisted = sorted(set(dataset.patients) - parts.keys() - set(split.excluded))
     _refuse(split, "patients in no part", map(str, unlisted), "every patient in a part, or left out on purpose")
-    absent = tuple(sorted(_everyone(split) - set(dataset.patients)))
+    absent = tuple(sorted(parts.keys() - set(dataset.patients)))
     if not allow_missing:
         _refuse(split, "patients without a folder", map(str, absent), "all listed patients, or missing ones allowed")
     check_sources(split, dataset, sources)
@@ -69,28 +70,28 @@ def check_sources(split: Split, dataset: Dataset, sources: Split | None = None) 
         SplitError: a frame's source patient is in another part of `sources` than the frame is of `split`; or nothing
             can be said, because `sources` is needed and absent, or is of another release. Names the pairs.
     """
-    made = [info for info in dataset.frames if info.source is not None and split.part_of(info.patient) is not None]
+    made = [(info, info.source) for info in dataset.frames if info.source and split.part_of(info.patient) is not None]
     if sources is None:
         real = {info.patient for info in dataset.frames if info.domain is Domain.REAL}
-        unknown = [_origin(info) for info in made if info.source not in real]
+        unknown = [f"{info.name} from {source}" for info, source in made if source not in real]
         _refuse(
             split, "frames with source patients of another data set", unknown,
             "the split of that data set, to compare with", "Give it as `sources`.",
         )  # fmt: skip
         sources = split
-    places = {(p.release, p.folder) for p in (*_everyone(sources), *sources.excluded)}
+    everyone = chain(sources.excluded, *sources.parts.values())
+    places = {(patient.release, patient.folder) for patient in everyone}
     elsewhere = [
-        info
-        for info in made
-        if info.source
-        and (info.source.release, info.source.folder) not in places
-        and not info.source.release.startswith((SIMULATED_RELEASE, PICTURES_RELEASE))
+        f"{info.name} from {source}"
+        for info, source in made
+        if (source.release, source.folder) not in places
+        and not source.release.startswith((SIMULATED_RELEASE, PICTURES_RELEASE))
     ]
-    _refuse(split, "frames from elsewhere", map(_origin, elsewhere), f"source patients of split {sources.name}")
+    _refuse(split, "frames from elsewhere", elsewhere, f"source patients of split {sources.name}")
     leaks = [
-        f"{info.name} ({split.part_of(info.patient)}) from {info.source} ({sources.part_of(info.source)})"
-        for info in made
-        if info.source and sources.part_of(info.source) not in (None, split.part_of(info.patient))
+        f"{info.name} ({split.part_of(info.patient)}) from {source} ({sources.part_of(source)})"
+        for info, source in made
+        if sources.part_of(source) not in (None, split.part_of(info.patient))
     ]
     _refuse(split, "frames made from patients of another part", leaks, "frame and source patient in the same part")
 
@@ -163,29 +164,8 @@ def _find_identical(dataset: Dataset, infos: Iterable[FrameInfo], workers: int) 
     return [(a, b) for a, b in pairs if a.patient != b.patient]
 
 
-def image_digest(image: GreyImage) -> bytes:
-    """SHA-256 of size and pixels: independent of file format, compression and spacing."""
-    return hashlib.sha256(repr(image.shape).encode() + np.ascontiguousarray(image).tobytes()).digest()
-
-
 def _digests(dataset: Dataset, infos: Iterable[FrameInfo], workers: int) -> Iterator[bytes]:
-    return ordered_map(lambda info: image_digest(dataset.load_image(info)), infos, workers)
-
-
-def _everyone(split: Split) -> set[PatientId]:
-    return {patient for patients in split.parts.values() for patient in patients}
-
-
-def _patients_twice(split: Split) -> list[str]:
-    parts: dict[PatientId, list[SplitPart]] = defaultdict(list)
-    for part, patients in split.parts.items():
-        for patient in patients:
-            parts[patient].append(part)
-    return [f"{patient} ({' and '.join(found)})" for patient, found in sorted(parts.items()) if len(found) > 1]
-
-
-def _origin(info: FrameInfo) -> str:
-    return f"{info.name} from {info.source}"
+    return ordered_map(lambda info: image_digest(dataset.read(info, False).image), infos, workers)
 
 
 def _refuse(split: Split, what: str, items: Iterable[str], expected: str, remedy: str = "") -> None:

@@ -6,10 +6,8 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 
-import numpy as np
-
 from synthboost.data.dataset import Dataset
-from synthboost.domain import FrameInfo, PatientId, SplitPart
+from synthboost.domain import PatientId, SplitPart
 from synthboost.errors import SplitError
 
 PAPER_VALIDATION_PATIENTS = 50
@@ -103,25 +101,23 @@ SPLITS: dict[str, Callable[[Dataset], Split]] = {
 """Name -> how the split is formed."""
 
 
-def fewer_training_patients(split: Split, dataset: Dataset, count: int, seed: int | None = None) -> Split:
+def fewer_training_patients(split: Split, dataset: Dataset, count: int) -> Split:
     """The split with only `count` training patients, for studies with little data; the other parts stay.
 
-    Chosen among the training patients that `dataset` holds: the first by name, or, with a seed, at random, where for
-    one seed a smaller choice is always part of a larger one.
+    Those are the first by name of the training patients that `dataset` holds.
 
     Raises:
         SplitError: there are fewer patients than `count`, or `count` is less than 1.
     """
     training = sorted(set(split.parts[SplitPart.TRAINING]) & set(dataset.patients))
     if not 1 <= count <= len(training):
-        raise SplitError(dataset.root, "training patients", count, f"1 to {len(training)}, which are there")
-    order = range(len(training)) if seed is None else np.random.default_rng(seed).permutation(len(training))
-    chosen = tuple(sorted(training[i] for i in list(order)[:count]))
+        expected = f"{'1 to ' if len(training) > 1 else ''}{len(training)}, which the data set holds"
+        raise SplitError(dataset.root, "training patients", count, expected)
+    chosen = tuple(training[:count])
     dropped = set(split.parts[SplitPart.TRAINING]) - set(chosen)
-    choice = f"first {count}" if seed is None else f"{count}, seed {seed}"
     return replace(
         split,
-        name=f"{split.name}, {choice} training patients",
+        name=f"{split.name}, first {count} training patients",
         parts={**split.parts, SplitPart.TRAINING: chosen},
         excluded=tuple(sorted({*split.excluded, *dropped})),
     )
@@ -144,19 +140,3 @@ def without_patients(split: Split, patients: Iterable[PatientId]) -> Split:
         parts={part: tuple(p for p in listed if p not in left_out) for part, listed in split.parts.items()},
         excluded=tuple(sorted({*split.excluded, *left_out})),
     )
-
-
-def frames_of(dataset: Dataset, split: Split, part: SplitPart) -> tuple[FrameInfo, ...]:
-    """The frames of one part's patients that the data set holds, in its order.
-
-    Raises:
-        SplitError: there is none.
-    """
-    patients = set(split.parts[part])
-    frames = tuple(info for info in dataset.frames if info.patient in patients)
-    if not frames:
-        raise SplitError(
-            dataset.root, f"{part} part of split {split.name}", f"none of its {len(patients)} patients has a folder",
-            "at least one patient",
-        )  # fmt: skip
-    return frames

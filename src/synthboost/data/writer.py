@@ -22,7 +22,7 @@ from synthboost.data.info_cfg import info_text
 from synthboost.data.lists import IMAGES, RELEASE_COLUMN, write_frames_csv, write_split_lists
 from synthboost.data.splits import Split
 from synthboost.domain import Domain, Frame, FrameInfo, PatientId, Phase, SplitPart, View
-from synthboost.errors import ConfigError, DataError
+from synthboost.errors import ConfigError, DataError, shown
 from synthboost.io.atomic import recover, whole_folder, write_json, write_text
 from synthboost.io.lock import claim, exclusive
 from synthboost.io.nifti import new_header, write_nifti
@@ -132,18 +132,12 @@ def remake_dataset(
 ) -> int:
     """Write a data set with the patients and masks of a simulated one and new pixels; see `make_dataset`.
 
-    Patients keep their names, parts, attributes and release: they are the same hearts.
-
-    Args:
-        dataset: simulated and annotated. Frames of patients are refused: the new set names no patient behind a frame,
-            so a leak would go unseen.
-        split: of `dataset`; patients that it leaves out are left out.
-        wanted: whatever else decides the pixels, besides the images and the origin; plain values.
-        remake: from a patient's frames to the same frames with new pixels.
-        out, origin, doing, shard: see `make_dataset`.
+    Patients keep their names, parts, attributes and release: they are the same hearts. Those that the split leaves out
+    are left out. `remake` makes of a patient's frames the same frames with new pixels.
 
     Raises:
-        DataError: frames are not simulated or not annotated, or what `remake` raises.
+        DataError: frames are not annotated, or not simulated (the new set names no patient behind a frame, so a leak
+            would go unseen); or what `remake` raises.
     """
     infos = _frames_by_patient(dataset, split)
     wanted = {"images": dataset.fingerprint(), "split": split.name, "seed": origin.seed, "settings": dict(wanted)}
@@ -152,15 +146,15 @@ def remake_dataset(
 
 
 def _frames_by_patient(dataset: Dataset, split: Split) -> dict[str, list[FrameInfo]]:
-    odd = [info.name for info in dataset.frames if info.domain is not Domain.SIMULATED]
-    if odd:
-        raise DataError(
-            dataset.root, f"domain of {len(odd)} frames", ", ".join(odd[:5]), "simulated frames only",
-            "Give the set that `simulate` wrote.",
-        )  # fmt: skip
-    bare = [info.name for info in dataset.frames if not dataset.has_annotation(info)]
-    if bare:
-        raise DataError(dataset.root, f"label maps of {len(bare)} frames", ", ".join(bare[:5]), "annotated frames only")
+    for odd, what, expected in (
+        ([info.name for info in dataset.frames if info.domain is not Domain.SIMULATED], "domain", "simulated"),
+        ([info.name for info in dataset.frames if not dataset.has_annotation(info)], "label maps", "annotated"),
+    ):
+        if odd:
+            raise DataError(
+                dataset.root, f"{what} of {len(odd)} frames", shown(odd, 5), f"{expected} frames only",
+                "Give the set that `simulate` wrote.",
+            )  # fmt: skip
     of_patient: dict[str, list[FrameInfo]] = {}
     for info in dataset.frames:
         if split.part_of(info.patient) is not None:
@@ -176,15 +170,10 @@ def make_missing(
     workers: int = 1,
     size: Callable[[Job], int] = lambda job: 1,
 ) -> int:
-    """Make the files or folders that are not there yet, showing progress.
+    """Make the files or folders (path -> what it is made from) that are not there, and return how many units those are.
 
-    Args:
-        jobs: what each is made from, how many units `size` says.
-        make: writes one, whole or not at all; with several processes (`workers`) it must travel between them.
-        doing, unit: of the progress bar.
-
-    Returns:
-        How many units were made.
+    `make` writes one, whole or not at all; with several processes (`workers`) it must travel between them. A job is as
+    many units as `size` says; `doing` and `unit` are the progress bar's.
     """
     missing = [(path, job) for path, job in jobs.items() if not path.exists()]
     total = sum(size(job) for _, job in missing)

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from synthboost.data import Dataset
-from synthboost.data.loading import ordered_map
+from synthboost.data.dataset import ordered_map
 from synthboost.data.sector import find_sector
 from synthboost.data.source import Source, open_source
 from synthboost.domain import Domain, FrameInfo, GreyImage, LabelMap, SplitOptions, SplitPart

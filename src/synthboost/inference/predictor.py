@@ -13,11 +13,10 @@ from numpy.typing import NDArray
 from scipy import ndimage
 from torch import Tensor
 
-from synthboost.domain import STRUCTURES, GreyImage, LabelMap
+from synthboost.domain import STRUCTURES, GreyImage, LabelMap, largest_piece
 from synthboost.errors import ConfigError, DataError, PromptError
 from synthboost.models.base import Features, Segmenter, TextMemory
 from synthboost.models.registry import load_segmenter
-from synthboost.simulator.contours import keep_largest_piece
 
 THRESHOLD = 0.5
 """A pixel is inside when its probability is larger (the paper's text; its CRIS configuration says 0.35)."""
@@ -195,7 +194,8 @@ def whole_heart(probability: NDArray[np.floating[Any]], threshold: float) -> Lab
     ventricle, wall, atrium = STRUCTURES
     label_map = resolve(probability, STRUCTURES, threshold)
     for structure in STRUCTURES:
-        keep_largest_piece(label_map, structure)
+        mask = np.asarray(label_map == structure)
+        label_map[mask & ~largest_piece(mask, corners_join=False)] = 0
     for cavity in (ventricle, atrium):
         holes = ndimage.binary_fill_holes(label_map == cavity) & (label_map == 0)
         label_map[holes] = cavity

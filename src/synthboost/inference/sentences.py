@@ -121,7 +121,7 @@ def structure_targets(
     structures = [NAMES[name.lower()] for name in names]
     if len(set(structures)) < len(structures):
         raise ConfigError("predict", "structures", " ".join(names), "each structure once")
-    patient = PatientId("", "", "unknown")
+    patient = PatientId("unknown", "unknown", "unknown")
     info = FrameInfo(patient, view or View.FOUR_CHAMBER, Phase.END_DIASTOLE, Attributes(), Domain.REAL)
     prompt_set = PromptSet.P1 if view is None else PromptSet.P2
     prompts = [build_prompt(prompt_set, structure, info, name_domain=name_domain) for structure in structures]

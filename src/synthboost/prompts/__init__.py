@@ -9,9 +9,10 @@ from synthboost.prompts.templates import (
     Attribute,
     Degree,
     fraction_degree,
+    split_words,
+    vocabulary,
     wall_degree,
 )
-from synthboost.prompts.vocabulary import split_words, vocabulary
 
 __all__ = [
     "MAXIMUM_CHARACTERS",

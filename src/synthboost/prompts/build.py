@@ -142,12 +142,12 @@ def _sentence(
     attributes = info.attributes
     clauses = [templates.STRUCTURE_NAMES[structure]]
     if Attribute.SHAPE in said and shape is not None:
-        clauses.append(templates.shape_clause(shape))
+        clauses.append(templates.SHAPE_CLAUSE.format(shape))
     if Attribute.VIEW in said:
-        clauses.append(templates.view_clause(info.view))
+        clauses.append(templates.VIEW_CLAUSE.format(templates.CHAMBERS[info.view]))
     clauses.append(f" {PARAPHRASES[paraphrase]}")
     if Attribute.PHASE in said:
-        clauses.append(templates.phase_clause(info.phase))
+        clauses.append(templates.PHASE_CLAUSE.format(templates.CYCLES[info.phase]))
     if Attribute.SEX in said and attributes.sex is not None:
         age = attributes.age if Attribute.AGE in said else None
         clauses.append(templates.person_clause(attributes.sex, None if age is None else age_in_words(age)))

@@ -10,7 +10,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from synthboost.domain import Mask
+from synthboost.domain import Mask, largest_piece
 from synthboost.errors import PromptError
 
 ROUND_FROM = 0.85
@@ -49,7 +49,7 @@ def shape_word(mask: Mask, spacing_mm: tuple[float, float]) -> str:
         )  # fmt: skip
     if len(spacing_mm) != 2 or not all(0 < s < math.inf for s in spacing_mm):
         raise PromptError("shape word", "spacing_mm", spacing_mm, "two positive, finite distances in mm")
-    hull = _hull_mm(_largest_piece(mask), spacing_mm)
+    hull = _hull_mm(largest_piece(mask), spacing_mm)
     area = _polygon_area(hull)
     short, long = _smallest_rectangle(hull)
     found = (area / (short * long), _largest_triangle_area(hull) / area)
@@ -60,13 +60,6 @@ def shape_word(mask: Mask, spacing_mm: tuple[float, float]) -> str:
     if nearest == "rectangle":
         return "square" if even else "rectangle"
     return "triangle"
-
-
-def _largest_piece(mask: Mask) -> Mask:
-    from scipy import ndimage  # here, because most sentences need no shape and scipy is slow to import
-
-    labels, _ = ndimage.label(mask, structure=np.ones((3, 3)))
-    return np.asarray(labels == 1 + int(np.bincount(labels.ravel())[1:].argmax()))
 
 
 def _hull_mm(mask: Mask, spacing_mm: tuple[float, float]) -> NDArray[np.float64]:

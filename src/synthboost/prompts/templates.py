@@ -1,4 +1,4 @@
-"""The paper's prompt sets as one table: which attributes a set names, and the clause of each attribute.
+"""The paper's prompt sets as one table: which attributes a set names, the clause of each, and every word they can say.
 
 A sentence is the clauses of the set's attributes, in the order of `Attribute`, and a full stop. Wording, order and
 grammar ("at end of the systole cycle of a eighteen-year-old male") are those of the authors' published prompt files
@@ -16,9 +16,11 @@ includes trabeculae, which the septum in a parasternal view does not.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Collection, Iterable
 from enum import StrEnum
 from functools import cache
+from itertools import product
 from types import MappingProxyType
 
 from num2words import num2words
@@ -81,6 +83,7 @@ STRUCTURE_NAMES = MappingProxyType(
 CHAMBERS = MappingProxyType({View.TWO_CHAMBER: "two", View.FOUR_CHAMBER: "four"})
 CYCLES = MappingProxyType({Phase.END_DIASTOLE: "diastole", Phase.END_SYSTOLE: "systole"})
 SEXES = MappingProxyType({Sex.FEMALE: "female", Sex.MALE: "male"})
+SHAPE_CLAUSE, VIEW_CLAUSE, PHASE_CLAUSE = " of {} shape", " in {}-chamber view", " at end of the {} cycle"
 SHAPE_WORDS: tuple[str, ...] = ("circle", "oval", "rectangle", "rectangular", "square", "triangle", "triangular")
 """The seven words in the authors' files; theirs came from a question-answering model, hence the two spellings."""
 OLDEST = 120
@@ -90,21 +93,6 @@ NORMAL_FRACTION_FROM = MappingProxyType({Sex.MALE: 52, Sex.FEMALE: 54})
 MILDLY_REDUCED_FROM, MODERATELY_REDUCED_FROM = 41, 30
 WALL_UP_TO_MM = MappingProxyType({Sex.MALE: (10, 13, 16), Sex.FEMALE: (9, 12, 15)})
 """The thickest normal, mildly and moderately thickened wall. A thin wall is not thickened: normal."""
-
-
-def shape_clause(shape: str) -> str:
-    """e.g. ` of oval shape`."""
-    return f" of {shape} shape"
-
-
-def view_clause(view: View) -> str:
-    """e.g. ` in two-chamber view`."""
-    return f" in {CHAMBERS[view]}-chamber view"
-
-
-def phase_clause(phase: Phase) -> str:
-    """e.g. ` at end of the systole cycle`."""
-    return f" at end of the {CYCLES[phase]} cycle"
 
 
 def person_clause(sex: Sex, age_words: str | None) -> str:
@@ -127,6 +115,7 @@ def function_clause(fraction: Degree | None, wall: Degree | None) -> str:
     return f", with {' and '.join(said)}" if said else ""
 
 
+_WORD = re.compile(r"[^\W_]+")
 SAME_PIXELS = {Domain.PSEUDO_LABELLED: Domain.REAL, Domain.REFINED: Domain.DIFFUSION}
 """Domains whose images look as another's: a sentence speaks of the image, not of who drew the masks."""
 
@@ -174,3 +163,43 @@ def _agreed(value: float | None, sex: Sex | None, passed: Callable[[int, Sex], i
         return None
     found = {passed(math.floor(value + 0.5), of) for of in (Sex if sex is None else (sex,))}
     return tuple(Degree)[found.pop()] if len(found) == 1 else None
+
+
+def vocabulary(prompt_sets: Collection[PromptSet] = ()) -> tuple[str, ...]:
+    """List every lower-case word of the paper's sentences, sorted, then those that `prompt_sets` say beyond them.
+
+    Ages 0-120 and the domain are among the first. The small models' tokenizers, and with them their random weights,
+    begin with that list: it stays as it is.
+    """
+    asked = frozenset[Attribute]().union(*(PROMPT_SETS[prompt_set] for prompt_set in prompt_sets))
+    if not asked & {Attribute.EJECTION_FRACTION, Attribute.WALL}:
+        return _paper_words()
+    said = _words_of(function_clause(fraction, wall) for fraction, wall in product(Degree, repeat=2))
+    return (*_paper_words(), *sorted(said - set(_paper_words())))
+
+
+def split_words(sentence: str) -> tuple[str, ...]:
+    """Split into lower-case words: runs of letters and digits; hyphens, stops and spaces only separate.
+
+    `Two-chamber view.` gives `("two", "chamber", "view")`.
+    """
+    return tuple(_WORD.findall(sentence.lower()))
+
+
+@cache
+def _paper_words() -> tuple[str, ...]:
+    clauses = [
+        *STRUCTURE_NAMES.values(),
+        *map(SHAPE_CLAUSE.format, SHAPE_WORDS),
+        *map(VIEW_CLAUSE.format, CHAMBERS.values()),
+        *PARAPHRASES,
+        *map(PHASE_CLAUSE.format, CYCLES.values()),
+        *(person_clause(sex, age_in_words(age)) for sex in SEXES for age in range(OLDEST + 1)),
+        *map(quality_clause, Quality),
+        *map(domain_clause, Domain),
+    ]
+    return tuple(sorted(_words_of(clauses)))
+
+
+def _words_of(clauses: Iterable[str]) -> set[str]:
+    return {word for clause in clauses for word in split_words(clause)}

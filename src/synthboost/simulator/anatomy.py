@@ -12,8 +12,7 @@ from synthboost.domain import Phase, Structure, View
 from synthboost.errors import ConfigError
 from synthboost.simulator.contours import Contours, draw_contours, paint
 from synthboost.simulator.fan import Fan, PixelGrid
-from synthboost.simulator.heart import Heart
-from synthboost.simulator.population import draw_heart
+from synthboost.simulator.heart import Heart, draw_heart
 from synthboost.simulator.pose import Pose, draw_pose
 from synthboost.simulator.priors import Prior, stream
 
@@ -103,12 +102,11 @@ def _draw_fan(
 
 
 def _fits(contours: Contours, fan: Fan) -> bool:
-    if not fan.contains(contours.endocardium, CAVITY_MARGIN_MM).all():
+    x, z = contours.endocardium.T
+    if not fan.contains(x, z, CAVITY_MARGIN_MM).all():
         return False
     # A grid that is wider and deeper than the fan, so that what leaves the fan is counted too.
     wide = PixelGrid(Fan(60.0, 1.4 * fan.depth_mm), spacing_mm=1.0)
     labels = paint(contours, wide)
-    x, z = wide.centres_mm()
-    half = fan.half_angle
-    outside = (np.abs(x) * np.cos(half) > z * np.sin(half)) | (np.hypot(x, z) > fan.depth_mm)
+    outside = ~fan.contains(*wide.centres_mm())
     return all(outside[labels == int(structure)].mean() <= most for structure, most in MOST_OUTSIDE.items())

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, fields, replace
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from typing import TypeAlias
 
 import numpy as np
 from numpy.random import Generator
 
 from synthboost.domain import Quality, View
-from synthboost.errors import ConfigError
-from synthboost.simulator.priors import Prior
+from synthboost.simulator.priors import Prior, named_values
 
 
 class AppearanceName(StrEnum):
@@ -49,38 +49,27 @@ def stretch(strength: float, most: float) -> float:
     return 1.0 + strength * (most - 1.0)
 
 
-@dataclass(frozen=True)
-class Dials:
-    """Each from 0 (as the appearance's own ranges) to 1 (the widest range); what a dial widens stands under it."""
+Dials: TypeAlias = Mapping[str, float]
+"""How far beyond a preset's ranges everything varies: each of `DIALS` from 0 (not at all) to 1 (the widest range)."""
+DIALS = ("anatomy", "acoustics", "artefacts", "gain", "scan_conversion")
+"""anatomy: standard deviations of pose, annulus, wall, length and outline, times 1 to 1.8.
 
-    anatomy: float = 0.0
-    """Standard deviations of pose, annulus, wall, length and outline: times 1 to 1.8."""
-    acoustics: float = 0.0
-    """Echogenicity, added with a standard deviation of 0 to 4 dB per tissue (wall, blood, background); pulse and beam
-    width, times exp(N(0, s)) with s from 0 to 0.25."""
-    artefacts: float = 0.0
-    """Wall segments that are not seen: 0 to 2 more per view, up to 1.8 times wider; haze: a standard deviation of 0
-    to 4 dB; shadows: times 1 to 1.5."""
-    gain: float = 0.0
-    """The operator's grey levels, gamma and speckle reduction: standard deviations times 1 to 2.5."""
-    scan_conversion: float = 0.0
-    """Opening angle: a share of 0 to 0.5 of the fans drawn evenly from 30 to 50 degrees; the scanner's smoothing
-    times exp(N(0, s)) with s from 0 to 0.5."""
+acoustics: echogenicity, added with a standard deviation of 0 to 4 dB per tissue (wall, blood, background); pulse and
+beam width, times exp(N(0, s)) with s from 0 to 0.25.
 
-    def __post_init__(self) -> None:
-        """Refuse what is not from 0 to 1."""
-        for field in fields(self):
-            if not 0.0 <= (value := getattr(self, field.name)) <= 1.0:
-                raise ConfigError("dials", field.name, value, "0-1")
+artefacts: wall segments that are not seen, 0 to 2 more per view, up to 1.8 times wider; haze, a standard deviation of 0
+to 4 dB; shadows, times 1 to 1.5.
 
-    def widen(self, prior: Prior) -> Prior:
-        """Return the prior with its standard deviations widened by the dial of the anatomy."""
-        factor = stretch(self.anatomy, 1.8)
-        return replace(prior, sd={name: factor * sd for name, sd in prior.sd.items()})
+gain: the operator's grey levels, gamma and speckle reduction: standard deviations times 1 to 2.5.
+
+scan_conversion: opening angle, a share of 0 to 0.5 of the fans drawn evenly from 30 to 50 degrees; the scanner's
+smoothing, times exp(N(0, s)) with s from 0 to 0.5."""
+NONE, ALL = dict.fromkeys(DIALS, 0.0), dict.fromkeys(DIALS, 1.0)
 
 
-NONE = Dials()
-ALL = Dials(1.0, 1.0, 1.0, 1.0, 1.0)
+def widened(prior: Prior, anatomy: float) -> Prior:
+    """Return the prior with its standard deviations widened by the dial of the anatomy."""
+    return replace(prior, sd={name: stretch(anatomy, 1.8) * sd for name, sd in prior.sd.items()})
 
 
 @dataclass(frozen=True)
@@ -94,20 +83,16 @@ class Appearance:
     """Half opening angle of the fan in degrees -> share."""
     artefacts: float
     """0: no shadow, dropout, haze or operator's gain; 1: as in a clinic."""
-    dials: Dials = NONE
-    """How far beyond the ranges of a clinic everything varies."""
+    dials: Dials = field(default_factory=lambda: NONE)
 
-    def turned(self, dials: Sequence[tuple[str, float]]) -> Appearance:
+    def turned(self, dials: Iterable[tuple[str, float]]) -> Appearance:
         """Return the preset with some dials, (name, value) each, turned; the others stay.
 
         Raises:
-            ConfigError: an unknown dial, or a value that is not from 0 to 1.
+            ConfigError: an unknown dial, one twice, or a value that is not from 0 to 1.
         """
-        names = [field.name for field in fields(Dials)]
-        for name, _ in dials:
-            if name not in names:
-                raise ConfigError("dials", "name", name, f"one of {', '.join(names)}")
-        return replace(self, dials=replace(self.dials, **dict(dials)))
+        turned = named_values("dials", dials, dict.fromkeys(DIALS, (0.0, 1.0)))
+        return replace(self, dials={**self.dials, **turned})
 
 
 _CLINICAL = Appearance(
@@ -180,10 +165,10 @@ def draw_acquisition(rng: Generator, appearance: Appearance, quality: Quality, q
     """
     vendor = appearance.vendors[int(rng.integers(len(appearance.vendors)))]
     artefacts, dials = appearance.artefacts, appearance.dials
-    spread = rng.standard_normal(4) * min(artefacts, 1.0) * stretch(dials.gain, 2.5)
+    spread = rng.standard_normal(4) * min(artefacts, 1.0) * stretch(dials["gain"], 2.5)
     beyond = rng.standard_normal(4)
-    axial, lateral = (float(np.exp(0.25 * dials.acoustics * number)) for number in beyond[:2])
-    smoothing = float(np.exp(0.5 * dials.scan_conversion * beyond[2]))
+    axial, lateral = (float(np.exp(0.25 * dials["acoustics"] * number)) for number in beyond[:2])
+    smoothing = float(np.exp(0.5 * dials["scan_conversion"] * beyond[2]))
     badness = 1.0 + (QUALITIES.index(quality) - 1.0) * quality_strength
     return Acquisition(
         vendor=replace(
@@ -199,6 +184,6 @@ def draw_acquisition(rng: Generator, appearance: Appearance, quality: Quality, q
         low=float(np.clip(0.20 + 0.06 * spread[1], 0.02, 0.42)),
         gamma=float(np.clip(1.45 + 0.16 * spread[2], 0.8, 2.2)),
         detail=float(np.clip(0.50 + 0.08 * spread[3], 0.2, 0.9)),
-        haze_db=4.0 * dials.artefacts * float(beyond[3]),
-        shadows=artefacts * stretch(dials.artefacts, 1.5),
+        haze_db=4.0 * dials["artefacts"] * float(beyond[3]),
+        shadows=artefacts * stretch(dials["artefacts"], 1.5),
     )

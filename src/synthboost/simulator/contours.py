@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from synthboost.domain import LabelMap, Mask, Phase, Structure, View
-from synthboost.simulator.fan import PixelGrid, Points, fill_polygon
-from synthboost.simulator.heart import WIDEST_RATIO, ChamberState, Floats, Heart, half_width
+from synthboost.domain import LabelMap, Mask, Phase, Structure, View, largest_piece
+from synthboost.simulator.fan import Floats, PixelGrid, Points, along, fill_polygon
+from synthboost.simulator.heart import WIDEST_RATIO, ChamberState, Heart, half_width
 from synthboost.simulator.pose import ObliqueCut, Pose, oblique_cut
 
 SAMPLES = 200
@@ -61,7 +61,7 @@ def draw_contours(heart: Heart, pose: Pose, view: View, phase: Phase) -> Contour
     cut = oblique_cut(heart, pose, view, phase)
     apex = np.array(pose.apex) + cut.apical_wall * axis
     outline = _endocardium(heart, pose, view, phase, cut, apex, axis)
-    endocardium = _even_by_length(outline, SAMPLES)
+    endocardium = along(outline, lambda length: np.linspace(0.0, length, SAMPLES))
     normals = _wall_normals(endocardium, pose.base_drop)
     wall = _wall_thickness(heart, pose, phase, cut)
     atrium = _atrium(state, heart.atrium_exponent, pose, view, endocardium[[0, -1]], axis)
@@ -135,13 +135,6 @@ def _wall_thickness(heart: Heart, pose: Pose, phase: Phase, cut: ObliqueCut) -> 
     return np.asarray(thickness * sides * apical * (1.0 + waves))
 
 
-def _even_by_length(points: Points, count: int) -> Points:
-    steps = np.hypot(*np.diff(points, axis=0).T)
-    length = np.concatenate([[0.0], np.cumsum(steps)])
-    even = np.linspace(0.0, length[-1], count)
-    return np.stack([np.interp(even, length, points[:, k]) for k in (0, 1)], axis=1)
-
-
 def _wall_normals(endocardium: Points, drop_deg: float) -> Points:
     """Outward normals, turned at both ends to where the wall ends: flush with the annulus, or lower by an angle."""
     # Smoothed, because the offset curve of a sharp corner would fold.
@@ -204,7 +197,8 @@ def draw_labels(contours: Contours, grid: PixelGrid) -> LabelMap:
     # and after, because a dropped pixel can leave a gap.
     _close_the_cavity(labels, inside)
     for value in (_LV, _MYO, _LA):
-        keep_largest_piece(labels, value)
+        structure = np.asarray(labels == value)
+        labels[structure & ~largest_piece(structure, corners_join=False)] = 0
     _close_the_cavity(labels, inside)
     return labels
 
@@ -224,14 +218,6 @@ def _wall_the_edge(labels: LabelMap, inside: Mask) -> None:
     """
     edge = inside & ndimage.binary_dilation(~inside, np.ones((3, 3)), border_value=1)
     labels[edge & (labels == _LV)] = _MYO
-
-
-def keep_largest_piece(labels: LabelMap, value: int) -> None:
-    """Remove all pieces of a label but the largest, in place; pixels that meet at a corner are two pieces."""
-    pieces, count = ndimage.label(labels == value)
-    if count > 1:
-        sizes = np.bincount(pieces.ravel())[1:]
-        labels[(pieces > 0) & (pieces != 1 + int(sizes.argmax()))] = 0
 
 
 def _close_the_cavity(labels: LabelMap, inside: Mask) -> None:

@@ -1,8 +1,9 @@
-"""How strongly each point scatters: the map in dB (0 is well-seen myocardium), its grain, and mirror-like lines."""
+"""What scatters: right heart, valves and pericardium around the structures that have labels; how strongly each point of
+all that scatters, in dB (0 is well-seen myocardium); and mirror-like lines."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.random import Generator
@@ -11,10 +12,102 @@ from scipy.spatial import cKDTree
 from synthboost.domain import View
 from synthboost.simulator.appearance import NONE, Acquisition, Dials, stretch
 from synthboost.simulator.contours import SAMPLES, Contours
-from synthboost.simulator.fan import Field, Points, Values
-from synthboost.simulator.heart import Floats
-from synthboost.simulator.surroundings import Outlines
+from synthboost.simulator.fan import Field, Floats, Points, Values, along
 from synthboost.simulator.texture import Canvas, paint
+
+VALVE_SHUTS = 0.1
+"""A mitral valve that stands open at end diastole is shut when this share of the stroke is ejected (a guess)."""
+Outlines = Mapping[str, Sequence[Points]]
+"""Of one frame, mm: blood outside the left heart (`cavities`: right ventricle and right atrium, 4CH), the same enlarged
+by their walls (`cavity walls`), the bright band outside the right-hand wall (`pericardium`), fat and connective tissue
+beside the left atrium (`cuffs`), `papillary` muscles, and as open lines the mitral `leaflets`."""
+
+
+class Surroundings:
+    """Sizes that both instants of a view share, so that what has no label is the same heart's too. All in mm."""
+
+    def __init__(self, rng: Generator, view: View) -> None:
+        """Draw the sizes."""
+        self.view = view
+        count = int(rng.integers(1, 5))
+        # Papillary muscles: position along the outline 0-1, depth into the cavity, radius.
+        self.papillary = [
+            (
+                float(rng.choice([rng.uniform(0.08, 0.42), rng.uniform(0.58, 0.92)])),
+                rng.uniform(0.0, 4.0),
+                rng.uniform(1.5, 4.0),
+            )
+            for _ in range(count)
+        ]
+        self.ventricle = 32.0 * rng.uniform(0.85, 1.25)  # the right one's free wall, at most, from the septum
+        self.atrium = 44.0 * rng.uniform(0.8, 1.2), 40.0 * rng.uniform(0.8, 1.2)  # the right one, across and along
+        self.septum = rng.uniform(3.5, 6.0)  # between the atria
+        self.cuffs = rng.uniform(4.0, 13.0), rng.uniform(6.0, 15.0)  # left and right
+        self.tenting = rng.uniform(2.0, 7.0)  # how far the closed leaflets bulge into the ventricle
+        self.open_valve = bool(rng.random() < 0.22)  # in the frame at end diastole
+
+    def around(self, contours: Contours, ejected: float) -> Outlines:
+        """Place them around the labelled anatomy; `ejected` is 0 at end diastole and 1 at end systole."""
+        cavities, walls = [], []
+        if self.view is View.FOUR_CHAMBER:
+            cavities = [_right_ventricle(contours, self.ventricle, 0.0), self._right_atrium(contours, 0.0)]
+            walls = [_right_ventricle(contours, self.ventricle, 4.5), self._right_atrium(contours, 2.5)]
+        return {
+            "cavities": cavities,
+            "cavity walls": walls,
+            "pericardium": [_pericardium(contours)],
+            "cuffs": self._cuffs(contours),
+            "leaflets": self._leaflets(contours, ejected),
+            "papillary": [_papillary(contours, *blob) for blob in self.papillary],
+        }
+
+    def _right_atrium(self, contours: Contours, wall_mm: float) -> Points:
+        across_mm, along_mm = self.atrium[0] + 2.0 * wall_mm, self.atrium[1] + 2.0 * wall_mm
+        left = np.array([-contours.axis[1], contours.axis[0]])
+        # The septum between the atria stands where the left one bulges farthest.
+        bulge = float(((contours.atrium - contours.hinges[0]) @ left).max())
+        gap = bulge + self.septum + self.atrium[0] / 2.0
+        centre = contours.hinges[0] + gap * left + (self.atrium[1] / 2.0 - 3.0) * contours.axis
+        angle = np.linspace(0.0, 2.0 * np.pi, 80, endpoint=False)
+        # Superellipse of exponent 2.6: rounder than a box, boxier than an ellipse (a guess).
+        x = np.sign(np.cos(angle)) * np.abs(np.cos(angle)) ** (2.0 / 2.6)
+        y = np.sign(np.sin(angle)) * np.abs(np.sin(angle)) ** (2.0 / 2.6)
+        return np.asarray(centre + 0.5 * across_mm * x[:, None] * left + 0.5 * along_mm * y[:, None] * contours.axis)
+
+    def _cuffs(self, contours: Contours) -> list[Points]:
+        """Tissue beside the left atrium, from the hinge points half-way down."""
+        half = len(contours.atrium) // 2
+        sides = (contours.atrium[: int(0.8 * half)], contours.atrium[::-1][: int(0.8 * half)])
+        cuffs = []
+        for side, direction, thickness in zip(sides, (-1.0, 1.0), self.cuffs, strict=True):
+            across = direction * np.array([contours.axis[1], -contours.axis[0]])
+            taper = np.linspace(1.0, 0.35, len(side))[:, None]
+            cuffs.append(np.concatenate([side, (side + thickness * taper * across)[::-1]]))
+        return cuffs
+
+    def _leaflets(self, contours: Contours, ejected: float) -> list[Points]:
+        """Two quadratic curves from the hinge points: closed to a shallow tent, or hanging into the ventricle."""
+        left, right = contours.hinges
+        middle = left + 0.58 * (right - left)
+        up = -contours.axis
+        height = (1.0 - 0.6 * ejected) * self.tenting
+        tip = middle + height * up
+        ends = [tip, tip]
+        knees = [0.5 * (left + tip) + 0.4 * height * up, 0.5 * (right + tip) + 0.4 * height * up]
+        ajar = 1.0 - ejected / VALVE_SHUTS if self.open_valve else 0.0
+        if ajar > 0.0:
+            length = 0.55 * float(np.hypot(*(right - left)))
+            open_ends = [left + 0.25 * (right - left) + length * up, right - 0.18 * (right - left) + 0.7 * length * up]
+            open_knees = [left + 0.06 * (right - left) + 0.4 * length * up, right + 0.3 * length * up]
+            ends, knees = (
+                [shut + ajar * (wide - shut) if ajar < 1.0 else wide for shut, wide in zip(*pair, strict=True)]
+                for pair in ((ends, open_ends), (knees, open_knees))
+            )
+        t = np.linspace(0.0, 1.0, 60)[:, None]
+        return [
+            (1 - t) ** 2 * hinge + 2 * t * (1 - t) * knee + t**2 * end
+            for hinge, knee, end in zip((left, right), knees, ends, strict=True)
+        ]
 
 
 class Tissue:
@@ -27,12 +120,12 @@ class Tissue:
         self.dropped = [
             (
                 float(rng.uniform(0.55, 0.97) if right else rng.uniform(0.03, 0.45)),
-                rng.uniform(0.05, 0.11) * stretch(dials.artefacts, 1.8),
+                rng.uniform(0.05, 0.11) * stretch(dials["artefacts"], 1.8),
                 rng.uniform(10.0, 18.0),
             )
             for right in side
         ]
-        self.blood = rng.normal(0.0, np.hypot(1.5, 4.0 * dials.acoustics))
+        self.blood = rng.normal(0.0, np.hypot(1.5, 4.0 * dials["acoustics"]))
         self.atrial_blood = rng.uniform(0.0, 6.0)  # beyond `blood`: the left atrium lies deeper in the haze
         self.right_blood = rng.uniform(0.0, 6.0)
         self.roughness = rng.uniform(2.2, 4.2)
@@ -45,9 +138,9 @@ class Tissue:
         self.inferior = 3.2 if view is View.FOUR_CHAMBER else 3.5  # of the left-hand wall: septum, or inferior wall
         # How much darker the wall at the apex is, in the near field, and over which share of the outline.
         self.apex = rng.uniform(0.0, 14.0), rng.uniform(0.06, 0.14)
-        self.wall = rng.normal(0.0, 4.0 * dials.acoustics)
-        self.background = rng.normal(0.0, 4.0 * dials.acoustics)  # of all that has no outline
-        self.more_dropped = 2.0 * dials.artefacts * rng.random()  # segments beyond those of the quality
+        self.wall = rng.normal(0.0, 4.0 * dials["acoustics"])
+        self.background = rng.normal(0.0, 4.0 * dials["acoustics"])  # of all that has no outline
+        self.more_dropped = 2.0 * dials["artefacts"] * rng.random()  # segments beyond those of the quality
 
 
 def scatter_levels(
@@ -191,10 +284,7 @@ def _wall_level(
 
 def _dense(points: Points) -> Points:
     """Points every 0.3 mm, closer than any sample of a grid."""
-    steps = np.hypot(*np.diff(points, axis=0).T)
-    length = np.concatenate([[0.0], np.cumsum(steps)])
-    even = np.arange(0.0, length[-1], 0.3)
-    return np.stack([np.interp(even, length, points[:, k]) for k in (0, 1)], axis=1)
+    return along(points, lambda length: np.arange(0.0, length, 0.3))
 
 
 def _facing(points: Points) -> Floats:
@@ -204,3 +294,33 @@ def _facing(points: Points) -> Floats:
     beam = points / np.maximum(np.hypot(*points.T), 1e-9)[:, None]
     facing = np.abs(tangent[:, 0] * beam[:, 1] - tangent[:, 1] * beam[:, 0])
     return np.asarray(0.12 + facing**2.2)
+
+
+def _right_ventricle(contours: Contours, reach_mm: float, wall_mm: float) -> Points:
+    """Crescent on the left of the septum; widest near the base, gone towards the apex."""
+    count = int(0.40 * SAMPLES)
+    septum, normal = contours.epicardium[:count], contours.normals[:count]
+    f = np.linspace(0.0, 1.0, count)[:, None]
+    reach = reach_mm * (1.0 - f**1.5) ** 0.8 + wall_mm
+    # The crescent leans down at its base, to the tricuspid annulus.
+    sideways = normal + 0.25 * (1.0 - f) * contours.axis
+    return np.concatenate([septum, (septum + reach * sideways)[::-1]])
+
+
+def _pericardium(contours: Contours) -> Points:
+    start = int(0.58 * SAMPLES)
+    inner, normal = contours.epicardium[start:], contours.normals[start:]
+    thickness = np.linspace(2.0, 8.0, len(inner))[:, None]
+    return np.concatenate([inner, (inner + thickness * normal)[::-1]])
+
+
+def _papillary(contours: Contours, place: float, depth_mm: float, radius_mm: float) -> Points:
+    index = round(place * (SAMPLES - 1))
+    centre = contours.endocardium[index] - (depth_mm + 0.5 * radius_mm) * contours.normals[index]
+    angle = np.linspace(0.0, 2.0 * np.pi, 24, endpoint=False)
+    along = np.array([contours.normals[index][1], -contours.normals[index][0]])
+    return np.asarray(
+        centre
+        + 1.8 * radius_mm * np.cos(angle)[:, None] * along
+        + radius_mm * np.sin(angle)[:, None] * contours.normals[index]
+    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 
 from synthboost.domain import GreyImage, Mask
 
+Floats = NDArray[np.float64]
 Points = NDArray[np.float64]
 """(N, 2) positions in mm: x to the right of the fan's axis, z below the fan's tip."""
 Field = NDArray[np.float32]
@@ -36,9 +38,8 @@ class Fan:
         """Of the frame that holds the fan."""
         return 2.0 * self.depth_mm * float(np.sin(self.half_angle))
 
-    def contains(self, points: Points, margin_mm: float = 0.0) -> NDArray[np.bool_]:
-        """(N,) whether points lie inside the fan, at least `margin_mm` from its edges."""
-        x, z = points[:, 0], points[:, 1]
+    def contains(self, x: Floats, z: Floats, margin_mm: float = 0.0) -> NDArray[np.bool_]:
+        """Whether points lie inside the fan, at least `margin_mm` from its edges."""
         to_side = z * np.sin(self.half_angle) - np.abs(x) * np.cos(self.half_angle)
         return np.asarray((to_side >= margin_mm) & (np.hypot(x, z) <= self.depth_mm - margin_mm))
 
@@ -55,7 +56,7 @@ class PixelGrid:
         """(H, W): the fan's depth and width in whole pixels."""
         return round(self.fan.depth_mm / self.spacing_mm), round(self.fan.width_mm / self.spacing_mm)
 
-    def centres_mm(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    def centres_mm(self) -> tuple[Floats, Floats]:
         """Positions of the pixels: x (1, W) and z (H, 1), mm."""
         height, width = self.shape
         x = (np.arange(width) - (width - 1) / 2.0) * self.spacing_mm
@@ -69,9 +70,7 @@ class PixelGrid:
 
     def inside(self) -> Mask:
         """(H, W) pixels whose centre lies in the fan."""
-        x, z = self.centres_mm()
-        half, depth = self.fan.half_angle, self.fan.depth_mm
-        return np.asarray((np.abs(x) * np.cos(half) <= z * np.sin(half)) & (np.hypot(x, z) <= depth))
+        return self.fan.contains(*self.centres_mm())
 
 
 @dataclass(frozen=True)
@@ -111,6 +110,14 @@ class PolarGrid:
         return np.asarray(depth * np.sin(angle)), np.asarray(depth * np.cos(angle))
 
 
+def along(points: Points, place: Callable[[float], Floats]) -> Points:
+    """Points on a line (N, 2), at the places that `place` chooses for its length; in mm both."""
+    steps = np.hypot(*np.diff(points, axis=0).T)
+    length = np.concatenate([[0.0], np.cumsum(steps)])
+    even = place(length[-1])
+    return np.stack([np.interp(even, length, points[:, k]) for k in (0, 1)], axis=1)
+
+
 def fill_polygon(vertices: Points, shape: tuple[int, int]) -> Mask:
     """Fill a polygon by the even-odd rule, sampled exactly at the grid's points.
 
@@ -137,34 +144,28 @@ def fill_polygon(vertices: Points, shape: tuple[int, int]) -> Mask:
     return np.asarray((np.cumsum(toggles[:, :columns], axis=1) & 1).astype(bool))
 
 
-class ScanConverter:
-    """Bilinear interpolation from one polar grid to one frame."""
+@lru_cache(maxsize=8)
+def scan_converter(polar: PolarGrid, pixels: PixelGrid) -> Callable[[Field], GreyImage]:
+    """Return the bilinear interpolation from a polar grid to a frame; both frames of a view share it.
 
-    def __init__(self, polar: PolarGrid, pixels: PixelGrid) -> None:
-        """Compute the neighbours and weights of every pixel in the fan."""
-        self.inside: Mask = pixels.inside()
-        x, z = (np.broadcast_to(a, pixels.shape)[self.inside] for a in pixels.centres_mm())
-        index = polar.to_index(np.stack([x, z], axis=1))
-        rows, beams = polar.shape
-        # Above the first sample, the first sample stands in.
-        depth, beam = np.clip(index[:, 0], 0.0, rows - 1.001), np.clip(index[:, 1], 0.0, beams - 1.001)
-        row, column = depth.astype(np.int32), beam.astype(np.int32)
-        down, right = (depth - row).astype(np.float32), (beam - column).astype(np.float32)
-        corner = row * np.int32(beams) + column
-        self._neighbours = np.stack([corner, corner + 1, corner + beams, corner + beams + 1]).astype(np.int32)
-        self._weights: NDArray[np.float32] = np.stack(
-            [(1 - down) * (1 - right), (1 - down) * right, down * (1 - right), down * right]
-        )
+    It converts grey levels in [0, 1] along beams to (H, W) uint8: 1-255 in the fan, exactly 0 around it.
+    """
+    inside = pixels.inside()
+    x, z = (np.broadcast_to(a, pixels.shape)[inside] for a in pixels.centres_mm())
+    index = polar.to_index(np.stack([x, z], axis=1))
+    rows, beams = polar.shape
+    # Above the first sample, the first sample stands in.
+    depth, beam = np.clip(index[:, 0], 0.0, rows - 1.001), np.clip(index[:, 1], 0.0, beams - 1.001)
+    row, column = depth.astype(np.int32), beam.astype(np.int32)
+    down, right = (depth - row).astype(np.float32), (beam - column).astype(np.float32)
+    corner = row * np.int32(beams) + column
+    neighbours = np.stack([corner, corner + 1, corner + beams, corner + beams + 1]).astype(np.int32)
+    weights = np.stack([(1 - down) * (1 - right), (1 - down) * right, down * (1 - right), down * right])
 
-    def __call__(self, beams: Field) -> GreyImage:
-        """Convert grey levels in [0, 1] along beams to (H, W) uint8: 1-255 in the fan, exactly 0 around it."""
-        values = (beams.ravel()[self._neighbours] * self._weights).sum(axis=0)
-        image = np.zeros(self.inside.shape, dtype=np.uint8)
-        image[self.inside] = np.round(1.0 + 254.0 * values).astype(np.uint8)
+    def convert(levels: Field) -> GreyImage:
+        values = (levels.ravel()[neighbours] * weights).sum(axis=0)
+        image = np.zeros(inside.shape, dtype=np.uint8)
+        image[inside] = np.round(1.0 + 254.0 * values).astype(np.uint8)
         return image
 
-
-@lru_cache(maxsize=8)
-def scan_converter(polar: PolarGrid, pixels: PixelGrid) -> ScanConverter:
-    """Return the converter of a geometry; both frames of a view share it."""
-    return ScanConverter(polar, pixels)
+    return convert

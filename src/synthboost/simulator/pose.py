@@ -15,8 +15,9 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 
 from synthboost.domain import Phase, View
-from synthboost.simulator.heart import Floats, Heart, half_width
-from synthboost.simulator.priors import Diagnosis, Prior, truncated_normal
+from synthboost.simulator.fan import Floats
+from synthboost.simulator.heart import Heart, half_width
+from synthboost.simulator.priors import Diagnosis, Prior
 
 CENTRE_LINE_BEND = {View.FOUR_CHAMBER: 0.02, View.TWO_CHAMBER: -0.015}
 ATRIUM_LEAN_DEG = {View.FOUR_CHAMBER: -6.0, View.TWO_CHAMBER: 4.0}
@@ -64,22 +65,20 @@ class Pose:
 
 def draw_pose(rng: Generator, heart: Heart, prior: Prior, view: View) -> Pose:
     """Draw the pose of one view; the caller draws again when the heart does not fit the fan."""
-    sd = prior.sd
-    tilt = rng.normal(prior.tilt[view], sd["tilt"])
-    apex_x = rng.normal(prior.apex_lateral[view], sd["apex_lateral"])
-    apex_z = truncated_normal(rng, prior.apex_depth, sd["apex_depth"], 10.0, 34.0)
-    tilt_systolic = tilt + rng.normal(prior.tilt_systolic, sd["tilt_systolic"])
+    tilt = prior.draw(rng, "tilt", view)
+    apex = prior.draw(rng, "apex_lateral", view), prior.draw(rng, "apex_depth", low=10.0, high=34.0)
+    tilt_systolic = tilt + prior.draw(rng, "tilt_systolic")
     return Pose(
         tilt={Phase.END_DIASTOLE: tilt, Phase.END_SYSTOLE: tilt_systolic},
         annulus_tilt=rng.normal(4.0, 5.0),
         atrium_lean=rng.normal(ATRIUM_LEAN_DEG[view], 7.0),
-        apex=(apex_x, apex_z),
+        apex=apex,
         foreshortening=1.0 - abs(rng.normal(0.0, 0.03)),
-        plane_offset=abs(rng.normal(prior.plane_offset, sd["plane_offset"])),
-        base_drop=rng.normal(prior.base_drop, sd["base_drop"]),
+        plane_offset=abs(prior.draw(rng, "plane_offset")),
+        base_drop=prior.draw(rng, "base_drop"),
         bend=rng.normal(CENTRE_LINE_BEND[view], 0.018),
         asymmetry=rng.normal(0.0, 0.05),
-        residues=rng.normal(size=(2, 5)) * sd["outline"] / np.arange(1, 6) ** 1.5,
+        residues=rng.normal(size=(2, 5)) * prior.sd["outline"] / np.arange(1, 6) ** 1.5,
         septal_bulge=max(0.0, rng.normal(0.0, 1.2)) if view is View.FOUR_CHAMBER else 0.0,
         wall_scale=(rng.normal(1.0, 0.06), rng.normal(0.97, 0.07)),
         wall_waves=np.stack([rng.normal(0.0, 0.05, 4) / np.sqrt(2.0), rng.uniform(0.0, 2.0 * np.pi, 4)]),

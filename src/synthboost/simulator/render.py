@@ -15,15 +15,14 @@ from synthboost.errors import DataError
 from synthboost.evaluation.clinical.patient_numbers import LabelMaps, PatientViews
 from synthboost.simulator.acoustics import form_image
 from synthboost.simulator.anatomy import Anatomy, ViewAnatomy, draw_anatomy
-from synthboost.simulator.appearance import Acquisition, draw_acquisition, draw_qualities
+from synthboost.simulator.appearance import Acquisition, draw_acquisition, draw_qualities, widened
 from synthboost.simulator.contours import Contours, draw_labels
-from synthboost.simulator.echogenicity import Tissue, draw_glints, mirror_lines, scatter_levels
-from synthboost.simulator.fan import PixelGrid, PolarGrid, scan_converter
-from synthboost.simulator.heart import Floats, Heart
+from synthboost.simulator.echogenicity import Surroundings, Tissue, draw_glints, mirror_lines, scatter_levels
+from synthboost.simulator.fan import Floats, PixelGrid, PolarGrid, scan_converter
+from synthboost.simulator.heart import Heart
 from synthboost.simulator.motion import contours_at, ejected_shares, tissue_places
 from synthboost.simulator.priors import stream
 from synthboost.simulator.settings import SimulationSettings
-from synthboost.simulator.surroundings import Surroundings
 from synthboost.simulator.texture import (
     REFERENCE_STEP_MM,
     REFERENCE_STEP_RAD,
@@ -56,7 +55,6 @@ class SimulatedFrame:
 class SimulatedPatient:
     """Four frames of one heart, and perhaps those between."""
 
-    number: int
     frames: dict[tuple[View, Phase], SimulatedFrame]
     attributes: dict[View, Attributes]
     """The quality is each view's own, drawn or measured as the settings say. Measured on the label maps: the ejection
@@ -105,7 +103,7 @@ def simulate_patient(
             record["views"][view.value] |= {"drawn_quality": drawn[view].value, "visible_wall": share}
             qualities[view] = quality_of(share)
     of_view = {view: replace(attributes, quality=qualities[view]) for view in View}
-    return SimulatedPatient(number, frames, of_view, record, clips)
+    return SimulatedPatient(frames, of_view, record, clips)
 
 
 def simulate_frame(number: int, settings: SimulationSettings, view: View, phase: Phase) -> SimulatedFrame:
@@ -139,8 +137,8 @@ def describe_patient(number: int, settings: SimulationSettings) -> dict[View, At
 
 def _draw_patient(number: int, settings: SimulationSettings) -> tuple[Anatomy, dict[View, Quality]]:
     preset = settings.preset
-    prior = preset.dials.widen(settings.prior_table)
-    anatomy = draw_anatomy(settings.seed, number, prior, preset.half_angles, preset.dials.scan_conversion)
+    prior = widened(settings.prior_table, preset.dials["anatomy"])
+    anatomy = draw_anatomy(settings.seed, number, prior, preset.half_angles, preset.dials["scan_conversion"])
     return anatomy, draw_qualities(stream(settings.seed, number, "quality"), preset)
 
 

@@ -10,8 +10,7 @@ from tyro.conf import Suppress
 
 from synthboost.errors import require_fields
 from synthboost.simulator.appearance import APPEARANCES, Appearance, AppearanceName
-from synthboost.simulator.calibration import Calibration
-from synthboost.simulator.priors import PRIORS, Prior, PriorName
+from synthboost.simulator.priors import PRIORS, Prior, PriorName, calibrated, calibration_of
 from synthboost.simulator.visibility import QualityRule
 
 NATIVE_SPACING_MM = 0.308
@@ -67,13 +66,13 @@ class SimulationSettings:
                 f"three counts that sum to {self.patients} patients",
             ),
         )
-        Calibration.of_items(self.calibration)
+        calibration_of(self.calibration)
         APPEARANCES[self.appearance].turned(self.dials)
 
     @property
     def prior_table(self) -> Prior:
         """The parameters that `prior` names, calibrated."""
-        return Calibration.of_items(self.calibration).shift(PRIORS[self.prior])
+        return calibrated(PRIORS[self.prior], calibration_of(self.calibration))
 
     @property
     def preset(self) -> Appearance:

@@ -74,7 +74,7 @@ class TrainingFrames(Dataset[Sample | SynthboostError]):
         """Prepare `frames` for `model`; images are augmented or, which excludes that, come as features from `cache`."""
         assert cache is None or not augmentation
         self.frames, self.model, self.recipe, self.augmentation = frames, model, recipe, augmentation
-        self.cache, self.keys = cache, [] if cache is None else frames.image_keys()
+        self.cache, self.keys = cache, [] if cache is None else frames.image_keys
 
     def __getitem__(self, index: tuple[int, int]) -> Sample | SynthboostError:
         try:

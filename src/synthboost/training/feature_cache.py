@@ -133,7 +133,7 @@ def make_feature_cache(
                 else "The image encoder learns, so its features change.",
             )  # fmt: skip
         return None
-    images = {key: (frames, position) for frames in sets for position, key in enumerate(frames.image_keys())}
+    images = {key: (frames, position) for frames in sets for position, key in enumerate(frames.image_keys)}
     first_set, first = next(iter(images.values()))
     example = _encode(model, [model.preprocess(first_set[first].image)])
     bytes_each = sum(tensor.nbytes for tensor in example)

@@ -20,7 +20,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from synthboost.domain import LabelMap, Mask, Structure
+from synthboost.domain import LabelMap, Mask, Structure, largest_piece
 from synthboost.errors import DataError
 from synthboost.evaluation.checks import require_label_map
 from synthboost.evaluation.clinical.geometry import (
@@ -31,7 +31,6 @@ from synthboost.evaluation.clinical.geometry import (
     farthest_pair,
     free_contour,
     gap_between,
-    largest_piece,
     require_structure,
     sampled,
 )

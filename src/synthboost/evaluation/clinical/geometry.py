@@ -1,4 +1,4 @@
-"""Lengths and outlines of masks: the unit that pixels are measured in, pieces, contours, gaps."""
+"""Lengths and outlines of masks: the unit that pixels are measured in, contours, gaps."""
 
 from __future__ import annotations
 
@@ -74,14 +74,6 @@ def require_structure(label_map: LabelMap, structure: Structure, name: str, expe
         word = structure.name.lower().replace("_", " ")
         raise DataError(name, word, "absent", expected or f"at least one pixel of label {int(structure)}")
     return mask
-
-
-def largest_piece(mask: Mask) -> Mask:
-    """The largest 8-connected piece of a mask (H, W) that is not empty."""
-    from scipy import ndimage  # here, because importing it takes longer than a measurement
-
-    labels, _ = ndimage.label(mask, structure=np.ones((3, 3)))
-    return np.asarray(labels == 1 + int(np.bincount(labels.ravel())[1:].argmax()))
 
 
 def contour(mask: Mask) -> Mask:

@@ -15,10 +15,10 @@ from typing import Literal
 
 import numpy as np
 
-from synthboost.domain import STRUCTURES, LabelMap, Mask, Phase, Structure, View
+from synthboost.domain import STRUCTURES, LabelMap, Mask, Phase, Structure, View, largest_piece
 from synthboost.errors import DataError
 from synthboost.evaluation.checks import require_label_map, require_mask
-from synthboost.evaluation.clinical.geometry import Scale, contour, free_contour, gap_between, largest_piece
+from synthboost.evaluation.clinical.geometry import Scale, contour, free_contour, gap_between
 from synthboost.evaluation.clinical.patient_numbers import LabelMaps, Measurement, measure_patient
 
 Severity = Literal["implausible", "caution"]
