@@ -25,7 +25,7 @@ from synthboost.data.source import open_source
 from synthboost.diffusion.checkpoint import load_diffusion
 from synthboost.diffusion.condition import label_map_of
 from synthboost.diffusion.network import SemanticUNet
-from synthboost.diffusion.objective import STEPS, NoiseSchedule, as_noise_predictor
+from synthboost.diffusion.objective import STEPS, Denoiser, NoiseSchedule
 from synthboost.diffusion.sampling import Method, Schedule, known_condition, sample, to_grey
 from synthboost.diffusion.settings import TINY, DiffusionTraining
 from synthboost.diffusion.training import train_diffusion_on
@@ -45,6 +45,27 @@ def drawn(images: Tensor, examples: DiffusionExamples, infos: Sequence[FrameInfo
     labels = np.stack([label_map_of(one) for one in examples.conditions[: len(grey)]])
     patients, names = (tuple(str(i.patient) for i in infos), tuple(i.name for i in infos))
     return EchoSet(grey * sectors, labels, sectors, patients, names)
+
+
+def as_noise_predictor(velocity: Denoiser, schedule: NoiseSchedule) -> Denoiser:
+    """Return a flow's network as one that predicts noise, so that samplers for noise can be used on the same weights.
+
+    An image sqrt(a) x_0 + sqrt(1 - a) noise, over the sum of the two roots, is the flow's image at time
+    sqrt(1 - a) over that sum; and noise is that image plus (1 - time) times the velocity. Nothing is approximated.
+
+    Args:
+        velocity: gives noise - x_0.
+        schedule: of the steps, 0 to `STEPS` - 1, with which the result is called.
+    """
+
+    def denoise(images: Tensor, steps: Tensor) -> Tensor:
+        kept = schedule.kept[steps.long()].to(images.dtype).view(-1, 1, 1, 1)
+        total = kept.sqrt() + (1 - kept).sqrt()
+        time = (1 - kept).sqrt() / total
+        image = images / total
+        return image + (1 - time) * velocity(image, STEPS * time.flatten())
+
+    return denoise
 
 
 def _once(network: SemanticUNet, maps: Tensor, codes: Tensor, noise: Tensor, schedule: Schedule) -> Tensor:

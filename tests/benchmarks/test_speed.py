@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 import torch
 
+from synthboost.diffusion.objective import NoiseSchedule
 from synthboost.models.base import Segmenter
 from synthboost.models.clipseg.model import ClipSeg
 from synthboost.models.freezing import Encoders
@@ -166,3 +167,23 @@ def test_the_benchmark_of_predictions_runs_at_toy_size_and_the_page_encodes_once
     differences = [float(number) for number in re.findall(r"probabilities differ by (\S+)", said)]
     assert len(differences) == 2
     assert max(differences) < 1e-4
+
+
+def test_a_flow_that_knows_the_image_predicts_the_noise_at_every_step(benchmark: Callable[[str], ModuleType]) -> None:
+    generator = torch.Generator().manual_seed(0)
+    image, noise = (torch.randn(3, 1, 4, 4, generator=generator, dtype=torch.float64) for _ in range(2))
+    steps = torch.tensor([0, 300, 999])
+    schedule = NoiseSchedule()
+    told = []
+
+    def velocity(images: torch.Tensor, times: torch.Tensor) -> torch.Tensor:
+        share = times.view(-1, 1, 1, 1) / 1000
+        torch.testing.assert_close(images, (1 - share) * image + share * noise, rtol=0, atol=1e-12)
+        told.append(times)
+        return noise - image
+
+    found = benchmark("bench_sampler_fidelity").as_noise_predictor(velocity, schedule)(
+        schedule.add_noise(image, noise, steps), steps
+    )
+    torch.testing.assert_close(found, noise, rtol=0, atol=1e-12)
+    assert told[0][0] < told[0][1] < told[0][2]

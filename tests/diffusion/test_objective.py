@@ -9,7 +9,6 @@ from torch.distributions import Normal, kl_divergence
 
 from synthboost.diffusion.objective import (
     NoiseSchedule,
-    as_noise_predictor,
     bound,
     draw_steps,
     draw_times,
@@ -159,21 +158,3 @@ def test_the_settings_choose_the_objective(objective: Objective) -> None:
     right = -1.0 if objective is Objective.NOISE else -1.5
     assert not loss_of(settings, lambda x, t: torch.full_like(x, right), images, noise, COSINE, generator()).any()
     assert loss_of(settings, lambda x, t: torch.zeros_like(x), images, noise, COSINE, generator()).all()
-
-
-def test_a_flow_that_knows_the_image_predicts_the_noise_at_every_step() -> None:
-    generator = torch.Generator().manual_seed(0)
-    image, noise = (torch.randn(3, 1, 4, 4, generator=generator, dtype=torch.float64) for _ in range(2))
-    steps = torch.tensor([0, 300, 999])
-    schedule = NoiseSchedule()
-    told = []
-
-    def velocity(images: Tensor, times: Tensor) -> Tensor:
-        share = times.view(-1, 1, 1, 1) / 1000
-        torch.testing.assert_close(images, (1 - share) * image + share * noise, rtol=0, atol=1e-12)
-        told.append(times)
-        return noise - image
-
-    found = as_noise_predictor(velocity, schedule)(schedule.add_noise(image, noise, steps), steps)
-    torch.testing.assert_close(found, noise, rtol=0, atol=1e-12)
-    assert told[0][0] < told[0][1] < told[0][2]

@@ -134,27 +134,6 @@ def flow_loss(denoiser: Denoiser, images: Tensor, noise: Tensor, times: Tensor) 
     return _mean(denoiser((1 - share) * images + share * noise, STEPS * times.to(images.dtype)) - (noise - images))
 
 
-def as_noise_predictor(velocity: Denoiser, schedule: NoiseSchedule) -> Denoiser:
-    """Return a flow's network as one that predicts noise, so that samplers for noise can be used on the same weights.
-
-    An image sqrt(a) x_0 + sqrt(1 - a) noise, over the sum of the two roots, is the flow's image at time
-    sqrt(1 - a) over that sum; and noise is that image plus (1 - time) times the velocity. Nothing is approximated.
-
-    Args:
-        velocity: gives noise - x_0.
-        schedule: of the steps, 0 to `STEPS` - 1, with which the result is called.
-    """
-
-    def denoise(images: Tensor, steps: Tensor) -> Tensor:
-        kept = _at(schedule.kept, steps.long(), images)
-        total = kept.sqrt() + (1 - kept).sqrt()
-        time = (1 - kept).sqrt() / total
-        image = images / total
-        return image + (1 - time) * velocity(image, STEPS * time.flatten())
-
-    return denoise
-
-
 def draw_steps(count: int, generator: Generator | None = None) -> Tensor:
     """Draw (count,) integers from 0 to `STEPS` - 1, all equally likely."""
     return torch.randint(STEPS, (count,), generator=generator)

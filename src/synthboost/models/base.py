@@ -123,13 +123,12 @@ class Segmenter(nn.Module, ABC):
     def encode_image(self, images: Tensor) -> Features:
         """Encode images (B, 3, S, S) into features, each with leading dimension B."""
 
-    @abstractmethod
     def image_settings(self) -> tuple[object, ...]:
         """Return what decides an image's features and shows neither in the encoder's weights nor in its input.
 
-        For instance the number of attention heads, and which blocks are read: features that were kept for one model
-        must not be taken for those of another.
+        For instance which blocks are read: features that were kept for one model must not be taken for another's.
         """
+        return ()
 
     @abstractmethod
     def encode_text(self, tokens: Tensor) -> Features:

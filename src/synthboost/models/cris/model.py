@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from synthboost.domain import PromptSet
 from synthboost.models.base import Features, Part, Segmenter
-from synthboost.models.cris.backbone import HEAD_WIDTH, ClipBackbone, pad_sentences
+from synthboost.models.cris.backbone import ClipBackbone, pad_sentences
 from synthboost.models.cris.decoder import Projector, VisionLanguageDecoder
 from synthboost.models.cris.neck import Neck
 from synthboost.models.cris.settings import CrisSettings
@@ -57,10 +57,6 @@ class Cris(Segmenter):
         """Return the maps of three depths: an eighth, a sixteenth and a thirty-second of the input's size."""
         maps: Features = self.network.backbone.visual(images)
         return maps
-
-    def image_settings(self) -> tuple[object, ...]:
-        """Return the width of the attention pooling's heads; see `Segmenter.image_settings`."""
-        return (HEAD_WIDTH,)
 
     def encode_text(self, tokens: Tensor) -> Features:
         """Return word features (M, L, text_width), states (M, embedding_width) and where no word is (M, L), bool."""

@@ -74,10 +74,6 @@ class UNet(Segmenter):
             maps.append(down(maps[-1]))
         return tuple(maps)
 
-    def image_settings(self) -> tuple[object, ...]:
-        """Return the rectifiers' slope; see `Segmenter.image_settings`."""
-        return (SLOPE,)
-
     def encode_text(self, tokens: Tensor) -> Features:
         """Return the labels as they are, (M, 1)."""
         return (tokens,)
