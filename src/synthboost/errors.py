@@ -88,6 +88,12 @@ def printable(text: str) -> str:
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in line)
 
 
+def first_words(error: BaseException) -> str:
+    """Return the kind of a library's exception and its first sentence; what follows is often unsafe advice."""
+    words = str(error).strip().partition("\n")[0].partition(". ")[0][:200]
+    return f"{type(error).__name__}: {words}" if words else type(error).__name__
+
+
 def shown(items: Sequence[str], most: int = 10) -> str:
     """Spell out the first items of a list, and count the others."""
     more = f" and {len(items) - most} more" if len(items) > most else ""

@@ -8,10 +8,11 @@ import pytest
 import torch
 from torch import Tensor
 
-from synthboost.diffusion.checkpoint import load_diffusion, save_diffusion
+from synthboost.diffusion.checkpoint import NAME, load_diffusion, save_diffusion
 from synthboost.diffusion.network import SemanticUNet
 from synthboost.diffusion.settings import DiffusionSettings, Objective
 from synthboost.errors import CheckpointError
+from synthboost.models.weights_folder import write_card
 
 
 @pytest.fixture
@@ -37,10 +38,12 @@ def test_a_checkpoint_of_another_configuration_is_refused(folder: Path) -> None:
     card = json.loads((folder / "synthboost.json").read_text())
     card["settings"]["spade_width"] = 7
     (folder / "synthboost.json").write_text(json.dumps(card))
+    with pytest.raises(CheckpointError, match=r"synthboost\.json: sha256"):
+        load_diffusion(folder)
+    write_card(folder, NAME, card["settings"])
     with pytest.raises(CheckpointError, match=r"of another shape: .*\.norm1\.beta\.weight"):
         load_diffusion(folder)
-    card["settings"]["spade_width"], card["settings"]["groups"] = 6, 3
-    (folder / "synthboost.json").write_text(json.dumps(card))
+    write_card(folder, NAME, card["settings"] | {"spade_width": 6, "groups": 3})
     with pytest.raises(CheckpointError, match="groups: 3; expected a divisor of width 8"):
         load_diffusion(folder)
 

@@ -5,17 +5,18 @@ from __future__ import annotations
 import json
 import pickle
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
 from synthboost.errors import CheckpointError, OutputError
 from synthboost.models.clipseg.model import ClipSeg
-from synthboost.models.registry import load_segmenter
-from synthboost.models.weights_folder import file_sha256, load_strictly, save_weights
+from synthboost.models.registry import load_segmenter, weights_fingerprint
+from synthboost.models.weights_folder import load_strictly, save_weights, write_card
 
 MakeModel = Callable[..., ClipSeg]
 WEIGHTS, CARD = "model.safetensors", "synthboost.json"
@@ -29,8 +30,11 @@ def folder(tiny_model: ClipSeg, tmp_path: Path) -> Path:
 
 @pytest.fixture
 def plain_folder(folder: Path) -> Path:
-    """Without our card, as others publish: no checksum protects the weights."""
+    """Without our card and our mark, as others publish: no checksum protects the weights."""
     (folder / CARD).unlink()
+    config = json.loads((folder / "config.json").read_text())
+    assert config.pop("synthboost") == 1
+    (folder / "config.json").write_text(json.dumps(config))
     return folder
 
 
@@ -43,6 +47,12 @@ def rewrite(folder: Path, change: Callable[[dict[str, torch.Tensor]], object]) -
 def edit_card(folder: Path, **changes: object) -> None:
     card = json.loads((folder / CARD).read_text())
     (folder / CARD).write_text(json.dumps(card | changes))
+
+
+def sum_up_again(folder: Path, **changes: Any) -> None:
+    """Write a card whose checksums are right, whatever else is wrong."""
+    card = json.loads((folder / CARD).read_text()) | changes
+    write_card(folder, card["model"], card["settings"])
 
 
 @pytest.mark.parametrize("source", ["./nowhere", "nowhere", "a/b/c", Path("owner/name")])
@@ -60,6 +70,9 @@ def test_an_absent_file_is_named(folder: Path, file: str) -> None:
 
 def test_an_absent_tokenizer_is_named(folder: Path) -> None:
     (folder / "tokenizer.json").unlink()
+    with pytest.raises(CheckpointError, match=r"tokenizer\.json: absent; expected every file"):
+        load_segmenter(folder)
+    sum_up_again(folder)
     with pytest.raises(CheckpointError, match=r"tokenizer: absent; expected tokenizer\.json"):
         load_segmenter(folder)
 
@@ -84,7 +97,7 @@ def test_one_flipped_bit_is_found_by_the_checksum(folder: Path) -> None:
     data = bytearray((folder / WEIGHTS).read_bytes())
     data[-5] ^= 1
     (folder / WEIGHTS).write_bytes(data)
-    with pytest.raises(CheckpointError, match="sha256: .*damaged; copy it again"):
+    with pytest.raises(CheckpointError, match=r"model\.safetensors: sha256: .*copy the whole folder again"):
         load_segmenter(folder)
 
 
@@ -150,7 +163,7 @@ def test_what_is_no_folder_of_ours_nor_of_the_library_is_said_to_need_conversion
 def test_weights_of_another_size_are_refused(folder: Path, make_tiny_model: MakeModel, tmp_path: Path) -> None:
     make_tiny_model(reduce_width=16).save_pretrained(tmp_path / "other")
     (folder / WEIGHTS).write_bytes((tmp_path / "other" / WEIGHTS).read_bytes())
-    edit_card(folder, sha256=file_sha256(folder / WEIGHTS))
+    sum_up_again(folder)
     with pytest.raises(CheckpointError, match="of another shape.*model and preset"):
         load_segmenter(folder)
 
@@ -159,14 +172,77 @@ def test_weights_of_another_size_are_refused(folder: Path, make_tiny_model: Make
     ("changes", "message"),
     [
         ({"format": 2}, "format: 2; expected format 1. Update synthboost"),
-        ({"settings": {"input_size": 32}}, "settings of this version"),
-        ({"settings": "tiny"}, "card"),
-        ({"model": None}, "card"),
+        ({"settings": {"input_size": 32}}, r"synthboost\.json: sha256"),
+        ({"settings": "tiny"}, "card: settings"),
+        ({"model": None}, "card: model"),
     ],
 )
-def test_a_card_of_another_version_is_refused(folder: Path, changes: dict[str, object], message: str) -> None:
+def test_a_card_that_was_changed_is_refused(folder: Path, changes: dict[str, object], message: str) -> None:
     edit_card(folder, **changes)
     with pytest.raises(CheckpointError, match=message):
+        load_segmenter(folder)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"reduce_width": None}, "settings: reduce_width; expected the settings of this version"),
+        ({"colours": 3}, "settings: colours; expected the settings of this version"),
+        ({"vision_width": "32"}, 'settings: settings.vision_width: "32"'),
+        ({"input_size": 33}, "settings: input_size: 33"),
+    ],
+)
+def test_settings_that_form_no_network_are_refused(folder: Path, change: dict[str, object], message: str) -> None:
+    settings = json.loads((folder / CARD).read_text())["settings"] | change
+    sum_up_again(folder, settings={name: value for name, value in settings.items() if value is not None})
+    with pytest.raises(CheckpointError, match=message):
+        load_segmenter(folder)
+
+
+def exchange_two_words(path: Path) -> None:
+    said = json.loads(path.read_text())
+    words = said["model"]["vocab"]
+    words["heart"], words["atrium"] = words["atrium"], words["heart"]
+    path.write_text(json.dumps(said))
+
+
+def change_the_activation(path: Path) -> None:
+    path.write_text(path.read_text().replace('"quick_gelu"', '"relu"'))
+
+
+CHANGES: dict[str, Callable[[Path], object]] = {
+    "tokenizer.json": exchange_two_words,
+    "config.json": change_the_activation,
+    "tokenizer_config.json": lambda path: path.write_text("{}"),
+    "preprocessor_config.json": lambda path: path.write_text(path.read_text().replace("0.485", "0.5")),
+}
+
+
+@pytest.mark.parametrize("name", CHANGES)
+def test_each_file_that_a_prediction_depends_on_is_under_the_one_checksum(folder: Path, name: str) -> None:
+    before = weights_fingerprint(folder)
+    load_segmenter(folder)
+    CHANGES[name](folder / name)
+    with pytest.raises(CheckpointError, match=rf"{name}: sha256: .*copy the whole folder again"):
+        load_segmenter(folder)
+    sum_up_again(folder)
+    assert weights_fingerprint(folder) != before
+    (folder / name).unlink()
+    with pytest.raises(CheckpointError, match=rf"{name}: absent; expected every file"):
+        load_segmenter(folder)
+
+
+def test_a_file_that_the_libraries_would_read_must_not_come_in_and_notes_may(folder: Path) -> None:
+    (folder / "README.md").write_text("a model card")
+    load_segmenter(folder)
+    (folder / "special_tokens_map.json").write_text("{}")
+    with pytest.raises(CheckpointError, match=r"files: special_tokens_map\.json; .*Move it out"):
+        load_segmenter(folder)
+
+
+def test_a_lost_card_is_missed(folder: Path) -> None:
+    (folder / CARD).unlink()
+    with pytest.raises(CheckpointError, match=r"synthboost\.json: file: absent; .*copy the whole folder again"):
         load_segmenter(folder)
 
 
@@ -248,8 +324,62 @@ def test_an_interrupted_save_leaves_the_old_folder_whole(
     assert [path.name for path in folder.parent.iterdir()] == ["weights"]
 
 
-def test_settings_that_the_configuration_contradicts_are_refused(folder: Path, tiny_model: ClipSeg) -> None:
-    settings = replace(tiny_model.settings, extract_layers=(0, 1))
-    edit_card(folder, settings=vars(settings))
-    with pytest.raises(CheckpointError, match=r"settings: extract_layers; expected what config\.json says"):
-        load_segmenter(folder)
+HOSTILE: dict[str, object] = {
+    "no mapping": [], "no layers": {"vision_config": {"num_hidden_layers": 0}},
+    "text for a number": {"text_config": {"hidden_size": "many"}},
+    "a million layers": {"vision_config": {"num_hidden_layers": 10**6}},
+    "a petabyte": {"text_config": {"vocab_size": 10**12}}, "negative": {"projection_dim": -3},
+    "no heads": {"vision_config": {"num_attention_heads": 0}}, "blocks that are not": {"extract_layers": [7]},
+    "no blocks": {"extract_layers": []},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_a_foreign_configuration_that_forms_no_network_is_refused_at_once(plain_folder: Path, name: str) -> None:
+    said, change = json.loads((plain_folder / "config.json").read_text()), HOSTILE[name]
+    if isinstance(change, dict):
+        change = said | {k: said[k] | v if isinstance(v, dict) else v for k, v in change.items()}
+    (plain_folder / "config.json").write_text(json.dumps(change))
+    with pytest.raises(CheckpointError):
+        load_segmenter(plain_folder)
+
+
+@pytest.mark.parametrize("content", ["[]", "{", "{}", "\x00", '{"tokenizer_class": "Foo", "auto_map": {"a": "x.F"}}'])
+@pytest.mark.parametrize("file", ["tokenizer_config.json", "tokenizer.json"])
+def test_a_foreign_tokenizer_that_is_damaged_is_refused(plain_folder: Path, file: str, content: str) -> None:
+    (plain_folder / file).write_text(content)
+    with pytest.raises(CheckpointError, match="tokenizer: "):
+        load_segmenter(plain_folder)
+
+
+def test_a_foreign_folder_without_a_tokenizers_configuration_is_refused_if_it_is_not_clips(plain_folder: Path) -> None:
+    (plain_folder / "tokenizer_config.json").unlink()
+    with pytest.raises(CheckpointError, match=r"tokenizer: \d+ tokens; expected at most \d+, as config\.json says"):
+        load_segmenter(plain_folder)
+
+
+def test_the_preprocessing_of_a_foreign_folder_is_honoured(plain_folder: Path) -> None:
+    said = {"size": 64, "image_mean": [0.5, 0.5, 0.25], "image_std": [0.5, 0.5, 0.5], "resample": 2}
+    (plain_folder / "preprocessor_config.json").write_text(json.dumps(said))
+    model = load_segmenter(plain_folder)
+    white = model.preprocess(np.full((10, 12), 255, np.uint8))
+    assert white.shape == (3, 64, 64)
+    assert white[:, 5, 5].tolist() == [1.0, 1.0, 1.5]
+    model.save_pretrained(plain_folder.parent / "again")
+    again = load_segmenter(plain_folder.parent / "again")
+    assert torch.equal(again.preprocess(np.full((10, 12), 255, np.uint8)), white)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"resample": 3}, {"do_normalize": False}, {"do_center_crop": True}, {"rescale_factor": 1.0},
+        {"size": {"shortest_edge": 64}}, {"size": {"height": 64, "width": 32}}, {"size": 33}, {"size": "big"},
+        {"image_mean": [0.5]}, {"image_std": [0, 1, 1]}, {"image_std": None}, {"image_mean": [1e999, 0, 0]},
+    ],
+)  # fmt: skip
+def test_preprocessing_that_we_do_not_do_is_refused(plain_folder: Path, change: dict[str, object]) -> None:
+    path = plain_folder / "preprocessor_config.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | change))
+    with pytest.raises(CheckpointError, match=r"preprocessor_config\.json: preprocessing: "):
+        load_segmenter(plain_folder)

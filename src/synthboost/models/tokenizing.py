@@ -11,7 +11,7 @@ from tokenizers import Regex, Tokenizer, models, normalizers, pre_tokenizers, pr
 from transformers import AutoTokenizer, CLIPTokenizer, PreTrainedTokenizerFast
 
 from synthboost.domain import PromptSet
-from synthboost.errors import CheckpointError
+from synthboost.errors import CheckpointError, first_words
 from synthboost.prompts import vocabulary
 
 TOKENIZER_FILES = (("tokenizer.json",), ("vocab.json", "merges.txt"))
@@ -50,9 +50,12 @@ def read_tokenizer(folder: Path) -> Any:
     """
     _require_files(folder)
     try:
-        return AutoTokenizer.from_pretrained(folder, local_files_only=True)
-    except (OSError, ValueError, TypeError, KeyError) as error:
-        raise CheckpointError(folder, "tokenizer", error, "the files of a tokenizer") from error
+        tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+    except Exception as error:  # reading damaged files can raise anything
+        raise CheckpointError(folder, "tokenizer", first_words(error), "the files of a tokenizer") from error
+    if tokenizer.pad_token_id is None or tokenizer.eos_token_id is None:
+        raise CheckpointError(folder, "tokenizer", "no padding or no end", "a tokenizer with tokens for both")
+    return tokenizer
 
 
 def clip_tokenizer(source: str | Path) -> Any:
@@ -68,9 +71,9 @@ def clip_tokenizer(source: str | Path) -> Any:
         raise CheckpointError(source, "tokenizer", "absent", "a folder, or a hub name like owner/name")
     try:
         return CLIPTokenizer.from_pretrained(source, local_files_only=folder.is_dir())
-    except (OSError, ValueError, TypeError, KeyError) as error:
+    except Exception as error:  # reading damaged files can raise anything
         raise CheckpointError(
-            source, "tokenizer", f"{type(error).__name__}: {error}", "CLIP's tokenizer, in a folder or on the hub",
+            source, "tokenizer", first_words(error), "CLIP's tokenizer, in a folder or on the hub",
             "Where there is no network, give a folder with tokenizer.json, or vocab.json and merges.txt.",
         ) from error  # fmt: skip
 

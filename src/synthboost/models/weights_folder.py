@@ -1,4 +1,4 @@
-"""Folders of weights: safetensors, strictly matched, with a checksum; nothing is loaded by half or in silence."""
+"""Folders of weights: safetensors, strictly matched, with one checksum over all that a prediction depends on."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import json
 import warnings
 import zipfile
 from collections.abc import Mapping
-from dataclasses import fields
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -16,8 +16,9 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from synthboost.errors import CheckpointError, ConfigError, OutputError
+from synthboost.errors import CheckpointError, ConfigError, DataError, OutputError, first_words
 from synthboost.io.atomic import write_json
+from synthboost.io.typed_json import from_json, read_json
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -27,44 +28,76 @@ Settings = TypeVar("Settings", bound="DataclassInstance")
 WEIGHTS_FILE = "model.safetensors"
 PICKLED_FILE = "pytorch_model.bin"
 """Of older releases on the hub; read as tensors only."""
-CARD_FILE = "synthboost.json"
-"""Which of our models the folder holds, its settings, and the weights' checksum."""
+CARD_FILE, CONFIG_FILE = "synthboost.json", "config.json"
 FORMAT = 1
+MARK = "synthboost"
+"""In a library's configuration, so that weights of ours without their card are not taken for those of others."""
+READ = frozenset({".json", ".txt", ".safetensors", ".bin"})
+"""Endings of the files in which the libraries look for weights, configuration and tokenizer."""
+COPY = "It was changed or damaged since it was saved; copy the whole folder again."
+
+
+@dataclass(frozen=True)
+class Card:
+    """What `synthboost.json` says of the folder that it lies in."""
+
+    format: int
+    model: str
+    """Which of our models the folder holds."""
+    settings: Mapping[str, Any]
+    """The model's sizes."""
+    files: Mapping[str, str]
+    """Name -> SHA-256 of all files that take part in a prediction: weights, configuration, tokenizer, preprocessing."""
+    sha256: str
+    """Of all that: the one checksum of what a prediction depends on."""
 
 
 def write_card(folder: Path, model: str, settings: Mapping[str, Any]) -> None:
-    """Write what `read_card` reads, once the weights are in the folder."""
-    card = {"format": FORMAT, "model": model, "settings": dict(settings), "sha256": file_sha256(folder / WEIGHTS_FILE)}
-    write_json(folder / CARD_FILE, card)
+    """Write the card of a folder that holds everything else already."""
+    said = {"format": FORMAT, "model": model, "settings": dict(settings), "files": _checksums(folder)}
+    write_json(folder / CARD_FILE, said | {"sha256": _checksum(said)})
 
 
-def read_card(folder: Path) -> dict[str, Any] | None:
+def read_card(folder: Path, verify: bool = True) -> Card | None:
     """Read the folder's card, or `None` when it has none (a checkpoint that others published).
 
+    Args:
+        folder: of weights.
+        verify: compare the card and every file with their checksums.
+
     Raises:
-        CheckpointError: the card does not parse, is of a newer format, or the weights' checksum differs.
+        CheckpointError: the card does not parse, is of another format, or was lost; or a file is absent, was changed,
+            or has come in. The file is named.
     """
     path = folder / CARD_FILE
     if not path.is_file():
+        if _is_ours(folder / CONFIG_FILE):
+            raise CheckpointError(path, "file", "absent", "the card that was saved with these weights", COPY)
         return None
     try:
-        card = json.loads(path.read_text(encoding="utf-8"))
-        version, expected = card["format"], card["sha256"]
-        if version == FORMAT and not (isinstance(card["model"], str) and isinstance(card["settings"], dict)):
-            raise ValueError("its model or settings are of the wrong type")
-    except (ValueError, KeyError, TypeError) as error:
-        raise CheckpointError(path, "card", error, "a card of this program") from error
-    if version != FORMAT:
-        raise CheckpointError(path, "format", version, f"format {FORMAT}", "Update synthboost to read it.")
-    found = file_sha256(folder / WEIGHTS_FILE)
-    if found != expected:
-        raise CheckpointError(
-            folder / WEIGHTS_FILE, "sha256", found[:16], expected[:16], "The file was damaged; copy it again."
-        )
-    return dict(card)
+        said = read_json(path)
+        if said.get("format", FORMAT) != FORMAT:
+            raise CheckpointError(path, "format", said["format"], f"format {FORMAT}", "Update synthboost to read it.")
+        card: Card = from_json(Card, said, path)
+    except DataError as error:
+        raise CheckpointError(path, "card", f"{error.field}: {error.value}", "a card of this program", COPY) from error
+    if verify:
+        _verify(folder, card)
+    return card
 
 
-def read_settings(kind: type[Settings], card: Mapping[str, Any] | None, folder: Path) -> Settings:
+def folder_checksum(folder: Path) -> str:
+    """Return the one checksum (SHA-256, hex) of a folder of weights: its card's, or that of the files that are read.
+
+    Raises:
+        CheckpointError: there are no weights, or the card cannot be read.
+    """
+    weights_path(folder)
+    card = read_card(folder, verify=False)
+    return _checksum(_checksums(folder)) if card is None else card.sha256
+
+
+def read_settings(kind: type[Settings], card: Card | None, folder: Path) -> Settings:
     """Build a model's settings (a dataclass) from what its card states.
 
     Raises:
@@ -72,14 +105,47 @@ def read_settings(kind: type[Settings], card: Mapping[str, Any] | None, folder: 
     """
     if card is None:
         raise CheckpointError(folder, CARD_FILE, "absent", "a folder of weights that this program wrote")
-    stated = {name: tuple(value) if isinstance(value, list) else value for name, value in card["settings"].items()}
-    known = {field.name for field in fields(kind)}
-    if stated.keys() != known:
-        raise CheckpointError(folder, "settings", sorted(stated.keys() ^ known), "the settings of this version")
+    if odd := sorted(card.settings.keys() ^ {field.name for field in fields(kind)}):
+        raise CheckpointError(folder, "settings", ", ".join(odd), "the settings of this version")
     try:
-        return kind(**stated)
-    except (TypeError, ConfigError) as error:
-        raise CheckpointError(folder, "settings", error, "the settings of this version") from error
+        settings: Settings = from_json(kind, card.settings, folder / CARD_FILE, "settings")
+    except (DataError, ConfigError) as error:
+        found = f"{error.field}: {error.value}"
+        raise CheckpointError(folder / CARD_FILE, "settings", found, error.expected) from error
+    return settings
+
+
+def _verify(folder: Path, card: Card) -> None:
+    said = {name: value for name, value in vars(card).items() if name != "sha256"}
+    if _checksum(said) != card.sha256:
+        raise CheckpointError(folder / CARD_FILE, "sha256", _checksum(said)[:16], card.sha256[:16], COPY)
+    found = _checksums(folder)
+    for name, expected in card.files.items():
+        if name not in found:
+            raise CheckpointError(folder, name, "absent", "every file that was saved with the weights", COPY)
+        if found[name] != expected:
+            raise CheckpointError(folder / name, "sha256", found[name][:16], expected[:16], COPY)
+    if added := sorted(found.keys() - card.files.keys()):
+        expected = f"the files that {CARD_FILE} lists, and no other that the libraries read"
+        raise CheckpointError(folder, "files", ", ".join(added), expected, "Move it out of the folder.")
+
+
+def _checksums(folder: Path) -> dict[str, str]:
+    """The SHA-256 of each file that takes part in a prediction, by name."""
+    names = sorted(path.name for path in folder.iterdir() if path.suffix in READ and path.is_file())
+    return {name: file_sha256(folder / name) for name in names if name != CARD_FILE}
+
+
+def _checksum(said: Mapping[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
+
+
+def _is_ours(path: Path) -> bool:
+    """Whether a configuration of the library says that this program wrote it."""
+    try:
+        return MARK in read_json(path)
+    except DataError:
+        return False
 
 
 def save_weights(folder: Path, state: Mapping[str, Tensor]) -> None:
@@ -140,11 +206,8 @@ def read_file(path: Path) -> Any:
                 return torch.jit.load(str(path), map_location="cpu").state_dict()  # type: ignore[no-untyped-call]
         return torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # reading a foreign file can raise anything; all of it means: not weights
-        # What the libraries say goes on with advice to run what the file holds.
-        raise CheckpointError(
-            path, "file", f"{type(error).__name__}; it begins with {_beginning(path)!r}",
-            "an intact file that holds weights only",
-        ) from error  # fmt: skip
+        found = f"{first_words(error)}; it begins with {_beginning(path)!r}"
+        raise CheckpointError(path, "file", found, "an intact file that holds weights only") from error
 
 
 def _beginning(path: Path) -> bytes:

@@ -7,23 +7,34 @@ encoded once for all its sentences, and vision blocks that the decoder does not 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
+import torch
 from torch import Tensor, nn
 from transformers import CLIPSegConfig, CLIPSegForImageSegmentation
 
 from synthboost.domain import PromptSet
-from synthboost.errors import CheckpointError
+from synthboost.errors import CheckpointError, SynthboostError, first_words
+from synthboost.io.atomic import write_json
+from synthboost.io.typed_json import from_json, read_json
 from synthboost.models.base import Features, Part, Segmenter
 from synthboost.models.clipseg.settings import ClipSegSettings
 from synthboost.models.tokenizing import grammar_tokenizer, read_tokenizer
-from synthboost.models.weights_folder import load_weights, read_card, read_settings
+from synthboost.models.weights_folder import FORMAT, MARK, load_weights, read_card, read_settings, weights_path
 
 OUTDATED_BUFFERS = ("position_ids",)
 """Stored by older releases of the library; computed, not learnt."""
+PREPROCESSING = "preprocessor_config.json"
+AS_WE_DO: dict[str, Any] = {
+    "do_resize": True, "resample": 2, "do_center_crop": False, "do_rescale": True, "rescale_factor": 1 / 255,
+    "do_normalize": True,
+}  # fmt: skip
+"""How the library prepares images where it does the same as we: bilinear (2), to 0-1, standardised."""
+MOST_LAYERS, MARGIN = 1000, 10**6
 
 
 class ClipSeg(Segmenter):
@@ -56,16 +67,25 @@ class ClipSeg(Segmenter):
     def from_pretrained(cls, folder: Path) -> Self:
         """Read a checkpoint of ours, or a local copy of `CIDAS/clipseg-rd64-refined` or a like model."""
         card = read_card(folder)
-        config, tokenizer = _read_library_files(folder)
-        settings = _settings_of(config, card, folder)
-        model = cls(settings, config, tokenizer)
+        config, tokenizer = _read_config(folder), read_tokenizer(folder)
+        if len(tokenizer) > config.text_config.vocab_size:
+            known = f"at most {config.text_config.vocab_size}, as config.json says"
+            raise CheckpointError(folder, "tokenizer", f"{len(tokenizer)} tokens", known)
+        settings = _settings_of(config) if card is None else read_settings(ClipSegSettings, card, folder)
+        size, mean, std = _read_preprocessing(folder, cls, settings)
+        model = cls(replace(settings, input_size=size), config, tokenizer)
+        model.pixel_mean, model.pixel_std = mean, std
         load_weights(model.network, folder, ignore=OUTDATED_BUFFERS)
         return model
 
     def write_beside(self, folder: Path) -> None:
-        """Write the rest of the library's layout: tokenizer and configuration."""
+        """Write the rest of the library's layout: tokenizer, configuration and preprocessing."""
         super().write_beside(folder)
+        setattr(self.network.config, MARK, FORMAT)
         self.network.config.save_pretrained(folder)
+        size = {"height": self.input_size, "width": self.input_size}
+        numbers = {"size": size, "image_mean": self.pixel_mean, "image_std": self.pixel_std}
+        write_json(folder / PREPROCESSING, {"image_processor_type": "ViTImageProcessor", **numbers, **AS_WE_DO})
 
     def encode_image(self, images: Tensor) -> Features:
         """Run the vision blocks up to the last one that is read; return (B, 1 + patches, width) of each read one."""
@@ -191,33 +211,61 @@ def _library_config(settings: ClipSegSettings, tokenizer: Any) -> CLIPSegConfig:
     return CLIPSegConfig(**parts, **top)
 
 
-def _read_library_files(folder: Path) -> tuple[CLIPSegConfig, Any]:
-    if not (folder / "config.json").is_file():
-        raise CheckpointError(folder, "config.json", "absent", "a folder of weights (save_pretrained layout)")
+def _read_config(folder: Path) -> CLIPSegConfig:
+    path = folder / "config.json"
+    if not path.is_file():
+        raise CheckpointError(folder, path.name, "absent", "a folder of weights (save_pretrained layout)")
     try:
         config = CLIPSegConfig.from_pretrained(folder, local_files_only=True)
-    except (OSError, ValueError, TypeError, KeyError) as error:
-        raise CheckpointError(folder, "config.json", error, "the configuration of a CLIPSeg") from error
-    return config, read_tokenizer(folder)
-
-
-def _settings_of(config: CLIPSegConfig, card: dict[str, Any] | None, folder: Path) -> ClipSegSettings:
+        if max(config.vision_config.num_hidden_layers, config.text_config.num_hidden_layers) > MOST_LAYERS:
+            raise ValueError(f"more than {MOST_LAYERS} layers")
+        with torch.device("meta"):  # whatever the sizes are, nothing is allocated
+            needed = sum(tensor.nbytes for tensor in CLIPSegForImageSegmentation(config).state_dict().values())
+        if needed > 4 * (held := weights_path(folder).stat().st_size) + MARGIN:
+            raise ValueError(f"its sizes need {needed} bytes and the file of weights has {held}")
+        _settings_of(config)
+    except CheckpointError:
+        raise
+    except Exception as error:  # the library checks little, and damaged values can raise anything
+        raise CheckpointError(path, "config", first_words(error), "the configuration of a CLIPSeg") from error
     if not config.use_complex_transposed_convolution:
         raise CheckpointError(
             folder, "use_complex_transposed_convolution", False, "true, as in CIDAS/clipseg-rd64-refined",
             "Use the refined checkpoint.",
         )  # fmt: skip
+    return config
+
+
+def _settings_of(config: CLIPSegConfig) -> ClipSegSettings:
     built = {
         ours: getattr(getattr(config, part) if part else config, theirs)
         for part, names in LIBRARY_NAMES.items()
         for theirs, ours in names.items()
     } | {"extract_layers": tuple(config.extract_layers)}
-    built["head_width"] = config.vision_config.hidden_size // config.vision_config.num_attention_heads
-    if card is None:
-        return replace(ClipSegSettings(), **built)
-    settings = read_settings(ClipSegSettings, card, folder)
-    if contradicted := [name for name, value in built.items() if getattr(settings, name) != value]:
-        raise CheckpointError(
-            folder, "settings", ", ".join(contradicted), "what config.json says", "Copy the whole folder again."
+    heads = config.vision_config.num_attention_heads
+    return replace(ClipSegSettings(), **built, head_width=config.vision_config.hidden_size // heads)
+
+
+def _read_preprocessing(
+    folder: Path, model: type[ClipSeg], settings: ClipSegSettings
+) -> tuple[int, tuple[float, float, float], tuple[float, float, float]]:
+    """Return the square input's size, and mean and standard deviation of the channels, from the library's file."""
+    path = folder / PREPROCESSING
+    if not path.is_file():
+        return settings.input_size, model.pixel_mean, model.pixel_std
+    try:
+        said = read_json(path)
+        odd = [name for name, value in AS_WE_DO.items() if said.get(name, value) != value]
+        size = said.get("size", settings.input_size)
+        [side] = {size["height"], size["width"]} if isinstance(size, dict) else {size}
+        mean, std = (
+            from_json(tuple[float, float, float], said[name], path, name) for name in ("image_mean", "image_std")
         )
-    return settings
+        replace(settings, input_size=from_json(int, side, path, "size"))
+        if odd or not min(std) > 0 or not max(map(abs, (*mean, *std))) < math.inf:
+            raise ValueError(", ".join(f"{name} {said[name]}" for name in odd) or "image_std is not positive")
+    except (SynthboostError, KeyError, ValueError, TypeError) as error:
+        found = f"{error.field}: {error.value}" if isinstance(error, SynthboostError) else first_words(error)
+        expected = "square images, bilinear, in 0-1, minus three means, divided by three positive numbers"
+        raise CheckpointError(path, "preprocessing", found, expected) from error
+    return side, mean, std
