@@ -15,11 +15,13 @@ from synthboost.io.tables import records_of
 from synthboost.io.typed_json import read_record, to_json
 from synthboost.models.catalogue import MODELS
 from synthboost.models.freezing import Encoders
+from synthboost.models.registry import load_segmenter
 from synthboost.models.unet.settings import UNetSettings
 from synthboost.models.weights_folder import file_sha256
 from synthboost.records.rows import Row, read_rows
 from synthboost.records.run_folder import read_run
 from synthboost.records.run_record import Evaluation, Spec
+from synthboost.studies import run
 from synthboost.studies.run import FEATURES_FOLDER, execute, stage_frames
 from synthboost.studies.spec import Role, RunSpec
 
@@ -66,6 +68,29 @@ def test_evaluating_otherwise_does_not_train_again(make_spec: MakeSpec, evaluati
     assert paths.log.stat().st_mtime_ns == trained
     assert read_run(paths.root).manifest.parameters == parameters
     assert 0 < parameters.trained <= parameters.total
+
+
+def test_a_kill_between_training_and_scoring_changes_no_count_and_leaves_no_state(
+    make_spec: MakeSpec, evaluation: Evaluation, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spec = make_spec(Strategy.REAL, encoders=Encoders.FROZEN)
+    whole = execute(spec, tmp_path / "whole", evaluation)
+
+    def killed(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(run, "_evaluate", killed)
+        execute(spec, tmp_path / "halved", evaluation)
+    (tmp_path / "halved" / spec.name / "state").mkdir(exist_ok=True)
+    halved = execute(spec, tmp_path / "halved", evaluation)
+    assert not halved.state.exists()
+    found, expected = (read_run(paths.root).manifest.parameters for paths in (halved, whole))
+    assert found == expected
+    model = load_segmenter(whole.checkpoint)
+    model.set_encoders(Encoders.FROZEN)
+    assert found.trained == sum(p.numel() for p in model.parameters() if p.requires_grad) < found.total
+    assert f"{found.trained:,}" in (halved.checkpoint / "README.md").read_text()
 
 
 def test_the_synthetic_stage_is_trained_once_and_its_weights_are_taken_over(

@@ -82,7 +82,6 @@ def _ensure_trained(spec: RunSpec, paths: RunPaths, parent: RunPaths | None) -> 
     model, trained = train(spec, paths, parent)
     if main:
         write_record(paths.trained, Parameters(sum(p.numel() for p in model.parameters()), trained))
-        shutil.rmtree(paths.state, ignore_errors=True)
     return model
 
 
@@ -147,6 +146,7 @@ def _evaluate(
     spec: RunSpec, model: Segmenter, paths: RunPaths, evaluation: Evaluation, workers: int, device: str
 ) -> None:
     paths.done.unlink(missing_ok=True)
+    shutil.rmtree(paths.state, ignore_errors=True)  # also of a training that was killed at its end
     began = datetime.now(UTC), time.monotonic()
     rows, examples = evaluate_run(spec, model, paths, evaluation, workers, device)
     log = read_log(paths.log) if spec.own_stages else []
