@@ -64,6 +64,12 @@ def test_a_side_without_runs_and_runs_without_partners_are_refused(
         "compare", first, "--with", runs["published-clipseg-real-P2-0"], runs["published-cris-real-P1-0"]
     )
     assert (answer.code, "on one side only" in answer.err) == (2, True)
+    answer = synthboost("compare", first, "--with", first)
+    said = "sides: both model cris (published), strategy synth-PT:real-FT, encoders trained, synthetic diffusion, "
+    assert (answer.code, said + "real_patients 400, prompt_set P1;" in answer.err) == (2, True)
+    real = runs["published-cris-real-P1-0"]
+    answer = synthboost("compare", real, "--with", real)
+    assert "encoders trained, real_patients 400, prompt_set P1;" in answer.err
 
 
 def test_the_published_scores_are_summarised(

@@ -110,6 +110,39 @@ def test_a_damaged_line_is_refused_and_named(tmp_path: Path, old: str, new: str,
         read_rows(path)
 
 
+@pytest.mark.parametrize(
+    ("column", "value", "expected"),
+    [
+        ("dice", 7.5, "a number from 0 to 1"),
+        ("dice", -0.1, "a number from 0 to 1"),
+        ("iou", float("inf"), "a number from 0 to 1"),
+        ("nsd", 1.001, "a number from 0 to 1"),
+        ("hd95_mm", -1.0, "a finite number from 0 on"),
+        ("assd_mm", float("inf"), "a finite number from 0 on"),
+        ("area_true_mm2", -3.0, "a finite number from 0 on"),
+        ("area_predicted_mm2", -3.0, "a finite number from 0 on"),
+        ("row_mm", -0.3, "a finite number from 0 on"),
+        ("real_patients", -1, "a finite number from 0 on"),
+        ("age", 900, "a number from 0 to 120"),
+        ("ejection_fraction", 900.0, "a number from 0 to 100"),
+        ("structure", "XYZ", "one of LV, MYO, LA"),
+        ("view", "3CH", "one of 2CH, 4CH"),
+        ("phase", "EDES", "one of ED, ES"),
+        ("domain", "moon", "one of real, "),
+        ("quality", "Bad", "one of Good, "),
+        ("sex", "x", "one of "),
+        ("status", "fine", "one of ok, tiny"),
+    ],
+)
+def test_what_no_scoring_gives_is_refused_with_file_line_column_and_value(
+    tmp_path: Path, column: str, value: Any, expected: str
+) -> None:
+    path = tmp_path / "rows.csv"
+    write_rows(path, rows_frame([ROW, replace(ROW, **{column: value})]))
+    with pytest.raises(DataError, match=rf"rows\.csv:3: {column}: '{value}'; expected {expected}"):
+        read_rows(path)
+
+
 @pytest.mark.parametrize("content", [b"", b"\xff\xfe\x00", b"<html>404</html>", b"PK\x03\x04"])
 def test_something_else_than_rows_is_refused(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "rows.csv").write_bytes(content)

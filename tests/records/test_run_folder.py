@@ -80,8 +80,10 @@ def test_a_missing_part_is_named(run: RunPaths, part: str) -> None:
         lambda text: text.replace("epoch", "epoxy"),
         lambda text: text.replace("32", "many"),
         lambda text: text[: text.rindex(",", 0, text.rindex(","))],
+        lambda text: text.replace(",0.5,", ",50,"),
+        lambda text: text.replace(",0.6,", ",inf,"),
     ],
-    ids=["column renamed", "not a number", "cut off"],
+    ids=["column renamed", "not a number", "cut off", "Dice in percent", "no finite loss"],
 )
 def test_a_damaged_log_is_refused(run: RunPaths, change: Callable[[str], str]) -> None:
     run.log.write_text(change(run.log.read_text()))

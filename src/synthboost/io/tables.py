@@ -62,9 +62,9 @@ def write_frame(path: Path, kind: type[Any], frame: pd.DataFrame) -> None:
     write_typed(path, kind, records_of(kind, frame))
 
 
-def read_frame(path: Path, kind: type[Any]) -> pd.DataFrame:
+def read_frame(path: Path, kind: type[Any], allowed: Allowed | None = None) -> pd.DataFrame:
     """Read what `write_frame` wrote; see `read_typed` for errors."""
-    return frame_of(kind, read_typed(path, kind))
+    return frame_of(kind, read_typed(path, kind, allowed))
 
 
 def has_parquet() -> bool:
@@ -116,6 +116,12 @@ def one_of(words: Iterable[str]) -> tuple[Callable[[Any], bool], str]:
     """Allow these words."""
     known = tuple(map(str, words))
     return known.__contains__, f"one of {', '.join(known)}"
+
+
+def within(low: float, high: float = math.inf) -> tuple[Callable[[Any], bool], str]:
+    """Allow finite numbers from `low` to `high`."""
+    expected = f"a finite number from {low:g} on" if math.isinf(high) else f"a number from {low:g} to {high:g}"
+    return lambda number: low <= number <= high and math.isfinite(number), expected
 
 
 def read_typed(path: Path, kind: type[_Item], allowed: Allowed | None = None) -> Iterator[_Item]:

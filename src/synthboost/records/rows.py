@@ -9,7 +9,8 @@ from typing import TypedDict
 
 import pandas as pd
 
-from synthboost.io.tables import frame_of, read_frame, write_frame
+from synthboost.domain import Domain, Phase, Quality, Sex, Structure, View
+from synthboost.io.tables import Allowed, frame_of, one_of, read_frame, within, write_frame
 
 TINY_SHARE = 0.0005
 """Share of the image (0.05 %) below which a true mask is `tiny`: there one pixel moves Dice by percents."""
@@ -83,6 +84,22 @@ class Row(TypedDict):
     area_predicted_mm2: float | None
 
 
+_ALLOWED: Allowed = {
+    "domain": one_of(Domain),
+    "view": one_of(View),
+    "phase": one_of(Phase),
+    "structure": one_of(structure.short for structure in Structure),
+    "quality": one_of(Quality),
+    "sex": one_of(Sex),
+    "status": one_of(Status),
+    "age": within(0, 120),
+    "ejection_fraction": within(0, 100),
+    **dict.fromkeys(("dice", "iou", "nsd"), within(0, 1)),
+    **dict.fromkeys(("real_patients", "paraphrase", "nsd_tolerance_mm", "hd95_mm", "assd_mm"), within(0)),
+    **dict.fromkeys(("row_mm", "column_mm", "area_true_mm2", "area_predicted_mm2"), within(0)),
+}
+
+
 def rows_frame(rows: Iterable[Row]) -> pd.DataFrame:
     """Gather rows in a data frame with the columns of `Row`."""
     return frame_of(Row, rows)
@@ -97,6 +114,6 @@ def read_rows(path: Path) -> pd.DataFrame:
     """Read what `write_rows` wrote.
 
     Raises:
-        DataError: the file is absent, its columns are not a row's, or a cell does not parse.
+        DataError: the file is absent, its columns are not a row's, or a cell holds what no scoring gives.
     """
-    return read_frame(path, Row)
+    return read_frame(path, Row, _ALLOWED)

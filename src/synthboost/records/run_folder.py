@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
 
 from synthboost.errors import DataError
-from synthboost.io.tables import read_typed, write_typed
+from synthboost.io.tables import Allowed, read_typed, within, write_typed
 from synthboost.io.typed_json import read_record
 from synthboost.records.examples import Example, read_examples
 from synthboost.records.rows import read_rows
@@ -98,6 +99,14 @@ class RunRecord:
     """`None` for runs of others."""
 
 
+_ALLOWED: Allowed = {
+    "epoch": within(1),
+    "validation_dice": within(0, 1),
+    **dict.fromkeys(("images_seen", "learning_rate", "seconds"), within(0)),
+    **dict.fromkeys(("training_loss", "validation_loss"), within(-math.inf)),
+}
+
+
 def write_log(path: Path, log: list[EpochLog]) -> None:
     """Write `log.csv`, whole or not at all."""
     write_typed(path, EpochLog, log)
@@ -109,7 +118,7 @@ def read_log(path: Path) -> list[EpochLog]:
     Raises:
         DataError: the file is absent, its columns are not those of `EpochLog`, or a cell does not parse.
     """
-    return list(read_typed(path, EpochLog))
+    return list(read_typed(path, EpochLog, _ALLOWED))
 
 
 def read_run(root: Path) -> RunRecord:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -10,13 +11,15 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from synthboost.errors import ConfigError, DataError
-from synthboost.evaluation.statistics.tests import patient_sums
+from synthboost.evaluation.statistics.tests import ROUNDING, patient_sums
 
 DRAWS = 10_000
 """Enough that the ends of a 95 % interval move by about 1 % of its width between seeds."""
 
 TAILS = np.array([(1 - 0.95) / 2, (1 + 0.95) / 2])
 """Of an interval of 95 %."""
+DECIMALS = 12
+"""Of a mean and of the ends of its interval, so that rounding cannot put an end of exactly 0 on either side."""
 FEW_PATIENTS = 500
 """Up to so many, the draws are kept for the next interval (40 MB each at most)."""
 
@@ -53,13 +56,12 @@ def bootstrap_mean(values: ArrayLike, patients: Sequence[str], *, seed: int, dra
     sums, counts = patient_sums(values, patients)
     if sums.size < 2:
         raise DataError("bootstrap", "patients", sums.size, "at least two patients")
-    mean = float(sums.sum() / counts.sum())
+    mean = round(math.fsum(sums) / int(counts.sum()), DECIMALS)
+    if np.ptp(sums / counts) <= ROUNDING:
+        return Interval(mean, mean, mean, sums.size)
     means = _resampled_means(sums, counts, draws, seed)
-    tails = TAILS
-    if np.ptp(sums / counts) > 0:
-        tails = _bca_tails(tails, mean, means, sums, counts)
-    low, high = np.quantile(means, tails)
-    return Interval(mean, float(low), float(high), sums.size)
+    low, high = np.quantile(means, _bca_tails(TAILS, mean, means, sums, counts))
+    return Interval(mean, *(round(float(end), DECIMALS) for end in (low, high)), sums.size)
 
 
 def _resampled_means(
@@ -90,7 +92,8 @@ def _bca_tails(
     """The quantiles (2,) to take instead of `tails`, corrected for bias and skewness."""
     from scipy.special import ndtr, ndtri  # here, because importing it is slow
 
-    below = (np.count_nonzero(means < mean) + np.count_nonzero(means == mean) / 2) / means.size
+    above = means - mean
+    below = (np.count_nonzero(above < -ROUNDING) + np.count_nonzero(np.abs(above) <= ROUNDING) / 2) / means.size
     bias = ndtri(np.clip(below, 0.5 / means.size, 1 - 0.5 / means.size))  # a few draws may all lie on one side
     without_one = (sums.sum() - sums) / (counts.sum() - counts)
     spread = without_one.mean() - without_one

@@ -19,13 +19,16 @@ from numpy.typing import NDArray
 from synthboost.domain import Metric
 from synthboost.errors import DataError
 from synthboost.evaluation.statistics.arms import METHOD, PairedArms, arms_of, pair_arms
-from synthboost.evaluation.statistics.bootstrap import DRAWS, TAILS, Interval, bootstrap_mean
+from synthboost.evaluation.statistics.bootstrap import DECIMALS, DRAWS, TAILS, Interval, bootstrap_mean
 from synthboost.evaluation.statistics.tests import (
+    ROUNDING,
     cliffs_delta,
     holm,
+    mean_and_sd,
     patient_means,
     patient_sums,
     rank_biserial,
+    rounded,
     signed_rank_p,
 )
 
@@ -95,7 +98,7 @@ def contrast(pairs: PairedArms, *, draws: int = DRAWS) -> Contrast:
     enough = means.size > 1
     over_patients = bootstrap_mean(differences, pairs.patients, seed=0, draws=draws) if enough else None
     return Contrast(
-        mean=float(differences.mean()),
+        mean=round(mean_and_sd(differences)[0], DECIMALS),
         over_patients=over_patients,
         over_trainings=interval_over_trainings(pairs) if enough else None,
         trainings=(len(pairs.first), len(pairs.second)),
@@ -106,7 +109,7 @@ def contrast(pairs: PairedArms, *, draws: int = DRAWS) -> Contrast:
         cliffs_delta=cliffs_delta(first, second),
         rank_biserial=rank_biserial(means),
         patients=means.size,
-        patients_higher=int(np.count_nonzero(means > 0)),
+        patients_higher=int(np.count_nonzero(rounded(means) > 0)),
         pairs=differences.size,
     )
 
@@ -129,8 +132,8 @@ def interval_over_trainings(pairs: PairedArms) -> TrainingInterval | None:
     of_patients, patients = _variance_by_patient(pairs)
     parts = [of_patients, *(float(means.var(ddof=1)) / means.size for means in (first, second))]
     freedoms = [patients - 1, first.size - 1, second.size - 1]
-    variance, mean = sum(parts), float(first.mean() - second.mean())
-    if variance == 0:
+    variance, mean = sum(parts), round(float(first.mean() - second.mean()), DECIMALS)
+    if variance <= ROUNDING**2:
         return TrainingInterval(mean, mean, 0.0, float(sum(freedoms)), 0.0)
     freedom = variance**2 / sum(part**2 / n for part, n in zip(parts, freedoms, strict=True))
     from scipy.special import stdtrit  # here, because importing it is slow
@@ -214,7 +217,8 @@ def setting_text(setting: Setting) -> str:
 
 
 def _values_text(values: Mapping[str, set[str]]) -> str:
-    return ", ".join(f"{name} {'/'.join(sorted(found))}" for name, found in values.items())
+    known = {name: sorted(found.difference(NO_VALUES)) for name, found in values.items()}
+    return ", ".join(f"{name} {'/'.join(found)}" for name, found in known.items() if found)
 
 
 def _by_seed(pairs: PairedArms) -> tuple[float, ...]:
