@@ -60,8 +60,8 @@ def bootstrap_mean(values: ArrayLike, patients: Sequence[str], *, seed: int, dra
     if np.ptp(sums / counts) <= ROUNDING:
         return Interval(mean, mean, mean, sums.size)
     means = _resampled_means(sums, counts, draws, seed)
-    low, high = np.quantile(means, _bca_tails(TAILS, mean, means, sums, counts))
-    return Interval(mean, *(round(float(end), DECIMALS) for end in (low, high)), sums.size)
+    low, high = np.quantile(means, _bca_tails(TAILS, mean, means, sums, counts)).tolist()
+    return Interval(mean, round(low, DECIMALS), round(high, DECIMALS), sums.size)
 
 
 def _resampled_means(
