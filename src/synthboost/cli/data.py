@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import os
 import sys
 from dataclasses import dataclass
 from itertools import product
@@ -12,6 +11,7 @@ from pathlib import Path
 import tyro
 
 from synthboost.domain import STRUCTURES, Attributes, FrameInfo, PatientId, Phase, PromptSet, Quality, Sex, View
+from synthboost.processes import available_cores
 
 EXAMPLE = FrameInfo(
     PatientId("example", "example", "patient0001"),
@@ -39,7 +39,7 @@ class Inspect:
         from synthboost.data.inspection import inspect_dataset, render_report
 
         dataset = open_dataset(self.root, allow_missing=True)
-        table = inspect_dataset(dataset, deep=self.deep, workers=os.cpu_count() or 1)
+        table = inspect_dataset(dataset, deep=self.deep, workers=available_cores())
         print(render_report(dataset, table, full=self.full), end="")
 
 

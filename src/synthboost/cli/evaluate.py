@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 import time
 from dataclasses import dataclass, replace
@@ -13,6 +12,7 @@ from typing import Literal
 from synthboost.cli.options import refuse_idle
 from synthboost.domain import PromptSet, SplitOptions, SplitPart
 from synthboost.errors import ConfigError
+from synthboost.processes import available_cores
 from synthboost.records.run_record import Evaluation
 
 FOR_PREDICTING = ("prompts", "paraphrase", "shape_from", "name_domain", "threshold", "probe_swapped")
@@ -52,7 +52,7 @@ class Evaluate(SplitOptions):
     """A pixel is inside if its probability is larger."""
     probe_swapped: bool = False
     """Also predict each structure with another structure's sentence, to test whether the sentence is used."""
-    workers: int = os.cpu_count() or 1
+    workers: int = available_cores()
     """Processes for computing metrics."""
 
     def run(self) -> None:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import time
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from synthboost.errors import ConfigError
+from synthboost.processes import available_cores
 from synthboost.simulator.settings import SimulationSettings
 
 
@@ -26,7 +26,7 @@ class Simulate:
     """The number of frames, instead of patients, as tar shards for 10^5 frames and more; rounded up to patients."""
     on_the_fly: bool = False
     """Write attributes, split and settings, but no images: each frame is rendered when it is read."""
-    workers: int = os.cpu_count() or 1
+    workers: int = available_cores()
     """Processes; the data set does not depend on their number."""
 
     def run(self) -> None:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, TypeAlias
 
 from synthboost.domain import PromptSet, SplitOptions, SplitPart, Strategy
 from synthboost.models.freezing import Encoders
+from synthboost.processes import available_cores
 from synthboost.training.config import TrainingConfig
 
 TrainableStrategy: TypeAlias = Literal[
@@ -81,7 +81,7 @@ class Train(SplitOptions):
             seed=self.training.seed,
             real_share=self.real_share,
         )
-        workers = (os.cpu_count() or 1) if self.training.workers is None else self.training.workers
+        workers = available_cores() if self.training.workers is None else self.training.workers
         evaluation = Evaluation(part=self.evaluate_on, shape_from=self.shape_from)
         paths = execute(spec, self.out, evaluation, workers)
         if this_process().is_main_process:

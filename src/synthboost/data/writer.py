@@ -5,12 +5,8 @@ An interrupted call is gone on with by the same call; patients' folders appear w
 
 from __future__ import annotations
 
-import multiprocessing
-import os
-import signal
-import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures import as_completed
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import product
@@ -26,6 +22,7 @@ from synthboost.errors import ConfigError, DataError, shown
 from synthboost.io.atomic import recover, whole_folder, write_json, write_text
 from synthboost.io.lock import claim, exclusive
 from synthboost.io.nifti import new_header, write_nifti
+from synthboost.processes import process_pool
 from synthboost.progress import Progress
 
 Job = TypeVar("Job")
@@ -191,29 +188,11 @@ def _in_processes(make: Callable[[Path, Job], object], items: list[tuple[Path, J
             yield job
         return
     # Fresh processes: a forked one would inherit the locks of other threads.
-    context = multiprocessing.get_context("spawn")
-    pool = ProcessPoolExecutor(min(workers, len(items)), mp_context=context, initializer=_obey_the_parent)
-    try:
+    with process_pool(min(workers, len(items)), "spawn") as pool:
         jobs = {pool.submit(make, path, job): job for path, job in items}
         for future in as_completed(jobs):
             future.result()
             yield jobs[future]
-    finally:
-        # On an error or Ctrl-C: patients in work are finished, the others are not begun.
-        pool.shutdown(wait=True, cancel_futures=True)
-
-
-def _obey_the_parent() -> None:
-    """Leave Ctrl-C to the parent, which stops the work in order, and end with it when it is killed."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    parent = multiprocessing.parent_process()
-    assert parent is not None
-
-    def end_with_parent() -> None:
-        parent.join()
-        os._exit(1)
-
-    threading.Thread(target=end_with_parent, daemon=True).start()
 
 
 def _write_patient(make: Callable[[NewPatient], MadePatient], record: str, folder: Path, patient: NewPatient) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import fields
 from pathlib import Path
 from typing import cast
@@ -15,6 +14,7 @@ from synthboost.domain import Frame, FrameInfo, Structure
 from synthboost.errors import DataError, SynthboostError
 from synthboost.evaluation.metrics.resample import spacing_on_grid, to_grid
 from synthboost.evaluation.metrics.score import NSD_TOLERANCE_MM, Scores, score_masks
+from synthboost.processes import process_pool
 from synthboost.progress import track
 from synthboost.records.masks import IndexEntry, read_index, read_mask
 from synthboost.records.rows import Row, Status, rows_frame
@@ -61,7 +61,7 @@ def _map(scorer: _Scorer, workers: int) -> Iterator[list[Row]]:
         yield from map(scorer.rows, positions)
         return
     # The frames travel once per worker, not once per frame: each worker is forked with the scorer at hand.
-    with ProcessPoolExecutor(workers, initializer=_SCORERS.append, initargs=(scorer,)) as pool:
+    with process_pool(workers, initializer=_SCORERS.append, arguments=(scorer,)) as pool:
         yield from pool.map(_rows_of, positions, chunksize=8)
 
 

@@ -3,7 +3,6 @@ images: the simulator's, and those of a diffusion model that is trained on the t
 
 from __future__ import annotations
 
-import os
 import sys
 import time
 from dataclasses import dataclass, field, replace
@@ -31,6 +30,7 @@ from synthboost.domain import (
 )
 from synthboost.models.catalogue import settings_of
 from synthboost.models.registry import weights_fingerprint
+from synthboost.processes import available_cores
 from synthboost.prompts import build_prompt
 from synthboost.records.rows import read_rows
 from synthboost.records.run_folder import RunPaths, read_run
@@ -124,7 +124,7 @@ def run_demo(out: Path, data: Path | None, settings: DemoSettings, patients: int
         settings: sizes.
         patients: train (the diffusion model, too) on the first so many target patients only.
     """
-    workers = os.cpu_count() or 1
+    workers = available_cores()
     began = time.monotonic()
     grid = settings.preset.grid
     for model in grid.models:

@@ -14,6 +14,7 @@ from torch import nn
 from torch.utils.checkpoint import checkpoint
 
 from synthboost.models.base import Segmenter
+from synthboost.processes import available_cores
 from synthboost.training.config import TrainingConfig
 
 MOST_WORKERS = 8
@@ -87,8 +88,7 @@ def choose_workers(config: TrainingConfig, device: torch.device) -> int:
     """Return how many processes prepare batches."""
     if config.workers is not None:
         return config.workers
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    own = cores // this_process().num_processes
+    own = available_cores() // this_process().num_processes
     return min(MOST_WORKERS, max(own - 1, 0)) if device.type == "cuda" else 0
 
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from multiprocessing import connection, get_context
 
 from synthboost.errors import require_fields
+from synthboost.processes import available_cores
 from synthboost.studies.executors.base import Job, Outcome, Report, Work, carry_out
 
 STOP_SECONDS = 20.0
@@ -39,8 +40,7 @@ class LocalExecutor:
 
     def run(self, jobs: Sequence[Job], work: Work, report: Report) -> None:
         """Carry out all jobs; see `Executor.run`. Whatever is raised here or by `report` stops the processes first."""
-        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-        pool = _Pool(work, self.threads or max(1, cores // self.workers))
+        pool = _Pool(work, self.threads or max(1, available_cores() // self.workers))
         try:
             carry_out(jobs, pool, self.workers, report)
         finally:

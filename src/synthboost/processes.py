@@ -1,0 +1,70 @@
+"""Several processes that share work: how many, and an end together with their parent, however that ends."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+from synthboost.errors import SynthboostError
+
+QUOTA = Path("/sys/fs/cgroup/cpu.max")
+"""Of a container on Linux: microseconds of all cores together, and of the period they are for."""
+
+
+def available_cores() -> int:
+    """Return how many cores this process may use: by its affinity, and by its container's quota; at least one."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    with suppress(OSError, ValueError):  # another system, or no quota ("max")
+        quota, period = QUOTA.read_text().split()
+        cores = min(cores, int(quota) // int(period))
+    return max(1, cores)
+
+
+@contextmanager
+def process_pool(
+    workers: int, method: str | None = None, initializer: Callable[..., object] | None = None, arguments: Any = ()
+) -> Iterator[ProcessPoolExecutor]:
+    """Yield a pool whose processes leave Ctrl-C to this one, and end with it even when it is killed.
+
+    Args:
+        workers: processes.
+        method: `spawn`, `fork` or the system's own.
+        initializer, arguments: called in every process.
+
+    Raises:
+        SynthboostError: a process died.
+    """
+    context = multiprocessing.get_context(method)
+    pool = ProcessPoolExecutor(workers, context, _begin, (initializer, arguments))
+    try:
+        yield pool
+    except BrokenProcessPool as error:
+        raise SynthboostError(
+            "workers", "process", "one died, perhaps for want of memory", "processes that live",
+            "What is finished is kept: start again, with fewer --workers.",
+        ) from error  # fmt: skip
+    finally:
+        # On an error or Ctrl-C: what is in work is finished, the rest is not begun.
+        pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _begin(initializer: Callable[..., object] | None, arguments: Any) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    if initializer is not None:
+        initializer(*arguments)
+
+
+def _end_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+    parent.join()
+    os._exit(1)
