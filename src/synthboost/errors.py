@@ -100,6 +100,11 @@ def shown(items: Sequence[str], most: int = 10) -> str:
     return ", ".join(items[:most]) + more
 
 
+def people(count: int, kind: str = "") -> str:
+    """Spell out a number of patients, e.g. `1 patient`, `5 synthetic patients`."""
+    return f"{count} {kind}{' ' if kind else ''}patient{'' if count == 1 else 's'}"
+
+
 def require_fields(settings: object, *checks: tuple[str, bool, str]) -> None:
     """Refuse settings that cannot work: each check is a field, whether it holds, and what was expected of it.
 

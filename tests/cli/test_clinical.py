@@ -48,7 +48,7 @@ def test_the_annotation_gives_the_stated_fraction(synthboost, few, tmp_path):
     assert record["split"] == "official"
     assert {path.name for path in out.iterdir()} == {
         "patients.csv", "checks.csv", "agreement.json", "agreement.md", "agreement.tex", "agreement.csv",
-        "agreement.html", "bland-altman.svg", "bland-altman.pdf",
+        "agreement.html", "bland-altman.svg", "bland-altman.pdf", "clinical.json",
     }  # fmt: skip
 
 

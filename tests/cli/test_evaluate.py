@@ -72,7 +72,7 @@ def test_an_occupied_output_folder_is_refused_before_any_work(
     answer = synthboost("evaluate", "--data", simulated, "--checkpoint", trained_run, "--out", tmp_path)
     assert answer.code == 2
     (line,) = answer.err.splitlines()
-    assert "holds 'old.csv' already" in line
+    assert "holds 'old.csv' and no evaluate.json" in line
     assert [path.name for path in tmp_path.iterdir()] == ["old.csv"]
 
 

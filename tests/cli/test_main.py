@@ -95,10 +95,36 @@ def test_a_word_that_is_like_no_verb_gets_the_list(synthboost: Callable[..., Any
         (["data", "inspect", "nowhere"], ["nowhere", "no such folder"]),
         (["train", "--data", "nowhere"], ["nowhere", "no such folder"]),
         (["train", "--data", "nowhere", "--epochs", "0"], ["epochs: 0", "1 or more"]),
+        (["train", "--data", "nowhere", "--model", "nonsense"], ["model: nonsense", "one of clipseg, cris, unet"]),
+        (["train", "--data", "nowhere", "--encoders", "nonsense"], ["encoders", "nonsense"]),
+        (["train", "--data", "nowhere", "--strategy", "synthetic"], ["no synthetic data", "--synthetic FOLDER"]),
+        (["train", "--data", "nowhere", "--weights", "absent"], ["absent", "a folder of weights"]),
+        (["study", "paper", "--data", "nowhere", "--synthetic", "x", "--models", "nonsense"], ["model: nonsense"]),
+        (["study", "paper", "--data", "nowhere", "--synthetic", "x", "--encoders", "nonsense"], ["nonsense"]),
+        (["study", "paper", "--data", "nowhere", "--synthetic", "x", "--patients", "0"], ["patients: 0", "from 1 on"]),
+        (["study", "paper", "--data", "nowhere", "--synthetic", "x", "--preset", "huge"], ["one of smoke, small"]),
+        (["study", "paper", "--data", "nowhere", "--synthetic", "x", "--weights", "cris=absent"], ["absent"]),
+        (["study", "paper", "--data", "same", "--synthetic", "same", "--plan"], ["same twice", "a folder for each"]),
+        (
+            ["evaluate", "--data", "nowhere", "--checkpoint", "w", "--out", "new", "--threshold", "2"],
+            ["threshold: 2.0", "between 0 and 1"],
+        ),
+        (
+            ["evaluate", "--data", "nowhere", "--checkpoint", "w", "--out", "new", "--paraphrase", "9"],
+            ["paraphrase: 9", "expected 0"],
+        ),
+        (["evaluate", "--data", "nowhere", "--checkpoint", "w", "--out", "new", "--grid", "0", "9"], ["grid: (0, 9)"]),
+        (["evaluate", "--data", "nowhere", "--checkpoint", "w", "--out", "new"], ["w: folder: absent"]),
+        (["clinical", "w", "--data", "nowhere", "--out", "new"], ["w: folder: absent"]),
+        (["pseudo-label", "nowhere", "--checkpoint", "w", "--out", "new"], ["w: folder: absent"]),
+        (["calibrate", "nowhere", "--simulated", "x", "--checkpoint", "w", "--out", "new"], ["w: folder: absent"]),
+        (["synthesize", "sample", "--model", "w", "--masks", "nowhere", "--out", "new"], ["w"]),
+        (["prompts", "--data", "nowhere", "--paraphrase", "7"], ["paraphrase: 7"]),
         (["train", "--data", "nowhere", "--learning-rate", "nan"], ["learning_rate: nan", "a positive number"]),
         (["simulate", "--out", "new", "--patients", "0"], ["patients: 0", "at least 1"]),
         (["prompts", "--paraphrase", "3"], ["paraphrase: 3", "expected 0"]),
         (["predict", "nowhere.png", "--checkpoint", "w", "--out", "new"], ["nowhere.png", "no such file"]),
+        (["train", "--data", "same", "--synthetic", "./same", "--strategy", "synthetic"], ["same twice"]),
         (["evaluate", "--data", "nowhere", "--out", "new"], ["both or neither given"]),
         (["report", "nowhere"], ["nowhere", "no such folder"]),
         (["report"], ["runs: none", "a run's folder"]),
@@ -118,6 +144,7 @@ def test_a_mistake_is_answered_by_one_line_and_exit_code_2(
     (line,) = answer.err.splitlines()
     assert line.startswith("ERROR ")
     assert all(word in line for word in words), line
+    assert answer.out == ""
     assert not (tmp_path / "new").exists()
 
 

@@ -16,7 +16,7 @@ def test_match_writes_a_data_set_and_takes_shares(synthboost: Run, simulated: Pa
     call = ("match", "--images", simulated, "--like", simulated, "--out", out)
     answer = synthboost(*call, "--shard", "1/2")
     assert answer.out == f"2 patients matched now: {out}; other shards are still to come\n", answer.err
-    assert synthboost(*call).out == f"1 patients matched now: {out}\n"
+    assert synthboost(*call).out == f"1 patient matched now: {out}\n"
     assert len(open_dataset(out).frames) == 12
     assert "shard: 3/2; expected i/n" in synthboost(*call, "--shard", "3/2").err
     other = synthboost(*call, "--seed", 3)

@@ -29,8 +29,13 @@ class Here:
                 report(outcome)
 
 
+@pytest.fixture(scope="session")
+def synthetic(simulated: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return shutil.copytree(simulated, tmp_path_factory.mktemp("copy") / "synthetic")
+
+
 @pytest.fixture
-def study(synthboost: Call, simulated: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Call:
+def study(synthboost: Call, simulated: Path, synthetic: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Call:
     """A function (*options) that runs a study of one small model; zero-shot unless something else is asked for."""
     from synthboost.studies import recipes
 
@@ -41,7 +46,7 @@ def study(synthboost: Call, simulated: Path, tmp_path: Path, monkeypatch: pytest
 
     def run(*options: object, strategies: Sequence[str] = ("zero-shot",)) -> Any:
         grid = ("--models", "clipseg", "--encoders", "trained", "--prompts", "P1", "--strategies", *strategies)
-        data = ("--data", simulated, "--synthetic", simulated, "--out", tmp_path / "study")
+        data = ("--data", simulated, "--synthetic", synthetic, "--out", tmp_path / "study")
         return synthboost("study", "paper", *data, *grid, *options)
 
     return run
@@ -155,9 +160,9 @@ def test_the_differences_between_recipes_need_no_data(synthboost: Call) -> None:
 
 
 def test_the_label_free_study_is_planned_over_numbers_of_patients(
-    synthboost: Call, simulated: Path, study: Call, tmp_path: Path
+    synthboost: Call, simulated: Path, synthetic: Path, study: Call, tmp_path: Path
 ) -> None:
-    data = ("--data", simulated, "--synthetic", simulated, "--out", tmp_path / "study")
+    data = ("--data", simulated, "--synthetic", synthetic, "--out", tmp_path / "study")
     grid = ("--models", "clipseg", "--encoders", "trained", "--prompts", "P1", "--seeds", "0", "--patients", "1", "all")
     answer = synthboost("study", "label-free", *data, *grid, "--plan")
     assert answer.code == 0, answer.err
@@ -165,8 +170,10 @@ def test_the_label_free_study_is_planned_over_numbers_of_patients(
     assert "9 runs:" in answer.out
 
 
-def test_the_papers_study_takes_one_synthetic_set(synthboost: Call, simulated: Path, tmp_path: Path) -> None:
-    data = ("--data", simulated, "--synthetic", simulated, tmp_path, "--out", tmp_path / "study")
+def test_the_papers_study_takes_one_synthetic_set(
+    synthboost: Call, simulated: Path, synthetic: Path, tmp_path: Path
+) -> None:
+    data = ("--data", simulated, "--synthetic", synthetic, tmp_path, "--out", tmp_path / "study")
     answer = synthboost("study", "paper", *data)
     assert answer.code == 2
     assert "label-free" in answer.err

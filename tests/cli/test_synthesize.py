@@ -108,7 +108,7 @@ def test_shards_give_the_same_set_and_what_is_missing_is_made_again(
         np.testing.assert_array_equal(whole.load(a).label_map, parts.load(b).label_map)
     shutil.rmtree(tmp_path / "set" / "database_nifti" / "patient000101")
     answer = sample(synthboost, model, simulated, tmp_path / "set")
-    assert answer.out.startswith("1 synthetic patients made now")
+    assert answer.out.startswith("1 synthetic patient made now")
 
 
 def test_another_seed_or_folder_in_use_is_refused(

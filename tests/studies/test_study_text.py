@@ -58,8 +58,8 @@ def test_every_run_stands_with_its_time_and_with_what_it_starts_from(plan: Plan,
     [synthetic] = [run.name for run in plan(GRID).runs if "-synthetic-" in run.name]
     children = [line for line in text.splitlines() if line.endswith(f", starts from {synthetic}")]
     assert len(children) == 2
-    for patients, line in zip((1, 2), children, strict=True):
-        assert f": at most 60 s, frozen, {patients} real patients, starts" in line
+    for patients, line in zip(("1 real patient", "2 real patients"), children, strict=True):
+        assert f": at most 60 s, frozen, {patients}, starts" in line
     assert f"  {synthetic}: trained once, for itself and 2 more" in text
 
 

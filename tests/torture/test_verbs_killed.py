@@ -5,9 +5,23 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from harness import torture
+from harness import Whom, torture
 
 
 @pytest.mark.parametrize("seed", range(2))
 def test_predict(recordings: Path, checkpoint: Path, tmp_path: Path, seed: int) -> None:
     torture(["predict", recordings, "--checkpoint", checkpoint], tmp_path, kills=5, seed=seed)
+
+
+@pytest.mark.parametrize("whom", ["group", "parent"])
+def test_evaluate(simulated: Path, checkpoint: Path, tmp_path: Path, whom: Whom) -> None:
+    torture(["evaluate", "--data", simulated, "--checkpoint", checkpoint, "--workers", 2], tmp_path, whom=whom)
+
+
+def test_clinical(simulated: Path, checkpoint: Path, tmp_path: Path) -> None:
+    torture(["clinical", checkpoint, "--data", simulated, "--uncertainty"], tmp_path, kills=4)
+
+
+def test_pseudo_label(simulated: Path, checkpoint: Path, tmp_path: Path) -> None:
+    settings = ["--least-confidence", 0.0, "--keep-implausible"]
+    torture(["pseudo-label", simulated, "--checkpoint", checkpoint, *settings], tmp_path, kills=4)

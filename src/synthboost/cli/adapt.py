@@ -9,6 +9,7 @@ from pathlib import Path
 import tyro
 
 from synthboost.cli.options import Sampled, Sharded, Unannotated, WithModel
+from synthboost.errors import people
 
 PATIENTS = 100
 """Training patients that `calibrate` measures in each set, the first ones."""
@@ -37,7 +38,7 @@ class Match(Sharded, Unannotated):
 
         shard = self.share
         made = match(open_source(self.images), self.open(self.like), self.out, self.seed, shard)
-        print(f"{made} patients matched now: {self.out}{still_to_come(self.out)}")
+        print(f"{people(made)} matched now: {self.out}{still_to_come(self.out)}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,7 +75,7 @@ class Refine(Sampled):
         settings = RefineSettings(self.strength, condition, self.seed)
         schedule = choose_schedule(network.settings, self.method, self.steps)
         made = refine(network, sha256, open_source(self.images), self.out, settings, schedule, shard)
-        print(f"{made} patients refined now (condition: {condition}): {self.out}{still_to_come(self.out)}")
+        print(f"{people(made)} refined now (condition: {condition}): {self.out}{still_to_come(self.out)}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -106,11 +107,11 @@ class Calibrate(WithModel, Unannotated):
 
         if self.out.exists():
             raise OutputError(self.out, "file", "exists", "a new file", "Choose another name.")
+        predictor = Predictor.from_pretrained(self.checkpoint)
         real = self.open(self.data)
         simulated = open_source(self.simulated)
         named = (("images", real), ("simulated images", simulated))
         before = calibration_of(settings_of(simulated.dataset.root).calibration)
-        predictor = Predictor.from_pretrained(self.checkpoint)
         for name, source in named:
             require_enough(source, PATIENTS, name)
         sides = [measure_hearts(predictor, source, PATIENTS, name) for name, source in named]
@@ -151,8 +152,8 @@ class PseudoLabel(WithModel, Unannotated):
         from synthboost.models.registry import name_with_checksum
 
         settings = PseudoLabelSettings(self.least_confidence, plausible=not self.keep_implausible)
-        source = self.open(self.data)
         predictor = Predictor.from_pretrained(self.checkpoint)
+        source = self.open(self.data)
         model = name_with_checksum(predictor.model, self.checkpoint)
         frames, kept, rejected = pseudo_label(predictor, model, source, self.out, settings)
         if isinstance(source.dataset, PictureFolder):

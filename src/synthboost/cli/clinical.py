@@ -11,6 +11,7 @@ import tyro
 from synthboost.cli.options import refuse_idle
 from synthboost.domain import PromptSet, SplitOptions, SplitPart
 
+CLAIM = "clinical.json"
 REFERENCE = "reference"
 """In the place of a model: the data set's own label maps."""
 FOR_PREDICTING = ("prompts", "threshold", "mend", "uncertainty")
@@ -30,7 +31,7 @@ class Clinical(SplitOptions):
     data: Path
     """The annotated data set."""
     out: Path
-    """A new folder."""
+    """A new folder, or one begun by the same command."""
     prompts: PromptSet | None = None
     """The prompt set for prediction; by default the run's, or P6."""
     threshold: float = 0.5
@@ -48,7 +49,7 @@ class Clinical(SplitOptions):
         from synthboost.inference.predictor import Predictor
         from synthboost.inference.sentences import EvaluationSentences
         from synthboost.inference.uncertainty import write_uncertainty
-        from synthboost.io.atomic import require_new_folder
+        from synthboost.io.lock import claim, exclusive, require_own
         from synthboost.io.typed_json import to_json
         from synthboost.progress import track
         from synthboost.records.masks import INDEX_FILE, read_index
@@ -56,34 +57,26 @@ class Clinical(SplitOptions):
         from synthboost.studies.manifest import versions
         from synthboost.studies.results import UNKNOWN, run_spec_of
 
-        source = open_source(self.data, self)
-        frames = source.evaluation_frames(SplitPart.TESTING)
-        folder, measured = Path(self.masks), "reference" if self.masks == REFERENCE else "predicted"
-        stored = (folder / INDEX_FILE).is_file()
-        if self.masks == REFERENCE or stored:
+        folder, reference = Path(self.masks), self.masks == REFERENCE
+        stored = not reference and (folder / INDEX_FILE).is_file()
+        if reference or stored:
             refuse_idle(self, FOR_PREDICTING, "label maps", "Give a run's folder or weights, or leave them out.")
-        predictor, run = None, None if self.masks == REFERENCE else run_spec_of(self.masks)
-        spec = run or UNKNOWN
+        require_own(self.out / CLAIM)
+        run = None if reference else run_spec_of(self.masks)
+        spec, predictor, sentences = run or UNKNOWN, None, None
         facts: dict[str, Any] = {"model": "reference label maps", "run": run and run.name, "sentences": "none"}
-        if self.masks == REFERENCE:
-            found = maps.true_label_maps(frames)
-        elif stored:
+        if stored:
             sets = sorted({entry.prompt_set for entry in read_index(folder) if not entry.probe})
             facts |= {"model": run.model if run else "masks on disk", "sentences": ", ".join(sets)}
             facts["overlaps"] = maps.resolved_by(folder)
-            found = maps.stored_label_maps(folder, frames)
-        else:
+        elif not reference:
             predictor = Predictor.from_pretrained(self.masks, threshold=self.threshold)
             prompts = self.prompts or PromptSet(spec.prompt_set or PromptSet.P6)
             sentences = EvaluationSentences(prompts, name_domain=spec.domain_named)
             facts |= {"model": predictor.model.name, "sentences": str(prompts), "domain named": spec.domain_named}
             facts |= {"threshold": self.threshold, "overlaps": maps.MOST_PROBABLE, "mended": self.mend}
-            found = maps.predicted_label_maps(predictor, frames, sentences, self.mend)
-        require_new_folder(self.out, "out")
-        tracked = track(found, f"measuring {frames.name}", len(frames), "frame")
-        cases = list(measure_cases(tracked, with_reference=measured == "predicted"))
-        if self.uncertainty and predictor is not None:
-            write_uncertainty(self.out / "uncertainty.csv", predictor, frames, spec.domain_named)
+        source = open_source(self.data, self)
+        frames = source.evaluation_frames(SplitPart.TESTING)
         listed = source.split.parts[SplitPart.TESTING]
         facts |= {
             "data": source.dataset.root.name,
@@ -94,7 +87,17 @@ class Clinical(SplitOptions):
             "part": str(SplitPart.TESTING),
             "patients listed": len(listed),
             "patients without a folder": sorted(p.name for p in set(listed) - set(source.dataset.patients)),
-            "software": to_json(versions()),
         }
-        table = write_clinical(self.out, cases, compare_cases(cases, measured), facts)
+        if predictor is not None and sentences is not None:
+            found = maps.predicted_label_maps(predictor, frames, sentences, self.mend)
+        else:
+            found = maps.true_label_maps(frames) if reference else maps.stored_label_maps(folder, frames)
+        with exclusive(self.out):
+            claim(self.out / CLAIM, {**facts, "masks": self.masks, "uncertainty": self.uncertainty})
+            tracked = track(found, f"measuring {frames.name}", len(frames), "frame")
+            cases = list(measure_cases(tracked, with_reference=not reference))
+            if self.uncertainty and predictor is not None:
+                write_uncertainty(self.out / "uncertainty.csv", predictor, frames, spec.domain_named)
+            compared = compare_cases(cases, "reference" if reference else "predicted")
+            table = write_clinical(self.out, cases, compared, {**facts, "software": to_json(versions())})
         print(f"{to_text(table)}\npatients: {self.out / 'patients.csv'}")

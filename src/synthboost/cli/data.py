@@ -11,6 +11,7 @@ from pathlib import Path
 import tyro
 
 from synthboost.domain import STRUCTURES, Attributes, FrameInfo, PatientId, Phase, PromptSet, Quality, Sex, View
+from synthboost.errors import people
 from synthboost.processes import available_cores
 
 EXAMPLE = FrameInfo(
@@ -58,7 +59,7 @@ class ExportData:
         from synthboost.data.simulated_set import export_camus
 
         made = export_camus(open_dataset(self.root), self.out)
-        print(f"{made} patients exported now: {self.out}")
+        print(f"{people(made)} exported now: {self.out}")
 
 
 @dataclass(frozen=True)
@@ -79,6 +80,7 @@ class Prompts:
         from synthboost.data import open_dataset
         from synthboost.prompts import build_prompt
 
+        build_prompt(PromptSet.P1, STRUCTURES[0], EXAMPLE, paraphrase=self.paraphrase)  # before anything is read
         frames = [EXAMPLE] if self.data is None else open_dataset(self.data, allow_missing=True).frames
         # A shape word needs a mask; naming the true one would give the answer away.
         shape = EXAMPLE_SHAPE if self.data is None else None

@@ -15,6 +15,8 @@ from synthboost.errors import ConfigError
 from synthboost.processes import available_cores
 from synthboost.records.run_record import Evaluation
 
+CLAIM = "evaluate.json"
+"""In the folder: what was asked for, so that the same command may go on in it, and no other."""
 FOR_PREDICTING = ("prompts", "paraphrase", "shape_from", "name_domain", "threshold", "probe_swapped")
 """Options that masks predicted earlier do not take."""
 
@@ -29,7 +31,7 @@ class Evaluate(SplitOptions):
     data: Path
     """The annotated data set."""
     out: Path
-    """A new folder for `masks/`, `rows.csv` and the files that `report` needs."""
+    """A new folder for `masks/`, `rows.csv` and the files that `report` needs, or one begun by the same command."""
     checkpoint: str | None = None
     """A run's folder, a folder of weights, or a hub name; required unless `masks` is given."""
     masks: Path | None = None
@@ -62,7 +64,9 @@ class Evaluate(SplitOptions):
         from synthboost.inference.predictor import Predictor
         from synthboost.inference.score_dataset import score_frames
         from synthboost.inference.sentences import EvaluationSentences
-        from synthboost.io.atomic import require_new_folder
+        from synthboost.io.lock import claim, exclusive, require_own
+        from synthboost.io.typed_json import to_json
+        from synthboost.models.registry import weights_fingerprint
         from synthboost.prompts import vocabulary
         from synthboost.records.run_folder import RunPaths
         from synthboost.studies.manifest import make_manifest
@@ -72,27 +76,37 @@ class Evaluate(SplitOptions):
             raise ConfigError("evaluate", "checkpoint, masks", "both or neither given", "one of the two")
         if self.masks is not None:
             refuse_idle(self, FOR_PREDICTING, "masks", "Their index lists the sentences that they were predicted for.")
-        source = open_source(self.data, self)
-        frames = source.evaluation_frames(self.part)
-        require_new_folder(self.out, "out")
-        began = datetime.now(UTC), time.monotonic()
-        run = None if self.checkpoint is None else run_spec_of(self.checkpoint)
-        spec = spec_of(self.out, source, frames, run, self.label)
-        masks = self.masks or self.out / "masks"
-        evaluation = Evaluation(self.part, None, None, None, None, self.grid)
+        evaluation = Evaluation(
+            self.part, self.threshold, self.shape_from, self.paraphrase, self.probe_swapped, self.grid
+        )
+        if self.masks is not None:  # they may have been predicted in any way
+            evaluation = Evaluation(self.part, None, None, None, None, self.grid)
+        require_own(self.out / CLAIM)
+        predictor = run = None
         if self.checkpoint is not None:
             predictor = Predictor.from_pretrained(self.checkpoint, threshold=self.threshold)
-            if unknown := predictor.model.unknown_words(" ".join(vocabulary([self.prompts]))):
-                print(f"note: the model does not know {', '.join(unknown)}, used by {self.prompts}", file=sys.stderr)
-            named = self.name_domain == "yes" or (self.name_domain == "as-trained" and spec.domain_named)
-            sentences = EvaluationSentences(self.prompts, self.paraphrase, self.shape_from, name_domain=named)
-            write_predictions(predictor, frames, sentences, masks, probe_swapped=self.probe_swapped)
-            spec = replace(spec, model=predictor.model.name, domain_named=named)
-            drawn = (self.threshold, self.shape_from, self.paraphrase, self.probe_swapped)
-            evaluation = Evaluation(self.part, *drawn, self.grid)
-        rows = score_frames(frames, masks, spec, source.split.name, evaluation, self.workers)
-        spec = replace(spec, prompt_set=", ".join(sorted(rows.prompt_set[rows.probe == ""].unique())))
-        data = {"evaluation": spec.data["evaluation"].fingerprint}
-        manifest = make_manifest(began, spec.seed or 0, data, None if run is None else run.name)
-        write_result(RunPaths(self.out), spec, manifest, evaluation, rows, choose_examples(rows, frames, masks))
+            run = run_spec_of(self.checkpoint)
+        source = open_source(self.data, self)
+        frames = source.evaluation_frames(self.part)
+        began = datetime.now(UTC), time.monotonic()
+        spec = spec_of(self.out, source, frames, run, self.label)
+        masks = self.masks or self.out / "masks"
+        asked: dict[str, object] = {**to_json(spec), **to_json(evaluation), "masks": self.masks and str(self.masks)}
+        if self.checkpoint is not None:
+            asked |= {"sha256": weights_fingerprint(self.checkpoint), "sentences": f"{self.prompts} {self.name_domain}"}
+        with exclusive(self.out):
+            claim(self.out / CLAIM, asked)
+            if predictor is not None:
+                if unknown := predictor.model.unknown_words(" ".join(vocabulary([self.prompts]))):
+                    words = ", ".join(unknown)
+                    print(f"note: the model does not know {words}, used by {self.prompts}", file=sys.stderr)
+                named = self.name_domain == "yes" or (self.name_domain == "as-trained" and spec.domain_named)
+                sentences = EvaluationSentences(self.prompts, self.paraphrase, self.shape_from, name_domain=named)
+                write_predictions(predictor, frames, sentences, masks, probe_swapped=self.probe_swapped)
+                spec = replace(spec, model=predictor.model.name, domain_named=named)
+            rows = score_frames(frames, masks, spec, source.split.name, evaluation, self.workers)
+            spec = replace(spec, prompt_set=", ".join(sorted(rows.prompt_set[rows.probe == ""].unique())))
+            data = {"evaluation": spec.data["evaluation"].fingerprint}
+            manifest = make_manifest(began, spec.seed or 0, data, None if run is None else run.name)
+            write_result(RunPaths(self.out), spec, manifest, evaluation, rows, choose_examples(rows, frames, masks))
         print(f"{dice_line(rows)}\nrows: {self.out / 'rows.csv'}")

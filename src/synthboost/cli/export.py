@@ -22,7 +22,7 @@ class Export(WithModel):
 
     def run(self) -> None:
         """Export, and compare the file's logits with the original's."""
-        from synthboost.errors import PromptError
+        from synthboost.errors import OutputError, PromptError
         from synthboost.inference.onnx_export import export_onnx
         from synthboost.models.registry import load_segmenter
         from synthboost.prompts import clean_sentence
@@ -30,5 +30,8 @@ class Export(WithModel):
         if not self.sentences:
             raise PromptError("export", "sentences", "none", "one or more sentences")
         sentences = [clean_sentence(sentence) for sentence in self.sentences]
+        for path in (self.out, self.out.with_suffix(".json")):
+            if path.exists():
+                raise OutputError(path, "out", "exists", "a new file", "Nothing was touched. Choose another name.")
         difference = export_onnx(load_segmenter(self.checkpoint), sentences, self.out)
         print(f"exported: {self.out} and {self.out.with_suffix('.json')}; logits differ by {difference:.1g} at most")

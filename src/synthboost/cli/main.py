@@ -8,11 +8,13 @@ import os
 import signal
 import sys
 from collections.abc import Sequence
-from typing import NamedTuple, NoReturn, Protocol
+from contextlib import redirect_stderr, redirect_stdout
+from typing import NamedTuple, NoReturn, Protocol, TextIO, cast
 
 import tyro
 
 import synthboost
+from synthboost.cli.streams import Stream, lead_nowhere, open_closed_streams
 from synthboost.errors import SynthboostError
 
 USER_ERROR = 2
@@ -83,20 +85,60 @@ VERBS = {name: entry for group in GROUPS.values() for name, entry in group.items
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Run the program; exits with 0, 2 for a user error, 130 when interrupted."""
+    """Run the program; exits with 0, 2 for a mistake of the user's or the machine's limits, 130 when interrupted."""
     _quiet_libraries()
+    open_closed_streams()
     signal.signal(signal.SIGTERM, _interrupt)
+    out, err = Stream(sys.stdout, ends=True), Stream(sys.stderr, ends=False)
+    with redirect_stdout(cast(TextIO, out)), redirect_stderr(cast(TextIO, err)):
+        try:
+            code = _run(arguments)
+            out.flush()
+        except BrokenPipeError:  # the reader has seen enough, e.g. `head`
+            code = 0
+            lead_nowhere(1)
+        if out.error is not None:
+            lead_nowhere(1)
+            print(f"ERROR standard output: {out.error.strerror}; expected room for what is printed. Files are whole.",
+                  file=err)  # fmt: skip
+            code = code or USER_ERROR
+        err.flush()
+    if err.error is not None:
+        lead_nowhere(2)
+    if code:
+        sys.exit(code)
+
+
+def _run(arguments: Sequence[str] | None) -> int:
+    """Run a verb and return the exit code; what went wrong is told in one line."""
     try:
         parse(arguments).run()
     except SynthboostError as error:
         print(f"ERROR {error}", file=sys.stderr)
-        sys.exit(USER_ERROR)
+        return USER_ERROR
     except KeyboardInterrupt:
         print("\nInterrupted. Every file is whole; the same command resumes.", file=sys.stderr)
-        sys.exit(INTERRUPTED)
+        return INTERRUPTED
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the reader has seen enough, e.g. `head`
-        sys.exit(0)
+        raise
+    except SystemExit as end:  # help, or arguments that are not ours
+        return int(end.code or 0)
+    except Exception as error:
+        if (limit := _limit(error)) is None:
+            raise
+        print(f"ERROR {' '.join(limit.split())} Every file is whole; the same command resumes.", file=sys.stderr)
+        return USER_ERROR
+    return 0
+
+
+def _limit(error: Exception) -> str | None:
+    """What the machine lacks or refuses; `None` when the fault is ours."""
+    text = str(error).lower()
+    if isinstance(error, MemoryError) or "allocate memory" in text or "out of memory" in text:
+        return "memory: not enough; expected more. Free some, or make batches smaller and workers fewer."
+    if isinstance(error, OSError):
+        return f"{error.filename or 'system'}: {error.strerror or error}; expected a machine that allows it."
+    return None
 
 
 def parse(arguments: Sequence[str] | None = None) -> Verb:

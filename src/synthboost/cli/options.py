@@ -106,3 +106,10 @@ def refuse_idle(verb: object, names: Sequence[str], beside: str, remedy: str) ->
     if idle := [name for name in names if getattr(verb, name) != defaults[name]]:
         raise ConfigError(type(verb).__name__.lower(), ", ".join(idle), f"given together with {beside}", "a model",
                           remedy)  # fmt: skip
+
+
+def require_different(*folders: Path | None) -> None:
+    """Raise a `ConfigError` if the same folder is given as two data sets."""
+    known = [folder.resolve() for folder in folders if folder is not None]
+    if twice := next((folder for folder in known if known.count(folder) > 1), None):
+        raise ConfigError("data sets", "folder", f"{twice} twice", "a folder for each")

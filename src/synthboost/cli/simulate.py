@@ -6,7 +6,7 @@ import time
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from synthboost.errors import ConfigError
+from synthboost.errors import ConfigError, people
 from synthboost.processes import available_cores
 from synthboost.simulator.settings import SimulationSettings
 
@@ -37,7 +37,7 @@ class Simulate:
         if frames is None:
             (write_hearts if self.on_the_fly else write_dataset)(self.out, self.settings, self.workers)
             kind, place = ("", ", drawn when read:") if self.on_the_fly else ("simulated ", " in")
-            print(f"{4 * patients} {kind}frames of {patients} patients{place} {self.out}")
+            print(f"{4 * patients} {kind}frames of {people(patients)}{place} {self.out}")
             return
         if self.on_the_fly:
             raise ConfigError("simulation", "on_the_fly", f"with {frames} frames", "--patients instead of --frames")
@@ -48,7 +48,7 @@ class Simulate:
         settings = replace(self.settings, patients=-(-frames // FRAMES_PER_PATIENT))
         whole = FRAMES_PER_PATIENT * settings.patients
         if whole != frames:
-            print(f"{frames} frames rounded up to {whole}: {settings.patients} whole patients")
+            print(f"{frames} frames rounded up to {whole}: {people(settings.patients, 'whole')}")
         start = time.monotonic()
         made = write_shards(self.out, settings, self.workers)
         seconds = time.monotonic() - start

@@ -9,9 +9,10 @@ from typing import Literal
 
 import tyro
 
+from synthboost.cli.options import require_different
 from synthboost.domain import SplitOptions
 from synthboost.errors import ConfigError
-from synthboost.studies.recipes import RECIPES, Grid, choose_preset, unannotated
+from synthboost.studies.recipes import RANDOM, RECIPES, Grid, choose_preset, unannotated
 
 FAILED = 1
 """The exit code when a run failed."""
@@ -65,6 +66,7 @@ class Study(SplitOptions):
     def run(self) -> None:
         """Plan, print the plan, and run it."""
         from synthboost.data.source import open_source
+        from synthboost.models.registry import weights_fingerprint
         from synthboost.records.study_folder import StudyPaths
         from synthboost.studies.executors import make_executor
         from synthboost.studies.study import Study, uses_synthetic, with_weights
@@ -83,9 +85,12 @@ class Study(SplitOptions):
         whole = unannotated(preset.grid) if self.name == "label-free" else preset.grid
         preset = with_weights(replace(preset, grid=self.grid.over(whole)), dict(map(_weights, self.weights)))
         needs_synthetic = uses_synthetic(preset.grid.strategies)
+        require_different(self.data, *self.synthetic)
         self._check_sets(needs_synthetic)
         if self.data is None:
             raise ConfigError("study", "data", None, "the folder of the real data set")
+        for folder in {source for source in preset.weights.values() if source != RANDOM}:
+            weights_fingerprint(folder)  # before data are read
         splitting = SplitOptions(self.split or recipe.split, self.leave_out)
         real = open_source(self.data, splitting, allow_missing=self.allow_missing)
         folders = self.synthetic if needs_synthetic else ()

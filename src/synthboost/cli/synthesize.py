@@ -11,7 +11,7 @@ import tyro
 from synthboost.cli.options import Sampled, Unannotated
 from synthboost.diffusion.settings import DiffusionTraining
 from synthboost.domain import SplitOptions
-from synthboost.errors import ConfigError
+from synthboost.errors import ConfigError, people
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,13 +78,14 @@ class SampleDiffusion(Sampled, SplitOptions):
         from synthboost.inference.predictor import choose_device
         from synthboost.models.registry import weights_fingerprint
 
-        shard, source = self.share, open_source(self.masks, self)
+        shard = self.share
         network = load_diffusion(self.model).to(choose_device("auto"))
         sha256 = weights_fingerprint(self.model)
         settings = SynthesisSettings(self.copies, seed=self.seed, batch=self.batch)
         schedule = choose_schedule(network.settings, self.method, self.steps)
+        source = open_source(self.masks, self)
         made = synthesize(network, sha256, source.dataset, source.split, self.out, settings, schedule, shard)
-        print(f"{made} synthetic patients made now: {self.out}{still_to_come(self.out)}")
+        print(f"{people(made, 'synthetic')} made now: {self.out}{still_to_come(self.out)}")
 
 
 @dataclass(frozen=True, kw_only=True)

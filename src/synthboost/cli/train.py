@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, TypeAlias
 
+from synthboost.cli.options import require_different
 from synthboost.domain import PromptSet, SplitOptions, SplitPart, Strategy
 from synthboost.models.freezing import Encoders
 from synthboost.processes import available_cores
@@ -57,14 +58,24 @@ class Train(SplitOptions):
     def run(self) -> None:
         """Execute the run and print its Dice and its folder."""
         from synthboost.data.source import open_source
+        from synthboost.models.catalogue import settings_of
         from synthboost.models.registry import weights_fingerprint
         from synthboost.records.rows import read_rows
         from synthboost.records.run_record import Evaluation
         from synthboost.studies.results import dice_line
         from synthboost.studies.run import execute
-        from synthboost.studies.spec import STAGES, Role, RunSpec
+        from synthboost.studies.spec import STAGES, Role, RunSpec, require_data
         from synthboost.training.hardware import this_process
 
+        require_different(self.data, self.synthetic)
+        encoders, weights = Encoders.parse(self.encoders), None
+        evaluation = Evaluation(part=self.evaluate_on, shape_from=self.shape_from)
+        roles = {Role.REAL} if self.synthetic is None else {Role.REAL, Role.SYNTHETIC}
+        require_data(self.strategy, roles, self.real_share)
+        if self.weights is None:
+            settings_of(self.model, self.preset)
+        else:
+            weights = weights_fingerprint(self.weights)
         sources = {Role.REAL: open_source(self.data, self, self.patients, allow_missing=self.allow_missing)}
         if self.synthetic is not None:
             sources[Role.SYNTHETIC] = open_source(self.synthetic, made_from=sources[Role.REAL].split)
@@ -75,14 +86,13 @@ class Train(SplitOptions):
             model=self.model,
             preset=self.preset,
             weights=self.weights,
-            weights_sha256=None if self.weights is None else weights_fingerprint(self.weights),
-            encoders=Encoders.parse(self.encoders),
+            weights_sha256=weights,
+            encoders=encoders,
             prompt_set=self.prompts,
             seed=self.training.seed,
             real_share=self.real_share,
         )
         workers = available_cores() if self.training.workers is None else self.training.workers
-        evaluation = Evaluation(part=self.evaluate_on, shape_from=self.shape_from)
         paths = execute(spec, self.out, evaluation, workers)
         if this_process().is_main_process:
             print(f"{dice_line(read_rows(paths.rows))}\nrun: {paths.root}")

@@ -14,7 +14,7 @@ import numpy as np
 
 from synthboost.data.sector import find_sector
 from synthboost.domain import Frame, Mask, PatientId, Phase, View
-from synthboost.errors import DataError
+from synthboost.errors import DataError, people
 from synthboost.evaluation.clinical.method_agreement import FEWEST, method_agreement
 from synthboost.evaluation.clinical.patient_numbers import Measurement, measure_patient
 from synthboost.evaluation.clinical.plausibility import Check, check_patient
@@ -136,9 +136,9 @@ def write_clinical(out: Path, cases: Sequence[Case], compared: Sequence[Compared
     lines = [_line(case) for case in cases]
     write_csv(out / "patients.csv", tuple(lines[0]) if lines else PATIENT_COLUMNS, lines)
     write_csv(out / "checks.csv", CHECK_COLUMNS, (_check_line(case, check) for case in cases for check in case.checks))
-    caption = f"Agreement over {len(cases)} patients: {facts['model']}, split {facts['split']}, {facts['part']}."
+    caption = f"Agreement over {people(len(cases))}: {facts['model']}, split {facts['split']}, {facts['part']}."
     plausibility = _plausibility_counts(cases)
-    hearts = f"Plausible hearts: {plausibility['plausible patients']} of {len(cases)} patients; checks.csv says why."
+    hearts = f"Plausible hearts: {plausibility['plausible patients']} of {people(len(cases))}; checks.csv says why."
     table = agreement_table(compared, caption, [f"Sentences: {facts['sentences']}.", hearts])
     write_table(out, table)
     if any(item.agreement for item in compared[:PLOTTED]):

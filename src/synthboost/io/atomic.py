@@ -210,5 +210,7 @@ def output_errors(path: Path) -> Iterator[None]:
         if error.errno == errno.ENOSPC:
             remedy = "Free some space; nothing was lost."
             raise OutputError(path, "disk", "no space left", "room for the file", remedy) from error
+        if error.errno in (errno.EEXIST, errno.ENOTDIR):
+            raise OutputError(path, "output", "a file is in the way", "a folder", "Choose another name.") from error
         expected, remedy = "a place that can be written", "Check the path and its rights."
         raise OutputError(path, "output", error.strerror or str(error), expected, remedy) from error

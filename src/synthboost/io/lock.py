@@ -51,13 +51,24 @@ def claim(record: Path, wanted: Mapping[str, Any]) -> None:
                 "Nothing was touched. Choose another folder.",
             )  # fmt: skip
         return
-    occupied = next((p.name for p in out.iterdir() if not p.name.startswith(".")), None) if out.is_dir() else None
-    if occupied is not None:
+    require_own(record)
+    write_json(record, plain)
+
+
+def require_own(record: Path) -> None:
+    """Refuse a folder that holds something else, before the work that tells what to `claim` it for.
+
+    Raises:
+        OutputError: it has files and no record, or is a file.
+    """
+    out = record.parent
+    with output_errors(out):
+        occupied = next((p.name for p in out.iterdir() if not p.name.startswith(".")), None) if out.exists() else None
+    if occupied is not None and not record.is_file():
         raise OutputError(
             out, "folder", f"holds {occupied!r} and no {record.name}",
             "a new or empty folder, or one that the same command began", "Nothing was touched. Choose another folder.",
         )  # fmt: skip
-    write_json(record, plain)
 
 
 @contextmanager

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
 from synthboost.domain import SplitPart
+from synthboost.errors import require_fields
 
 BASELINE_MODEL = "baseline"
 """The model's name of constant predictors, which neither see the image nor read the sentence."""
@@ -156,3 +157,12 @@ class Evaluation:
     """Also score the masks that another structure's sentence draws."""
     grid: tuple[int, int] | None = None
     """(rows, columns) that masks are scored on; `None`: each image's own."""
+
+    def __post_init__(self) -> None:
+        """Refuse values that cannot work, naming the field."""
+        require_fields(
+            self,
+            ("threshold", self.threshold is None or 0 < self.threshold < 1, "a number between 0 and 1"),
+            ("paraphrase", self.paraphrase in (None, 0, 1), "0 (of the heart) or 1 (in the cardiac ultrasound)"),
+            ("grid", self.grid is None or min(self.grid) >= 1, "rows and columns from 1 on"),
+        )

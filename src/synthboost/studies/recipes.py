@@ -118,11 +118,13 @@ class Grid:
         """Everything combined with everything.
 
         Raises:
-            ConfigError: there is nothing to combine, or fewer than one patient are asked for.
+            ConfigError: there is nothing to combine, an encoder policy is unknown, or there is no patient.
         """
         for name, values in vars(self).items():
             if not values:
                 raise ConfigError("study", name, "nothing", "at least one")
+        for policy in self.encoders:
+            Encoders.parse(policy)
         for count in self.patients:
             if count != "all" and count < 1:
                 raise ConfigError("study", "patients", count, "numbers from 1 on, or all")

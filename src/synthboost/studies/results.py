@@ -10,6 +10,7 @@ import pandas as pd
 from synthboost.data.frame_set import FrameSet
 from synthboost.data.source import Source
 from synthboost.domain import Frame, Structure
+from synthboost.errors import people
 from synthboost.io.atomic import write_text
 from synthboost.io.typed_json import read_record, write_record
 from synthboost.records.examples import Example, write_examples
@@ -119,8 +120,6 @@ def dice_line(rows: pd.DataFrame) -> str:
         return f"no pair could be scored{failed}"
     percent = 100 * scored.groupby("structure").dice.mean()
     parts = ", ".join(f"{s.short} {percent[s.short]:.2f}" if s.short in percent else f"{s.short} -" for s in Structure)
-    patients = scored.patient.nunique()
-    people = f"{patients} patients" if patients > 1 else "1 patient"
     leak = "; the sentences use ground truth" if scored.uses_ground_truth.any() else ""
     dice = mean_sd(scored.dice.tolist(), scale=100).text
-    return f"Dice {dice} % over {len(scored)} pairs of {people} ({parts}){failed}{leak}"
+    return f"Dice {dice} % over {len(scored)} pairs of {people(scored.patient.nunique())} ({parts}){failed}{leak}"

@@ -34,7 +34,7 @@ from synthboost.studies.manifest import make_manifest
 from synthboost.studies.results import choose_examples, write_result
 from synthboost.studies.spec import DATA_OF, STAGES, Role, RunSpec
 from synthboost.training.hardware import choose_precision, this_process
-from synthboost.training.loop import train_stage
+from synthboost.training.loop import require_frames, train_stage
 
 FEATURES_FOLDER = ".features"
 """Beside the runs, and hidden from `runs/*`: what frozen image encoders made of the images. It can be deleted."""
@@ -63,6 +63,10 @@ def execute(spec: RunSpec, root: Path, evaluation: Evaluation, workers: int = 1,
     [finished, is_trained] = broadcast_object_list(state)
     if finished:
         return paths
+    if not is_trained:  # whatever the data lack is said before hours of training, the parent's too
+        for role in STAGES[spec.strategy]:
+            require_frames(*stage_frames(spec, role))
+    spec.sources[Role.REAL].evaluation_frames(evaluation.part)
     parent = None if spec.parent is None or is_trained else execute(spec.parent, root, evaluation, workers, device)
     with exclusive(paths.root) if processes.is_main_process else nullcontext():
         model = _ensure_trained(spec, paths, parent)

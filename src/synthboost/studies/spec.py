@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Collection
 from dataclasses import asdict, dataclass, field, replace
 from enum import StrEnum
 from functools import cached_property
@@ -65,6 +66,25 @@ def data_roles(strategy: Strategy) -> tuple[Role, ...]:
     return tuple(sorted({Role.REAL, *learns_from(strategy)}))
 
 
+def require_data(strategy: Strategy, roles: Collection[Role], real_share: float | None = None) -> None:
+    """Refuse a strategy whose data are not all there, or that has no use for a share of real images.
+
+    Raises:
+        ConfigError: as said, or there is no such strategy.
+    """
+    if strategy not in STAGES:
+        raise ConfigError("run", "strategy", strategy, f"one of {', '.join(STAGES)}")
+    if absent := set(data_roles(strategy)) - set(roles):
+        raise ConfigError("run", "sources", f"no {', '.join(absent)} data", f"data for {strategy}",
+                          "Give --synthetic FOLDER; `simulate` makes one.")  # fmt: skip
+    if real_share is not None and Role.MIXED not in STAGES[strategy]:
+        raise ConfigError(
+            "run", "real_share", real_share, "none: only the mixed strategy has two kinds of images at once"
+        )
+    if real_share is not None and not 0 < real_share < 1:
+        raise ConfigError("run", "real_share", real_share, "a number above 0, below 1")
+
+
 WITHOUT_INFLUENCE = (
     "workers",
     "feature_cache",
@@ -108,19 +128,9 @@ class RunSpec:
 
     def __post_init__(self) -> None:
         """Refuse a run whose data or settings are not all given."""
-        if self.strategy not in STAGES:
-            raise ConfigError("run", "strategy", self.strategy, f"one of {', '.join(STAGES)}")
-        if absent := set(data_roles(self.strategy)) - self.sources.keys():
-            raise ConfigError("run", "sources", f"no {', '.join(absent)} data", f"data for {self.strategy}",
-                              "Give --synthetic FOLDER; `simulate` makes one.")  # fmt: skip
+        require_data(self.strategy, self.sources, self.real_share)
         if absent := set(STAGES[self.strategy]) - self.training.keys():
             raise ConfigError("run", "training", f"no settings for {', '.join(absent)}", "settings for every stage")
-        if self.real_share is not None and Role.MIXED not in STAGES[self.strategy]:
-            raise ConfigError(
-                "run", "real_share", self.real_share, "none: only the mixed strategy has two kinds of images at once"
-            )
-        if self.real_share is not None and not 0 < self.real_share < 1:
-            raise ConfigError("run", "real_share", self.real_share, "a number above 0, below 1")
         if Role.REAL not in learns_from(self.strategy):
             sources = {**self.sources, Role.REAL: self.sources[Role.REAL].for_evaluation}
             object.__setattr__(self, "sources", sources)

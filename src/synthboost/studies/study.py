@@ -10,6 +10,7 @@ from pathlib import Path
 from synthboost.data.source import Source
 from synthboost.domain import PromptSet, SplitPart, Strategy
 from synthboost.errors import ConfigError
+from synthboost.models.catalogue import settings_of
 from synthboost.models.freezing import Encoders
 from synthboost.models.registry import weights_fingerprint
 from synthboost.records.run_folder import RunPaths
@@ -133,14 +134,16 @@ def with_weights(preset: Preset, given: Mapping[str, str]) -> Preset:
     """Return the preset with the weights that each model of its grid starts from: given ones, its own, or random ones.
 
     Raises:
-        ConfigError: the preset wants published weights that cannot be fetched by name, and none are given; or some
-            are given for a model that takes no part.
+        ConfigError: the grid has a mistake; the preset wants published weights that cannot be fetched by name, and none
+            are given; or some are given for a model that takes no part.
     """
     models = preset.grid.models
+    preset.grid.cells()  # a mistake in the grid is told first
     if strange := sorted(given.keys() - set(models)):
         raise ConfigError("study", "weights", ", ".join(strange), f"models of the study: {', '.join(models)}")
     chosen = {model: given.get(model, preset.weights.get(model, RANDOM)) for model in models}
     for model, source in chosen.items():
+        settings_of(model, preset.architecture(model))
         if not source:
             raise ConfigError(
                 "study", "weights", f"none for {model}", f"{model}=FOLDER, or {model}={RANDOM}",

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from shutil import disk_usage
 
+from synthboost.errors import people
 from synthboost.models.freezing import Encoders
 from synthboost.records.study_folder import StudyPaths
 from synthboost.studies.recipes import RECIPES, Recipe
@@ -62,7 +63,7 @@ def _run(run: StudyRun, finished: set[str], expected: Estimate) -> str:
     state = "finished" if run.name in finished else f"at most {duration(expected.seconds[run.name])}"
     encoders = f", {run.work.encoders_label}" if isinstance(run.work, RunSpec) else ""
     count = run.work.record.real_patients
-    patients = "" if count is None else f", {count} real patients"
+    patients = "" if count is None else f", {people(count, 'real')}"
     needs = f", starts from {run.needs[0]}" if run.needs else ""
     return f"  {run.name}: {state}{encoders}{patients}{needs}"
 

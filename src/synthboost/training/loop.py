@@ -111,7 +111,7 @@ def train_stage(
         CheckpointError: `state/`, or what is taken over, is damaged or of another training.
         OutputError: the folder cannot be written.
     """
-    _require_frames(training, validation)
+    require_frames(training, validation)
     stage = _Stage(model, training, validation, recipe, config, folder, caches, keep_best_state)
     with torch.random.fork_rng():  # dropout draws from torch's global generator, which is the caller's
         torch.manual_seed(config.seed + stage.engine.process)
@@ -310,7 +310,8 @@ class _Stage:
         return [EpochLog(**line) for line in self.progress.log]
 
 
-def _require_frames(training: FrameSet, validation: FrameSet) -> None:
+def require_frames(training: FrameSet, validation: FrameSet) -> None:
+    """Raise a `DataError` if a stage has no frame to learn from or to choose its epoch by, or an unannotated one."""
     for frames in (training, validation):
         if not len(frames):
             raise DataError(frames.name, "frames", 0, "at least one annotated frame", "Check the split.")
