@@ -96,3 +96,99 @@ def test_a_huge_frame_a_deep_image_and_a_region_outside_are_refused_by_the_heade
 
 def test_dicom_is_known_by_its_mark_whatever_the_file_is_called(make_dicom) -> None:
     assert open_recording(make_dicom("IM000001", CINE)).kind == "dicom"
+
+
+def _palette(depth: int, entries: np.ndarray) -> dict[str, object]:
+    parts = {"Descriptor": [256, 0, depth], "Data": entries.tobytes()}
+    return {f"{c}PaletteColorLookupTable{part}": v for c in ("Red", "Green", "Blue") for part, v in parts.items()}
+
+
+@pytest.mark.parametrize(
+    ("depth", "entries"),
+    [
+        (8, np.arange(255, -1, -1, dtype=np.uint8)),
+        (8, np.arange(255, -1, -1, dtype="<u2")),
+        (16, np.arange(255, -1, -1, dtype="<u2")),
+        (16, np.arange(255, -1, -1, dtype="<u2") * 257),
+    ],
+    ids=["bytes", "bytes in words", "bytes in words called words", "words"],
+)
+def test_a_palette_gives_its_colours_however_wide_it_is(make_dicom, depth: int, entries: np.ndarray) -> None:
+    tags = {"PhotometricInterpretation": "PALETTE COLOR", **_palette(depth, entries)}
+    np.testing.assert_array_equal(next(open_recording(make_dicom("x.dcm", CINE, **tags)).frames()), 255 - CINE[0])
+
+
+@pytest.mark.parametrize(
+    ("tags", "said"),
+    [
+        ({"PixelRepresentation": 1}, "Pixel Representation: signed"),
+        ({"BitsStored": 7}, "Bits Stored: 7"),
+        ({"BitsAllocated": 16, "BitsStored": 12, "HighBit": 11}, "Bits Stored: 12"),
+        ({"BitsAllocated": 16, "HighBit": 15}, "Bits Stored: 8; expected the lower 8"),
+        ({"RescaleSlope": "0.5", "RescaleIntercept": "0"}, "not whole numbers"),
+        ({"RescaleSlope": "1", "RescaleIntercept": "200"}, "values from 248 to 295"),
+        ({"NumberOfFrames": 1}, "Number of Frames: 1; expected 2"),
+        ({"NumberOfFrames": None}, "Number of Frames: 1; expected 2"),
+        ({"NumberOfFrames": 3}, "pixels: cannot be read"),
+    ],
+)
+def test_pixels_that_are_other_than_they_look_are_refused(make_dicom, tags: dict[str, object], said: str) -> None:
+    path = make_dicom("x.dcm", CINE, **tags)
+    with pytest.raises(DataError, match=said):
+        list(open_recording(path).frames())
+
+
+@pytest.mark.parametrize("table", [True, False])
+def test_compressed_frames_beyond_the_stated_number_are_refused(make_dicom, table: bool) -> None:
+    pydicom = pytest.importorskip("pydicom")
+    path = make_dicom("x.dcm", np.full((3, 16, 16), 100, np.uint8), "jpeg", NumberOfFrames=1)
+    data = pydicom.dcmread(path)
+    if not table:
+        frames = list(pydicom.encaps.generate_frames(data.PixelData, number_of_frames=3))
+        data.PixelData = pydicom.encaps.encapsulate(frames, has_bot=False)
+        data["PixelData"].is_undefined_length = True
+        data.save_as(path)
+    with pytest.raises(DataError, match="Number of Frames: 1; expected 3"):
+        open_recording(path)
+
+
+def test_a_rescale_is_applied(make_dicom) -> None:
+    path = make_dicom("x.dcm", CINE, RescaleSlope="2", RescaleIntercept="-0")
+    np.testing.assert_array_equal(next(open_recording(path).frames()), 2 * CINE[0])
+    path = make_dicom("x.dcm", CINE, RescaleSlope="1", RescaleIntercept="5", PhotometricInterpretation="MONOCHROME1")
+    np.testing.assert_array_equal(next(open_recording(path).frames()), 250 - CINE[0])
+
+
+def test_eight_bits_in_words_of_sixteen_and_a_deflated_file_are_read(make_dicom) -> None:
+    uid = pytest.importorskip("pydicom.uid")
+    path = make_dicom("x.dcm", CINE, BitsAllocated=16, PixelData=CINE.astype("<u2").tobytes())
+    np.testing.assert_array_equal(np.stack(list(open_recording(path).frames())), CINE)
+    path = make_dicom("y.dcm", CINE, uid.DeflatedExplicitVRLittleEndian)
+    np.testing.assert_array_equal(np.stack(list(open_recording(path).frames())), CINE)
+
+
+def test_a_deflated_bomb_is_refused(make_dicom) -> None:
+    uid = pytest.importorskip("pydicom.uid")
+    zeros = bytes(129 * 2**20)
+    path = make_dicom("x.dcm", CINE, uid.DeflatedExplicitVRLittleEndian, PixelData=zeros)
+    assert path.stat().st_size < 2**20
+    with pytest.raises(DataError, match="too long once inflated"):
+        open_recording(path)
+
+
+@pytest.mark.parametrize("tag", ["PlanarConfiguration", "PixelRepresentation", "BitsStored", "HighBit"])
+def test_a_tag_that_says_what_is_usual_may_be_absent(make_dicom, tag: str) -> None:
+    frames = np.repeat(np.full((1, 6, 8, 1), 90, np.uint8), 3, axis=3)
+    assert (next(open_recording(make_dicom("x.dcm", frames, **{tag: None})).frames()) == 90).all()
+
+
+def test_frames_have_the_times_of_their_own_vector(make_dicom) -> None:
+    recording = open_recording(make_dicom("x.dcm", CINE.repeat(2, axis=0), FrameTimeVector=["0", "20", "30", "10"]))
+    assert recording.seconds == pytest.approx((0, 0.02, 0.05, 0.06))
+
+
+def test_without_its_regions_a_file_shows_the_whole_image(make_dicom, make_region) -> None:
+    path = make_dicom("x.dcm", CINE, SequenceOfUltrasoundRegions=[make_region(2, 1, 500, 4)])
+    with pytest.raises(DataError, match=r"ultrasound region: columns 2-500.*predict --whole-image"):
+        open_recording(path)
+    np.testing.assert_array_equal(next(open_recording(path, whole_image=True).frames()), CINE[0])

@@ -41,16 +41,67 @@ def test_several_pages_are_a_clip(tmp_path: Path, name: str) -> None:
     assert recording.frame_seconds == (0.04 if name.endswith("gif") else None)
 
 
-def test_a_jpegs_orientation_is_applied(tmp_path: Path) -> None:
+TURNS = {
+    1: lambda a: a, 2: np.fliplr, 3: lambda a: np.rot90(a, 2), 4: np.flipud, 5: np.transpose,
+    6: lambda a: np.rot90(a, 1), 7: lambda a: np.rot90(a, 2).T, 8: lambda a: np.rot90(a, -1),
+}  # fmt: skip
+"""EXIF's number -> how a picture is stored that is shown upright."""
+
+
+@pytest.mark.parametrize("number", TURNS)
+@pytest.mark.parametrize("kind", ["a.tiff", "b.tiff lzw", "c.jpg", "d.png"])
+def test_an_orientation_is_applied(tmp_path: Path, number: int, kind: str) -> None:
+    name, *compression = kind.split()
+    stored = Image.fromarray(np.ascontiguousarray(TURNS[number](np.kron(GREY, np.ones((16, 16), np.uint8)))))
     exif = Image.Exif()
-    exif[0x0112] = 6
-    Image.new("L", (16, 8)).save(tmp_path / "turned.jpg", exif=exif)
-    recording = open_recording(tmp_path / "turned.jpg")
-    assert recording.whole_shape == (16, 8)
-    assert next(recording.frames()).shape == (16, 8)
+    exif[0x0112] = number
+    options = {"tiffinfo": {0x0112: number}} if name.endswith("tiff") else {"exif": exif}
+    stored.save(tmp_path / name, compression="tiff_lzw" if compression else None, **options)
+    recording = open_recording(tmp_path / name)
+    assert recording.whole_shape == (48, 64)
+    np.testing.assert_allclose(next(recording.frames()).astype(int)[8::16, 8::16], GREY, atol=3)
+    if name.endswith("png"):
+        np.testing.assert_array_equal(read_grey_png(tmp_path / name)[8::16, 8::16], GREY)
 
 
-@pytest.mark.parametrize("mode", ["P", "RGBA", "I;16", "CMYK"])
+def test_of_a_telephones_several_pictures_in_a_jpeg_the_first_is_meant(tmp_path: Path) -> None:
+    first = Image.fromarray(np.full((32, 48), 90, np.uint8)).convert("RGB")
+    first.save(tmp_path / "x.jpg", format="MPO", save_all=True, append_images=[first.resize((24, 16))])
+    (frame,) = open_recording(tmp_path / "x.jpg").frames()
+    assert (frame == 90).all()
+    assert frame.shape == (32, 48)
+
+
+def test_a_tiffs_thumbnail_is_no_page(tmp_path: Path) -> None:
+    pages = [Image.fromarray(np.full((8, 8), grey, np.uint8)) for grey in (10, 20, 30)]
+    thumbnail = Image.fromarray(np.zeros((2, 2), np.uint8))
+    thumbnail.encoderinfo = {"tiffinfo": {254: 1}}
+    pages[0].save(tmp_path / "x.tif", save_all=True, append_images=[thumbnail, *pages[1:]])
+    assert [int(frame[0, 0]) for frame in open_recording(tmp_path / "x.tif").frames()] == [10, 20, 30]
+
+
+@pytest.mark.parametrize("name", ["x.png", "x.gif"])
+def test_frames_of_an_animation_have_their_own_times(tmp_path: Path, name: str) -> None:
+    first, *others = (Image.fromarray(GREY + 50 * n) for n in range(3))
+    first.save(tmp_path / name, save_all=True, append_images=others, duration=[40, 60, 80])
+    recording = open_recording(tmp_path / name)
+    assert recording.seconds == pytest.approx((0, 0.04, 0.1))
+    assert recording.frame_seconds == pytest.approx(0.05)
+    assert len(list(recording.frames())) == 3
+
+
+@pytest.mark.parametrize("mode", ["LA", "RGBA"])
+def test_an_opaque_picture_with_transparency_is_grey_and_a_transparent_one_is_not(tmp_path: Path, mode: str) -> None:
+    picture = Image.fromarray(GREY).convert(mode)
+    picture.save(tmp_path / "x.png")
+    np.testing.assert_array_equal(next(open_recording(tmp_path / "x.png").frames()), GREY)
+    picture.putalpha(200)
+    picture.save(tmp_path / "x.png")
+    with pytest.raises(DataError, match=f"mode: {mode}, transparent"):
+        next(open_recording(tmp_path / "x.png").frames())
+
+
+@pytest.mark.parametrize("mode", ["P", "I;16", "CMYK"])
 def test_pictures_that_do_not_say_what_grey_they_mean_are_refused(tmp_path: Path, mode: str) -> None:
     path = tmp_path / "odd.tiff"
     deep = Image.fromarray(GREY.astype(np.uint16) * 200)
@@ -85,6 +136,27 @@ def test_a_picture_of_30000_by_30000_is_refused_before_it_is_decoded(tmp_path: P
     (tmp_path / "huge.png").write_bytes(b"\x89PNG\r\n\x1a\n" + header + chunk(b"IDAT", b"") + chunk(b"IEND", b""))
     with pytest.raises(DataError, match="size: "):
         open_recording(tmp_path / "huge.png")
+
+
+def test_a_tiff_of_40000_directories_is_refused_at_once(tmp_path: Path) -> None:
+    path = tmp_path / "x.tif"
+    Image.fromarray(GREY).save(path)
+    whole = path.read_bytes()
+    (first,) = struct.unpack_from("<I", whole, 4)
+    (entries,) = struct.unpack_from("<H", whole, first)
+    end, begin = first + 2 + 12 * entries, len(whole)
+    link = b"".join(struct.pack("<HHHIII", 1, 256, 3, 1, 1, begin + 18 * (n + 1)) for n in range(40_000))
+    path.write_bytes(whole[:end] + struct.pack("<I", begin) + whole[end + 4 :] + link)
+    with pytest.raises(DataError, match="frames: 10001; expected 1 to 10000"):
+        open_recording(path)
+
+
+def test_a_jpeg_of_a_thousand_scans_is_refused(tmp_path: Path) -> None:
+    Image.fromarray(GREY).save(tmp_path / "x.jpg", progressive=True)
+    data = (tmp_path / "x.jpg").read_bytes()
+    (tmp_path / "x.jpg").write_bytes(data[:-2] + b"\xff\xda\0\x08\1\1\0\0\x3f\0" * 1000 + data[-2:])
+    with pytest.raises(DataError, match="scans"):
+        open_recording(tmp_path / "x.jpg")
 
 
 def test_a_palettes_indices_are_the_labels(tmp_path: Path) -> None:

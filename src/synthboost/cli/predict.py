@@ -36,6 +36,8 @@ class Predict(WithModel):
     """The view of all recordings, to name it in the sentences of structures."""
     dicom_seg: bool = True
     """Write a DICOM Segmentation for each DICOM recording."""
+    whole_image: bool = False
+    """Predict in the whole image of DICOM files, not in the region that the scanner names."""
     threshold: float = 0.5
     """A pixel is inside if its probability is larger."""
 
@@ -72,7 +74,9 @@ class Predict(WithModel):
                 print(f"note: the model does not know {', '.join(unknown)} ({target.sentence!r})", file=sys.stderr)
         label_map = self.sentences is None if self.label_map is None else self.label_map
         sha256 = weights_fingerprint(self.checkpoint)
-        outcomes = predict_folder(predictor, sha256, self.images, paths, self.out, targets, label_map, self.dicom_seg)
+        outcomes = predict_folder(
+            predictor, sha256, self.images, paths, self.out, targets, label_map, self.dicom_seg, self.whole_image
+        )
         failed = [outcome for outcome in outcomes if outcome.reason]
         kept = sum(outcome.result is not None and not outcome.new for outcome in outcomes)
         print(

@@ -57,6 +57,7 @@ def predict_folder(
     targets: Sequence[Target],
     label_map: bool = True,
     dicom_seg: bool = True,
+    whole_image: bool = False,
     batch: int = 8,
 ) -> list[Outcome]:
     """Predict each recording that has no result, or one of another file, then write the tables of all.
@@ -68,6 +69,7 @@ def predict_folder(
         paths: the recordings.
         out: new, empty, or begun with the same weights, threshold and sentences.
         targets, label_map, dicom_seg, batch: as for `predict_recording`.
+        whole_image: see `open_dicom`.
 
     Raises:
         OutputError: the folder holds something else, is in use, or cannot be written.
@@ -78,6 +80,7 @@ def predict_folder(
         "sentences": {target.name: target.sentence for target in targets},
         "label_map": label_map,
         "dicom_seg": dicom_seg,
+        "whole_image": whole_image,
     }
     fingerprint = json.dumps(wanted, sort_keys=True)
     outcomes, names = [], dict(zip(paths, result_names(root, paths), strict=True))
@@ -88,8 +91,9 @@ def predict_folder(
             try:
                 found = _up_to_date(path, folder)
                 result = found or predict_recording(
-                    predictor, open_recording(path), folder, targets, fingerprint, label_map, dicom_seg, batch
-                )
+                    predictor, open_recording(path, whole_image), folder, targets, fingerprint, label_map, dicom_seg,
+                    batch,
+                )  # fmt: skip
                 outcomes.append(Outcome(names[path], result, new=not found))
             except OutputError:
                 raise

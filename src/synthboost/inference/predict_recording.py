@@ -194,13 +194,13 @@ class PredictedRecording:
         return 1.0 if self.recording.spacing_mm is None else float(np.prod(self.recording.spacing_mm))
 
     def _rows(self, phases: dict[str, Any] | None, files: dict[str, str]) -> Iterator[dict[str, Any]]:
-        seconds = self.recording.frame_seconds
+        seconds = self.recording.seconds
         names = {} if phases is None else {phases["ED"]: "ED", phases["ES"]: "ES"}
         for t, pixels in enumerate(self._pixels):
             for target, count in zip(self.targets, pixels, strict=True):
                 yield {
                     "frame": t,
-                    "seconds": "" if seconds is None else round(t * seconds, 6),
+                    "seconds": "" if seconds is None else round(seconds[t], 6),
                     "phase": names.get(t, ""),
                     "structure": "" if target.structure is None else target.name,
                     "sentence": target.sentence,

@@ -8,14 +8,16 @@ from __future__ import annotations
 
 import logging
 import warnings
+import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
+from io import BytesIO
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
+from numpy.typing import NDArray
 
-from synthboost.domain import GreyImage
 from synthboost.errors import ConfigError, DataError, extra
 from synthboost.io.recording import (
     Recording,
@@ -25,22 +27,29 @@ from synthboost.io.recording import (
     check_pixels,
     check_spacing,
     grey_of_colour,
+    steady,
 )
 
 SUFFIXES = (".dcm", ".dicom", ".ima")
 LAYOUT_TAGS = (
     "Rows", "Columns", "NumberOfFrames", "SamplesPerPixel", "PhotometricInterpretation", "BitsAllocated", "BitsStored",
     "HighBit", "PixelRepresentation", "PlanarConfiguration", "SequenceOfUltrasoundRegions", "PixelSpacing", "FrameTime",
-    "CineRate", "RecommendedDisplayFrameRate", "RedPaletteColorLookupTableDescriptor",
-    "GreenPaletteColorLookupTableDescriptor", "BluePaletteColorLookupTableDescriptor",
-    "RedPaletteColorLookupTableData", "GreenPaletteColorLookupTableData", "BluePaletteColorLookupTableData",
+    "FrameTimeVector", "CineRate", "RecommendedDisplayFrameRate", "RescaleSlope", "RescaleIntercept",
+    "ModalityLUTSequence", *(f"{name}PaletteColorLookupTable{part}" for name in ("Red", "Green", "Blue")
+                             for part in ("Descriptor", "Data")),
 )  # fmt: skip
 GREY = ("MONOCHROME1", "MONOCHROME2")
 COLOUR = ("RGB", "YBR_FULL", "YBR_FULL_422", "YBR_ICT", "YBR_RCT", "PALETTE COLOR")
 TWO_DIMENSIONAL, TISSUE, CENTIMETRES = 1, 1, 3
 """Of Region Spatial Format, Region Data Type and Physical Units (DICOM PS3.3, C.8.5.5.1)."""
-DEFERRED_BYTES = 4096
+DEFERRED_BYTES = 1 << 18
 """Longer values (the pixels) are not read with the header."""
+MAX_INFLATED_BYTES = 1 << 27
+"""Of a deflated file, which is inflated in memory; a guess: a colour clip of 40 frames of 1,000 x 1,000."""
+UNDEFINED = 0xFFFFFFFF
+"""Length of pixels that are compressed frame by frame (DICOM PS3.5, A.4)."""
+FIRST_BYTES = (b"\xff\xd8", b"\xff\x4f")
+"""Of a frame in JPEG and JPEG-LS, and in JPEG 2000."""
 
 
 def says_dicom(path: Path) -> bool:
@@ -51,15 +60,16 @@ def says_dicom(path: Path) -> bool:
         return handle.read(132)[128:] == b"DICM"
 
 
-def open_dicom(path: Path) -> Recording:
+def open_dicom(path: Path, whole_image: bool = False) -> Recording:
     """Open an image or a cine; see the module's text.
 
     The spacing is that of the two-dimensional tissue region if the scanner states it in centimetres, else Pixel
-    Spacing, else unknown. Of several such regions the largest is taken.
+    Spacing, else unknown. Of several such regions the largest is taken; none if the `whole_image` is asked for.
 
     Raises:
         ConfigError: pydicom is not installed, or what decodes this file's compression is not.
-        DataError: no DICOM, no pixels, too large, of more than 8 bits, or a region or spacing that cannot be.
+        DataError: no DICOM, no pixels, too large, signed or of more than 8 bits, other frames than it says, or a region
+            or spacing that cannot be.
     """
     header = read_header(path, (*LAYOUT_TAGS, "PixelData"))
     if "PixelData" not in header:
@@ -69,9 +79,10 @@ def open_dicom(path: Path) -> Recording:
     check_pixels(path, rows, columns)
     check_length(path, length, shape)
     _require_readable_pixels(path, header)
-    _require_decoder(path, str(header.file_meta.get("TransferSyntaxUID", "")))
-    region, spacing_mm = _region(path, header, shape)
-    seconds = _frame_seconds(header)
+    uid = _require_decoder(path, str(header.file_meta.get("TransferSyntaxUID", "")))
+    _require_frames(path, header, length, shape, uid)
+    region, spacing_mm = _region(path, header, shape, whole_image)
+    seconds = _seconds(header, length)
     return Recording(path, "dicom", length, region, shape, spacing_mm, seconds, lambda: _frames(path, header))
 
 
@@ -85,8 +96,35 @@ def read_header(path: Path, tags: tuple[str, ...]) -> Any:
     with extra("dicom", "pydicom"):
         import pydicom
     logging.getLogger("pydicom").setLevel(logging.CRITICAL)  # its warnings repeat what stands in tags
-    with _silent(path):
-        return pydicom.dcmread(path, specific_tags=list(tags), defer_size=DEFERRED_BYTES)
+    with _silent(path), _source(path) as file:
+        return pydicom.dcmread(file, specific_tags=list(tags), defer_size=DEFERRED_BYTES)
+
+
+def _source(path: Path) -> BinaryIO:
+    """The file, or a deflated one inflated: pydicom would inflate any amount."""
+    from pydicom.filereader import read_file_meta_info
+    from pydicom.filewriter import write_file_meta_info
+    from pydicom.uid import DeflatedExplicitVRLittleEndian, ExplicitVRLittleEndian
+
+    meta = read_file_meta_info(path)
+    if meta.get("TransferSyntaxUID") != DeflatedExplicitVRLittleEndian:
+        return path.open("rb")
+    with path.open("rb") as file:
+        file.seek(132 + 12 + int(meta.FileMetaInformationGroupLength))  # preamble and the length itself
+        inflater = zlib.decompressobj(-zlib.MAX_WBITS)
+        content = inflater.decompress(file.read(MAX_INFLATED_BYTES), MAX_INFLATED_BYTES)
+    if inflater.unconsumed_tail:
+        raise DataError(
+            path, "length", "too long once inflated", f"at most {MAX_INFLATED_BYTES} bytes",
+            "Save it without compression.",
+        )  # fmt: skip
+    meta.TransferSyntaxUID = ExplicitVRLittleEndian
+    plain = BytesIO()
+    plain.write(bytes(128) + b"DICM")
+    write_file_meta_info(plain, meta)
+    plain.write(content)
+    plain.seek(0)
+    return plain
 
 
 def _whole(path: Path, header: Any, name: str, absent: int | None = None) -> int:
@@ -100,28 +138,63 @@ def _require_readable_pixels(path: Path, header: Any) -> None:
         kind = str(header.PhotometricInterpretation)
     if kind not in GREY + COLOUR:
         raise DataError(path, "Photometric Interpretation", "none of ours", f"one of {', '.join(GREY + COLOUR)}")
-    if (bits := _whole(path, header, "BitsStored")) != 8 or _whole(path, header, "BitsAllocated") != 8:
-        raise DataError(path, "Bits Stored", bits, "8, as ultrasound has", "Window the image to 8 bits first.")
+    allocated = _whole(path, header, "BitsAllocated", 8)
+    stored = _whole(path, header, "BitsStored", allocated)
+    if stored != 8 or _whole(path, header, "HighBit", stored - 1) != 7:
+        raise DataError(path, "Bits Stored", stored, "the lower 8, as ultrasound has", "Window the image to 8 bits.")
+    if allocated not in (8, 16):
+        raise DataError(path, "Bits Allocated", allocated, "8 or 16")
+    if _whole(path, header, "PixelRepresentation", 0) != 0:
+        raise DataError(path, "Pixel Representation", "signed numbers", "grey values from 0 to 255")
+    if header.get("ModalityLUTSequence"):
+        raise DataError(path, "Modality LUT Sequence", "present", "grey values as they are", "Apply the table first.")
 
 
-def _frame_seconds(header: Any) -> float | None:
+def _require_frames(path: Path, header: Any, length: int, shape: tuple[int, int], syntax: Any) -> None:
+    """Refuse more frames than Number of Frames says, which nobody would see; fewer show when they are read."""
+    from pydicom.encaps import generate_fragments
+
+    with _silent(path, "Pixel Data"):
+        pixels = header.get_item("PixelData", keep_deferred=True)
+        if pixels.length != UNDEFINED:
+            values = shape[0] * shape[1] * _whole(path, header, "SamplesPerPixel", 1)
+            if str(header.PhotometricInterpretation) == "YBR_FULL_422":
+                values = values * 2 // 3
+            found = pixels.length // (values * _whole(path, header, "BitsAllocated", 8) // 8)
+        else:
+            with _source(path) as file:
+                file.seek(pixels.value_tell)
+                starts = [fragment[:2] for fragment in generate_fragments(file)]
+            found = len(starts) if "RLE" in syntax.name else sum(start in FIRST_BYTES for start in starts)
+    if found > length:
+        raise DataError(path, "Number of Frames", length, f"{found}, whose pixels the file holds", "Correct the tag.")
+
+
+def _seconds(header: Any, length: int) -> tuple[float, ...] | None:
+    try:
+        vector = np.array(header.get("FrameTimeVector"), dtype=np.float64)
+    except (TypeError, ValueError):
+        vector = np.zeros(0)
+    if vector.shape == (length,) and np.isfinite(vector).all() and (vector[1:] > 0).all():
+        return tuple(np.cumsum([0.0, *vector[1:] / 1000]).tolist())
     for name in ("FrameTime", "CineRate", "RecommendedDisplayFrameRate"):
         try:
             value = float(header.get(name))
         except (TypeError, ValueError):
             continue
-        if np.isfinite(value) and value > 0:
-            return value / 1000 if name == "FrameTime" else 1 / value
+        if value > 0 and (seconds := steady(length, value / 1000 if name == "FrameTime" else 1 / value)):
+            return seconds
     return None
 
 
-def _region(path: Path, header: Any, shape: tuple[int, int]) -> tuple[Region, Spacing | None]:
+def _region(path: Path, header: Any, shape: tuple[int, int], whole_image: bool) -> tuple[Region, Spacing | None]:
     """The largest region of tissue in two dimensions, else the whole image; and the spacing there."""
     with _silent(path, "SequenceOfUltrasoundRegions"):
         found = [
             (_place(path, item, shape), item)
             for item in header.get("SequenceOfUltrasoundRegions") or ()
-            if (item.get("RegionSpatialFormat"), item.get("RegionDataType")) == (TWO_DIMENSIONAL, TISSUE)
+            if not whole_image
+            and (item.get("RegionSpatialFormat"), item.get("RegionDataType")) == (TWO_DIMENSIONAL, TISSUE)
         ]
     region = Region.whole(shape)
     if found:
@@ -145,39 +218,57 @@ def _place(path: Path, item: Any, shape: tuple[int, int]) -> Region:
     # Some scanners count the last column and row one too far.
     if not (0 <= left < right <= shape[1] + 1 and 0 <= top < bottom <= shape[0] + 1):
         place = f"columns {left}-{right - 1}, rows {top}-{bottom - 1}"
-        raise DataError(path, "ultrasound region", place, f"within {shape[1]} x {shape[0]}")
+        remedy = "`predict --whole-image` does without regions."
+        raise DataError(path, "ultrasound region", place, f"within {shape[1]} x {shape[0]}", remedy)
     return Region(top, left, min(bottom, shape[0]) - top, min(right, shape[1]) - left)
 
 
-def _frames(path: Path, header: Any) -> Iterator[GreyImage]:
+def _frames(path: Path, header: Any) -> Iterator[NDArray[Any]]:
     from pydicom.pixels import iter_pixels
 
+    kind = str(header.PhotometricInterpretation)
+    usual = {"pixel_representation": 0, "planar_configuration": 0, "bits_stored": 8, "bits_allocated": 8}
+    usual["samples_per_pixel"] = 1 if kind in (*GREY, "PALETTE COLOR") else 3
+    absent = {name: value for name, value in usual.items() if header.get(name.title().replace("_", "")) is None}
     with _silent(path, "pixels"):
-        kind = str(header.PhotometricInterpretation)
-        frames = iter_pixels(path)  # YBR comes as RGB
-    while True:
-        with _silent(path, "pixels"):
-            frame = next(frames, None)
-            if frame is None:
-                return
-            grey = _grey(frame, kind, header)
-        yield grey
+        source = _source(path)
+    with source, closing(iter_pixels(source, **absent)) as frames:  # YBR comes as RGB
+        while True:
+            with _silent(path, "pixels"):
+                frame = next(frames, None)
+                if frame is None:
+                    return
+                grey = _grey(np.asarray(frame), kind, header)
+            yield grey
 
 
-def _grey(frame: Any, kind: str, header: Any) -> GreyImage:
+def _grey(pixels: NDArray[Any], kind: str, header: Any) -> NDArray[Any]:
     from pydicom.pixels import apply_color_lut
 
-    pixels = np.asarray(frame)
+    pixels = (pixels & 0xFF).astype(np.uint8)
     if kind == "PALETTE COLOR":
-        colours = apply_color_lut(pixels, header)
-        pixels = colours.astype(np.uint8) if colours.dtype == np.uint8 else (colours >> 8).astype(np.uint8)
+        pixels = apply_color_lut(pixels, _with_bytes_in_palette(header))
+        pixels = (pixels if pixels.dtype == np.uint8 else pixels >> 8).astype(np.uint8)
     if pixels.ndim == 3:
-        return grey_of_colour(pixels.astype(np.uint8, copy=False))
-    grey = pixels.astype(np.uint8)
+        return grey_of_colour(pixels)
+    slope, intercept = float(header.get("RescaleSlope") or 1), float(header.get("RescaleIntercept") or 0)
+    grey = pixels if (slope, intercept) == (1, 0) else pixels * slope + intercept
     return 255 - grey if kind == "MONOCHROME1" else grey
 
 
-def _require_decoder(path: Path, syntax: str) -> None:
+def _with_bytes_in_palette(header: Any) -> Any:
+    """The header with a palette of 8 bits packed as it should be; many writers spend a word of 16 bits on each."""
+    for name in ("Red", "Green", "Blue"):
+        entries, first, _ = getattr(header, f"{name}PaletteColorLookupTableDescriptor")
+        data = header.get(f"{name}PaletteColorLookupTableData") or b""
+        words = np.frombuffer(data[: len(data) // 2 * 2], "<u2" if header.original_encoding[1] else ">u2")
+        if len(words) == (entries or 1 << 16) and words.max() <= 255:
+            setattr(header, f"{name}PaletteColorLookupTableData", words.astype(np.uint8).tobytes())
+            setattr(header, f"{name}PaletteColorLookupTableDescriptor", [entries, first, 8])
+    return header
+
+
+def _require_decoder(path: Path, syntax: str) -> Any:
     from pydicom.pixels import get_decoder
     from pydicom.uid import UID
 
@@ -185,7 +276,7 @@ def _require_decoder(path: Path, syntax: str) -> None:
     if not uid.is_valid or not uid.is_transfer_syntax:
         raise DataError(path, "Transfer Syntax UID", "none of DICOM's", "a standard transfer syntax")
     if not uid.is_compressed or uid.is_deflated:
-        return
+        return uid
     try:
         decoder = get_decoder(uid)
     except NotImplementedError as error:
@@ -197,6 +288,7 @@ def _require_decoder(path: Path, syntax: str) -> None:
         raise ConfigError(
             str(path), "compression", uid.name, "what decodes it, installed", f"Install one of these: {needed}."
         )
+    return uid
 
 
 @contextmanager
@@ -208,7 +300,5 @@ def _silent(path: Path, field: str = "file") -> Iterator[None]:
             yield
     except (DataError, ConfigError):
         raise
-    except Exception as error:  # pydicom raises nearly every kind on damaged files
-        raise DataError(
-            path, field, f"cannot be read ({type(error).__name__})", "readable DICOM", "Copy or export it again."
-        ) from None
+    except Exception:  # pydicom raises nearly every kind on damaged files
+        raise DataError(path, field, "cannot be read", "readable DICOM", "Copy or export it again.") from None

@@ -3,13 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import islice
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from synthboost.domain import GreyImage
 from synthboost.errors import DataError, extra
-from synthboost.io.recording import MAX_FRAMES, Recording, Region, check_pixels, grey_of_colour
+from synthboost.io.recording import (
+    MAX_FRAMES,
+    MAX_PIXELS,
+    Recording,
+    Region,
+    check_length,
+    check_pixels,
+    grey_of_colour,
+)
 
 SUFFIXES = (".mp4", ".m4v", ".mov", ".avi", ".mkv", ".webm", ".wmv", ".mpg", ".mpeg")
 _CONTAINERS = ("mov", "mp4", "avi", "matroska", "webm", "asf", "mpeg")
@@ -17,41 +27,76 @@ _CONTAINERS = ("mov", "mp4", "avi", "matroska", "webm", "asf", "mpeg")
 
 
 def open_film(path: Path) -> Recording:
-    """Open a film; its first video stream is meant, its sound is not read.
+    """Open a film, turned as its container says; its first video stream is meant, its sound is not read.
 
-    Where the header does not count the frames, they are counted without decoding them.
+    All frames are decoded once, because only that tells how many there are: films that were cut without encoding them
+    again hold more than they show, and others leave numbers out. Their times are their own time stamps.
 
     Raises:
         ConfigError: PyAV is not installed.
-        DataError: no film, no video stream, too large or too long, or cut off so early that it has no header.
+        DataError: no film, no video stream, too large or too long, turned by no quarter, or cut off.
     """
-    av = _library()
-    try:
-        with _open(av, path) as container:
-            stream = _stream(path, container)
-            rows, columns = int(stream.codec_context.height), int(stream.codec_context.width)
-            check_pixels(path, rows, columns)
-            rate = stream.average_rate
-            packets = (packet for packet in container.demux(stream) if packet.size > 0)
-            length = int(stream.frames) or sum(1 for _ in islice(packets, MAX_FRAMES + 1))
-    except (av.error.FFmpegError, OSError, ValueError) as error:
-        raise _bad(path, error) from error
-    shape = (rows, columns)
-    seconds = float(1 / rate) if rate else None
-    return Recording(path, "video", length, Region.whole(shape), shape, None, seconds, lambda: _frames(path))
+    times, shape = list[float | None](), (0, 0)
+    for frame in _decoded(path):
+        shape = shape if times else _upright(path, frame, np.empty((frame.height, frame.width), np.bool_)).shape
+        times.append(frame.time)
+        if len(times) > MAX_FRAMES:
+            break
+    stamps = [time for time in times if time is not None]
+    steady = len(stamps) == len(times) and all(a < b for a, b in pairwise(stamps))
+    seconds = tuple(time - stamps[0] for time in stamps) if steady else None
+    return Recording(path, "video", len(times), Region.whole(shape), shape, None, seconds, lambda: _frames(path))
 
 
 def _frames(path: Path) -> Iterator[GreyImage]:
+    for frame in _decoded(path):
+        yield np.ascontiguousarray(_upright(path, frame, grey_of_colour(frame.to_ndarray(format="rgb24"))))
+
+
+def _decoded(path: Path) -> Iterator[Any]:
+    """Yield the frames as PyAV has them; one film that ends before its header says so is an error."""
     av = _library()
     try:
         with _open(av, path) as container:
             stream = _stream(path, container)
+            shape = int(stream.codec_context.height), int(stream.codec_context.width)
+            check_pixels(path, *shape)
+            check_length(path, max(1, stream.frames), shape)
+            stream.codec_context.options = {"max_pixels": str(MAX_PIXELS)}
             stream.thread_type = "NONE"  # frames of a damaged film come in the order and number that they have
-            for frame in container.decode(stream):
-                check_pixels(path, frame.height, frame.width)
-                yield grey_of_colour(frame.to_ndarray(format="rgb24"))
+            stamps, duration = list[int](), 0
+            for packet in container.demux(stream):
+                if packet.size:
+                    stamps.append(packet.pts or 0)
+                    duration = max(duration, packet.duration or 0)
+                for frame in packet.decode():
+                    check_pixels(path, frame.height, frame.width)
+                    yield frame
+            if len(stamps) < stream.frames:
+                stamps.sort()  # AVI counts numbers that it leaves out, so only an early end tells
+                last = max(duration, min((b - a for a, b in pairwise(stamps) if a < b), default=0))
+                if stamps[-1:] < [(stream.start_time or 0) + (stream.duration or 0) - last]:
+                    raise DataError(
+                        path, "frames", f"{len(stamps)} can be read", f"{stream.frames}, as its header says",
+                        "The file is cut off or damaged: copy it again.",
+                    )  # fmt: skip
     except (av.error.FFmpegError, OSError, ValueError) as error:
-        raise _bad(path, error) from error
+        reason = getattr(error, "strerror", None) or type(error).__name__
+        raise DataError(
+            path, "file", reason, "a readable film", "It may be cut off or damaged: copy it again."
+        ) from error
+
+
+def _upright(path: Path, frame: Any, pixels: Any) -> Any:
+    """Turn and mirror (H, W) as the display matrix (a, b, _, c, d ...) says: (x, y) goes to a x + c y, b x + d y."""
+    stated = next((data for data in frame.side_data if data.type.name == "DISPLAYMATRIX"), None)
+    if stated is None:
+        return pixels
+    a, b, _, c, d = np.frombuffer(stated, "=i4")[:5]
+    if (a == d == 0) == (b == c == 0):
+        raise DataError(path, "display matrix", f"{a}, {b}, {c}, {d}", "quarter turns", "Save the film upright.")
+    across, down = (c, b) if a == 0 else (a, d)
+    return (pixels.T if a == 0 else pixels)[:: -1 if down < 0 else 1, :: -1 if across < 0 else 1]
 
 
 def _library() -> Any:
@@ -77,8 +122,3 @@ def _stream(path: Path, container: Any) -> Any:
             path, "streams", "no video that can be decoded", "a film", "It may be cut off or damaged: copy it again."
         )
     return container.streams.video[0]
-
-
-def _bad(path: Path, error: Exception) -> DataError:
-    reason = getattr(error, "strerror", None) or type(error).__name__
-    return DataError(path, "file", reason, "a readable film", "It may be cut off or damaged: copy it again.")

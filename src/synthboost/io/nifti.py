@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from synthboost.errors import DataError, readable
 from synthboost.io.atomic import write_bytes
-from synthboost.io.recording import Recording, Region, Spacing, check_size, check_spacing
+from synthboost.io.recording import Recording, Region, Spacing, check_size, check_spacing, steady
 
 SUFFIXES = (".nii", ".nii.gz")
 HEADER_BYTES, OFFSET = 348, 352
@@ -66,10 +66,8 @@ def open_nifti(path: Path) -> Recording:
             yield _scaled(path, values.reshape(shape), float(header["scl_slope"]), float(header["scl_inter"]))
 
     per_unit = _SECONDS_PER_UNIT.get(int(header["xyzt_units"]) & 0b111000, math.nan)
-    seconds = _shortest(header["pixdim"][4]) * per_unit
-    frame_seconds = seconds if along_time and math.isfinite(seconds) and seconds > 0 else None
-    spacing_mm = _spacing(path, header)
-    return Recording(path, "nifti", frames, Region.whole(shape), shape, spacing_mm, frame_seconds, source, header)
+    seconds = steady(frames, _shortest(header["pixdim"][4]) * per_unit) if along_time else None
+    return Recording(path, "nifti", frames, Region.whole(shape), shape, _spacing(path, header), seconds, source, header)
 
 
 def new_header(

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import io
+import struct
 import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +17,23 @@ from PIL import Image, ImageOps
 from synthboost.domain import GreyImage, Mask
 from synthboost.errors import DataError
 from synthboost.io.atomic import write_bytes
-from synthboost.io.recording import MAX_PIXELS, Recording, Region, check_pixels, check_size, grey_of_colour
+from synthboost.io.recording import (
+    MAX_CLIP_PIXELS,
+    MAX_FRAMES,
+    MAX_PIXELS,
+    Recording,
+    Region,
+    check_pixels,
+    check_size,
+    grey_of_colour,
+)
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".gif")
 FORMATS = ("PNG", "JPEG", "BMP", "TIFF", "GIF")
+MAX_SCANS = 100
+"""Of a JPEG; a guess: those that are sent piece by piece have about ten."""
+NEW_SUBFILE_TYPE, REDUCED, MASK = 254, 1, 4
+"""A tag of TIFF, and two of its bits."""
 GREYEST = 6.0
 """Largest mean difference between channels, in grey values, of what is still grey; a guess.
 
@@ -27,7 +41,9 @@ A diffusion model that paints three channels does not paint them quite alike."""
 
 
 def open_picture(path: Path) -> Recording:
-    """Open a picture or a clip of pictures; a JPEG's orientation tag is applied.
+    """Open a picture or a clip of pictures; orientation tags are applied.
+
+    Of a JPEG that holds several pictures, as phones write them, the first is meant; of a TIFF all in full resolution.
 
     Raises:
         DataError: damaged or something else than it claims, too large, transparent, of a palette (other than GIF), or
@@ -35,14 +51,18 @@ def open_picture(path: Path) -> Recording:
     """
     with _opened(path) as opened:
         _require_photo(path, opened)
-        length = int(getattr(opened, "n_frames", 1))
         columns, rows = opened.size
-        if opened.getexif().get(0x0112, 1) >= 5:  # orientations that exchange the sides
-            columns, rows = rows, columns
-        milliseconds = opened.info.get("duration") if length > 1 else None
-    seconds = milliseconds / 1000 if isinstance(milliseconds, int | float) and milliseconds > 0 else None
-    shape = (rows, columns)
-    return Recording(path, "picture", length, Region.whole(shape), shape, None, seconds, lambda: _frames(path, length))
+        # Orientations from 5 on exchange the sides, which Pillow does at once for TIFF alone.
+        shape = (columns, rows) if opened.format != "TIFF" and _orientation(opened) >= 5 else (rows, columns)
+        if opened.format in ("JPEG", "MPO"):
+            _check_scans(path)
+        if opened.format == "TIFF":
+            pages, seconds = _tiff_pages(opened), None
+        else:
+            pages, seconds = _animation(opened, min(MAX_FRAMES, MAX_CLIP_PIXELS // (rows * columns)))
+    return Recording(
+        path, "picture", len(pages), Region.whole(shape), shape, None, seconds, lambda: _frames(path, pages)
+    )
 
 
 def read_grey_png(path: Path, content: bytes | None = None) -> GreyImage:
@@ -98,14 +118,63 @@ def write_png(path: Path, pixels: NDArray[Any]) -> None:
     write_bytes(path, png_bytes(pixels))
 
 
-def _frames(path: Path, length: int) -> Iterator[GreyImage]:
+def _check_scans(path: Path) -> None:
+    """Refuse a JPEG that is refined again and again: each scan costs the time of a picture and takes a few bytes."""
+    if (scans := path.read_bytes().count(b"\xff\xda")) > MAX_SCANS:
+        raise DataError(path, "scans", scans, f"at most {MAX_SCANS}")
+
+
+def _orientation(opened: Image.Image) -> int:
+    stated = opened.getexif().get(0x0112, 1)
+    return stated if isinstance(stated, int) else 1
+
+
+def _tiff_pages(opened: Any) -> list[int]:
+    """The directories that are no thumbnails or masks; Pillow takes half a millisecond for each, and some have 40,000.
+
+    Layout: Adobe, TIFF 6.0, section 2; BigTIFF has wider numbers.
+    """
+    file, pages, number = opened.fp, list[int](), 0
+    file.seek(0)
+    head = file.read(16)
+    big = head[2:4] in (b"+\0", b"\0+")
+    forms = ("Q", "HHQQ", "Q") if big else ("H", "HHII", "I")
+    how_many, entry, link = (("<" if head[:2] == b"II" else ">") + form for form in forms)
+    (at,) = struct.unpack_from(link, head, 8 if big else 4)
+    while at and number <= MAX_FRAMES:
+        file.seek(at)
+        (entries,) = struct.unpack(how_many, file.read(struct.calcsize(how_many)))
+        first = struct.unpack(entry, file.read(struct.calcsize(entry)))
+        file.seek(at + struct.calcsize(how_many) + entries * struct.calcsize(entry))
+        (at,) = struct.unpack(link, file.read(struct.calcsize(link)))
+        if number == 0 or first[0] != NEW_SUBFILE_TYPE or not first[3] & (REDUCED | MASK):
+            pages.append(number)
+        number += 1
+    return pages
+
+
+def _animation(opened: Image.Image, most: int) -> tuple[list[int], tuple[float, ...] | None]:
+    """The numbers of the frames and when each is shown; no more than one above `most`."""
+    ends = [0.0]
+    if opened.format in ("GIF", "PNG") and getattr(opened, "is_animated", False):
+        with suppress(EOFError):
+            for number in range(most + 1):
+                opened.seek(number)
+                ends.append(ends[-1] + float(opened.info.get("duration", 0)) / 1000)
+    pages, steps = list(range(max(1, len(ends) - 1))), np.diff(ends)
+    return pages, tuple(ends[:-1]) if len(pages) > 1 and (steps > 0).all() else None
+
+
+def _frames(path: Path, pages: Sequence[int]) -> Iterator[GreyImage]:
     with _opened(path) as opened:
-        for number in range(length):
+        for number in pages:
             opened.seek(number)
             _require_photo(path, opened)
             opened.load()
+            if opened.mode in ("LA", "RGBA") and opened.getextrema()[-1] != (255, 255):
+                raise _not_grey(path, f"{opened.mode}, transparent")
             picture = ImageOps.exif_transpose(opened)
-            grey = picture.mode in ("L", "1")
+            grey = picture.mode in ("L", "1", "LA")
             yield np.array(picture.convert("L")) if grey else grey_of_colour(np.array(picture.convert("RGB")))
 
 
@@ -115,7 +184,7 @@ def _read_png(path: Path, modes: tuple[str, ...], content: bytes | None = None) 
         if opened.mode not in modes:
             kinds = "a one-bit PNG" if modes == ("1",) else f"one of {', '.join(modes)}, 8 bits a channel"
             raise DataError(path, "kind of pixels", opened.mode, kinds)
-        return np.array(opened, dtype=np.uint8)
+        return np.array(ImageOps.exif_transpose(opened), dtype=np.uint8)
 
 
 @contextmanager
@@ -124,10 +193,13 @@ def _opened(path: Path, formats: tuple[str, ...] = FORMATS, content: bytes | Non
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # our own limit is below the one that it warns of
-            # Only these: others of the library's readers call foreign programs, whatever the file's ending says.
-            opened = Image.open(path if content is None else io.BytesIO(content), formats=formats)
-        with opened:
-            yield opened
+            # Not by its name: Pillow maps some files into memory then, and scrambles those that are stored turned.
+            # Only these formats: others of the library's readers call foreign programs, whatever the ending says.
+            with (
+                path.open("rb") if content is None else io.BytesIO(content) as file,
+                Image.open(file, formats=formats) as opened,
+            ):
+                yield opened
     except DataError:
         raise
     except Image.DecompressionBombError as error:
@@ -142,9 +214,10 @@ def _require_photo(path: Path, opened: Image.Image) -> None:
     if opened.format == "GIF":  # always 8 bits, always a palette, often a transparent index that means "as before"
         return
     deep = any("16" in str(tile[3]) for tile in getattr(opened, "tile", ()))  # opened as if it had 8 bits
-    transparent = "transparency" in opened.info
-    if opened.mode not in ("L", "RGB", "1") or deep or transparent:
-        kind = f"{opened.mode}{', 16 bits' if deep else ''}{', transparent' if transparent else ''}"
-        raise DataError(
-            path, "mode", kind, "8-bit grey or RGB without transparency", "Convert the picture to 8-bit grey."
-        )
+    if opened.mode not in ("L", "RGB", "1", "LA", "RGBA") or deep or "transparency" in opened.info:
+        transparent = ", transparent" if "transparency" in opened.info else ""
+        raise _not_grey(path, f"{opened.mode}{', 16 bits' if deep else ''}{transparent}")
+
+
+def _not_grey(path: Path, kind: str) -> DataError:
+    return DataError(path, "mode", kind, "8-bit grey or RGB without transparency", "Convert the picture to 8-bit grey.")

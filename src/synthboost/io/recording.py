@@ -16,6 +16,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from nibabel.nifti1 import Nifti1Header
 from numpy.typing import NDArray
+from PIL import Image
 
 from synthboost.domain import STRUCTURES, GreyImage, LabelMap
 from synthboost.errors import DataError
@@ -37,8 +38,8 @@ TINTED = 0.2
 """Part of the lit pixels: if more are coloured, the image itself is tinted and its brightness is kept. A guess."""
 LIT = 16
 """Brightest channel from which on a pixel counts as lit."""
-MAX_PIXELS = 64_000_000
-"""Of one frame; larger ones are refused by their header, before they are decoded."""
+MAX_PIXELS = 20_000_000
+"""Of one frame; a guess: twice 4K. Larger ones are refused by their header, before they are decoded."""
 MAX_FRAMES = 10_000
 """A guess: two minutes at 80 Hz."""
 MAX_CLIP_PIXELS = 1_000_000_000
@@ -72,15 +73,15 @@ class Recording:
     kind: str
     """`picture`, `nifti`, `mhd`, `video` or `dicom`."""
     length: int
-    """Frames; of a video, as its header says."""
+    """Frames."""
     region: Region
     """What `frames` shows of the whole image; the rest (names, rulers, logos) is left out."""
     whole_shape: tuple[int, int]
     """(rows, columns) of the image as it is in the file."""
     spacing_mm: Spacing | None
     """(rows, columns), or `None` when the file does not say."""
-    frame_seconds: float | None
-    """Between two frames, or `None` when the file does not say."""
+    seconds: tuple[float, ...] | None
+    """From the first frame to each, or `None` when the file does not say."""
     source: Callable[[], Iterator[NDArray[Any]]]
     """Starts reading whole frames (H, W) from the first; every call anew."""
     header: Nifti1Header | None = None
@@ -89,6 +90,11 @@ class Recording:
     def __post_init__(self) -> None:
         """Refuse what would not fit into memory, before a frame is decoded; see `check_length`."""
         check_length(self.path, self.length, self.whole_shape)
+
+    @property
+    def frame_seconds(self) -> float | None:
+        """Between two frames on average, or `None` when the file does not say."""
+        return None if self.seconds is None or self.length < 2 else round(self.seconds[-1] / (self.length - 1), 9)
 
     def frames(self) -> Iterator[GreyImage]:
         """Yield the frames, (H, W) uint8 with the probe on top, cropped to `region`.
@@ -160,6 +166,13 @@ def check_spacing(path: Path, field: str, spacing_mm: Spacing) -> Spacing:
     return spacing_mm
 
 
+def steady(frames: int, frame_seconds: float | None) -> tuple[float, ...] | None:
+    """The seconds of frames that follow one another evenly, if it is known and possible how fast."""
+    if frame_seconds is None or not (math.isfinite(frame_seconds) and frame_seconds > 0):
+        return None
+    return tuple(number * frame_seconds for number in range(frames))
+
+
 def check_pixels(path: Path, rows: int, columns: int) -> None:
     """Refuse an image (`DataError`) that is empty or too large to decode."""
     if not 0 < rows * columns <= MAX_PIXELS:
@@ -205,10 +218,10 @@ def grey_of_colour(rgb: NDArray[np.uint8]) -> GreyImage:
     Electrocardiogram, text and rulers in colour vanish; so does a colour Doppler overlay, unless it fills so much of
     the image that it passes for a tint.
     """
-    weights = np.array([19595, 38470, 7471], dtype=np.uint32)  # of 65536
-    grey = ((rgb.astype(np.uint32) @ weights + 32768) >> 16).astype(np.uint8)
-    brightest = rgb.max(axis=-1)
-    coloured = brightest - rgb.min(axis=-1) > COLOURED
+    grey = np.array(Image.fromarray(rgb).convert("L"))
+    red, green, blue = np.moveaxis(rgb, -1, 0)
+    brightest = np.maximum(np.maximum(red, green), blue)
+    coloured = brightest - np.minimum(np.minimum(red, green), blue) > COLOURED
     if coloured.any() and np.count_nonzero(coloured) <= TINTED * np.count_nonzero(brightest >= LIT):
         grey[coloured] = 0
     return grey

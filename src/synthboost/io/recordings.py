@@ -25,8 +25,8 @@ READERS: dict[tuple[str, ...], Callable[[Path], Recording]] = {
 SUFFIXES = tuple(suffix for suffixes in READERS for suffix in suffixes)
 
 
-def open_recording(path: Path) -> Recording:
-    """Open one file; its header is read, its frames are not.
+def open_recording(path: Path, whole_image: bool = False) -> Recording:
+    """Open one file; its header is read, the pixels of its frames are not kept. See `open_dicom` for `whole_image`.
 
     Raises:
         DataError: there is no such file, it is empty or of no known kind, or as its reader says.
@@ -39,7 +39,7 @@ def open_recording(path: Path) -> Recording:
             raise DataError(path, "length", "0 bytes", "an image or a clip", "Copy it again.")
         is_dicom = dicom.says_dicom(path)
     if is_dicom:  # whatever it is called
-        return dicom.open_dicom(path)
+        return dicom.open_dicom(path, whole_image)
     for suffixes, reader in READERS.items():
         if path.name.lower().endswith(suffixes):
             return reader(path)
