@@ -94,6 +94,23 @@ def first_words(error: BaseException) -> str:
     return f"{type(error).__name__}: {words}" if words else type(error).__name__
 
 
+def lacks_memory(error: BaseException) -> bool:
+    """Whether an exception, of Python or of torch, says that no memory is left."""
+    words = (
+        "allocate memory",
+        "not enough memory",
+        "out of memory",
+        "bad_alloc",
+        "failed to map segment",
+        "create a primitive",
+    )
+    return (
+        isinstance(error, MemoryError)
+        or type(error).__name__ == "OutOfMemoryError"
+        or any(one in str(error).lower() for one in words)
+    )
+
+
 def shown(items: Sequence[str], most: int = 10) -> str:
     """Spell out the first items of a list, and count the others."""
     more = f" and {len(items) - most} more" if len(items) > most else ""

@@ -162,6 +162,26 @@ def test_choices_are_spelled_as_in_tables_and_docs(synthboost: Callable[..., Any
     assert "zero-shot,real,synthetic,synth-PT:real-FT" in "".join(answer.out.split())
 
 
+@pytest.mark.parametrize(
+    "error",
+    [
+        MemoryError(), ImportError("libtorch_cpu.so: failed to map segment from shared object"),
+        RuntimeError("[enforce fail at alloc_cpu.cpp:127] err == 0. DefaultCPUAllocator: can't allocate memory"),
+    ],
+)  # fmt: skip
+def test_a_lack_of_memory_is_one_line(
+    synthboost: Callable[..., Any], monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    def lacking(*_: object) -> None:
+        raise error
+
+    monkeypatch.setattr("synthboost.cli.main.parse", lacking)
+    answer = synthboost("prompts")
+    assert answer.code == 2
+    assert answer.err.startswith("ERROR memory: not enough; expected more.")
+    assert len(answer.err.splitlines()) == 1
+
+
 def test_ctrl_c_exits_with_130_and_the_same_command_goes_on(synthboost: Callable[..., Any], tmp_path: Path) -> None:
     out = tmp_path / "simulated"
     arguments = ["simulate", "--out", str(out), "--patients", "16", "--size", "96", "--workers", "2"]

@@ -17,6 +17,7 @@ from synthboost.diffusion.settings import DiffusionSettings
 from synthboost.models.catalogue import MODELS, Published
 from synthboost.models.cris.model import CrisNetwork
 from synthboost.models.cris.settings import TINY
+from synthboost.models.registry import build_segmenter
 from synthboost.models.weights_folder import file_sha256
 
 TOKENS = 62
@@ -57,6 +58,28 @@ def test_a_published_file_is_verified_converted_and_verified_again(
     after = synthboost("weights", "verify", tmp_path / "cris")
     assert after.code == 0, after.err
     assert f"kind: cris\nmatched: {tensors}\nmissing: 0\nunexpected: 0\n" in after.out
+
+
+def test_a_file_that_holds_no_weights_is_one_line(synthboost: Callable[..., Any], tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").write_text("hello\n")
+    answer = synthboost("weights", "verify", tmp_path / "notes.txt")
+    assert answer.code == 2
+    assert answer.err == (
+        f"ERROR {tmp_path}/notes.txt: file: no weights; it begins with b'hello\\n'; "
+        "expected an intact file that holds weights only\n"
+    )
+
+
+def test_verify_names_the_file_that_was_changed(synthboost: Callable[..., Any], tmp_path: Path) -> None:
+    build_segmenter("cris", "tiny").save_pretrained(tmp_path / "cris")
+    before = synthboost("weights", "verify", tmp_path / "cris")
+    assert (before.code, before.err) == (0, "")
+    path = tmp_path / "cris" / "tokenizer.json"
+    path.write_text(path.read_text().replace("heart", "hearth"))
+    answer = synthboost("weights", "verify", tmp_path / "cris")
+    assert answer.code == 2
+    assert "tokenizer.json: sha256: " in answer.err
+    assert "can be used" not in answer.out
 
 
 def test_a_clip_says_what_stays_random_and_that_its_sum_is_known(

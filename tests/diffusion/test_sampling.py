@@ -211,7 +211,7 @@ def test_without_diffusers_flows_work_and_the_others_say_what_to_install(monkeyp
     monkeypatch.setitem(sys.modules, "diffusers", None)
     sample(lambda x, t: x, noise(), Schedule(Method.HEUN, 1))
     with pytest.raises(ConfigError, match=r"diffusers is not installed; .* pip install 'synthboost\[synthesis\]'"):
-        sample(lambda x, t: x, noise(), Schedule(Method.DDIM, 1))
+        sample(lambda x, t: x, noise(), Schedule(Method.DPM, 1))
 
 
 def test_the_module_does_not_load_diffusers() -> None:

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
 from synthboost.errors import CheckpointError, OutputError
@@ -305,8 +306,20 @@ def test_a_target_that_cannot_be_written_is_an_output_error(tiny_model: ClipSeg,
     (tmp_path / "file").touch()
     with pytest.raises(OutputError, match="file"):
         tiny_model.save_pretrained(tmp_path / "file" / "weights")
-    with pytest.raises(OutputError, match=r"model\.safetensors: file: .*Check the rights"):
+    with pytest.raises(FileNotFoundError, match="No such file"):  # which `whole_folder` turns into an OutputError
         save_weights(tmp_path / "absent", {"weight": torch.zeros(2)})
+
+
+def test_a_full_disk_is_told_as_the_system_tells_it(
+    tiny_model: ClipSeg, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise SafetensorError("Error while serializing: I/O error: No space left on device (os error 28)")
+
+    monkeypatch.setattr("synthboost.models.weights_folder.save_file", full)
+    with pytest.raises(OutputError, match=r"weights: disk: no space left; expected room"):
+        tiny_model.save_pretrained(tmp_path / "weights")
+    assert not list(tmp_path.iterdir())
 
 
 def test_an_interrupted_save_leaves_the_old_folder_whole(

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import pickle
 import signal
 import time
 from collections.abc import Callable
@@ -380,6 +382,30 @@ def test_a_damaged_state_is_refused_with_its_remedy(
         train(tmp_path, quick, model=model)
 
 
+class Payload:
+    """When unpickled carelessly, it leaves a file behind."""
+
+    def __init__(self, trace: Path) -> None:
+        self.trace = trace
+
+    def __reduce__(self) -> tuple[Callable[[str], object], tuple[str]]:
+        return eval, (f"open({str(self.trace)!r}, 'w').close()",)
+
+
+@pytest.mark.parametrize("state", ["state", "best_state"])
+def test_code_in_a_state_is_not_run_and_no_message_advises_to_run_it(
+    train: Train, tmp_path: Path, quick: TrainingConfig, state: str
+) -> None:
+    train(tmp_path, quick, keep_best_state=True)
+    tensors = torch.load(tmp_path / state / "tensors.pt", weights_only=True)
+    torch.save({**tensors, "optimizer": Payload(tmp_path / "trace")}, tmp_path / state / "tensors.pt")
+    (tmp_path / state / "custom_checkpoint_0.pkl").write_bytes(pickle.dumps(Payload(tmp_path / "trace")))
+    with pytest.raises(CheckpointError, match=r"state: UnpicklingError: Weights only load failed; expected") as caught:
+        train(tmp_path / "other", quick, take_over=tmp_path / state)
+    assert "weights_only" not in str(caught.value)
+    assert not (tmp_path / "trace").exists()
+
+
 def test_a_state_that_cannot_be_written_is_an_output_error_and_the_old_one_stays(
     train: Train, tmp_path: Path, quick: TrainingConfig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -387,10 +413,10 @@ def test_a_state_that_cannot_be_written_is_an_output_error_and_the_old_one_stays
     before = {p.name: p.read_bytes() for p in (tmp_path / "state").iterdir()}
 
     def full(*_: object) -> None:
-        raise RuntimeError("PytorchStreamWriter failed writing file data/0: file write failed")
+        raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(torch, "save", full)
-    with pytest.raises(OutputError, match="state: .*file write failed.*free space"):
+    with pytest.raises(OutputError, match="state: disk: no space left; expected room"):
         train(tmp_path, quick)
     assert {p.name: p.read_bytes() for p in (tmp_path / "state").iterdir()} == before
 

@@ -15,7 +15,7 @@ import tyro
 
 import synthboost
 from synthboost.cli.streams import Stream, lead_nowhere, open_closed_streams
-from synthboost.errors import SynthboostError
+from synthboost.errors import SynthboostError, lacks_memory
 
 USER_ERROR = 2
 INTERRUPTED = 130
@@ -133,8 +133,7 @@ def _run(arguments: Sequence[str] | None) -> int:
 
 def _limit(error: Exception) -> str | None:
     """What the machine lacks or refuses; `None` when the fault is ours."""
-    text = str(error).lower()
-    if isinstance(error, MemoryError) or "allocate memory" in text or "out of memory" in text:
+    if lacks_memory(error):
         return "memory: not enough; expected more. Free some, or make batches smaller and workers fewer."
     if isinstance(error, OSError):
         return f"{error.filename or 'system'}: {error.strerror or error}; expected a machine that allows it."

@@ -71,6 +71,11 @@ class NoiseSchedule:
         kept = _at(self.kept, steps, noisy)
         return (noisy - (1 - kept).sqrt() * noise) / kept.sqrt()
 
+    def noise_between(self, noisy: Tensor, images: Tensor, steps: Tensor) -> Tensor:
+        """Return the noise that was added to the images."""
+        kept = _at(self.kept, steps, noisy)
+        return (noisy - kept.sqrt() * images) / (1 - kept).sqrt()
+
 
 def noise_loss(
     denoiser: Denoiser, images: Tensor, noise: Tensor, steps: Tensor, schedule: NoiseSchedule,

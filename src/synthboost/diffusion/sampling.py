@@ -1,6 +1,6 @@
 """From noise to images: a sampler is a plain function of a denoiser, a noise tensor and a schedule.
 
-A flow is integrated by Euler's or Heun's method; predicted noise is removed by the schedulers of diffusers.
+A flow is integrated by Euler's or Heun's method; predicted noise is removed by DDIM, or by the schedulers of diffusers.
 """
 
 from __future__ import annotations
@@ -154,6 +154,8 @@ def sample(
             start = None
     if schedule.method in FLOW_METHODS:
         images = _integrate(denoiser, noise, schedule, start)
+    elif schedule.method == Method.DDIM:
+        images = _ddim(denoiser, noise, schedule, start)
     else:
         images = _remove_noise(denoiser, noise, schedule, generators, start)
     return images.clamp(-1, 1)
@@ -270,6 +272,26 @@ def _integrate(denoiser: Denoiser, noise: Tensor, schedule: Schedule, start: Sta
     return x
 
 
+def _ddim(denoiser: Denoiser, noise: Tensor, schedule: Schedule, start: Start | None) -> Tensor:
+    """Walk to the image without new noise (equation 12 of arXiv 2010.02502), as Echo from Noise and SDM do.
+
+    The image that is predicted is clipped to [-1, 1], and the direction is that from it to x: the noise that was
+    predicted does not belong to the clipped image and leads away from any.
+    """
+    known, x, count = NoiseSchedule(schedule.spacing), noise, noise.shape[1]
+    steps = np.arange(STEPS, 0, -STEPS / schedule.steps).round().astype(int) - 1
+    if start is not None:
+        steps = steps[len(steps) - start.steps(schedule) :]
+        x = known.add_noise(start.images, noise, torch.full((len(x),), int(steps[0])))
+    for step, following in zip(steps, [*steps[1:], None], strict=True):
+        at = torch.full((len(x),), int(step), device=x.device)
+        image = known.recover(x, denoiser(x, at.to(x))[:, :count], at).clamp(-1, 1)
+        if following is None:
+            return image
+        x = known.add_noise(image, known.noise_between(x, image, at), torch.full_like(at, int(following)))
+    raise AssertionError
+
+
 def _remove_noise(
     denoiser: Denoiser,
     noise: Tensor,
@@ -294,7 +316,7 @@ def _remove_noise(
 def _scheduler(schedule: Schedule) -> Any:
     """Build the scheduler; all of them begin at the last step and clip what they think the image is to [-1, 1]."""
     try:
-        from diffusers import DDIMScheduler, DDPMScheduler, DPMSolverMultistepScheduler, UniPCMultistepScheduler
+        from diffusers import DDPMScheduler, DPMSolverMultistepScheduler, UniPCMultistepScheduler
     except ImportError as error:
         raise ConfigError(
             "sampler", schedule.method, "diffusers is not installed", "the extra `synthesis`",
@@ -309,8 +331,6 @@ def _scheduler(schedule: Schedule) -> Any:
     if schedule.method == Method.DDPM:
         variances = "learned_range" if schedule.learned_sigma else "fixed_small"
         return DDPMScheduler(**betas, clip_sample=True, variance_type=variances)
-    if schedule.method == Method.DDIM:
-        return DDIMScheduler(**betas, clip_sample=True)
     if schedule.method == Method.DPM:
         return DPMSolverMultistepScheduler(**betas, **clip, lambda_min_clipped=LEAST_LOG_SNR)
     return UniPCMultistepScheduler(**betas, **clip)

@@ -24,7 +24,7 @@ from synthboost.diffusion.perturbation import PerturbationSettings, perturb, per
 from synthboost.diffusion.sampling import Schedule, default_schedule, sample_images, to_grey
 from synthboost.diffusion.training_data import frame_codes
 from synthboost.domain import Domain, Frame, FrameInfo, SplitPart
-from synthboost.errors import DataError, require_fields
+from synthboost.errors import DataError, lacks_memory, require_fields
 from synthboost.evaluation.metrics.resample import spacing_on_grid
 
 GENERATOR = "synthboost.diffusion"
@@ -186,8 +186,8 @@ class ImageBatches:
             try:
                 made.append(images_of(slice(first, last)))
                 first = last
-            except (torch.OutOfMemoryError, MemoryError, RuntimeError) as error:
-                if self.size == 1 or not _is_lack_of_memory(error):
+            except (MemoryError, RuntimeError) as error:
+                if self.size == 1 or not lacks_memory(error):
                     raise
                 self.size //= 2
                 print(f"memory ran out: {self.size} images at a time from here on", file=sys.stderr, flush=True)
@@ -197,7 +197,3 @@ class ImageBatches:
 def _unmeasured(info: FrameInfo) -> FrameInfo:
     """What is known of a frame but for what was measured on its masks, which are perturbed."""
     return replace(info, attributes=replace(info.attributes, ejection_fraction=None, wall_thickness_mm=None))
-
-
-def _is_lack_of_memory(error: BaseException) -> bool:
-    return isinstance(error, torch.OutOfMemoryError | MemoryError) or "not enough memory" in str(error)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
+import re
 import warnings
 import zipfile
 from collections.abc import Mapping
@@ -16,7 +18,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from synthboost.errors import CheckpointError, ConfigError, DataError, OutputError, first_words
+from synthboost.errors import CheckpointError, ConfigError, DataError, first_words
 from synthboost.io.atomic import write_json
 from synthboost.io.typed_json import from_json, read_json
 
@@ -153,16 +155,20 @@ def save_weights(folder: Path, state: Mapping[str, Tensor]) -> None:
 
     Raises:
         CheckpointError: a tensor holds NaN or infinity.
-        OutputError: the file cannot be written.
+        OSError: the file cannot be written.
     """
     refuse_non_finite(folder / WEIGHTS_FILE, state)
     tensors = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in state.items()}
+    write_tensors(folder / WEIGHTS_FILE, tensors, {"format": "pt"})
+
+
+def write_tensors(path: Path, tensors: dict[str, Tensor], metadata: dict[str, str]) -> None:
+    """Write safetensors; what the library says of a full disk or a lack of rights becomes the `OSError` that it is."""
     try:
-        save_file(tensors, folder / WEIGHTS_FILE, metadata={"format": "pt"})
-    except SafetensorError as error:  # what the library raises where Python would raise OSError, e.g. on a full disk
-        raise OutputError(
-            folder / WEIGHTS_FILE, "file", error, "a place that can be written", "Check the rights and the free space."
-        ) from error
+        save_file(tensors, path, metadata=metadata)
+    except SafetensorError as error:
+        number = re.search(r"os error (\d+)", str(error))
+        raise OSError(int(number[1]) if number else errno.EIO, first_words(error)) from error
 
 
 def load_weights(module: nn.Module, folder: Path, ignore: tuple[str, ...] = ()) -> None:
@@ -206,7 +212,8 @@ def read_file(path: Path) -> Any:
                 return torch.jit.load(str(path), map_location="cpu").state_dict()  # type: ignore[no-untyped-call]
         return torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # reading a foreign file can raise anything; all of it means: not weights
-        found = f"{first_words(error)}; it begins with {_beginning(path)!r}"
+        said = "no weights" if isinstance(error, LookupError) else first_words(error)
+        found = f"{said}; it begins with {_beginning(path)!r}"
         raise CheckpointError(path, "file", found, "an intact file that holds weights only") from error
 
 

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import zipfile
-import zlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from synthboost.domain import GreyImage, LabelMap, Mask, Structure
-from synthboost.errors import DataError
+from synthboost.errors import DataError, first_words
 from synthboost.io.atomic import whole_file
 
 
@@ -69,8 +67,8 @@ def read_examples(path: Path) -> list[Example]:
         with np.load(path, allow_pickle=False) as arrays:
             texts = json.loads(arrays["texts"].tobytes())
             return [_example(arrays, number, text) for number, text in enumerate(texts)]
-    except (OSError, ValueError, KeyError, TypeError, EOFError, zlib.error, zipfile.BadZipFile) as error:
-        raise DataError(path, "file", error, "an examples.npz of this version") from error
+    except Exception as error:  # numpy and zipfile raise anything where a file is damaged
+        raise DataError(path, "file", first_words(error), "an examples.npz of this version") from error
 
 
 def _example(arrays: np.lib.npyio.NpzFile, number: int, text: dict[str, Any]) -> Example:

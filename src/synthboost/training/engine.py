@@ -19,7 +19,7 @@ from accelerate import Accelerator
 from accelerate.utils import gather_object
 from torch import Tensor, nn
 
-from synthboost.errors import CheckpointError, OutputError, TrainingError
+from synthboost.errors import CheckpointError, TrainingError, first_words
 from synthboost.io.atomic import whole_folder, write_json
 from synthboost.training.hardware import choose_precision
 
@@ -120,12 +120,8 @@ class Engine:
         if self.is_main:
             held = {**tensors, "scaler": self.scaler.state_dict(), "generators": generators}
             with whole_folder(folder) as temporary:
-                try:
-                    torch.save(held, temporary / TENSORS)
-                except RuntimeError as error:  # what torch raises when the disk is full
-                    raise OutputError(
-                        folder, "state", error, "a place that can be written", "Check the rights and the free space."
-                    ) from error
+                with (temporary / TENSORS).open("wb") as file:  # with a path torch would hide what the system says
+                    torch.save(held, file)
                 write_json(temporary / PROGRESS, {**progress, "seconds": self.seconds})
         self.accelerator.wait_for_everyone()
 
@@ -154,7 +150,7 @@ class Engine:
                     torch.cuda.set_rng_state(states["cuda"])
         except Exception as error:  # reading a damaged file can raise anything
             raise CheckpointError(
-                folder, "state", error, expected, "Remove this folder to begin its stage anew."
+                folder, "state", first_words(error), expected, "Remove this folder to begin its stage anew."
             ) from error
 
     def restart_clock(self, seconds_before: float = 0.0) -> None:

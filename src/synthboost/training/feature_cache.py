@@ -23,13 +23,13 @@ import torch
 import transformers
 from accelerate.utils import broadcast_object_list
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from synthboost.data.frame_set import FrameSet
 from synthboost.errors import ConfigError, TrainingError
 from synthboost.io.atomic import whole_file
 from synthboost.models.base import Features, Segmenter
+from synthboost.models.weights_folder import write_tensors
 from synthboost.progress import Progress
 from synthboost.training.config import TrainingConfig
 from synthboost.training.hardware import this_process
@@ -103,7 +103,7 @@ class FeatureCache:
         else:
             tensors = {str(number): tensor.contiguous() for number, tensor in enumerate(features)}
             with whole_file(self.folder / name) as temporary:
-                save_file(tensors, temporary, metadata={"images": json.dumps(list(keys))})
+                write_tensors(temporary, tensors, {"images": json.dumps(list(keys))})
         self._where.update({key: (name, row) for row, key in enumerate(keys)})
 
 
