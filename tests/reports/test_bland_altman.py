@@ -31,6 +31,7 @@ def test_the_plot_leaves_out_what_has_no_agreement_and_says_what_it_shows(tmp_pa
     plot = bland_altman_plot([FULL, EMPTY], "Agreement.")
     assert "bias 2.0, limits 0.0 to 4.0, 3 patients" in plot.alternative
     assert len(plot.figure.axes) == 1
-    svg, pdf = plot.write(tmp_path)
+    plot.write(tmp_path)
+    svg, pdf = (tmp_path / f"{plot.name}.{suffix}" for suffix in plot.suffixes)
     assert "<svg" in svg.read_text()
     assert pdf.stat().st_size > 1000

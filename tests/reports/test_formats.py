@@ -9,8 +9,8 @@ from html.parser import HTMLParser
 
 import pytest
 
+from synthboost.errors import OutputError
 from synthboost.reports.table import (
-    FORMATS,
     MEAN_SD,
     Column,
     Table,
@@ -20,7 +20,9 @@ from synthboost.reports.table import (
     to_html,
     to_latex,
     to_markdown,
+    to_text,
     words,
+    write_tables,
 )
 
 
@@ -40,7 +42,7 @@ def test_markdown_is_as_agreed(table):
         "**Dice in %**\n\n"
         "| strategy | Dice % | n |\n"
         "| --- | ---: | ---: |\n"
-        "| real_1 \\| \\<b> | 85.00 ± 7.07 | 1,200 |\n\n"
+        "| real_1 \\| &lt;b> | 85.00 ± 7.07 | 1,200 |\n\n"
         "A note & more.\n"
     )
 
@@ -69,9 +71,36 @@ def test_csv_holds_one_column_per_part_and_every_digit(table):
     assert line[3] == "1200"
 
 
-def test_a_formula_in_a_csv_cell_is_defused():
-    table = Table("t", "c", (Column("name", is_text=True),), ((words("=1+1"),),))
-    assert to_csv(table) == "name\n'=1+1\n"
+@pytest.mark.parametrize("text", ["=1+1", "+1", "-1", "@A1", "'=1"])
+def test_a_formula_in_a_csv_cell_or_heading_is_defused(text):
+    assert to_csv(Table.of("t", "c", [{text: words(text)}])) == f"'{text}\n'{text}\n"
+
+
+HOSTILE = "a|b\n<script>x</script> [c](javascript:d) `e` &lt; \x1b[2J\u202e"
+
+
+def test_a_hostile_name_means_itself_in_every_format():
+    table = Table.of("t", HOSTILE, [{"name": words(HOSTILE), HOSTILE: words("")}], (HOSTILE,))
+    escaped = r"a\|b &lt;script>x&lt;/script> [c\](javascript:d) \`e\` &amp;lt; \\x1b[2J\\u202e"
+    assert to_markdown(table) == (
+        f"**{escaped}**\n\n| name | {escaped} |\n| --- | --- |\n| {escaped} |  |\n\n{escaped}\n"
+    )
+    assert "<script" not in to_html(table)
+    assert to_csv(table).count("\n") == 2
+    for formatter in (to_markdown, to_latex, to_csv, to_html, to_text):
+        assert not {"\x1b", "\u202e"} & set(formatter(table))
+
+
+def test_files_of_others_are_not_overwritten_and_own_ones_are(tmp_path):
+    table = Table.of("t", "c", [{"name": words("a")}])
+    (tmp_path / "t.csv").write_text("mine")
+    with pytest.raises(OutputError, match=r"t\.csv: file: not written by a report"):
+        write_tables(tmp_path, [table])
+    assert [path.name for path in tmp_path.iterdir()] == ["t.csv"]
+    (tmp_path / "t.csv").unlink()
+    for _ in range(2):
+        write_tables(tmp_path, [table])
+    assert {path.suffix for path in tmp_path.glob("t.*")} == {".md", ".tex", ".csv", ".html"}
 
 
 def test_html_escapes_cells_and_heads_its_columns_and_lines(table):
@@ -84,7 +113,7 @@ def test_html_escapes_cells_and_heads_its_columns_and_lines(table):
 
 def test_a_table_without_lines_has_every_format():
     table = Table("empty", "Nothing", (Column("strategy", is_text=True),), ())
-    assert {name: bool(formatter(table)) for name, formatter in FORMATS.items()} == dict.fromkeys(FORMATS, True)
+    assert all(formatter(table) for formatter in (to_markdown, to_latex, to_csv, to_html))
 
 
 @pytest.mark.parametrize(("columns", "is_small"), [(7, False), (9, True)])

@@ -63,5 +63,15 @@ def test_the_same_run_gives_the_same_card(make_row, make_run) -> None:
     assert model_card(run) == model_card(run)
 
 
+def test_hostile_names_mean_themselves(make_row, make_run) -> None:
+    name = "<script>x</script>|\n`\x1b"
+    row = make_row(0.5, sentence='a"]); import os\n```')
+    spec = _spec({"real": {**REAL, "name": name, "split": name}}, name=name, strategy=name, weights=name)
+    card = model_card(make_run([row], spec=spec))
+    assert not {"<script", "\x1b"} & {card[i : i + n] for n in (1, 7) for i in range(len(card))}
+    assert r'["a\"]); import os ```"]' in card
+    assert r"# &lt;script>x&lt;/script>\| \`\\x1b" in card.splitlines()
+
+
 def test_a_run_that_was_not_scored_says_so(make_run) -> None:
     assert "It was not scored." in model_card(make_run([], spec=_spec({"real": REAL})))

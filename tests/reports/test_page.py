@@ -177,6 +177,32 @@ def test_content_that_cannot_work_is_refused(field, value):
         ReportContent(**({"title": "t"} | {field: value}))
 
 
+def test_a_file_that_is_no_report_is_not_overwritten_and_an_older_report_is(tmp_path, runs):
+    page, content = tmp_path / "thesis.html", content_from_runs(runs)
+    page.write_text("<html>my thesis</html>")
+    with pytest.raises(OutputError, match="a file that is no report"):
+        write_report(page, runs, content, files=tmp_path / "files")
+    assert (page.read_text(), list(tmp_path.iterdir())) == ("<html>my thesis</html>", [page])
+    page.unlink()
+    (tmp_path / "files" / "tables").mkdir(parents=True)
+    (tmp_path / "files" / "tables" / "dice.csv").write_text("mine")
+    with pytest.raises(OutputError, match=r"dice\.csv: file: not written by a report"):
+        write_report(page, runs, content, files=tmp_path / "files")
+    assert not page.exists()
+    (tmp_path / "files" / "tables" / "dice.csv").unlink()
+    for _ in range(2):
+        write_report(page, runs, content, files=tmp_path / "files")
+    assert (tmp_path / "files" / "tables" / "dice.csv").read_text() != "mine"
+
+
+def test_no_name_turns_the_letters_of_a_page_around_or_moves_a_cursor(make_row, make_run):
+    name = "a\u202eb\x1b[2J<script>"
+    run = make_run([make_row(0.5, run=name, strategy=name, sentence=name)], spec={"name": name, "model": name})
+    text = render([run], content_from_runs([run]))
+    assert not {"\u202e", "\x1b"} & set(text)
+    assert "<script" not in text
+
+
 def test_a_report_that_cannot_be_written_leaves_the_old_one(tmp_path, runs):
     folder = tmp_path / "report.html"
     folder.mkdir()

@@ -42,7 +42,7 @@ class Compare:
         from synthboost.reports.contrasts import family_table
         from synthboost.reports.published import published_tables
         from synthboost.reports.series import rows_of_runs
-        from synthboost.reports.table import to_text, write_table
+        from synthboost.reports.table import to_text, write_tables
 
         if self.published is None:
             if not (self.runs and self.second):
@@ -60,6 +60,5 @@ class Compare:
             tables = published_tables(read_published(self.published), draws=self.draws)
         print("\n".join(map(to_text, tables)), end="")
         if self.out is not None:
-            for table in tables:
-                write_table(self.out, table)
+            write_tables(self.out, tables)
             print(f"\ntables: {self.out}")

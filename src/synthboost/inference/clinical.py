@@ -21,7 +21,7 @@ from synthboost.evaluation.clinical.plausibility import Check, check_patient
 from synthboost.inference.predict_dataset import FrameLabelMaps
 from synthboost.io.atomic import write_csv, write_json
 from synthboost.reports.bland_altman import NOT_A_DEVICE, Compared, agreement_table, bland_altman_plot
-from synthboost.reports.table import Table, write_table
+from synthboost.reports.table import Table
 
 AGAINST_STATED = {"ef_camus": "CAMUS' convention", "ef_biplane": "biplane, Lang 2015"}
 AGAINST_REFERENCE = (
@@ -140,7 +140,7 @@ def write_clinical(out: Path, cases: Sequence[Case], compared: Sequence[Compared
     plausibility = _plausibility_counts(cases)
     hearts = f"Plausible hearts: {plausibility['plausible patients']} of {people(len(cases))}; checks.csv says why."
     table = agreement_table(compared, caption, [f"Sentences: {facts['sentences']}.", hearts])
-    write_table(out, table)
+    table.write(out)
     if any(item.agreement for item in compared[:PLOTTED]):
         bland_altman_plot(compared[:PLOTTED], caption).write(out)
     write_json(

@@ -24,7 +24,7 @@ if TYPE_CHECKING:  # simulated sets are written without it
     import pandas as pd
 
 _Item = TypeVar("_Item")
-_QUOTED = ("=", "+", "-", "@", "\t", "\r", "'")
+QUOTED = ("=", "+", "-", "@", "\t", "\r", "'")
 """Beginnings that get an apostrophe: a spreadsheet would run the cell as a formula, or take the apostrophe away."""
 Allowed: TypeAlias = Mapping[str, tuple[Callable[[Any], bool], str]]
 """Column -> whether a value may stand in it, and in words what may. Empty cells always may."""
@@ -155,7 +155,7 @@ def _to_cell(value: object) -> object:
     if isinstance(value, float | np.floating):
         assert not math.isnan(value), "an absent value is None; NaN could not be read back"
         return repr(float(value))
-    if isinstance(value, str) and value.startswith(_QUOTED):
+    if isinstance(value, str) and value.startswith(QUOTED):
         return "'" + value
     return value
 
@@ -186,5 +186,5 @@ def _from_cell(cell: str, kind: str) -> object:
         if math.isnan(number := float(cell)):
             raise ValueError
         return number
-    text = cell[1:] if cell.startswith("'") and cell[1:].startswith(_QUOTED) else cell
+    text = cell[1:] if cell.startswith("'") and cell[1:].startswith(QUOTED) else cell
     return sys.intern(text)  # most words stand in thousands of rows: each is kept once

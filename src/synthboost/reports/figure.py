@@ -17,6 +17,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from synthboost.domain import Strategy
+from synthboost.errors import printable
 from synthboost.io.atomic import whole_file, write_text
 
 TRUE_CONTOUR = "#56b4e9"
@@ -50,6 +51,9 @@ class Plot:
     """The figure in words, for those who do not see it."""
     figure: Figure
 
+    suffixes = ("svg", "pdf")
+    """Of the files that `write` makes."""
+
     @cached_property
     def svg(self) -> str:
         """An `<svg>` element that scales with its place and reads out `alternative`."""
@@ -60,10 +64,10 @@ class Plot:
         markup = stream.getvalue()
         markup = markup[markup.index("<svg") :]
         markup = re.sub(r'(<svg[^>]*?) width="[^"]*" height="[^"]*"', r"\1", markup, count=1)
-        return markup.replace("<svg", f'<svg role="img" aria-label="{escape(self.alternative)}"', 1)
+        return markup.replace("<svg", f'<svg role="img" aria-label="{escape(printable(self.alternative))}"', 1)
 
-    def write(self, folder: Path) -> list[Path]:
-        """Write it as `.svg` and `.pdf`; returns the paths.
+    def write(self, folder: Path) -> None:
+        """Write it as `.svg` and `.pdf`.
 
         Raises:
             OutputError: a file cannot be written.
@@ -73,7 +77,6 @@ class Plot:
         with whole_file(pdf) as temporary, rc_context({"pdf.fonttype": 42}):
             # No date, so that the same runs give the same file.
             self.figure.savefig(temporary, format="pdf", metadata={"CreationDate": None})
-        return [svg, pdf]
 
 
 def strategy_colour(strategy: str) -> str:
@@ -93,7 +96,7 @@ def file_stem(*parts: str) -> str:
 
 def plain_label(text: str) -> str:
     """Text for a figure in which dollar signs mean themselves, and which no leading underscore hides from a legend."""
-    return text.replace("$", r"\$").lstrip("_")
+    return printable(text).replace("$", r"\$").lstrip("_")
 
 
 def panels(count: int, height: float, columns: int = 1) -> tuple[Figure, Sequence[Axes]]:

@@ -6,14 +6,17 @@ travels says what it is.
 
 from __future__ import annotations
 
+import json
+
 import pandas as pd
 
 from synthboost.domain import Domain, Quality, Structure
+from synthboost.errors import printable
 from synthboost.records.run_folder import RunRecord
 from synthboost.records.run_record import RANDOM_WEIGHTS
 from synthboost.reports.paper import model_heading
 from synthboost.reports.run_facts import fact_text, parameters_text
-from synthboost.reports.table import mean_sd
+from synthboost.reports.table import markdown_text, mean_sd
 
 CARD = "README.md"
 PAPER = "https://arxiv.org/abs/2309.12829"
@@ -45,23 +48,23 @@ def _head(run: RunRecord) -> list[str]:
 
 def _what(run: RunRecord) -> list[str]:
     lines = [
-        f"# {run.spec.name}",
+        f"# {markdown_text(run.spec.name)}",
         "",
-        f"{model_heading(run.spec.model)} draws what a sentence names in an apical echocardiogram, after "
-        f"[Synthetic Boost]({PAPER}). **Research software, not a medical device.**",
+        f"{markdown_text(model_heading(run.spec.model))} draws what a sentence names in an apical echocardiogram, "
+        f"after [Synthetic Boost]({PAPER}). **Research software, not a medical device.**",
         "",
         "| | |",
         "|---|---|",
-        f"| strategy | {run.spec.strategy} |",
-        f"| encoders | {fact_text(run.spec.encoders)} |",
-        f"| began from | {_start(run)} |",
+        f"| strategy | {markdown_text(run.spec.strategy)} |",
+        f"| encoders | {markdown_text(fact_text(run.spec.encoders))} |",
+        f"| began from | {markdown_text(_start(run))} |",
         f"| parameters, trained of all | {parameters_text(run)} |",
-        f"| sentences | prompt set {run.spec.prompt_set} |",
+        f"| sentences | prompt set {markdown_text(run.spec.prompt_set)} |",
         f"| seed | {fact_text(run.spec.seed)} |",
     ]
     learned = [
-        f"| trained on ({role}) | {item.name}: {item.domain} images, {item.patients} patients, {item.frames} frames, "
-        f"split {item.split} |"
+        f"| trained on ({role}) | {markdown_text(item.name)}: {item.domain} images, {item.patients} patients, "
+        f"{item.frames} frames, split {markdown_text(item.split)} |"
         for role, item in sorted(run.spec.data.items())
         if run.spec.trains_on(role)
     ]
@@ -100,6 +103,7 @@ def _dice(rows: pd.DataFrame) -> str:
 def _use(run: RunRecord) -> list[str]:
     given = run.rows.sentence[(run.rows.sentence != "") & (run.rows.probe == "")]
     example = "Myocardium of the heart." if given.empty else given.iloc[0]
+    sentence = json.dumps(printable(example))
     return [
         "## Use",
         "",
@@ -107,7 +111,7 @@ def _use(run: RunRecord) -> list[str]:
         "from synthboost.inference.predictor import Predictor",
         "",
         "predictor = Predictor.from_pretrained(FOLDER)  # this folder, or its name on the hub",
-        f'prediction = predictor.predict(image, ["{example}"])  # image: uint8 (rows, columns), the probe on top',
+        f"prediction = predictor.predict(image, [{sentence}])  # image: uint8 (rows, columns), the probe on top",
         "prediction.masks  # bool (sentences, rows, columns)",
         "```",
     ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from functools import cache
 from itertools import groupby
@@ -11,16 +12,21 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from synthboost import __version__
-from synthboost.io.atomic import write_text
+from synthboost.errors import OutputError, printable
+from synthboost.io.atomic import output_errors, write_text
 from synthboost.records.run_folder import RunRecord
 from synthboost.reports.content import SIMULATED_TARGET, TARGET_NOTE, ReportContent, headline
 from synthboost.reports.figure import PREDICTED_CONTOUR, TRUE_CONTOUR, Plot
 from synthboost.reports.pictures import Picture
 from synthboost.reports.sections import Block, Section, sections_of
 from synthboost.reports.series import Series, series_of
-from synthboost.reports.table import Table, to_html, write_table
+from synthboost.reports.table import Table, claim_files, to_html
 
 FIGURES, TABLES = "figures", "tables"
+GENERATOR = '<meta name="generator" content="synthboost">'
+"""Stands in the head of every page."""
+_UNSEEN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
+"""What turns letters around, moves a cursor or is no HTML at all."""
 LONG = 26
 """Lines above which a table is folded, so that the page can be scrolled (a guess)."""
 
@@ -37,27 +43,39 @@ def write_report(out: Path, runs: Sequence[RunRecord], content: ReportContent, f
 
     Raises:
         DataError: rows contradict each other, see `ordered_arms`, or a fidelity report is none.
-        OutputError: a file cannot be written.
+        OutputError: a file cannot be written, or one of other origin is in the way.
     """
     series = series_of(runs)
     sections = sections_of(runs, series, content)
-    write_text(out, render(series, sections, content))
-    if files is not None:
-        write_files(files, sections)
+    page = render(series, sections, content)
+    _require_own(out)
+    folders = {} if files is None else _by_folder(files, sections)
+    for folder, items in folders.items():
+        claim_files(folder, (f"{item.name}.{suffix}" for item in items for suffix in item.suffixes))
+    write_text(out, page)
+    for folder, items in folders.items():
+        for item in items:
+            item.write(folder)
 
 
-def write_files(folder: Path, sections: Sequence[Section]) -> list[Path]:
-    """Write the tables and figures of a report, see `write_report`; returns the paths."""
-    paths: list[Path] = []
+def _by_folder(files: Path, sections: Sequence[Section]) -> dict[Path, list[Table | Plot]]:
+    """The tables and figures of a report by the folders that they go to."""
+    found: dict[Path, list[Table | Plot]] = {}
     for section in sections:
         for series, blocks in section.parts:
-            slug = "" if series is None else series.slug
             for block in blocks:
-                if isinstance(block, Table) and block.lines:
-                    paths += write_table(folder / TABLES / slug, block)
-                elif isinstance(block, Plot):
-                    paths += block.write(folder / FIGURES / slug)
-    return paths
+                if isinstance(block, Plot) or (isinstance(block, Table) and block.lines):
+                    kind = TABLES if isinstance(block, Table) else FIGURES
+                    found.setdefault(files / kind / (series.slug if series else ""), []).append(block)
+    return found
+
+
+def _require_own(page: Path) -> None:
+    """Refuse to overwrite what is no report."""
+    with output_errors(page):
+        head = page.read_bytes()[:2000] if page.is_file() else b""
+    if head and GENERATOR.encode() not in head:
+        raise OutputError(page, "out", "a file that is no report", "a new file, or an older report", "Choose another.")
 
 
 def render(series: Sequence[Series], sections: Sequence[Section], content: ReportContent) -> str:
@@ -65,10 +83,11 @@ def render(series: Sequence[Series], sections: Sequence[Section], content: Repor
     simulated = content.target_is_simulated
     headlines = [(s.name, headline(s.arms, s.differences, simulated).replace(" %", "\u00a0%")) for s in series]
     shown = [(section, _html(section)) for section in sections]
-    return (
+    page = (
         _templates()
         .get_template("page.html.j2")
         .render(
+            generator=Markup(GENERATOR),
             content=content,
             headlines=headlines,
             sections=[(section.anchor, section.title, html) for section, html in shown if html],
@@ -79,6 +98,7 @@ def render(series: Sequence[Series], sections: Sequence[Section], content: Repor
             predicted_colour=PREDICTED_CONTOUR,
         )
     )
+    return _UNSEEN.sub(lambda found: printable(found[0]), page)
 
 
 def folded(table: Table) -> Markup:

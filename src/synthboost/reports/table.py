@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 import textwrap
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
+from synthboost.errors import OutputError, printable
 from synthboost.evaluation.statistics.bootstrap import Interval
 from synthboost.evaluation.statistics.contrast import TrainingInterval
 from synthboost.evaluation.statistics.tests import mean_and_sd
-from synthboost.io.atomic import write_text
+from synthboost.io.atomic import output_errors, write_text
+from synthboost.io.tables import QUOTED
 
 NO_VALUE = "–"
 NOT_RECORDED = "not recorded"
@@ -41,6 +44,12 @@ class Cell(NamedTuple):
     is_text: bool = False
     """Both as of its column."""
 
+    @property
+    def printable(self) -> Cell:
+        """The same without line breaks and without what no terminal shows."""
+        values = (printable(value) if isinstance(value, str) else value for value in self.values)
+        return self._replace(text=printable(self.text), values=tuple(values))
+
 
 @dataclass(frozen=True)
 class Table:
@@ -57,6 +66,18 @@ class Table:
     fold: Literal["long", "always", "never", "file"] = "long"
     """Whether the page hides the lines behind one to press; `file` is not on the page."""
 
+    suffixes = ("md", "tex", "csv", "html")
+    """Of the files that `write` makes."""
+
+    def write(self, folder: Path) -> None:
+        """Write it as Markdown, LaTeX, CSV and HTML.
+
+        Raises:
+            OutputError: a file cannot be written.
+        """
+        for suffix, formatter in zip(self.suffixes, (to_markdown, to_latex, to_csv, to_html), strict=True):
+            write_text(folder / f"{self.name}.{suffix}", formatter(self))
+
     def __post_init__(self) -> None:
         """A line of another length is a programming error."""
         assert all(len(line) == len(self.columns) for line in self.lines), self.name
@@ -65,12 +86,13 @@ class Table:
     def of(
         cls, name: str, caption: str, lines: Iterable[Mapping[str, Cell]], notes: Iterable[str] = (), **other: Any
     ) -> Table:
-        """A table of lines that each map all headings, in one order, to their cells."""
-        known = list(lines)
+        """A table of lines that each map all headings, in one order, to their cells; all words are made printable."""
+        known = [{printable(heading): cell.printable for heading, cell in line.items()} for line in lines]
         first = known[0].items() if known else ()
         columns = tuple(Column(heading, cell.parts, cell.is_text) for heading, cell in first)
         assert all([*line] == [column.heading for column in columns] for line in known), name
-        return cls(name, caption, columns, tuple(tuple(line.values()) for line in known), tuple(notes), **other)
+        cells = tuple(tuple(line.values()) for line in known)
+        return cls(name, printable(caption), columns, cells, tuple(map(printable, notes)), **other)
 
 
 def words(text: object) -> Cell:
@@ -143,6 +165,8 @@ LONG_TEXT = 40
 """Characters from which a cell of words is set wide, so that it does not become a tower on a narrow screen."""
 MANY_COLUMNS = 8
 """From which a LaTeX table is set in small type: so many cells of mean ± SD do not fit on A4."""
+LISTING = ".synthboost-files"
+"""Lists the files of a folder that a report or a comparison wrote: those it may overwrite."""
 TEXT_WIDTH = 100
 """Characters to a line of prose in a terminal."""
 
@@ -161,7 +185,7 @@ def to_markdown(table: Table) -> str:
         _markdown_line(["---" if column.is_text else "---:" for column in table.columns]),
         *(_markdown_line([cell.text for cell in line]) for line in table.lines),
     ]
-    paragraphs = [f"**{_markdown_text(table.caption)}**", "\n".join(lines), *map(_markdown_text, table.notes)]
+    paragraphs = [f"**{markdown_text(table.caption)}**", "\n".join(lines), *map(markdown_text, table.notes)]
     return "\n\n".join(paragraphs) + "\n"
 
 
@@ -199,7 +223,7 @@ def to_csv(table: Table) -> str:
     """Unrounded values, one column per part; caption and notes are left to the other formats."""
     stream = io.StringIO()
     writer = csv.writer(stream, lineterminator="\n")
-    writer.writerow(name for column in table.columns for name in _part_names(column))
+    writer.writerow(_csv_value(name) for column in table.columns for name in _part_names(column))
     for line in table.lines:
         writer.writerow(_csv_value(value) for cell in line for value in cell.values)
     return stream.getvalue()
@@ -236,21 +260,32 @@ def to_text(table: Table) -> str:
     return "\n".join([_wrapped(table.caption), "", *texts, *(f"\n{_wrapped(note)}" for note in table.notes)]) + "\n"
 
 
-FORMATS: dict[str, Callable[[Table], str]] = {"md": to_markdown, "tex": to_latex, "csv": to_csv, "html": to_html}
-"""File name suffix to formatter."""
-
-
-def write_table(folder: Path, table: Table) -> list[Path]:
-    """Write `<folder>/<name>.md`, `.tex`, `.csv` and `.html`; returns the paths.
+def write_tables(folder: Path, tables: Sequence[Table]) -> None:
+    """Write tables into a folder that may hold other files.
 
     Raises:
-        OutputError: a file cannot be written.
+        OutputError: one of other origin is in the way, or a file cannot be written.
     """
-    paths = []
-    for suffix, formatter in FORMATS.items():
-        paths.append(folder / f"{table.name}.{suffix}")
-        write_text(paths[-1], formatter(table))
-    return paths
+    claim_files(folder, (f"{table.name}.{suffix}" for table in tables for suffix in Table.suffixes))
+    for table in tables:
+        table.write(folder)
+
+
+def claim_files(folder: Path, names: Iterable[str]) -> None:
+    """List files of a folder as ours, before they are written.
+
+    Raises:
+        OutputError: one exists and is not listed, so it is somebody else's; or the list cannot be written.
+    """
+    listing, wanted = folder / LISTING, set(names)
+    with output_errors(folder):
+        ours = set(listing.read_text(encoding="utf-8").splitlines()) if listing.is_file() else set()
+    for name in sorted(wanted - ours):
+        if (folder / name).exists():
+            raise OutputError(
+                folder / name, "file", "not written by a report", "a name that is free", "Choose another folder."
+            )
+    write_text(listing, "".join(f"{name}\n" for name in sorted(ours | wanted)))
 
 
 def latex_text(text: str) -> str:
@@ -263,15 +298,13 @@ def _wrapped(text: str) -> str:
 
 
 def _markdown_line(cells: list[str]) -> str:
-    return f"| {' | '.join(_markdown_text(cell) for cell in cells)} |"
+    return f"| {' | '.join(markdown_text(cell) for cell in cells)} |"
 
 
-def _markdown_text(text: str) -> str:
-    """One line in which a pipe, a star or a tag from the data means itself."""
-    plain = " ".join(text.split())
-    for character in "\\|*<":
-        plain = plain.replace(character, "\\" + character)
-    return plain
+def markdown_text(text: str) -> str:
+    """One line in which everything that Markdown or HTML would read as its own means itself."""
+    plain = re.sub(r"&(?=#?\w+;)", "&amp;", printable(text)).replace("<", "&lt;")
+    return re.sub(r"([\\|*`]|\](?=[(\[]))", r"\\\1", plain)
 
 
 def _part_names(column: Column) -> list[str]:
@@ -279,9 +312,7 @@ def _part_names(column: Column) -> list[str]:
 
 
 def _csv_value(value: float | int | str | None) -> object:
-    if isinstance(value, str) and value[:1] in ("=", "+", "@", "\t"):
-        return "'" + value  # a spreadsheet would run it as a formula
-    return "" if value is None else value
+    return "'" + value if isinstance(value, str) and value.startswith(QUOTED) else "" if value is None else value
 
 
 def _html_line(columns: tuple[Column, ...], line: tuple[Cell, ...]) -> str:
