@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, get_args
+
+import pytest
 
 from synthboost.cli.train import TrainableStrategy
 from synthboost.records.rows import read_rows
@@ -45,6 +49,28 @@ def test_a_finished_run_that_is_to_be_judged_otherwise_is_not_trained_again(
     assert synthboost(*arguments, "--evaluate-on", "validation").code == 0
     assert {row.part for row in read_run(run).rows.itertuples()} == {"validation"}
     assert (run / "checkpoint" / "model.safetensors").stat().st_mtime_ns == trained
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (("--allow-missing", "--model", "clipsegg"), "clipsegg"),
+        (("--allow-missing", "--synthetic", "nowhere", "--strategy", "synthetic"), "nowhere: data set: no such folder"),
+        ((), "patients without a folder: .*patient0004; .*--split no-test; --allow-missing"),
+        (("--allow-missing",), "part: testing; .*--split no-test; --allow-missing only skips"),
+        (("--split", "no-test", "--patients", 9), "training patients: 9; expected 1"),
+    ],
+)
+def test_what_can_be_known_before_pixels_are_read_is_told_before(
+    synthboost: Callable[..., Any], tiny_camus: Path, tmp_path: Path, options: tuple[object, ...], said: str
+) -> None:
+    shutil.rmtree(tiny_camus / "database_nifti" / "patient0004")
+    for path in tiny_camus.rglob("*.nii.gz"):
+        path.write_bytes(b"nobody reads this")
+    answer = synthboost("train", "--data", tiny_camus, "--out", tmp_path / "runs", *SHORT, *options)
+    assert answer.code == 2
+    assert re.search(said, answer.err.replace("\n", " ")), answer.err
+    assert not (tmp_path / "runs").exists()
 
 
 def test_a_patient_can_be_left_out_by_name(synthboost: Callable[..., Any], tiny_camus: Path, tmp_path: Path) -> None:

@@ -134,6 +134,17 @@ def test_a_list_says_which_picture_each_frame_is(make: Make, tmp_path: Path) -> 
     ]  # fmt: skip
 
 
+def test_a_spreadsheet_runs_no_picture_and_an_unprintable_name_is_refused(make: Make, tmp_path: Path) -> None:
+    write_picture_list(open_pictures(make("=1+1_4CH_ED.png"), ALL_TOLD), tmp_path)
+    assert (tmp_path / LIST).read_text().splitlines()[1] == "patient0001_4CH_ED,'=1+1_4CH_ED.png"
+    for name in ("a\n4CH_ED.png", "a\x1b[2J_4CH_ED.png", "a\udcff_4CH_ED.png"):
+        root = make("b.png")
+        (root / name).write_bytes((root / "b.png").read_bytes())
+        with pytest.raises(DataError, match="name of a picture: 'a"):
+            open_pictures(root, ALL_TOLD)
+        (root / name).unlink()
+
+
 @pytest.mark.parametrize("spacing_mm", [0.0, -1.0, 11.0, float("nan")])
 def test_a_spacing_that_no_image_has_is_refused(spacing_mm: float) -> None:
     with pytest.raises(ConfigError, match="spacing_mm"):

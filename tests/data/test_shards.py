@@ -11,7 +11,7 @@ from synthboost.data import check_split, make_split, open_dataset, without_annot
 from synthboost.data.inspection import faults, inspect_dataset, render_report
 from synthboost.data.simulated_set import write_dataset, write_shards
 from synthboost.errors import DataError
-from synthboost.io.shards import read_index, read_member, write_index, write_shard
+from synthboost.io.shards import read_shard, write_index, write_shard
 from synthboost.simulator.render import simulate_patient
 from synthboost.simulator.settings import SimulationSettings
 
@@ -70,12 +70,9 @@ def test_without_annotations_no_mask_is_read(shards):
 
 def _with_facts(shards: Path, **changes: object) -> None:
     """Write the shards anew with other facts of the first frame; index and checksums fit."""
-    _, frames = read_index(shards)
-    names = sorted({shard for _, shard, _ in frames})
+    names = sorted(path.name for path in shards.glob("*.tar"))
     for name in names:
-        members = [
-            (key, [read_member(shards / name, place) for place in places]) for key, of, places in frames if of == name
-        ]
+        members = [(key, list(contents)) for key, contents in read_shard(shards / name)]
         if name == names[0]:
             members[0][1][2] = json.dumps({**json.loads(members[0][1][2]), **changes}).encode()
         write_shard(shards / name, members)

@@ -5,12 +5,15 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from synthboost.data import simulated_set
 from synthboost.data.simulated_set import write_shards
+from synthboost.data.writer import MadePatient, NewPatient
 from synthboost.errors import ConfigError, OutputError
 from synthboost.simulator.settings import SimulationSettings
 
@@ -61,6 +64,28 @@ def test_killed_at_any_moment_it_resumes_to_the_same_bytes(written: Path, tmp_pa
     process.wait()
     write_shards(out, SETTINGS, 1, 2)
     assert contents(out) == contents(written)
+
+
+def test_a_stopped_call_loses_a_part_of_a_shard_at_most(
+    written: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(simulated_set, "PART", 1)
+    simulate: Callable[..., MadePatient] = simulated_set._simulate
+    asked: list[str] = []
+
+    def stopped(settings: SimulationSettings, wanted: NewPatient) -> MadePatient:
+        asked.append(wanted.name)
+        if len(asked) == 4:
+            raise KeyboardInterrupt
+        return simulate(settings, wanted)
+
+    monkeypatch.setattr(simulated_set, "_simulate", stopped)
+    with pytest.raises(KeyboardInterrupt):
+        write_shards(tmp_path / "set", SETTINGS, 1, patients_per_shard=2)
+    assert not list((tmp_path / "set").glob("shard-*"))
+    assert write_shards(tmp_path / "set", SETTINGS, 1, patients_per_shard=2) == 8
+    assert asked == [f"patient000{n}" for n in (1, 2, 3, 4, 4, 5)]
+    assert contents(tmp_path / "set") == contents(written)
 
 
 def test_shards_hold_no_half_sequences(tmp_path: Path) -> None:

@@ -71,6 +71,17 @@ def test_a_frame_without_labels_has_no_label_file_and_the_texts_say_what_is_know
     assert measured.read_text() == text + "EF: 55\n"
 
 
+def test_an_image_that_was_cut_is_made_again_and_the_others_are_kept(tmp_path: Path) -> None:
+    write(tmp_path)
+    images = sorted((tmp_path / "database_nifti").rglob("*.nii.gz"))
+    before = {path: path.read_bytes() for path in images}
+    images[0].write_bytes(before[images[0]][:-9])  # without the end of the gzip: its sum and its length
+    images[-1].write_bytes(b"")
+    assert write(tmp_path) == 2
+    assert {path: path.read_bytes() for path in images} == before
+    assert write(tmp_path) == 0
+
+
 def test_shards_make_every_patient_once_and_the_last_writes_the_lists(tmp_path: Path) -> None:
     assert write(tmp_path, shard=(2, 2)) == 2
     assert not (tmp_path / "frames.csv").exists()

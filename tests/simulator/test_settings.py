@@ -1,11 +1,12 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from synthboost.errors import ConfigError
+from synthboost.errors import ConfigError, DataError
 from synthboost.simulator.settings import SimulationSettings
 from synthboost.simulator.visibility import QualityRule
 
@@ -43,10 +44,28 @@ def test_a_setting_that_cannot_work_is_refused_and_named(field: str, value: Any)
         SimulationSettings(**{field: value})
 
 
+def read_back(settings: SimulationSettings, **changes: Any) -> SimulationSettings:
+    values = {**json.loads(json.dumps(settings.to_json())), **changes}
+    return SimulationSettings.from_json(values, Path("simulation.json"))
+
+
 def test_settings_come_back_from_their_record() -> None:
-    assert SimulationSettings.from_json(json.loads(json.dumps(SimulationSettings().to_json()))) == SimulationSettings()
+    assert read_back(SimulationSettings()) == SimulationSettings()
     ruled = SimulationSettings(
         quality_rule=QualityRule.VISIBLE_WALL, phases_between=4, dials=(("gain", 0.5),), calibration=(("wall_mm", 1.0),)
     )
     assert ruled.to_json()["quality_rule"] == "visible-wall"
-    assert SimulationSettings.from_json(json.loads(json.dumps(ruled.to_json()))) == ruled
+    assert read_back(ruled) == ruled
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("patients", 1.5), ("patients", True), ("patients", "3"), ("seed", 1e999), ("size", None), ("prior", "mine"),
+        ("spacing_mm", float("nan")), ("calibration", [["wall_mm", 1.0]]), ("calibration", {"wall_mm": "1"}),
+        ("dials", {"gain": 7}), ("split_counts", [50, 50]), ("brightness", 1),
+    ],
+)  # fmt: skip
+def test_a_record_of_what_cannot_be_is_refused_by_field(field: str, value: Any) -> None:
+    with pytest.raises(DataError, match=rf"simulation\.json: settings.*({field}|50|gain)"):
+        read_back(SimulationSettings(), **{field: value})

@@ -316,6 +316,21 @@ def test_a_synthetic_image_of_somebody_who_is_evaluated_on_is_refused_before_tra
         execute(replace(spec, sources=sources), tmp_path / "runs", evaluation)
 
 
+@pytest.mark.parametrize("patient", [3, 4])
+@pytest.mark.parametrize("strategy", [Strategy.REAL, Strategy.SYNTHETIC_THEN_REAL])
+def test_a_part_without_frames_is_told_before_any_stage_is_trained(
+    make_spec: MakeSpec, evaluation: Evaluation, tmp_path: Path, strategy: Strategy, patient: int
+) -> None:
+    spec = make_spec(strategy)
+    real = spec.sources[Role.REAL]
+    frames = tuple(info for info in real.dataset.frames if info.patient.name != f"patient000{patient}")
+    lacking = replace(real, dataset=replace(real.dataset, frames=frames))
+    said = "real validation: frames: 0" if patient == 3 else "testing part.*--split no-test; --allow-missing only skips"
+    with pytest.raises(DataError, match=said):
+        execute(replace(spec, sources={**spec.sources, Role.REAL: lacking}), tmp_path / "runs", evaluation)
+    assert not (tmp_path / "runs").exists()
+
+
 def test_the_u_net_runs_under_every_strategy_and_its_rows_are_called_unet(
     make_spec: MakeSpec, evaluation: Evaluation, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

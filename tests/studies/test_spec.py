@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from synthboost.data.source import open_source
-from synthboost.domain import PromptSet, Strategy
+from synthboost.domain import Domain, PromptSet, Strategy
 from synthboost.errors import ConfigError
 from synthboost.io.typed_json import to_json
 from synthboost.models.freezing import Encoders
@@ -84,7 +84,12 @@ def test_every_strategy_has_stages() -> None:
 
 
 def test_mixed_is_one_stage_of_both_data_and_says_so(make_spec: MakeSpec) -> None:
-    spec = make_spec(Strategy.MIXED)
+    alike = make_spec(Strategy.MIXED)
+    assert alike.record.domain_named is False  # both would be called "a real image"
+    made = alike.sources[Role.SYNTHETIC]
+    frames = tuple(replace(info, domain=Domain.SIMULATED) for info in made.dataset.frames)
+    sources = {**alike.sources, Role.SYNTHETIC: replace(made, dataset=replace(made.dataset, frames=frames))}
+    spec = replace(alike, sources=sources)
     assert (spec.own_stages, spec.parent) == ((Role.MIXED,), None)
     said = to_json(spec.record)
     assert said["domain_named"] is True

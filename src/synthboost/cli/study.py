@@ -92,11 +92,13 @@ class Study(SplitOptions):
         for folder in {source for source in preset.weights.values() if source != RANDOM}:
             weights_fingerprint(folder)  # before data are read
         splitting = SplitOptions(self.split or recipe.split, self.leave_out)
-        real = open_source(self.data, splitting, allow_missing=self.allow_missing)
+        real = open_source(self.data, splitting, allow_missing=self.allow_missing, images=False)
         folders = self.synthetic if needs_synthetic else ()
-        synthetic = tuple(open_source(folder, made_from=real.split) for folder in folders)
+        synthetic = tuple(open_source(folder, made_from=real.split, images=False) for folder in folders)
         study = Study(self.name, recipe, preset, real, synthetic)
         check_request(paths, terms_of(study))
+        for source in (real, *synthetic):
+            source.check_images()
         expected = estimate(study, paths.runs)
         text = plan_text(study, expected, self.out, self.workers)
         if self.plan:

@@ -76,9 +76,10 @@ class Train(SplitOptions):
             settings_of(self.model, self.preset)
         else:
             weights = weights_fingerprint(self.weights)
-        sources = {Role.REAL: open_source(self.data, self, self.patients, allow_missing=self.allow_missing)}
+        real = open_source(self.data, self, self.patients, allow_missing=self.allow_missing, images=False)
+        sources = {Role.REAL: real}
         if self.synthetic is not None:
-            sources[Role.SYNTHETIC] = open_source(self.synthetic, made_from=sources[Role.REAL].split)
+            sources[Role.SYNTHETIC] = open_source(self.synthetic, made_from=real.split, images=False)
         spec = RunSpec(
             strategy=self.strategy,
             sources=sources,
@@ -92,6 +93,9 @@ class Train(SplitOptions):
             seed=self.training.seed,
             real_share=self.real_share,
         )
+        real.evaluation_frames(self.evaluate_on)
+        for source in sources.values():
+            source.check_images()
         workers = available_cores() if self.training.workers is None else self.training.workers
         paths = execute(spec, self.out, evaluation, workers)
         if this_process().is_main_process:

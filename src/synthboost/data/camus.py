@@ -125,7 +125,7 @@ def _read_patients(
         raise DataError(
             root, f"{len(missing)} missing files", shown(missing, 20),
             "all frames, label maps and Info_*.cfg of every patient",
-            "Complete the data set, or allow missing files: such patients are then skipped and counted.",
+            "Complete the data set; or --allow-missing skips such patients, where a verb has it.",
         )  # fmt: skip
     if not files:
         raise DataError(root, "patients", f"none complete of {len(patients)}", "at least one patient with all files")

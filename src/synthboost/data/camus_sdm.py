@@ -66,7 +66,7 @@ class CamusSdm(Dataset):
         if absent and not allow_missing:
             raise DataError(
                 root, f"{len(absent)} missing files", shown(absent), "an image for every label map",
-                "Complete the data set, or allow missing files: such frames are then left out and counted.",
+                "Complete the data set; or --allow-missing skips such frames, where a verb has it.",
             )  # fmt: skip
         files: dict[FrameInfo, FrameFiles] = {}
         for stem in sorted(images.keys() & labels.keys()):

@@ -10,15 +10,16 @@ import hashlib
 import re
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypedDict
 
 from synthboost.data.dataset import Dataset, FrameFiles
 from synthboost.data.lists import IMAGES
 from synthboost.data.split_check import PICTURES_RELEASE
 from synthboost.domain import Frame, FrameInfo, PatientId, Phase, SplitPart, View
 from synthboost.errors import ConfigError, DataError
-from synthboost.io.atomic import write_csv
 from synthboost.io.recording import Spacing
 from synthboost.io.recordings import Recording, find_recordings, open_recording, stem
+from synthboost.io.tables import write_typed
 
 LIST = "pictures.csv"
 VALIDATION_SHARE = 0.1
@@ -26,6 +27,13 @@ VALIDATION_SHARE = 0.1
 _SEPARATED = r"(?:^|(?<=[_\-. ]))(?:{})(?=$|[_\-. ])"
 _VIEWS = re.compile(_SEPARATED.format("|".join(View)), re.IGNORECASE)
 _PHASES = re.compile(_SEPARATED.format("|".join(Phase)), re.IGNORECASE)
+
+
+class ListedPicture(TypedDict):
+    """A line of `pictures.csv`."""
+
+    frame: str
+    picture: str
 
 
 @dataclass(frozen=True)
@@ -74,6 +82,9 @@ def open_pictures(root: Path, defaults: PictureDefaults) -> PictureFolder:
     pictures = find_recordings(root)
     people: dict[str, dict[tuple[View, Phase], Path]] = {}
     for path in pictures:
+        name = path.relative_to(root).as_posix()
+        if not name.isprintable():
+            raise DataError(root, "name of a picture", ascii(name), "printable characters", "Rename the picture.")
         view, phase = _shown(path, defaults)
         _spacing(_open(path), defaults)
         frames = people.setdefault(_person(path.relative_to(root)), {})
@@ -100,8 +111,8 @@ def open_pictures(root: Path, defaults: PictureDefaults) -> PictureFolder:
 
 def write_picture_list(dataset: PictureFolder, out: Path) -> None:
     """Write into the folder `out` which picture each frame is."""
-    rows = [{"frame": info.name, "picture": dataset.files_of(info).image.as_posix()} for info in dataset.frames]
-    write_csv(out / LIST, ("frame", "picture"), rows)
+    rows = (ListedPicture(frame=i.name, picture=dataset.files_of(i).image.as_posix()) for i in dataset.frames)
+    write_typed(out / LIST, ListedPicture, rows)
 
 
 def _shown(path: Path, defaults: PictureDefaults) -> tuple[View, Phase]:

@@ -90,10 +90,10 @@ class Shards(Dataset):
         shard = self.root / self.files_of(info).image
         image_place, mask_place, spacing_mm = self.members[info.name]
         image_path, mask_path = (shard / f"{info.name}.{kind}" for kind in (IMAGE, MASK))
-        image = read_grey_png(image_path, read_member(shard, image_place))
+        image = read_grey_png(image_path, read_member(shard, image_path.name, image_place))
         if not annotated:
             return Frame(info, image, None, spacing_mm)
-        label_map = to_label_map(mask_path, read_grey_png(mask_path, read_member(shard, mask_place)))
+        label_map = to_label_map(mask_path, read_grey_png(mask_path, read_member(shard, mask_path.name, mask_place)))
         if image.shape != label_map.shape:
             raise DataError(mask_path, "size", label_map.shape, f"{image.shape} as {image_path.name} has")
         return Frame(info, image, label_map, spacing_mm)
@@ -161,7 +161,7 @@ class OnTheFly(Dataset):
 
 def _in_shard(shard: Path, key: str, place: Place) -> tuple[FrameInfo, Spacing]:
     member = shard / f"{key}.{ATTRIBUTES}"
-    text = read_member(shard, place)
+    text = read_member(shard, member.name, place)
     try:
         facts: dict[str, Any] = json.loads(text)
         said = {key: facts[name] for key, name in _KEYS.items()}

@@ -20,8 +20,9 @@ from synthboost.domain import Domain, Frame, FrameInfo, PatientId, Phase, SplitP
 from synthboost.errors import ConfigError, DataError
 from synthboost.io.lock import claim, exclusive
 from synthboost.io.pictures import png_bytes
-from synthboost.io.shards import shard_name, write_index, write_shard
+from synthboost.io.shards import read_shard, shard_name, write_index, write_shard
 from synthboost.io.tables import read_typed, write_typed
+from synthboost.io.typed_json import read_json
 from synthboost.simulator.motion import SYSTOLE_SECONDS
 from synthboost.simulator.priors import calibration_of
 from synthboost.simulator.render import SimulatedFrame, describe_patient, simulate_patient
@@ -35,9 +36,9 @@ FRAME_RATE = 50.0
 FRAMES_PER_PATIENT = len(View) * len(Phase)
 PATIENTS_PER_SHARD = 250
 """1,000 frames, about 30 MB at 256 pixels."""
-UNFINISHED = ".hearts"
-SHARE = 100
-"""Patients whose hearts a process describes and writes at a time: what an interruption costs."""
+UNFINISHED = ".unfinished"
+PART, SHARE = 5, 100
+"""Patients whose frames a process draws, or whose hearts it describes, at a time: what an interruption costs."""
 
 
 def write_dataset(out: Path, settings: SimulationSettings, workers: int = 1) -> None:
@@ -62,7 +63,8 @@ def write_shards(
 ) -> int:
     """Simulate a data set into tar shards: for 10^5 frames, where a file for each would be too many.
 
-    As `write_dataset`; a shard has the same bytes whoever makes it. Manifest and index are written last.
+    As `write_dataset`; a shard has the same bytes whoever makes it. Processes write parts of `PART` patients, of which
+    shards are put together; manifest and index are written last.
 
     Returns:
         How many frames were made now.
@@ -77,8 +79,15 @@ def write_shards(
     shards = {out / shard_name(n): numbers[k : k + patients_per_shard] for n, k in enumerate(starts)}
     with exclusive(out):
         _claim(out, settings, layout="shards", patients_per_shard=patients_per_shard)
-        write = partial(_write_shard, settings)
-        made = make_missing(shards, write, "simulating", "frame", workers, lambda own: FRAMES_PER_PATIENT * len(own))
+        parts = {shard: _parts(out, own, PART, ".tar") for shard, own in shards.items() if not shard.exists()}
+        jobs = {path: part for of_shard in parts.values() for path, part in of_shard.items()}
+        write = partial(_write_part, settings)
+        made = make_missing(jobs, write, "simulating", "frame", workers, lambda part: FRAMES_PER_PATIENT * len(part))
+        for shard, own in parts.items():
+            write_shard(shard, (frame for part in own for frame in read_shard(part)))
+            for part in own:
+                part.unlink()
+        shutil.rmtree(out / UNFINISHED, ignore_errors=True)
         _write_split(out, settings)
         facts = {
             "generator": GENERATOR, "generator_version": GENERATOR_VERSION, "release": release_name(settings),
@@ -99,15 +108,14 @@ def write_hearts(out: Path, settings: SimulationSettings, workers: int = 1) -> N
     """
     _check(settings, workers=workers)
     numbers = settings.patient_numbers
-    shares = {out / UNFINISHED / f"{k:06d}.csv": numbers[k : k + SHARE] for k in range(0, len(numbers), SHARE)}
+    shares = _parts(out, numbers, SHARE, ".csv")
     with exclusive(out):
         _claim(out, settings, layout="on the fly")
-        if (out / HEARTS).is_file():
-            return
-        make_missing(shares, partial(_describe_share, settings), "drawing hearts", "patient", workers, len)
-        _write_split(out, settings)
-        write_typed(out / HEARTS, HeartRow, (row for share in shares for row in read_typed(share, HeartRow)))
-        shutil.rmtree(out / UNFINISHED)
+        if not (out / HEARTS).is_file():
+            make_missing(shares, partial(_describe_share, settings), "drawing hearts", "patient", workers, len)
+            _write_split(out, settings)
+            write_typed(out / HEARTS, HeartRow, (row for share in shares for row in read_typed(share, HeartRow)))
+        shutil.rmtree(out / UNFINISHED, ignore_errors=True)
 
 
 def export_camus(dataset: Dataset, out: Path, shard: tuple[int, int] = (1, 1)) -> int:
@@ -158,16 +166,12 @@ def settings_of(folder: Path) -> SimulationSettings:
         DataError: the folder holds no simulated set, or one of another version, whose hearts would differ.
     """
     record = folder / RECORD
-    try:
-        found = json.loads(record.read_text(encoding="utf-8"))
-        version, settings = found["generator_version"], SimulationSettings.from_json(found["settings"])
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, ConfigError) as error:
-        raise DataError(
-            record, "settings", repr(error), "the record of a simulated set", "Give a folder of `simulate`."
-        ) from error
-    if version != GENERATOR_VERSION:
+    if not record.is_file():
+        raise DataError(record, "file", "absent", "the record of a simulated set", "Give a folder of `simulate`.")
+    found = read_json(record)
+    if (version := found.get("generator_version")) != GENERATOR_VERSION:
         raise DataError(record, "generator_version", version, GENERATOR_VERSION, "Simulate the set with this version.")
-    return settings
+    return SimulationSettings.from_json(found.get("settings"), record)
 
 
 def _numbers_by_part(settings: SimulationSettings) -> dict[SplitPart, range]:
@@ -213,7 +217,13 @@ def _simulate(settings: SimulationSettings, wanted: NewPatient) -> MadePatient:
     return MadePatient(frames, patient.record, clips, rate)
 
 
-def _write_shard(settings: SimulationSettings, path: Path, numbers: range) -> None:
+def _parts(out: Path, numbers: range, size: int, suffix: str) -> dict[Path, range]:
+    """Files of so many patients each, for what is not finished."""
+    parts = (numbers[k : k + size] for k in range(0, len(numbers), size))
+    return {out / UNFINISHED / f"{part[0]:08d}{suffix}": part for part in parts}
+
+
+def _write_part(settings: SimulationSettings, path: Path, numbers: range) -> None:
     patients = (_simulate(settings, NewPatient(patient_name(n), SplitPart.TRAINING)) for n in numbers)
     write_shard(path, (_members(frame, patient.notes) for patient in patients for frame in patient.frames))
 

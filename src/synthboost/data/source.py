@@ -11,7 +11,7 @@ from synthboost.data.dataset import Dataset, without_annotations
 from synthboost.data.frame_set import FrameSet
 from synthboost.data.picture_folder import PictureDefaults, open_pictures
 from synthboost.data.registry import looks_like_dataset, open_dataset
-from synthboost.data.split_check import check_split
+from synthboost.data.split_check import check_images, check_patients
 from synthboost.data.splits import Split, fewer_training_patients, make_split, without_patients
 from synthboost.domain import Domain, PatientId, SplitOptions, SplitPart
 from synthboost.errors import ConfigError, DataError, SplitError
@@ -49,6 +49,10 @@ class Source:
             vars(other)["fingerprint"] = self.fingerprint
         return other
 
+    def check_images(self) -> None:
+        """Check (`SplitError`) that no image is in two parts; reads all of them."""
+        check_images(self.split, self.dataset, workers=2)
+
     def without_annotations(self) -> Self:
         """Return the source without annotations: no label file is opened through it."""
         return replace(self, dataset=without_annotations(self.dataset))
@@ -64,7 +68,7 @@ class Source:
         return FrameSet(name, [(self.dataset, info) for info in wanted])
 
     def evaluation_frames(self, part: SplitPart) -> FrameSet:
-        """Return the annotated frames of a part to evaluate on.
+        """Return the annotated frames of a part to evaluate on; reads no pixel, so ask before you train.
 
         Raises:
             DataError: there are none.
@@ -73,7 +77,7 @@ class Source:
         if not len(frames):
             raise DataError(
                 self.dataset.root, "part", part, f"annotated frames in the {part} part of split {self.split.name}",
-                "Choose another part or another split.",
+                "For a copy without the test patients give --split no-test; --allow-missing only skips what is absent.",
             )  # fmt: skip
         return frames
 
@@ -113,6 +117,7 @@ def open_source(
     made_from: Split | None = None,
     defaults: PictureDefaults | None = None,
     allow_missing: bool = False,
+    images: bool = True,
 ) -> Source:
     """Open a data set, split it, and check that no patient leaks between parts.
 
@@ -123,6 +128,7 @@ def open_source(
         made_from: for a diffusion set: the split of the data set whose masks it was made from, to rule leaks out.
         defaults: where no annotation is needed: accept a plain folder of pictures, too, of which this is true.
         allow_missing: continue when listed patients or files are absent.
+        images: read them, to compare them; without, call `Source.check_images` when all that is cheaper is checked.
 
     Raises:
         DataError: the data set or its split is broken, or has fewer training patients.
@@ -136,7 +142,9 @@ def open_source(
     if patients is not None:
         source = source.with_patients(patients)
     diffusion = any(info.source is not None for info in dataset.frames)
-    check_split(source.split, dataset, allow_missing, workers=2, sources=made_from if diffusion else None)
+    check_patients(source.split, dataset, allow_missing, made_from if diffusion else None)
+    if images:
+        source.check_images()
     return source
 
 

@@ -37,6 +37,14 @@ def check_split(
             is in another part than the frame. Names the pairs.
         DataError: an image is broken.
     """
+    absent = check_patients(split, dataset, allow_missing, sources)
+    return absent, check_images(split, dataset, workers)
+
+
+def check_patients(
+    split: Split, dataset: Dataset, allow_missing: bool = False, sources: Split | None = None
+) -> tuple[PatientId, ...]:
+    """Do the first half of `check_split`, which reads no pixel; return listed patients without a folder."""
     parts: dict[PatientId, list[SplitPart]] = defaultdict(list)
     for part, patients in split.parts.items():
         for patient in patients:
@@ -47,8 +55,16 @@ def check_split(
     _refuse(split, "patients in no part", map(str, unlisted), "every patient in a part, or left out on purpose")
     absent = tuple(sorted(parts.keys() - set(dataset.patients)))
     if not allow_missing:
-        _refuse(split, "patients without a folder", map(str, absent), "all listed patients, or missing ones allowed")
+        _refuse(
+            split, "patients without a folder", map(str, absent), "all listed patients",
+            "For a copy without the test patients give --split no-test; --allow-missing skips who is absent.",
+        )  # fmt: skip
     check_sources(split, dataset, sources)
+    return absent
+
+
+def check_images(split: Split, dataset: Dataset, workers: int = 0) -> tuple[tuple[FrameInfo, FrameInfo], ...]:
+    """Do the second half of `check_split`, which reads every image; return identical images in one part."""
     identical = _find_identical(dataset, [i for i in dataset.frames if split.part_of(i.patient)], workers)
     across = [(a, b) for a, b in identical if split.part_of(a.patient) != split.part_of(b.patient)]
     _refuse(
@@ -57,7 +73,7 @@ def check_split(
         "one part per image",
         "The two names probably are one person: leave one of them out of the split.",
     )  # fmt: skip
-    return absent, tuple(pair for pair in identical if pair not in across)
+    return tuple(pair for pair in identical if pair not in across)
 
 
 def check_sources(split: Split, dataset: Dataset, sources: Split | None = None) -> None:

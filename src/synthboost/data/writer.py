@@ -5,6 +5,8 @@ An interrupted call is gone on with by the same call; patients' folders appear w
 
 from __future__ import annotations
 
+import gzip
+import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import as_completed
 from dataclasses import dataclass, field
@@ -110,7 +112,8 @@ def make_dataset(
         if shares == 1:
             recover(out / IMAGES, held=True)
         own = {folders[patient.name]: patient for patient in patients[number - 1 :: shares]}
-        made = make_missing(own, partial(_write_patient, make, origin.record), doing, "patient", workers)
+        write = partial(_write_patient, make, origin.record)
+        made = make_missing(own, write, doing, "patient", workers, is_whole=_is_whole)
         if all(folder.is_dir() for folder in folders.values()):
             before_lists()
             _write_lists(out, origin, patients)
@@ -166,13 +169,14 @@ def make_missing(
     unit: str,
     workers: int = 1,
     size: Callable[[Job], int] = lambda job: 1,
+    is_whole: Callable[[Path], bool] = Path.exists,
 ) -> int:
     """Make the files or folders (path -> what it is made from) that are not there, and return how many units those are.
 
     `make` writes one, whole or not at all; with several processes (`workers`) it must travel between them. A job is as
-    many units as `size` says; `doing` and `unit` are the progress bar's.
+    many units as `size` says; `doing` and `unit` are the progress bar's. What is there counts if `is_whole` says so.
     """
-    missing = [(path, job) for path, job in jobs.items() if not path.exists()]
+    missing = [(path, job) for path, job in jobs.items() if not is_whole(path)]
     total = sum(size(job) for _, job in missing)
     with Progress(doing, total, unit) as progress:
         for job in _in_processes(make, missing, workers):
@@ -193,6 +197,20 @@ def _in_processes(make: Callable[[Path, Job], object], items: list[tuple[Path, J
         for future in as_completed(jobs):
             future.result()
             yield jobs[future]
+
+
+def _is_whole(folder: Path) -> bool:
+    """Whether a patient is there and every image ends as it should: a full disk may have cut one."""
+    try:
+        for path in folder.glob("*.nii.gz"):
+            with gzip.open(path) as stream:
+                if not stream.read(1 << 20):
+                    return False
+                while stream.read(1 << 20):
+                    pass
+    except (OSError, EOFError, zlib.error):
+        return False
+    return folder.is_dir()
 
 
 def _write_patient(make: Callable[[NewPatient], MadePatient], record: str, folder: Path, patient: NewPatient) -> None:

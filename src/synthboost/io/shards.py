@@ -6,7 +6,8 @@ import hashlib
 import io
 import json
 import tarfile
-from collections.abc import Iterable, Mapping
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple, TypeAlias
 
@@ -51,6 +52,13 @@ def write_shard(path: Path, frames: Iterable[tuple[str, tuple[bytes, bytes, byte
                 tar.addfile(header, io.BytesIO(content))
 
 
+def read_shard(path: Path) -> Iterator[tuple[str, tuple[bytes, bytes, bytes]]]:
+    """Yield what `write_shard` wrote; a `DataError` if it is not made of whole frames."""
+    for key, places in _look_into(path):
+        image, mask, attributes = (read_member(path, f"{key}.{kind}", p) for kind, p in zip(KINDS, places, strict=True))
+        yield key, (image, mask, attributes)
+
+
 def write_index(folder: Path, shards: Iterable[str], facts: Mapping[str, Any]) -> None:
     """Look into the shards of `folder` and write `manifest.jsonl` and, last, `index.json`.
 
@@ -88,8 +96,12 @@ def read_index(folder: Path) -> tuple[dict[str, str], tuple[FramePlaces, ...]]:
         totals = {str(total["shard"]): (int(total["bytes"]), str(total["sha256"])) for total in content["shards"]}
         names = [str(total["shard"]) for total in content["shards"]]
         frames = tuple((str(key), names[number], _places(ends)) for key, number, *ends in content["frames"])
-    except (ValueError, KeyError, TypeError, IndexError) as error:
+        counts = Counter(name for _, name, _ in frames)
+        odd = [name for name, total in zip(names, content["shards"], strict=True) if counts[name] != total["frames"]]
+    except (ValueError, KeyError, TypeError, IndexError, OverflowError) as error:
         raise DataError(path, "file", repr(error), "a readable index of shards", _REMEDY) from error
+    if odd:
+        raise DataError(path, f"frames of {odd[0]}", counts[odd[0]], "as many as the index says", _REMEDY)
     for name, (size, _) in totals.items():
         shard = folder / name
         if name != shard.name:
@@ -99,22 +111,27 @@ def read_index(folder: Path) -> tuple[dict[str, str], tuple[FramePlaces, ...]]:
         if (found := shard.stat().st_size) != size:
             raise DataError(shard, "size", f"{found} bytes", f"{size} bytes, as in {INDEX}", _REMEDY)
     for key, name, places in frames:
-        if any(p.offset < 0 or p.size < 1 or p.offset + p.size > totals[name][0] for p in places):
+        if any(p.offset < tarfile.BLOCKSIZE or p.size < 1 or p.offset + p.size > totals[name][0] for p in places):
             raise DataError(path, key, "bytes outside the shard", f"places within {name}", _REMEDY)
     return {name: digest for name, (_, digest) in totals.items()}, frames
 
 
-def read_member(path: Path, place: Place) -> bytes:
+def read_member(path: Path, name: str, place: Place) -> bytes:
     """Read a member. The shard is opened for this alone: nothing is shared with other threads or processes.
 
     Raises:
-        DataError: the file cannot be read, or ends before the member does.
+        DataError: the file cannot be read, or another member, or none, is at that place.
     """
     with readable(path, "a readable shard", remedy=_REMEDY), path.open("rb", buffering=0) as handle:
-        handle.seek(place.offset)
-        content = handle.read(place.size)
-    if len(content) != place.size:
-        raise DataError(path, "length", "truncated", f"{place.size} bytes at {place.offset}", _REMEDY)
+        handle.seek(place.offset - tarfile.BLOCKSIZE)
+        header, content = handle.read(tarfile.BLOCKSIZE), handle.read(place.size)
+    try:
+        found = tarfile.TarInfo.frombuf(header, "utf-8", "surrogateescape")
+    except tarfile.HeaderError as error:
+        raise DataError(path, name, error, f"at byte {place.offset}", _REMEDY) from error
+    if (found.name, found.size, len(content)) != (name, place.size, place.size):
+        value = f"{found.name!a}, {len(content)} of {found.size} bytes"
+        raise DataError(path, name, value, f"{place.size} bytes of it at byte {place.offset}", _REMEDY)
     return content
 
 

@@ -81,7 +81,7 @@ def from_json(kind: Any, value: Any, path: Path, place: str = "") -> Any:
     elif isinstance(kind, type) and _fits(kind, value):
         try:
             return kind(value)
-        except ValueError:
+        except (ValueError, OverflowError):
             pass
     raise DataError(path, place, json.dumps(value), _expected(kind))
 

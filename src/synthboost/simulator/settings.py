@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Annotated, Any, Self
 
 from tyro.conf import Suppress
 
-from synthboost.errors import require_fields
+from synthboost.errors import ConfigError, DataError, require_fields
+from synthboost.io.typed_json import from_json
 from synthboost.simulator.appearance import APPEARANCES, Appearance, AppearanceName
 from synthboost.simulator.priors import PRIORS, Prior, PriorName, calibrated, calibration_of
 from synthboost.simulator.visibility import QualityRule
@@ -98,17 +99,22 @@ class SimulationSettings:
         return plain | {key: dict(plain[key]) for key in _PAIRS}
 
     @classmethod
-    def from_json(cls, values: Mapping[str, Any]) -> Self:
-        """Return what `to_json` was called on.
+    def from_json(cls, values: Any, path: Path) -> Self:
+        """Return what `to_json` was called on; `path` is the file that holds it.
 
         Raises:
-            KeyError, TypeError: a name is missing or unknown.
-            ConfigError: a value cannot be.
+            DataError: a name is missing or unknown, or a value is of another type or cannot be.
         """
-        plain: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in values.items()}
-        plain |= {key: kind(values[key]) for key, kind in _CHOICES.items()}
-        return cls(**plain | {key: tuple(values[key].items()) for key in _PAIRS})
+        plain = dict(values) if isinstance(values, dict) else {}
+        for key in _PAIRS:
+            if not isinstance(plain.get(key), dict):
+                raise DataError(path, f"settings.{key}", str(plain.get(key))[:80], "a JSON object")
+            plain[key] = [list(pair) for pair in plain[key].items()]
+        try:
+            settings: Self = from_json(cls, plain, path, "settings")
+        except ConfigError as error:
+            raise DataError(path, f"settings.{error.field}", error.value, error.expected) from error
+        return settings
 
 
-_CHOICES = {"prior": PriorName, "appearance": AppearanceName, "quality_rule": QualityRule}
 _PAIRS = ("calibration", "dials")

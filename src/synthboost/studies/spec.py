@@ -12,11 +12,12 @@ from functools import cached_property
 from typing import Any
 
 from synthboost.data.source import Source
-from synthboost.domain import PromptSet, Strategy
+from synthboost.domain import Domain, PromptSet, Strategy
 from synthboost.errors import ConfigError
 from synthboost.io.typed_json import to_json
 from synthboost.models.catalogue import settings_of
 from synthboost.models.freezing import Encoders
+from synthboost.prompts.templates import domain_clause
 from synthboost.records.run_record import NOTHING_TRAINED, RANDOM_WEIGHTS, Spec, Stage
 from synthboost.studies.recipes import HandOver
 from synthboost.training.config import TrainingConfig
@@ -157,8 +158,9 @@ class RunSpec:
 
     @property
     def names_domain(self) -> bool:
-        """Whether every sentence says the domain of its frame."""
-        return self.strategy in NAMES_DOMAIN
+        """Whether every sentence says the domain of its frame: not where both sets would be called the same."""
+        domains = (Domain(one) for role in data_roles(self.strategy) for one in self.sources[role].domains)
+        return self.strategy in NAMES_DOMAIN and len(set(map(domain_clause, domains))) > 1
 
     @property
     def own_stages(self) -> tuple[Role, ...]:

@@ -314,7 +314,7 @@ def require_frames(training: FrameSet, validation: FrameSet) -> None:
     """Raise a `DataError` if a stage has no frame to learn from or to choose its epoch by, or an unannotated one."""
     for frames in (training, validation):
         if not len(frames):
-            raise DataError(frames.name, "frames", 0, "at least one annotated frame", "Check the split.")
+            raise DataError(frames.name, "frames", 0, "at least one annotated frame", "Check --split.")
         missing = next((i for d, i in frames.members if not d.has_annotation(i)), None)
         if missing is not None:
             raise DataError(frames.name, "annotation", f"{missing.name} has none", "a mask for every frame")
