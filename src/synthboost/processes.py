@@ -40,10 +40,16 @@ def process_pool(
         initializer, arguments: called in every process.
 
     Raises:
-        SynthboostError: a process died.
+        SynthboostError: a process died, or the system has no room for so many.
     """
     context = multiprocessing.get_context(method)
-    pool = ProcessPoolExecutor(workers, context, _begin, (initializer, arguments))
+    try:
+        pool = ProcessPoolExecutor(workers, context, _begin, (initializer, arguments))
+    except OSError as error:  # its locks lie in shared memory
+        expected = "shared memory (/dev/shm) for their locks"
+        raise SynthboostError(
+            "workers", "number", f"{workers}: {error.strerror}", expected, "Use one worker."
+        ) from error
     try:
         yield pool
     except BrokenProcessPool as error:

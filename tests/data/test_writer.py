@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import errno
+import os
+import signal
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,7 +12,7 @@ import pytest
 from synthboost.data import open_dataset
 from synthboost.data.writer import MadePatient, NewPatient, Origin, make_dataset
 from synthboost.domain import Attributes, Domain, Frame, FrameInfo, PatientId, Phase, Quality, Sex, SplitPart, View
-from synthboost.errors import ConfigError, OutputError
+from synthboost.errors import ConfigError, OutputError, SynthboostError
 
 ATTRIBUTES = Attributes(Sex.FEMALE, 61, Quality.POOR, 55.0)
 ORIGIN = Origin(Domain.SIMULATED, "maker", "1", 7, "toys-1", "made.json")
@@ -80,6 +83,27 @@ def test_an_image_that_was_cut_is_made_again_and_the_others_are_kept(tmp_path: P
     assert write(tmp_path) == 2
     assert {path: path.read_bytes() for path in images} == before
     assert write(tmp_path) == 0
+
+
+def _die(patient: NewPatient) -> MadePatient:
+    os.kill(os.getpid(), signal.SIGKILL)
+    raise AssertionError
+
+
+def test_a_killed_worker_is_one_line_and_not_the_end(tmp_path: Path) -> None:
+    with pytest.raises(SynthboostError, match=r"one died, .*fewer --workers"):
+        write(tmp_path, make=_die, workers=2)
+    assert write(tmp_path) == 4
+
+
+def test_no_shared_memory_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr("multiprocessing.synchronize.SemLock.__init__", full)
+    with pytest.raises(SynthboostError, match=r"2: No space left on device; .*/dev/shm.* Use one worker"):
+        write(tmp_path, workers=2)
+    assert write(tmp_path) == 4
 
 
 def test_shards_make_every_patient_once_and_the_last_writes_the_lists(tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ from synthboost.data.lists import (
     read_split_lists,
 )
 from synthboost.domain import FrameInfo, PatientId, Phase, SplitPart, View
-from synthboost.errors import DataError, shown
+from synthboost.errors import DataError, readable, shown
 
 
 class CamusNifti(Dataset):
@@ -162,7 +162,5 @@ def _read_patient(
 
 
 def _entries(folder: Path) -> list[Path]:
-    try:
+    with readable(folder, "a folder that can be listed"):
         return list(folder.iterdir())
-    except OSError as error:
-        raise DataError(folder, "folder", error.strerror or error, "a folder that can be listed") from error

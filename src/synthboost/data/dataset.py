@@ -13,7 +13,7 @@ import numpy as np
 
 from synthboost.data.image_file import read_annotated, read_image
 from synthboost.domain import Frame, FrameInfo, GreyImage, PatientId, Phase, SplitPart, View
-from synthboost.errors import ConfigError, DataError
+from synthboost.errors import ConfigError, DataError, readable
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -147,11 +147,8 @@ class Dataset:
         Raises:
             DataError: it cannot be read.
         """
-        try:
-            with (self.root / path).open("rb") as handle:
-                return hashlib.file_digest(handle, "sha256").digest()
-        except OSError as error:
-            raise DataError(self.root / path, "file", error.strerror or error, "a readable file") from error
+        with readable(self.root / path), (self.root / path).open("rb") as handle:
+            return hashlib.file_digest(handle, "sha256").digest()
 
 
 def without_annotations(dataset: Dataset) -> Dataset:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from synthboost.domain import Attributes, Quality, Sex, View
-from synthboost.errors import DataError
+from synthboost.errors import DataError, readable
 
 MAX_BYTES = 1 << 16
 """A guess: the release's files have 100 bytes."""
@@ -99,16 +99,11 @@ def merge_views(paths: Mapping[View, Path], infos: Mapping[View, Attributes]) ->
 
 
 def _read_text(path: Path) -> str:
-    try:
-        with path.open("rb") as handle:
-            data = handle.read(MAX_BYTES + 1)
+    with readable(path, "a text file in UTF-8", UnicodeDecodeError), path.open("rb") as handle:
+        data = handle.read(MAX_BYTES + 1)
         if len(data) > MAX_BYTES:
             raise DataError(path, "length", f"more than {MAX_BYTES} bytes", "a short text file")
         return data.decode("utf-8-sig")
-    except OSError as error:
-        raise DataError(path, "file", error.strerror or error, "a readable file") from error
-    except UnicodeDecodeError as error:
-        raise DataError(path, "encoding", f"byte {error.start} is not UTF-8", "a text file in UTF-8") from error
 
 
 def _split_line(where: str, line: str) -> tuple[str, str]:

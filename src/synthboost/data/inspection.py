@@ -85,12 +85,11 @@ def render_report(dataset: Dataset, table: pd.DataFrame, full: bool = False) -> 
 def findings(table: pd.DataFrame) -> dict[str, list[str]]:
     """What a deep inspection found worth a list: title -> items."""
     sound = table[table["fault"].isna()]
-    pixels = sound["height"] * sound["width"]
     masks = [
-        (f"{name} {s.short}", int(count), size)
-        for name, size, counts in zip(sound["frame"], pixels, sound[[s.short for s in STRUCTURES]].values, strict=True)
-        for s, count in zip(STRUCTURES, counts, strict=True)
-        if not np.isnan(count)
+        (f"{row['frame']} {s.short}", int(row[s.short]), row["height"] * row["width"])
+        for row in sound.to_dict("records")
+        for s in STRUCTURES
+        if not np.isnan(row[s.short])
     ]
     sizes = Counter(zip(sound["height"], sound["width"], strict=True)).most_common()
     spacings = Counter(sound["spacing_mm"]).most_common()

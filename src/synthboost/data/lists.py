@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from synthboost.domain import Domain, FrameInfo, PatientId, Phase, SplitPart, View
-from synthboost.errors import DataError, shown
+from synthboost.errors import DataError, readable, shown
 from synthboost.io.atomic import write_csv, write_text
 
 IMAGES, SPLIT, FRAMES_CSV = "database_nifti", "database_split", "frames.csv"
@@ -79,23 +79,23 @@ def read_frames_csv(path: Path, release: str, folder: str) -> tuple[str, dict[st
     """
     lines: dict[str, Provenance] = {}
     own = ""
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as handle:
-            reader = csv.DictReader(handle, strict=True)
-            header = tuple(reader.fieldnames or ())
-            if header not in (FRAMES_COLUMNS, (*FRAMES_COLUMNS, RELEASE_COLUMN)):
-                expected = f"{','.join(FRAMES_COLUMNS)}, and perhaps {RELEASE_COLUMN}"
-                raise DataError(path, "columns", ",".join(header), expected)
-            for cells in reader:
-                where = f"{path}:{reader.line_num}"
-                if None in cells or None in cells.values():
-                    raise DataError(where, "line", "too many or too few cells", f"{len(header)} cells")
-                if cells["frame"] in lines:
-                    raise DataError(where, "frame", f"{cells['frame']} again", "each frame once")
-                lines[cells["frame"]] = _parse(where, cells, release, folder)
-                own = _same_release(where, cells.get(RELEASE_COLUMN, release), own)
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise DataError(path, "file", error, "a readable CSV file in UTF-8") from error
+    with (
+        readable(path, "a CSV file in UTF-8", UnicodeDecodeError, csv.Error),
+        path.open(encoding="utf-8-sig", newline="") as handle,
+    ):
+        reader = csv.DictReader(handle, strict=True)
+        header = tuple(reader.fieldnames or ())
+        if header not in (FRAMES_COLUMNS, (*FRAMES_COLUMNS, RELEASE_COLUMN)):
+            expected = f"{','.join(FRAMES_COLUMNS)}, and perhaps {RELEASE_COLUMN}"
+            raise DataError(path, "columns", ",".join(header), expected)
+        for cells in reader:
+            where = f"{path}:{reader.line_num}"
+            if None in cells or None in cells.values():
+                raise DataError(where, "line", "too many or too few cells", f"{len(header)} cells")
+            if cells["frame"] in lines:
+                raise DataError(where, "frame", f"{cells['frame']} again", "each frame once")
+            lines[cells["frame"]] = _parse(where, cells, release, folder)
+            own = _same_release(where, cells.get(RELEASE_COLUMN, release), own)
     return own or release, lines
 
 
@@ -123,10 +123,8 @@ def write_frames_csv(root: Path, rows: Iterable[Mapping[str, Any]]) -> None:
 
 
 def _read_names(path: Path) -> list[str]:
-    try:
+    with readable(path, "a text file in UTF-8", UnicodeDecodeError):
         lines = path.read_text(encoding="utf-8-sig").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise DataError(path, "file", error, "a readable text file") from error
     names: dict[str, int] = {}
     for number, line in enumerate(lines, start=1):
         name = line.strip()
