@@ -1,7 +1,10 @@
 from __future__ import annotations
 
+import os
 import struct
+import time
 import zlib
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +12,7 @@ import pytest
 from PIL import Image
 
 from synthboost.app.controller import Controller, Display, Screen
-from synthboost.app.images import Uploads, read_upload, shown_name
+from synthboost.app.images import OpenedImage, Uploads, read_upload, shown_name
 from synthboost.errors import DataError
 from synthboost.inference.predictor import Predictor
 
@@ -94,6 +97,29 @@ def test_only_what_lies_in_the_folder_is_taken(tmp_path: Path) -> None:
     assert secret.read_bytes() == b"mine"
 
 
+def test_of_more_waiting_uploads_than_may_wait_the_oldest_go() -> None:
+    with Uploads() as uploads:
+        for number in range(3):
+            (uploads.folder / f"{number}.png").write_bytes(bytes(10))
+            os.utime(uploads.folder / f"{number}.png", (time.time() - 300, time.time() - 300 + number))
+        uploads.sweep()
+        assert len(list(uploads.folder.iterdir())) == 3  # five minutes are a queue, not an absence
+        uploads.sweep(most_bytes=20)
+        assert sorted(path.name for path in uploads.folder.iterdir()) == ["1.png", "2.png"]
+
+
+def test_an_upload_that_is_gone_is_told_and_an_image_is_shown_without_a_sentence(tiny_model: object) -> None:
+    with Uploads() as uploads:
+        controller = Controller(Predictor(tiny_model, "cpu"), uploads)  # type: ignore[arg-type]
+        answer = controller.open_upload("me", uploads.folder / "gone.png", "Myocardium.", Display())
+        assert "waited too long" in str(answer)
+        assert "forgotten" in str(controller.show("me", Display()))
+        screen = controller.open("me", OpenedImage("a.png", (np.full((20, 24), 90, np.uint8),), None), "", Display())
+        assert "data:image/png" in screen.figure
+        assert "one sentence per line" in screen.message
+        assert "none yet" in controller.download("me", Display())
+
+
 def test_uploads_that_nobody_took_are_swept() -> None:
     with Uploads() as uploads:
         left = uploads.folder / "abc" / "left.png"
@@ -103,3 +129,10 @@ def test_uploads_that_nobody_took_are_swept() -> None:
         assert left.exists()
         uploads.sweep(older_than_seconds=-1)
         assert not left.parent.exists()
+
+
+def test_a_dicom_file_needs_no_ending(make_dicom: Callable[..., Path]) -> None:
+    frames = np.random.default_rng(0).integers(0, 255, (1, 40, 40), dtype=np.uint8)
+    path = make_dicom("still.dcm", frames)
+    image = read_upload(path.rename(path.with_name("IM_0001")))
+    np.testing.assert_array_equal(image.frames[0], frames[0])

@@ -41,6 +41,12 @@ def _echo(path: Path, seed: int, shape: tuple[int, int] = (60, 50)) -> Path:
     return path
 
 
+def _clip(path: Path, frames: int) -> Path:
+    first, *others = map(Image.fromarray, np.random.default_rng(frames).integers(0, 255, (frames, 60, 50), np.uint8))
+    first.save(path, save_all=True, append_images=others)
+    return path
+
+
 def _left(folder: Path) -> list[str]:
     return [path.name for path in folder.rglob("*") if path.is_file()]
 
@@ -76,6 +82,83 @@ def test_sliders_do_not_run_the_model_and_a_second_sentence_does_not_encode_agai
     page.wait_for_function("document.querySelectorAll('#sb-numbers tbody tr').length === 2")
     assert (served.predictor.encoded, served.predictor.predicted) == (encoded, predicted + 1)
     assert "The left ventricle, please." in page.inner_text("#sb-numbers")
+
+
+def test_a_clip_may_be_followed_by_a_shorter_one_and_by_a_picture(visit: Callable[..., Any], tmp_path: Path) -> None:
+    page = visit()
+    for path in (_clip(tmp_path / "12.tif", 12), _clip(tmp_path / "8.tif", 8), _echo(tmp_path / "picture.png", 2)):
+        before = _source(page)
+        _upload(page, path)
+        _wait_for_change(page, before)
+        assert page.inner_text("figcaption") == path.name
+        slider = page.locator("#sb-frame input[type=number]")
+        assert slider.is_visible() == (path.suffix == ".tif")
+        if slider.is_visible():
+            assert slider.input_value() == "1"
+            before = _source(page)
+            slider.fill(path.stem)
+            slider.press("Enter")
+            _wait_for_change(page, before)
+    before = _source(page)
+    _predict(page, "Myocardium of the heart.")
+    _wait_for_change(page, before)
+    assert page.locator(MESSAGE).count() == 0
+    assert page.errors == []
+
+
+def test_a_number_beside_a_slider_counts_when_it_is_entered(visit: Callable[..., Any]) -> None:
+    page = visit()
+    before = _source(page)
+    page.fill("#sb-opacity input[type=number]", "0.9")
+    page.press("#sb-opacity input[type=number]", "Enter")
+    _wait_for_change(page, before)
+
+
+def test_after_a_mistake_what_is_on_show_stays_and_can_be_downloaded(visit: Callable[..., Any]) -> None:
+    page = visit()
+    before = _source(page)
+    _predict(page, " ")
+    page.wait_for_selector(MESSAGE)
+    assert "one sentence per line" in page.inner_text(MESSAGE)
+    assert _source(page) == before
+    with page.expect_download() as download:
+        page.click("#sb-download")
+    with zipfile.ZipFile(download.value.path()) as pack:
+        assert "mask1_LV.png" in pack.namelist()
+
+
+def test_a_picture_without_a_sector_is_said_to_be_no_apical_view(visit: Callable[..., Any], tmp_path: Path) -> None:
+    page = visit()
+    assert "No ultrasound sector" not in page.inner_text("#sb-message")
+    before = _source(page)
+    _upload(page, _echo(tmp_path / "noise.png", 4))
+    _wait_for_change(page, before)
+    assert "No ultrasound sector" in page.inner_text("#sb-message")
+
+
+@pytest.mark.parametrize(
+    ("headers", "code"),
+    [
+        ({}, 200),
+        ({"Host": "evil.example"}, 403),
+        ({"Host": "evil.example:7860"}, 403),
+        ({"Host": "127.0.0.1.evil.example"}, 403),
+        ({"Host": "localhost:1"}, 200),
+        ({"Host": "[::1]:1"}, 200),
+        ({"Origin": "http://evil.example"}, 403),
+        ({"Origin": "null"}, 403),
+        ({"Host": "localhost:1", "Origin": "http://localhost:1"}, 200),
+        ({"Host": "localhost:1", "Origin": "http://localhost:2"}, 403),
+    ],
+)
+def test_requests_that_another_site_causes_are_refused(served: Any, headers: dict[str, str], code: int) -> None:
+    request = urllib.request.Request(f"{served.address}config", headers=headers)
+    try:
+        with urllib.request.urlopen(request, timeout=20) as answer:
+            found = answer.status
+    except urllib.error.HTTPError as error:
+        found = error.code
+    assert found == code
 
 
 def test_menus_write_the_sentences(visit: Callable[..., Any]) -> None:

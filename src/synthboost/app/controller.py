@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,6 +22,11 @@ from synthboost.io.pictures import png_bytes
 
 GONE = DataError(
     "page", "image", "forgotten", "an image that was opened lately", "Open the image, or an example, again."
+)
+LOST = DataError("page", "upload", "waited too long", "an upload of the last hour", "Upload it again.")
+NOTHING = DataError("page", "masks", "none yet", "one sentence per line", "Type one, and press Segment.")
+NO_SECTOR = (
+    "No ultrasound sector was found: this may be no apical view of a heart. The model draws masks in any picture."
 )
 
 
@@ -61,59 +67,64 @@ class Controller:
                 image = read_upload(path)
         except SynthboostError as error:
             return problem(error)
+        except FileNotFoundError:
+            return problem(LOST)
         except MemoryError:
             return problem(DataError(path.name, "size", "too large for the memory", "a smaller image"))
         return self.open(key, image, text, display)
 
-    def open(self, key: str, image: OpenedImage, text: str, display: Display) -> Screen | str:
-        """Give a visitor an image and predict in it."""
-        self.sessions.put(key, Session(image))
-        return self.predict(key, text, display)
+    def open(self, key: str, image: OpenedImage, text: str, display: Display) -> Screen:
+        """Give a visitor an image and predict in it; it is shown even where nothing can be predicted."""
+        session = Session(image)
+        self.sessions.put(key, session)
+        answer = self.predict(key, text, display)
+        return self._screen(session, (), display, answer) if isinstance(answer, str) else answer
 
     def predict(self, key: str, text: str, display: Display) -> Screen | str:
-        """Predict in a visitor's image what each line of `text` names."""
+        """Predict in a visitor's image what each line of `text` names; after a mistake, what is on show stays."""
         session = self.sessions.get(key)
         if session is None:
             return problem(GONE)
         try:
-            session.sentences = read_lines(text)
-            return self._screen(session, display)
+            sentences = read_lines(text)
+            screen = self._screen(session, sentences, display)
         except SynthboostError as error:
-            session.sentences = ()
             return problem(error)
+        session.sentences = sentences
+        return screen
 
     def show(self, key: str, display: Display) -> Screen | str:
         """Show the last prediction otherwise."""
         session = self.sessions.get(key)
-        if session is None or not session.sentences:
-            return problem(GONE)
-        return self._screen(session, display)
+        return problem(GONE) if session is None else self._screen(session, session.sentences, display)
 
     def download(self, key: str, display: Display) -> str:
         """Return a link that holds the masks as a zip."""
         session = self.sessions.get(key)
         if session is None or not session.sentences:
-            return problem(GONE)
-        image, prediction = self._predict(session, display)
+            return problem(GONE if session is None else NOTHING)
+        image, prediction = self._predict(session, session.sentences, display)
         spacing = session.image.spacing_mm
         overlay = draw_smooth(image, prediction, spacing, display.opacity)
         return download_link(zip_masks(prediction, spacing, overlay))
 
-    def _predict(self, session: Session, display: Display) -> tuple[GreyImage, Prediction]:
+    def _predict(self, session: Session, sentences: Sequence[str], display: Display) -> tuple[GreyImage, Prediction]:
         number = min(max(display.frame, 1), len(session.image.frames)) - 1
         with self._lock:
-            prediction = session.predict(self.predictor, session.sentences, number, display.threshold)
+            prediction = session.predict(self.predictor, sentences, number, display.threshold)
         return session.image.frames[number], prediction
 
-    def _screen(self, session: Session, display: Display) -> Screen:
-        image, prediction = self._predict(session, display)
+    def _screen(self, session: Session, sentences: Sequence[str], display: Display, message: str = "") -> Screen:
+        image, prediction = self._predict(session, sentences, display)
         spacing = session.image.spacing_mm
         measured = measure(prediction, spacing)
         drawn = draw_smooth(image, prediction, spacing, display.opacity)
-        words = dict.fromkeys(word for text in session.sentences for word in self.predictor.model.unknown_words(text))
+        words = dict.fromkeys(word for text in sentences for word in self.predictor.model.unknown_words(text))
+        notes = [f"The model has never read: {', '.join(words)}."] if words else []
+        notes += [] if session.image.has_sector else [NO_SECTOR]
         return Screen(
             figure(png_bytes(np.asarray(drawn)), session.image.name, measured),
-            table(measured, spacing is not None),
-            note(f"The model has never read: {', '.join(words)}." if words else ""),
+            table(measured, spacing is not None) if measured else "",
+            message + note(" ".join(notes)),
             len(session.image.frames),
         )

@@ -12,11 +12,13 @@ import unicodedata
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from pathlib import Path
 
+from synthboost.data.sector import find_sector
 from synthboost.domain import Attributes, Domain, GreyImage, Phase, View
 from synthboost.errors import ConfigError, DataError
+from synthboost.io.dicom import says_dicom
 from synthboost.io.recordings import SUFFIXES as READABLE
 from synthboost.io.recordings import open_recording
 from synthboost.simulator.render import SimulatedPatient, simulate_patient
@@ -29,8 +31,10 @@ MAX_FRAMES = 200
 """Of a clip: what is kept in memory for each visitor; a guess."""
 MAX_PIXELS, MAX_CLIP_PIXELS = 16_000_000, 128_000_000
 """Of a frame, for which 32 predictions of 4 bytes a pixel are kept, and of a clip; guesses."""
-LEFT_BEHIND_SECONDS = 120.0
-"""An upload that no request took by then (the visitor went away) is removed."""
+LEFT_BEHIND_SECONDS = 3600.0
+"""An upload that no request took by then (the visitor went away) is removed; others wait their turn."""
+MAX_FOLDER_BYTES = 2**30
+"""Of all uploads that wait; of more, the oldest are removed."""
 LONGEST_NAME = 60
 """Characters of a file's name that are shown."""
 SEED, SIZE = 2026, 256
@@ -55,6 +59,15 @@ class OpenedImage:
     spacing_mm: tuple[float, float] | None
     """(rows, columns), or `None` when the file does not say."""
     domain: Domain = Domain.REAL
+
+    @cached_property
+    def has_sector(self) -> bool:
+        """Whether its first frame shows the fan of an ultrasound probe."""
+        try:
+            find_sector(self.frames[0])
+        except DataError:
+            return False
+        return True
 
 
 def read_upload(path: Path) -> OpenedImage:
@@ -108,11 +121,9 @@ def _read(path: Path, name: str) -> tuple[tuple[GreyImage, ...], tuple[float, fl
 
 
 def _require_kind(path: Path, name: str) -> None:
-    if not path.name.lower().endswith(SUFFIXES):
-        raise DataError(name, "kind of file", path.suffix or "no ending", f"one of {', '.join(SUFFIXES)}")
+    if not path.name.lower().endswith(SUFFIXES) and not says_dicom(path):
+        raise DataError(name, "kind of file", path.suffix or "no ending", f"one of {', '.join(SUFFIXES)}, or DICOM")
     size = path.stat().st_size
-    if size == 0:
-        raise DataError(name, "length", "0 bytes", "an image", "The file is empty: copy it again.")
     if size > MAX_UPLOAD_BYTES:
         raise DataError(name, "length", f"{size} bytes", f"at most {MAX_UPLOAD_BYTES}")
 
@@ -150,12 +161,18 @@ class Uploads:
         finally:
             self._remove(real)
 
-    def sweep(self, older_than_seconds: float = LEFT_BEHIND_SECONDS) -> None:
-        """Remove files that were written longer ago than this."""
-        for path in list(self.folder.rglob("*")):
-            with suppress(OSError):
-                if path.is_file() and time.time() - path.stat().st_mtime > older_than_seconds:
-                    self._remove(path)
+    def sweep(self, older_than_seconds: float = LEFT_BEHIND_SECONDS, most_bytes: int = MAX_FOLDER_BYTES) -> None:
+        """Remove files that were written longer ago than this, and the oldest of what is more than so many bytes."""
+        found: list[tuple[float, int, Path]] = []
+        for path in self.folder.rglob("*"):
+            with suppress(OSError):  # taken meanwhile
+                if path.is_file():
+                    found.append((path.stat().st_mtime, path.stat().st_size, path))
+        total = 0
+        for written, size, path in sorted(found, reverse=True):
+            total += size
+            if time.time() - written > older_than_seconds or total > most_bytes:
+                self._remove(path)
 
     def _remove(self, path: Path) -> None:
         with suppress(OSError):
@@ -164,5 +181,5 @@ class Uploads:
                 path.parent.rmdir()
 
     def _sweep_for_ever(self) -> None:
-        while not self._end.wait(LEFT_BEHIND_SECONDS / 4):
+        while not self._end.wait(30.0):
             self.sweep()

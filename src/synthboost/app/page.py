@@ -8,7 +8,7 @@ from typing import Any
 import gradio as gr
 
 from synthboost.app.controller import Controller, Display, Screen
-from synthboost.app.images import EXAMPLES, example
+from synthboost.app.images import EXAMPLES, LEFT_BEHIND_SECONDS, example
 from synthboost.app.markup import header, problem
 from synthboost.app.sentences import MAX_SENTENCES, sentences_of
 from synthboost.domain import STRUCTURES, Attributes, Domain, FrameInfo, PatientId, Phase, PromptSet, Quality, Sex, View
@@ -37,7 +37,7 @@ def build_page(controller: Controller, model: str, random_weights: bool, name_do
         name_domain: end the sentences that the menus build with the image's domain.
     """
     font = ["system-ui", "-apple-system", "Segoe UI", "Roboto", "sans-serif"]
-    with gr.Blocks(title="synthboost", analytics_enabled=False, delete_cache=(60, 120)) as page:
+    with gr.Blocks(title="synthboost", analytics_enabled=False, delete_cache=(60, int(LEFT_BEHIND_SECONDS))) as page:
         gr.HTML(header(model, random_weights))
         with gr.Row():
             with gr.Column(scale=5, min_width=320):
@@ -104,13 +104,13 @@ def build_page(controller: Controller, model: str, random_weights: bool, name_do
             )  # fmt: skip
             text = _text(name_domain, image.domain, names or list(NAMES), wanted, *state, word)
             screen = controller.open(_key(request), image, text, _display(shown[0], shown[1], 1))
-            return [*_outputs(screen), text, *state]
+            return [*_outputs(screen, 1), text, *state]
 
         def on_upload(request: gr.Request, path: str | None, text: str, *shown: Any) -> Any:
             if path is None:
                 return [*(gr.skip() for _ in outputs), None]
             screen = controller.open_upload(_key(request), Path(path), text, _display(shown[0], shown[1], 1))
-            return [*_outputs(screen), None]
+            return [*_outputs(screen, 1), None]
 
         def on_predict(request: gr.Request, text: str, *shown: Any) -> Any:
             return _outputs(controller.predict(_key(request), text, _display(*shown)))
@@ -133,7 +133,7 @@ def build_page(controller: Controller, model: str, random_weights: bool, name_do
         upload.upload(on_upload, [upload, sentences, *display], [*outputs, upload], **quiet)
         predict.click(on_predict, [sentences, *display], outputs, **quiet)
         for slider in display:
-            slider.release(on_display, display, outputs, trigger_mode="always_last", **quiet)
+            slider.input(on_display, display, outputs, trigger_mode="always_last", **quiet)
         for menu in menus:
             menu.input(on_menus, menus, [sentences, message], trigger_mode="always_last", **quiet)
         download.click(on_download, display, link, **quiet).then(None, None, None, js=CLICK_THE_LINK)
@@ -146,11 +146,12 @@ def _path_of(payload: Any) -> str | None:
     return None if payload is None else str(payload.path)
 
 
-def _outputs(screen: Screen | str) -> list[Any]:
-    """What goes into figure, table, message, slider of frames, link; of a message only that."""
+def _outputs(screen: Screen | str, frame: int | None = None) -> list[Any]:
+    """What goes into figure, table, message, slider of frames (at `frame`), link; of a message only that."""
     if isinstance(screen, str):
         return [gr.skip(), gr.skip(), screen, gr.skip(), ""]
-    clip = gr.update(visible=screen.frames > 1, maximum=max(2, screen.frames))
+    at = {} if frame is None else {"value": frame}  # a longer clip's number would lie beyond the end of this one
+    clip = gr.update(visible=screen.frames > 1, maximum=max(2, screen.frames), **at)
     return [screen.figure, screen.table, screen.message, clip, ""]
 
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import ipaddress
 import os
 import sys
-from collections.abc import Awaitable, Callable, Iterator, MutableMapping
+from collections.abc import Awaitable, Callable, Iterable, Iterator, MutableMapping
 from contextlib import contextmanager
 from typing import Any
+from urllib.parse import urlsplit
 
 from synthboost.app.controller import Controller
 from synthboost.app.images import MAX_UPLOAD_BYTES, Uploads
@@ -28,22 +29,49 @@ HEADERS = (
 Scope = MutableMapping[str, Any]
 
 
-class PrivateHeaders:
-    """Adds `HEADERS` to every response."""
+class Private:
+    """Adds `HEADERS` to every response; on this machine alone, refuses requests that another site's page causes."""
 
-    def __init__(self, app: Callable[..., Awaitable[None]]) -> None:
-        """Wrap an ASGI application."""
-        self.app = app
+    def __init__(self, app: Callable[..., Awaitable[None]], loopback: bool) -> None:
+        """Wrap an ASGI application; `loopback` says that only this machine may reach it."""
+        self.app, self.loopback = app, loopback
 
     async def __call__(self, scope: Scope, receive: Any, send: Callable[[Scope], Awaitable[None]]) -> None:
-        """Pass everything on; responses get the headers."""
+        """Pass everything on that may come in; responses get the headers."""
 
         async def send_with(message: Scope) -> None:
             if message["type"] == "http.response.start":
                 message = {**message, "headers": [*message.get("headers", ()), *HEADERS]}
             await send(message)
 
+        if self.loopback and scope["type"] in ("http", "websocket") and not is_from_here(scope.get("headers", ())):
+            if scope["type"] == "websocket":
+                await send({"type": "websocket.close", "code": 1008})
+                return
+            await send_with({"type": "http.response.start", "status": 403, "headers": [(b"content-length", b"0")]})
+            await send_with({"type": "http.response.body", "body": b""})
+            return
         await self.app(scope, receive, send_with)
+
+
+def is_from_here(headers: Iterable[tuple[bytes, bytes]]) -> bool:
+    """Whether a request names this machine, and comes from no page of another site.
+
+    A name that another site lets point here (DNS rebinding) stays in `Host`; the site that sends a form, in `Origin`.
+    """
+    named = [value.decode("latin-1") for name, value in headers if name.lower() == b"host"]
+    origins = [value.decode("latin-1") for name, value in headers if name.lower() == b"origin"]
+    try:
+        hosts = [urlsplit(f"//{name}") for name in named]
+        pages = [urlsplit(name) for name in origins]
+        own = {(host.hostname, host.port) for host in hosts}
+        return (
+            len(own) == 1
+            and all(is_loopback(host.hostname or "") for host in hosts)
+            and all((page.hostname, page.port) in own for page in pages)
+        )
+    except ValueError:  # no address at all
+        return False
 
 
 @contextmanager
@@ -78,7 +106,10 @@ def serving(
                 server_name=host, server_port=port, share=False, prevent_thread_lock=True, quiet=True, inbrowser=False,
                 max_file_size=MAX_UPLOAD_BYTES, allowed_paths=[], show_error=False, ssr_mode=False, pwa=False,
                 enable_monitoring=False, mcp_server=False, footer_links=[], run_history=False,
-                app_kwargs={"middleware": [_middleware()], "docs_url": None, "redoc_url": None, "openapi_url": None},
+                app_kwargs={
+                    "middleware": [_middleware(is_loopback(host))],
+                    "docs_url": None, "redoc_url": None, "openapi_url": None,
+                },
                 theme=page.theme, css=page.css,
             )  # fmt: skip
         except OSError as error:
@@ -116,7 +147,7 @@ def _page(controller: Controller, model: str, random_weights: bool, name_domain:
     return build_page(controller, model, random_weights, name_domain)
 
 
-def _middleware() -> Any:
+def _middleware(loopback: bool) -> Any:
     from starlette.middleware import Middleware
 
-    return Middleware(PrivateHeaders)
+    return Middleware(Private, loopback=loopback)

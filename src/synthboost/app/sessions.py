@@ -34,11 +34,13 @@ class Session:
     def predict(
         self, predictor: Predictor, sentences: Sequence[str], frame: int = 0, threshold: float = THRESHOLD
     ) -> Prediction:
-        """Predict what N sentences name in a frame; only what is not known yet is computed.
+        """Predict what N sentences (0 or more) name in a frame; only what is not known yet is computed.
 
         Raises:
             PromptError: a sentence is too long for the model.
         """
+        if not sentences:
+            return Prediction((), np.zeros((0, *self.image.frames[frame].shape), dtype=np.float32), threshold)
         new = [sentence for sentence in dict.fromkeys(sentences) if (frame, sentence) not in self._predicted]
         if new:
             (prediction,) = predictor.predict_encoded(self._encode(predictor, frame), [new])
