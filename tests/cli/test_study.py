@@ -57,7 +57,9 @@ def _runs(folder: Path) -> list[str]:
 
 
 def test_a_plan_names_runs_and_what_they_share_and_writes_nothing(study: Call, tmp_path: Path) -> None:
-    answer = study("--plan", "--seeds", "0", "1", strategies=tuple(map(str, (Strategy.SYNTHETIC_THEN_REAL,))))
+    answer = study(
+        "--plan", "--workers", "1", "--seeds", "0", "1", strategies=tuple(map(str, (Strategy.SYNTHETIC_THEN_REAL,)))
+    )
     assert answer.code == 0, answer.err
     assert "6 runs:" in answer.out
     assert "trained once, for itself and 1 more" in answer.out

@@ -14,6 +14,7 @@ from synthboost.domain import SplitOptions
 from synthboost.errors import ConfigError
 from synthboost.studies.recipes import RANDOM, RECIPES, Grid, choose_preset, unannotated
 
+ON_A_CLUSTER = 64
 FAILED = 1
 """The exit code when a run failed."""
 
@@ -60,15 +61,15 @@ class Study(SplitOptions):
     """Where runs are executed: `local` processes, a `slurm` cluster, or `ray`; see `docs/clusters.md`."""
     executor_options: tuple[str, ...] = ()
     """Resources of each run on the cluster, e.g. `partition=gpu hours=4 gpus=1`."""
-    workers: int = 1
-    """Runs at a time."""
+    workers: int | None = None
+    """Runs at a time; by default one per core with one thread each, one on a GPU, and 64 on a cluster."""
 
     def run(self) -> None:
         """Plan, print the plan, and run it."""
         from synthboost.data.source import open_source
         from synthboost.models.registry import weights_fingerprint
         from synthboost.records.study_folder import StudyPaths
-        from synthboost.studies.executors import make_executor
+        from synthboost.studies.executors import local_workers, make_executor
         from synthboost.studies.study import Study, uses_synthetic, with_weights
         from synthboost.studies.study_estimate import estimate
         from synthboost.studies.study_run import check_request, run_study, terms_of
@@ -81,7 +82,8 @@ class Study(SplitOptions):
         if self.images_per_stage is not None:
             preset = replace(preset, images_per_stage=self.images_per_stage)
         paths = StudyPaths(self.out)
-        executor = make_executor(self.executor, self.workers, paths.executor, self.executor_options)
+        workers = self.workers or (local_workers() if self.executor == "local" else ON_A_CLUSTER)
+        executor = make_executor(self.executor, workers, paths.executor, self.executor_options)
         whole = unannotated(preset.grid) if self.name == "label-free" else preset.grid
         preset = with_weights(replace(preset, grid=self.grid.over(whole)), dict(map(_weights, self.weights)))
         needs_synthetic = uses_synthetic(preset.grid.strategies)
@@ -100,7 +102,7 @@ class Study(SplitOptions):
         for source in (real, *synthetic):
             source.check_images()
         expected = estimate(study, paths.runs)
-        text = plan_text(study, expected, self.out, self.workers)
+        text = plan_text(study, expected, self.out, workers)
         if self.plan:
             print(text)
             return

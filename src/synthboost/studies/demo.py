@@ -28,6 +28,7 @@ from synthboost.domain import (
     SplitPart,
     View,
 )
+from synthboost.errors import TrainingError
 from synthboost.models.catalogue import settings_of
 from synthboost.models.registry import weights_fingerprint
 from synthboost.processes import available_cores
@@ -39,12 +40,17 @@ from synthboost.reports.page import write_report
 from synthboost.simulator.appearance import AppearanceName
 from synthboost.simulator.priors import PriorName
 from synthboost.simulator.settings import SimulationSettings
+from synthboost.studies.executors import local_workers
+from synthboost.studies.executors.base import Job, Outcome
+from synthboost.studies.executors.local import LocalExecutor
 from synthboost.studies.recipes import Preset, demo, ours
 from synthboost.studies.results import dice_line
 from synthboost.studies.study import Study, with_weights
+from synthboost.studies.study_run import StudyWork
 
 FIXED_DICE = 0.75
 """The validation Dice whose first reaching the report calls convergence; fixed before anything is trained."""
+DIFFUSION = "diffusion-images"
 DIFFUSION_PATIENTS = 30
 """Masks of at most so many training patients of the target are deformed and drawn anew."""
 
@@ -119,7 +125,7 @@ def run_demo(out: Path, data: Path | None, settings: DemoSettings, patients: int
     """Simulate, train each model under the four strategies, score all; return the runs, two baselines first.
 
     Args:
-        out: the demo's folder: `data/` and `runs/`; what is finished there is not done again.
+        out: the demo's folder: `data/`, `runs/` and `logs/`; what is finished there is not done again.
         data: a real CAMUS folder as the target domain, or `None` for a simulated one.
         settings: sizes.
         patients: train (the diffusion model, too) on the first so many target patients only.
@@ -137,37 +143,76 @@ def run_demo(out: Path, data: Path | None, settings: DemoSettings, patients: int
         _say(began, 'simulating the target domain (it takes the place of real data and is called "real" below)')
         write_dataset(target, settings.target, workers)
     real = given or _target(target, patients)
-    synthetic = (open_source(source, allow_missing=True), _diffusion_set(real, out, settings, began))
-    study = Study("demo", ours(), with_weights(settings.preset, {}), real, synthetic)
-    for number, run in enumerate(study.runs, start=1):
-        _say(began, f"run {number} of {len(study.runs)}: {run.name}")
-        run.execute(out / "runs", workers)
+    preset, simulated = with_weights(settings.preset, {}), open_source(source, allow_missing=True)
+    study = Study("demo", ours(), preset, real, (simulated,))
+    _say(began, "training a diffusion model on the target's training patients, and beside it the first runs")
+    sampling = SynthesisSettings(copies=settings.diffusion_copies, seed=settings.target.seed)
+    images = _DiffusionImages(real, out, settings.diffusion, replace(settings.diffusion_training, threads=1), sampling)
+    _carry_out(study, out, began, (Job(DIFFUSION),), images)
+    study = replace(study, synthetic=(simulated, open_source(_diffusion_folder(out), made_from=real.split)))
+    _carry_out(study, out, began)
     runs = [RunPaths(out / "runs" / run.name) for run in study.runs]
     for paths in runs:
         rows = read_rows(paths.rows)
         first = rows.iloc[0]
-        images = f" ({first.synthetic} images)" if first.synthetic else ""
-        _say(began, f"{first.model} {first.strategy}{images}: {dice_line(rows)}")
+        of = f" ({first.synthetic} images)" if first.synthetic else ""
+        _say(began, f"{first.model} {first.strategy}{of}: {dice_line(rows)}")
     return runs
 
 
-def _diffusion_set(real: Source, out: Path, settings: DemoSettings, began: float) -> Source:
-    """Train a diffusion model on the target's training patients, and draw images for deformed copies of their masks."""
-    _say(began, "training a diffusion model on the target's training patients")
-    checkpoint = train_diffusion_on(real, settings.diffusion, settings.diffusion_training, out / "diffusion")
-    _say(began, "drawing synthetic images from deformed masks")
-    count = min(DIFFUSION_PATIENTS, len(real.split.parts[SplitPart.TRAINING]))
-    masks = fewer_training_patients(real.split, real.dataset, count)
-    folder = out / "data" / "diffusion"
-    synthesize(
-        load_diffusion(checkpoint),
-        weights_fingerprint(checkpoint),
-        real.dataset,
-        masks,
-        folder,
-        SynthesisSettings(copies=settings.diffusion_copies, seed=settings.target.seed),
-    )
-    return open_source(folder, made_from=real.split)
+def _carry_out(
+    study: Study, out: Path, began: float, first: tuple[Job, ...] = (), work: _DiffusionImages | None = None
+) -> None:
+    """Do what is not finished, side by side, each on one core."""
+    failed: list[Outcome] = []
+
+    def report(outcome: Outcome) -> None:
+        failed.extend([outcome] if outcome.error else [])
+        _say(began, f"{outcome.name}: {outcome.error or f'{outcome.seconds:.0f} s'}")
+
+    jobs = [job for job in study.jobs(out / "runs") if job.is_done is None or not job.is_done()]
+    if first or jobs:
+        everything = _DemoWork(StudyWork(study.runs, out), work)
+        LocalExecutor(local_workers()).run([*first, *jobs], everything, report)
+    if failed:
+        raise TrainingError(
+            failed[0].name, "run", failed[0].error, "a run that ends",
+            f"What it said is in {out / 'logs'}. The same command goes on.",
+        )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class _DiffusionImages:
+    """Trains a diffusion model on the target's training patients, and draws images for deformed copies of masks."""
+
+    real: Source
+    out: Path
+    network: DiffusionSettings
+    training: DiffusionTraining
+    sampling: SynthesisSettings
+
+    def __call__(self) -> None:
+        real = self.real
+        checkpoint = train_diffusion_on(real, self.network, self.training, self.out / "diffusion")
+        count = min(DIFFUSION_PATIENTS, len(real.split.parts[SplitPart.TRAINING]))
+        masks = fewer_training_patients(real.split, real.dataset, count)
+        network, sha256 = load_diffusion(checkpoint), weights_fingerprint(checkpoint)
+        synthesize(network, sha256, real.dataset, masks, _diffusion_folder(self.out), self.sampling)
+
+
+@dataclass(frozen=True)
+class _DemoWork:
+    """Carries out a run, or makes the diffusion images."""
+
+    runs: StudyWork
+    images: _DiffusionImages | None
+
+    def __call__(self, name: str) -> Outcome:
+        return self.runs.attempt(name, self.images) if name == DIFFUSION and self.images else self.runs(name)
+
+
+def _diffusion_folder(out: Path) -> Path:
+    return out / "data" / "diffusion"
 
 
 def _target(root: Path, patients: int | None) -> Source:

@@ -6,7 +6,7 @@ import json
 import sys
 import time
 import traceback
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
@@ -175,25 +175,32 @@ class StudyWork:
     root: Path
 
     def __call__(self, name: str) -> Outcome:
-        """Do the run, unless it is finished; what it says goes to its log, what it raises becomes the outcome."""
+        """Do the run, unless it is finished; see `attempt`."""
+        run = next(run for run in self.runs if run.name == name)
+        return self.attempt(name, lambda: run.execute(StudyPaths(self.root).runs))
+
+    def attempt(self, name: str, work: Callable[[], object]) -> Outcome:
+        """Do some work; what it says goes to the log of `name`, what it raises becomes the outcome."""
         began = time.monotonic()
         log = StudyPaths(self.root).log(name)
         log.parent.mkdir(parents=True, exist_ok=True)
         with log.open("a", encoding="utf-8") as said, redirect_stderr(said), redirect_stdout(said):
-            error = self._attempt(name)
+            error = _attempt(work)
         return Outcome(name, error, time.monotonic() - began)
 
-    def _attempt(self, name: str) -> str | None:
-        deadline = time.monotonic() + PATIENCE_SECONDS
-        while True:
-            try:
-                next(run for run in self.runs if run.name == name).execute(StudyPaths(self.root).runs)
-                return None
-            except Exception as error:  # whatever it is, the other runs go on
-                if isinstance(error, OutputError) and error.field == "lock" and time.monotonic() < deadline:
-                    time.sleep(0.2)
-                    continue
-                traceback.print_exc(file=sys.stderr)
-                if isinstance(error, SynthboostError):
-                    return str(error)
-                return " ".join(f"{type(error).__name__}: {error}".split())
+
+def _attempt(work: Callable[[], object]) -> str | None:
+    """Do some work; return why it failed, in one line."""
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while True:
+        try:
+            work()
+            return None
+        except Exception as error:  # whatever it is, the other runs go on
+            if isinstance(error, OutputError) and error.field == "lock" and time.monotonic() < deadline:
+                time.sleep(0.2)
+                continue
+            traceback.print_exc(file=sys.stderr)
+            if isinstance(error, SynthboostError):
+                return str(error)
+            return " ".join(f"{type(error).__name__}: {error}".split())

@@ -9,6 +9,7 @@ from types import NoneType
 from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
 from synthboost.errors import ConfigError
+from synthboost.processes import available_cores
 from synthboost.studies.executors.base import Executor
 
 Settings = TypeVar("Settings")
@@ -53,6 +54,16 @@ def make_executor(name: str, workers: int, folder: Path, options: Sequence[str] 
     if name not in EXECUTORS:
         raise ConfigError("study", "executor", name, f"one of {', '.join(EXECUTORS)}")
     return EXECUTORS[name](workers, folder, options)
+
+
+def local_workers() -> int:
+    """Return how many runs side by side suit this machine: one per core, or one for its GPU.
+
+    Small models on one core each do not wait for one another, whatever else runs on the machine.
+    """
+    import torch
+
+    return 1 if torch.cuda.is_available() else available_cores()
 
 
 def with_options(settings: Settings, words: Sequence[str], where: str) -> Settings:
