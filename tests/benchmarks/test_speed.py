@@ -169,6 +169,12 @@ def test_the_benchmark_of_predictions_runs_at_toy_size_and_the_page_encodes_once
     assert max(differences) < 1e-4
 
 
+def test_threads_and_precision_on_a_cpu_are_compared(run_benchmark: Callable[..., str]) -> None:
+    said = run_benchmark("bench_cpu", "--steps", "1", "--images", "2", "--threads", "1", "--only", "unet")
+    assert "unet tiny, 487,523 weights; `auto` is no" in said
+    assert re.search(r"bf16 \d\.\d\d of fp32 by processor time", said)
+
+
 def test_a_flow_that_knows_the_image_predicts_the_noise_at_every_step(benchmark: Callable[[str], ModuleType]) -> None:
     generator = torch.Generator().manual_seed(0)
     image, noise = (torch.randn(3, 1, 4, 4, generator=generator, dtype=torch.float64) for _ in range(2))

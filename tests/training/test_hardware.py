@@ -16,6 +16,7 @@ from synthboost.models.catalogue import MODELS
 from synthboost.models.clipseg.model import ClipSeg
 from synthboost.models.freezing import Encoders
 from synthboost.models.registry import build_segmenter
+from synthboost.training import hardware
 from synthboost.training.config import TrainingConfig
 from synthboost.training.hardware import choose_workers, prepare_network, recompute, release_network
 from synthboost.training.loop import train_stage
@@ -98,6 +99,27 @@ def test_nothing_is_switched_on_by_itself_on_a_cpu(tiny_model: ClipSeg, quick: T
     assert choose_workers(quick, CPU) == 0
     assert choose_workers(replace(quick, workers=3), CPU) == 3
     assert 0 <= choose_workers(quick, torch.device("cuda")) <= 8
+
+
+@pytest.mark.parametrize(
+    ("weights", "wish", "told", "expected"), [(10, None, None, 1), (10, 3, None, 3), (10, None, "2", 2),
+                                              (hardware.SMALL, None, None, 2)],
+)  # fmt: skip
+def test_a_small_model_gets_one_thread_unless_the_user_says_otherwise(
+    monkeypatch: pytest.MonkeyPatch, weights: int, wish: int | None, told: str | None, expected: int
+) -> None:
+    threads = [2]
+    monkeypatch.setattr(torch, "set_num_threads", lambda number: threads.append(number))
+    monkeypatch.setattr(torch, "get_num_threads", lambda: threads[-1])
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(hardware, "_threads_before", None)
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    if told is not None:
+        monkeypatch.setenv("OMP_NUM_THREADS", told)
+    hardware.limit_threads(torch.nn.Linear(weights, 1, bias=False, device="meta"), wish)
+    assert threads[-1] == expected
+    hardware.limit_threads(torch.nn.Linear(hardware.SMALL, 1, bias=False, device="meta"))
+    assert threads[-1] == (wish or int(told or 2)), "what a small model was denied, a large one after it gets"
 
 
 def test_a_stage_trains_the_same_with_recomputed_activations_and_leaves_no_trace(

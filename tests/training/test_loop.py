@@ -26,7 +26,7 @@ from synthboost.models.cris.model import Cris
 from synthboost.models.freezing import Encoders
 from synthboost.models.registry import build_segmenter, load_segmenter
 from synthboost.records.run_folder import EpochLog, RunPaths, read_log
-from synthboost.training import engine, loop, optimizer
+from synthboost.training import engine, hardware, loop, optimizer
 from synthboost.training.config import TrainingConfig
 from synthboost.training.hardware import choose_precision
 from synthboost.training.loop import train_stage
@@ -421,22 +421,36 @@ def test_a_state_that_cannot_be_written_is_an_output_error_and_the_old_one_stays
     assert {p.name: p.read_bytes() for p in (tmp_path / "state").iterdir()} == before
 
 
-def test_the_precision_that_was_asked_for_is_kept_and_auto_is_full_on_a_cpu() -> None:
-    assert [choose_precision(wish) for wish in ("no", "bf16", "fp16")] == ["no", "bf16", "fp16"]
-    if not torch.cuda.is_available():
-        assert choose_precision("auto") == "no"
+def test_the_precision_that_was_asked_for_is_kept(tiny_model: ClipSeg) -> None:
+    assert [choose_precision(wish, tiny_model) for wish in ("no", "bf16", "fp16")] == ["no", "bf16", "fp16"]
 
 
 @pytest.mark.parametrize(("computes", "expected"), [(True, "bf16"), (False, "no")])
 def test_half_precision_that_a_gpu_only_imitates_is_not_taken_by_itself(
-    monkeypatch: pytest.MonkeyPatch, computes: bool, expected: str
+    monkeypatch: pytest.MonkeyPatch, tiny_model: ClipSeg, computes: bool, expected: str
 ) -> None:
     def supported(including_emulation: bool = True) -> bool:
         return computes or including_emulation
 
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "is_bf16_supported", supported)
-    assert choose_precision("auto") == expected
+    assert choose_precision("auto", tiny_model) == expected
+
+
+@pytest.mark.parametrize(
+    ("has", "most", "expected"),
+    [("amx_bf16", 10, "bf16"), ("avx512_bf16", 10, "bf16"), ("avx512_f", 10, "no"), ("amx_bf16", 10**9, "no")],
+)
+def test_a_processor_that_computes_in_bf16_takes_it_for_models_that_are_not_small_and_says_so(
+    train: Train, tmp_path: Path, quick: TrainingConfig, monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str], has: str, most: int, expected: str,
+) -> None:  # fmt: skip
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {has: True})
+    monkeypatch.setattr(hardware, "SMALL", most)
+    model, _ = train(tmp_path, replace(quick, epochs=1, precision="auto"))
+    assert choose_precision("auto", model) == expected
+    assert ("precision: bf16, in which this processor is faster" in capsys.readouterr().err) == (expected == "bf16")
 
 
 def test_taking_over_goes_on_where_the_stage_before_was_best(

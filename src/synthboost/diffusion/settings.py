@@ -151,9 +151,9 @@ class DiffusionTraining:
     ema_decay: float = 0.9999
     """The decay of the averaged weights used for sampling; it starts smaller, so that short trainings work."""
     precision: Literal["auto", "no", "bf16"] = "auto"
-    """`auto`: bf16 on a GPU that supports it, full precision elsewhere."""
+    """`auto`: bf16 on a GPU that has it, on a CPU that has it if the model is not tiny; full precision elsewhere."""
     threads: int | None = None
-    """CPU threads of torch; by default torch's choice."""
+    """CPU threads of torch; by default one for a tiny network, else torch's choice."""
     seed: int = 0
 
     def __post_init__(self) -> None:

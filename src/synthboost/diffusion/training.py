@@ -171,7 +171,7 @@ class _DiffusionStage:
         self, network: SemanticUNet, examples: DiffusionExamples, config: DiffusionTraining, folder: Path
     ) -> None:
         self.bare, self.examples, self.config, self.folder = network, examples, config, folder
-        self.engine = Engine(folder, config.precision, config.threads)
+        self.engine = Engine(folder, network, config.precision, config.threads)
         network.to(self.engine.device).train()
         self.ema = Ema(network, config.ema_decay)
         self.optimizer = torch.optim.AdamW(network.parameters(), lr=config.learning_rate, weight_decay=0.0, fused=True)

@@ -17,6 +17,7 @@ from synthboost.domain import STRUCTURES, GreyImage, LabelMap, largest_piece
 from synthboost.errors import ConfigError, DataError, PromptError
 from synthboost.models.base import Features, Segmenter, TextMemory
 from synthboost.models.registry import load_segmenter
+from synthboost.training.hardware import limit_threads
 
 THRESHOLD = 0.5
 """A pixel is inside when its probability is larger (the paper's text; its CRIS configuration says 0.35)."""
@@ -72,6 +73,7 @@ class Predictor:
             raise ConfigError("Predictor", "threshold", threshold, "a number between 0 and 1")
         self.device = choose_device(device)
         self.model = model.to(self.device).eval()
+        limit_threads(self.model)
         self.threshold = threshold
         self.texts = TextMemory(self.model)
 

@@ -110,10 +110,12 @@ class Versions:
 
 @dataclass(frozen=True)
 class Parameters:
-    """Numbers of weights."""
+    """Numbers of weights, and their precision."""
 
     total: int
     trained: int
+    precision: str = "fp32"
+    """In which they were trained."""
 
 
 @dataclass(frozen=True)

@@ -85,7 +85,10 @@ def _ensure_trained(spec: RunSpec, paths: RunPaths, parent: RunPaths | None) -> 
         write_record(paths.spec, spec.record)
     model, trained = train(spec, paths, parent)
     if main:
-        write_record(paths.trained, Parameters(sum(p.numel() for p in model.parameters()), trained))
+        stages = STAGES[spec.strategy]
+        precision = choose_precision(spec.training[stages[-1]].precision, model) if stages else "no"
+        total = sum(p.numel() for p in model.parameters())
+        write_record(paths.trained, Parameters(total, trained, "fp32" if precision == "no" else precision))
     return model
 
 
@@ -156,20 +159,15 @@ def _evaluate(
     log = read_log(paths.log) if spec.own_stages else []
     data = {str(role): source.fingerprint for role, source in spec.sources.items()}
     parent = None if spec.parent is None else spec.parent.name
+    parameters = read_record(paths.trained, Parameters)
     manifest = replace(
         make_manifest(began, spec.seed, data, parent, log[-1].seconds if log else 0.0),
-        precision=_precision(spec),
+        precision=parameters.precision,
         mask_patients=spec.sources[Role.SYNTHETIC].mask_patients if spec.record.synthetic else 0,
-        parameters=read_record(paths.trained, Parameters),
+        parameters=parameters,
     )
     write_text(paths.checkpoint / CARD, model_card(RunRecord(paths.root, spec.record, manifest, log, rows, [])))
     write_result(paths, spec.record, manifest, evaluation, rows, examples)
-
-
-def _precision(spec: RunSpec) -> str:
-    stages = STAGES[spec.strategy]
-    precision = choose_precision(spec.training[stages[-1]].precision) if stages else "no"
-    return "fp32" if precision == "no" else precision
 
 
 def is_finished(paths: RunPaths, evaluation: Evaluation) -> bool:

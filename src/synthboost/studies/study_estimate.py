@@ -107,7 +107,7 @@ def probe(spec: RunSpec) -> Speed:
     sentences = [f"{structure.name.replace('_', ' ').capitalize()} of the heart." for structure in STRUCTURES]
     images = torch.stack([model.preprocess(image) for image in noise]).to(predictor.device)
     precision = next((c.precision for c in spec.training.values()), "auto")
-    training = _training_seconds(model, images, sentences, choose_precision(precision))
+    training = _training_seconds(model, images, sentences, choose_precision(precision, model))
     evaluating = min(_timed(lambda: predictor.predict_batch(list(noise), [sentences] * PROBE_IMAGES)) for _ in range(2))
     with torch.inference_mode():
         features = model.encode_image(images[:1])

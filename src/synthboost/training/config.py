@@ -38,7 +38,7 @@ class TrainingConfig:
     augmentation: float = 0.0
     """Strength 0-2 of random affine and grey-level changes, beyond 1 with shading and noise; the paper uses none."""
     precision: Literal["auto", "no", "bf16", "fp16"] = "auto"
-    """`auto`: bf16 on a GPU that has it, full precision elsewhere (bf16 is slower than fp32 on CPUs without AMX)."""
+    """`auto`: bf16 on a GPU that has it, on a CPU that has it if the model is not tiny; full precision elsewhere."""
     feature_cache: Literal["auto", "disk", "memory", "off"] = "auto"
     """Where to cache features of a frozen image encoder; `auto`: on disk, else in memory, else nowhere."""
     compile: Annotated[Literal["auto", "on", "off"], Suppress] = "auto"
@@ -48,7 +48,7 @@ class TrainingConfig:
     workers: int | None = None
     """Processes that prepare batches (by default 0, with a GPU up to 8) and compute metrics (by default all cores)."""
     threads: int | None = None
-    """CPU threads of torch; by default torch's choice. The last bits of a result depend on it."""
+    """CPU threads of torch; by default one for a tiny model, else torch's choice. The last bits depend on it."""
     seed: int = 0
 
     def __post_init__(self) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import math
+import sys
 import time
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager, nullcontext
@@ -21,7 +22,7 @@ from torch import Tensor, nn
 
 from synthboost.errors import CheckpointError, TrainingError, first_words
 from synthboost.io.atomic import whole_folder, write_json
-from synthboost.training.hardware import choose_precision
+from synthboost.training.hardware import choose_precision, limit_threads
 
 GRADIENT_CLIP = 1.0
 """Largest norm of the gradient; not stated in the papers."""
@@ -38,15 +39,16 @@ class Engine:
     save_seconds: ClassVar[float] = 600.0
     """Between saved states."""
 
-    def __init__(self, folder: Path, precision: str, threads: int | None) -> None:
+    def __init__(self, folder: Path, model: nn.Module, precision: str, threads: int | None) -> None:
         """Choose device, precision and number of threads."""
-        if threads:
-            torch.set_num_threads(threads)
-        self.folder, self.precision = folder, choose_precision(precision)
+        limit_threads(model, threads)
+        self.folder, self.precision = folder, choose_precision(precision, model)
         self.accelerator = Accelerator(mixed_precision="no")
         self.device: torch.device = self.accelerator.device
         self.process, self.processes = int(self.accelerator.process_index), int(self.accelerator.num_processes)
         self.is_main = bool(self.accelerator.is_main_process)
+        if precision == "auto" and self.precision == "bf16" and self.device.type == "cpu" and self.is_main:
+            print("precision: bf16, in which this processor is faster; `no` is full precision", file=sys.stderr)
         self.scaler = torch.amp.GradScaler(self.device.type, enabled=self.precision == "fp16")
         self._seconds_before = 0.0
         self._began = self._saved = time.monotonic()

@@ -18,6 +18,10 @@ from synthboost.processes import available_cores
 from synthboost.training.config import TrainingConfig
 
 MOST_WORKERS = 8
+SMALL = 2_000_000
+"""Weights. Every operation of a smaller model is so short that a second thread wins little on a quiet machine, and on a
+busy one all wait for the thread that is not scheduled: 50 times the time was seen. Larger models take 0.6 to 0.7 of the
+time in bf16, most smaller ones more than in full precision (`benchmarks/bench_cpu.py`)."""
 COMPILED_BATCHES = 1000
 """Compiling takes a minute or more; a shorter training does not win it back. A guess: no GPU was at hand."""
 
@@ -76,12 +80,43 @@ def _buffers_stay(module: nn.Module) -> Iterator[None]:
             buffer.copy_(content)
 
 
-def choose_precision(wish: str) -> str:
-    """Resolve `auto`: bf16 on a GPU that computes in it and does not only imitate it, full precision elsewhere."""
+def choose_precision(wish: str, model: nn.Module) -> str:
+    """Resolve `auto`: bf16 where the GPU, or without one the processor, gains from it; full precision elsewhere.
+
+    A processor gains if it computes in bf16 (AMX, AVX-512 BF16) and the model is not small. What it has decides, and no
+    measurement, which would let a busy machine choose otherwise when a training resumes.
+    """
     if wish != "auto":
         return wish
-    computes_in_it = torch.cuda.is_available() and torch.cuda.is_bf16_supported(including_emulation=False)
-    return "bf16" if computes_in_it else "no"
+    if torch.cuda.is_available():  # a GPU may also imitate bf16
+        return "bf16" if torch.cuda.is_bf16_supported(including_emulation=False) else "no"
+    has = torch.cpu.get_capabilities()
+    return "bf16" if not is_small(model) and (has.get("amx_bf16") or has.get("avx512_bf16")) else "no"
+
+
+def is_small(model: nn.Module) -> bool:
+    """Whether a model has fewer weights than `SMALL`."""
+    return sum(p.numel() for p in model.parameters()) < SMALL
+
+
+_threads_before: int | None = None
+"""How many there were before a small model was given one."""
+
+
+def limit_threads(model: nn.Module, wish: int | None = None) -> None:
+    """Let torch compute with `wish` threads, by default with one if the model is small and computes on a CPU.
+
+    Where the user has set OMP_NUM_THREADS, that is kept.
+    """
+    if wish is None and "OMP_NUM_THREADS" in os.environ:
+        return
+    global _threads_before
+    if wish is None and is_small(model) and not torch.cuda.is_available():
+        _threads_before = _threads_before or torch.get_num_threads()
+        torch.set_num_threads(1)
+    elif (chosen := wish or _threads_before) is not None:
+        _threads_before = None
+        torch.set_num_threads(chosen)
 
 
 def choose_workers(config: TrainingConfig, device: torch.device) -> int:

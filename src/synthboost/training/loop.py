@@ -137,7 +137,7 @@ class _Stage:
     ) -> None:
         self.model, self.config, self.paths, self.name = model, config, RunPaths(folder), training.name
         self.keep_best_state, self.progress = keep_best_state, Progressed()
-        self.engine = Engine(folder, config.precision, config.threads)
+        self.engine = Engine(folder, model, config.precision, config.threads)
         self.optimizer = make_optimizer(model, config)
         self.batches = EpochBatches(
             len(training), config.batch_images, config.seed, True, training.groups, self.engine.process,
