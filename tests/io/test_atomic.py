@@ -6,19 +6,25 @@ import csv
 import errno
 import json
 import os
+import resource
 import signal
 import socket
 import subprocess
 import sys
 import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NoReturn
 
+import numpy as np
 import pytest
+from PIL import Image
 
 from synthboost.errors import OutputError
+from synthboost.inference.overlay import write_animation
 from synthboost.io import atomic as files
 from synthboost.io.atomic import (
+    from_cell,
     recover,
     require_new_folder,
     whole_file,
@@ -27,6 +33,9 @@ from synthboost.io.atomic import (
     write_json,
     write_text,
 )
+from synthboost.io.nifti import new_header, write_nifti
+from synthboost.io.pictures import write_png
+from synthboost.io.shards import write_shard
 
 
 class Interrupted(BaseException):
@@ -232,11 +241,65 @@ def test_json_refuses_nan_and_writes_nothing(tmp_path: Path) -> None:
     assert json.loads((tmp_path / "a.json").read_text(encoding="utf-8")) == {"name": "Müller"}
 
 
+@pytest.mark.parametrize("cell", ["=1+1", "+1", "-1", "@A1", "\t=1", "\r=1", "\n=1", "\uff1d1", "'=1", "'"])
+def test_text_that_a_spreadsheet_would_run_gets_an_apostrophe_and_comes_back(tmp_path: Path, cell: str) -> None:
+    write_csv(tmp_path / "a.csv", ["x", "y"], [{"x": cell, "y": -1}])
+    with (tmp_path / "a.csv").open(encoding="utf-8", newline="") as handle:
+        (_, (found, number)) = csv.reader(handle)
+    assert (found, number) == (f"'{cell}", "-1")
+    assert from_cell(found) == cell
+    assert from_cell("'plain") == "'plain"
+
+
+def test_a_name_that_is_no_unicode_is_spelt_out(tmp_path: Path) -> None:
+    name = os.fsdecode(b"\xff.png")
+    write_csv(tmp_path / "a.csv", ["x"], [{"x": name}])
+    write_json(tmp_path / "a.json", {"x": name})
+    assert (tmp_path / "a.csv").read_text() == "x\n\\udcff.png\n"
+    assert (tmp_path / "a.json").read_text() == '{\n  "x": "\\udcff.png"\n}\n'
+
+
+@pytest.fixture
+def small_files() -> Iterator[None]:
+    """No file may grow beyond 1,000 bytes, as on a disk that is full in its midst."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, hard))
+    yield
+    resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+NOISE = np.random.default_rng(0).integers(0, 255, (2, 64, 64), dtype=np.uint8)
+
+
+@pytest.mark.parametrize(
+    "write",
+    [
+        lambda path: write_text(path, "x" * 1500),
+        lambda path: write_csv(path, ["x"], [{"x": "x" * 1500}]),
+        lambda path: write_png(path, NOISE[0]),
+        lambda path: write_nifti(path, NOISE, new_header((64, 64), None, frames=2)),
+        lambda path: write_animation(path, [Image.fromarray(frame) for frame in NOISE], None),
+        lambda path: write_shard(path, [("a", (NOISE.tobytes(), b"", b""))]),
+    ],
+    ids=["text", "csv", "png", "nifti", "gif", "tar"],
+)
+def test_what_is_written_short_is_never_called_finished(
+    tmp_path: Path, write: Callable[[Path], None], small_files: None
+) -> None:
+    for path in (tmp_path / "x", tmp_path / "folder" / "x"):
+        with pytest.raises(OutputError, match="File too large"), whole_folder(tmp_path / "made"):
+            write(path)
+        assert not path.exists()
+    assert not (tmp_path / "made").exists()
+    assert not list(tmp_path.rglob(".*"))
+
+
 @pytest.mark.parametrize("cell", ["a,b", 'say "a"', "two\nlines", "bare\rreturn", "\r\n", ""])
 def test_any_text_comes_back_from_a_csv(tmp_path: Path, cell: str) -> None:
     write_csv(tmp_path / "a.csv", ["x", "y"], [{"x": cell, "y": 1}, {"x": "next", "y": 2}])
     with (tmp_path / "a.csv").open(encoding="utf-8", newline="") as handle:
-        assert list(csv.reader(handle)) == [["x", "y"], [cell, "1"], ["next", "2"]]
+        lines = [[from_cell(text) for text in line] for line in csv.reader(handle)]
+    assert lines == [["x", "y"], [cell, "1"], ["next", "2"]]
 
 
 def test_a_new_folder_is_made_and_an_empty_one_accepted(tmp_path: Path) -> None:

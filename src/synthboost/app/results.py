@@ -16,6 +16,7 @@ from synthboost.domain import Structure
 from synthboost.errors import DataError
 from synthboost.evaluation.clinical.apical_view import ApicalView
 from synthboost.inference.predictor import Prediction
+from synthboost.io.atomic import to_cell
 from synthboost.io.nifti import new_header, nifti_bytes
 from synthboost.io.pictures import png_bytes
 
@@ -122,9 +123,8 @@ def _table(
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(["sentence", "file", "value", "threshold", "pixels", "area_mm2", "confidence"])
     for name, value, line in zip(names, labels, measure(prediction, spacing_mm), strict=True):
-        formula = line.sentence.startswith(("=", "+", "-", "@"))
         writer.writerow([
-            f"'{line.sentence}" if formula else line.sentence, name, value, prediction.threshold, line.pixels,
+            to_cell(line.sentence), name, value, prediction.threshold, line.pixels,
             "" if line.area_mm2 is None else f"{line.area_mm2:.2f}",
             "" if line.confidence is None else f"{line.confidence:.4f}",
         ])  # fmt: skip

@@ -78,6 +78,7 @@ class Prompts:
     def run(self) -> None:
         """Print a header and one line per frame, structure and prompt set."""
         from synthboost.data import open_dataset
+        from synthboost.io.atomic import to_cell
         from synthboost.prompts import build_prompt
 
         build_prompt(PromptSet.P1, STRUCTURES[0], EXAMPLE, paraphrase=self.paraphrase)  # before anything is read
@@ -90,4 +91,6 @@ class Prompts:
             prompt = build_prompt(
                 prompt_set, structure, info, shape=shape, paraphrase=self.paraphrase, name_domain=self.name_domain
             )
-            writer.writerow((info.name, structure.short, prompt_set, prompt.text, " ".join(prompt.dropped)))
+            writer.writerow(
+                map(to_cell, (info.name, structure.short, prompt_set, prompt.text, " ".join(prompt.dropped)))
+            )

@@ -11,7 +11,7 @@ from typing import Any, TypeAlias
 
 from synthboost.domain import Domain, FrameInfo, PatientId, Phase, SplitPart, View
 from synthboost.errors import DataError, readable, shown
-from synthboost.io.atomic import write_csv, write_text
+from synthboost.io.atomic import from_cell, write_csv, write_text
 
 IMAGES, SPLIT, FRAMES_CSV = "database_nifti", "database_split", "frames.csv"
 """What a data set in CAMUS' layout holds; the last if it is synthetic."""
@@ -92,6 +92,7 @@ def read_frames_csv(path: Path, release: str, folder: str) -> tuple[str, dict[st
             where = f"{path}:{reader.line_num}"
             if None in cells or None in cells.values():
                 raise DataError(where, "line", "too many or too few cells", f"{len(header)} cells")
+            cells = {name: from_cell(cell) for name, cell in cells.items()}
             if cells["frame"] in lines:
                 raise DataError(where, "frame", f"{cells['frame']} again", "each frame once")
             lines[cells["frame"]] = _parse(where, cells, release, folder)

@@ -19,7 +19,8 @@ from synthboost.evaluation.fidelity.measure import measure_fidelity
 from synthboost.evaluation.metrics.resample import area_weights, to_grid
 from synthboost.inference.predictor import Predictor
 from synthboost.inference.sentences import structure_targets
-from synthboost.io.atomic import require_new_folder, whole_file, write_json, write_text
+from synthboost.io.atomic import require_new_folder, write_json, write_text
+from synthboost.io.pictures import write_png
 from synthboost.progress import track
 from synthboost.reports.content import ReportContent
 from synthboost.reports.fidelity import fidelity_tables
@@ -163,8 +164,7 @@ def _write_sheet(path: Path, images: EchoSet) -> None:
         images.images[k] if n % 2 else outlined(images.images[k], images.label_maps[k]) for n, k in enumerate(chosen)
     ]
     sheet = contact_sheet([tiles[first : first + columns] for first in range(0, len(tiles), columns)])
-    with whole_file(path) as temporary:
-        sheet.save(temporary)
+    write_png(path, np.asarray(sheet))
 
 
 def _averaged(image: GreyImage, size: int) -> GreyImage:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
+from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +16,7 @@ from scipy import ndimage
 from synthboost.data.sector import BRIGHT, find_sector
 from synthboost.domain import GreyImage, Mask
 from synthboost.errors import DataError
-from synthboost.io.atomic import whole_file
+from synthboost.io.atomic import write_bytes
 from synthboost.io.pictures import write_png
 
 if TYPE_CHECKING:  # torch is loaded where something is predicted
@@ -100,10 +101,9 @@ def write_overlay(
 def write_animation(path: Path, frames: Sequence[Image.Image], frame_seconds: float | None) -> None:
     """Write `small` pictures as an endless GIF, at their own pace if it is known; `frames` is not empty."""
     milliseconds = max(20, round(1000 * (frame_seconds or USUAL_SECONDS)))  # browsers slow down what is faster
-    with whole_file(path) as temporary:
-        frames[0].save(
-            temporary, format="GIF", save_all=True, append_images=frames[1:], duration=milliseconds, loop=0
-        )  # fmt: skip
+    stream = BytesIO()  # to a file of its own Pillow writes without looking whether all was written
+    frames[0].save(stream, format="GIF", save_all=True, append_images=frames[1:], duration=milliseconds, loop=0)
+    write_bytes(path, stream.getvalue())
 
 
 def small(drawn: Image.Image) -> Image.Image:

@@ -23,6 +23,8 @@ TEMPORARY_PREFIX = ".writing-"
 _TEMPORARY = re.compile(rf"{re.escape(TEMPORARY_PREFIX)}(?P<old>old-)?(?P<process>\d+)@(?P<host>[^@]*)@(?P<name>.+)")
 _IN_WORK: set[Path] = set()
 """Temporary names of this process, to tell them from those of a dead one that had the same number."""
+_FORMULAS = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20", "'")
+"""Beginnings of formulas, also in wide characters; a spreadsheet would take an apostrophe away."""
 _AT_CWD, _EXCHANGE = -100, 2
 """`AT_FDCWD` and `RENAME_EXCHANGE` of Linux."""
 
@@ -94,7 +96,7 @@ _recover_once = lru_cache(maxsize=1024)(recover)
 
 def write_text(path: Path, text: str) -> None:
     """Write `text` (UTF-8) to `path`, whole or not at all."""
-    write_bytes(path, text.encode("utf-8"))
+    write_bytes(path, text.encode("utf-8", "backslashreplace"))  # names of files need be no Unicode
 
 
 def write_bytes(path: Path, content: bytes) -> None:
@@ -109,15 +111,29 @@ def write_json(path: Path, value: Mapping[str, Any]) -> None:
 
 
 def write_csv(path: Path, header: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> None:
-    """Write rows under `header`; a row with a column that is not in the header is an error of ours."""
-    with whole_file(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as handle:
+    """Write rows under `header`, see `to_cell`; a row with a column that is not there is an error of ours."""
+    with (
+        whole_file(path) as temporary,
+        temporary.open("w", encoding="utf-8", errors="backslashreplace", newline="") as handle,
+    ):
         plain = csv.DictWriter(handle, header, lineterminator="\n")
         quoted = csv.DictWriter(handle, header, lineterminator="\n", quoting=csv.QUOTE_ALL)
         plain.writeheader()
         for row in rows:
+            cells = {name: to_cell(value) for name, value in row.items()}
             # The plain writer leaves a carriage return bare, and every reader takes it for the line's end.
-            returns = any(isinstance(value, str) and "\r" in value for value in row.values())
-            (quoted if returns else plain).writerow(row)
+            returns = any(isinstance(value, str) and "\r" in value for value in cells.values())
+            (quoted if returns else plain).writerow(cells)
+
+
+def to_cell(value: object) -> object:
+    """Return a value as it goes into a CSV file: text that a spreadsheet would run as a formula gets an apostrophe."""
+    return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULAS) else value
+
+
+def from_cell(cell: str) -> str:
+    """Return the text that `to_cell` was given."""
+    return cell[1:] if cell.startswith("'") and cell[1:].startswith(_FORMULAS) else cell
 
 
 def require_new_folder(path: Path, option: str) -> None:
@@ -207,9 +223,10 @@ def output_errors(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.errno == errno.ENOSPC:
-            remedy = "Free some space; nothing was lost."
-            raise OutputError(path, "disk", "no space left", "room for the file", remedy) from error
+        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+            said = "no space left" if error.errno == errno.ENOSPC else error.strerror
+            remedy = "Free some space, file numbers (df -i) or quota; nothing was lost."
+            raise OutputError(path, "disk", said, "room for the file", remedy) from error
         if error.errno in (errno.EEXIST, errno.ENOTDIR):
             raise OutputError(path, "output", "a file is in the way", "a folder", "Choose another name.") from error
         expected, remedy = "a place that can be written", "Check the path and its rights."

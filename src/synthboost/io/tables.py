@@ -18,14 +18,12 @@ from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar, get_type_hints
 import numpy as np
 
 from synthboost.errors import DataError, extra, readable
-from synthboost.io.atomic import whole_file, write_csv
+from synthboost.io.atomic import from_cell, whole_file, write_csv
 
 if TYPE_CHECKING:  # simulated sets are written without it
     import pandas as pd
 
 _Item = TypeVar("_Item")
-QUOTED = ("=", "+", "-", "@", "\t", "\r", "'")
-"""Beginnings that get an apostrophe: a spreadsheet would run the cell as a formula, or take the apostrophe away."""
 Allowed: TypeAlias = Mapping[str, tuple[Callable[[Any], bool], str]]
 """Column -> whether a value may stand in it, and in words what may. Empty cells always may."""
 _DTYPES = {"str": "str", "bool": "bool", "int": "Int64", "float": "float64"}
@@ -154,9 +152,7 @@ def _field_types(kind: type[Any]) -> dict[str, str]:
 def _to_cell(value: object) -> object:
     if isinstance(value, float | np.floating):
         assert not math.isnan(value), "an absent value is None; NaN could not be read back"
-        return repr(float(value))
-    if isinstance(value, str) and value.startswith(QUOTED):
-        return "'" + value
+        return float(value)  # of which the writer keeps every digit
     return value
 
 
@@ -186,5 +182,4 @@ def _from_cell(cell: str, kind: str) -> object:
         if math.isnan(number := float(cell)):
             raise ValueError
         return number
-    text = cell[1:] if cell.startswith("'") and cell[1:].startswith(QUOTED) else cell
-    return sys.intern(text)  # most words stand in thousands of rows: each is kept once
+    return sys.intern(from_cell(cell))  # most words stand in thousands of rows: each is kept once

@@ -16,8 +16,7 @@ from synthboost.errors import OutputError, printable
 from synthboost.evaluation.statistics.bootstrap import Interval
 from synthboost.evaluation.statistics.contrast import TrainingInterval
 from synthboost.evaluation.statistics.tests import mean_and_sd
-from synthboost.io.atomic import output_errors, write_text
-from synthboost.io.tables import QUOTED
+from synthboost.io.atomic import output_errors, to_cell, write_text
 
 NO_VALUE = "–"
 NOT_RECORDED = "not recorded"
@@ -223,9 +222,9 @@ def to_csv(table: Table) -> str:
     """Unrounded values, one column per part; caption and notes are left to the other formats."""
     stream = io.StringIO()
     writer = csv.writer(stream, lineterminator="\n")
-    writer.writerow(_csv_value(name) for column in table.columns for name in _part_names(column))
+    writer.writerow(to_cell(name) for column in table.columns for name in _part_names(column))
     for line in table.lines:
-        writer.writerow(_csv_value(value) for cell in line for value in cell.values)
+        writer.writerow(to_cell(value) for cell in line for value in cell.values)
     return stream.getvalue()
 
 
@@ -309,10 +308,6 @@ def markdown_text(text: str) -> str:
 
 def _part_names(column: Column) -> list[str]:
     return [f"{column.heading} {part}" for part in column.parts] or [column.heading]
-
-
-def _csv_value(value: float | int | str | None) -> object:
-    return "'" + value if isinstance(value, str) and value.startswith(QUOTED) else "" if value is None else value
 
 
 def _html_line(columns: tuple[Column, ...], line: tuple[Cell, ...]) -> str:
