@@ -6,6 +6,9 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+MOST_SHOWN = 1000
+"""Characters of a value in a message."""
+
 
 class SynthboostError(Exception):
     """A mistake that the person at the keyboard can mend.
@@ -26,7 +29,8 @@ class SynthboostError(Exception):
 
     def __str__(self) -> str:
         """One printable line, whatever a path or a foreign message holds: where, field, value, expected, what to do."""
-        message = f"{self.where}: {self.field}: {self.value}; expected {self.expected}"
+        value = self.value if len(self.value) <= MOST_SHOWN else f"{self.value[:MOST_SHOWN]} ..."
+        message = f"{self.where}: {self.field}: {value}; expected {self.expected}"
         return printable(f"{message}. {self.remedy}" if self.remedy else message)
 
 

@@ -72,7 +72,12 @@ def test_what_does_not_fit_is_named(tmp_path: Path, change: dict[str, object], w
     assert f"{path}: {words}" in str(error.value)
 
 
-@pytest.mark.parametrize("content", [b"{", b"[1]", b"\xff\xfe", b"", b"null"])
+@pytest.mark.parametrize(
+    "content",
+    [b"{", b"[1]", b"\xff\xfe", b"", b"null", b'{"a":' * 100_000, b"[" * 100_000, b'{"a": 1e999}', b'{"a": NaN}',
+     b'{"a": -Infinity}', b'{"a": ' + b"9" * 5000 + b"}"],
+    ids=range(11),
+)  # fmt: skip
 def test_json_that_is_no_object_is_refused(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "spec.json").write_bytes(content)
     with pytest.raises(DataError, match=r"spec\.json"):

@@ -79,7 +79,8 @@ def open_dicom(path: Path, whole_image: bool = False) -> Recording:
     check_pixels(path, rows, columns)
     check_length(path, length, shape)
     _require_readable_pixels(path, header)
-    uid = _require_decoder(path, str(header.file_meta.get("TransferSyntaxUID", "")))
+    with _silent(path, "Transfer Syntax UID"):
+        uid = _require_decoder(path, str(header.file_meta.get("TransferSyntaxUID", "")))
     _require_frames(path, header, length, shape, uid)
     region, spacing_mm = _region(path, header, shape, whole_image)
     seconds = _seconds(header, length)
@@ -152,7 +153,7 @@ def _require_readable_pixels(path: Path, header: Any) -> None:
 
 def _require_frames(path: Path, header: Any, length: int, shape: tuple[int, int], syntax: Any) -> None:
     """Refuse more frames than Number of Frames says, which nobody would see; fewer show when they are read."""
-    from pydicom.encaps import generate_fragments
+    from pydicom.encaps import generate_fragments, parse_basic_offsets
 
     with _silent(path, "Pixel Data"):
         pixels = header.get_item("PixelData", keep_deferred=True)
@@ -164,6 +165,7 @@ def _require_frames(path: Path, header: Any, length: int, shape: tuple[int, int]
         else:
             with _source(path) as file:
                 file.seek(pixels.value_tell)
+                parse_basic_offsets(file)
                 starts = [fragment[:2] for fragment in generate_fragments(file)]
             found = len(starts) if "RLE" in syntax.name else sum(start in FIRST_BYTES for start in starts)
     if found > length:

@@ -133,7 +133,7 @@ def _affine(fields: dict[str, str], spacing_mm: Spacing) -> NDArray[np.float64]:
     turn, place, between = np.eye(3), np.zeros(3), 1.0
     try:
         given = np.array(fields["TransformMatrix"].split(), dtype=np.float64).reshape(axes, axes).T  # a row per axis
-        if np.allclose(given @ given.T, np.eye(axes), atol=1e-3):
+        if np.abs(given).max() <= 2 and np.allclose(given @ given.T, np.eye(axes), atol=1e-3):
             turn[:axes, :axes] = given
         place[:axes] = np.array(fields["Offset"].split(), dtype=np.float64)
         between = float(fields["ElementSpacing"].split()[2]) if axes == 3 else 1.0

@@ -94,11 +94,15 @@ def read_index(folder: Path) -> tuple[dict[str, str], tuple[FramePlaces, ...]]:
         if (content["format"], content["version"]) != (FORMAT, FORMAT_VERSION):
             raise DataError(path, "format", f"{content['format']} {content['version']}", f"{FORMAT} {FORMAT_VERSION}")
         totals = {str(total["shard"]): (int(total["bytes"]), str(total["sha256"])) for total in content["shards"]}
-        names = [str(total["shard"]) for total in content["shards"]]
+        names = dict(enumerate(str(total["shard"]) for total in content["shards"]))
         frames = tuple((str(key), names[number], _places(ends)) for key, number, *ends in content["frames"])
         counts = Counter(name for _, name, _ in frames)
-        odd = [name for name, total in zip(names, content["shards"], strict=True) if counts[name] != total["frames"]]
-    except (ValueError, KeyError, TypeError, IndexError, OverflowError) as error:
+        odd = [
+            name
+            for name, total in zip(names.values(), content["shards"], strict=True)
+            if counts[name] != total["frames"]
+        ]
+    except (ValueError, KeyError, TypeError, OverflowError) as error:
         raise DataError(path, "file", repr(error), "a readable index of shards", _REMEDY) from error
     if odd:
         raise DataError(path, f"frames of {odd[0]}", counts[odd[0]], "as many as the index says", _REMEDY)
@@ -106,9 +110,9 @@ def read_index(folder: Path) -> tuple[dict[str, str], tuple[FramePlaces, ...]]:
         shard = folder / name
         if name != shard.name:
             raise DataError(path, "shards", name, "the name of a file beside the index", _REMEDY)
-        if not shard.is_file():
-            raise DataError(shard, "file", "absent", "the shard that the index lists", _REMEDY)
-        if (found := shard.stat().st_size) != size:
+        with readable(shard, "the shard that the index lists", ValueError, remedy=_REMEDY):
+            found = shard.stat().st_size
+        if found != size or not shard.is_file():
             raise DataError(shard, "size", f"{found} bytes", f"{size} bytes, as in {INDEX}", _REMEDY)
     for key, name, places in frames:
         if any(p.offset < tarfile.BLOCKSIZE or p.size < 1 or p.offset + p.size > totals[name][0] for p in places):

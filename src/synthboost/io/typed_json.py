@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import MISSING, Field, fields, is_dataclass
 from functools import lru_cache
@@ -32,12 +33,19 @@ def read_record(path: Path, kind: type[_Record]) -> _Record:
 
 
 def read_json(path: Path) -> dict[str, Any]:
-    """Read a JSON object; a file that is absent or holds another value is a `DataError`."""
+    """Read a JSON object; a file that is absent, holds another value or a number that is none is a `DataError`."""
     with readable(path, "a readable JSON file", ValueError):
-        value = json.loads(path.read_text(encoding="utf-8"))
+        value = json.loads(path.read_text(encoding="utf-8"), parse_float=_finite, parse_constant=_finite)
     if not isinstance(value, dict):
         raise DataError(path, "file", type(value).__name__, "a JSON object")
     return value
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if not math.isfinite(number):
+        raise ValueError(f"{text} is no finite number")
+    return number
 
 
 def to_json(value: Any) -> Any:
