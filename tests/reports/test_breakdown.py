@@ -41,6 +41,26 @@ def test_prompt_sets_are_pooled_without_the_one_that_names_nothing(make_row):
     assert table.columns[-1].heading == "2CH (n = 1 to 2)"
 
 
+def test_prompt_sets_that_only_one_strategy_has_are_not_pooled(make_row):
+    rows = [make_row(0.8, prompt_set="P1"), make_row(0.9, prompt_set="P6")]
+    rows += [make_row(0.7, prompt_set="P1", strategy="synthetic", synthetic="simulated")]
+    table = pooled_breakdown(arms_of(rows), "view")
+    assert [(cells(table, line)["strategy"], cells(table, line)["2CH (n = 1)"]) for line in (0, 1)] == [
+        ("real", "80.00 ± –"),
+        ("synthetic", "70.00 ± –"),
+    ]
+    assert "(tiny: P1)" in table.caption
+
+
+def test_kinds_of_synthetic_images_and_numbers_of_patients_are_not_pooled(make_row):
+    rows = [
+        make_row(0.7, strategy="synthetic", synthetic=kind, frame=f"f{n}")
+        for n, kind in enumerate(("diffusion", "simulated"))
+    ]
+    table = pooled_breakdown(arms_of(rows), "view")
+    assert [cells(table, line)["synthetic images"] for line in (0, 1)] == ["diffusion", "simulated"]
+
+
 def test_every_breakdown_has_a_name_of_its_own(make_row):
     names = {breakdown_table(arms_of([make_row(0.8)]), by).name for by in GROUPINGS}
     assert "dice_by_ef_class" in names

@@ -97,3 +97,57 @@ def test_each_kind_of_synthetic_images_is_compared_with_the_same_run_on_real_one
     text = headline(rows)
     assert "For diffusion it raised mean Dice by 10.0 points" in text
     assert "For simulated it lowered mean Dice by 10.0 points" in text
+
+
+def constant(make_row, dice):
+    """The image-blind baseline on the two patients of `pair`."""
+    return [
+        make_row(
+            dice, model="baseline", strategy="image-blind", encoders="none", patient=f"p{n}", frame=f"f{n}", run="blind"
+        )
+        for n in range(2)
+    ]
+
+
+def test_a_gain_between_two_models_that_are_worse_than_the_constant_mask_is_no_gain(make_row):
+    rows = pair(make_row, (0.006, 0.006), (0.13, 0.134)) + constant(make_row, 0.572)
+    assert headline(rows) == (
+        "Neither model beats the constant mask of the image-blind baseline (57.2 %): 13.2 % with pretraining on "
+        "synthetic images before training on real images and 0.6 % with real images alone, on 2 images of 2 patients. "
+        "So nothing can be said of the strategies."
+    )
+    arms = ordered_arms(rows_frame(rows))
+    (found,) = differences(arms)
+    assert found.reading == "neither beats a constant mask"
+
+
+def test_a_model_that_beats_the_constant_mask_may_be_compared_with_one_that_does_not(make_row):
+    rows = pair(make_row, (0.1, 0.2), (0.6, 0.7)) + constant(make_row, 0.572)
+    assert "raised mean Dice by 50.0 points" in headline(rows)
+
+
+def test_only_settings_in_which_a_model_beats_the_constant_mask_are_summed_up(make_row):
+    rows = pair(make_row, (0.7, 0.8), (0.8, 0.9), prompt_set="P1") + constant(make_row, 0.572)
+    rows += pair(make_row, (0.1, 0.2), (0.3, 0.4), prompt_set="P2")
+    text = headline(rows)
+    assert "For P1 it raised mean Dice by 10.0 points" in text
+    assert (
+        "For P2 neither model beats the constant mask of the image-blind baseline (57.2 %): 35.0 % against 15.0 %."
+        in text
+    )
+    for prompt_set in ("P3", "P4"):
+        rows += pair(make_row, (0.1, 0.2), (0.3, 0.4), prompt_set=prompt_set)
+    text = headline(rows)
+    assert text.startswith(
+        "Over 1 setting, pretraining on synthetic images before training on real images changed mean"
+    )
+    assert "In 3 more neither side beats a constant mask; they are left out." in text
+    rows = constant(make_row, 0.572)
+    for prompt_set in ("P1", "P2", "P3", "P4"):
+        rows += pair(make_row, (0.1, 0.2), (0.3, 0.4), prompt_set=prompt_set)
+    assert headline(rows).startswith("In none of 4 settings does a model beat a constant mask")
+
+
+def test_a_score_alone_that_is_below_the_constant_mask_says_so(make_row):
+    rows = [make_row(0.3, patient="p0", frame="f0"), *constant(make_row, 0.572)]
+    assert headline(rows).endswith("The constant mask of the image-blind baseline reaches 57.2 %.")

@@ -117,7 +117,7 @@ def test_the_papers_own_conditions_are_comparable(make_study_run):
     [
         ({"domain": "simulated"}, {}, "the test images are simulated"),
         ({"part": "validation"}, {}, "the validation patients of the split paper, not on the official test"),
-        ({"split": "no-test"}, {}, "the official validation patients (split no-test)"),
+        ({"split": "no-test"}, {}, "the official validation patients of the split no-test"),
         ({"grid": "native"}, {}, "scored on the native grid"),
         ({}, {"weights": None}, "models start from random weights"),
     ],

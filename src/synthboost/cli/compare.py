@@ -41,6 +41,7 @@ class Compare:
         from synthboost.records.run_folder import read_run
         from synthboost.reports.contrasts import family_table
         from synthboost.reports.published import published_tables
+        from synthboost.reports.run_facts import by_name, trainings_text
         from synthboost.reports.series import rows_of_runs
         from synthboost.reports.table import to_text, write_tables
 
@@ -50,8 +51,10 @@ class Compare:
                     "compare", "runs, with", f"{len(self.runs)} and {len(self.second)} folders", "runs on both sides",
                     "Say synthboost compare RUN ... --with RUN ...",
                 )  # fmt: skip
-            first, second = (rows_of_runs([read_run(path) for path in side]) for side in (self.runs, self.second))
-            tables = [family_table(contrast_family(first, second, self.metric, draws=self.draws))]
+            first, second = (by_name(map(read_run, side)) for side in (self.runs, self.second))
+            ours, theirs = (rows_of_runs([*runs.values()]) for runs in (first, second))
+            family = contrast_family(ours, theirs, self.metric, draws=self.draws)
+            tables = [family_table(family, training=trainings_text(first, second, {**first, **second}))]
         else:
             if self.runs or self.second:
                 raise ConfigError("compare", "published", "given together with runs", "one of the two")

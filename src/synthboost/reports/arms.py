@@ -66,6 +66,11 @@ def scores(rows: pd.DataFrame, metric: str) -> list[float]:
     return [float(value) for value in values.dropna()]
 
 
+def mean_percent(arm: Arm) -> float:
+    """Mean Dice in percent over what was scored."""
+    return 100 * float(arm.scored.dice.mean())
+
+
 def is_baseline(arm: Arm) -> bool:
     """True for a constant predictor."""
     return bool(arm["model"] == BASELINE_MODEL)

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from matplotlib.axes import Axes
 
 from synthboost.evaluation.statistics.arms import Arm
-from synthboost.reports.arms import has_choice_of, is_baseline, strategy_label
+from synthboost.reports.arms import has_choice_of, is_baseline, mean_percent, strategy_label
 from synthboost.reports.contrasts import ENCODERS, STRATEGIES, Difference
 from synthboost.reports.figure import (
     INK,
@@ -45,15 +45,16 @@ def overview_plot(arms: Sequence[Arm]) -> list[Plot]:
             offset = (labels.index(strategy_label(arm)) - (len(labels) - 1) / 2) * 0.7 / len(labels)
             _draw_arm(panel, arm, order.index(arm["prompt_set"]) + offset)
         for arm in (arm for arm in shown if is_baseline(arm)):
-            panel.axhline(_mean(arm), color=QUIET, linewidth=1, linestyle=(0, (1, 3)))
-            panel.annotate(plain_label(strategy_label(arm)), (0.995, _mean(arm)), xycoords=("axes fraction", "data"),
+            height = mean_percent(arm)
+            panel.axhline(height, color=QUIET, linewidth=1, linestyle=(0, (1, 3)))
+            panel.annotate(plain_label(strategy_label(arm)), (0.995, height), xycoords=("axes fraction", "data"),
                            ha="right", va="bottom", fontsize=8, color=QUIET)  # fmt: skip
         dress(panel, setting)
         panel.set_ylabel("Dice in %", color=INK, fontsize=9)
         panel.set_xticks(range(len(order)), [plain_label(name) or "none" for name in order])
         panel.set_xlim(-0.6, len(order) - 0.4)
     legend_above(figure, axes)
-    said = "; ".join(f"{a['model']} {strategy_label(a)} {a['prompt_set']} {_mean(a):.1f} %" for a in learned)
+    said = "; ".join(f"{a['model']} {strategy_label(a)} {a['prompt_set']} {mean_percent(a):.1f} %" for a in learned)
     return [
         Plot(
             "dice_by_prompt",
@@ -99,10 +100,6 @@ def series_bars(found: Mapping[str, Sequence[Difference]]) -> list[Plot]:
     return plots
 
 
-def _mean(arm: Arm) -> float:
-    return 100 * float(arm.scored.dice.mean())
-
-
 def _panel(arm: Arm) -> str:
     """Untrained models stand beside the trained encoders of the same model."""
     encoders = arm["encoders"] if has_choice_of(arm, "encoders") else "trained"
@@ -114,7 +111,7 @@ def _draw_arm(axes: Axes, arm: Arm, place: float) -> None:
     colour, found = strategy_colour(arm["strategy"]), arm.dice
     if found is not None:
         axes.plot([place] * 2, [100 * found.low, 100 * found.high], color=colour, linewidth=4, alpha=0.35)
-    axes.plot(place, _mean(arm), "o", color=colour, markersize=4.5, linestyle="none",
+    axes.plot(place, mean_percent(arm), "o", color=colour, markersize=4.5, linestyle="none",
               label=plain_label(strategy_label(arm)))  # fmt: skip
     seeds = (100 * arm.scored.groupby("seed", dropna=False).dice.mean()).tolist()
     if len(seeds) > 1:

@@ -13,8 +13,9 @@ from synthboost.errors import ConfigError
 from synthboost.evaluation.statistics.arms import Arm
 from synthboost.records.run_folder import RunRecord
 from synthboost.records.run_record import BASELINE_MODEL
-from synthboost.reports.arms import cell_text, is_baseline, varying_columns
-from synthboost.reports.contrasts import STRATEGIES, Difference
+from synthboost.reports.arms import cell_text, is_baseline, mean_percent, strategy_label, varying_columns
+from synthboost.reports.contrasts import STRATEGIES, Difference, training_of_differences
+from synthboost.reports.run_facts import NO_RUNS, Runs
 from synthboost.reports.series import rows_of_runs
 from synthboost.reports.table import fixed
 
@@ -118,13 +119,16 @@ _DOES = {
 }
 
 
-def headline(arms: Sequence[Arm], found: Sequence[Difference], target_is_simulated: bool = False) -> str:
+def headline(
+    arms: Sequence[Arm], found: Sequence[Difference], target_is_simulated: bool = False, known: Runs = NO_RUNS
+) -> str:
     """The result in one or two sentences: the boosted strategy against `real`, else the highest Dice.
 
     Args:
         arms: of one series.
         found: the differences between them.
         target_is_simulated: whether `real` stands for simulated images.
+        known: runs, which tell how long they were trained.
     """
     trained = [arm for arm in arms if len(arm.scored) and not is_baseline(arm)]
     if not trained:
@@ -133,16 +137,24 @@ def headline(arms: Sequence[Arm], found: Sequence[Difference], target_is_simulat
     for strategy in BOOSTED:
         chosen = [d for d in found if d.kind == STRATEGIES and d.first["strategy"] == strategy]
         does = _DOES[strategy].format(target=target)
+        if not chosen:
+            continue
         if len(chosen) == 1:
-            return _one_comparison(chosen[0], does, target)
-        if 1 < len(chosen) <= FEW:
-            return _few_comparisons(chosen, does)
-        if chosen:
-            return _many_comparisons(chosen, does, target)
-    return _scores_alone(trained)
+            text = _one_comparison(chosen[0], does, target)
+        else:
+            text = _few_comparisons(chosen, does) if len(chosen) <= FEW else _many_comparisons(chosen, does, target)
+        return f"{text} {training_of_differences(chosen, known)}".strip()
+    return _scores_alone(
+        trained, max((arm for arm in arms if is_baseline(arm) and len(arm.scored)), key=mean_percent, default=None)
+    )
 
 
 def _one_comparison(d: Difference, does: str, target: str) -> str:
+    if d.is_blind:
+        return (
+            f"{_blind_text(d)}: {_percent(d.first)} with {does} and {_percent(d.base)} with {target} alone, on "
+            f"{_extent(d.first)}. So nothing can be said of the strategies."
+        )
     return (
         f"{does[0].upper()}{does[1:]} {_change(d)}: {_percent(d.first)} against "
         f"{_percent(d.base)} with {target} alone, on {_extent(d.first)}.{_one_training([d])}"
@@ -153,22 +165,33 @@ def _few_comparisons(found: Sequence[Difference], does: str) -> str:
     varying, parts = varying_columns([d.first for d in found]), []
     for d in found:
         name = ", ".join(cell_text(d.first, column) for column in varying)
-        parts.append(f"For {name} it {_change(d)}: {_percent(d.first)} against {_percent(d.base)}.")
+        change = _blind_text(d).lower() if d.is_blind else f"it {_change(d)}"
+        parts.append(f"For {name} {change}: {_percent(d.first)} against {_percent(d.base)}.")
     return f"{does[0].upper()}{does[1:]}, on {_extent(found[0].first)}. {' '.join(parts)}{_one_training(found)}"
 
 
 def _many_comparisons(found: Sequence[Difference], does: str, target: str) -> str:
-    gains, readings = [d.points for d in found], [d.reading for d in found]
-    up, down = readings.count("higher"), readings.count("lower")
+    told = [d for d in found if not d.is_blind]
+    gains, readings = [d.points for d in told], [d.reading for d in told]
+    up, down, out = readings.count("higher"), readings.count("lower"), len(found) - len(told)
+    lost = f" In {out} more neither side beats a constant mask; they are left out." if out else ""
+    if not told:
+        return f"In none of {len(found)} settings does a model beat a constant mask, so nothing can be said of {does}."
     return (
-        f"Over {len(found)} settings, {does} changed mean Dice by {_points(sum(gains) / len(gains))} on average "
+        f"Over {len(told)} setting{'s' if len(told) > 1 else ''}, {does} changed mean Dice by "
+        f"{_points(sum(gains) / len(gains))} on average "
         f"against {target} alone (from {_points(min(gains))} to {_points(max(gains))}): clearly higher in "
-        f"{up}, clearly lower in {down}, not told apart in {len(found) - up - down}."
+        f"{up}, clearly lower in {down}, not told apart in {len(told) - up - down}.{lost}"
     )
 
 
-def _scores_alone(arms: Sequence[Arm]) -> str:
-    best = max(arms, key=lambda arm: float(arm.scored.dice.mean()))
+def _blind_text(d: Difference) -> str:
+    assert d.blind is not None
+    return f"Neither model beats the constant mask of the {strategy_label(d.blind)} ({_percent(d.blind)})"
+
+
+def _scores_alone(arms: Sequence[Arm], blind: Arm | None) -> str:
+    best = max(arms, key=mean_percent)
     bounds = ""
     if best.dice is not None:
         bounds = f" (95 % interval {fixed(100 * best.dice.low, 1)} to {fixed(100 * best.dice.high, 1)})"
@@ -176,7 +199,9 @@ def _scores_alone(arms: Sequence[Arm]) -> str:
         reached = f"reached a mean Dice of {_percent(best)}"
     else:
         reached = f"reached the highest of {len(arms)} mean Dice scores, {_percent(best)}"
-    return f"The strategy {best['strategy']} {reached}{bounds}, on {_extent(best)}."
+    beaten = blind is not None and mean_percent(best) <= mean_percent(blind)
+    below = f" The constant mask of the {strategy_label(blind)} reaches {_percent(blind)}." if blind and beaten else ""
+    return f"The strategy {best['strategy']} {reached}{bounds}, on {_extent(best)}.{below}"
 
 
 def _change(d: Difference) -> str:
@@ -202,7 +227,7 @@ def _extent(arm: Arm) -> str:
 
 
 def _percent(arm: Arm) -> str:
-    return f"{fixed(100 * float(arm.scored.dice.mean()), 1)} %"
+    return f"{fixed(mean_percent(arm), 1)} %"
 
 
 def _points(points: float) -> str:

@@ -9,7 +9,7 @@ import pandas as pd
 
 from synthboost.domain import METRICS, PromptSet, Strategy
 from synthboost.errors import DataError
-from synthboost.evaluation.statistics.arms import METHOD, Arm
+from synthboost.evaluation.statistics.arms import METHOD, TEST, Arm
 from synthboost.evaluation.statistics.contrast import (
     NO_VALUES,
     Contrast,
@@ -17,9 +17,10 @@ from synthboost.evaluation.statistics.contrast import (
     contrast_family,
     contrast_in_common,
 )
-from synthboost.reports.arms import HEADINGS, setting_of, strategy_place
+from synthboost.reports.arms import HEADINGS, is_baseline, mean_percent, setting_of, strategy_place
 from synthboost.reports.figure import file_stem
 from synthboost.reports.paper import model_heading, model_place, paper_cell
+from synthboost.reports.run_facts import NO_RUNS, Runs, trainings_text
 from synthboost.reports.table import (
     NO_VALUE,
     Cell,
@@ -38,6 +39,7 @@ STRATEGY_PAIRS = (
 )
 """The paper's two comparisons, and the one it left to the future."""
 STRATEGIES, ENCODERS = "strategies", "encoders"
+BLIND = "neither beats a constant mask"
 TOO_FEW = "1 run per arm: training noise not covered"
 """What is said instead of an interval over trainings."""
 _BOTH_SIDES = ("first", "second")
@@ -51,6 +53,8 @@ class Difference(NamedTuple):
     first: Arm
     base: Arm
     found: Contrast
+    blind: Arm | None = None
+    """The best constant predictor on the same images, when one was evaluated."""
 
     @property
     def name(self) -> str:
@@ -87,8 +91,16 @@ class Difference(NamedTuple):
         return None if cells[0] is None or cells[1] is None else cells[0].mean - cells[1].mean
 
     @property
+    def is_blind(self) -> bool:
+        """Whether neither side beats the constant predictor, so that no difference of theirs means anything."""
+        both = max(map(mean_percent, (self.first, self.base)))
+        return self.blind is not None and both <= mean_percent(self.blind)
+
+    @property
     def reading(self) -> str:
         """What the interval allows to say."""
+        if self.is_blind:
+            return BLIND
         if self.bounds is None:
             return "too few patients to tell"
         low, high = self.bounds
@@ -102,16 +114,18 @@ def differences(arms: Sequence[Arm]) -> list[Difference]:
     """
     partners = [(STRATEGIES, first, base) for first in arms for base in arms if _is_base(base, first)]
     partners += [(ENCODERS, first, base) for first in arms for base in arms if _is_trained(base, first)]
+    constant = sorted((arm for arm in arms if is_baseline(arm) and len(arm.scored)), key=mean_percent)
+    blind = {tuple(arm[name] for name in TEST): arm for arm in constant}  # the best one, as the last, stays
     found = [
-        Difference(kind, first, base, contrast)
+        Difference(kind, first, base, contrast, blind.get(tuple(first[name] for name in TEST)))
         for kind, first, base in partners
         if (contrast := contrast_in_common(first.rows, base.rows)) is not None
     ]
     return sorted(found, key=_place)
 
 
-def difference_table(found: Sequence[Difference], kind: str) -> Table:
-    """The differences of one kind as lines, in points of Dice (0-100)."""
+def difference_table(found: Sequence[Difference], kind: str, known: Runs = NO_RUNS) -> Table:
+    """The differences of one kind as lines, in points of Dice (0-100); `known` runs tell of their trainings."""
     of_strategies, chosen = kind == STRATEGIES, [d for d in found if d.kind == kind]
     kinds = len({d.first["synthetic"] for d in chosen} - {""}) > 1
     lines = [
@@ -142,10 +156,20 @@ def difference_table(found: Sequence[Difference], kind: str) -> Table:
         f"{what} in points of Dice, over the pairs that all trainings of both sides scored: the mean, and its 95 % "
         "interval with patients resampled (seeds averaged first). The intervals are not corrected for their number."
     )
-    return Table.of(f"differences_{kind}", caption, lines)
+    sides: dict[str, list[Difference]] = {}
+    for d in chosen:
+        sides.setdefault(f"{d.name}, {d.encoders}", []).append(d)
+    notes = [f"{name}: {text}" for name, own in sides.items() if (text := training_of_differences(own, known))]
+    return Table.of(f"differences_{kind}", caption, lines, notes)
 
 
-def family_tables(rows: pd.DataFrame) -> tuple[list[Table], list[str]]:
+def training_of_differences(found: Sequence[Difference], known: Runs) -> str:
+    """Whether the sides of differences were trained equally long; empty where no run is known to have been trained."""
+    first, base = {name for d in found for name in d.first.rows.run}, {name for d in found for name in d.base.rows.run}
+    return trainings_text(first, base, known)
+
+
+def family_tables(rows: pd.DataFrame, known: Runs = NO_RUNS) -> tuple[list[Table], list[str]]:
     """Tests by patient, corrected together: one table per contrast of one series, and why a contrast has none.
 
     A family is a contrast (a strategy against `real`; frozen against trained encoders under a strategy) over all
@@ -159,17 +183,22 @@ def family_tables(rows: pd.DataFrame) -> tuple[list[Table], list[str]]:
         kinds = first.synthetic.unique()
         for kind in kinds:
             title = f"{name}, {kind}" if len(kinds) > 1 else name
+            sides = _with_partners(first[first.synthetic == kind], second, columns)
             try:
-                family = contrast_family(*_with_partners(first[first.synthetic == kind], second, columns))
+                family = contrast_family(*sides)
             except DataError as error:  # the means stand in other tables; a p-value needs complete pairs
                 reasons.append(f"{title}: not tested, because {error}")
                 continue
-            tables.append(family_table(family, file_stem("family", title)))
+            training = trainings_text({*sides[0].run}, {*sides[1].run}, known)
+            tables.append(family_table(family, file_stem("family", title), training))
     return tables, reasons
 
 
-def family_table(family: Family, name: str = "comparison") -> Table:
-    """One line per contrast of the family, effect and intervals first; differences in points (0-100) or mm."""
+def family_table(family: Family, name: str = "comparison", training: str = "") -> Table:
+    """One line per contrast of the family, effect and intervals first; differences in points (0-100) or mm.
+
+    `training` says how long both sides were trained, see `trainings_text`.
+    """
     metric, unit, scale = METRICS[family.metric]
     settings = [dict(setting) for setting, _ in family.members]
     shared = {column: value for column, value in settings[0].items() if all(s[column] == value for s in settings)}
@@ -187,7 +216,7 @@ def family_table(family: Family, name: str = "comparison") -> Table:
         for setting in settings
     ]
     lines = [head | _contrast_cells(found, scale, covers_seeds) for head, found in zip(heads, contrasts, strict=True)]
-    return Table.of(name, caption, lines, _notes(contrasts))
+    return Table.of(name, caption, lines, (*([training] if training else []), *_notes(contrasts)))
 
 
 def p_value(p: float) -> Cell:

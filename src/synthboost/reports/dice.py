@@ -15,7 +15,9 @@ from synthboost.evaluation.statistics.groups import GROUPINGS, UNKNOWN, groups_o
 from synthboost.records.rows import Status, rows_frame
 from synthboost.records.run_record import BASELINE_MODEL
 from synthboost.reports.arms import (
+    HEADINGS,
     caption_of,
+    cell_text,
     failure_notes,
     head_cells,
     is_baseline,
@@ -25,6 +27,7 @@ from synthboost.reports.arms import (
     strategy_label,
     strategy_place,
     structure_place,
+    varying_columns,
 )
 from synthboost.reports.table import (
     NOT_RECORDED,
@@ -44,6 +47,7 @@ LITTLE = 0.1
 """Share of Dice lost below which a difference, however certain, is called small (a guess)."""
 SWAPPED = "swapped"
 """The probe that asks for a structure with a sentence that names another one."""
+_POOLED = ("model", "encoders", "prompt_set")
 _PAIR = ["patient", "frame", "structure"]
 
 
@@ -84,17 +88,29 @@ def breakdown_table(arms: Sequence[Arm], by: str) -> Table:
 
 
 def pooled_breakdown(arms: Sequence[Arm], by: str) -> Table:
-    """The same per strategy, model and encoders, all prompt sets that name a structure and all seeds together."""
-    groups: dict[tuple[str, str, str], list[pd.DataFrame]] = {}
-    for arm in arms:
-        if is_baseline(arm) or arm["prompt_set"] != PromptSet.P0:
-            groups.setdefault((strategy_label(arm), arm["model"], arm["encoders"]), []).append(arm.scored)
-    caption = (
-        f"Dice in percent by {GROUPINGS[by].heading}: mean ± SD over the n scored pairs of all seeds and of "
-        "all prompt sets but P0, which names no structure."
+    """The same over seeds and prompt sets together: those that all strategies of a model have, so that none differs."""
+    named_sets = [arm for arm in arms if len(arm.scored) and (is_baseline(arm) or arm["prompt_set"] != PromptSet.P0)]
+    common: dict[str, set[str]] = {}
+    for strategy in {(arm["model"], strategy_label(arm), arm["encoders"]) for arm in named_sets}:
+        own = {a["prompt_set"] for a in named_sets if (a["model"], strategy_label(a), a["encoders"]) == strategy}
+        common[strategy[0]] = common.get(strategy[0], own) & own
+    pooled = [arm for arm in named_sets if is_baseline(arm) or arm["prompt_set"] in common[arm["model"]]]
+    heads = ("model", "encoders", *(name for name in varying_columns(pooled) if name not in _POOLED))
+    groups: dict[tuple[str, ...], list[pd.DataFrame]] = {}
+    for arm in pooled:
+        key = (strategy_label(arm), *(str(arm[name]) if name in _POOLED else cell_text(arm, name) for name in heads))
+        groups.setdefault(key, []).append(arm.scored)
+    said = "; ".join(
+        f"{model}: {', '.join(sorted(sets)) or 'none'}"
+        for model, sets in sorted(common.items())
+        if model != BASELINE_MODEL
     )
-    heads = ("strategy", "model", "encoders")
-    lines = [(named(heads, name), pd.concat(groups[name])) for name in sorted(groups, key=_pooled_place)]
+    caption = (
+        f"Dice in percent by {GROUPINGS[by].heading}: mean ± SD over the n scored pairs of all seeds and of the prompt "
+        f"sets that every strategy of a model was run with, P0 left out, which names no structure ({said})."
+    )
+    headings = ("strategy", *(HEADINGS[name] for name in heads))
+    lines = [(named(headings, key), pd.concat(groups[key])) for key in sorted(groups, key=_pooled_place)]
     return _breakdown(f"dice_by_{by}_pooled", by, caption, lines)
 
 
@@ -175,10 +191,16 @@ def _breakdown(
     return Table.of(name, caption, body, (*notes, *source))
 
 
-def _pooled_place(names: tuple[str, str, str]) -> tuple[object, ...]:
-    label, model, encoders = names
+def _pooled_place(names: tuple[str, ...]) -> tuple[object, ...]:
+    label, model, encoders, *others = names
     plain = label.partition(" (")[0]
-    return (model != BASELINE_MODEL, model, encoders if plain != Strategy.ZERO_SHOT else "", strategy_place(plain))
+    return (
+        model != BASELINE_MODEL,
+        model,
+        encoders if plain != Strategy.ZERO_SHOT else "",
+        strategy_place(plain),
+        others,
+    )
 
 
 def _sentence_cells(right: pd.DataFrame, swapped: pd.DataFrame) -> dict[str, Cell]:

@@ -96,7 +96,7 @@ def convergence_table(runs: Sequence[RunRecord], fixed_dice: float, by_run: bool
         [named(heads, key) | _cells(group, known, fixed_dice) for key, group in groups.items()],
         (
             "A seed that did not reach it counts as infinitely slow. With pretraining: all training of the parent run "
-            "is added, also after its best epoch, because it had to be done before. The stages `synthetic` and `real` "
+            "is added, also after its best epoch, because it had to be done before. The stages “synthetic” and “real” "
             "are measured on validation patients of their own data: compare the speeds of strategies that end on the "
             "same data only.",
         ),

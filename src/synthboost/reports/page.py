@@ -18,6 +18,7 @@ from synthboost.records.run_folder import RunRecord
 from synthboost.reports.content import SIMULATED_TARGET, TARGET_NOTE, ReportContent, headline
 from synthboost.reports.figure import PREDICTED_CONTOUR, TRUE_CONTOUR, Plot
 from synthboost.reports.pictures import Picture
+from synthboost.reports.run_facts import by_name
 from synthboost.reports.sections import Block, Section, sections_of
 from synthboost.reports.series import Series, series_of
 from synthboost.reports.table import Table, claim_files, to_html
@@ -80,8 +81,8 @@ def _require_own(page: Path) -> None:
 
 def render(series: Sequence[Series], sections: Sequence[Section], content: ReportContent) -> str:
     """The page as HTML text."""
-    simulated = content.target_is_simulated
-    headlines = [(s.name, headline(s.arms, s.differences, simulated).replace(" %", "\u00a0%")) for s in series]
+    simulated, known = content.target_is_simulated, by_name(run for one in series for run in one.runs)
+    headlines = [(s.name, headline(s.arms, s.differences, simulated, known).replace(" %", "\u00a0%")) for s in series]
     shown = [(section, _html(section)) for section in sections]
     page = (
         _templates()

@@ -248,8 +248,6 @@ def _own_line(ours: SeedCell | None, theirs: PaperCell | None) -> dict[str, Cell
 
 OFFICIAL_SPLITS = ("official", "paper")
 """Splits of ours whose test patients are the official ones of CAMUS."""
-VALIDATION_SPLIT = "no-test"
-"""The split for copies without test patients: it tests on the official validation patients."""
 
 
 def reasons_against(runs: Sequence[RunRecord]) -> tuple[str, ...]:
@@ -278,18 +276,13 @@ def _of_the_test(rows: pd.DataFrame) -> list[str]:
     if domains != [Domain.REAL]:
         found.append(f"the test images are {' and '.join(domains)}, the paper's are of patients")
     if not ((rows.part == SplitPart.TESTING) & rows.split.isin(OFFICIAL_SPLITS)).all():
-        parts = sorted({_part(*line) for line in rows[["split", "part"]].drop_duplicates().itertuples(index=False)})
+        pairs = rows[["split", "part"]].drop_duplicates().itertuples(index=False, name=None)
+        parts = sorted(f"{part} patients of the split {split or NOT_RECORDED}" for split, part in pairs)
         found.append(f"scored on the {' and the '.join(parts)}, not on the official test patients")
     patients = rows.patient.nunique()
     if patients != PAPER_PATIENTS:
         found.append(f"{patients} patients are tested, not {PAPER_PATIENTS}")
     return found
-
-
-def _part(split: str, part: str) -> str:
-    if split == VALIDATION_SPLIT and part == SplitPart.TESTING:
-        return f"official validation patients (split {split})"
-    return f"{part} patients of the split {split or NOT_RECORDED}"
 
 
 def _of_the_grid(rows: pd.DataFrame) -> list[str]:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from itertools import pairwise
+from types import MappingProxyType
+from typing import TypeAlias
 
 from synthboost.domain import Domain, Strategy
 from synthboost.records.run_folder import RunRecord
@@ -40,6 +43,63 @@ def fact_text(value: object) -> str:
     return str(value)
 
 
+Runs: TypeAlias = Mapping[str, RunRecord]
+"""By name."""
+NO_RUNS: Runs = MappingProxyType({})
+
+
+def by_name(runs: Iterable[RunRecord]) -> Runs:
+    """The runs by name."""
+    return {run.spec.name: run for run in runs}
+
+
+def trainings_text(first: Collection[str], second: Collection[str], known: Runs) -> str:
+    """Whether two sides (names of runs) were trained equally long, their pretraining counted: epochs, optimiser steps.
+
+    Empty where no run is known to have been trained.
+    """
+    sides = [[_training(known[name], known) for name in names if name in known] for names in (first, second)]
+    every = [training for side in sides for training in side]
+    if not all(sides) or any(not (epochs or whole) for epochs, _, whole in every) or not any(e for e, _, _ in every):
+        return ""
+    steps, lacking = {s for _, s, _ in every}, not all(whole for *_, whole in every)
+    said = [
+        f"{_span(e for e, _, _ in side)} epochs"
+        + ("" if None in steps else f", {_span(s or 0 for _, s, _ in side)} optimiser steps")
+        for side in sides
+    ]
+    apart = f"the first side was trained for {said[0]}, the second for {said[1]}."
+    if None in steps:
+        text = f"Whether at equal steps is not recorded: {apart}"
+    elif len(steps) > 1:
+        text = f"Not at equal steps: {apart}"
+    else:
+        text = f"At equal steps: both sides were trained for {said[0]}."
+    return f"{text}{' Pretraining whose run was not given is not counted.' if lacking else ''}"
+
+
+def _training(run: RunRecord, known: Runs) -> tuple[int, int | None, bool]:
+    """Epochs and optimiser steps of a run and its ancestors (`None`: unknown), and whether all ancestors are known."""
+    parent = run.manifest.parent if run.manifest else None
+    epochs, steps, whole = 0, 0, not parent
+    if parent and parent in known:
+        others = {name: other for name, other in known.items() if name != run.spec.name}
+        epochs, before, whole = _training(known[parent], others)
+        if before is None:
+            return epochs + len(run.log), None, whole
+        steps = before
+    batch = run.spec.stages[-1].training.get("batch_images") if run.spec.stages else None
+    if run.log and (not isinstance(batch, int) or batch < 1):
+        return epochs + len(run.log), None, whole
+    images = [0, *(line.images_seen for line in run.log)]
+    return epochs + len(run.log), steps + sum(-(-(b - a) // (batch or 1)) for a, b in pairwise(images)), whole
+
+
+def _span(numbers: Iterable[int]) -> str:
+    found = sorted(numbers)
+    return f"{found[0]:,}" if found[0] == found[-1] else f"{found[0]:,} to {found[-1]:,}"
+
+
 def synthetic_domain(run: RunRecord) -> str:
     """The domains of the synthetic images that took part in training; empty when none did."""
     return ", ".join(sorted({*run.rows.synthetic} - {""}))
@@ -59,15 +119,15 @@ def duration_text(seconds: float) -> str:
     return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
 
 
-def data_table(runs: Sequence[RunRecord]) -> Table:
-    """The data sets of the runs, each once."""
-    found = {(role, item.name, item.domain, str(item.patients), str(item.frames))
-             for run in runs for role, item in run.spec.data.items()}  # fmt: skip
-    lines = [
-        named(("role", "data set", "domain"), facts) | {"patients": digits(patients), "frames": digits(frames)}
-        for *facts, patients, frames in sorted(found)
-    ]
-    return Table.of("data", "The data sets, their domains and sizes.", lines)
+def data_table(runs: Sequence[RunRecord], real: str = "real") -> Table:
+    """The data sets of the runs, each once, with what they were used as; `real` is what that role is called."""
+    uses: dict[tuple[str, ...], dict[str, None]] = {}
+    items = [(role, item) for run in runs for role, item in run.spec.data.items()]
+    for role, item in sorted(items, key=lambda pair: (pair[0] != "real", pair[0], pair[1].patients, pair[1].name)):
+        use = f"{real if role == 'real' else role}: {item.patients:,} patients, {item.frames:,} frames"
+        uses.setdefault((item.name, item.domain, item.fingerprint), {})[use] = None
+    lines = [named(("data set", "domain", "used as"), (*key[:2], "; ".join(own))) for key, own in uses.items()]
+    return Table.of("data", "The data sets, each once, and what they were used as.", lines)
 
 
 def runs_table(runs: Sequence[RunRecord]) -> Table:
@@ -117,7 +177,8 @@ def provenance(run: RunRecord) -> dict[str, str]:
         }
     else:
         facts["manifest"] = NOT_RECORDED
-    return facts | {f"training settings ({s.role})": fact_text(s.training) for s in run.spec.stages or ()}
+    given = {s.role: {name: v for name, v in s.training.items() if v is not None} for s in run.spec.stages or ()}
+    return facts | {f"training settings ({role})": fact_text(settings) for role, settings in given.items()}
 
 
 def shared_and_own(facts: Sequence[dict[str, str]]) -> tuple[dict[str, str], list[dict[str, str]]]:

@@ -23,6 +23,8 @@ from synthboost.reports.learning import convergence_table, learning_plots
 from synthboost.reports.paper_tables import cell_table, paper_tables, reasons_against
 from synthboost.reports.pictures import CASES, Picture, case_text, extreme_cases, hardest_pairs
 from synthboost.reports.run_facts import (
+    Runs,
+    by_name,
     data_table,
     in_table_order,
     mask_statements,
@@ -34,7 +36,7 @@ from synthboost.reports.run_facts import (
     shared_and_own,
 )
 from synthboost.reports.series import Series, rows_of_runs
-from synthboost.reports.table import Table, named, words
+from synthboost.reports.table import Table, named
 
 _LEGEND = Markup(
     '<p class="legend"><svg viewBox="0 0 36 8" aria-hidden="true"><path class="true" d="M1 4H35"/></svg> true contour\n'
@@ -64,7 +66,7 @@ def sections_of(runs: Sequence[RunRecord], series: Sequence[Series], content: Re
     Raises:
         DataError: rows contradict each other, see `ordered_arms`, or a fidelity report is none.
     """
-    ordered = in_table_order(runs)
+    ordered, known = in_table_order(runs), by_name(runs)
 
     def each(blocks: Callable[[Series], Iterable[Block]]) -> list[tuple[Series | None, list[Block]]]:
         return [(one, list(blocks(one))) for one in series]
@@ -78,11 +80,15 @@ def sections_of(runs: Sequence[RunRecord], series: Sequence[Series], content: Re
         Section("about", "What this is", whole(_about(ordered, content))),
         Section("runs", "What was run", whole(_runs(ordered, content)), nothing),
         Section("paper", "Beside the paper", each(_paper)),
-        Section("strategies", "Does synthetic data help?", [*whole(_across(ordered, series)), *each(_strategies)]),
+        Section(
+            "strategies",
+            "Does synthetic data help?",
+            [*whole(_across(ordered, series)), *each(lambda one: _strategies(one, known))],
+        ),
         Section(
             "encoders",
             "Frozen against trained encoders",
-            each(lambda one: [*encoder_bars(one.differences), difference_table(one.differences, ENCODERS)]),
+            each(lambda one: [*encoder_bars(one.differences), difference_table(one.differences, ENCODERS, known)]),
         ),
         Section("dice", "Dice", each(_dice), no_row),
         Section(
@@ -138,7 +144,7 @@ def _about(runs: Sequence[RunRecord], content: ReportContent) -> Iterator[Block]
         "runs": len(runs),
         "seeds": len({run.spec.seed for run in runs} - {None}),
         "scored image-structure pairs": len(rows),
-        "test images": len(rows[["patient", "frame"]].drop_duplicates()),
+        "evaluated images": len(rows[["patient", "frame"]].drop_duplicates()),
         "patients": rows.patient.nunique(),
     }
     yield ", ".join(f"{n:,} {name if n != 1 else name.removesuffix('s')}" for name, n in numbers.items()) + "."
@@ -155,10 +161,7 @@ def _runs(runs: Sequence[RunRecord], content: ReportContent) -> Iterator[Block]:
         yield statement
     yield from mask_statements(runs)
     yield origin_table(runs)
-    data = data_table(runs)
-    if content.target_is_simulated:
-        real = words(f"real ({SIMULATED_TARGET})")
-        data = replace(data, lines=tuple((real if c[0].text == "real" else c[0], *c[1:]) for c in data.lines))
+    data = data_table(runs, f"real ({SIMULATED_TARGET})" if content.target_is_simulated else "real")
     yield data if data.lines else "The runs do not record their data sets."
     yield runs_table(runs)
 
@@ -184,10 +187,10 @@ def _across(runs: Sequence[RunRecord], series: Sequence[Series]) -> Iterator[Blo
         yield annotation_table(setting, own, masks)
 
 
-def _strategies(series: Series) -> Iterator[Block]:
+def _strategies(series: Series, known: Runs) -> Iterator[Block]:
     yield from strategy_bars(series.differences)
-    yield difference_table(series.differences, STRATEGIES)
-    tables, reasons = family_tables(series.rows)
+    yield difference_table(series.differences, STRATEGIES, known)
+    tables, reasons = family_tables(series.rows, known)
     yield from tables
     yield from (Markup('<p class="note">{}</p>').format(reason) for reason in reasons)
 

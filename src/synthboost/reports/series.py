@@ -11,6 +11,7 @@ from functools import cached_property
 
 import pandas as pd
 
+from synthboost.domain import SplitPart
 from synthboost.evaluation.statistics.arms import Arm
 from synthboost.io.typed_json import to_json
 from synthboost.records.rows import rows_frame
@@ -20,6 +21,8 @@ from synthboost.reports.contrasts import Difference, differences
 from synthboost.reports.run_facts import in_table_order
 
 REAL, SYNTHETIC = "real", "synthetic"
+NO_TEST, INSTEAD = "no-test", "official validation"
+"""The split for copies without test patients, and whom it evaluates on instead."""
 _TEXTS = {
     "patients": "{} real training patients",
     "real": "real data {}",
@@ -63,8 +66,11 @@ class Series:
 
 
 def rows_of_runs(runs: Sequence[RunRecord]) -> pd.DataFrame:
-    """All rows of some runs in one data frame."""
-    return pd.concat([run.rows for run in runs], ignore_index=True) if runs else rows_frame([])
+    """All rows of some runs in one data frame; where a split has no test patients, `part` says who took their place."""
+    if not runs:
+        return rows_frame([])
+    rows = pd.concat([run.rows for run in runs], ignore_index=True)
+    return rows.assign(part=rows.part.mask((rows.split == NO_TEST) & (rows.part == SplitPart.TESTING), INSTEAD))
 
 
 def series_of(runs: Sequence[RunRecord]) -> list[Series]:
