@@ -42,6 +42,10 @@ class SplitError(DataError):
     """Patients leak from one part of a split into another, or a split cannot be formed."""
 
 
+OPTIONS = "options"
+"""The place of an error in a settings object; on the command line its field is an option's name."""
+
+
 class ConfigError(SynthboostError):
     """An option has a value that cannot work."""
 
@@ -130,8 +134,8 @@ def require_fields(settings: object, *checks: tuple[str, bool, str]) -> None:
     """Refuse settings that cannot work: each check is a field, whether it holds, and what was expected of it.
 
     Raises:
-        ConfigError: names the first field that does not hold, and its value.
+        ConfigError: names the option of the first field that does not hold, and its value.
     """
     for name, holds, expected in checks:
         if not holds:
-            raise ConfigError(type(settings).__name__, name, getattr(settings, name), expected)
+            raise ConfigError(OPTIONS, name, getattr(settings, name), expected)

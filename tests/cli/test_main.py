@@ -94,7 +94,7 @@ def test_a_word_that_is_like_no_verb_gets_the_list(synthboost: Callable[..., Any
     [
         (["data", "inspect", "nowhere"], ["nowhere", "no such folder"]),
         (["train", "--data", "nowhere"], ["nowhere", "no such folder"]),
-        (["train", "--data", "nowhere", "--epochs", "0"], ["epochs: 0", "1 or more"]),
+        (["train", "--data", "nowhere", "--epochs", "0"], ["ERROR --epochs: 0; expected 1 or more"]),
         (["train", "--data", "nowhere", "--model", "nonsense"], ["model: nonsense", "one of clipseg, cris, unet"]),
         (["train", "--data", "nowhere", "--encoders", "nonsense"], ["encoders", "nonsense"]),
         (["train", "--data", "nowhere", "--strategy", "synthetic"], ["no synthetic data", "--synthetic FOLDER"]),
@@ -120,7 +120,10 @@ def test_a_word_that_is_like_no_verb_gets_the_list(synthboost: Callable[..., Any
         (["calibrate", "nowhere", "--simulated", "x", "--checkpoint", "w", "--out", "new"], ["w: folder: absent"]),
         (["synthesize", "sample", "--model", "w", "--masks", "nowhere", "--out", "new"], ["w"]),
         (["prompts", "--data", "nowhere", "--paraphrase", "7"], ["paraphrase: 7"]),
-        (["train", "--data", "nowhere", "--learning-rate", "nan"], ["learning_rate: nan", "a positive number"]),
+        (
+            ["train", "--data", "nowhere", "--learning-rate", "nan"],
+            ["--learning-rate: nan", "a positive number"],
+        ),
         (["simulate", "--out", "new", "--patients", "0"], ["patients: 0", "at least 1"]),
         (["prompts", "--paraphrase", "3"], ["paraphrase: 3", "expected 0"]),
         (["predict", "nowhere.png", "--checkpoint", "w", "--out", "new"], ["nowhere.png", "no such file"]),

@@ -153,7 +153,7 @@ def test_oblong_frames_are_deformed_on_the_square(heart, sector):
     ],
 )  # fmt: skip
 def test_settings_that_cannot_work_are_refused_by_name(field, value):
-    with pytest.raises(ConfigError, match=f"PerturbationSettings: {field}"):
+    with pytest.raises(ConfigError, match=f"options: {field}"):
         PerturbationSettings(**{field: value})
 
 

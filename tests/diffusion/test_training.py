@@ -147,7 +147,7 @@ def test_the_rate_rises_and_falls_linearly() -> None:
      ("learning_rate", float("nan"))],
 )  # fmt: skip
 def test_settings_that_cannot_work_are_refused(field: str, value: Any) -> None:
-    with pytest.raises(ConfigError, match=f"DiffusionTraining: {field}: "):
+    with pytest.raises(ConfigError, match=f"options: {field}: "):
         replace(DiffusionTraining(), **{field: value})
 
 

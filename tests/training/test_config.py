@@ -27,7 +27,7 @@ def test_the_defaults_are_the_papers() -> None:
     ],
 )  # fmt: skip
 def test_a_value_that_cannot_work_is_refused_by_name(field: str, value: object) -> None:
-    with pytest.raises(ConfigError, match=f"TrainingConfig: {field}: {value}; expected"):
+    with pytest.raises(ConfigError, match=f"options: {field}: {value}; expected"):
         TrainingConfig(**{field: value})  # type: ignore[arg-type]
 
 

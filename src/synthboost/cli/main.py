@@ -15,7 +15,7 @@ import tyro
 
 import synthboost
 from synthboost.cli.streams import Stream, lead_nowhere, open_closed_streams
-from synthboost.errors import SynthboostError, lacks_memory
+from synthboost.errors import OPTIONS, SynthboostError, lacks_memory
 
 USER_ERROR = 2
 INTERRUPTED = 130
@@ -114,7 +114,8 @@ def _run(arguments: Sequence[str] | None) -> int:
     try:
         parse(arguments).run()
     except SynthboostError as error:
-        print(f"ERROR {error}", file=sys.stderr)
+        option = f"{OPTIONS}: {error.field}"
+        print(f"ERROR {str(error).replace(option, _option(error.field), 1)}", file=sys.stderr)
         return USER_ERROR
     except KeyboardInterrupt:
         print("\nInterrupted. Every file is whole; the same command resumes.", file=sys.stderr)
@@ -129,6 +130,10 @@ def _run(arguments: Sequence[str] | None) -> int:
         print(f"ERROR {' '.join(limit.split())} Every file is whole; the same command resumes.", file=sys.stderr)
         return USER_ERROR
     return 0
+
+
+def _option(field: str) -> str:
+    return f"--{field.replace('_', '-')}"
 
 
 def _limit(error: Exception) -> str | None:

@@ -20,7 +20,7 @@ from torch import Generator, Tensor
 from synthboost.diffusion.network import SemanticUNet
 from synthboost.diffusion.objective import STEPS, Denoiser, NoiseSchedule
 from synthboost.diffusion.settings import DiffusionSettings, NoiseSpacing, Objective
-from synthboost.errors import ConfigError
+from synthboost.errors import OPTIONS, ConfigError
 
 LEAST_LOG_SNR = -5.1
 """Where DPM-Solver++ begins on the cosine schedule, whose last steps have no signal left: what diffusers advises."""
@@ -59,9 +59,9 @@ class Schedule:
     def __post_init__(self) -> None:
         """Refuse what cannot be."""
         if self.method not in tuple(Method):
-            raise ConfigError("Schedule", "method", self.method, ", ".join(Method))
+            raise ConfigError(OPTIONS, "method", self.method, ", ".join(Method))
         if not 1 <= self.steps <= STEPS:
-            raise ConfigError("Schedule", "steps", self.steps, f"1 to {STEPS}")
+            raise ConfigError(OPTIONS, "steps", self.steps, f"1 to {STEPS}")
 
     @property
     def evaluations(self) -> int:

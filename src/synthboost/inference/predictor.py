@@ -14,7 +14,7 @@ from scipy import ndimage
 from torch import Tensor
 
 from synthboost.domain import STRUCTURES, GreyImage, LabelMap, largest_piece
-from synthboost.errors import ConfigError, DataError, PromptError
+from synthboost.errors import OPTIONS, ConfigError, DataError, PromptError
 from synthboost.models.base import Features, Segmenter, TextMemory
 from synthboost.models.registry import load_segmenter
 from synthboost.training.hardware import limit_threads
@@ -70,7 +70,7 @@ class Predictor:
             ConfigError: the threshold is not between 0 and 1, or the device does not exist.
         """
         if not 0 < threshold < 1:
-            raise ConfigError("Predictor", "threshold", threshold, "a number between 0 and 1")
+            raise ConfigError(OPTIONS, "threshold", threshold, "a number between 0 and 1")
         self.device = choose_device(device)
         self.model = model.to(self.device).eval()
         limit_threads(self.model)

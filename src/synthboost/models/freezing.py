@@ -25,7 +25,9 @@ class Tuning:
     def __post_init__(self) -> None:
         """Refuse an amount where none belongs, and none where one does."""
         if (self.amount >= 1) != (self.kind in ("last", "lora")) or self.amount < 0:
-            raise ConfigError("Tuning", "amount", f"{self.kind}, {self.amount}", "1 or more for last and lora, else 0")
+            raise ConfigError(
+                "encoders", "amount", f"{self.kind}, {self.amount}", "1 or more for last and lora, else 0"
+            )
 
     @classmethod
     def parse(cls, text: str) -> Self:

@@ -26,7 +26,7 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 
 from synthboost.data.frame_set import FrameSet
-from synthboost.errors import ConfigError, TrainingError
+from synthboost.errors import OPTIONS, ConfigError, TrainingError
 from synthboost.io.atomic import whole_file
 from synthboost.models.base import Features, Segmenter
 from synthboost.models.weights_folder import write_tensors
@@ -128,7 +128,7 @@ def make_feature_cache(
     if config.feature_cache == "off" or config.augmentation or not model.is_frozen("vision"):
         if config.feature_cache in ("disk", "memory"):
             raise ConfigError(
-                "TrainingConfig", "feature_cache", config.feature_cache, "off or auto",
+                OPTIONS, "feature_cache", config.feature_cache, "off or auto",
                 "With augmentation an image is another one every time; set augmentation to 0." if config.augmentation
                 else "The image encoder learns, so its features change.",
             )  # fmt: skip
@@ -181,7 +181,7 @@ def _choose_place(config: TrainingConfig, folder: Path | None, to_write: float, 
         place = config.feature_cache
         if not fits[place]:
             raise ConfigError(
-                "TrainingConfig", "feature_cache", f"{place} ({found})", "room for the features, at most half of it",
+                OPTIONS, "feature_cache", f"{place} ({found})", "room for the features, at most half of it",
                 "Make room, or choose off.",
             )  # fmt: skip
     if this_process().is_main_process:

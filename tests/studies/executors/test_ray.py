@@ -126,5 +126,5 @@ def test_without_ray_the_executor_says_what_to_install(tmp_path: Path, monkeypat
     ("field", "value"), [("cpus", -1.0), ("gpus", float("nan")), ("memory_gb", -1.0), ("at_once", 0)]
 )
 def test_a_setting_that_cannot_work_is_named(field: str, value: Any) -> None:
-    with pytest.raises(ConfigError, match=f"RaySettings: {field}"):
+    with pytest.raises(ConfigError, match=f"options: {field}"):
         RaySettings(**{field: value})

@@ -52,7 +52,7 @@ def test_words_become_fields_of_their_types() -> None:
         ("partition", "option: partition; expected name=value"),
         ("cpus=2.5", "cpus: 2.5; expected a whole number"),
         ("hours=long", "hours: long; expected a number"),
-        ("hours=-1", "SlurmSettings: hours: -1.0; expected a positive number"),
+        ("hours=-1", "options: hours: -1.0; expected a positive number"),
     ],
 )
 def test_a_word_that_cannot_be_understood_is_named(word: str, said: str) -> None:

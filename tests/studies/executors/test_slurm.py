@@ -124,5 +124,5 @@ def test_without_submitit_or_slurm_the_executor_says_what_to_do(
     [("hours", 0.0), ("hours", float("inf")), ("cpus", 0), ("gpus", -1), ("at_once", 0), ("options", ("constraint",))],
 )
 def test_a_setting_that_cannot_work_is_named(field: str, value: Any) -> None:
-    with pytest.raises(ConfigError, match=f"SlurmSettings: {field}"):
+    with pytest.raises(ConfigError, match=f"options: {field}"):
         SlurmSettings(**{field: value})
