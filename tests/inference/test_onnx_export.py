@@ -14,11 +14,13 @@ SENTENCES = ["Myocardium of the heart.", "Left atrium cavity of the heart."]
 
 
 @pytest.mark.parametrize("name", ["clipseg", "cris", "unet"])
-def test_the_exported_model_answers_as_the_original_and_says_how_to_ask(tmp_path, name: str) -> None:
+def test_the_exported_model_answers_as_the_original_and_says_how_to_ask(tmp_path, name: str, capfd, recwarn) -> None:
     onnxruntime = pytest.importorskip("onnxruntime")
     pytest.importorskip("onnxscript")
     model = build_segmenter(name, "tiny")
     assert export_onnx(model, SENTENCES, tmp_path / "model.onnx") < 1e-3
+    assert capfd.readouterr() == ("", "")
+    assert not recwarn.list
     said = json.loads((tmp_path / "model.json").read_text())
     image = np.random.default_rng(0).integers(0, 255, (50, 40), dtype=np.uint8)
     pixels = model.preprocess(image)[None]

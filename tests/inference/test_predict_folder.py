@@ -60,6 +60,12 @@ def test_a_dicom_cine_gives_labels_masks_outlines_overlays_a_segmentation_and_ph
         assert float(row["area_mm2"]) == pytest.approx(0.16 * pixels)
     segmentation = pydicom.dcmread(folder / "segmentation.dcm")
     assert [str(segment.SegmentLabel) for segment in segmentation.SegmentSequence] == ["LV", "MYO", "LA"]
+    stored = np.zeros((7, 60, 80), np.uint8)
+    for mask, item in zip(segmentation.pixel_array, segmentation.PerFrameFunctionalGroupsSequence, strict=True):
+        image = item.DerivationImageSequence[0].SourceImageSequence[0]
+        number = item.SegmentIdentificationSequence[0].ReferencedSegmentNumber
+        stored[image.ReferencedFrameNumber - 1][mask > 0] = number
+    np.testing.assert_array_equal(stored, labels)
     outlines = json.loads((folder / "contours.json").read_text())
     assert [frame["frame"] for frame in outlines["frames"]] == list(range(7))
     with Image.open(folder / "overlay.gif") as film:

@@ -3,6 +3,7 @@ from __future__ import annotations
 import gzip
 from pathlib import Path
 
+import nibabel as nib
 import numpy as np
 import pytest
 import SimpleITK as sitk
@@ -121,3 +122,56 @@ def test_a_matrix_that_is_no_rotation_is_left_out(tmp_path: Path, matrix: str) -
     (tmp_path / "x.mhd").write_text(header.replace("= 1 0 0 0 1 0 0 0 1", f"= {matrix}"))
     found = sitk.ReadImage(str(tmp_path / write_labels(tmp_path, "y", LABELS, open_recording(tmp_path / "x.mhd"))))
     np.testing.assert_allclose(found.GetDirection(), np.eye(3).ravel())
+
+
+TURNED = np.array([[0.0, -0.4, 0.1, 5], [0.3, 0.0, 0.2, -6], [0.0, 0.1, 1.5, 7], [0, 0, 0, 1]])
+ROTATED = np.array([[0, -0.4, 0, 5], [-0.3, 0, 0, -6], [0, 0, -1.5, 7], [0, 0, 0, 1.0]])
+
+
+@pytest.mark.parametrize("shape", [(5, 3), (5, 3, 4), (5, 3, 1), (5, 3, 1, 4)], ids=str)
+@pytest.mark.parametrize("codes", [(0, 0), (1, 0), (0, 2), (1, 2)], ids=str)
+@pytest.mark.parametrize("affine", [ROTATED, TURNED], ids=["rotated", "sheared"])
+def test_labels_of_a_nifti_lie_where_it_lies_for_every_reader(
+    tmp_path: Path, shape: tuple[int, ...], codes: tuple[int, int], affine: np.ndarray
+) -> None:
+    image = nib.Nifti1Image(np.zeros(shape, np.uint8), affine)
+    image.header.set_qform(ROTATED, code=codes[0])
+    image.header.set_sform(affine, code=codes[1])
+    image.header.set_xyzt_units("mm", "msec")
+    nib.save(image, tmp_path / "x.nii.gz")
+    recording = open_recording(tmp_path / "x.nii.gz")
+    written = tmp_path / write_labels(tmp_path, "y", LABELS[: recording.length], recording)
+    given, found = nib.load(tmp_path / "x.nii.gz"), nib.load(written)
+    np.testing.assert_array_equal(found.affine, given.affine)
+    assert found.shape == given.shape
+    for name in ("get_zooms", "get_xyzt_units", "get_qform", "get_sform"):
+        np.testing.assert_array_equal(getattr(found.header, name)(), getattr(given.header, name)())
+    if affine is ROTATED:  # ITK refuses others
+        _lie_together(sitk.ReadImage(str(tmp_path / "x.nii.gz")), sitk.ReadImage(str(written)))
+
+
+@pytest.mark.parametrize("names", [("Offset", "TransformMatrix"), ("Position", "Rotation"), ("Origin", "Orientation")])
+@pytest.mark.parametrize("axes", [2, 3])
+def test_labels_of_an_mhd_lie_where_it_lies_for_every_reader(tmp_path: Path, names: tuple[str, str], axes: int) -> None:
+    image = sitk.GetImageFromArray(np.zeros((4, 3, 5)[-axes:], np.uint8))
+    image.SetSpacing((0.4, 0.3, 1.5)[:axes])
+    image.SetOrigin((5.5, -6.25, 7)[:axes])
+    image.SetDirection((0, -1, 0, 1, 0, 0, 0, 0, 1) if axes == 3 else (0, -1, 1, 0))
+    sitk.WriteImage(image, str(tmp_path / "x.mhd"))
+    header = (tmp_path / "x.mhd").read_text()
+    for usual, name in zip(("Offset", "TransformMatrix"), names, strict=True):
+        header = header.replace(f"{usual} =", f"{name} =")
+    (tmp_path / "x.mhd").write_text(header)
+    recording = open_recording(tmp_path / "x.mhd")
+    written = tmp_path / write_labels(tmp_path, "y", LABELS[: recording.length], recording)
+    _lie_together(image, sitk.ReadImage(str(written)))
+    # From right to left and from front to back, as NIfTI counts: columns run along y, rows against x.
+    rotation = np.array([[0, 0.3, 0], [-0.4, 0, 0], [0, 0, 1.5 if axes == 3 else 1]])
+    np.testing.assert_allclose(nib.load(written).affine[:3, :3], rotation, atol=1e-6)
+    np.testing.assert_allclose(nib.load(written).affine[:3, 3], (-5.5, 6.25, 7 if axes == 3 else 0), atol=1e-6)
+
+
+def _lie_together(given: sitk.Image, found: sitk.Image) -> None:
+    assert found.GetSize() == given.GetSize()
+    for name in ("GetSpacing", "GetOrigin", "GetDirection"):
+        np.testing.assert_allclose(getattr(found, name)(), getattr(given, name)(), rtol=1e-6, atol=1e-6)

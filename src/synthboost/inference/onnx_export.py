@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import logging
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -62,10 +65,11 @@ def export_onnx(model: Segmenter, sentences: Sequence[str], path: Path) -> float
         pixels = torch.randn(1, 3, size, size, generator=torch.Generator().manual_seed(0))
         expected = exported(pixels).numpy()
         with whole_file(path) as temporary:
-            torch.onnx.export(
-                exported, (pixels,), str(temporary), input_names=["pixels"], output_names=["logits"],
-                opset_version=OPSET, dynamo=True, external_data=False, verbose=False,
-            )  # fmt: skip
+            with _quiet():
+                torch.onnx.export(
+                    exported, (pixels,), str(temporary), input_names=["pixels"], output_names=["logits"],
+                    opset_version=OPSET, dynamo=True, external_data=False, verbose=False,
+                )  # fmt: skip
             session = onnxruntime.InferenceSession(str(temporary), providers=["CPUExecutionProvider"])
             found = session.run(None, {"pixels": pixels.numpy()})[0]
             difference = float(np.abs(found - expected).max() / max(1.0, float(np.abs(expected).max())))
@@ -73,6 +77,20 @@ def export_onnx(model: Segmenter, sentences: Sequence[str], path: Path) -> float
                 raise CheckpointError(path, "logits", f"{difference:.2g} from the original's", f"at most {TOLERANCE:g}")
     write_json(path.with_suffix(".json"), _description(model, sentences, tokens, difference))
     return difference
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Without what the exporter says of torchvision, which is not needed, and of its own old parts."""
+    log = logging.getLogger("torch.onnx")
+    level = log.level
+    log.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        log.setLevel(level)
 
 
 def _description(model: Segmenter, sentences: Sequence[str], tokens: Tensor, difference: float) -> dict[str, Any]:

@@ -24,7 +24,7 @@ IDENTITY_TAGS = ("SOPClassUID", "SOPInstanceUID", "SeriesInstanceUID", "StudyIns
 """All that is taken over from the source: without them no viewer could tell which image is segmented."""
 BLANK_TAGS = (
     "PatientName", "PatientID", "PatientBirthDate", "PatientSex", "StudyDate", "StudyTime", "StudyID",
-    "AccessionNumber", "ReferringPhysicianName", "ContentCreatorName",
+    "AccessionNumber", "ReferringPhysicianName", "ContentCreatorName", "PatientOrientation",
 )  # fmt: skip
 NO_DATE, NO_TIME = "19000101", "000000"
 """DICOM requires a date of the content; the day of a prediction is kept private."""
@@ -44,8 +44,7 @@ def write_segmentation(
 ) -> None:  # fmt: skip
     """Write masks as one Segmentation object.
 
-    Of each frame the segments in which something is drawn are stored, with the number of the frame; of the first frame
-    all, because an object without frames is none.
+    Of each frame the first segment is stored, and the others in which something is drawn; of the first frame all.
 
     Args:
         path: the file.
@@ -70,7 +69,7 @@ def write_segmentation(
     frames, bits, rest = list[tuple[int, int]](), bytearray(), np.zeros(0, dtype=bool)
     for time, of_frame in enumerate(masks):
         for number, mask in enumerate(of_frame):
-            if time == 0 or mask.any():
+            if time == 0 or number == 0 or mask.any():
                 frames.append((number, time))
                 pixels = np.concatenate([rest, mask.ravel()])
                 whole, rest = np.split(pixels, [len(pixels) // 8 * 8])
@@ -140,7 +139,9 @@ def _segment(number: int, name: str, structure: Structure | None) -> Any:
 
 def _per_frame(source: Any, number: int, time: int) -> Any:
     image = _reference(source)
-    image.ReferencedFrameNumber = time + 1
+    image.SpatialLocationsPreserved = "YES"
+    if time or any(word in source.SOPClassUID.name for word in ("Multi-frame", "Enhanced")):
+        image.ReferencedFrameNumber = time + 1  # which the standard forbids for classes of single frames
     image.PurposeOfReferenceCodeSequence = [_code("121322", "Source image for image processing operation", "DCM")]
     derivation = _code("113076", "Segmentation", "DCM")
     return _item(

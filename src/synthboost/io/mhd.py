@@ -24,6 +24,10 @@ _TYPES = {
     "MET_UCHAR": "u1", "MET_CHAR": "i1", "MET_USHORT": "u2", "MET_SHORT": "i2",
     "MET_UINT": "u4", "MET_INT": "i4", "MET_FLOAT": "f4", "MET_DOUBLE": "f8",
 }  # fmt: skip
+_SYNONYMS = {
+    "Position": "Offset", "Origin": "Offset", "Rotation": "TransformMatrix", "Orientation": "TransformMatrix",
+    "ElementByteOrderMSB": "BinaryDataByteOrderMSB",
+}  # fmt: skip
 _MUST_BE = {"BinaryData": "True", "CompressedData": "False", "ElementNumberOfChannels": "1", "HeaderSize": "0"}
 """Values of the optional keys that this reader understands; also their defaults."""
 
@@ -79,6 +83,7 @@ def _parse_header(path: Path) -> dict[str, str]:
             continue
         if not separator or not key:
             raise DataError(f"{path}:{number}", "line", repr(line[:60]), "'Key = value'")
+        key = _SYNONYMS.get(key, key)
         if fields.setdefault(key, value) != value:
             raise DataError(f"{path}:{number}", key, f"{fields[key]!r} and {value!r}", "one value")
     return fields
@@ -117,7 +122,7 @@ def _number_type(path: Path, fields: dict[str, str]) -> np.dtype[Any]:
     name = _required(path, fields, "ElementType")
     if name not in _TYPES:
         raise DataError(path, "ElementType", name, f"one of {', '.join(_TYPES)}")
-    big_endian = fields.get("BinaryDataByteOrderMSB", fields.get("ElementByteOrderMSB", "False"))
+    big_endian = fields.get("BinaryDataByteOrderMSB", "False")
     return np.dtype((">" if big_endian.casefold() == "true" else "<") + _TYPES[name])
 
 
