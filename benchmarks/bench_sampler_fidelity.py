@@ -20,8 +20,7 @@ import torch
 from bench_sampling import encoding_again
 from torch import Tensor
 
-from synthboost.data.frame_set import FrameSet
-from synthboost.data.source import open_source
+from synthboost.data.source import FrameSet, open_source
 from synthboost.diffusion.checkpoint import load_diffusion
 from synthboost.diffusion.condition import label_map_of
 from synthboost.diffusion.network import SemanticUNet

@@ -32,8 +32,8 @@ from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
 from synthboost.data import TripletRecipe, make_triplets, open_dataset
-from synthboost.data.frame_set import FrameSet
 from synthboost.data.simulated_set import write_dataset
+from synthboost.data.source import FrameSet
 from synthboost.domain import PromptSet
 from synthboost.models.base import Segmenter, TextMemory
 from synthboost.models.freezing import Encoders

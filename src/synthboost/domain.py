@@ -139,6 +139,8 @@ class SplitOptions:
     """Patients to exclude from all parts, e.g. one of two that share an image."""
 
 
+OLDEST = 120
+"""Years; the oldest verified person reached 122, and a larger number in a file is far more often a slip."""
 _PATIENT_NAME = re.compile(r"[^\W_][^/\\]{0,127}")
 
 

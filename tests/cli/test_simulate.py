@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import resource
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -38,6 +39,22 @@ def test_simulate_refuses_a_folder_that_holds_something_else(synthboost: Callabl
     assert answer.code == 2
     assert "thesis.tex" in answer.err
     assert [path.name for path in tmp_path.iterdir()] == ["thesis.tex"]
+
+
+def test_files_that_may_not_grow_are_one_line_and_leave_no_cut_image(
+    synthboost: Callable[..., Any], tmp_path: Path
+) -> None:
+    arguments = ("simulate", "--out", tmp_path / "set", "--patients", 1, "--size", 96, "--workers", 1)
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (4096, before[1]))
+    try:
+        answer = synthboost(*arguments)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert answer.code == 2
+    assert "File too large" in answer.err
+    assert not list((tmp_path / "set").rglob("*.nii.gz"))
+    assert synthboost(*arguments).code == 0
 
 
 def test_a_set_that_is_drawn_when_read_is_trained_on(

@@ -6,9 +6,8 @@ from pathlib import Path
 import pytest
 
 from synthboost.data import make_split, open_dataset
-from synthboost.data.frame_set import FrameSet
 from synthboost.data.simulated_set import write_dataset
-from synthboost.data.source import Source, open_source
+from synthboost.data.source import FrameSet, Source, open_source
 from synthboost.domain import SplitOptions, SplitPart
 from synthboost.errors import SplitError
 from synthboost.simulator.settings import SimulationSettings

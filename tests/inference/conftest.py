@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from synthboost.data import open_dataset
-from synthboost.data.frame_set import FrameSet
+from synthboost.data.source import FrameSet
 from synthboost.domain import PromptSet
 from synthboost.inference.predict_dataset import write_predictions
 from synthboost.inference.predictor import Predictor

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from synthboost.data.frame_set import FrameSet
+from synthboost.data.source import FrameSet
 from synthboost.domain import STRUCTURES, PromptSet
 from synthboost.inference.predict_dataset import PredictedFrame, final_prompts, predict_frames, write_predictions
 from synthboost.inference.predictor import Predictor

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from synthboost.data.frame_set import FrameSet
+from synthboost.data.source import FrameSet
 from synthboost.domain import STRUCTURES, PromptSet
 from synthboost.errors import DataError
 from synthboost.inference.predict_dataset import write_predictions

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from synthboost.data.frame_set import FrameSet
+from synthboost.data.source import FrameSet
 from synthboost.domain import STRUCTURES, PromptSet, View
 from synthboost.errors import ConfigError, PromptError
 from synthboost.inference.sentences import EvaluationSentences, sentence_targets, structure_targets, texts_of

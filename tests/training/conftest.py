@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from synthboost.data import TripletRecipe, open_dataset
-from synthboost.data.frame_set import FrameSet
+from synthboost.data.source import FrameSet
 from synthboost.domain import PromptSet
 from synthboost.models.cris.model import Cris
 from synthboost.models.cris.settings import TINY

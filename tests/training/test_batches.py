@@ -14,7 +14,7 @@ import pytest
 import torch
 
 from synthboost.data import TripletRecipe
-from synthboost.data.frame_set import FrameSet, Group, mixture
+from synthboost.data.source import FrameSet, Group, mixture
 from synthboost.domain import Structure
 from synthboost.errors import DataError, TrainingError
 from synthboost.models.clipseg.model import ClipSeg

@@ -13,7 +13,7 @@ import torch
 from safetensors import safe_open
 
 from synthboost.data import TripletRecipe
-from synthboost.data.frame_set import FrameSet
+from synthboost.data.source import FrameSet
 from synthboost.errors import ConfigError, TrainingError
 from synthboost.models.base import Segmenter
 from synthboost.models.catalogue import MODELS

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from synthboost.data import TripletRecipe
-from synthboost.data.frame_set import FrameSet
+from synthboost.data.source import FrameSet
 from synthboost.models.base import Segmenter
 from synthboost.models.catalogue import MODELS
 from synthboost.models.clipseg.model import ClipSeg

@@ -17,7 +17,7 @@ import pytest
 import torch
 
 from synthboost.data import TripletRecipe
-from synthboost.data.frame_set import FrameSet
+from synthboost.data.source import FrameSet
 from synthboost.domain import PromptSet
 from synthboost.errors import CheckpointError, DataError, OutputError, TrainingError
 from synthboost.models.catalogue import MODELS

@@ -32,7 +32,7 @@ from synthboost.models.cris.settings import TINY
 from synthboost.models.freezing import Encoders
 from synthboost.training.config import TrainingConfig
 from synthboost.training import loop
-from synthboost.data.frame_set import FrameSet
+from synthboost.data.source import FrameSet
 from synthboost.training.loop import train_stage
 
 loop.LEAST_SECONDS = 0.0

@@ -2,8 +2,18 @@
 
 from synthboost.data.dataset import Dataset, without_annotations
 from synthboost.data.registry import READERS, looks_like_dataset, open_dataset
-from synthboost.data.split_check import PICTURES_RELEASE, check_beside, check_pictures, check_sources, check_split
-from synthboost.data.splits import SPLITS, Split, fewer_training_patients, make_split, without_patients
+from synthboost.data.splits import (
+    PICTURES_RELEASE,
+    SPLITS,
+    Split,
+    check_beside,
+    check_pictures,
+    check_sources,
+    check_split,
+    fewer_training_patients,
+    make_split,
+    without_patients,
+)
 from synthboost.data.triplets import ShapeSource, TripletRecipe, make_triplets
 
 __all__ = [

@@ -9,12 +9,11 @@ from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
-from synthboost.domain import Attributes, Quality, Sex, View
+from synthboost.domain import OLDEST, Attributes, Quality, Sex, View
 from synthboost.errors import DataError, readable
 
 MAX_BYTES = 1 << 16
 """A guess: the release's files have 100 bytes."""
-MAX_AGE = 120
 _UNKNOWN = ("", "n/a", "na")
 _SIMILAR = 0.75
 """A guess: catches one wrong letter in `Sex` and two in `ImageQuality`."""
@@ -150,7 +149,7 @@ _KEYS: dict[str, tuple[str, Any, str, bool]] = {
     "ES": ("es", *_COUNT),
     "NbFrame": ("frames", *_COUNT),
     "Sex": ("sex", {"f": Sex.FEMALE, "female": Sex.FEMALE, "m": Sex.MALE, "male": Sex.MALE}, "F or M", False),
-    "Age": ("age", (int, 0, MAX_AGE), f"whole years from 0 to {MAX_AGE}, or N/A", True),
+    "Age": ("age", (int, 0, OLDEST), f"whole years from 0 to {OLDEST}, or N/A", True),
     "ImageQuality": ("quality", {q.casefold(): q for q in Quality}, "Good, Medium or Poor", False),
     "EF": ("ejection_fraction", *_PERCENT),
     "LVef": ("ejection_fraction", *_PERCENT),

@@ -14,7 +14,7 @@ from typing import TypedDict
 
 from synthboost.data.dataset import Dataset, FrameFiles
 from synthboost.data.lists import IMAGES
-from synthboost.data.split_check import PICTURES_RELEASE
+from synthboost.data.splits import PICTURES_RELEASE
 from synthboost.domain import Frame, FrameInfo, PatientId, Phase, SplitPart, View
 from synthboost.errors import ConfigError, DataError
 from synthboost.io.recording import Spacing

@@ -10,8 +10,8 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
-from synthboost.data.frame_set import FrameSet
 from synthboost.data.sector import find_sector
+from synthboost.data.source import FrameSet
 from synthboost.diffusion.condition import condition_map
 from synthboost.diffusion.network import attribute_codes
 from synthboost.domain import Frame, GreyImage

@@ -9,7 +9,7 @@ from typing import TypeAlias
 
 import numpy as np
 
-from synthboost.data.frame_set import FrameSet
+from synthboost.data.source import FrameSet
 from synthboost.domain import STRUCTURES, Frame, FrameInfo, LabelMap, Mask, Prompt, Structure
 from synthboost.errors import DataError
 from synthboost.inference.predictor import EncodedImages, Prediction, Predictor

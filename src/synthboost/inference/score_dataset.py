@@ -9,7 +9,7 @@ from typing import cast
 
 import pandas as pd
 
-from synthboost.data.frame_set import FrameSet
+from synthboost.data.source import FrameSet
 from synthboost.domain import Frame, FrameInfo, Structure
 from synthboost.errors import DataError, SynthboostError
 from synthboost.evaluation.metrics.resample import spacing_on_grid, to_grid

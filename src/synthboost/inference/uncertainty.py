@@ -8,7 +8,7 @@ from typing import TypeVar
 
 import numpy as np
 
-from synthboost.data.frame_set import FrameSet
+from synthboost.data.source import FrameSet
 from synthboost.domain import STRUCTURES, Frame, GreyImage, PromptSet, Structure
 from synthboost.errors import ConfigError, DataError
 from synthboost.evaluation.metrics.score import SelfAgreement, self_agreement

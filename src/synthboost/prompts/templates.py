@@ -25,7 +25,7 @@ from types import MappingProxyType
 
 from num2words import num2words
 
-from synthboost.domain import Domain, Phase, PromptSet, Quality, Sex, Structure, View
+from synthboost.domain import OLDEST, Domain, Phase, PromptSet, Quality, Sex, Structure, View
 from synthboost.errors import PromptError
 
 
@@ -86,8 +86,6 @@ SEXES = MappingProxyType({Sex.FEMALE: "female", Sex.MALE: "male"})
 SHAPE_CLAUSE, VIEW_CLAUSE, PHASE_CLAUSE = " of {} shape", " in {}-chamber view", " at end of the {} cycle"
 SHAPE_WORDS: tuple[str, ...] = ("circle", "oval", "rectangle", "rectangular", "square", "triangle", "triangular")
 """The seven words in the authors' files; theirs came from a question-answering model, hence the two spellings."""
-OLDEST = 120
-"""Years; the oldest verified person reached 122, and a larger number in a file is far more often a slip."""
 NORMAL_FRACTION_FROM = MappingProxyType({Sex.MALE: 52, Sex.FEMALE: 54})
 """Percent. Fractions above the normal range (72, 74) count as normal: nothing is reduced."""
 MILDLY_REDUCED_FROM, MODERATELY_REDUCED_FROM = 41, 30

@@ -9,8 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from synthboost.data.frame_set import FrameSet
-from synthboost.data.source import Source
+from synthboost.data.source import FrameSet, Source
 from synthboost.domain import STRUCTURES, PromptSet, SplitPart
 from synthboost.errors import DataError
 from synthboost.evaluation.baselines import ConstantMasks, fit_image_blind, fit_text_blind

@@ -7,8 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from synthboost.data.frame_set import FrameSet
-from synthboost.data.source import Source
+from synthboost.data.source import FrameSet, Source
 from synthboost.domain import Frame, Structure
 from synthboost.errors import people
 from synthboost.io.atomic import write_text

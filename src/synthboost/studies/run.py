@@ -13,7 +13,7 @@ import pandas as pd
 from accelerate.utils import broadcast_object_list
 
 from synthboost.data import ShapeSource, TripletRecipe, check_beside, check_pictures
-from synthboost.data.frame_set import FrameSet, mixture
+from synthboost.data.source import FrameSet, mixture
 from synthboost.domain import SplitPart
 from synthboost.errors import ConfigError
 from synthboost.inference.predict_dataset import write_predictions

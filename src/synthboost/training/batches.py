@@ -20,7 +20,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 from synthboost.data import TripletRecipe, make_triplets
-from synthboost.data.frame_set import FrameSet, Group
+from synthboost.data.source import FrameSet, Group
 from synthboost.errors import SynthboostError, TrainingError
 from synthboost.models.base import Features, Segmenter
 from synthboost.training.augment import draw_augmentation

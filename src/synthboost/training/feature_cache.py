@@ -25,7 +25,7 @@ from accelerate.utils import broadcast_object_list
 from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 
-from synthboost.data.frame_set import FrameSet
+from synthboost.data.source import FrameSet
 from synthboost.errors import OPTIONS, ConfigError, TrainingError
 from synthboost.io.atomic import whole_file
 from synthboost.models.base import Features, Segmenter

@@ -12,7 +12,7 @@ from accelerate.utils import broadcast, send_to_device
 from torch import Tensor
 
 from synthboost.data import TripletRecipe
-from synthboost.data.frame_set import FrameSet
+from synthboost.data.source import FrameSet
 from synthboost.errors import DataError
 from synthboost.models.adapters import remove_adapters
 from synthboost.models.base import Segmenter, TextMemory
