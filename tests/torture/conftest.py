@@ -54,6 +54,5 @@ def recordings(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def _simulate(root: Path, seed: int) -> Path:
-    numbers = ["--first-patient-number", "1001"] if seed else []
-    main(["simulate", "--out", str(root), "--patients", "8", "--size", "96", "--seed", str(seed), *numbers])
+    main(["simulate", "--out", str(root), "--patients", "8", "--size", "96", "--seed", str(seed)])
     return root
