@@ -98,7 +98,7 @@ def write_shards(
 
 
 def write_hearts(out: Path, settings: SimulationSettings, workers: int = 1) -> None:
-    """Write a data set that is drawn when read (`data.on_the_fly`): attributes, split and settings, and no image.
+    """Write a data set that is drawn when read: attributes, split and settings, and no image.
 
     The label maps are drawn once, for the ejection fraction that is measured on them. A stopped call is gone on with.
 
