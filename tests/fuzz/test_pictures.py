@@ -29,7 +29,7 @@ def _saved(form: str, mode: str = "L", frames: int = 1, **options: Any) -> bytes
 EXIF = Image.Exif()
 EXIF[0x0112] = 6
 SOUND = {
-    "x.png": [_saved("PNG"), _saved("PNG", "RGB", exif=EXIF), _saved("PNG", "RGBA"), _saved("PNG", frames=3)],
+    "x.png": [_saved("PNG"), _saved("PNG", "RGB", exif=EXIF), _saved("PNG", "RGBA")],
     "x.jpg": [_saved("JPEG", exif=EXIF), _saved("JPEG", "RGB", progressive=True), _saved("MPO", "RGB", frames=2)],
     "x.bmp": [_saved("BMP"), _saved("BMP", "RGB")],
     "x.tif": [

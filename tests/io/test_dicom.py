@@ -152,6 +152,18 @@ def test_compressed_frames_beyond_the_stated_number_are_refused(make_dicom, tabl
         open_recording(path)
 
 
+@pytest.mark.parametrize("pieces", [[bytes(3 * 2**20)], [b"\xff\xd8"] + [b"\0\0"] * 2000], ids=["long", "many"])
+def test_compressed_frames_out_of_all_proportion_are_refused(make_dicom, pieces: list[bytes]) -> None:
+    pydicom = pytest.importorskip("pydicom")
+    path = make_dicom("x.dcm", np.full((1, 16, 16), 100, np.uint8), "jpeg")
+    data = pydicom.dcmread(path)
+    data.PixelData = b"".join(pydicom.encaps.itemize_fragment(piece) for piece in (b"", *pieces))
+    data["PixelData"].is_undefined_length = True
+    data.save_as(path)
+    with pytest.raises(DataError, match="too long, or in too many pieces"):
+        open_recording(path)
+
+
 def test_a_rescale_is_applied(make_dicom) -> None:
     path = make_dicom("x.dcm", CINE, RescaleSlope="2", RescaleIntercept="-0")
     np.testing.assert_array_equal(next(open_recording(path).frames()), 2 * CINE[0])

@@ -80,11 +80,14 @@ def test_a_tiffs_thumbnail_is_no_page(tmp_path: Path) -> None:
     assert [int(frame[0, 0]) for frame in open_recording(tmp_path / "x.tif").frames()] == [10, 20, 30]
 
 
-@pytest.mark.parametrize("name", ["x.png", "x.gif"])
-def test_frames_of_an_animation_have_their_own_times(tmp_path: Path, name: str) -> None:
+def test_frames_of_an_animation_have_their_own_times(tmp_path: Path) -> None:
     first, *others = (Image.fromarray(GREY + 50 * n) for n in range(3))
-    first.save(tmp_path / name, save_all=True, append_images=others, duration=[40, 60, 80])
-    recording = open_recording(tmp_path / name)
+    options = {"save_all": True, "append_images": others, "duration": [40, 60, 80]}
+    first.save(tmp_path / "x.png", **options)
+    with pytest.raises(DataError, match="animated; expected a still picture"):
+        open_recording(tmp_path / "x.png")
+    first.save(tmp_path / "x.gif", **options)
+    recording = open_recording(tmp_path / "x.gif")
     assert recording.seconds == pytest.approx((0, 0.04, 0.1))
     assert recording.frame_seconds == pytest.approx(0.05)
     assert len(list(recording.frames())) == 3
@@ -149,6 +152,22 @@ def test_a_tiff_of_40000_directories_is_refused_at_once(tmp_path: Path) -> None:
     path.write_bytes(whole[:end] + struct.pack("<I", begin) + whole[end + 4 :] + link)
     with pytest.raises(DataError, match="frames: 10001; expected 1 to 10000"):
         open_recording(path)
+
+
+def test_a_tiff_of_three_million_strips_and_a_png_of_many_chunks_are_refused_at_once(tmp_path: Path) -> None:
+    Image.fromarray(GREY).save(tmp_path / "x.tif")
+    data = bytearray((tmp_path / "x.tif").read_bytes())
+    at = data.index(struct.pack("<HHI", 273, 4, 1))
+    data[at + 4 : at + 8] = struct.pack("<I", 3_000_000)
+    (tmp_path / "x.tif").write_bytes(data)
+    with pytest.raises(DataError, match="numbers in its directories: 30000"):
+        open_recording(tmp_path / "x.tif")
+    Image.fromarray(GREY).save(tmp_path / "x.png")
+    data = (tmp_path / "x.png").read_bytes()
+    chunk = struct.pack(">I", 0) + b"IDAT" + struct.pack(">I", zlib.crc32(b"IDAT"))
+    (tmp_path / "x.png").write_bytes(data[:33] + chunk * 30_000 + data[33:])
+    with pytest.raises(DataError, match="chunks: more than 20000"):
+        open_recording(tmp_path / "x.png")
 
 
 def test_a_jpeg_of_a_thousand_scans_is_refused(tmp_path: Path) -> None:

@@ -152,13 +152,16 @@ def _require_readable_pixels(path: Path, header: Any) -> None:
 
 
 def _require_frames(path: Path, header: Any, length: int, shape: tuple[int, int], syntax: Any) -> None:
-    """Refuse more frames than Number of Frames says, which nobody would see; fewer show when they are read."""
+    """Refuse more frames than Number of Frames says, which nobody would see; fewer show when they are read.
+
+    Also compressed frames that are far longer than uncompressed ones, or in far more pieces: they take gigabytes.
+    """
     from pydicom.encaps import generate_fragments, parse_basic_offsets
 
     with _silent(path, "Pixel Data"):
-        pixels = header.get_item("PixelData", keep_deferred=True)
+        pixels, starts = header.get_item("PixelData", keep_deferred=True), list[bytes]()
+        values = shape[0] * shape[1] * _whole(path, header, "SamplesPerPixel", 1)
         if pixels.length != UNDEFINED:
-            values = shape[0] * shape[1] * _whole(path, header, "SamplesPerPixel", 1)
             if str(header.PhotometricInterpretation) == "YBR_FULL_422":
                 values = values * 2 // 3
             found = pixels.length // (values * _whole(path, header, "BitsAllocated", 8) // 8)
@@ -166,7 +169,10 @@ def _require_frames(path: Path, header: Any, length: int, shape: tuple[int, int]
             with _source(path) as file:
                 file.seek(pixels.value_tell)
                 parse_basic_offsets(file)
-                starts = [fragment[:2] for fragment in generate_fragments(file)]
+                for fragment in generate_fragments(file):
+                    starts.append(fragment[:2])
+                    if len(fragment) > 4 * values + 2**20 or len(starts) > 16 * length + 1000:
+                        raise DataError(path, "Pixel Data", "too long, or in too many pieces", "compressed frames")
             found = len(starts) if "RLE" in syntax.name else sum(start in FIRST_BYTES for start in starts)
     if found > length:
         raise DataError(path, "Number of Frames", length, f"{found}, whose pixels the file holds", "Correct the tag.")

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import io
-import struct
 import warnings
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +16,8 @@ from PIL import Image, ImageOps
 from synthboost.domain import GreyImage, Mask
 from synthboost.errors import DataError
 from synthboost.io.atomic import write_bytes
+from synthboost.io.picture_parts import Parts, parts_of
 from synthboost.io.recording import (
-    MAX_CLIP_PIXELS,
-    MAX_FRAMES,
     MAX_PIXELS,
     Recording,
     Region,
@@ -30,10 +28,6 @@ from synthboost.io.recording import (
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".gif")
 FORMATS = ("PNG", "JPEG", "BMP", "TIFF", "GIF")
-MAX_SCANS = 100
-"""Of a JPEG; a guess: those that are sent piece by piece have about ten."""
-NEW_SUBFILE_TYPE, REDUCED, MASK = 254, 1, 4
-"""A tag of TIFF, and two of its bits."""
 GREYEST = 6.0
 """Largest mean difference between channels, in grey values, of what is still grey; a guess.
 
@@ -49,20 +43,14 @@ def open_picture(path: Path) -> Recording:
         DataError: damaged or something else than it claims, too large, transparent, of a palette (other than GIF), or
             of more than 8 bits.
     """
-    with _opened(path) as opened:
+    with _opened(path) as (opened, pages, seconds):
         _require_photo(path, opened)
         columns, rows = opened.size
+        turned = opened.getexif().get(0x0112, 1)
         # Orientations from 5 on exchange the sides, which Pillow does at once for TIFF alone.
-        shape = (columns, rows) if opened.format != "TIFF" and _orientation(opened) >= 5 else (rows, columns)
-        if opened.format in ("JPEG", "MPO"):
-            _check_scans(path)
-        if opened.format == "TIFF":
-            pages, seconds = _tiff_pages(opened), None
-        else:
-            pages, seconds = _animation(opened, min(MAX_FRAMES, MAX_CLIP_PIXELS // (rows * columns)))
-    return Recording(
-        path, "picture", len(pages), Region.whole(shape), shape, None, seconds, lambda: _frames(path, pages)
-    )
+        exchanged = opened.format != "TIFF" and isinstance(turned, int) and turned >= 5
+    shape = (columns, rows) if exchanged else (rows, columns)
+    return Recording(path, "picture", len(pages), Region.whole(shape), shape, None, seconds, lambda: _frames(path))
 
 
 def read_grey_png(path: Path, content: bytes | None = None) -> GreyImage:
@@ -118,55 +106,8 @@ def write_png(path: Path, pixels: NDArray[Any]) -> None:
     write_bytes(path, png_bytes(pixels))
 
 
-def _check_scans(path: Path) -> None:
-    """Refuse a JPEG that is refined again and again: each scan costs the time of a picture and takes a few bytes."""
-    if (scans := path.read_bytes().count(b"\xff\xda")) > MAX_SCANS:
-        raise DataError(path, "scans", scans, f"at most {MAX_SCANS}")
-
-
-def _orientation(opened: Image.Image) -> int:
-    stated = opened.getexif().get(0x0112, 1)
-    return stated if isinstance(stated, int) else 1
-
-
-def _tiff_pages(opened: Any) -> list[int]:
-    """The directories that are no thumbnails or masks; Pillow takes half a millisecond for each, and some have 40,000.
-
-    Layout: Adobe, TIFF 6.0, section 2; BigTIFF has wider numbers.
-    """
-    file, pages, number = opened.fp, list[int](), 0
-    file.seek(0)
-    head = file.read(16)
-    big = head[2:4] in (b"+\0", b"\0+")
-    forms = ("Q", "HHQQ", "Q") if big else ("H", "HHII", "I")
-    how_many, entry, link = (("<" if head[:2] == b"II" else ">") + form for form in forms)
-    (at,) = struct.unpack_from(link, head, 8 if big else 4)
-    while at and number <= MAX_FRAMES:
-        file.seek(at)
-        (entries,) = struct.unpack(how_many, file.read(struct.calcsize(how_many)))
-        first = struct.unpack(entry, file.read(struct.calcsize(entry)))
-        file.seek(at + struct.calcsize(how_many) + entries * struct.calcsize(entry))
-        (at,) = struct.unpack(link, file.read(struct.calcsize(link)))
-        if number == 0 or first[0] != NEW_SUBFILE_TYPE or not first[3] & (REDUCED | MASK):
-            pages.append(number)
-        number += 1
-    return pages
-
-
-def _animation(opened: Image.Image, most: int) -> tuple[list[int], tuple[float, ...] | None]:
-    """The numbers of the frames and when each is shown; no more than one above `most`."""
-    ends = [0.0]
-    if opened.format in ("GIF", "PNG") and getattr(opened, "is_animated", False):
-        with suppress(EOFError):
-            for number in range(most + 1):
-                opened.seek(number)
-                ends.append(ends[-1] + float(opened.info.get("duration", 0)) / 1000)
-    pages, steps = list(range(max(1, len(ends) - 1))), np.diff(ends)
-    return pages, tuple(ends[:-1]) if len(pages) > 1 and (steps > 0).all() else None
-
-
-def _frames(path: Path, pages: Sequence[int]) -> Iterator[GreyImage]:
-    with _opened(path) as opened:
+def _frames(path: Path) -> Iterator[GreyImage]:
+    with _opened(path) as (opened, pages, _):
         for number in pages:
             opened.seek(number)
             _require_photo(path, opened)
@@ -179,7 +120,7 @@ def _frames(path: Path, pages: Sequence[int]) -> Iterator[GreyImage]:
 
 
 def _read_png(path: Path, modes: tuple[str, ...], content: bytes | None = None) -> NDArray[np.uint8]:
-    with _opened(path, ("PNG",), content) as opened:
+    with _opened(path, ("PNG",), content) as (opened, *_):
         check_size(path, *opened.size)
         if opened.mode not in modes:
             kinds = "a one-bit PNG" if modes == ("1",) else f"one of {', '.join(modes)}, 8 bits a channel"
@@ -188,18 +129,19 @@ def _read_png(path: Path, modes: tuple[str, ...], content: bytes | None = None) 
 
 
 @contextmanager
-def _opened(path: Path, formats: tuple[str, ...] = FORMATS, content: bytes | None = None) -> Iterator[Image.Image]:
-    """Yield Pillow's file; its errors, which are of nearly every kind on damaged files, become ours."""
+def _opened(
+    path: Path, formats: tuple[str, ...] = FORMATS, content: bytes | None = None
+) -> Iterator[tuple[Image.Image, *Parts]]:
+    """Yield Pillow's file and its parts; errors, which are of nearly every kind on damaged files, become ours."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # our own limit is below the one that it warns of
             # Not by its name: Pillow maps some files into memory then, and scrambles those that are stored turned.
-            # Only these formats: others of the library's readers call foreign programs, whatever the ending says.
-            with (
-                path.open("rb") if content is None else io.BytesIO(content) as file,
-                Image.open(file, formats=formats) as opened,
-            ):
-                yield opened
+            with path.open("rb") if content is None else io.BytesIO(content) as file:
+                parts = parts_of(path, file)
+                # Only these formats: others of the library's readers call foreign programs, whatever the ending says.
+                with Image.open(file, formats=formats) as opened:
+                    yield opened, *parts
     except DataError:
         raise
     except Image.DecompressionBombError as error:
