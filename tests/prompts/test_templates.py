@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from itertools import product
+
 import pytest
 
-from synthboost.domain import Domain, Sex
+from synthboost.domain import STRUCTURES, Attributes, Domain, FrameInfo, PatientId, Phase, PromptSet, Quality, Sex, View
 from synthboost.errors import PromptError
-from synthboost.prompts import Degree, fraction_degree, wall_degree
+from synthboost.prompts import SHAPE_WORDS, Degree, build_prompt, fraction_degree, split_words, vocabulary, wall_degree
 from synthboost.prompts.templates import age_in_words, domain_clause
 
 
@@ -88,3 +90,43 @@ def test_without_a_sex_only_what_both_sexes_agree_on_is_known() -> None:
 def test_without_a_number_there_is_no_degree() -> None:
     assert fraction_degree(None, Sex.MALE) is None
     assert wall_degree(None, Sex.FEMALE) is None
+
+
+def test_the_words_of_all_sentences_are_the_vocabulary() -> None:
+    patient = PatientId("camus-nifti", "database_nifti", "patient0001")
+    words: set[str] = set()
+    for age in range(121):
+        fraction, wall = float(20 + 10 * (age % 4)), float(8 + 3 * (age // 4 % 4))
+        person = Attributes(list(Sex)[age % 2], age, list(Quality)[age % 3], fraction, wall)
+        domain = list(Domain)[age % 3]
+        info = FrameInfo(patient, list(View)[age % 2], list(Phase)[age // 2 % 2], person, domain)
+        shape = SHAPE_WORDS[age % len(SHAPE_WORDS)]
+        for prompt_set, structure, paraphrase in product(PromptSet, STRUCTURES, (0, 1)):
+            words.update(
+                split_words(
+                    build_prompt(
+                        prompt_set, structure, info, shape=shape, paraphrase=paraphrase, name_domain=bool(age % 5)
+                    ).text
+                )
+            )
+    assert words == {*vocabulary(tuple(PromptSet))}
+    assert len(words) == len(vocabulary(tuple(PromptSet)))
+
+
+def test_words_of_ours_come_only_with_the_set_that_says_them() -> None:
+    ours = (
+        "ejection", "fraction", "mildly", "moderately", "normal", "reduced", "severely", "thickened", "wall"
+    )  # fmt: skip
+    assert vocabulary(tuple(PromptSet)) == vocabulary([PromptSet.P6, PromptSet.P6_FUNCTION]) == (*vocabulary(), *ours)
+    assert vocabulary([p for p in PromptSet if p is not PromptSet.P6_FUNCTION]) == vocabulary()
+
+
+def test_words_are_lower_case_without_hyphens_or_stops() -> None:
+    assert split_words("Left atrium in two-chamber view.") == ("left", "atrium", "in", "two", "chamber", "view")
+    assert split_words("") == ()
+
+
+def test_the_vocabulary_is_small_and_sorted() -> None:
+    words = vocabulary()
+    assert words == tuple(sorted(set(words)))
+    assert len(words) == 70
