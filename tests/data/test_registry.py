@@ -144,6 +144,13 @@ def test_a_broken_list_is_refused_by_file_and_line(tiny_camus, text, part):
     assert part in str(caught.value)
 
 
+@pytest.mark.parametrize("content", [b"\xef", b"patient0001\xff\n"])
+def test_a_list_that_is_no_text_is_refused(tiny_camus, content):
+    (tiny_camus / "database_split" / "subgroup_training.txt").write_bytes(content)
+    with pytest.raises(DataError, match=r"subgroup_training\.txt: file: .*expected a text file in UTF-8"):
+        open_dataset(tiny_camus)
+
+
 def test_two_of_three_lists_are_refused_and_none_is_fine(tiny_camus):
     (tiny_camus / "database_split" / "subgroup_testing.txt").unlink()
     with pytest.raises(DataError, match="no subgroup_testing"):

@@ -125,7 +125,7 @@ def write_frames_csv(root: Path, rows: Iterable[Mapping[str, Any]]) -> None:
 
 def _read_names(path: Path) -> list[str]:
     with readable(path, "a text file in UTF-8", UnicodeDecodeError):
-        lines = path.read_text(encoding="utf-8-sig").splitlines()
+        lines = path.read_bytes().decode("utf-8-sig").splitlines()
     names: dict[str, int] = {}
     for number, line in enumerate(lines, start=1):
         name = line.strip()
