@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import pickle
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -368,6 +369,29 @@ def test_a_foreign_tokenizer_that_is_damaged_is_refused(plain_folder: Path, file
 def test_a_foreign_folder_without_a_tokenizers_configuration_is_refused_if_it_is_not_clips(plain_folder: Path) -> None:
     (plain_folder / "tokenizer_config.json").unlink()
     with pytest.raises(CheckpointError, match=r"tokenizer: \d+ tokens; expected at most \d+, as config\.json says"):
+        load_segmenter(plain_folder)
+
+
+def test_a_foreign_tokenizer_must_end_sentences_where_the_text_encoder_looks_for_it(plain_folder: Path) -> None:
+    config = json.loads((plain_folder / "config.json").read_text())
+    config["text_config"]["eos_token_id"] += 1
+    (plain_folder / "config.json").write_text(json.dumps(config))
+    with pytest.raises(CheckpointError, match=r"tokenizer: ends with 3; expected 4, as in config\.json"):
+        load_segmenter(plain_folder)
+
+
+@pytest.mark.parametrize("form", ["expanded", "compressed"])
+def test_a_small_file_cannot_cost_much_memory(plain_folder: Path, form: str) -> None:
+    (plain_folder / WEIGHTS).unlink()
+    path = plain_folder / "pytorch_model.bin"
+    torch.save({"weight": torch.zeros(1).expand(10**6, 10**6) if form == "expanded" else torch.zeros(10**6)}, path)
+    if form == "compressed":
+        with zipfile.ZipFile(path) as archive:
+            entries = {name: archive.read(name) for name in archive.namelist()}
+        with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+            for name, content in entries.items():
+                archive.writestr(name, content)
+    with pytest.raises(CheckpointError, match="weight; expected tensors that are stored whole|it is compressed"):
         load_segmenter(plain_folder)
 
 

@@ -226,6 +226,8 @@ def _is_torchscript(path: Path) -> bool:
     if not zipfile.is_zipfile(path):
         return False
     with zipfile.ZipFile(path) as archive:
+        if sum(entry.file_size for entry in archive.infolist()) > path.stat().st_size:
+            raise ValueError("it is compressed")  # torch compresses none, and a bomb could hold any size
         return any(name.endswith("/constants.pkl") for name in archive.namelist())
 
 
@@ -265,11 +267,14 @@ def load_strictly(module: nn.Module, state: Mapping[str, Tensor], source: Path, 
 
 
 def refuse_non_finite(path: Path, state: Mapping[str, Tensor]) -> None:
-    """Refuse weights with NaN or infinity.
+    """Refuse weights with NaN or infinity, and tensors that are larger than what the file holds of them.
 
     Raises:
         CheckpointError: naming the first such tensors.
     """
+    grown = [name for name, tensor in state.items() if tensor.nbytes > tensor.untyped_storage().nbytes()]
+    if grown:
+        raise CheckpointError(path, "tensors", ", ".join(grown[:5]), "tensors that are stored whole")
     bad = [name for name, tensor in state.items() if tensor.is_floating_point() and not tensor.isfinite().all()]
     if bad:
         raise CheckpointError(path, "values", f"NaN or infinity in {', '.join(bad[:5])}", "finite weights")

@@ -35,6 +35,7 @@ AS_WE_DO: dict[str, Any] = {
 }  # fmt: skip
 """How the library prepares images where it does the same as we: bilinear (2), to 0-1, standardised."""
 MOST_LAYERS, MARGIN = 1000, 10**6
+LEGACY_END = 2
 
 
 class ClipSeg(Segmenter):
@@ -71,6 +72,11 @@ class ClipSeg(Segmenter):
         if len(tokenizer) > config.text_config.vocab_size:
             known = f"at most {config.text_config.vocab_size}, as config.json says"
             raise CheckpointError(folder, "tokenizer", f"{len(tokenizer)} tokens", known)
+        end = config.text_config.eos_token_id  # the library takes 2 for "the token with the highest number"
+        if tokenizer.eos_token_id != (len(tokenizer) - 1 if end == LEGACY_END else end):
+            raise CheckpointError(
+                folder, "tokenizer", f"ends with {tokenizer.eos_token_id}", f"{end}, as in config.json"
+            )
         settings = _settings_of(config) if card is None else read_settings(ClipSegSettings, card, folder)
         size, mean, std = _read_preprocessing(folder, cls, settings)
         model = cls(replace(settings, input_size=size), config, tokenizer)
