@@ -11,11 +11,11 @@ from typing import Any
 import pytest
 
 from synthboost.io.atomic import write_text
-from synthboost.io.typed_json import write_record
+from synthboost.io.typed_json import read_record, write_record
 from synthboost.records.published import read_published
 from synthboost.records.rows import write_rows
-from synthboost.records.run_folder import RunPaths
-from synthboost.records.run_record import Evaluation, Manifest, Versions
+from synthboost.records.run_folder import EpochLog, RunPaths, write_log
+from synthboost.records.run_record import Evaluation, Manifest, Spec, Stage, Versions
 
 
 @pytest.fixture
@@ -70,6 +70,21 @@ def test_a_side_without_runs_and_runs_without_partners_are_refused(
     real = runs["published-cris-real-P1-0"]
     answer = synthboost("compare", real, "--with", real)
     assert "encoders trained, real_patients 400, prompt_set P1;" in answer.err
+
+
+def test_unequal_trainings_are_told(synthboost: Callable[..., Any], runs: dict[str, Path]) -> None:
+    sides = [runs["published-cris-synthetic-P1-0"], runs["published-cris-real-P1-0"]]
+    for run, epochs in zip(sides, (10, 5), strict=True):
+        paths = RunPaths(run)
+        write_record(paths.spec, replace(read_record(paths.spec, Spec), stages=(Stage("real", {"batch_images": 8}),)))
+        write_log(paths.log, [EpochLog("real", n, 20 * n, 0.5, 0.5, 0.5, 1e-3, 1.0) for n in range(1, epochs + 1)])
+    answer = synthboost("compare", sides[0], "--with", sides[1], "--draws", 100)
+    assert answer.code == 0, answer.err
+    # Three batches hold 20 images.
+    assert (
+        "Not at equal steps: the first side was trained for 10 epochs, 30 optimiser steps, the second for 5 epochs, 15 "
+        "optimiser steps." in " ".join(answer.out.split())
+    )
 
 
 def test_the_published_scores_are_summarised(

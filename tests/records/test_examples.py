@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import zipfile
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -67,4 +70,37 @@ def test_a_truncated_or_changed_file_is_refused_wherever_it_is_damaged(tmp_path:
 def test_a_pickled_object_is_refused(tmp_path: Path) -> None:
     np.savez(tmp_path / "examples.npz", texts=np.array([{"frame": "x"}], dtype=object))
     with pytest.raises(DataError, match=r"examples\.npz"):
+        read_examples(tmp_path / "examples.npz")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"image": np.zeros((4, 5), np.uint8)},
+        {"true": np.full((4, 6), 4, np.uint8)},
+        {"predicted": {Structure.MYOCARDIUM: np.ones((4, 6), np.uint8)}},
+        {"dice": {Structure.MYOCARDIUM: 7.5}},
+        {"spacing_mm": (0.3, -1.0)},
+        {"spacing_mm": (0.3, float("inf"))},
+    ],
+    ids=lambda change: next(iter(change)),
+)
+def test_parts_that_do_not_fit_together_are_refused(tmp_path: Path, change: dict[str, Any]) -> None:
+    mask = np.ones((4, 6), np.bool_)
+    sound = Example(
+        "a", "best", np.zeros((4, 6), np.uint8), np.zeros((4, 6), np.uint8), {Structure.MYOCARDIUM: mask},
+        {Structure.MYOCARDIUM: "x"}, {Structure.MYOCARDIUM: 0.5}, (0.3, 0.3),
+    )  # fmt: skip
+    write_examples(tmp_path / "examples.npz", [sound])
+    assert len(read_examples(tmp_path / "examples.npz")) == 1
+    write_examples(tmp_path / "examples.npz", [sound, replace(sound, **change)])
+    with pytest.raises(DataError, match="example 1: does not fit together"):
+        read_examples(tmp_path / "examples.npz")
+
+
+def test_a_small_file_that_unpacks_to_gigabytes_is_refused_before(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "examples.npz", "w", zipfile.ZIP_DEFLATED) as archive, archive.open("x", "w") as x:
+        for _ in range(201):
+            x.write(bytes(2**20))
+    with pytest.raises(DataError, match="size: 210,763,776 bytes"):
         read_examples(tmp_path / "examples.npz")

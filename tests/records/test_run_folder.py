@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import cast, get_type_hints
 
 import pytest
 
@@ -12,9 +13,9 @@ from synthboost.errors import DataError
 from synthboost.io.atomic import write_text
 from synthboost.io.typed_json import read_json, write_record
 from synthboost.records.examples import write_examples
-from synthboost.records.rows import rows_frame, write_rows
+from synthboost.records.rows import Row, rows_frame, write_rows
 from synthboost.records.run_folder import EpochLog, RunPaths, read_log, read_run, write_log
-from synthboost.records.run_record import DataSet, Evaluation, Manifest, Parameters, Spec, Stage, Versions
+from synthboost.records.run_record import OF_ALL_ROWS, DataSet, Evaluation, Manifest, Parameters, Spec, Stage, Versions
 
 LOG = [
     EpochLog("real", 1, 16, 0.9, 0.8, 0.1 + 0.2, 2e-3, 1.5),
@@ -63,6 +64,19 @@ def test_a_zero_shot_run_has_no_log(run: RunPaths) -> None:
 def test_a_run_without_done_is_no_result(run: RunPaths) -> None:
     run.done.unlink()
     with pytest.raises(DataError, match="DONE: absent.*resume"):
+        read_run(run.root)
+
+
+@pytest.mark.parametrize(("column", "other"), [("run", "r"), ("model", "cris"), ("encoders", "frozen"), ("seed", 3)])
+def test_rows_of_another_run_than_the_spec_is_of_are_refused(run: RunPaths, column: str, other: object) -> None:
+    known = {"run": SPEC.name, **{name: getattr(SPEC, name) for name in OF_ALL_ROWS}}
+    empty = {name: "" if kind is str else None for name, kind in get_type_hints(Row).items()}
+    row = {**empty, "view": "2CH", "phase": "ED", "structure": "LV", "domain": "real", "status": "failed",
+           "uses_ground_truth": False, **known}  # fmt: skip
+    write_rows(run.rows, rows_frame([cast(Row, row)]))
+    assert len(read_run(run.root).rows) == 1
+    write_rows(run.rows, rows_frame([cast(Row, row), cast(Row, {**row, column: other})]))
+    with pytest.raises(DataError, match=rf"rows\.csv: {column}: {other}; expected .* as in spec\.json"):
         read_run(run.root)
 
 

@@ -18,7 +18,7 @@ from synthboost.processes import process_pool
 from synthboost.progress import track
 from synthboost.records.masks import IndexEntry, read_index, read_mask
 from synthboost.records.rows import Row, Status, rows_frame
-from synthboost.records.run_record import Evaluation, Spec
+from synthboost.records.run_record import OF_ALL_ROWS, Evaluation, Spec
 
 
 def score_frames(
@@ -133,8 +133,7 @@ class _Scorer:
 
 def _facts(spec: Spec, split: str, evaluation: Evaluation) -> dict[str, object]:
     """What all rows of a run share."""
-    shared = ("model", "strategy", "encoders", "synthetic", "real_patients", "seed")
-    own = {name: getattr(spec, name) for name in shared}
+    own = {name: getattr(spec, name) for name in (*OF_ALL_ROWS, "synthetic", "real_patients")}
     return {"run": spec.name, **own, "split": split, "part": str(evaluation.part)}
 
 

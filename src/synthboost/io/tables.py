@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import csv
 import math
+import re
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import is_dataclass
@@ -27,6 +28,7 @@ _Item = TypeVar("_Item")
 Allowed: TypeAlias = Mapping[str, tuple[Callable[[Any], bool], str]]
 """Column -> whether a value may stand in it, and in words what may. Empty cells always may."""
 _DTYPES = {"str": "str", "bool": "bool", "int": "Int64", "float": "float64"}
+_WHOLE, _NUMBER = re.compile(r"[+-]?[0-9]{1,18}"), re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
 _GROUP = 50_000
 """Rows per row group of a Parquet file."""
 
@@ -118,8 +120,8 @@ def one_of(words: Iterable[str]) -> tuple[Callable[[Any], bool], str]:
 
 def within(low: float, high: float = math.inf) -> tuple[Callable[[Any], bool], str]:
     """Allow finite numbers from `low` to `high`."""
-    expected = f"a finite number from {low:g} on" if math.isinf(high) else f"a number from {low:g} to {high:g}"
-    return lambda number: low <= number <= high and math.isfinite(number), expected
+    expected = f"a number from {low:g} on" if math.isinf(high) else f"a number from {low:g} to {high:g}"
+    return lambda number: low <= number <= high, expected
 
 
 def read_typed(path: Path, kind: type[_Item], allowed: Allowed | None = None) -> Iterator[_Item]:
@@ -176,10 +178,9 @@ def _from_cell(cell: str, kind: str) -> object:
         return None
     if kind.startswith("bool"):
         return {"True": True, "False": False}[cell]
-    if kind.startswith("int"):
-        return int(cell)
-    if kind.startswith("float"):
-        if math.isnan(number := float(cell)):
-            raise ValueError
-        return number
+    if kind.startswith(("int", "float")):
+        whole = kind.startswith("int")
+        if not (_WHOLE if whole else _NUMBER).fullmatch(cell) or not math.isfinite(float(cell)):
+            raise ValueError  # Python also reads 1_0, other scripts' digits, inf and nan
+        return int(cell) if whole else float(cell)
     return sys.intern(from_cell(cell))  # most words stand in thousands of rows: each is kept once

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,7 +12,7 @@ from synthboost.io.tables import Allowed, read_typed, within, write_typed
 from synthboost.io.typed_json import read_record
 from synthboost.records.examples import Example, read_examples
 from synthboost.records.rows import read_rows
-from synthboost.records.run_record import Evaluation, Manifest, Spec
+from synthboost.records.run_record import OF_ALL_ROWS, Evaluation, Manifest, Spec
 
 
 @dataclass(frozen=True)
@@ -103,7 +102,6 @@ _ALLOWED: Allowed = {
     "epoch": within(1),
     "validation_dice": within(0, 1),
     **dict.fromkeys(("images_seen", "learning_rate", "seconds"), within(0)),
-    **dict.fromkeys(("training_loss", "validation_loss"), within(-math.inf)),
 }
 
 
@@ -125,19 +123,27 @@ def read_run(root: Path) -> RunRecord:
     """Read a finished run's folder.
 
     Raises:
-        DataError: the run is not finished, or a file of it is absent or does not parse.
+        DataError: the run is not finished, a file of it is absent or does not parse, or its rows are another run's.
     """
     paths = RunPaths(root)
     if not root.is_dir():
         raise DataError(root, "run", "no such folder", "the folder of a finished run", "Check the path.")
     if not paths.done.is_file():
         raise DataError(root, "DONE", "absent", "the folder of a finished run", "Start the run again to resume it.")
+    spec, rows = read_record(paths.spec, Spec), read_rows(paths.rows)
+    for column, value in (("run", spec.name), *((name, getattr(spec, name)) for name in OF_ALL_ROWS)):
+        same = rows[column].isna() if value is None else (rows[column] == value).fillna(False)
+        if not same.all():
+            raise DataError(
+                paths.rows, column, rows[column][~same].iloc[0], f"{value}, as in {paths.spec.name}",
+                "One of the two was changed: evaluate the run again.",
+            )  # fmt: skip
     return RunRecord(
         root=root,
-        spec=read_record(paths.spec, Spec),
+        spec=spec,
         manifest=read_record(paths.manifest, Manifest),
         log=read_log(paths.log) if paths.log.is_file() else [],
-        rows=read_rows(paths.rows),
+        rows=rows,
         examples=read_examples(paths.examples) if paths.examples.is_file() else [],
         evaluation=read_record(paths.evaluation, Evaluation),
     )

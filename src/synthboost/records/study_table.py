@@ -63,7 +63,7 @@ def write_study_table(folder: Path, runs: Iterable[RunRecord], *, parquet: bool 
     """Write the table of a study into `folder`, replacing an older one.
 
     Raises:
-        DataError: a run occurs twice, or has rows of another one.
+        DataError: a run occurs twice.
         ConfigError: `parquet` is given and pyarrow is not installed; nothing is written then.
         OutputError: a file cannot be written.
     """
@@ -87,14 +87,8 @@ def write_study_table(folder: Path, runs: Iterable[RunRecord], *, parquet: bool 
 
 
 def run_facts(record: RunRecord) -> RunFacts:
-    """Gather what one run's folder says of it.
-
-    Raises:
-        DataError: a row belongs to another run.
-    """
+    """Gather what one run's folder says of it."""
     spec, manifest = record.spec, record.manifest
-    if len(strays := record.rows.run[record.rows.run != spec.name]):
-        raise DataError(record.root, "rows", f"rows of run {strays.iloc[0]!r}", f"rows of run {spec.name!r}")
     spec_text = _json(spec)
     own = {
         "run": spec.name,
