@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import ClassVar, Self
 
@@ -14,11 +13,11 @@ from synthboost.data.lists import (
     FRAMES_CSV,
     IMAGES,
     PATIENT_NAME,
-    apply_provenance,
+    Provenance,
     read_frames_csv,
     read_split_lists,
 )
-from synthboost.domain import FrameInfo, PatientId, Phase, SplitPart, View
+from synthboost.domain import Domain, FrameInfo, PatientId, Phase, SplitPart, View
 from synthboost.errors import DataError, readable, shown
 
 
@@ -44,25 +43,28 @@ class CamusNifti(Dataset):
         patients there may be fewer than four.
         """
         path = root / FRAMES_CSV
-        synthetic = path.is_file()
-        release, listed = read_frames_csv(path, cls.RELEASE, IMAGES) if synthetic else (cls.RELEASE, {})
+        release, listed = read_frames_csv(path, cls.RELEASE, IMAGES) if path.is_file() else (cls.RELEASE, None)
         patients = _find_patients(root / IMAGES, release)
         official, lists = read_split_lists(root, release, IMAGES)
-        files, texts, missing = _read_patients(root, patients, ".nii.gz", allow_missing, listed if synthetic else None)
+        files, texts, missing = _read_patients(root, patients, ".nii.gz", allow_missing, listed)
         without_folder = [
             f"{patient.folder}/{patient.name} (listed for {part}, no folder)"
             for part in official
             for patient in sorted(set(official[part]) - set(patients))
         ]
-        absent = (*missing, *without_folder)
-        dataset = cls.of(root, release, files, side_files=(*lists, *texts), official=official, absent=absent)
-        if not synthetic:
-            return dataset
-        folders = {patient.name for patient in patients}
-        lost = [f"{name} (in {FRAMES_CSV}, no folder)" for name in listed if name.split("_")[0] not in folders]
-        frames = apply_provenance(path, dataset.frames, listed)
-        side_files = (*dataset.side_files, Path(FRAMES_CSV))
-        return replace(dataset, frames=frames, side_files=side_files, absent=(*absent, *lost))
+        if listed is None:
+            lost, side_files = [], (*lists, *texts)
+        else:
+            if unlisted := [info.name for info in files if info.name not in listed]:
+                raise DataError(
+                    path, f"{len(unlisted)} frames without a line", shown(unlisted), "one line per frame",
+                    "Without it such a frame could be real or synthetic.",
+                )  # fmt: skip
+            folders = {patient.name for patient in patients}
+            lost = [f"{name} (in {FRAMES_CSV}, no folder)" for name in listed if name.split("_")[0] not in folders]
+            side_files = (*lists, *texts, Path(FRAMES_CSV))
+        absent = (*missing, *without_folder, *lost)
+        return cls.of(root, release, files, side_files=side_files, official=official, absent=absent)
 
 
 class CamusMhd(Dataset):
@@ -111,7 +113,7 @@ def _read_patients(
     patients: Sequence[PatientId],
     suffix: str,
     allow_missing: bool,
-    listed: Collection[str] | None = None,
+    listed: Mapping[str, Provenance] | None = None,
 ) -> tuple[dict[FrameInfo, FrameFiles], tuple[Path, ...], tuple[str, ...]]:
     """Read all patients' folders, no pixel: their frames, other files that were read, and files that are missing."""
     files: dict[FrameInfo, FrameFiles] = {}
@@ -133,7 +135,7 @@ def _read_patients(
 
 
 def _read_patient(
-    root: Path, patient: PatientId, suffix: str, listed: Collection[str] | None
+    root: Path, patient: PatientId, suffix: str, listed: Mapping[str, Provenance] | None
 ) -> tuple[dict[FrameInfo, FrameFiles], list[Path], list[Path]]:
     """As `_read_patients`; if any file is missing, the rest is empty: a patient is used whole or not at all.
 
@@ -144,7 +146,7 @@ def _read_patient(
     present = {entry.name for entry in _entries(root / folder) if entry.is_file()}
     stems = {(view, phase): f"{patient.name}_{view}_{phase}" for view in View for phase in Phase}
     if listed is not None:
-        # What is there and not listed is kept, so that `apply_provenance` refuses it.
+        # What is there and not listed is kept, so that the caller refuses it.
         stems = {key: stem for key, stem in stems.items() if stem in listed or f"{stem}{suffix}" in present}
     annotated = any(f"{stem}_gt{suffix}" in present for stem in stems.values())
     files = {
@@ -157,7 +159,11 @@ def _read_patient(
         return {}, [], missing
     paths = {view: root / path for view, path in texts.items()}
     attributes = merge_views(paths, {view: read_info(path) for view, path in paths.items()})
-    frames = {FrameInfo(patient, view, phase, attributes[view]): files[view, phase] for view, phase in stems}
+    origin = {} if listed is None else listed
+    frames = {
+        FrameInfo(patient, *key, attributes[key[0]], *origin.get(stem, (Domain.REAL, None))): files[key]
+        for key, stem in stems.items()
+    }
     return frames, list(texts.values()), []
 
 

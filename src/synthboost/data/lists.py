@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import csv
 import re
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from synthboost.domain import Domain, FrameInfo, PatientId, Phase, SplitPart, View
-from synthboost.errors import DataError, readable, shown
+from synthboost.domain import Domain, PatientId, Phase, SplitPart, View
+from synthboost.errors import DataError, readable
 from synthboost.io.atomic import from_cell, write_csv, write_text
 
 IMAGES, SPLIT, FRAMES_CSV = "database_nifti", "database_split", "frames.csv"
@@ -98,24 +97,6 @@ def read_frames_csv(path: Path, release: str, folder: str) -> tuple[str, dict[st
             lines[cells["frame"]] = _parse(where, cells, release, folder)
             own = _same_release(where, cells.get(RELEASE_COLUMN, release), own)
     return own or release, lines
-
-
-def apply_provenance(
-    path: Path, frames: Sequence[FrameInfo], provenance: Mapping[str, Provenance]
-) -> tuple[FrameInfo, ...]:
-    """The frames with domain and source filled in. Lines of frames that are not there are left to the caller.
-
-    Raises:
-        DataError: a frame has no line in the file at `path`.
-    """
-    unlisted = [info.name for info in frames if info.name not in provenance]
-    if unlisted:
-        raise DataError(
-            path, f"{len(unlisted)} frames without a line", shown(unlisted), "one line per frame",
-            "Without it such a frame could be real or synthetic.",
-        )  # fmt: skip
-    lines = [(info, *provenance[info.name]) for info in frames]
-    return tuple(replace(info, domain=domain, source=source) for info, domain, source in lines)
 
 
 def write_frames_csv(root: Path, rows: Iterable[Mapping[str, Any]]) -> None:
