@@ -144,3 +144,7 @@ def test_published_weights_of_a_diffusion_model_become_a_folder_to_sample_from(
     assert answer.code == 0, answer.err
     assert f"kind: semantic diffusion (echo-from-noise)\nmatched: {len(state)}\n" in answer.out
     assert load_diffusion(tmp_path / "echo").settings == settings
+    verified = synthboost("weights", "verify", tmp_path / "echo")
+    assert (verified.code, verified.err) == (0, "")
+    assert f"kind: semantic-diffusion\nmatched: {len(state)}\nmissing: 0\n" in verified.out
+    assert verified.out.endswith("It can be used with --model.\n")

@@ -14,7 +14,7 @@ from safetensors import safe_open
 
 from synthboost.data import TripletRecipe
 from synthboost.data.source import FrameSet
-from synthboost.errors import ConfigError, TrainingError
+from synthboost.errors import ConfigError, OutputError, TrainingError
 from synthboost.models.base import Segmenter
 from synthboost.models.catalogue import MODELS
 from synthboost.models.clipseg.model import ClipSeg
@@ -186,15 +186,15 @@ def test_a_build_that_was_killed_goes_on_with_the_next_file(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
     monkeypatch.setattr(feature_cache, "FILE_BYTES", 2 * BYTES_EACH)
-    original, files = feature_cache.save_file, iter(range(10))
+    original, files = feature_cache.write_tensors, iter(range(10))
 
-    def killed(tensors: Any, path: Path, metadata: Any) -> None:
+    def killed(path: Path, tensors: Any, metadata: Any) -> None:
         if next(files) == 1:
             path.write_bytes(b"half a file")
             raise KeyboardInterrupt
-        original(tensors, path, metadata)
+        original(path, tensors, metadata)
 
-    monkeypatch.setattr(feature_cache, "save_file", killed)
+    monkeypatch.setattr(feature_cache, "write_tensors", killed)
     with pytest.raises(KeyboardInterrupt):
         build(model, training_frames, plain, tmp_path)
     folder = tmp_path / encoder_key(model)
@@ -315,6 +315,14 @@ def test_too_little_room_moves_it_into_memory_or_nowhere_and_asking_for_it_says_
     assert "nowhere, there is no room" in capsys.readouterr().err
     memory.available += 2
     assert build(model, training_frames, plain, None).folder is None
+
+
+def test_a_cache_that_cannot_be_written_is_an_output_error(
+    model: ClipSeg, training_frames: FrameSet, plain: TrainingConfig, tmp_path: Path
+) -> None:
+    (tmp_path / "caches").write_text("in the way")
+    with pytest.raises(OutputError, match=r"\.safetensors: output: a file is in the way; expected a folder"):
+        build(model, training_frames, plain, tmp_path / "caches")
 
 
 def test_features_that_are_not_finite_are_refused(

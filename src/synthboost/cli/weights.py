@@ -85,6 +85,7 @@ class VerifyWeights:
 
     def run(self) -> None:
         """Print the result."""
+        from synthboost.diffusion.checkpoint import is_diffusion, load_diffusion
         from synthboost.models.catalogue import published_with
         from synthboost.models.cris.published import check
         from synthboost.models.registry import load_segmenter, weights_fingerprint
@@ -97,10 +98,11 @@ class VerifyWeights:
             print("\n".join(_lines(check(path), would=True)), "unexpected: 0\nIt can be converted.", sep="\n")
             return
         print(f"sha256: {weights_fingerprint(self.source)}")
-        model = load_segmenter(self.source)
+        diffusion = is_diffusion(path)
+        model = load_diffusion(path) if diffusion else load_segmenter(self.source)
         print(f"kind: {model.name}\nmatched: {len(model.state_dict())}\nmissing: 0\nunexpected: 0")
         print(f"parameters: {sum(parameter.numel() for parameter in model.parameters()):,}")
-        print("It can be used with --weights or --checkpoint.")
+        print(f"It can be used with {'--model' if diffusion else '--weights or --checkpoint'}.")
 
 
 @dataclass(frozen=True)

@@ -13,8 +13,7 @@ from synthboost.errors import CheckpointError
 from synthboost.io.atomic import whole_folder
 from synthboost.models.weights_folder import CARD_FILE, load_weights, read_card, read_settings, save_weights, write_card
 
-NAME = "semantic-diffusion"
-"""On the card, where segmenters have theirs."""
+NAME = SemanticUNet.name
 
 
 def save_diffusion(folder: Path, network: SemanticUNet) -> None:
@@ -35,7 +34,7 @@ def load_diffusion(folder: Path) -> SemanticUNet:
     Raises:
         CheckpointError: the folder is absent, incomplete, damaged, or holds another kind of model.
     """
-    folder = folder / "checkpoint" if (folder / "checkpoint").is_dir() else folder
+    folder = _inside(folder)
     card = read_card(folder, verify=False)
     if card is None:
         found = CARD_FILE if folder.is_dir() else "folder"
@@ -47,3 +46,13 @@ def load_diffusion(folder: Path) -> SemanticUNet:
         network = SemanticUNet(settings)
     load_weights(network, folder)
     return network.eval()
+
+
+def is_diffusion(folder: Path) -> bool:
+    """Whether a folder holds a diffusion model, itself or as `checkpoint/`."""
+    card = read_card(_inside(folder), verify=False)
+    return card is not None and card.model == NAME
+
+
+def _inside(folder: Path) -> Path:
+    return folder / "checkpoint" if (folder / "checkpoint").is_dir() else folder

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypeAlias, TypeVar
+from typing import ClassVar, TypeAlias, TypeVar
 
 import torch
 import torch.nn.functional as F
@@ -49,6 +49,9 @@ blocks, input first."""
 
 class SemanticUNet(nn.Module):
     """Noisy images (B, C, S, S), times and a condition to noise or velocity (and variances), (B, C or 2C, S, S)."""
+
+    name: ClassVar[str] = "semantic-diffusion"
+    """On the card of its weights, where segmenters have theirs."""
 
     def __init__(self, settings: DiffusionSettings) -> None:
         """Build with random weights (from torch's global generator). The last layer is zero, and so is the output."""

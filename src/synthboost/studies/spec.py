@@ -115,7 +115,7 @@ class RunSpec:
     weights: str | None = None
     """A folder of weights or a hub name to start from instead; `preset` then has no influence."""
     weights_sha256: str | None = None
-    """Of the file that `weights` holds, so that the run's identity does not hang on a path."""
+    """The one checksum of what `weights` holds, so that the run's identity does not hang on a path."""
     encoders: Encoders = Encoders.TRAINED
     prompt_set: PromptSet = PromptSet.P6
     synthetic_prompt_set: PromptSet | None = None
