@@ -12,7 +12,6 @@ import numpy as np
 from synthboost.domain import GreyImage
 from synthboost.errors import DataError, extra
 from synthboost.io.recording import (
-    MAX_FRAMES,
     MAX_PIXELS,
     Recording,
     Region,
@@ -40,8 +39,7 @@ def open_film(path: Path) -> Recording:
     for frame in _decoded(path):
         shape = shape if times else _upright(path, frame, np.empty((frame.height, frame.width), np.bool_)).shape
         times.append(frame.time)
-        if len(times) > MAX_FRAMES:
-            break
+        check_length(path, len(times), shape)
     stamps = [time for time in times if time is not None]
     steady = len(stamps) == len(times) and all(a < b for a, b in pairwise(stamps))
     seconds = tuple(time - stamps[0] for time in stamps) if steady else None
