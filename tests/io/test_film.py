@@ -131,3 +131,27 @@ def test_a_film_that_leaves_numbers_out_is_whole(tmp_path: Path) -> None:
     recording = open_recording(path)
     assert len(list(recording.frames())) == recording.length == 4
     assert recording.seconds == pytest.approx([0, 0.04, 0.16, 0.2], abs=1e-3)
+
+
+def test_what_was_cut_off_from_its_key_frame_is_not_shown(tmp_path: Path) -> None:
+    whole = _marked(tmp_path / "whole.mkv", [40 * n for n in range(8)], "libx264")  # a key frame is every fourth
+    cut = open_recording(_remux(whole, tmp_path / "cut.mkv", 0, range(1, 8)))
+    means = [float(frame[20:].mean()) for frame in cut.frames()]
+    np.testing.assert_allclose(means, [40, 50, 60, 70], atol=3)
+
+
+def test_a_film_that_is_damaged_in_its_midst_is_refused(tmp_path: Path) -> None:
+    path = _marked(tmp_path / "x.mp4", [40 * n for n in range(8)])
+    data = path.read_bytes()
+    sound = np.stack(list(open_recording(path).frames()))
+    begin, end = data.index(b"mdat") + 4, data.index(b"moov") - 4
+    refused = 0
+    for at in range(begin, end, (end - begin) // 40):
+        path.write_bytes(data[:at] + bytes([data[at] ^ 0xFF]) + data[at + 1 :])
+        try:
+            frames = np.stack(list(open_recording(path).frames()))
+        except DataError:
+            refused += 1
+        else:
+            assert frames.shape == sound.shape
+    assert refused > 20

@@ -62,27 +62,41 @@ def _decoded(path: Path) -> Iterator[Any]:
             check_length(path, max(1, stream.frames), shape)
             stream.codec_context.options = {"max_pixels": str(MAX_PIXELS)}
             stream.thread_type = "NONE"  # frames of a damaged film come in the order and number that they have
-            stamps, duration = list[int](), 0
+            stamps, duration, key, frames = list[int](), 0, None, 0
             for packet in container.demux(stream):
-                if packet.size:
+                if packet.size and key is None and packet.is_keyframe:
+                    key = packet.pts or 0
+                if packet.size and not packet.is_discard:
                     stamps.append(packet.pts or 0)
                     duration = max(duration, packet.duration or 0)
                 for frame in packet.decode():
                     check_pixels(path, frame.height, frame.width)
-                    yield frame
-            if len(stamps) < stream.frames:
-                stamps.sort()  # AVI counts numbers that it leaves out, so only an early end tells
-                last = max(duration, min((b - a for a, b in pairwise(stamps) if a < b), default=0))
-                if stamps[-1:] < [(stream.start_time or 0) + (stream.duration or 0) - last]:
-                    raise DataError(
-                        path, "frames", f"{len(stamps)} can be read", f"{stream.frames}, as its header says",
-                        "The file is cut off or damaged: copy it again.",
-                    )  # fmt: skip
+                    whole = key is not None and (frame.pts is None or frame.pts >= key)
+                    if frame.is_corrupt and whole:
+                        raise _bad(path, f"damaged after {frames} frames")
+                    if not frame.is_corrupt:  # a film that was cut may begin with what refers to what is gone
+                        frames += whole
+                        yield frame
+            _require_all(path, stream, sorted(stamps), duration, key or 0, frames)
     except (av.error.FFmpegError, OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or type(error).__name__
-        raise DataError(
-            path, "file", reason, "a readable film", "It may be cut off or damaged: copy it again."
-        ) from error
+        raise _bad(path, getattr(error, "strerror", None) or type(error).__name__) from error
+
+
+def _require_all(path: Path, stream: Any, stamps: list[int], duration: int, key: int, frames: int) -> None:
+    """Refuse a film that ends before its header says so, or lost frames after its first key; if frames are counted.
+
+    AVI counts numbers that it leaves out, so that only an early end tells that it is cut off.
+    """
+    if stream.frames == 0:
+        return
+    last = max(duration, min((b - a for a, b in pairwise(stamps) if a < b), default=0))
+    ends_early = stamps[-1:] < [(stream.start_time or 0) + (stream.duration or 0) - last]
+    if (len(stamps) < stream.frames and ends_early) or frames < sum(stamp >= key for stamp in stamps):
+        raise _bad(path, f"{frames} frames can be read of {stream.frames}")
+
+
+def _bad(path: Path, reason: str) -> DataError:
+    return DataError(path, "film", reason, "a readable film", "It may be cut off or damaged: copy it again.")
 
 
 def _upright(path: Path, frame: Any, pixels: Any) -> Any:
@@ -116,7 +130,5 @@ def _open(av: Any, path: Path) -> Any:
 
 def _stream(path: Path, container: Any) -> Any:
     if not container.streams.video or container.streams.video[0].codec_context is None:
-        raise DataError(
-            path, "streams", "no video that can be decoded", "a film", "It may be cut off or damaged: copy it again."
-        )
+        raise _bad(path, "no video that can be decoded")
     return container.streams.video[0]
