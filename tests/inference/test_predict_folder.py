@@ -135,6 +135,22 @@ def test_another_picture_under_the_same_name_is_predicted_again(predictor, tmp_p
     assert (third.new, third.result) == (False, second.result)
 
 
+@pytest.mark.parametrize(
+    ("file", "content"), [("result.json", None), ("result.json", "{half"), ("result.json", "{}"), ("labels.png", None)]
+)
+def test_a_result_that_is_not_whole_is_made_again(predictor, tmp_path, file: str, content: str | None) -> None:
+    path, out = tmp_path / "a.png", tmp_path / "out"
+    Image.fromarray(_fans(1)[0]).save(path)
+    _predict(predictor, path, out)
+    whole = (out / "a" / file).read_bytes()
+    (out / "a" / file).unlink()
+    if content is not None:
+        (out / "a" / file).write_text(content)
+    (again,) = _predict(predictor, path, out)
+    assert again.new
+    assert (out / "a" / file).read_bytes() == whole
+
+
 def test_the_batch_size_changes_no_file(predictor, tmp_path) -> None:
     path = tmp_path / "clip.tiff"
     pages = _fans(9) // np.arange(1, 10)[:, None, None].astype(np.uint8)  # ever darker: the first show the most

@@ -155,3 +155,20 @@ def test_a_film_that_is_damaged_in_its_midst_is_refused(tmp_path: Path) -> None:
         else:
             assert frames.shape == sound.shape
     assert refused > 20
+
+
+def test_the_cover_of_a_film_is_not_the_film(tmp_path: Path) -> None:
+    import av
+
+    path = _marked(tmp_path / "x.mp4", [0, 40, 80])
+    with av.open(str(path)) as old, av.open(str(tmp_path / "y.mp4"), "w") as new:
+        cover = new.add_stream("mjpeg", rate=1)
+        cover.width, cover.height, cover.pix_fmt, cover.disposition = 16, 16, "yuvj420p", 1 << 10
+        film = new.add_stream_from_template(old.streams.video[0])
+        new.mux(cover.encode(av.VideoFrame(16, 16, "yuvj420p")))
+        for packet in old.demux(video=0):
+            if packet.size:
+                packet.stream = film
+                new.mux(packet)
+        new.mux(cover.encode())
+    assert open_recording(tmp_path / "y.mp4").whole_shape == (48, 64)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from synthboost.errors import OutputError, SynthboostError
+from synthboost.errors import DataError, OutputError, SynthboostError
 from synthboost.inference.predict_recording import RESULT, input_sha256, predict_recording
 from synthboost.inference.predictor import Predictor
 from synthboost.inference.sentences import Target
@@ -129,11 +129,13 @@ def _printable(text: str) -> str:
 
 
 def _up_to_date(path: Path, folder: Path) -> dict[str, Any] | None:
-    """The result that is there, if it is one of this very file."""
-    if not (folder / RESULT).is_file():
+    """The result that is there, if it is a whole one of this very file."""
+    try:
+        found = read_json(folder / RESULT)
+        whole = {*(folder / name for name in found["files"].values())} <= {*folder.iterdir()}
+    except (DataError, KeyError, AttributeError):  # absent or damaged
         return None
-    found = read_json(folder / RESULT)
-    return found if found.get("input_sha256") == input_sha256(path) else None
+    return found if whole and found.get("input_sha256") == input_sha256(path) else None
 
 
 def _write_tables(out: Path, outcomes: Sequence[Outcome]) -> None:

@@ -218,8 +218,11 @@ def input_sha256(path: Path) -> str:
         DataError: it cannot be read.
     """
     parts = (path, path.with_suffix(".raw")) if path.suffix.lower() == ".mhd" else (path,)
-    with readable(path):
-        return hashlib.sha256(b"".join(part.read_bytes() for part in parts)).hexdigest()
+    digest = hashlib.sha256()
+    for part in parts:
+        with readable(path), part.open("rb") as handle:
+            hashlib.file_digest(handle, lambda: digest)
+    return digest.hexdigest()
 
 
 def contours_of(mask: Mask, spacing_mm: tuple[float, float] | None) -> list[dict[str, Any]]:

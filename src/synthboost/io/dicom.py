@@ -83,7 +83,8 @@ def open_dicom(path: Path, whole_image: bool = False) -> Recording:
         uid = _require_decoder(path, str(header.file_meta.get("TransferSyntaxUID", "")))
     _require_frames(path, header, length, shape, uid)
     region, spacing_mm = _region(path, header, shape, whole_image)
-    seconds = _seconds(header, length)
+    with _silent(path, "Frame Time"):
+        seconds = _seconds(header, length)
     return Recording(path, "dicom", length, region, shape, spacing_mm, seconds, lambda: _frames(path, header))
 
 
@@ -147,7 +148,9 @@ def _require_readable_pixels(path: Path, header: Any) -> None:
         raise DataError(path, "Bits Allocated", allocated, "8 or 16")
     if _whole(path, header, "PixelRepresentation", 0) != 0:
         raise DataError(path, "Pixel Representation", "signed numbers", "grey values from 0 to 255")
-    if header.get("ModalityLUTSequence"):
+    with _silent(path, "ModalityLUTSequence"):
+        table = header.get("ModalityLUTSequence")
+    if table:
         raise DataError(path, "Modality LUT Sequence", "present", "grey values as they are", "Apply the table first.")
 
 
@@ -237,8 +240,8 @@ def _frames(path: Path, header: Any) -> Iterator[NDArray[Any]]:
     kind = str(header.PhotometricInterpretation)
     usual = {"pixel_representation": 0, "planar_configuration": 0, "bits_stored": 8, "bits_allocated": 8}
     usual["samples_per_pixel"] = 1 if kind in (*GREY, "PALETTE COLOR") else 3
-    absent = {name: value for name, value in usual.items() if header.get(name.title().replace("_", "")) is None}
     with _silent(path, "pixels"):
+        absent = {name: value for name, value in usual.items() if header.get(name.title().replace("_", "")) is None}
         source = _source(path)
     with source, closing(iter_pixels(source, **absent)) as frames:  # YBR comes as RGB
         while True:

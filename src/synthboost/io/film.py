@@ -21,6 +21,8 @@ from synthboost.io.recording import (
 )
 
 SUFFIXES = (".mp4", ".m4v", ".mov", ".avi", ".mkv", ".webm", ".wmv", ".mpg", ".mpeg")
+COVER = 1 << 10
+"""FFmpeg's mark of a still picture that adorns a film."""
 _CONTAINERS = ("mov", "mp4", "avi", "matroska", "webm", "asf", "mpeg")
 """Names of FFmpeg's formats; others (play lists, network protocols) would open further files."""
 
@@ -129,6 +131,7 @@ def _open(av: Any, path: Path) -> Any:
 
 
 def _stream(path: Path, container: Any) -> Any:
-    if not container.streams.video or container.streams.video[0].codec_context is None:
-        raise _bad(path, "no video that can be decoded")
-    return container.streams.video[0]
+    for stream in container.streams.video:
+        if stream.codec_context is not None and not stream.disposition & COVER:
+            return stream
+    raise _bad(path, "no video that can be decoded")
