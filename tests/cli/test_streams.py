@@ -53,6 +53,12 @@ def test_letters_that_an_output_does_not_know_become_escapes() -> None:
     assert ascii_only.buffer.getvalue() == b"Dice 87.3 \\xb1 6.0\n"  # type: ignore[attr-defined]
 
 
+def test_a_limit_of_memory_under_which_libraries_hang_is_refused(tmp_path: Path) -> None:
+    answer = run(f"ulimit -v 700000; {SYNTHBOOST} evaluate --data x --checkpoint y --out new", tmp_path)
+    assert answer.returncode == 2
+    assert answer.stderr == "ERROR ulimit -v: memory: 700000 kB; expected 1048576 kB or more\n"
+
+
 def test_too_little_memory_and_what_the_system_refuses_are_one_line() -> None:
     allocator = RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes")
     for error in (MemoryError(), allocator, OSError(12, "Cannot allocate memory")):

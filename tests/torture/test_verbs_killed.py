@@ -25,3 +25,14 @@ def test_clinical(simulated: Path, checkpoint: Path, tmp_path: Path) -> None:
 def test_pseudo_label(simulated: Path, checkpoint: Path, tmp_path: Path) -> None:
     settings = ["--least-confidence", 0.0, "--keep-implausible"]
     torture(["pseudo-label", simulated, "--checkpoint", checkpoint, *settings], tmp_path, kills=4)
+
+
+GRID = ("--models", "clipseg", "--encoders", "trained", "frozen", "--prompts", "P1", "--images-per-stage", "60")
+SAID = ("logs/*", "report.html", "results/**/*")
+"""What each run said may differ; so may the times in a report."""
+
+
+@pytest.mark.parametrize("whom", ["group", "parent"])
+def test_a_study_with_two_workers(simulated: Path, other: Path, tmp_path: Path, whom: Whom) -> None:
+    command = ["study", "paper", "--data", simulated, "--synthetic", other, *GRID, "--workers", 2]
+    torture(command, tmp_path, kills=5, seed=1, whom=whom, ignore=SAID)

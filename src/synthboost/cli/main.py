@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import importlib
 import os
+import resource
 import signal
 import sys
 from collections.abc import Sequence
@@ -15,10 +16,11 @@ import tyro
 
 import synthboost
 from synthboost.cli.streams import Stream, lead_nowhere, open_closed_streams
-from synthboost.errors import OPTIONS, SynthboostError, lacks_memory
+from synthboost.errors import OPTIONS, ConfigError, SynthboostError, lacks_memory
 
 USER_ERROR = 2
 INTERRUPTED = 130
+LEAST_MEMORY = 2**30
 NAME = "synthboost"
 DESCRIPTION = (
     "Language-guided segmentation of echocardiograms, boosted by synthetic data (arXiv 2309.12829).\n"
@@ -112,7 +114,9 @@ def main(arguments: list[str] | None = None) -> None:
 def _run(arguments: Sequence[str] | None) -> int:
     """Run a verb and return the exit code; what went wrong is told in one line."""
     try:
-        parse(arguments).run()
+        verb = parse(arguments)
+        _require_memory()
+        verb.run()
     except SynthboostError as error:
         option = f"{OPTIONS}: {error.field}"
         print(f"ERROR {str(error).replace(option, _option(error.field), 1)}", file=sys.stderr)
@@ -134,6 +138,13 @@ def _run(arguments: Sequence[str] | None) -> int:
 
 def _option(field: str) -> str:
     return f"--{field.replace('_', '-')}"
+
+
+def _require_memory() -> None:
+    """Refuse a limit (`ulimit -v`) under which libraries that are loaded later would hang, not fail."""
+    most, _ = resource.getrlimit(resource.RLIMIT_AS)
+    if most != resource.RLIM_INFINITY and most < LEAST_MEMORY:
+        raise ConfigError("ulimit -v", "memory", f"{most // 1024} kB", f"{LEAST_MEMORY // 1024} kB or more")
 
 
 def _limit(error: Exception) -> str | None:

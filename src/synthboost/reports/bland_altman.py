@@ -42,13 +42,14 @@ class Compared:
 
 def agreement_table(compared: Sequence[Compared], caption: str, notes: Sequence[str] = ()) -> Table:
     """One line per quantity; patients that could not be compared are counted in the table and named below it."""
-    absentees = [
-        f"Not measured, {item.name} ({item.first}): {', '.join(sorted(patient for patient, _ in item.missing))}."
-        for item in compared
-        if item.missing
-    ]
+    absentees: dict[str, list[str]] = {}
+    for item in compared:
+        if item.missing:
+            patients = ", ".join(sorted(patient for patient, _ in item.missing))
+            absentees.setdefault(patients, []).append(f"{item.name} ({item.first})")
+    missing = [f"Not measured of {patients}: {', '.join(names)}." for patients, names in absentees.items()]
     explained = "Differences are first minus second; 95 % of them are expected between the limits (Bland and Altman)."
-    return Table.of("agreement", caption, map(_line, compared), (explained, *absentees, *notes, NOT_A_DEVICE))
+    return Table.of("agreement", caption, map(_line, compared), (explained, *missing, *notes, NOT_A_DEVICE))
 
 
 def bland_altman_plot(compared: Sequence[Compared], caption: str) -> Plot:
