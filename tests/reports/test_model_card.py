@@ -63,6 +63,11 @@ def test_the_same_run_gives_the_same_card(make_row, make_run) -> None:
     assert model_card(run) == model_card(run)
 
 
+def test_validation_patients_are_not_called_test_patients(make_row, make_run) -> None:
+    card = model_card(make_run([make_row(0.5, split="no-test")], spec=_spec({"real": REAL})))
+    assert "(real images; split no-test, official validation)" in card
+
+
 def test_hostile_names_mean_themselves(make_row, make_run) -> None:
     name = "<script>x</script>|\n`\x1b"
     row = make_row(0.5, sentence='a"]); import os\n```')

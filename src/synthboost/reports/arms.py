@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from synthboost.domain import STRUCTURES, Strategy
+from synthboost.domain import STRUCTURES, SplitPart, Strategy
 from synthboost.errors import DataError
 from synthboost.evaluation.statistics.arms import Arm, arms_of
 from synthboost.records.run_record import BASELINE_MODEL, NOTHING_TRAINED, RANDOM_WEIGHTS
@@ -23,6 +23,8 @@ HEADINGS = {
     "grid": "grid",
 }
 """Column of the rows to column heading, the strategy aside."""
+NO_TEST, INSTEAD = "no-test", "official validation"
+"""The split for copies without test patients, and whom it evaluates on instead."""
 GROUND_TRUTH_MARK = " †"
 GROUND_TRUTH_NOTE = (
     "† uses ground truth: a word of these sentences was derived from the true mask, which nobody has for a new patient."
@@ -48,6 +50,11 @@ def ordered_arms(rows: pd.DataFrame, probe: str = "") -> list[Arm]:
             _refuse_doubles(arm.rows)
         scores(arm.scored, "dice")
     return arms
+
+
+def with_true_parts(rows: pd.DataFrame) -> pd.DataFrame:
+    """The rows; where a split has no test patients, `part` says who took their place."""
+    return rows.assign(part=rows.part.mask((rows.split == NO_TEST) & (rows.part == SplitPart.TESTING), INSTEAD))
 
 
 def scores(rows: pd.DataFrame, metric: str) -> list[float]:

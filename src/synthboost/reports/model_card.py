@@ -14,6 +14,7 @@ from synthboost.domain import Domain, Quality, Structure
 from synthboost.errors import printable
 from synthboost.records.run_folder import RunRecord
 from synthboost.records.run_record import RANDOM_WEIGHTS
+from synthboost.reports.arms import with_true_parts
 from synthboost.reports.paper import model_heading
 from synthboost.reports.run_facts import fact_text, parameters_text
 from synthboost.reports.table import markdown_text, mean_sd
@@ -72,7 +73,7 @@ def _what(run: RunRecord) -> list[str]:
 
 
 def _numbers(rows: pd.DataFrame) -> list[str]:
-    own = rows[(rows.probe == "") & rows.dice.notna()]
+    own = with_true_parts(rows[(rows.probe == "") & rows.dice.notna()])
     if own.empty:
         return ["## Numbers", "", "It was not scored."]
     parts = own[["split", "part"]].drop_duplicates().itertuples(index=False)

@@ -78,13 +78,12 @@ def trainings_text(first: Collection[str], second: Collection[str], known: Runs)
     return f"{text}{' Pretraining whose run was not given is not counted.' if lacking else ''}"
 
 
-def _training(run: RunRecord, known: Runs) -> tuple[int, int | None, bool]:
+def _training(run: RunRecord, known: Runs, seen: frozenset[str] = frozenset()) -> tuple[int, int | None, bool]:
     """Epochs and optimiser steps of a run and its ancestors (`None`: unknown), and whether all ancestors are known."""
     parent = run.manifest.parent if run.manifest else None
     epochs, steps, whole = 0, 0, not parent
-    if parent and parent in known:
-        others = {name: other for name, other in known.items() if name != run.spec.name}
-        epochs, before, whole = _training(known[parent], others)
+    if parent and parent in known and parent not in (seen := seen | {run.spec.name}):
+        epochs, before, whole = _training(known[parent], known, seen)
         if before is None:
             return epochs + len(run.log), None, whole
         steps = before

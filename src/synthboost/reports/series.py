@@ -11,18 +11,15 @@ from functools import cached_property
 
 import pandas as pd
 
-from synthboost.domain import SplitPart
 from synthboost.evaluation.statistics.arms import Arm
 from synthboost.io.typed_json import to_json
 from synthboost.records.rows import rows_frame
 from synthboost.records.run_folder import RunRecord
-from synthboost.reports.arms import ordered_arms
+from synthboost.reports.arms import ordered_arms, with_true_parts
 from synthboost.reports.contrasts import Difference, differences
 from synthboost.reports.run_facts import in_table_order
 
 REAL, SYNTHETIC = "real", "synthetic"
-NO_TEST, INSTEAD = "no-test", "official validation"
-"""The split for copies without test patients, and whom it evaluates on instead."""
 _TEXTS = {
     "patients": "{} real training patients",
     "real": "real data {}",
@@ -66,11 +63,8 @@ class Series:
 
 
 def rows_of_runs(runs: Sequence[RunRecord]) -> pd.DataFrame:
-    """All rows of some runs in one data frame; where a split has no test patients, `part` says who took their place."""
-    if not runs:
-        return rows_frame([])
-    rows = pd.concat([run.rows for run in runs], ignore_index=True)
-    return rows.assign(part=rows.part.mask((rows.split == NO_TEST) & (rows.part == SplitPart.TESTING), INSTEAD))
+    """All rows of some runs in one data frame, see `with_true_parts`."""
+    return with_true_parts(pd.concat([run.rows for run in runs], ignore_index=True)) if runs else rows_frame([])
 
 
 def series_of(runs: Sequence[RunRecord]) -> list[Series]:

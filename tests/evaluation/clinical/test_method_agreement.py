@@ -43,6 +43,14 @@ def test_a_constant_method_has_no_correlation():
     assert (found.pearson, found.spearman) == (None, None)
 
 
+def test_rounding_is_no_variation_and_breaks_no_tie():
+    # .1 + .2 is .3 but for 6e-17, so the second method is constant, or has a tie.
+    constant, tied = [0.3, 0.1 + 0.2, 0.3, 0.1 + 0.2], [0.3, 0.1 + 0.2, 0.5, 0.6]
+    assert method_agreement([1.0, 2.0, 3.0, 4.0], constant).pearson is None
+    # Ranks 1 2 3 4 against 1.5 1.5 3 4: r = 4.5 / sqrt(5 * 4.5).
+    assert method_agreement([1.0, 2.0, 3.0, 4.0], tied).spearman == pytest.approx(4.5 / (5 * 4.5) ** 0.5)
+
+
 @pytest.mark.parametrize(
     ("first", "second", "named"),
     [

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from synthboost.errors import DataError
-from synthboost.evaluation.statistics.tests import finite
+from synthboost.evaluation.statistics.tests import finite, rounded
 
 
 @dataclass(frozen=True)
@@ -72,7 +72,7 @@ def method_agreement(first: ArrayLike, second: ArrayLike) -> MethodAgreement:
     of_bias = t * sd / math.sqrt(n)
     of_limit = t * sd * math.sqrt(1 / n + LIMITS_SD**2 / (2 * (n - 1)))
     lower, upper = bias - LIMITS_SD * sd, bias + LIMITS_SD * sd
-    varies = bool(np.ptp(a) > 0 and np.ptp(b) > 0)
+    varies = bool(np.ptp(rounded(a)) > 0 and np.ptp(rounded(b)) > 0)
     return MethodAgreement(
         n=n,
         bias=ValueInterval(bias, bias - of_bias, bias + of_bias),
@@ -81,5 +81,5 @@ def method_agreement(first: ArrayLike, second: ArrayLike) -> MethodAgreement:
         upper_limit=ValueInterval(upper, upper - of_limit, upper + of_limit),
         mean_absolute_error=float(np.abs(differences).mean()),
         pearson=float(np.corrcoef(a, b)[0, 1]) if varies else None,
-        spearman=float(stats.spearmanr(a, b).statistic) if varies else None,
+        spearman=float(stats.spearmanr(rounded(a), rounded(b)).statistic) if varies else None,
     )

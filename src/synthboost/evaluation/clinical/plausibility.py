@@ -95,18 +95,6 @@ class Check:
         """Whether there is a value and the rule allows it."""
         return self.value is not None and self.rule.allows(self.value)
 
-    def __str__(self) -> str:
-        """One line for people: `4CH ED: LV pieces: 2 (at most 1; source)`."""
-        value = f"not found, {self.reason}" if self.value is None else f"{self.value:.3g} {self.rule.unit}".strip()
-        return f"{self.where}: {self.name}: {value} ({allowed(self.rule)}; {self.rule.source})"
-
-
-def allowed(rule: Rule) -> str:
-    """A rule's range in words."""
-    if rule.low is None:
-        return "anything" if rule.high is None else f"at most {rule.high:g}"
-    return f"at least {rule.low:g}" if rule.high is None else f"{rule.low:g} to {rule.high:g}"
-
 
 def check_patient(
     maps: LabelMaps,
