@@ -114,9 +114,8 @@ def main(arguments: list[str] | None = None) -> None:
 def _run(arguments: Sequence[str] | None) -> int:
     """Run a verb and return the exit code; what went wrong is told in one line."""
     try:
-        verb = parse(arguments)
         _require_memory()
-        verb.run()
+        parse(arguments).run()
     except SynthboostError as error:
         option = f"{OPTIONS}: {error.field}"
         print(f"ERROR {str(error).replace(option, _option(error.field), 1)}", file=sys.stderr)
