@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -17,8 +17,7 @@ NOT_A_DEVICE = "Research software, not a medical device."
 INTERVAL = ("value", "low", "high")
 
 
-@dataclass(frozen=True, eq=False)
-class Compared:
+class Compared(NamedTuple):
     """One quantity, measured in two ways in the same patients."""
 
     name: str

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -40,8 +40,7 @@ PARENT_MISSING = "parent run not given"
 _MARKERS = ("o", "s", "^", "D", "v")
 
 
-@dataclass(frozen=True)
-class Curves:
+class Curves(NamedTuple):
     """The curves of one strategy's seeds: validation Dice in percent by images seen, pretraining included."""
 
     label: str

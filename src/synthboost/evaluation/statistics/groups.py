@@ -6,8 +6,8 @@ The bands are fixed here, before any result, and nowhere else.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from types import MappingProxyType
+from typing import NamedTuple
 
 import pandas as pd
 
@@ -21,8 +21,7 @@ _AGE_BANDS = ("under 50", "50–64", "65–79", "80 or older")
 _EF_CLASSES = ("EF ≤ 45 %", "EF 45–55 %", "EF ≥ 55 %")
 
 
-@dataclass(frozen=True)
-class Grouping:
+class Grouping(NamedTuple):
     """One way to break results down."""
 
     heading: str
