@@ -7,8 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from splits import check_split
 
-from synthboost.data import check_split, make_split, open_dataset
+from synthboost.data import make_split, open_dataset
 from synthboost.data.image_file import STRUCTURES_ONLY, WITH_SECTOR, recognise_coding
 from synthboost.domain import Attributes, Domain, PatientId, Phase, SplitPart, View
 from synthboost.errors import DataError, SplitError

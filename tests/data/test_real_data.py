@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import SimpleITK as sitk
+from splits import check_split
 
-from synthboost.data import check_split, make_split, open_dataset
+from synthboost.data import make_split, open_dataset
 from synthboost.domain import SplitPart
 from synthboost.errors import SplitError
 

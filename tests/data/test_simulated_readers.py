@@ -7,8 +7,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from splits import check_split
 
-from synthboost.data import check_split, make_split, open_dataset, without_annotations
+from synthboost.data import make_split, open_dataset, without_annotations
 from synthboost.data.inspection import faults, inspect_dataset, render_report
 from synthboost.data.simulated_readers import HEARTS
 from synthboost.data.simulated_set import write_dataset, write_hearts, write_shards

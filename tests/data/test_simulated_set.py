@@ -224,16 +224,6 @@ def test_an_export_is_the_set_that_simulate_would_have_written(write, tmp_path: 
         assert (tmp_path / "out" / path.relative_to(tmp_path / "camus")).read_bytes() == path.read_bytes()
 
 
-def test_shares_are_written_apart_and_nothing_twice(tmp_path: Path) -> None:
-    write_hearts(tmp_path / "set", THREE)
-    dataset = open_dataset(tmp_path / "set")
-    assert export_camus(dataset, tmp_path / "out", (1, 2)) == 2
-    assert not (tmp_path / "out" / "frames.csv").exists()
-    assert export_camus(dataset, tmp_path / "out", (2, 2)) == 1
-    assert export_camus(dataset, tmp_path / "out") == 0
-    assert len(open_dataset(tmp_path / "out").frames) == 12
-
-
 def test_a_set_of_patients_is_not_exported(tiny_camus: Path, tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"simulation\.json"):
         export_camus(open_dataset(tiny_camus), tmp_path / "out")

@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 import SimpleITK as sitk
+from splits import check_split
 
 from synthboost.data import (
     Split,
     check_beside,
     check_pictures,
     check_sources,
-    check_split,
     fewer_training_patients,
     make_split,
     open_dataset,
@@ -122,8 +122,8 @@ def _refused(split: Split, dataset: Dataset, *parts: str, **options) -> None:
         assert part in str(caught.value)
 
 
-def test_a_sound_split_passes_and_reports_nothing(dataset):
-    assert check_split(make_split("official", dataset), dataset) == ((), ())
+def test_a_sound_split_passes(dataset):
+    check_split(make_split("official", dataset), dataset)
 
 
 def test_a_patient_in_two_parts_is_refused(dataset):
@@ -144,7 +144,7 @@ def test_a_listed_patient_without_a_folder_is_refused_unless_allowed(tiny_camus)
     dataset = open_dataset(tiny_camus)
     split = make_split("official", dataset)
     _refused(split, dataset, "1 patients without a folder", "patient0004")
-    assert [p.name for p in check_split(split, dataset, allow_missing=True)[0]] == ["patient0004"]
+    check_split(split, dataset, allow_missing=True)
 
 
 def _copy_image(root: Path, source: str, target: str) -> None:
@@ -162,10 +162,9 @@ def test_one_image_under_two_names_in_two_parts_is_refused(dataset, workers):
     )  # fmt: skip
 
 
-def test_one_image_under_two_names_in_one_part_is_reported(dataset):
+def test_one_image_under_two_names_in_one_part_is_no_leak(dataset):
     _copy_image(dataset.root, "patient0001_2CH_ED", "patient0002_2CH_ED")
-    _, identical = check_split(make_split("official", dataset), dataset)
-    assert [(a.name, b.name) for a, b in identical] == [("patient0001_2CH_ED", "patient0002_2CH_ED")]
+    check_split(make_split("official", dataset), dataset)  # `data inspect --deep` lists it
 
 
 def test_leaving_out_one_of_the_two_mends_the_split(dataset):

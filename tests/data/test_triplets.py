@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from synthboost.data import ShapeSource, TripletRecipe, make_triplets
+from synthboost.data import TripletRecipe, make_triplets
 from synthboost.domain import (
     STRUCTURES,
     Attributes,
@@ -18,7 +18,6 @@ from synthboost.domain import (
     PromptSet,
     Quality,
     Sex,
-    Structure,
     View,
 )
 from synthboost.errors import ConfigError, DataError
@@ -63,44 +62,22 @@ def test_seeded_paraphrases_repeat_for_a_seed_and_vary_over_epochs(frame):
     assert many != [drawn(replace(recipe, seed=4), epoch) for epoch in range(200)]
 
 
-def test_no_shape_source_leaves_the_clause_out_and_says_so(frame):
-    (triplet,) = make_triplets(frame, TripletRecipe(PromptSet.P7, (LV,)))
-    assert "shape" not in triplet.prompt.text
-    assert triplet.prompt.dropped == ("shape",)
-    assert not triplet.prompt.uses_ground_truth
-
-
 def test_a_shape_word_of_the_true_mask_is_marked(frame):
-    (triplet,) = make_triplets(frame, TripletRecipe(PromptSet.P7, (LA,), shape=ShapeSource.TRUE_MASK))
+    (triplet,) = make_triplets(frame, TripletRecipe(PromptSet.P7, (LA,)))
     assert triplet.prompt.text.startswith("Left atrium cavity of square shape in two-chamber view")
     assert triplet.prompt.uses_ground_truth
 
 
 def test_a_sentence_that_names_no_shape_is_not_marked(frame):
-    for triplet in make_triplets(frame, TripletRecipe(PromptSet.P6, shape=ShapeSource.TRUE_MASK)):
+    for triplet in make_triplets(frame, TripletRecipe(PromptSet.P6)):
         assert not triplet.prompt.uses_ground_truth
 
 
 def test_a_structure_that_is_not_there_has_no_shape(frame):
     frame.label_map[frame.label_map == 3] = 0
-    (triplet,) = make_triplets(frame, TripletRecipe(PromptSet.P7, (LA,), shape=ShapeSource.TRUE_MASK))
+    (triplet,) = make_triplets(frame, TripletRecipe(PromptSet.P7, (LA,)))
     assert triplet.prompt.dropped == ("shape",)
     assert not triplet.mask.any()
-
-
-def test_given_shape_words_are_used_and_not_marked(frame):
-    recipe = TripletRecipe(PromptSet.P7, (LV, MYO), shape=ShapeSource.GIVEN)
-    with_word, without = make_triplets(frame, recipe, shapes={Structure.LEFT_VENTRICULAR_CAVITY: "oval"})
-    assert "of oval shape" in with_word.prompt.text
-    assert not with_word.prompt.uses_ground_truth
-    assert without.prompt.dropped == ("shape",)
-
-
-def test_shape_words_and_recipe_must_agree(frame):
-    with pytest.raises(ConfigError, match="shapes"):
-        make_triplets(frame, TripletRecipe(PromptSet.P7), shapes={LV: "oval"})
-    with pytest.raises(ConfigError, match="shapes"):
-        make_triplets(frame, TripletRecipe(PromptSet.P7, shape=ShapeSource.GIVEN))
 
 
 def test_a_frame_without_label_map_is_refused(frame):

@@ -7,27 +7,28 @@ from synthboost.data.splits import (
     SPLITS,
     Split,
     check_beside,
+    check_images,
+    check_patients,
     check_pictures,
     check_sources,
-    check_split,
     fewer_training_patients,
     make_split,
     without_patients,
 )
-from synthboost.data.triplets import ShapeSource, TripletRecipe, make_triplets
+from synthboost.data.triplets import TripletRecipe, make_triplets
 
 __all__ = [
     "PICTURES_RELEASE",
     "READERS",
     "SPLITS",
     "Dataset",
-    "ShapeSource",
     "Split",
     "TripletRecipe",
     "check_beside",
+    "check_images",
+    "check_patients",
     "check_pictures",
     "check_sources",
-    "check_split",
     "fewer_training_patients",
     "looks_like_dataset",
     "make_split",

@@ -49,7 +49,7 @@ def read_split_lists(
 
     Raises:
         DataError: a line is not a patient's name, a name stands twice in a list, or some lists are there and others
-            are not. A patient in two lists is left to `check_split`, which names all pairs.
+            are not. A patient in two lists is left to `check_patients`, which names all pairs.
     """
     present = [path for path in _LISTS.values() if (root / path).is_file()]
     if not present:

@@ -118,14 +118,13 @@ def write_hearts(out: Path, settings: SimulationSettings, workers: int = 1) -> N
         shutil.rmtree(out / UNFINISHED, ignore_errors=True)
 
 
-def export_camus(dataset: Dataset, out: Path, shard: tuple[int, int] = (1, 1)) -> int:
+def export_camus(dataset: Dataset, out: Path) -> int:
     """Write every frame of a simulated set of any layout as NIfTI, with its attributes and split, for others' programs.
 
-    Pixels, masks, names and release stay: the export holds the same patients. See `make_dataset` for `out`, `shard`,
-    and what is returned.
+    Pixels, masks, names and release stay: the export holds the same patients. See `make_dataset` for `out` and
+    what is returned.
 
     Raises:
-        ConfigError: the shard is none.
         DataError: the set is not simulated, broken, or has half sequences, which would be lost.
         OutputError: the folder holds something else, or cannot be written.
     """
@@ -141,7 +140,7 @@ def export_camus(dataset: Dataset, out: Path, shard: tuple[int, int] = (1, 1)) -
 
     origin = Origin(Domain.SIMULATED, GENERATOR, GENERATOR_VERSION, settings.seed, dataset.release, "export.json")
     split = make_split("official", dataset)
-    return remake_dataset(out, dataset, split, origin, settings.to_json(), read, "exporting", shard)
+    return remake_dataset(out, dataset, split, origin, settings.to_json(), read, "exporting")
 
 
 def release_name(settings: SimulationSettings) -> str:

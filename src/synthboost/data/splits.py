@@ -29,7 +29,7 @@ PAPER_VALIDATION_PATIENTS = 50
 
 @dataclass(frozen=True)
 class Split:
-    """Which patients train, validate and test. `check_split` tells whether it is sound for a data set."""
+    """Which patients train, validate and test. `check_patients` and `check_images` tell whether it is sound."""
 
     name: str
     parts: Mapping[SplitPart, tuple[PatientId, ...]]
@@ -155,34 +155,18 @@ def without_patients(split: Split, patients: Iterable[PatientId]) -> Split:
     )
 
 
-def check_split(
-    split: Split, dataset: Dataset, allow_missing: bool = False, workers: int = 0, sources: Split | None = None
-) -> tuple[tuple[PatientId, ...], tuple[tuple[FrameInfo, FrameInfo], ...]]:
-    """Check a split against the data set it is for; reads every image once.
+def check_patients(split: Split, dataset: Dataset, allow_missing: bool = False, sources: Split | None = None) -> None:
+    """Check a split against the data set it is for; reads no pixel.
 
     Args:
-        allow_missing: report listed patients without a folder instead of refusing them.
+        allow_missing: listed patients may have no folder.
         sources: the split of the real data set whose patients the diffusion frames were made from. Needed unless
             `dataset` holds those patients' real frames itself.
 
-    Returns:
-        Listed patients without a folder; and pairs of frames of different patients in the same part with identical
-        pixels, who probably are one person twice.
-
     Raises:
         SplitError: a patient is in two parts, a patient of the data set is in none, a listed patient has no folder
-            (unless allowed), frames in different parts have identical pixels, or a diffusion frame's source patient
-            is in another part than the frame. Names the pairs.
-        DataError: an image is broken.
+            (unless allowed), or a diffusion frame's source patient is in another part than the frame. Names them.
     """
-    absent = check_patients(split, dataset, allow_missing, sources)
-    return absent, check_images(split, dataset, workers)
-
-
-def check_patients(
-    split: Split, dataset: Dataset, allow_missing: bool = False, sources: Split | None = None
-) -> tuple[PatientId, ...]:
-    """Do the first half of `check_split`, which reads no pixel; return listed patients without a folder."""
     parts: dict[PatientId, list[SplitPart]] = defaultdict(list)
     for part, patients in split.parts.items():
         for patient in patients:
@@ -191,34 +175,42 @@ def check_patients(
     _refuse(split, "patients in two parts", twice, "each patient in one part")
     unlisted = sorted(set(dataset.patients) - parts.keys() - set(split.excluded))
     _refuse(split, "patients in no part", map(str, unlisted), "every patient in a part, or left out on purpose")
-    absent = tuple(sorted(parts.keys() - set(dataset.patients)))
-    if not allow_missing:
-        _refuse(
-            split, "patients without a folder", map(str, absent), "all listed patients",
-            "For a copy without the test patients give --split no-test; --allow-missing skips who is absent.",
-        )  # fmt: skip
+    absent = () if allow_missing else sorted(parts.keys() - set(dataset.patients))
+    _refuse(
+        split, "patients without a folder", map(str, absent), "all listed patients",
+        "For a copy without the test patients give --split no-test; --allow-missing skips who is absent.",
+    )  # fmt: skip
     check_sources(split, dataset, sources)
-    return absent
 
 
-def check_images(split: Split, dataset: Dataset, workers: int = 0) -> tuple[tuple[FrameInfo, FrameInfo], ...]:
-    """Do the second half of `check_split`, which reads every image; return identical images in one part."""
-    identical = _find_identical(dataset, [i for i in dataset.frames if split.part_of(i.patient)], workers)
-    across = [(a, b) for a, b in identical if split.part_of(a.patient) != split.part_of(b.patient)]
+def check_images(split: Split, dataset: Dataset, workers: int = 0) -> None:
+    """Check that no image of one patient is another's in another part; reads every image.
+
+    Frames that are drawn when read are not: each patient's speckle has random numbers of its own.
+
+    Raises:
+        SplitError: frames in different parts are identical in size and every pixel. Names the pairs.
+        DataError: an image is broken.
+    """
+    infos = [info for info in dataset.frames if dataset.has_images and split.part_of(info.patient)]
+    same: dict[bytes, list[FrameInfo]] = defaultdict(list)
+    for info, digest in zip(infos, _digests(dataset, infos, workers), strict=True):
+        same[digest].append(info)
+    pairs = chain.from_iterable(combinations(group, 2) for group in same.values())
+    across = [(a, b) for a, b in pairs if split.part_of(a.patient) != split.part_of(b.patient)]
     _refuse(
         split, "identical images in different parts",
         (" = ".join(f"{i.patient.folder}/{i.name} ({split.part_of(i.patient)})" for i in pair) for pair in across),
         "one part per image",
         "The two names probably are one person: leave one of them out of the split.",
     )  # fmt: skip
-    return tuple(pair for pair in identical if pair not in across)
 
 
 def check_sources(split: Split, dataset: Dataset, sources: Split | None = None) -> None:
     """Check that diffusion frames were made from real patients of the same part; reads no pixel.
 
     Args:
-        sources: as for `check_split`.
+        sources: as for `check_patients`.
 
     Raises:
         SplitError: a frame's source patient is in another part of `sources` than the frame is of `split`; or nothing
@@ -295,19 +287,6 @@ def check_pictures(split: Split, dataset: Dataset, real: Split, real_dataset: Da
         split, f"pictures that split {real.name} holds out", leaks, "pictures of no held-out patient",
         "Take these pictures out of the folder.",
     )  # fmt: skip
-
-
-def _find_identical(dataset: Dataset, infos: Iterable[FrameInfo], workers: int) -> list[tuple[FrameInfo, FrameInfo]]:
-    """Pairs of frames of different patients whose images are identical in size and every pixel.
-
-    Frames that are drawn when read are not: each patient's speckle has random numbers of its own.
-    """
-    infos = tuple(info for info in infos if dataset.has_images)
-    same: dict[bytes, list[FrameInfo]] = defaultdict(list)
-    for info, digest in zip(infos, _digests(dataset, infos, workers), strict=True):
-        same[digest].append(info)
-    pairs = (pair for group in same.values() for pair in combinations(group, 2))
-    return [(a, b) for a, b in pairs if a.patient != b.patient]
 
 
 def _digests(dataset: Dataset, infos: Iterable[FrameInfo], workers: int) -> Iterator[bytes]:

@@ -2,32 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import Literal, TypeAlias
 
 from synthboost.domain import STRUCTURES, Frame, PromptSet, Structure, Triplet
-from synthboost.errors import ConfigError, DataError, require_fields
+from synthboost.errors import DataError, require_fields
 from synthboost.prompts import PROMPT_SETS, Attribute, build_prompt, seeded_paraphrase, shape_word
 
 Paraphrase: TypeAlias = Literal["seeded", 0, 1]
 
 
-class ShapeSource(StrEnum):
-    """Where the shape word of P7 and P6-SDM comes from."""
-
-    NONE = "none"
-    """The clause is left out, and the prompt says so."""
-    TRUE_MASK = "true-mask"
-    """As in the paper: from the mask that is to be found, in testing too. Such prompts are marked."""
-    GIVEN = "given"
-    """The caller gives the words, e.g. of a predicted mask."""
-
-
 @dataclass(frozen=True)
 class TripletRecipe:
-    """Which sentences are made of a frame."""
+    """Which sentences are made of a frame. As in the paper, a shape word (P7, P6-SDM) comes from the mask itself."""
 
     prompt_set: PromptSet
     structures: tuple[Structure, ...] = STRUCTURES
@@ -35,7 +22,6 @@ class TripletRecipe:
     """0 or 1: always that one (evaluation). `seeded`: drawn anew per epoch, frame and structure (training)."""
     seed: int = 0
     """Of the drawing; the same seed gives the same sentences in every process."""
-    shape: ShapeSource = ShapeSource.NONE
     name_domain: bool = False
     """Say at the end of every sentence which domain the frame is of."""
 
@@ -50,35 +36,25 @@ class TripletRecipe:
         )
 
 
-def make_triplets(
-    frame: Frame, recipe: TripletRecipe, epoch: int = 0, shapes: Mapping[Structure, str] | None = None
-) -> list[Triplet]:
+def make_triplets(frame: Frame, recipe: TripletRecipe, epoch: int = 0) -> list[Triplet]:
     """Make one triplet per structure of the recipe, in its order. All share the frame, so an image is held once.
 
-    Args:
-        epoch: takes part in drawing a `seeded` paraphrase.
-        shapes: shape words by structure, for `ShapeSource.GIVEN`; a structure without a word loses its clause.
+    `epoch` takes part in drawing a `seeded` paraphrase.
 
     Raises:
         DataError: the frame has no label map.
-        ConfigError: `shapes` is given although the recipe does not use it, or the reverse.
     """
     if frame.label_map is None:
         raise DataError(
             str(frame.info.patient), "label map", f"{frame.info.name} has none", "an annotated frame",
             "Triplets are for training and evaluation; a prediction needs only image and sentence.",
         )  # fmt: skip
-    if (shapes is not None) != (recipe.shape is ShapeSource.GIVEN):
-        raise ConfigError("make_triplets", "shapes", shapes, f"words if and only if shape is {ShapeSource.GIVEN}")
-    return [_triplet(frame, structure, recipe, epoch, shapes or {}) for structure in recipe.structures]
+    return [_triplet(frame, structure, recipe, epoch) for structure in recipe.structures]
 
 
-def _triplet(
-    frame: Frame, structure: Structure, recipe: TripletRecipe, epoch: int, shapes: Mapping[Structure, str]
-) -> Triplet:
-    shape = shapes.get(structure)
-    from_truth = Attribute.SHAPE in PROMPT_SETS[recipe.prompt_set] and recipe.shape is ShapeSource.TRUE_MASK
-    if from_truth:
+def _triplet(frame: Frame, structure: Structure, recipe: TripletRecipe, epoch: int) -> Triplet:
+    shape = None
+    if Attribute.SHAPE in PROMPT_SETS[recipe.prompt_set]:
         mask = frame.mask(structure)
         shape = shape_word(mask, frame.spacing_mm) if mask.any() else None  # what is not there has no shape
     paraphrase = (
@@ -87,7 +63,7 @@ def _triplet(
         else recipe.paraphrase
     )
     prompt = build_prompt(
-        recipe.prompt_set, structure, frame.info, shape=shape, shape_uses_ground_truth=from_truth and shape is not None,
+        recipe.prompt_set, structure, frame.info, shape=shape, shape_uses_ground_truth=shape is not None,
         paraphrase=paraphrase, name_domain=recipe.name_domain,
     )  # fmt: skip
     return Triplet(frame, structure, prompt)

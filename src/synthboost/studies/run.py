@@ -12,7 +12,7 @@ from pathlib import Path
 import pandas as pd
 from accelerate.utils import broadcast_object_list
 
-from synthboost.data import ShapeSource, TripletRecipe, check_beside, check_pictures
+from synthboost.data import TripletRecipe, check_beside, check_pictures
 from synthboost.data.source import FrameSet, mixture
 from synthboost.domain import SplitPart
 from synthboost.errors import ConfigError
@@ -144,7 +144,6 @@ def training_recipe(spec: RunSpec, role: Role) -> TripletRecipe:
         spec.prompt_set_of(role),
         paraphrase="seeded",
         seed=spec.seed,
-        shape=ShapeSource.TRUE_MASK,
         name_domain=spec.names_domain,
     )
 
