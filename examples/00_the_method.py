@@ -82,7 +82,7 @@ def compare(first: RunPaths, second: RunPaths) -> None:
     """Print the contrast of two arms, with the patient as the unit."""
     arms = [read_run(run.root).rows for run in (first, second)]
     ordinary = [rows[rows.probe == ""] for rows in arms]  # without the probes with another structure's sentence
-    found = contrast(pair_arms(*ordinary), seed=0)
+    found = contrast(pair_arms(*ordinary))
     assert found.over_patients is not None
     print(
         f"pretraining changes mean Dice by {100 * found.mean:+.1f} points, 95 % interval over patients "
