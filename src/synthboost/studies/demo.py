@@ -5,7 +5,9 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 
 from synthboost.data import fewer_training_patients, make_split, open_dataset
@@ -51,6 +53,7 @@ from synthboost.studies.study_run import StudyWork
 FIXED_DICE = 0.75
 """The validation Dice whose first reaching the report calls convergence; fixed before anything is trained."""
 DIFFUSION = "diffusion-images"
+NOTHING: Mapping[str, Callable[[], object]] = {}
 DIFFUSION_PATIENTS = 30
 """Masks of at most so many training patients of the target are deformed and drawn anew."""
 
@@ -147,8 +150,9 @@ def run_demo(out: Path, data: Path | None, settings: DemoSettings, patients: int
     study = Study("demo", ours(), preset, real, (simulated,))
     _say(began, "training a diffusion model on the target's training patients, and beside it the first runs")
     sampling = SynthesisSettings(copies=settings.diffusion_copies, seed=settings.target.seed)
-    images = _DiffusionImages(real, out, settings.diffusion, replace(settings.diffusion_training, threads=1), sampling)
-    _carry_out(study, out, began, (Job(DIFFUSION),), images)
+    training = replace(settings.diffusion_training, threads=1)
+    images = partial(_make_diffusion_images, real, out, settings.diffusion, training, sampling)
+    _carry_out(study, out, began, {DIFFUSION: images})
     study = replace(study, synthetic=(simulated, open_source(_diffusion_folder(out), made_from=real.split)))
     _carry_out(study, out, began)
     runs = [RunPaths(out / "runs" / run.name) for run in study.runs]
@@ -160,10 +164,8 @@ def run_demo(out: Path, data: Path | None, settings: DemoSettings, patients: int
     return runs
 
 
-def _carry_out(
-    study: Study, out: Path, began: float, first: tuple[Job, ...] = (), work: _DiffusionImages | None = None
-) -> None:
-    """Do what is not finished, side by side, each on one core."""
+def _carry_out(study: Study, out: Path, began: float, first: Mapping[str, Callable[[], object]] = NOTHING) -> None:
+    """Do what is `first` and what of the study is not finished, side by side, each on one core."""
     failed: list[Outcome] = []
 
     def report(outcome: Outcome) -> None:
@@ -171,9 +173,8 @@ def _carry_out(
         _say(began, f"{outcome.name}: {outcome.error or f'{outcome.seconds:.0f} s'}")
 
     jobs = [job for job in study.jobs(out / "runs") if job.is_done is None or not job.is_done()]
-    if first or jobs:
-        everything = _DemoWork(StudyWork(study.runs, out), work)
-        LocalExecutor(local_workers()).run([*first, *jobs], everything, report)
+    if jobs := [*map(Job, first), *jobs]:
+        LocalExecutor(local_workers()).run(jobs, StudyWork(study.runs, out, first), report)
     if failed:
         raise TrainingError(
             failed[0].name, "run", failed[0].error, "a run that ends",
@@ -181,34 +182,15 @@ def _carry_out(
         )  # fmt: skip
 
 
-@dataclass(frozen=True)
-class _DiffusionImages:
-    """Trains a diffusion model on the target's training patients, and draws images for deformed copies of masks."""
-
-    real: Source
-    out: Path
-    network: DiffusionSettings
-    training: DiffusionTraining
-    sampling: SynthesisSettings
-
-    def __call__(self) -> None:
-        real = self.real
-        checkpoint = train_diffusion_on(real, self.network, self.training, self.out / "diffusion")
-        count = min(DIFFUSION_PATIENTS, len(real.split.parts[SplitPart.TRAINING]))
-        masks = fewer_training_patients(real.split, real.dataset, count)
-        network, sha256 = load_diffusion(checkpoint), weights_fingerprint(checkpoint)
-        synthesize(network, sha256, real.dataset, masks, _diffusion_folder(self.out), self.sampling)
-
-
-@dataclass(frozen=True)
-class _DemoWork:
-    """Carries out a run, or makes the diffusion images."""
-
-    runs: StudyWork
-    images: _DiffusionImages | None
-
-    def __call__(self, name: str) -> Outcome:
-        return self.runs.attempt(name, self.images) if name == DIFFUSION and self.images else self.runs(name)
+def _make_diffusion_images(
+    real: Source, out: Path, network: DiffusionSettings, training: DiffusionTraining, sampling: SynthesisSettings
+) -> None:
+    """Train a diffusion model on the target's training patients, and draw images for deformed copies of their masks."""
+    checkpoint = train_diffusion_on(real, network, training, out / "diffusion")
+    count = min(DIFFUSION_PATIENTS, len(real.split.parts[SplitPart.TRAINING]))
+    masks = fewer_training_patients(real.split, real.dataset, count)
+    sha256 = weights_fingerprint(checkpoint)
+    synthesize(load_diffusion(checkpoint), sha256, real.dataset, masks, _diffusion_folder(out), sampling)
 
 
 def _diffusion_folder(out: Path) -> Path:

@@ -8,8 +8,9 @@ import time
 import traceback
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import redirect_stderr, redirect_stdout
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -173,18 +174,15 @@ class StudyWork:
 
     runs: tuple[StudyRun, ...]
     root: Path
+    other: Mapping[str, Callable[[], object]] = field(default_factory=dict)
+    """Work beside the runs, by name."""
 
     def __call__(self, name: str) -> Outcome:
-        """Do the run, unless it is finished; see `attempt`."""
-        run = next(run for run in self.runs if run.name == name)
-        return self.attempt(name, lambda: run.execute(StudyPaths(self.root).runs))
-
-    def attempt(self, name: str, work: Callable[[], object]) -> Outcome:
-        """Do some work; what it says goes to the log of `name`, what it raises becomes the outcome."""
-        began = time.monotonic()
-        log = StudyPaths(self.root).log(name)
-        log.parent.mkdir(parents=True, exist_ok=True)
-        with log.open("a", encoding="utf-8") as said, redirect_stderr(said), redirect_stdout(said):
+        """Do the run, unless it is finished; what it says goes to its log, what it raises becomes the outcome."""
+        began, paths = time.monotonic(), StudyPaths(self.root)
+        work = self.other.get(name) or next(partial(run.execute, paths.runs) for run in self.runs if run.name == name)
+        paths.logs.mkdir(parents=True, exist_ok=True)
+        with paths.log(name).open("a", encoding="utf-8") as said, redirect_stderr(said), redirect_stdout(said):
             error = _attempt(work)
         return Outcome(name, error, time.monotonic() - began)
 
