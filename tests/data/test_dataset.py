@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pickle
 import shutil
+import subprocess
+import sys
 import threading
 from dataclasses import replace
 
@@ -115,3 +117,8 @@ def test_stopping_early_ends_the_threads():
 def test_a_negative_number_of_workers_is_refused():
     with pytest.raises(ConfigError, match="workers"):
         ordered_map(abs, [1], -1)
+
+
+def test_reading_data_never_loads_torch():
+    code = "import sys, synthboost.data; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
