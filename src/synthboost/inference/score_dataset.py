@@ -14,6 +14,7 @@ from synthboost.domain import Frame, FrameInfo, Structure
 from synthboost.errors import DataError, SynthboostError
 from synthboost.evaluation.metrics.resample import spacing_on_grid, to_grid
 from synthboost.evaluation.metrics.score import NSD_TOLERANCE_MM, Scores, score_masks
+from synthboost.inference.predict_dataset import load_frame
 from synthboost.processes import process_pool
 from synthboost.progress import track
 from synthboost.records.masks import IndexEntry, read_index, read_mask
@@ -81,21 +82,8 @@ class _Scorer:
 
     def rows(self, position: int) -> list[Row]:
         """The rows of one frame."""
-        info = self.frames.infos[position]
-        try:
-            frame = self.frames[position]
-        except DataError as error:
-            return [self._row(info, entry, None, None, entry.reason or str(error)) for entry in self.entries[position]]
-        return [self._scored_row(frame, entry) for entry in self.entries[position]]
-
-    def _scored_row(self, frame: Frame, entry: IndexEntry) -> Row:
-        if entry.reason:
-            return self._row(frame.info, entry, frame, None, entry.reason)
-        try:
-            scores = self._scores(frame, entry)
-        except SynthboostError as error:
-            return self._row(frame.info, entry, frame, None, str(error))
-        return self._row(frame.info, entry, frame, scores, "")
+        frame = load_frame(self.frames, position)
+        return [self._row(self.frames.infos[position], entry, frame) for entry in self.entries[position]]
 
     def _scores(self, frame: Frame, entry: IndexEntry) -> Scores:
         if frame.label_map is None:
@@ -107,10 +95,14 @@ class _Scorer:
             true, predicted = to_grid(true, self.grid), to_grid(predicted, self.grid)
         return score_masks(true, predicted, spacing)
 
-    def _row(
-        self, info: FrameInfo, entry: IndexEntry, frame: Frame | None, scores: Scores | None, reason: str
-    ) -> Row:  # fmt: skip
-        row_mm, column_mm = frame.spacing_mm if frame else (None, None)
+    def _row(self, info: FrameInfo, entry: IndexEntry, frame: Frame | DataError) -> Row:
+        scores, (row_mm, column_mm) = None, frame.spacing_mm if isinstance(frame, Frame) else (None, None)
+        reason = entry.reason or ("" if isinstance(frame, Frame) else str(frame))
+        if not reason and isinstance(frame, Frame):
+            try:
+                scores = self._scores(frame, entry)
+            except SynthboostError as error:
+                reason = str(error)
         measured = dict.fromkeys(field.name for field in fields(Scores)) if scores is None else vars(scores)
         row = {
             **self.facts,
