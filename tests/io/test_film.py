@@ -133,9 +133,10 @@ def test_a_film_that_leaves_numbers_out_is_whole(tmp_path: Path) -> None:
     assert recording.seconds == pytest.approx([0, 0.04, 0.16, 0.2], abs=1e-3)
 
 
-def test_what_was_cut_off_from_its_key_frame_is_not_shown(tmp_path: Path) -> None:
-    whole = _marked(tmp_path / "whole.mkv", [40 * n for n in range(8)], "libx264")  # a key frame is every fourth
-    cut = open_recording(_remux(whole, tmp_path / "cut.mkv", 0, range(1, 8)))
+@pytest.mark.parametrize(("codec", "name"), [("libx264", "x.mkv"), ("libvpx-vp9", "x.webm")])
+def test_what_was_cut_off_from_its_key_frame_is_not_shown(tmp_path: Path, codec: str, name: str) -> None:
+    whole = _marked(tmp_path / f"whole_{name}", [40 * n for n in range(8)], codec)  # a key frame is every fourth
+    cut = open_recording(_remux(whole, tmp_path / name, 0, range(1, 8)))
     means = [float(frame[20:].mean()) for frame in cut.frames()]
     np.testing.assert_allclose(means, [40, 50, 60, 70], atol=3)
 

@@ -38,8 +38,8 @@ LAYOUT_TAGS = (
     "ModalityLUTSequence", *(f"{name}PaletteColorLookupTable{part}" for name in ("Red", "Green", "Blue")
                              for part in ("Descriptor", "Data")),
 )  # fmt: skip
-GREY = ("MONOCHROME1", "MONOCHROME2")
-COLOUR = ("RGB", "YBR_FULL", "YBR_FULL_422", "YBR_ICT", "YBR_RCT", "PALETTE COLOR")
+ONE_SAMPLE = ("MONOCHROME1", "MONOCHROME2", "PALETTE COLOR")
+KINDS = (*ONE_SAMPLE, "RGB", "YBR_FULL", "YBR_FULL_422", "YBR_ICT", "YBR_RCT")
 TWO_DIMENSIONAL, TISSUE, CENTIMETRES = 1, 1, 3
 """Of Region Spatial Format, Region Data Type and Physical Units (DICOM PS3.3, C.8.5.5.1)."""
 DEFERRED_BYTES = 1 << 18
@@ -138,8 +138,8 @@ def _whole(path: Path, header: Any, name: str, absent: int | None = None) -> int
 def _require_readable_pixels(path: Path, header: Any) -> None:
     with _silent(path, "PhotometricInterpretation"):
         kind = str(header.PhotometricInterpretation)
-    if kind not in GREY + COLOUR:
-        raise DataError(path, "Photometric Interpretation", "none of ours", f"one of {', '.join(GREY + COLOUR)}")
+    if kind not in KINDS:
+        raise DataError(path, "Photometric Interpretation", "none of ours", f"one of {', '.join(KINDS)}")
     allocated = _whole(path, header, "BitsAllocated", 8)
     stored = _whole(path, header, "BitsStored", allocated)
     if stored != 8 or _whole(path, header, "HighBit", stored - 1) != 7:
@@ -155,7 +155,7 @@ def _require_readable_pixels(path: Path, header: Any) -> None:
 
 
 def _require_frames(path: Path, header: Any, length: int, shape: tuple[int, int], syntax: Any) -> None:
-    """Refuse more frames than Number of Frames says, which nobody would see; fewer show when they are read.
+    """Refuse other frames than Number of Frames says; too few compressed ones show when they are read.
 
     Also compressed frames that are far longer than uncompressed ones, or in far more pieces: they take gigabytes.
     """
@@ -163,9 +163,10 @@ def _require_frames(path: Path, header: Any, length: int, shape: tuple[int, int]
 
     with _silent(path, "Pixel Data"):
         pixels, starts = header.get_item("PixelData", keep_deferred=True), list[bytes]()
-        values = shape[0] * shape[1] * _whole(path, header, "SamplesPerPixel", 1)
+        kind = str(header.PhotometricInterpretation)
+        values = shape[0] * shape[1] * _whole(path, header, "SamplesPerPixel", 1 if kind in ONE_SAMPLE else 3)
         if pixels.length != UNDEFINED:
-            if str(header.PhotometricInterpretation) == "YBR_FULL_422":
+            if kind == "YBR_FULL_422":
                 values = values * 2 // 3
             found = pixels.length // (values * _whole(path, header, "BitsAllocated", 8) // 8)
         else:
@@ -177,7 +178,7 @@ def _require_frames(path: Path, header: Any, length: int, shape: tuple[int, int]
                     if len(fragment) > 4 * values + 2**20 or len(starts) > 16 * length + 1000:
                         raise DataError(path, "Pixel Data", "too long, or in too many pieces", "compressed frames")
             found = len(starts) if "RLE" in syntax.name else sum(start in FIRST_BYTES for start in starts)
-    if found > length:
+    if found > length or (pixels.length != UNDEFINED and found < length):
         raise DataError(path, "Number of Frames", length, f"{found}, whose pixels the file holds", "Correct the tag.")
 
 
@@ -239,7 +240,7 @@ def _frames(path: Path, header: Any) -> Iterator[NDArray[Any]]:
 
     kind = str(header.PhotometricInterpretation)
     usual = {"pixel_representation": 0, "planar_configuration": 0, "bits_stored": 8, "bits_allocated": 8}
-    usual["samples_per_pixel"] = 1 if kind in (*GREY, "PALETTE COLOR") else 3
+    usual["samples_per_pixel"] = 1 if kind in ONE_SAMPLE else 3
     with _silent(path, "pixels"):
         absent = {name: value for name, value in usual.items() if header.get(name.title().replace("_", "")) is None}
         source = _source(path)

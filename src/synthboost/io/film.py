@@ -71,12 +71,18 @@ def _decoded(path: Path) -> Iterator[Any]:
                 if packet.size and not packet.is_discard:
                     stamps.append(packet.pts or 0)
                     duration = max(duration, packet.duration or 0)
-                for frame in packet.decode():
+                try:
+                    decoded = packet.decode()
+                except av.error.InvalidDataError:
+                    if key is not None:
+                        raise
+                    continue  # a film that was cut may begin with what refers to what is gone
+                for frame in decoded:
                     check_pixels(path, frame.height, frame.width)
                     whole = key is not None and (frame.pts is None or frame.pts >= key)
                     if frame.is_corrupt and whole:
                         raise _bad(path, f"damaged after {frames} frames")
-                    if not frame.is_corrupt:  # a film that was cut may begin with what refers to what is gone
+                    if not frame.is_corrupt:
                         frames += whole
                         yield frame
             _require_all(path, stream, sorted(stamps), duration, key or 0, frames)
