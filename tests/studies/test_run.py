@@ -356,3 +356,16 @@ def test_words_of_our_own_prompt_set_are_refused_by_weights_that_come_without_th
         execute(spec, tmp_path / "runs", evaluation)
     both = make_spec(Strategy.SYNTHETIC_THEN_REAL, prompt_set=PromptSet.P6_FUNCTION)
     assert len(read_run(execute(both, tmp_path / "runs", evaluation).root).rows)
+
+
+@pytest.mark.parametrize("part", [SplitPart.TRAINING, SplitPart.VALIDATION, SplitPart.TESTING])
+def test_what_the_real_data_lack_is_said_before_the_synthetic_stage_is_trained(
+    make_spec: MakeSpec, evaluation: Evaluation, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, part: SplitPart
+) -> None:
+    monkeypatch.setattr(run, "train_stage", _interrupt)  # would be noticed
+    spec = make_spec(Strategy.SYNTHETIC_THEN_REAL)
+    real = spec.sources[Role.REAL]
+    empty = replace(real, split=replace(real.split, parts={**real.split.parts, part: ()}))
+    with pytest.raises(DataError, match="frames"):
+        execute(replace(spec, sources={**spec.sources, Role.REAL: empty}), tmp_path / "runs", evaluation)
+    assert not (tmp_path / "runs").exists()
