@@ -157,7 +157,7 @@ def test_a_changed_record_of_a_run_is_refused_or_can_be_reported(run: RunPaths, 
         mask_statements([record])
         provenance(record)
         model_card(record)
-        trainings_text([record.spec.name], [record.spec.name], by_name([record]))
+        trainings_text([([record.spec.name], [record.spec.name])], by_name([record]))
         return record
 
     def check(record: RunRecord, content: bytes) -> None:

@@ -29,7 +29,7 @@ def trained(make_study_run, make_log):
 
 
 def text_of(first, second, *others):
-    return trainings_text([first.spec.name], [second.spec.name], by_name([first, second, *others]))
+    return trainings_text([([first.spec.name], [second.spec.name])], by_name([first, second, *others]))
 
 
 def test_equal_steps_are_called_equal_and_unequal_ones_not(trained):
@@ -66,8 +66,20 @@ def test_what_nobody_trained_is_not_compared_in_steps(trained):
 def test_seeds_are_a_range(trained):
     first = [trained([0.8], "synthetic", epochs, seed=epochs) for epochs in (3, 5)]
     second = trained([0.7], "real", 4)
-    found = trainings_text([run.spec.name for run in first], [second.spec.name], by_name([*first, second]))
+    found = trainings_text([([run.spec.name for run in first], [second.spec.name])], by_name([*first, second]))
     assert "first side was trained for 3 to 5 epochs, 12 to 20 optimiser steps, the second for 4 epochs, 16 " in found
+
+
+def test_models_that_take_other_numbers_of_steps_are_each_compared_with_themselves(trained):
+    runs = [
+        trained([0.7, 0.8], strategy, epochs, model=model)
+        for model, epochs in (("cris", 5), ("clipseg", 10)) for strategy in ("real", "synthetic")
+    ]  # fmt: skip
+    known, rows = by_name(runs), rows_of_runs(runs)
+    said = "At equal steps: both sides were trained for 5 to 10 epochs, 20 to 40 optimiser steps."
+    assert headline(ordered_arms(rows), differences(ordered_arms(rows)), known=known).endswith(said)
+    (family,), _ = family_tables(rows, known)
+    assert family.notes[0] == said
 
 
 def test_headline_differences_families_and_page_say_it(trained, tmp_path):

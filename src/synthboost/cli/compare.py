@@ -39,9 +39,9 @@ class Compare:
         from synthboost.evaluation.statistics.contrast import contrast_family
         from synthboost.records.published import read_published
         from synthboost.records.run_folder import read_run
-        from synthboost.reports.contrasts import family_table
+        from synthboost.reports.contrasts import family_table, training_of_rows
         from synthboost.reports.published import published_tables
-        from synthboost.reports.run_facts import by_name, trainings_text
+        from synthboost.reports.run_facts import by_name
         from synthboost.reports.series import rows_of_runs
         from synthboost.reports.table import to_text, write_tables
 
@@ -54,7 +54,9 @@ class Compare:
             first, second = (by_name(map(read_run, side)) for side in (self.runs, self.second))
             ours, theirs = (rows_of_runs([*runs.values()]) for runs in (first, second))
             family = contrast_family(ours, theirs, self.metric, draws=self.draws)
-            tables = [family_table(family, training=trainings_text(first, second, {**first, **second}))]
+            shared = [column for column, _ in family.members[0][0]]
+            training = training_of_rows(ours, theirs, shared, {**first, **second})
+            tables = [family_table(family, training=training)]
         else:
             if self.runs or self.second:
                 raise ConfigError("compare", "published", "given together with runs", "one of the two")

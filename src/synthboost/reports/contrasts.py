@@ -165,8 +165,14 @@ def difference_table(found: Sequence[Difference], kind: str, known: Runs = NO_RU
 
 def training_of_differences(found: Sequence[Difference], known: Runs) -> str:
     """Whether the sides of differences were trained equally long; empty where no run is known to have been trained."""
-    first, base = {name for d in found for name in d.first.rows.run}, {name for d in found for name in d.base.rows.run}
-    return trainings_text(first, base, known)
+    return trainings_text([({*d.first.rows.run}, {*d.base.rows.run}) for d in found], known)
+
+
+def training_of_rows(first: pd.DataFrame, second: pd.DataFrame, columns: Sequence[str], known: Runs) -> str:
+    """The same of two sides whose rows are compared where they agree in `columns`."""
+    sides = [side[["run", *columns]].drop_duplicates().assign(every=0) for side in (first, second)]
+    pairs = sides[0].merge(sides[1], on=[*columns, "every"])
+    return trainings_text([({one}, {other}) for one, other in {*zip(pairs.run_x, pairs.run_y, strict=True)}], known)
 
 
 def family_tables(rows: pd.DataFrame, known: Runs = NO_RUNS) -> tuple[list[Table], list[str]]:
@@ -189,7 +195,7 @@ def family_tables(rows: pd.DataFrame, known: Runs = NO_RUNS) -> tuple[list[Table
             except DataError as error:  # the means stand in other tables; a p-value needs complete pairs
                 reasons.append(f"{title}: not tested, because {error}")
                 continue
-            training = trainings_text({*sides[0].run}, {*sides[1].run}, known)
+            training = training_of_rows(*sides, columns, known)
             tables.append(family_table(family, file_stem("family", title), training))
     return tables, reasons
 

@@ -53,12 +53,13 @@ def by_name(runs: Iterable[RunRecord]) -> Runs:
     return {run.spec.name: run for run in runs}
 
 
-def trainings_text(first: Collection[str], second: Collection[str], known: Runs) -> str:
-    """Whether two sides (names of runs) were trained equally long, their pretraining counted: epochs, optimiser steps.
+def trainings_text(pairs: Sequence[tuple[Collection[str], Collection[str]]], known: Runs) -> str:
+    """Whether the sides of each comparison (names of runs) were trained equally long, their pretraining counted.
 
     Empty where no run is known to have been trained.
     """
-    sides = [[_training(known[name], known) for name in names if name in known] for names in (first, second)]
+    found = [[[_training(known[name], known) for name in side if name in known] for side in pair] for pair in pairs]
+    sides = [[training for pair in found for training in pair[place]] for place in (0, 1)]
     every = [training for side in sides for training in side]
     if not all(sides) or any(not (epochs or whole) for epochs, _, whole in every) or not any(e for e, _, _ in every):
         return ""
@@ -71,7 +72,7 @@ def trainings_text(first: Collection[str], second: Collection[str], known: Runs)
     apart = f"the first side was trained for {said[0]}, the second for {said[1]}."
     if None in steps:
         text = f"Whether at equal steps is not recorded: {apart}"
-    elif len(steps) > 1:
+    elif any(len({s for side in pair for _, s, _ in side}) > 1 for pair in found):
         text = f"Not at equal steps: {apart}"
     else:
         text = f"At equal steps: both sides were trained for {said[0]}."
