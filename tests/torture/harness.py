@@ -21,6 +21,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
 
+import pandas as pd
+
 TIME_FIELDS = frozenset({"wall_seconds", "evaluated", "when", "seconds", "created", "commit"})
 """Keys of JSON objects and columns of tables that say when, how long, or from which checkout."""
 MARK = "SYNTHBOOST_TORTURE_MARK"
@@ -151,6 +153,8 @@ def _content(path: Path, root: Path) -> object:
         return _timeless(json.loads(data))
     if path.suffix == ".csv":
         return [_timeless(row) for row in csv.DictReader(io.StringIO(data.decode(), newline=""))]
+    if path.suffix == ".parquet":
+        return _timeless(pd.read_parquet(path).astype(str).to_dict("list"))
     return data
 
 
