@@ -344,7 +344,8 @@ HOSTILE: dict[str, object] = {
     "a million layers": {"vision_config": {"num_hidden_layers": 10**6}},
     "a petabyte": {"text_config": {"vocab_size": 10**12}}, "negative": {"projection_dim": -3},
     "no heads": {"vision_config": {"num_attention_heads": 0}}, "blocks that are not": {"extract_layers": [7]},
-    "no blocks": {"extract_layers": []},
+    "no blocks": {"extract_layers": []}, "no heads of text": {"text_config": {"num_attention_heads": -1}},
+    "no first weights": {"text_config": {"initializer_factor": None}},
 }  # fmt: skip
 
 
@@ -368,7 +369,15 @@ def test_a_foreign_tokenizer_that_is_damaged_is_refused(plain_folder: Path, file
 
 def test_a_foreign_folder_without_a_tokenizers_configuration_is_refused_if_it_is_not_clips(plain_folder: Path) -> None:
     (plain_folder / "tokenizer_config.json").unlink()
-    with pytest.raises(CheckpointError, match=r"tokenizer: \d+ tokens; expected at most \d+, as config\.json says"):
+    with pytest.raises(CheckpointError, match=r"tokenizer: .*expected the files of a tokenizer"):
+        load_segmenter(plain_folder)
+
+
+def test_a_foreign_tokenizer_must_not_have_more_words_than_the_network(plain_folder: Path) -> None:
+    said = json.loads((plain_folder / "tokenizer.json").read_text())
+    said["model"]["vocab"]["zebra"] = len(said["model"]["vocab"])
+    (plain_folder / "tokenizer.json").write_text(json.dumps(said))
+    with pytest.raises(CheckpointError, match=r"tokenizer: 78 tokens; expected at most 77, as config\.json says"):
         load_segmenter(plain_folder)
 
 

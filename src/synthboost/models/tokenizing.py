@@ -51,6 +51,7 @@ def read_tokenizer(folder: Path) -> Any:
     _require_files(folder)
     try:
         tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+        tokenizer(["heart"], add_special_tokens=True)  # some damage shows in use only
     except Exception as error:  # reading damaged files can raise anything
         raise CheckpointError(folder, "tokenizer", first_words(error), "the files of a tokenizer") from error
     if tokenizer.pad_token_id is None or tokenizer.eos_token_id is None:

@@ -69,17 +69,13 @@ class ClipSeg(Segmenter):
         """Read a checkpoint of ours, or a local copy of `CIDAS/clipseg-rd64-refined` or a like model."""
         card = read_card(folder)
         config, tokenizer = _read_config(folder), read_tokenizer(folder)
-        if len(tokenizer) > config.text_config.vocab_size:
-            known = f"at most {config.text_config.vocab_size}, as config.json says"
-            raise CheckpointError(folder, "tokenizer", f"{len(tokenizer)} tokens", known)
-        end = config.text_config.eos_token_id  # the library takes 2 for "the token with the highest number"
-        if tokenizer.eos_token_id != (len(tokenizer) - 1 if end == LEGACY_END else end):
-            raise CheckpointError(
-                folder, "tokenizer", f"ends with {tokenizer.eos_token_id}", f"{end}, as in config.json"
-            )
+        _require_tokenizer(tokenizer, config, folder)
         settings = _settings_of(config) if card is None else read_settings(ClipSegSettings, card, folder)
         size, mean, std = _read_preprocessing(folder, cls, settings)
-        model = cls(replace(settings, input_size=size), config, tokenizer)
+        try:
+            model = cls(replace(settings, input_size=size), config, tokenizer)
+        except Exception as error:  # what only matters for random weights was not looked at before
+            raise _no_config(folder, error) from error
         model.pixel_mean, model.pixel_std = mean, std
         load_weights(model.network, folder, ignore=OUTDATED_BUFFERS)
         return model
@@ -225,21 +221,36 @@ def _read_config(folder: Path) -> CLIPSegConfig:
         config = CLIPSegConfig.from_pretrained(folder, local_files_only=True)
         if max(config.vision_config.num_hidden_layers, config.text_config.num_hidden_layers) > MOST_LAYERS:
             raise ValueError(f"more than {MOST_LAYERS} layers")
-        with torch.device("meta"):  # whatever the sizes are, nothing is allocated
-            needed = sum(tensor.nbytes for tensor in CLIPSegForImageSegmentation(config).state_dict().values())
+        with torch.device("meta"):  # whatever the sizes are, nothing is allocated or computed
+            model = ClipSeg(_settings_of(config), config, None)
+            size, one = model.input_size, torch.zeros(1, dtype=torch.long)
+            model(torch.zeros(1, 3, size, size), torch.zeros((1, 3), dtype=torch.long), one)
+        needed = sum(tensor.nbytes for tensor in model.state_dict().values())
         if needed > 4 * (held := weights_path(folder).stat().st_size) + MARGIN:
             raise ValueError(f"its sizes need {needed} bytes and the file of weights has {held}")
-        _settings_of(config)
     except CheckpointError:
         raise
     except Exception as error:  # the library checks little, and damaged values can raise anything
-        raise CheckpointError(path, "config", first_words(error), "the configuration of a CLIPSeg") from error
+        raise _no_config(folder, error) from error
     if not config.use_complex_transposed_convolution:
         raise CheckpointError(
             folder, "use_complex_transposed_convolution", False, "true, as in CIDAS/clipseg-rd64-refined",
             "Use the refined checkpoint.",
         )  # fmt: skip
     return config
+
+
+def _no_config(folder: Path, error: Exception) -> CheckpointError:
+    return CheckpointError(folder / "config.json", "config", first_words(error), "the configuration of a CLIPSeg")
+
+
+def _require_tokenizer(tokenizer: Any, config: CLIPSegConfig, folder: Path) -> None:
+    if len(tokenizer) > config.text_config.vocab_size:
+        known = f"at most {config.text_config.vocab_size}, as config.json says"
+        raise CheckpointError(folder, "tokenizer", f"{len(tokenizer)} tokens", known)
+    end = config.text_config.eos_token_id  # the library takes 2 for "the token with the highest number"
+    if tokenizer.eos_token_id != (len(tokenizer) - 1 if end == LEGACY_END else end):
+        raise CheckpointError(folder, "tokenizer", f"ends with {tokenizer.eos_token_id}", f"{end}, as in config.json")
 
 
 def _settings_of(config: CLIPSegConfig) -> ClipSegSettings:
