@@ -373,6 +373,14 @@ def test_a_foreign_folder_without_a_tokenizers_configuration_is_refused_if_it_is
         load_segmenter(plain_folder)
 
 
+def test_a_foreign_tokenizer_at_which_its_library_panics_is_refused(plain_folder: Path) -> None:
+    said = json.loads((plain_folder / "tokenizer.json").read_text())
+    said["post_processor"]["single"][0]["SpecialToken"]["id"] = "<begin>"
+    (plain_folder / "tokenizer.json").write_text(json.dumps(said))
+    with pytest.raises(CheckpointError, match="tokenizer: PanicException: no entry found for key"):
+        load_segmenter(plain_folder)
+
+
 def test_a_foreign_tokenizer_must_not_have_more_words_than_the_network(plain_folder: Path) -> None:
     said = json.loads((plain_folder / "tokenizer.json").read_text())
     said["model"]["vocab"]["zebra"] = len(said["model"]["vocab"])

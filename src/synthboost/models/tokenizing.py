@@ -52,7 +52,9 @@ def read_tokenizer(folder: Path) -> Any:
     try:
         tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
         tokenizer(["heart"], add_special_tokens=True)  # some damage shows in use only
-    except Exception as error:  # reading damaged files can raise anything
+    except BaseException as error:  # damaged files can raise anything, a panic of the library's Rust included
+        if not isinstance(error, Exception) and type(error).__name__ != "PanicException":
+            raise
         raise CheckpointError(folder, "tokenizer", first_words(error), "the files of a tokenizer") from error
     if tokenizer.pad_token_id is None or tokenizer.eos_token_id is None:
         raise CheckpointError(folder, "tokenizer", "no padding or no end", "a tokenizer with tokens for both")
