@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 
 import pytest
-from harness import Running, processes_with
+from killing import Running, processes_with
 
 from synthboost import processes
 from synthboost.errors import SynthboostError

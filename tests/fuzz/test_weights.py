@@ -67,7 +67,7 @@ def test_a_folder_of_others_is_refused_or_draws(tmp_path: Path, tiny_model: Segm
     del config["synthboost"]
     (folder / "config.json").write_text(json.dumps(config))
     sound = [(folder / name).read_bytes()]
-    fuzz(folder / name, sound, lambda path: load_segmenter(path.parent), mutate=mutation(name), check=draws, usual=60)
+    fuzz(folder / name, sound, lambda path: load_segmenter(path.parent), mutate=mutation(name), check=draws, usual=15)
 
 
 @pytest.mark.parametrize("name", ["synthboost.json", "model.safetensors"])

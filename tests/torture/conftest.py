@@ -16,7 +16,7 @@ from synthboost.cli.main import main
 def pytest_collection_modifyitems(items: Sequence[pytest.Item]) -> None:
     if not os.environ.get("SYNTHBOOST_TORTURE"):
         for item in items:
-            if item.path.parent == Path(__file__).parent and item.path.name != "test_harness.py":
+            if item.path.parent == Path(__file__).parent and item.path.name != "test_killing.py":
                 item.add_marker(pytest.mark.skip(reason="SYNTHBOOST_TORTURE is not set"))
 
 

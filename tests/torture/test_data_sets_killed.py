@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from harness import Whom, torture
+from killing import Whom, torture
 
 SETTINGS = ["--size", "64", "--workers", "2"]
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
-from harness import Running, assert_equal
+from killing import Running, assert_equal
 
 SYNTHBOOST = (sys.executable, "-m", "synthboost.cli.main")
 VERBS = ("predict", "evaluate", "clinical", "pseudo-label", "study")

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from harness import Whom, torture
+from killing import Whom, torture
 
 from synthboost.cli.main import main
 

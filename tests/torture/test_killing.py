@@ -1,17 +1,17 @@
-"""The harness notices what it is there for; these tests take a moment and run always."""
+"""The killer notices what it is there for; these tests take a moment and run always."""
 
 from __future__ import annotations
 
 import sys
 from pathlib import Path
 
-import harness
+import killing
 import pytest
 
 WRITER = """
 import os, pathlib, subprocess, sys, time
 out = pathlib.Path(sys.argv[2])
-out.mkdir(exist_ok=True)
+out.mkdir(parents=True, exist_ok=True)
 for number in range(20):
     if not (out / f"{number}.json").exists():
         (out / f"{number}.writing").write_text('{"value": 1, "seconds": %f}' % time.time())
@@ -22,23 +22,23 @@ ORPHAN = "import subprocess, sys, time; subprocess.Popen([sys.executable, '-c', 
 
 
 def test_a_program_that_resumes_passes_and_times_do_not_count(tmp_path: Path) -> None:
-    harness.torture([], tmp_path, kills=3, program=[sys.executable, "-c", WRITER], ignore=["*.writing"])
+    killing.torture([], tmp_path, kills=3, program=[sys.executable, "-c", WRITER], ignore=["*.writing"])
 
 
 def test_a_file_that_only_a_kill_leaves_is_noticed(tmp_path: Path) -> None:
     for name in ("calm", "killed"):
         (tmp_path / name).mkdir()
         (tmp_path / name / "rows.csv").write_text(f"dice,seconds\n0.5,{len(name)}\n")
-    harness.assert_equal(tmp_path / "calm", tmp_path / "killed")
+    killing.assert_equal(tmp_path / "calm", tmp_path / "killed")
     (tmp_path / "killed" / ".writing-1").touch()
     with pytest.raises(AssertionError, match=r"only in one: .*\.writing-1"):
-        harness.assert_equal(tmp_path / "calm", tmp_path / "killed")
+        killing.assert_equal(tmp_path / "calm", tmp_path / "killed")
 
 
 def test_a_process_that_stays_is_noticed_and_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(harness, "GRACE_SECONDS", 0.2)
-    with harness.Running([sys.executable, "-c", ORPHAN], tmp_path) as process:
+    monkeypatch.setattr(killing, "GRACE_SECONDS", 0.2)
+    with killing.Running([sys.executable, "-c", ORPHAN], tmp_path) as process:
         with pytest.raises(AssertionError, match="still alive"):
             process.end()
         mark = process.mark
-    assert not harness.processes_with(mark)
+    assert not killing.processes_with(mark)
