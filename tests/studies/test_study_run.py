@@ -53,7 +53,7 @@ if __name__ == "__main__":
     presets = MODELS["clipseg"].presets
     presets["tiny"] = replace(presets["tiny"], **settings)
     chance, kills = random.Random(3), 0
-    while kills < 8:
+    while kills < 4:
         child = os.fork()
         if child == 0:
             carry_out(real, synthetic, out / "killed")
