@@ -18,7 +18,7 @@ demo: install
 	@$(BIN)/synthboost demo --out demo
 
 test: install
-	@$(BIN)/python -m pytest -n auto --dist worksteal
+	@$(BIN)/python -m pytest -n auto
 
 fuzz: install
 	@SYNTHBOOST_FUZZ=$(or $(CASES),5000) $(BIN)/python -m pytest -n auto tests/fuzz
@@ -28,7 +28,7 @@ check: install
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
-	@$(BIN)/python -m pytest -n auto --dist worksteal
+	@$(BIN)/python -m pytest -n auto
 
 torture: install
 	@SYNTHBOOST_TORTURE=1 $(BIN)/python -m pytest tests/torture
