@@ -385,7 +385,23 @@ def test_a_foreign_tokenizer_must_not_have_more_words_than_the_network(plain_fol
     said = json.loads((plain_folder / "tokenizer.json").read_text())
     said["model"]["vocab"]["zebra"] = len(said["model"]["vocab"])
     (plain_folder / "tokenizer.json").write_text(json.dumps(said))
-    with pytest.raises(CheckpointError, match=r"tokenizer: 78 tokens; expected at most 77, as config\.json says"):
+    with pytest.raises(
+        CheckpointError, match=r"78 tokens, numbered up to 77; expected at most 77, from 0 on, as config"
+    ):
+        load_segmenter(plain_folder)
+
+
+@pytest.mark.parametrize("place", ["vocabulary", "around a sentence"])
+def test_a_foreign_tokenizer_must_not_give_numbers_that_the_network_does_not_know(
+    plain_folder: Path, place: str
+) -> None:
+    said = json.loads((plain_folder / "tokenizer.json").read_text())
+    if place == "vocabulary":
+        said["model"]["vocab"]["heart"] = 1000
+    else:
+        said["post_processor"]["special_tokens"]["<start>"]["ids"] = [1000]
+    (plain_folder / "tokenizer.json").write_text(json.dumps(said))
+    with pytest.raises(CheckpointError, match="tokenizer: .* numbered up to 1000; expected at most 77"):
         load_segmenter(plain_folder)
 
 

@@ -245,9 +245,12 @@ def _no_config(folder: Path, error: Exception) -> CheckpointError:
 
 
 def _require_tokenizer(tokenizer: Any, config: CLIPSegConfig, folder: Path) -> None:
-    if len(tokenizer) > config.text_config.vocab_size:
-        known = f"at most {config.text_config.vocab_size}, as config.json says"
-        raise CheckpointError(folder, "tokenizer", f"{len(tokenizer)} tokens", known)
+    known = config.text_config.vocab_size
+    # What it puts around a sentence has numbers of its own, which need not be those of its vocabulary.
+    highest = max(*tokenizer.get_vocab().values(), *tokenizer("")["input_ids"])
+    if max(highest + 1, len(tokenizer)) > known:
+        found = f"{len(tokenizer)} tokens, numbered up to {highest}"
+        raise CheckpointError(folder, "tokenizer", found, f"at most {known}, from 0 on, as config.json says")
     end = config.text_config.eos_token_id  # the library takes 2 for "the token with the highest number"
     if tokenizer.eos_token_id != (len(tokenizer) - 1 if end == LEGACY_END else end):
         raise CheckpointError(folder, "tokenizer", f"ends with {tokenizer.eos_token_id}", f"{end}, as in config.json")
