@@ -10,12 +10,11 @@ from typing import Any
 
 import pytest
 
-from synthboost.io.atomic import write_text
 from synthboost.io.typed_json import read_record, write_record
 from synthboost.records.published import read_published
-from synthboost.records.rows import write_rows
 from synthboost.records.run_folder import EpochLog, RunPaths, write_log
 from synthboost.records.run_record import Evaluation, Manifest, Spec, Stage, Versions
+from synthboost.studies.results import write_result
 
 
 @pytest.fixture
@@ -26,11 +25,9 @@ def runs(published_scores: Path, tmp_path: Path) -> dict[str, Path]:
         for seed in (0, 1) if "PT" in record.spec.name else (0,):
             name = f"{record.spec.name}-{seed}"
             paths = RunPaths(tmp_path / "runs" / name)
-            write_record(paths.spec, replace(record.spec, name=name, seed=seed))
-            write_record(paths.manifest, Manifest(Versions("1", "3", {}, None), 1, "CPU", "", 0.0, "", seed, {}, None))
-            write_record(paths.evaluation, Evaluation())
-            write_rows(paths.rows, record.rows.assign(run=name, seed=seed))
-            write_text(paths.done, "")
+            spec = replace(record.spec, name=name, seed=seed)
+            manifest = Manifest(Versions("1", "3", {}, None), 1, "CPU", "", 0.0, "", seed, {}, None)
+            write_result(paths, spec, manifest, Evaluation(), record.rows.assign(run=name, seed=seed))
             found[name] = paths.root
     return found
 

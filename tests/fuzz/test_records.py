@@ -15,12 +15,11 @@ import pytest
 from fuzzing import fuzz, mutated_bytes, mutated_text
 
 from synthboost.domain import PromptSet, Strategy, Structure
-from synthboost.io.atomic import write_text
-from synthboost.io.typed_json import to_json, write_record
+from synthboost.io.typed_json import to_json
 from synthboost.records.examples import Example, read_examples, write_examples
 from synthboost.records.masks import IndexEntry, read_index, write_index
 from synthboost.records.published import read_metrics
-from synthboost.records.rows import Status, rows_frame, write_rows
+from synthboost.records.rows import Status, rows_frame
 from synthboost.records.run_folder import EpochLog, RunPaths, RunRecord, read_log, read_run, write_log
 from synthboost.records.run_record import DataSet, Evaluation, Manifest, Parameters, Spec, Stage, Versions
 from synthboost.reports.arms import ordered_arms
@@ -38,6 +37,7 @@ from synthboost.reports.run_facts import (
     trainings_text,
 )
 from synthboost.reports.series import series_of
+from synthboost.studies.results import write_result
 
 NAME = "cris-real-P1-seed0-0123456789ab"
 SPEC = Spec(
@@ -74,13 +74,8 @@ def rows() -> pd.DataFrame:
 @pytest.fixture
 def run(tmp_path: Path) -> RunPaths:
     paths = RunPaths(tmp_path / "run")
-    write_record(paths.spec, SPEC)
-    write_record(paths.manifest, MANIFEST)
-    write_record(paths.evaluation, Evaluation())
     write_log(paths.log, LOG)
-    write_rows(paths.rows, rows())
-    write_examples(paths.examples, examples())
-    write_text(paths.done, "")
+    write_result(paths, SPEC, MANIFEST, Evaluation(), rows(), examples())
     return paths
 
 

@@ -4,34 +4,13 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
 
 from fuzzing import fuzz, mutated_text
+from json_records import Inner, Outer
 
 from synthboost.domain import PromptSet
 from synthboost.io.typed_json import read_json, read_record, to_json
-
-
-@dataclass(frozen=True)
-class Inner:
-    share: float
-    grid: tuple[int, int] | None = None
-
-
-@dataclass(frozen=True)
-class Outer:
-    name: str
-    count: int
-    is_new: bool
-    prompts: tuple[PromptSet, ...]
-    inner: Mapping[str, Inner]
-    kind: Literal["a", "b"]
-    place: Path
-    anything: Any = None
-
 
 SOUND = Outer("Zoë", 3, False, (PromptSet.P1,), {"x": Inner(0.25, (2, 3)), "y": Inner(1)}, "b", Path("a/b"), [1, "x"])
 

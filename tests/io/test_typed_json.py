@@ -3,35 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, Literal
 
 import pytest
+from json_records import Inner, Outer
 
 from synthboost.domain import PromptSet
 from synthboost.errors import DataError
 from synthboost.io.typed_json import read_json, read_record, to_json, write_record
-
-
-@dataclass(frozen=True)
-class Inner:
-    share: float
-    grid: tuple[int, int] | None = None
-
-
-@dataclass(frozen=True)
-class Outer:
-    name: str
-    count: int
-    is_new: bool
-    prompts: tuple[PromptSet, ...]
-    inner: Mapping[str, Inner]
-    kind: Literal["a", "b"]
-    place: Path
-    anything: Any = None
-
 
 VALUE = Outer("Zoë", 3, False, (PromptSet.P1,), {"x": Inner(0.1 + 0.2, (2, 3)), "y": Inner(1)}, "b", Path("a/b"))
 

@@ -10,12 +10,11 @@ from typing import cast, get_type_hints
 import pytest
 
 from synthboost.errors import DataError
-from synthboost.io.atomic import write_text
-from synthboost.io.typed_json import read_json, write_record
-from synthboost.records.examples import write_examples
+from synthboost.io.typed_json import read_json
 from synthboost.records.rows import Row, rows_frame, write_rows
 from synthboost.records.run_folder import EpochLog, RunPaths, read_log, read_run, write_log
 from synthboost.records.run_record import OF_ALL_ROWS, DataSet, Evaluation, Manifest, Parameters, Spec, Stage, Versions
+from synthboost.studies.results import write_result
 
 LOG = [
     EpochLog("real", 1, 16, 0.9, 0.8, 0.1 + 0.2, 2e-3, 1.5),
@@ -38,13 +37,8 @@ MANIFEST = Manifest(
 @pytest.fixture
 def run(tmp_path: Path) -> RunPaths:
     paths = RunPaths(tmp_path / "run")
-    write_record(paths.spec, SPEC)
-    write_record(paths.manifest, MANIFEST)
-    write_record(paths.evaluation, Evaluation())
     write_log(paths.log, LOG)
-    write_rows(paths.rows, rows_frame([]))
-    write_examples(paths.examples, [])
-    write_text(paths.done, "")
+    write_result(paths, SPEC, MANIFEST, Evaluation(), rows_frame([]), [])
     return paths
 
 
