@@ -44,7 +44,7 @@ def process_pool(
     """
     context = multiprocessing.get_context(method)
     try:
-        pool = ProcessPoolExecutor(workers, context, _begin, (initializer, arguments))
+        pool = ProcessPoolExecutor(workers, context, begin, (initializer, arguments))
     except OSError as error:  # its locks lie in shared memory
         expected = "shared memory (/dev/shm) for their locks"
         raise SynthboostError(
@@ -62,7 +62,8 @@ def process_pool(
         pool.shutdown(wait=True, cancel_futures=True)
 
 
-def _begin(initializer: Callable[..., object] | None, arguments: Any) -> None:
+def begin(initializer: Callable[..., object] | None = None, arguments: Any = ()) -> None:
+    """Begin a process that another one started: leave Ctrl-C to that one, and end with it, however it ends."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, daemon=True).start()
     if initializer is not None:

@@ -15,7 +15,7 @@ from synthboost.app.sentences import file_name_of, structure_named
 from synthboost.domain import Structure
 from synthboost.errors import DataError
 from synthboost.evaluation.clinical.apical_view import ApicalView
-from synthboost.inference.predictor import Prediction
+from synthboost.inference.predictor import Prediction, resolve
 from synthboost.io.atomic import to_cell
 from synthboost.io.nifti import new_header, nifti_bytes
 from synthboost.io.pictures import png_bytes
@@ -71,8 +71,8 @@ def _lengths(prediction: Prediction, spacing_mm: tuple[float, float] | None) -> 
     named = {s: n for n, text in enumerate(prediction.sentences) if (s := structure_named(text)) is not None}
     if not named:
         return {}
-    own = Prediction(prediction.sentences, prediction.probability[list(named.values())], prediction.threshold)
-    view = ApicalView.of(own.label_map(list(named)), spacing_mm)
+    label_map = resolve(prediction.probability[list(named.values())], list(named), prediction.threshold)
+    view = ApicalView.of(label_map, spacing_mm)
     found: dict[Structure | None, float] = {}
     for structure in named.keys() & CHAMBERS.keys():
         try:

@@ -53,6 +53,11 @@ class Case:
     unread: tuple[str, ...]
     """Frames without a label map, with the reason."""
 
+    @property
+    def plausible(self) -> bool:
+        """Whether every frame has a label map, and no check says that it is no heart."""
+        return not self.unread and not self.failed("implausible")
+
     def failed(self, severity: str) -> list[Check]:
         """The failed checks of a severity."""
         return [check for check in self.checks if not check.passed and check.rule.severity == severity]
@@ -163,7 +168,7 @@ def _plausibility_counts(cases: Sequence[Case]) -> dict[str, Any]:
         for severity in ("implausible", "caution")
     }
     return {
-        "plausible patients": sum(not case.failed("implausible") and not case.unread for case in cases),
+        "plausible patients": sum(case.plausible for case in cases),
         "patients": len(cases),
         "failed checks": failed,
     }
@@ -192,8 +197,7 @@ def _line(case: Case) -> dict[str, object]:
         [*case.unread, *(f"{m.name}: {m.reason}" for m in case.numbers.values() if m.value is None)]
     )
     failed = ("; ".join(f"{check.where} {check.name}" for check in checks) for checks in (implausible, cautions))
-    plausible = not implausible and not case.unread
-    values = (str(case.patient), case.stated_ef, plausible, *failed, "; ".join(reasons))
+    values = (str(case.patient), case.stated_ef, case.plausible, *failed, "; ".join(reasons))
     line: dict[str, object] = dict(zip(PATIENT_COLUMNS, values, strict=True))
     for prefix, numbers in (("", case.numbers), ("reference_", case.reference)):
         if numbers is not None:

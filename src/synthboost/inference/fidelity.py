@@ -9,7 +9,6 @@ from pathlib import Path
 import numpy as np
 
 from synthboost.data import Dataset
-from synthboost.data.dataset import ordered_map
 from synthboost.data.sector import find_sector
 from synthboost.data.source import Source, open_source
 from synthboost.domain import Domain, FrameInfo, GreyImage, LabelMap, SplitOptions, SplitPart
@@ -84,7 +83,7 @@ def compare_sets(
     return markdown
 
 
-def read_echo_set(dataset: Dataset, frames: Iterable[FrameInfo], size: int, workers: int = 0) -> EchoSet:
+def read_echo_set(dataset: Dataset, frames: Iterable[FrameInfo], size: int) -> EchoSet:
     """Read annotated frames and bring them to (size, size), squeezed as a model's input is.
 
     Images are averaged over each new pixel, so that frames of all sizes are blurred by the pixel alone; labels and
@@ -94,7 +93,6 @@ def read_echo_set(dataset: Dataset, frames: Iterable[FrameInfo], size: int, work
         dataset: whose frames they are.
         frames: which.
         size: rows and columns; no larger than the smallest frame, else texture would be invented.
-        workers: threads that read.
 
     Raises:
         DataError: a file is broken, a frame is not annotated or smaller than `size`, or more than a few have no visible
@@ -107,7 +105,7 @@ def read_echo_set(dataset: Dataset, frames: Iterable[FrameInfo], size: int, work
     if not infos:
         raise DataError(dataset.root, "frames", 0, "at least one annotated frame")
     images, label_maps, sectors, kept, blurred = [], [], [], [], []
-    for frame in track(ordered_map(dataset.load, infos, workers), "reading frames", len(infos), "frame"):
+    for frame in track(map(dataset.load, infos), "reading frames", len(infos), "frame"):
         if frame.label_map is None:
             raise DataError(dataset.root, "frame", f"{frame.info.name} without a label map", "annotated frames only")
         if min(frame.image.shape) < size:

@@ -14,7 +14,7 @@ from PIL import Image
 from scipy import ndimage
 
 from synthboost.data.sector import BRIGHT, find_sector
-from synthboost.domain import GreyImage, Mask
+from synthboost.domain import GreyImage, Mask, largest_piece
 from synthboost.errors import DataError
 from synthboost.io.atomic import write_bytes
 from synthboost.io.pictures import write_png
@@ -121,11 +121,7 @@ def shown_area(image: GreyImage) -> Mask:
     try:
         return find_sector(image).mask((image.shape[0], image.shape[1]))
     except DataError:
-        pieces, count = ndimage.label(image > BRIGHT, structure=np.ones((3, 3)))
-        if count == 0:
-            return np.zeros(image.shape, dtype=bool)
-        largest = np.bincount(pieces.ravel())[1:].argmax() + 1
-        return np.asarray(ndimage.binary_fill_holes(pieces == largest))
+        return np.asarray(ndimage.binary_fill_holes(largest_piece(image > BRIGHT)))
 
 
 def _core(mask: Mask, rim: int) -> Mask:

@@ -218,13 +218,13 @@ def _predict_batch(
 
 
 def _write_frame(folder: Path, found: PredictedFrame, probe_swapped: bool) -> Iterator[IndexEntry]:
-    name, probes = found.frame.info.name, {"": STRUCTURES}
+    name, masks, probes = found.frame.info.name, found.masks, {"": STRUCTURES}
     if probe_swapped:  # a mask depends on the image and the sentence alone: that of the next sentence is at hand
         probes["swapped"] = (*STRUCTURES[1:], STRUCTURES[0])
     for probe, named in probes.items():
         for structure, other in zip(STRUCTURES, named, strict=True):
             prompt, file = found.prompts[other], mask_name(name, structure, probe)
-            write_mask(folder / file, found.masks[other])
+            write_mask(folder / file, masks[other])
             yield IndexEntry(
                 name, structure.short, probe, str(prompt.prompt_set), prompt.paraphrase, prompt.text,
                 prompt.uses_ground_truth, file,

@@ -98,7 +98,7 @@ def predict_folder(
             except OutputError:
                 raise
             except SynthboostError as error:
-                outcomes.append(Outcome(names[path], None, _printable(str(error))))
+                outcomes.append(Outcome(names[path], None, str(error)))
         _write_tables(out, outcomes)
     return outcomes
 

@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, astuple
 from functools import cached_property
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
@@ -122,9 +122,11 @@ class PredictedRecording:
         """Write one still, or those of ED and ES, and of a clip an animation; return the files' names."""
         spacing, length = self.recording.spacing_mm, self.recording.length
         stills = {"overlay": 0} if phases is None else {"overlay_ED": phases["ED"], "overlay_ES": phases["ES"]}
-        shown = shown_area(np.max(list(islice(self.recording.frames(), SECTOR_FRAMES)), axis=0))
+        frames = self.recording.frames()
+        first = list(islice(frames, SECTOR_FRAMES))
+        shown = shown_area(np.max(first, axis=0))
         step, animation = -(-length // CLIP_FRAMES), []
-        for number, image in enumerate(self.recording.frames()):
+        for number, image in enumerate(chain(first, frames)):
             for name in (name for name, wanted in stills.items() if wanted == number):
                 write_overlay(folder / f"{name}.png", image, self.masks(number), spacing, shown)
             if length > 1 and number % step == 0:

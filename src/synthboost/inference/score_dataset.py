@@ -50,7 +50,9 @@ def score_frames(
         if any((other.structure, other.probe) == (entry.structure, entry.probe) for other in by_frame[entry.frame]):
             raise DataError(masks, "index", f"{entry.frame} {entry.structure} {entry.probe} again", "each mask once")
         by_frame[entry.frame].append(entry)
-    entries = [_in_order(info, by_frame[info.name], index) for info in frames.infos]
+    probes = sorted({"", *(entry.probe for entry in index)})
+    like = next((entry for entry in index if not entry.probe), None)
+    entries = [_in_order(info, by_frame[info.name], probes, like) for info in frames.infos]
     scorer = _Scorer(frames, masks, entries, _facts(spec, split, evaluation), evaluation.grid)
     results = track(_map(scorer, workers), f"scoring {frames.name}", len(frames), "frame")
     return rows_frame(row for rows in results for row in rows)
@@ -129,11 +131,11 @@ def _facts(spec: Spec, split: str, evaluation: Evaluation) -> dict[str, object]:
     return {"run": spec.name, **own, "split": split, "part": str(evaluation.part)}
 
 
-def _in_order(info: FrameInfo, listed: list[IndexEntry], index: list[IndexEntry]) -> list[IndexEntry]:
+def _in_order(
+    info: FrameInfo, listed: list[IndexEntry], probes: list[str], like: IndexEntry | None
+) -> list[IndexEntry]:
     """One entry per probe and structure: the listed one, or one that says that the index lacks it."""
     found = {(entry.probe, entry.structure): entry for entry in listed}
-    probes = sorted({"", *(entry.probe for entry in index)})
-    like = next((entry for entry in index if not entry.probe), None)
     return [
         found.get((probe, structure.short)) or _missing(info, structure, probe, like)
         for probe in probes

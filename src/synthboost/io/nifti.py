@@ -48,7 +48,7 @@ def open_nifti(path: Path) -> Recording:
     """Read the header of a frame or a clip: (columns, rows), (columns, rows, frames) or (columns, rows, 1, frames).
 
     The file's first axis becomes the columns, which is how CAMUS' frames stand upright. The affine is not applied: for
-    an ultrasound frame it says nothing about the body. `Recording.pixels` yields the file's own number type.
+    an ultrasound frame it says nothing about the body. `Recording.source` yields the file's own number type.
 
     Raises:
         DataError: not NIfTI-1, neither a grey frame nor a clip, too large, or an impossible spacing. When the pixels

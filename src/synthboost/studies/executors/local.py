@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import pickle
 import signal
-import threading
 import time
 from collections.abc import Sequence
 from contextlib import suppress
@@ -13,7 +12,7 @@ from dataclasses import dataclass
 from multiprocessing import connection, get_context
 
 from synthboost.errors import require_fields
-from synthboost.processes import available_cores
+from synthboost.processes import available_cores, begin
 from synthboost.studies.executors.base import Job, Outcome, Report, Work, carry_out
 
 STOP_SECONDS = 20.0
@@ -48,21 +47,15 @@ class LocalExecutor:
 
 
 class _Worker:
-    """A process; `line` carries names of jobs out and outcomes back; the end of `life` says that its parent lives."""
+    """A process; `line` carries names of jobs out and outcomes back."""
 
     def __init__(self, work: bytes, threads: int) -> None:
         context = get_context("spawn")
         self.line, there = context.Pipe()
-        watched, self.life = context.Pipe(duplex=False)
-        self.process = context.Process(target=_serve, args=(work, threads, there, watched))
+        self.process = context.Process(target=_serve, args=(work, threads, there))
         self.process.start()
         there.close()
-        watched.close()
         self.job: Job | None = None
-
-    def close(self) -> None:
-        self.line.close()
-        self.life.close()
 
 
 class _Pool:
@@ -95,7 +88,7 @@ class _Pool:
             except (EOFError, OSError):
                 self._workers.remove(worker)
                 worker.process.join(STOP_SECONDS)
-                worker.close()
+                worker.line.close()
                 found.append((job, _how(worker.process.exitcode)))
         return found
 
@@ -109,26 +102,19 @@ class _Pool:
             if worker.process.is_alive():
                 worker.process.kill()
                 worker.process.join()
-            worker.close()
+            worker.line.close()
         self._workers.clear()
 
 
-def _serve(packed: bytes, threads: int, line: connection.Connection, watched: connection.Connection) -> None:
+def _serve(packed: bytes, threads: int, line: connection.Connection) -> None:
     """What a process does: work on one name after the other, until it is stopped or its parent is gone."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the parent decides
+    begin()
     signal.signal(signal.SIGTERM, _leave)
-    threading.Thread(target=_die_with_parent, args=(watched,), daemon=True).start()
     os.environ.setdefault(THREADS_VARIABLE, str(threads))  # before the work is unpacked, which loads torch
     work: Work = pickle.loads(packed)
     with suppress(EOFError, BrokenPipeError):
         while True:
             line.send(work(line.recv()))
-
-
-def _die_with_parent(watched: connection.Connection) -> None:
-    with suppress(EOFError, OSError):
-        watched.recv()
-    os._exit(1)
 
 
 def _leave(number: int, frame: object) -> None:
