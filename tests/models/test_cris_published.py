@@ -338,6 +338,20 @@ def test_a_tokenizer_of_another_vocabulary_or_none_is_refused(state: State, clip
     assert not (tmp_path / "cris").exists()
 
 
+def test_a_panic_of_the_tokenizers_library_is_one_line(
+    state: State, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    panic = type("PanicException", (BaseException,), {})
+
+    def panics(*_: object, **__: object) -> None:
+        raise panic("no entry found for key")
+
+    monkeypatch.setattr("synthboost.models.tokenizing.CLIPTokenizer.from_pretrained", panics)
+    path = write_training_file(tmp_path / "cris_best.pth", state)
+    with pytest.raises(CheckpointError, match="tokenizer: PanicException: no entry found for key"):
+        convert(path, tmp_path / "cris")
+
+
 def test_without_a_network_the_way_to_give_a_tokenizer_is_named(
     state: State, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -101,8 +101,8 @@ def refine(
     wanted = {
         "weights": weights_sha256,
         "strength": settings.strength,
-        "condition": str(settings.condition),
-        "schedule": {**asdict(chosen), "method": str(chosen.method), "spacing": str(chosen.spacing)},
+        "condition": settings.condition,
+        "schedule": asdict(chosen),
     }
     refiner = _Refiner(network, simulated.dataset, settings, chosen)
     return remake_dataset(out, simulated.dataset, simulated.split, origin, wanted, refiner.remake, "refining", shard)

@@ -13,7 +13,7 @@ from synthboost.cli.options import refuse_idle
 from synthboost.domain import PromptSet, SplitOptions, SplitPart
 from synthboost.errors import ConfigError
 from synthboost.processes import available_cores
-from synthboost.records.run_record import Evaluation
+from synthboost.records.run_record import Evaluation, ShapeFrom
 
 CLAIM = "evaluate.json"
 """In the folder: what was asked for, so that the same command may go on in it, and no other."""
@@ -42,7 +42,7 @@ class Evaluate(SplitOptions):
     """The prompt set for prediction."""
     paraphrase: int = 0
     """0: "... of the heart ...", 1: "... in the cardiac ultrasound ..."; the same for every frame."""
-    shape_from: Literal["unknown", "ground-truth", "prediction"] = "prediction"
+    shape_from: ShapeFrom = "prediction"
     """The source of P7's shape word; `ground-truth` leaks the true mask and is marked in every row."""
     name_domain: Literal["as-trained", "yes", "no"] = "as-trained"
     """Whether each sentence names its frame's domain; `as-trained`: as in the checkpoint's run."""

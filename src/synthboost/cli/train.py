@@ -10,6 +10,7 @@ from synthboost.cli.options import require_different
 from synthboost.domain import PromptSet, SplitOptions, SplitPart, Strategy
 from synthboost.models.freezing import Encoders
 from synthboost.processes import available_cores
+from synthboost.records.run_record import ShapeFrom
 from synthboost.training.config import TrainingConfig
 
 TrainableStrategy: TypeAlias = Literal[
@@ -51,7 +52,7 @@ class Train(SplitOptions):
     """Train on the first N real patients only."""
     evaluate_on: SplitPart = SplitPart.TESTING
     """The part of `data` to evaluate on."""
-    shape_from: Literal["unknown", "ground-truth", "prediction"] = "prediction"
+    shape_from: ShapeFrom = "prediction"
     """The source of P7's shape word in evaluation; `ground-truth` leaks the true mask; every row records it."""
     training: TrainingConfig = field(default_factory=TrainingConfig)
 

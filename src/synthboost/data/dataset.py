@@ -157,11 +157,12 @@ def without_annotations(dataset: Dataset) -> Dataset:
     No label file is opened through it, not for its fingerprint either.
     """
     files = {key: replace(one, label_map=None) for key, one in dataset.files.items()}
-    frames = tuple(
-        replace(info, attributes=replace(info.attributes, ejection_fraction=None, wall_thickness_mm=None))
-        for info in dataset.frames
-    )
-    return replace(dataset, files=files, frames=frames)
+    return replace(dataset, files=files, frames=tuple(map(unmeasured, dataset.frames)))
+
+
+def unmeasured(info: FrameInfo) -> FrameInfo:
+    """What is known of a frame but for what was measured on its masks."""
+    return replace(info, attributes=replace(info.attributes, ejection_fraction=None, wall_thickness_mm=None))
 
 
 def image_digest(image: GreyImage) -> bytes:

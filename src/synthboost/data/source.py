@@ -169,7 +169,7 @@ class Source:
         """Of the data set's files."""
         return self.dataset.fingerprint()
 
-    @property
+    @cached_property
     def domains(self) -> list[str]:
         """The domains of the frames, e.g. `["simulated"]`."""
         return sorted({str(info.domain) for info in self.dataset.frames})
@@ -180,7 +180,7 @@ class Source:
         infos = self.frames(SplitPart.TRAINING, "training").infos
         return len({info.source for info in infos if info.domain is Domain.DIFFUSION} - {None})
 
-    @property
+    @cached_property
     def record(self) -> DataSet:
         """What a run's spec says of this source."""
         return self.describe(self.frames(SplitPart.TRAINING, "training"))

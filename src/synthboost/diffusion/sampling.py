@@ -20,7 +20,7 @@ from torch import Generator, Tensor
 from synthboost.diffusion.network import SemanticUNet
 from synthboost.diffusion.objective import STEPS, Denoiser, NoiseSchedule
 from synthboost.diffusion.settings import DiffusionSettings, NoiseSpacing, Objective
-from synthboost.errors import OPTIONS, ConfigError
+from synthboost.errors import ConfigError, require_fields
 
 LEAST_LOG_SNR = -5.1
 """Where DPM-Solver++ begins on the cosine schedule, whose last steps have no signal left: what diffusers advises."""
@@ -58,10 +58,11 @@ class Schedule:
 
     def __post_init__(self) -> None:
         """Refuse what cannot be."""
-        if self.method not in tuple(Method):
-            raise ConfigError(OPTIONS, "method", self.method, ", ".join(Method))
-        if not 1 <= self.steps <= STEPS:
-            raise ConfigError(OPTIONS, "steps", self.steps, f"1 to {STEPS}")
+        require_fields(
+            self,
+            ("method", self.method in tuple(Method), ", ".join(Method)),
+            ("steps", 1 <= self.steps <= STEPS, f"1 to {STEPS}"),
+        )
 
     @property
     def evaluations(self) -> int:
@@ -197,7 +198,7 @@ def sample_images(
 
 
 def known_condition(
-    network: SemanticUNet, labels: Tensor, attributes: Tensor | None = None, guidance: float = 1.0, expand: bool = True
+    network: SemanticUNet, labels: Tensor, attributes: Tensor | None = None, guidance: float = 1.0
 ) -> Denoiser:
     """Return the network as a function of images and times; all that depends on the map is worked out here, once.
 
@@ -209,15 +210,15 @@ def known_condition(
         labels: (B, S, S) condition maps.
         attributes: (B, A) codes, or `None` when unknown.
         guidance: g; 1 is none. More needs a network that was trained with maps dropped.
-        expand: keep maps instead of tables: faster at each step, more memory (see `SemanticUNet.condition`).
 
     Raises:
         DataError: see `SemanticUNet.condition`.
     """
     with torch.no_grad():
-        conditional = network.condition(labels, attributes, expand=expand)
+        # Maps instead of tables: faster at each step, more memory.
+        conditional = network.condition(labels, attributes, expand=True)
         nothing = torch.full_like(labels[:1], network.settings.null)
-        unconditional = network.condition(nothing, expand=expand) if guidance != 1 else None
+        unconditional = network.condition(nothing, expand=True) if guidance != 1 else None
 
     def denoise(images: Tensor, times: Tensor) -> Tensor:
         encoded = network.encode(images, times, conditional)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +16,7 @@ import torch
 from numpy.typing import NDArray
 
 from synthboost.data import Dataset, Split
+from synthboost.data.dataset import unmeasured
 from synthboost.data.sector import find_sector
 from synthboost.data.writer import MadePatient, NewPatient, Origin, make_dataset
 from synthboost.diffusion.condition import condition_map, label_map_of
@@ -96,7 +97,7 @@ def synthesize(
         "masks": dataset.fingerprint(),
         "split": split.name,
         "settings": {name: value for name, value in asdict(settings).items() if name != "batch"},
-        "schedule": {**asdict(chosen), "method": str(chosen.method), "spacing": str(chosen.spacing)},
+        "schedule": asdict(chosen),
     }
     copies = planned_copies(dataset, split, settings)
     if not copies:
@@ -135,7 +136,7 @@ class _Maker:
         images = self.batches.make(len(names), lambda some: self._sample_batch(maps[some], codes[some], names[some]))
         made = [
             Frame(
-                _unmeasured(frame.info),
+                unmeasured(frame.info),
                 image,
                 label_map_of(condition),
                 spacing_on_grid(frame.spacing_mm, frame.image.shape, image.shape),
@@ -192,8 +193,3 @@ class ImageBatches:
                 self.size //= 2
                 print(f"memory ran out: {self.size} images at a time from here on", file=sys.stderr, flush=True)
         return np.concatenate(made)
-
-
-def _unmeasured(info: FrameInfo) -> FrameInfo:
-    """What is known of a frame but for what was measured on its masks, which are perturbed."""
-    return replace(info, attributes=replace(info.attributes, ejection_fraction=None, wall_thickness_mm=None))

@@ -6,7 +6,6 @@ weights, their average, the optimiser's moments and a number.
 
 from __future__ import annotations
 
-import json
 import math
 import shutil
 from collections.abc import Mapping
@@ -292,7 +291,7 @@ def _claim(out: Path, wanted: DiffusionRecord) -> None:
     if found is None:
         write_record(out / RECORD, wanted)
         return
-    before, now = _flat(to_json(found)), _flat(json.loads(json.dumps(to_json(wanted))))
+    before, now = _flat(to_json(found)), _flat(to_json(wanted))
     odd = [f"{name}: {before.get(name)!r}, now {value!r}" for name, value in now.items() if before.get(name) != value]
     if odd:
         raise OutputError(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 from synthboost.domain import (
     STRUCTURES,
@@ -23,8 +22,8 @@ from synthboost.domain import (
 from synthboost.errors import ConfigError
 from synthboost.prompts import PROMPT_SETS, Attribute, build_prompt, clean_sentence
 from synthboost.prompts.shape import shape_word
+from synthboost.records.run_record import ShapeFrom
 
-ShapeFrom = Literal["unknown", "ground-truth", "prediction"]
 SHAPELESS = PromptSet.P6
 """Used for a first prediction when the shape word comes from a predicted mask: it says everything but the shape."""
 NAMES = {

@@ -12,7 +12,7 @@ from synthboost.domain import PromptSet
 from synthboost.errors import CheckpointError
 from synthboost.models.base import Segmenter
 from synthboost.models.catalogue import MODELS, entry_of, settings_of
-from synthboost.models.weights_folder import CARD_FILE, folder_checksum, read_card
+from synthboost.models.weights_folder import CARD_FILE, CONFIG_FILE, folder_checksum, is_hub_name, read_card
 
 CONVERT = "Convert a published file of CRIS or CLIP with `synthboost weights convert`."
 
@@ -55,7 +55,7 @@ def load_segmenter(source: str | Path, model: str | None = None) -> Segmenter:
     """
     folder = _folder_of(source)
     card = read_card(folder, verify=False)
-    if card is None and not (folder / "config.json").is_file():
+    if card is None and not (folder / CONFIG_FILE).is_file():
         raise CheckpointError(folder, CARD_FILE, "absent", "a card, or config.json of a CLIPSeg", CONVERT)
     name = card.model if card else "clipseg"
     if name not in MODELS or (model is not None and name != model):
@@ -113,7 +113,7 @@ def _folder_of(source: str | Path) -> Path:
         return path
     if path.is_file():
         raise CheckpointError(source, "folder", "a file", "a folder of weights", CONVERT)
-    if isinstance(source, Path) or source.count("/") != 1 or source.startswith((".", "/", "~")):
+    if not is_hub_name(source):
         raise CheckpointError(source, "folder", "absent", "a folder of weights, or a hub name like owner/name")
 
     from huggingface_hub import snapshot_download

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ from transformers import AutoTokenizer, CLIPTokenizer, PreTrainedTokenizerFast
 
 from synthboost.domain import PromptSet
 from synthboost.errors import CheckpointError, first_words
+from synthboost.models.weights_folder import is_hub_name
 from synthboost.prompts import vocabulary
 
 TOKENIZER_FILES = (("tokenizer.json",), ("vocab.json", "merges.txt"))
@@ -27,9 +28,7 @@ def grammar_tokenizer(prompt_sets: Collection[PromptSet] = ()) -> PreTrainedToke
     Args:
         prompt_sets: whose words come after those of the paper's sentences, so that these keep their numbers.
     """
-    grammar = vocabulary()
-    words = sorted({part for word in grammar for part in re.findall(r"[a-z]+", word)})
-    tokens = [*SPECIAL_TOKENS, ".", ",", "-", *words, *vocabulary(prompt_sets)[len(grammar) :]]
+    tokens = [*SPECIAL_TOKENS, ".", ",", "-", *vocabulary(prompt_sets)]
     numbers = {token: number for number, token in enumerate(tokens)}
     tokenizer = Tokenizer(models.WordLevel(numbers, unk_token=UNKNOWN))
     tokenizer.normalizer = normalizers.Sequence([normalizers.NFKC(), normalizers.Lowercase()])
@@ -49,13 +48,9 @@ def read_tokenizer(folder: Path) -> Any:
         CheckpointError: there is none, or it is damaged.
     """
     _require_files(folder)
-    try:
+    with _refusing_damage(folder, "the files of a tokenizer"):
         tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
         tokenizer(["heart"], add_special_tokens=True)  # some damage shows in use only
-    except BaseException as error:  # damaged files can raise anything, a panic of the library's Rust included
-        if not isinstance(error, Exception) and type(error).__name__ != "PanicException":
-            raise
-        raise CheckpointError(folder, "tokenizer", first_words(error), "the files of a tokenizer") from error
     if tokenizer.pad_token_id is None or tokenizer.eos_token_id is None:
         raise CheckpointError(folder, "tokenizer", "no padding or no end", "a tokenizer with tokens for both")
     return tokenizer
@@ -70,15 +65,23 @@ def clip_tokenizer(source: str | Path) -> Any:
     folder = Path(source)
     if folder.is_dir():
         _require_files(folder)
-    elif isinstance(source, Path) or source.count("/") != 1 or source.startswith((".", "/", "~")):
+    elif not is_hub_name(source):
         raise CheckpointError(source, "tokenizer", "absent", "a folder, or a hub name like owner/name")
-    try:
+    with _refusing_damage(
+        source, "CLIP's tokenizer, in a folder or on the hub",
+        "Where there is no network, give a folder with tokenizer.json, or vocab.json and merges.txt.",
+    ):  # fmt: skip
         return CLIPTokenizer.from_pretrained(source, local_files_only=folder.is_dir())
-    except Exception as error:  # reading damaged files can raise anything
-        raise CheckpointError(
-            source, "tokenizer", first_words(error), "CLIP's tokenizer, in a folder or on the hub",
-            "Where there is no network, give a folder with tokenizer.json, or vocab.json and merges.txt.",
-        ) from error  # fmt: skip
+
+
+@contextmanager
+def _refusing_damage(source: str | Path, expected: str, remedy: str = "") -> Iterator[None]:
+    try:
+        yield
+    except BaseException as error:  # damaged files can raise anything, a panic of the library's Rust included
+        if not isinstance(error, Exception) and type(error).__name__ != "PanicException":
+            raise
+        raise CheckpointError(source, "tokenizer", first_words(error), expected, remedy) from error
 
 
 def _require_files(folder: Path) -> None:

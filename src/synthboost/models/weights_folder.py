@@ -11,7 +11,7 @@ import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeGuard, TypeVar
 
 import torch
 from safetensors import SafetensorError
@@ -52,6 +52,11 @@ class Card:
     """Name -> SHA-256 of all files that take part in a prediction: weights, configuration, tokenizer, preprocessing."""
     sha256: str
     """Of all that: the one checksum of what a prediction depends on."""
+
+
+def is_hub_name(source: str | Path) -> TypeGuard[str]:
+    """Whether this can only be the name of a model on the hub (`owner/name`), and no path."""
+    return isinstance(source, str) and source.count("/") == 1 and not source.startswith((".", "/", "~"))
 
 
 def write_card(folder: Path, model: str, settings: Mapping[str, Any]) -> None:

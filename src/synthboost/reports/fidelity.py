@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from synthboost.errors import DataError
-from synthboost.reports.table import NO_VALUE, Cell, Table, fixed, named
+from synthboost.reports.table import NO_VALUE, Table, digits, fixed, named
 
 GAPS = 4
 """The largest gaps of the speckle statistics that the first table shows."""
@@ -87,7 +87,7 @@ def _parts(name: str, report: Mapping[str, Any]) -> Iterator[tuple[str, str, tup
 
 
 def _table(name: str, caption: str, headings: tuple[str, ...], lines: _Lines) -> Table:
-    cells = [named(headings[:1], line[:1]) | {h: Cell(t, (t,)) for h, t in zip(headings[1:], line[1:], strict=True)}
+    cells = [named(headings[:1], line[:1]) | {h: digits(t) for h, t in zip(headings[1:], line[1:], strict=True)}
              for line in lines]  # fmt: skip
     return Table.of(name, caption, cells)
 

@@ -176,7 +176,7 @@ def curves_of(group: Sequence[RunRecord], runs: Sequence[RunRecord]) -> list[Cur
     found: dict[tuple[str, str], list[RunRecord]] = {}
     for run in group:
         kind = synthetic_domain(run) if len(kinds) > 1 else ""
-        found.setdefault((run.spec.strategy, f", {kind}" if kind else ""), []).append(run)
+        found.setdefault((run.spec.strategy, kind), []).append(run)
     curves = []
     for (strategy, kind), seeds in found.items():
         before = [pretraining_cost(run.spec.name, known) for run in seeds]
@@ -184,8 +184,8 @@ def curves_of(group: Sequence[RunRecord], runs: Sequence[RunRecord]) -> list[Cur
         missing = " (pretraining not shown)" if None in before else ""
         images = tuple(tuple(n + line.images_seen for line in run.log) for n, run in zip(offsets, seeds, strict=True))
         dice = tuple(tuple(100 * line.validation_dice for line in run.log) for run in seeds)
-        marker = _MARKERS[kinds.index(kind.removeprefix(", ")) % len(_MARKERS)] if kind else ""
-        curves.append(Curves(f"{strategy}{kind}{missing}", strategy, images, dice, marker))
+        marker = _MARKERS[kinds.index(kind) % len(_MARKERS)] if kind else ""
+        curves.append(Curves(f"{strategy}{f', {kind}' if kind else ''}{missing}", strategy, images, dice, marker))
     return curves
 
 

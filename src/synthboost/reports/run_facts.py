@@ -8,6 +8,7 @@ from types import MappingProxyType
 from typing import TypeAlias
 
 from synthboost.domain import Domain, Strategy
+from synthboost.evaluation.statistics.convergence import lineage
 from synthboost.records.run_folder import RunRecord
 from synthboost.records.run_record import BASELINE_MODEL, DataSet
 from synthboost.reports.arms import strategy_place
@@ -79,20 +80,26 @@ def trainings_text(pairs: Sequence[tuple[Collection[str], Collection[str]]], kno
     return f"{text}{' Pretraining whose run was not given is not counted.' if lacking else ''}"
 
 
-def _training(run: RunRecord, known: Runs, seen: frozenset[str] = frozenset()) -> tuple[int, int | None, bool]:
+def _training(run: RunRecord, known: Runs) -> tuple[int, int | None, bool]:
     """Epochs and optimiser steps of a run and its ancestors (`None`: unknown), and whether all ancestors are known."""
-    parent = run.manifest.parent if run.manifest else None
-    epochs, steps, whole = 0, 0, not parent
-    if parent and parent in known and parent not in (seen := seen | {run.spec.name}):
-        epochs, before, whole = _training(known[parent], known, seen)
-        if before is None:
-            return epochs + len(run.log), None, whole
-        steps = before
+
+    def parent_of(name: str) -> str | None:
+        manifest = known[name].manifest
+        return manifest.parent if manifest else None
+
+    names, whole = lineage(run.spec.name, known, parent_of)
+    of_each = [_steps(known[name]) for name in names]
+    steps = None if None in of_each else sum(one or 0 for one in of_each)
+    return sum(len(known[name].log) for name in names), steps, whole
+
+
+def _steps(run: RunRecord) -> int | None:
+    """Optimiser steps of a run's own stage; `None` where its batches are unknown."""
     batch = run.spec.stages[-1].training.get("batch_images") if run.spec.stages else None
     if run.log and (not isinstance(batch, int) or batch < 1):
-        return epochs + len(run.log), None, whole
+        return None
     images = [0, *(line.images_seen for line in run.log)]
-    return epochs + len(run.log), steps + sum(-(-(b - a) // (batch or 1)) for a, b in pairwise(images)), whole
+    return sum(-(-(b - a) // (batch or 1)) for a, b in pairwise(images))
 
 
 def _span(numbers: Iterable[int]) -> str:

@@ -17,7 +17,6 @@ from synthboost.records.masks import read_index, read_mask
 from synthboost.records.rows import write_rows
 from synthboost.records.run_folder import RunPaths
 from synthboost.records.run_record import Evaluation, Manifest, Spec
-from synthboost.reports.table import mean_sd
 
 UNKNOWN = Spec(
     name="", model="masks", preset=None, architecture=None, weights=None, strategy="", encoders="", prompt_set="",
@@ -112,6 +111,8 @@ def dice_line(rows: pd.DataFrame) -> str:
 
     Probes are left out; failed rows are counted.
     """
+    from synthboost.reports.table import mean_sd  # reports load matplotlib, which `predict` and `serve` do without
+
     own = rows[rows.probe == ""]
     scored = own[own.dice.notna()]
     failed = f"; {len(own) - len(scored)} failed, see rows.csv" if len(scored) < len(own) else ""

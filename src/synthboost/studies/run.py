@@ -32,7 +32,7 @@ from synthboost.records.run_record import Evaluation, Parameters
 from synthboost.reports.model_card import CARD, model_card
 from synthboost.studies.manifest import make_manifest
 from synthboost.studies.results import choose_examples, write_result
-from synthboost.studies.spec import DATA_OF, STAGES, Role, RunSpec
+from synthboost.studies.spec import DATA_OF, STAGES, Role, RunSpec, learns_from
 from synthboost.training.hardware import choose_precision, this_process
 from synthboost.training.loop import require_frames, train_stage
 
@@ -55,6 +55,7 @@ def execute(spec: RunSpec, root: Path, evaluation: Evaluation, workers: int = 1,
 
     Raises:
         OutputError: another process works on this run.
+        SplitError: a synthetic image shows, or was made from, somebody whom the real data hold out.
         SynthboostError: whatever training and evaluation raise; what was complete stays.
     """
     processes = this_process()
@@ -64,6 +65,10 @@ def execute(spec: RunSpec, root: Path, evaluation: Evaluation, workers: int = 1,
     if finished:
         return paths
     if not is_trained:  # whatever the data lack is said before hours of training, the parent's too
+        if Role.SYNTHETIC in learns_from(spec.strategy):
+            made, of_real = spec.sources[Role.SYNTHETIC], spec.sources[Role.REAL]
+            check_beside(made.split, made.dataset, of_real.split)
+            check_pictures(made.split, made.dataset, of_real.split, of_real.dataset, workers=2)
         for role in STAGES[spec.strategy]:
             require_frames(*stage_frames(spec, role))
     spec.sources[Role.REAL].evaluation_frames(evaluation.part)
@@ -119,15 +124,9 @@ def stage_frames(spec: RunSpec, role: Role) -> tuple[FrameSet, FrameSet]:
     """Return what a stage is trained on, and what chooses its epoch: of a mixture the real validation patients.
 
     Raises:
-        SplitError: a synthetic image shows, or was made from, somebody whom the real data hold out.
         DataError: a part of a mixture is empty.
     """
     of = DATA_OF[role]
-    if Role.SYNTHETIC in of:
-        made = spec.sources[Role.SYNTHETIC]
-        real = spec.sources[Role.REAL]
-        check_beside(made.split, made.dataset, real.split)
-        check_pictures(made.split, made.dataset, real.split, real.dataset, workers=2)
     training = [spec.sources[one].frames(SplitPart.TRAINING, str(one)) for one in of]
     validation = spec.sources[of[0]].frames(SplitPart.VALIDATION, f"{of[0]} validation")
     first, *others = training

@@ -8,7 +8,7 @@ from functools import cached_property, partial
 from pathlib import Path
 
 from synthboost.data.source import Source
-from synthboost.domain import PromptSet, SplitPart, Strategy
+from synthboost.domain import PromptSet, Strategy
 from synthboost.errors import ConfigError
 from synthboost.models.catalogue import settings_of
 from synthboost.models.freezing import Encoders
@@ -161,7 +161,7 @@ def needed_prompts(study: Study) -> list[tuple[PromptSet, PromptSet]]:
 
 def _frames(sources: Sources, stage: Role) -> int:
     """How many frames a stage is trained on; none where its data are absent, which the run's spec refuses."""
-    return sum(len(sources[role].frames(SplitPart.TRAINING, "training")) for role in DATA_OF[stage] if role in sources)
+    return sum(sources[role].record.frames for role in DATA_OF[stage] if role in sources)
 
 
 def _with_parents(spec: RunSpec) -> Iterator[RunSpec]:

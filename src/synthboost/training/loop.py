@@ -226,11 +226,11 @@ class _Stage:
         return value
 
     def _loss(self, network: Any, batch: Batch) -> tuple[Tensor, Tensor]:
-        """Return the loss, and the logits in single precision."""
+        """Return the loss and the logits."""
         text = batch.tokens if self.text is None else self.text.recall(batch.sentences)
         with self.engine.autocast():
             logits = network(batch.images, text, batch.image_index, batch.text_index)
-            return segmentation_loss(logits, batch.targets, self.config.cross_entropy_weight), logits.float()
+            return segmentation_loss(logits, batch.targets, self.config.cross_entropy_weight), logits
 
     def _pairs(self, batch: Batch) -> int:
         """How many pairs of the current batch count here: none where it stands in for an empty share."""
@@ -279,7 +279,7 @@ class _Stage:
         own = islice(batches_of(self.validation_loader), self.engine.process, None, self.engine.processes)
         for batch in map(self._moved, own):
             loss, logits = self._loss(self.model, batch)
-            dice = hard_dice(logits, batch.targets)
+            dice = hard_dice(logits.float(), batch.targets)
             sums += torch.stack([loss.double() * len(dice), dice.double().sum(), sums.new_tensor(len(dice))])
         *totals, pairs = self.engine.accelerator.reduce(sums, "sum").tolist()
         loss_value, dice_value = (total / pairs for total in totals)

@@ -42,12 +42,12 @@ def segmentation_loss(logits: Tensor, target: Tensor, cross_entropy_weight: floa
     return dice_loss(logits, target) + cross_entropy_weight * cross_entropy
 
 
-def hard_dice(logits: Tensor, target: Tensor, threshold: float = 0.5) -> Tensor:
+def hard_dice(logits: Tensor, target: Tensor) -> Tensor:
     """Dice of each pair at the logits' resolution, (N,) in 0-1, as a yardstick during training.
 
     The target counts as inside where more than half of a pixel is. Two empty masks score 1.
     """
-    predicted = (logits.sigmoid() > threshold).flatten(1)
+    predicted = (logits.sigmoid() > 0.5).flatten(1)
     truth = (target > 0.5).flatten(1)
     overlap = (predicted & truth).sum(1)
     size = predicted.sum(1) + truth.sum(1)

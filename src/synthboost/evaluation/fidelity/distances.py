@@ -107,9 +107,13 @@ def _sums(x: Numbers, of_x: Numbers, y: Numbers, of_y: Numbers) -> Numbers:
     return np.asarray(of_x.T @ kernel @ of_y)
 
 
-def _by_patient(name: str, sample: Numbers, patients: Sequence[str]) -> Numbers:
+def _require_owners(name: str, sample: Numbers, patients: Sequence[str]) -> None:
     if len(patients) != len(sample):
         raise DataError(f"{name} sample", "patients", len(patients), f"{len(sample)}, one per row")
+
+
+def _by_patient(name: str, sample: Numbers, patients: Sequence[str]) -> Numbers:
+    _require_owners(name, sample, patients)
     everyone, whose = np.unique(np.asarray(patients), return_inverse=True)
     if len(everyone) < 2:
         raise DataError(f"{name} sample", "patients", len(everyone), "at least two different ones")
@@ -176,9 +180,8 @@ def against_floor(
     """
     if repeats < 1:
         raise ConfigError("floor", "repeats", repeats, "at least 1")
-    for name, rows, patients in (("real", real, real_patients), ("synthetic", synthetic, synthetic_patients)):
-        if len(rows) != len(patients):
-            raise DataError(f"{name} sample", "patients", len(patients), f"{len(rows)}, one per row")
+    _require_owners("real", real, real_patients)
+    _require_owners("synthetic", synthetic, synthetic_patients)
     if len(set(real_patients)) < 4:
         raise DataError("floor", "real patients", len(set(real_patients)), "at least four, to be halved")
     rng = np.random.default_rng(seed)

@@ -7,7 +7,7 @@ on synthetic patients, and reaching a Dice there says nothing about real ones.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from statistics import median
 from typing import NamedTuple
 
@@ -72,14 +72,18 @@ def pretraining_cost(name: str, histories: Mapping[str, History]) -> Cost | None
 
     Zero without a parent, `None` when an ancestor is not among `histories`.
     """
-    epochs, images, seen, parent = 0, 0, {name}, histories[name].parent
-    while parent:
-        if parent not in histories or parent in seen:
-            return None
-        seen.add(parent)
-        log, parent = histories[parent]
-        epochs, images = epochs + len(log), images + (log[-1].images_seen if log else 0)
-    return Cost(epochs, images)
+    names, whole = lineage(name, histories, lambda one: histories[one].parent)
+    logs = [histories[ancestor].log for ancestor in names[1:]]
+    return Cost(sum(map(len, logs)), sum(log[-1].images_seen for log in logs if log)) if whole else None
+
+
+def lineage(name: str, known: Container[str], parent_of: Callable[[str], str | None]) -> tuple[list[str], bool]:
+    """Return a run and its known ancestors, youngest first, and whether these are all."""
+    names, parent = [name], parent_of(name)
+    while parent and parent in known and parent not in names:
+        names.append(parent)
+        parent = parent_of(parent)
+    return names, not parent
 
 
 def reach_over_seeds(

@@ -24,7 +24,15 @@ from synthboost.io.typed_json import from_json, read_json
 from synthboost.models.base import Features, Part, Segmenter
 from synthboost.models.clipseg.settings import ClipSegSettings
 from synthboost.models.tokenizing import grammar_tokenizer, read_tokenizer
-from synthboost.models.weights_folder import FORMAT, MARK, load_weights, read_card, read_settings, weights_path
+from synthboost.models.weights_folder import (
+    CONFIG_FILE,
+    FORMAT,
+    MARK,
+    load_weights,
+    read_card,
+    read_settings,
+    weights_path,
+)
 
 OUTDATED_BUFFERS = ("position_ids",)
 """Stored by older releases of the library; computed, not learnt."""
@@ -214,7 +222,7 @@ def _library_config(settings: ClipSegSettings, tokenizer: Any) -> CLIPSegConfig:
 
 
 def _read_config(folder: Path) -> CLIPSegConfig:
-    path = folder / "config.json"
+    path = folder / CONFIG_FILE
     if not path.is_file():
         raise CheckpointError(folder, path.name, "absent", "a folder of weights (save_pretrained layout)")
     try:
@@ -241,7 +249,7 @@ def _read_config(folder: Path) -> CLIPSegConfig:
 
 
 def _no_config(folder: Path, error: Exception) -> CheckpointError:
-    return CheckpointError(folder / "config.json", "config", first_words(error), "the configuration of a CLIPSeg")
+    return CheckpointError(folder / CONFIG_FILE, "config", first_words(error), "the configuration of a CLIPSeg")
 
 
 def _require_tokenizer(tokenizer: Any, config: CLIPSegConfig, folder: Path) -> None:
