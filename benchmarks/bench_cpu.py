@@ -84,7 +84,10 @@ def main() -> None:
     options = parser.parse_args()
     print(f"{load()}, {options.busy} busy loops")
     models = {
-        **{f"{m} tiny": lambda m=m: segmenter(m, "tiny", options.images) for m in ("clipseg", "cris", "unet")},
+        **{
+            f"{m} tiny": lambda m=m: segmenter(m, "tiny", options.images)
+            for m in ("clipseg", "cris", "textunet", "unet")
+        },
         **{f"diffusion {p}": lambda p=p: diffusion(p, options.images) for p in ("tiny", "compact")},
         "clipseg rd64": lambda: segmenter("clipseg", "rd64", 1),
     }

@@ -95,7 +95,10 @@ def test_a_word_that_is_like_no_verb_gets_the_list(synthboost: Callable[..., Any
         (["data", "inspect", "nowhere"], ["nowhere", "no such folder"]),
         (["train", "--data", "nowhere"], ["nowhere", "no such folder"]),
         (["train", "--data", "nowhere", "--epochs", "0"], ["ERROR --epochs: 0; expected 1 or more"]),
-        (["train", "--data", "nowhere", "--model", "nonsense"], ["model: nonsense", "one of clipseg, cris, unet"]),
+        (
+            ["train", "--data", "nowhere", "--model", "nonsense"],
+            ["model: nonsense", "one of clipseg, cris, textunet, unet"],
+        ),
         (["train", "--data", "nowhere", "--encoders", "nonsense"], ["encoders", "nonsense"]),
         (["train", "--data", "nowhere", "--strategy", "synthetic"], ["no synthetic data", "--synthetic FOLDER"]),
         (["train", "--data", "nowhere", "--weights", "absent"], ["absent", "a folder of weights"]),

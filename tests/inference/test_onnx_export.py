@@ -13,7 +13,7 @@ from synthboost.models.registry import build_segmenter
 SENTENCES = ["Myocardium of the heart.", "Left atrium cavity of the heart."]
 
 
-@pytest.mark.parametrize("name", ["clipseg", "cris", "unet"])
+@pytest.mark.parametrize("name", ["clipseg", "cris", "textunet", "unet"])
 def test_the_exported_model_answers_as_the_original_and_says_how_to_ask(tmp_path, name: str, capfd, recwarn) -> None:
     onnxruntime = pytest.importorskip("onnxruntime")
     pytest.importorskip("onnxscript")

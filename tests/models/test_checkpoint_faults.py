@@ -148,7 +148,9 @@ def test_weights_of_another_architecture_are_refused(folder: Path) -> None:
     with pytest.raises(CheckpointError, match="model: clipseg; expected cris.*another architecture"):
         load_segmenter(folder, model="cris")
     edit_card(folder, model="vnet")
-    with pytest.raises(CheckpointError, match="model: vnet; expected clipseg, cris, unet.*another architecture"):
+    with pytest.raises(
+        CheckpointError, match="model: vnet; expected clipseg, cris, textunet, unet.*another architecture"
+    ):
         load_segmenter(folder)
 
 

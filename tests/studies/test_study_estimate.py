@@ -10,7 +10,7 @@ from synthboost.studies.spec import RunSpec
 from synthboost.studies.study_estimate import probe
 
 
-@pytest.mark.parametrize("model", ["clipseg", "cris", "unet"])
+@pytest.mark.parametrize("model", ["clipseg", "cris", "textunet", "unet"])
 def test_a_probe_measures_every_kind_of_model(make_spec: Callable[..., RunSpec], model: str) -> None:
     speed = probe(make_spec(Strategy.REAL, model=model, preset="tiny"))
     assert speed.training > 0

@@ -37,9 +37,9 @@ class Train(SplitOptions):
     real_share: float | None = None
     """For `mixed`: the share of real images in an epoch, e.g. 0.5; by default every image once."""
     model: str = "clipseg"
-    """The architecture: `clipseg`, `cris`, or `unet`, a supervised baseline without text."""
+    """The architecture: `clipseg`, `cris`, `textunet`, or `unet`, a supervised baseline without text."""
     preset: str = "tiny"
-    """The size from random weights: `tiny`, or `rd64` (CLIPSeg) and `rn50` (CRIS) as published, `unet256` (U-Net)."""
+    """The size from random weights: `tiny`; `rd64` (CLIPSeg), `rn50` (CRIS), `base` (TextUNet), `unet256` (U-Net)."""
     weights: str | None = None
     """Initial weights: a run's folder, a folder of weights, or a hub name such as CIDAS/clipseg-rd64-refined."""
     encoders: str = "trained"

@@ -12,6 +12,7 @@ from typing import Any
 from synthboost.errors import ConfigError
 from synthboost.models.clipseg.settings import PRESETS as CLIPSEG_PRESETS
 from synthboost.models.cris.settings import PRESETS as CRIS_PRESETS
+from synthboost.models.textunet.settings import PRESETS as TEXTUNET_PRESETS
 from synthboost.models.unet.settings import PRESETS as UNET_PRESETS
 
 
@@ -102,6 +103,12 @@ MODELS: dict[str, ModelEntry] = {
                 use="weights convert cris_best.pth --out cris-refcoco, then --model cris --weights cris-refcoco",
             ),
         ),
+    ),
+    "textunet": ModelEntry(
+        segmenter=".textunet.model:TextUNet",
+        presets=TEXTUNET_PRESETS,
+        rate=1e-3,
+        cycle_rates={"tiny": 4e-3, "base": 4e-3},
     ),
     "unet": ModelEntry(
         segmenter=".unet.model:UNet",

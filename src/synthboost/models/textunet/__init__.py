@@ -1,0 +1,1 @@
+"""TextUNet: a U-Net whose output the sentence chooses, at several scales."""

@@ -1,0 +1,125 @@
+"""TextUNet: a U-Net that is run once per image, and whose output layer is made from the sentence, at several scales.
+
+The sentence costs next to nothing: for each pair a weighted sum of the maps of the last levels. It is read character by
+character, so that abbreviations and slips of the pen are words like all others. The way down is the image encoder
+(`vision`), the convolutions over characters are the text encoder (`text`); the way up and what makes kernels from a
+sentence are the decoder.
+"""
+
+from __future__ import annotations
+
+import string
+import unicodedata
+from collections.abc import Collection, Sequence
+from pathlib import Path
+from typing import ClassVar, Self
+
+import torch
+from torch import Tensor
+
+from synthboost.domain import PromptSet
+from synthboost.errors import PromptError
+from synthboost.models.base import Features, Part, Segmenter
+from synthboost.models.textunet.network import COORDINATES, SLOPE, TextUNetNetwork
+from synthboost.models.textunet.settings import TextUNetSettings
+from synthboost.models.weights_folder import load_weights, read_card, read_settings
+from synthboost.prompts import split_words, vocabulary
+
+EDGE = " "
+"""Before and after every sentence, so that a word at either end looks as it does in the middle."""
+CHARACTERS = string.ascii_lowercase + string.digits + " .,-'/()%"
+"""In this order from 2 on; 0 is padding, 1 any other character."""
+OTHER = 1
+
+
+class TextUNet(Segmenter):
+    """A U-Net (arXiv 1505.04597) whose last convolutions are made from a sentence (as in CRIS, arXiv 2111.15174)."""
+
+    name: ClassVar[str] = "textunet"
+    pixel_mean = pixel_std = (0.5, 0.5, 0.5)
+    """To -1..1. Of the three equal channels the first alone is read."""
+    text_length: int = 256
+    """Most characters of a sentence; no limit of the network, but nobody writes so much."""
+
+    def __init__(self, settings: TextUNetSettings) -> None:
+        """Build with random weights; `from_settings` and `from_pretrained` are the usual ways in."""
+        super().__init__()
+        self.settings = settings
+        self.network = TextUNetNetwork(settings, OTHER + 1 + len(CHARACTERS))
+        self.input_size = self.output_size = settings.input_size
+
+    @classmethod
+    def from_settings(cls, settings: TextUNetSettings, prompt_sets: Collection[PromptSet] = ()) -> Self:
+        """Build with random weights; see `Segmenter.from_settings`. Its characters spell any word."""
+        return cls(settings)
+
+    @classmethod
+    def from_pretrained(cls, folder: Path) -> Self:
+        """Read what `save_pretrained` wrote; see `Segmenter.from_pretrained`."""
+        model = cls(read_settings(TextUNetSettings, read_card(folder), folder))
+        load_weights(model.network, folder)
+        return model
+
+    def tokenize(self, sentences: Sequence[str]) -> Tensor:
+        """Turn sentences into numbers of characters (N, L), capitals and accents aside; see `Segmenter.tokenize`.
+
+        Raises:
+            PromptError: a sentence is longer than `text_length`.
+        """
+        rows = []
+        for sentence in sentences:
+            plain = unicodedata.normalize("NFKD", sentence.casefold())
+            plain = " ".join("".join(c for c in plain if not unicodedata.combining(c)).split())
+            if len(plain) > self.text_length:
+                raise PromptError(
+                    "sentence", "length", f"{len(plain)} tokens: {sentence[:80]!r}",
+                    f"at most {self.text_length} tokens, of a character each", "Shorten the sentence.",
+                )  # fmt: skip
+            rows.append([CHARACTERS.find(c) + OTHER + 1 for c in f"{EDGE}{plain}{EDGE}"])
+        longest = max(map(len, rows))
+        return torch.tensor([row + [0] * (longest - len(row)) for row in rows])
+
+    def unknown_words(self, sentence: str) -> tuple[str, ...]:
+        """Return the words outside the grammar, which nothing was ever learnt about if training used it alone."""
+        known = set(vocabulary(tuple(PromptSet)))
+        words = "".join(c if c.isalnum() else " " for c in sentence).split()
+        return tuple(word for word in words if not known.issuperset(split_words(word)))
+
+    def encode_image(self, images: Tensor) -> Features:
+        """Return the maps of the way down, (B, widths[k], S / 2**k, S / 2**k)."""
+        maps: Features = self.network.encode_image(images[:, :1])
+        return maps
+
+    def image_settings(self) -> tuple[object, ...]:
+        """Return the rectifiers' slope and the number of coordinates; see `Segmenter.image_settings`."""
+        return SLOPE, COORDINATES
+
+    def encode_text(self, tokens: Tensor) -> Features:
+        """Return one vector of each sentence, (M, text_width)."""
+        return (self.network.encode_text(tokens),)
+
+    def decode(self, features: Features, text: Features, image_index: Tensor) -> Tensor:
+        """Draw N pairs, (N, S, S); see `Segmenter.decode`."""
+        return self.decode_scales(features, text, image_index)[0]
+
+    def decode_scales(self, features: Features, text: Features, image_index: Tensor) -> tuple[Tensor, ...]:
+        """Draw N pairs at as many scales as `settings.scales`: (N, S, S) first, then each half the size before it."""
+        return tuple(reversed(self.network.decode(features, text[0], image_index)))
+
+    def structure_logits(self, text: Features) -> Tensor:
+        """Return which structure each of M sentences names, (M, 4): 0 none, then as `Structure` numbers them."""
+        logits: Tensor = self.network.naming(text[0])
+        return logits
+
+    def encoder_blocks(self) -> dict[str, list[list[Part]]]:
+        """Return the levels of the way down; and characters, blocks and pooling of the text encoder."""
+        network = self.network
+        *first, last = network.text
+        return {
+            "vision": [[level] for level in network.down],
+            "text": [[network.characters], *([block] for block in first), [last, network.attention, network.text_norm]],
+        }
+
+    def decoder_parts(self) -> list[Part]:
+        """Return the way up, and what makes kernels from a sentence and tells the structure that it names."""
+        return [*self.network.up, *self.network.kernels, self.network.naming]

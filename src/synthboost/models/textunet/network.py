@@ -1,0 +1,111 @@
+"""The layers of a TextUNet: a way down, a way up, an encoder of characters, and the kernels that a sentence makes."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import cast
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from synthboost.domain import STRUCTURES
+from synthboost.models.textunet.settings import TextUNetSettings
+
+SLOPE = 0.1
+"""Of the leaky rectifiers."""
+COORDINATES = 2
+"""Channels beside the grey value: row and column, -1 to 1, since a heart's place in the fan is known in advance."""
+REACH = 2
+"""Characters that a convolution of the text encoder sees on either side, before dilation."""
+DOUBT = 4.0
+"""By how much "names no structure" is behind at random weights: what was never trained on such sentences finds none."""
+
+
+class Convolutions(nn.Sequential):
+    """Two 3 x 3 convolutions, each with instance normalisation and a leaky rectifier; the first may halve the size."""
+
+    def __init__(self, incoming: int, outgoing: int, stride: int = 1) -> None:
+        layers: list[nn.Module] = []
+        for channels, step in ((incoming, stride), (outgoing, 1)):
+            layers += [
+                nn.Conv2d(channels, outgoing, 3, step, padding=1, bias=False),
+                nn.InstanceNorm2d(outgoing, affine=True),
+                nn.LeakyReLU(SLOPE, inplace=True),
+            ]
+        super().__init__(*layers)
+
+
+class TextBlock(nn.Module):
+    """A residual convolution over characters, dilated; what lies behind the sentence's end stays zero."""
+
+    def __init__(self, width: int, dilation: int) -> None:
+        super().__init__()
+        self.norm = nn.LayerNorm(width)
+        self.mix = nn.Conv1d(width, width, 2 * REACH + 1, padding=REACH * dilation, dilation=dilation)
+        self.out = nn.Linear(width, width)
+
+    def forward(self, hidden: Tensor, inside: Tensor) -> Tensor:
+        """Change (M, L, width); `inside` is (M, L, 1), 1 for characters and 0 for padding."""
+        seen = (self.norm(hidden) * inside).transpose(1, 2)
+        return cast("Tensor", hidden + self.out(F.gelu(self.mix(seen).transpose(1, 2))) * inside)
+
+
+class TextUNetNetwork(nn.Module):
+    """All weights of a TextUNet."""
+
+    def __init__(self, settings: TextUNetSettings, characters: int) -> None:
+        """Build with random weights; `characters` is the number of different ones, padding (0) included."""
+        super().__init__()
+        widths, text = settings.widths, settings.text_width
+        self.characters = nn.Embedding(characters, text)
+        self.text = nn.ModuleList([TextBlock(text, 2**number) for number in range(settings.text_layers)])
+        self.attention, self.text_norm = nn.Linear(text, 1), nn.LayerNorm(text)
+        first = Convolutions(1 + COORDINATES, widths[0])
+        self.down = nn.ModuleList([first, *(Convolutions(a, b, 2) for a, b in pairwise(widths))])
+        self.up = nn.ModuleList([Convolutions(b + a, a) for a, b in pairwise(widths)][::-1])
+        scales = widths[: settings.scales][::-1]
+        self.kernels = nn.ModuleList([nn.Linear(text, width + 1) for width in scales])
+        self.naming = nn.Linear(text, 1 + len(STRUCTURES))
+        with torch.no_grad():
+            self.naming.bias[0] -= DOUBT
+
+    def encode_image(self, grey: Tensor) -> tuple[Tensor, ...]:
+        """Return the maps of the way down of images (B, 1, S, S), from the full size on."""
+        count, _, rows, columns = grey.shape
+        row, column = (torch.linspace(-1, 1, size, device=grey.device) for size in (rows, columns))
+        places = torch.stack(torch.meshgrid(row, column, indexing="ij")).expand(count, -1, -1, -1)
+        maps = [self.down[0](torch.cat([grey, places], 1))]
+        for level in self.down[1:]:
+            maps.append(level(maps[-1]))
+        return tuple(maps)
+
+    def encode_text(self, tokens: Tensor) -> Tensor:
+        """Return one vector (M, text_width) for each row of characters (M, L); padding changes nothing."""
+        inside = (tokens > 0)[..., None]
+        hidden = self.characters(tokens) * inside
+        for block in self.text:
+            hidden = block(hidden, inside)
+        weight = self.attention(hidden).masked_fill(~inside, float("-inf")).softmax(1)
+        return cast("Tensor", self.text_norm((weight * hidden).sum(1)))
+
+    def decode(self, maps: tuple[Tensor, ...], text: Tensor, image_index: Tensor) -> list[Tensor]:
+        """Return logits from the coarsest scale to (N, S, S): way up once per image, then each pair's kernels.
+
+        A kernel is a vector of weights and a bias: at each position of a scale it gives how well the image there fits
+        the sentence. What the coarser scales say is interpolated and added. First comes, everywhere, the logarithm of
+        the probability that the sentence names a structure at all, so that one that names none has an empty mask.
+        """
+        *skipped, hidden = maps
+        scales = [self.naming(text).log_softmax(1)[:, 1:].logsumexp(1)[:, None, None]]
+        coarse = len(self.up) - len(self.kernels)
+        for number, (up, beside) in enumerate(zip(self.up, reversed(skipped), strict=True)):
+            grown = F.interpolate(hidden, beside.shape[2:], mode="bilinear", align_corners=False)
+            hidden = up(torch.cat([grown, beside], 1))
+            if number < coarse:
+                continue
+            kernel = self.kernels[number - coarse](text) / hidden.shape[1] ** 0.5
+            fit = torch.einsum("nchw,nc->nhw", hidden[image_index], kernel[:, :-1]) + kernel[:, -1, None, None]
+            coarser = F.interpolate(scales[-1][:, None], fit.shape[1:], mode="bilinear", align_corners=False)[:, 0]
+            scales.append(fit + coarser)
+        return scales[1:]
