@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import gc
 import importlib
 import os
 import resource
@@ -21,6 +22,8 @@ from synthboost.errors import OPTIONS, ConfigError, SynthboostError, lacks_memor
 USER_ERROR = 2
 INTERRUPTED = 130
 LEAST_MEMORY = 2**30
+NEW_OBJECTS = 100_000
+"""Between collections of garbage (Python: 700 to 2,000). Importing torch makes so many that a tenth went into them."""
 NAME = "synthboost"
 DESCRIPTION = (
     "Language-guided segmentation of echocardiograms, boosted by synthetic data (arXiv 2309.12829).\n"
@@ -89,6 +92,7 @@ VERBS = {name: entry for group in GROUPS.values() for name, entry in group.items
 def main(arguments: list[str] | None = None) -> None:
     """Run the program; exits with 0, 2 for a mistake of the user's or the machine's limits, 130 when interrupted."""
     _quiet_libraries()
+    gc.set_threshold(NEW_OBJECTS)
     open_closed_streams()
     signal.signal(signal.SIGTERM, _interrupt)
     out, err = Stream(sys.stdout, ends=True), Stream(sys.stderr, ends=False)

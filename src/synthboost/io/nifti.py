@@ -13,15 +13,17 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
-from nibabel.nifti1 import Nifti1Header
 from numpy.typing import NDArray
 
 from synthboost.errors import DataError, readable
 from synthboost.io.atomic import write_bytes
 from synthboost.io.recording import Recording, Region, Spacing, check_size, check_spacing, steady
+
+if TYPE_CHECKING:  # slow to import, and pictures do without it
+    from nibabel.nifti1 import Nifti1Header
 
 SUFFIXES = (".nii", ".nii.gz")
 HEADER_BYTES, OFFSET = 348, 352
@@ -81,6 +83,8 @@ def new_header(
         affine: (4, 4), from indices to mm (right, anterior, superior); by default without rotation, as other programs
             write it: columns run to the left, rows to the back.
     """
+    from nibabel.nifti1 import Nifti1Header
+
     (rows, columns), (rows_mm, columns_mm) = shape, spacing_mm or (1.0, 1.0)
     header = Nifti1Header(endianness="<")
     header.set_data_dtype(np.uint8)
@@ -194,6 +198,8 @@ def _wrong_length(path: Path, found: str, expected: int) -> DataError:
 
 
 def _parse(path: Path, data: bytes) -> Nifti1Header:
+    from nibabel.nifti1 import Nifti1Header
+
     if len(data) < HEADER_BYTES:
         raise DataError(path, "length", f"{len(data)} bytes", f"a header of {HEADER_BYTES} bytes", _REMEDY_COPY)
     for order in "<>":

@@ -11,15 +11,17 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
-from nibabel.nifti1 import Nifti1Header
 from numpy.typing import NDArray
 from PIL import Image
 
 from synthboost.domain import STRUCTURES, GreyImage, LabelMap
 from synthboost.errors import DataError
+
+if TYPE_CHECKING:
+    from nibabel.nifti1 import Nifti1Header
 
 Spacing: TypeAlias = tuple[float, float]
 """Distance between neighbouring (rows, columns) in mm."""

@@ -23,8 +23,6 @@ from functools import cache
 from itertools import product
 from types import MappingProxyType
 
-from num2words import num2words
-
 from synthboost.domain import OLDEST, Domain, Phase, PromptSet, Quality, Sex, Structure, View
 from synthboost.errors import PromptError
 
@@ -138,6 +136,8 @@ def age_in_words(age: int) -> str:
             "frame", "age", repr(age), f"a whole number of years from 0 to {OLDEST}",
             "Correct the patient's file, or leave the age out: its clause is then dropped.",
         )  # fmt: skip
+    from num2words import num2words  # here, because it loads all its languages
+
     return str(num2words(age))
 
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from enum import StrEnum
 from pathlib import Path
-from typing import TypedDict
-
-import pandas as pd
+from typing import TYPE_CHECKING, TypedDict
 
 from synthboost.domain import Domain, Phase, Quality, Sex, Structure, View
 from synthboost.io.tables import Allowed, frame_of, one_of, read_frame, within, write_frame
+
+if TYPE_CHECKING:  # slow to import, and `predict` does without it
+    import pandas as pd
 
 TINY_SHARE = 0.0005
 """Share of the image (0.05 %) below which a true mask is `tiny`: there one pixel moves Dice by percents."""

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-
-import pandas as pd
+from typing import TYPE_CHECKING
 
 from synthboost.errors import DataError
 from synthboost.io.tables import Allowed, read_typed, within, write_typed
@@ -13,6 +12,9 @@ from synthboost.io.typed_json import read_record
 from synthboost.records.examples import Example, read_examples
 from synthboost.records.rows import read_rows
 from synthboost.records.run_record import OF_ALL_ROWS, Evaluation, Manifest, Spec
+
+if TYPE_CHECKING:  # as in `rows`
+    import pandas as pd
 
 
 @dataclass(frozen=True)

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-
-import pandas as pd
+from typing import TYPE_CHECKING
 
 from synthboost.data.source import FrameSet, Source
 from synthboost.domain import Frame, Structure
@@ -17,6 +16,9 @@ from synthboost.records.masks import read_index, read_mask
 from synthboost.records.rows import write_rows
 from synthboost.records.run_folder import RunPaths
 from synthboost.records.run_record import Evaluation, Manifest, Spec
+
+if TYPE_CHECKING:  # as in `records.rows`
+    import pandas as pd
 
 UNKNOWN = Spec(
     name="", model="masks", preset=None, architecture=None, weights=None, strategy="", encoders="", prompt_set="",

@@ -6,16 +6,18 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
-from accelerate import PartialState
 from torch import nn
 from torch.utils.checkpoint import checkpoint
 
 from synthboost.models.base import Segmenter
 from synthboost.processes import available_cores
 from synthboost.training.config import TrainingConfig
+
+if TYPE_CHECKING:  # slow to import, and predictions do without it
+    from accelerate import PartialState
 
 MOST_WORKERS = 8
 SMALL = 2_000_000
@@ -133,4 +135,6 @@ def this_process() -> PartialState:
     Unlike `Accelerator`, `PartialState` does not look at `ACCELERATE_USE_CPU` itself, and without it every process
     of a CPU job would take itself for the only one.
     """
+    from accelerate import PartialState
+
     return PartialState(cpu=os.environ.get("ACCELERATE_USE_CPU", "").lower() in ("1", "true", "yes"))
