@@ -77,6 +77,17 @@ def tiny_model(make_tiny_model: Callable[..., ClipSeg]) -> ClipSeg:
 
 
 @pytest.fixture
+def box(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A small TextUNet with random weights in the place of the weights that ship with the package."""
+    from synthboost.models import registry
+
+    folder = tmp_path / "box"
+    registry.build_segmenter("textunet", "tiny").save_pretrained(folder)
+    monkeypatch.setattr(registry, "BOX", folder)
+    return folder
+
+
+@pytest.fixture
 def clip_folder(tmp_path: Path) -> Path:
     """A byte-pair tokenizer in CLIP's two files: 62 tokens, of which the last ends a sentence."""
     folder = tmp_path / "clip"

@@ -131,7 +131,7 @@ def test_a_word_that_is_like_no_verb_gets_the_list(synthboost: Callable[..., Any
         (["prompts", "--paraphrase", "3"], ["paraphrase: 3", "expected 0"]),
         (["predict", "nowhere.png", "--checkpoint", "w", "--out", "new"], ["nowhere.png", "no such file"]),
         (["train", "--data", "same", "--synthetic", "./same", "--strategy", "synthetic"], ["same twice"]),
-        (["evaluate", "--data", "nowhere", "--out", "new"], ["both or neither given"]),
+        (["evaluate", "--data", "no", "--checkpoint", "w", "--masks", "m", "--out", "new"], ["both given"]),
         (["report", "nowhere"], ["nowhere", "no such folder"]),
         (["report"], ["runs: none", "a run's folder"]),
     ],

@@ -35,7 +35,7 @@ def _fans(frames: int) -> np.ndarray:
 
 
 def _predict(predictor, root: Path, out: Path, targets=ALL, weights: str = "w", batch: int = 3, label_map: bool = True):
-    return predict_folder(predictor, weights, root, find_recordings(root), out, targets, label_map, batch=batch)
+    return predict_folder(predictor, "tiny", weights, root, find_recordings(root), out, targets, label_map, batch=batch)
 
 
 def test_a_dicom_cine_gives_labels_masks_outlines_overlays_a_segmentation_and_phases(

@@ -10,6 +10,7 @@ import tyro
 
 from synthboost.cli.options import refuse_idle
 from synthboost.domain import PromptSet, SplitOptions, SplitPart
+from synthboost.models.catalogue import DEFAULT
 
 CLAIM = "clinical.json"
 REFERENCE = "reference"
@@ -26,12 +27,13 @@ class Clinical(SplitOptions):
     `agreement.json` and the same as tables, and a Bland-Altman plot.
     """
 
-    masks: tyro.conf.Positional[str]
-    """A run's folder, weights or hub name; a folder of masks with `index.csv`; or `reference`: the true label maps."""
     data: Path
     """The annotated data set."""
     out: Path
     """A new folder, or one begun by the same command."""
+    masks: tyro.conf.Positional[str] = DEFAULT
+    """A run's folder, weights or hub name, by default the package's weights; a folder of masks with `index.csv`; or
+    `reference`: the true label maps."""
     prompts: PromptSet | None = None
     """The prompt set for prediction; by default the run's, or P6."""
     threshold: float = 0.5
@@ -51,6 +53,7 @@ class Clinical(SplitOptions):
         from synthboost.inference.uncertainty import write_uncertainty
         from synthboost.io.lock import claim, exclusive, require_own
         from synthboost.io.typed_json import to_json
+        from synthboost.models.registry import name_with_checksum
         from synthboost.progress import track
         from synthboost.records.masks import INDEX_FILE, read_index
         from synthboost.reports.table import to_text
@@ -58,7 +61,7 @@ class Clinical(SplitOptions):
         from synthboost.studies.results import UNKNOWN, run_spec_of
 
         folder, reference = Path(self.masks), self.masks == REFERENCE
-        stored = not reference and (folder / INDEX_FILE).is_file()
+        stored = self.masks not in (REFERENCE, DEFAULT) and (folder / INDEX_FILE).is_file()
         if reference or stored:
             refuse_idle(self, FOR_PREDICTING, "label maps", "Give a run's folder or weights, or leave them out.")
         require_own(self.out / CLAIM)
@@ -73,7 +76,8 @@ class Clinical(SplitOptions):
             predictor = Predictor.from_pretrained(self.masks, threshold=self.threshold)
             prompts = self.prompts or PromptSet(spec.prompt_set or PromptSet.P6)
             sentences = EvaluationSentences(prompts, name_domain=spec.domain_named)
-            facts |= {"model": predictor.model.name, "sentences": str(prompts), "domain named": spec.domain_named}
+            model = predictor.model.name if run else name_with_checksum(predictor.model, self.masks)
+            facts |= {"model": model, "sentences": str(prompts), "domain named": spec.domain_named}
             facts |= {"threshold": self.threshold, "overlaps": maps.MOST_PROBABLE, "mended": self.mend}
         source = open_source(self.data, self)
         frames = source.evaluation_frames(SplitPart.TESTING)

@@ -12,6 +12,7 @@ from typing import Literal
 from synthboost.cli.options import refuse_idle
 from synthboost.domain import PromptSet, SplitOptions, SplitPart
 from synthboost.errors import ConfigError
+from synthboost.models.catalogue import DEFAULT
 from synthboost.processes import available_cores
 from synthboost.records.run_record import Evaluation, ShapeFrom
 
@@ -33,7 +34,7 @@ class Evaluate(SplitOptions):
     out: Path
     """A new folder for `masks/`, `rows.csv` and the files that `report` needs, or one begun by the same command."""
     checkpoint: str | None = None
-    """A run's folder, a folder of weights, or a hub name; required unless `masks` is given."""
+    """A run's folder, a folder of weights, or a hub name; by default the weights that ship with the package."""
     masks: Path | None = None
     """A folder of masks with `index.csv`, predicted earlier; instead of `checkpoint`."""
     label: str | None = None
@@ -58,7 +59,7 @@ class Evaluate(SplitOptions):
     """Processes for computing metrics."""
 
     def run(self) -> None:
-        """Predict if a checkpoint is given, evaluate, write `rows.csv`, print the mean."""
+        """Predict unless masks are given, evaluate, write `rows.csv`, print the mean."""
         from synthboost.data.source import open_source
         from synthboost.inference.predict_dataset import write_predictions
         from synthboost.inference.predictor import Predictor
@@ -66,14 +67,15 @@ class Evaluate(SplitOptions):
         from synthboost.inference.sentences import EvaluationSentences
         from synthboost.io.lock import claim, exclusive, require_own
         from synthboost.io.typed_json import to_json
-        from synthboost.models.registry import weights_fingerprint
+        from synthboost.models.registry import name_with_checksum, weights_fingerprint
         from synthboost.prompts import vocabulary
         from synthboost.records.run_folder import RunPaths
         from synthboost.studies.manifest import make_manifest
         from synthboost.studies.results import choose_examples, dice_line, run_spec_of, spec_of, write_result
 
-        if (self.checkpoint is None) == (self.masks is None):
-            raise ConfigError("evaluate", "checkpoint, masks", "both or neither given", "one of the two")
+        if self.checkpoint is not None and self.masks is not None:
+            raise ConfigError("evaluate", "checkpoint, masks", "both given", "one of the two")
+        checkpoint = None if self.masks is not None else self.checkpoint or DEFAULT
         if self.masks is not None:
             refuse_idle(self, FOR_PREDICTING, "masks", "Their index lists the sentences that they were predicted for.")
         evaluation = Evaluation(
@@ -83,17 +85,17 @@ class Evaluate(SplitOptions):
             evaluation = Evaluation(self.part, None, None, None, None, self.grid)
         require_own(self.out / CLAIM)
         predictor = run = None
-        if self.checkpoint is not None:
-            predictor = Predictor.from_pretrained(self.checkpoint, threshold=self.threshold)
-            run = run_spec_of(self.checkpoint)
+        if checkpoint is not None:
+            predictor = Predictor.from_pretrained(checkpoint, threshold=self.threshold)
+            run = run_spec_of(checkpoint)
         source = open_source(self.data, self)
         frames = source.evaluation_frames(self.part)
         began = datetime.now(UTC), time.monotonic()
         spec = spec_of(self.out, source, frames, run, self.label)
         masks = self.masks or self.out / "masks"
         asked: dict[str, object] = {**to_json(spec), **to_json(evaluation), "masks": self.masks and str(self.masks)}
-        if self.checkpoint is not None:
-            asked |= {"sha256": weights_fingerprint(self.checkpoint), "sentences": f"{self.prompts} {self.name_domain}"}
+        if checkpoint is not None:
+            asked |= {"sha256": weights_fingerprint(checkpoint), "sentences": f"{self.prompts} {self.name_domain}"}
         with exclusive(self.out):
             claim(self.out / CLAIM, asked)
             if predictor is not None:
@@ -103,7 +105,8 @@ class Evaluate(SplitOptions):
                 named = self.name_domain == "yes" or (self.name_domain == "as-trained" and spec.domain_named)
                 sentences = EvaluationSentences(self.prompts, self.paraphrase, self.shape_from, name_domain=named)
                 write_predictions(predictor, frames, sentences, masks, probe_swapped=self.probe_swapped)
-                spec = replace(spec, model=predictor.model.name, domain_named=named)
+                weights = spec.weights if run else name_with_checksum(predictor.model, checkpoint or DEFAULT)
+                spec = replace(spec, model=predictor.model.name, weights=weights, domain_named=named)
             rows = score_frames(frames, masks, spec, source.split.name, evaluation, self.workers)
             spec = replace(spec, prompt_set=", ".join(sorted(rows.prompt_set[rows.probe == ""].unique())))
             data = {"evaluation": spec.data["evaluation"].fingerprint}

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Literal
 
 from synthboost.domain import Phase, SplitOptions, View
 from synthboost.errors import ConfigError
+from synthboost.models.catalogue import DEFAULT
 
 if TYPE_CHECKING:
     from synthboost.data.picture_folder import PictureDefaults
@@ -65,8 +66,8 @@ class Unannotated(SplitOptions):
 class WithModel:
     """A trained model."""
 
-    checkpoint: str
-    """A run's folder, a folder of weights, or a hub name."""
+    checkpoint: str = DEFAULT
+    """A run's folder, a folder of weights, or a hub name; by default the weights that ship with the package."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -47,7 +47,7 @@ class Predict(WithModel):
         from synthboost.inference.predictor import Predictor
         from synthboost.inference.sentences import ALL_NAMES, sentence_targets, structure_targets
         from synthboost.io.recordings import find_recordings
-        from synthboost.models.registry import weights_fingerprint
+        from synthboost.models.registry import name_with_checksum, weights_fingerprint
         from synthboost.prompts.templates import domain_clause
         from synthboost.studies.results import run_spec_of
 
@@ -69,14 +69,17 @@ class Predict(WithModel):
         else:
             targets = structure_targets(self.structures or ALL_NAMES, self.view, named)
         predictor = Predictor.from_pretrained(self.checkpoint, threshold=self.threshold)
+        model = name_with_checksum(predictor.model, self.checkpoint)
+        sha256 = weights_fingerprint(self.checkpoint)
+        print(f"model: {model}")
         for target in targets:
             if unknown := predictor.model.unknown_words(target.sentence):
                 print(f"note: the model does not know {', '.join(unknown)} ({target.sentence!r})", file=sys.stderr)
         label_map = self.sentences is None if self.label_map is None else self.label_map
-        sha256 = weights_fingerprint(self.checkpoint)
         outcomes = predict_folder(
-            predictor, sha256, self.images, paths, self.out, targets, label_map, self.dicom_seg, self.whole_image
-        )
+            predictor, model, sha256, self.images, paths, self.out, targets, label_map, self.dicom_seg,
+            self.whole_image,
+        )  # fmt: skip
         failed = [outcome for outcome in outcomes if outcome.reason]
         kept = sum(outcome.result is not None and not outcome.new for outcome in outcomes)
         print(

@@ -6,7 +6,8 @@ import threading
 from dataclasses import dataclass
 from pathlib import Path
 
-from synthboost.errors import CheckpointError, ConfigError
+from synthboost.errors import ConfigError
+from synthboost.models.catalogue import DEFAULT
 from synthboost.records.run_record import RANDOM_WEIGHTS
 
 RANDOM = "random"
@@ -20,8 +21,9 @@ class Serve:
     images stay in memory until the visitor leaves. Research software, not a medical device.
     """
 
-    checkpoint: str | None = None
-    """A run's folder, a folder of weights, or a hub name; `random` serves a small untrained model, to try the page."""
+    checkpoint: str = DEFAULT
+    """A run's folder, a folder of weights, a hub name, or `random`, a small untrained model; by default the weights
+    that ship with the package."""
     port: int = 7860
     """The port; 0 picks a free one."""
     host: str = "127.0.0.1"
@@ -31,15 +33,9 @@ class Serve:
         """Serve until Ctrl-C."""
         from synthboost.app.server import serving, warn_of_host
         from synthboost.inference.predictor import Predictor
-        from synthboost.models.registry import build_segmenter
+        from synthboost.models.registry import build_segmenter, name_with_checksum
         from synthboost.studies.results import run_spec_of
 
-        if self.checkpoint is None:
-            raise CheckpointError(
-                "serve", "checkpoint", "none", "a trained model: --checkpoint FOLDER",
-                "Train one (synthboost simulate --out simulated; synthboost train --data simulated --out runs; "
-                "then --checkpoint runs/NAME), or try the page with --checkpoint random.",
-            )  # fmt: skip
         if not 0 <= self.port <= 65535:
             raise ConfigError("serve", "port", self.port, "0 to 65535")
         if self.checkpoint == RANDOM:
@@ -48,6 +44,7 @@ class Serve:
             predictor, spec = Predictor.from_pretrained(self.checkpoint), run_spec_of(self.checkpoint)
             place = Path(self.checkpoint)
             name = place.absolute().name if place.exists() else self.checkpoint
+            name = name_with_checksum(predictor.model, DEFAULT) if self.checkpoint == DEFAULT else name
         warn_of_host(self.host)
         random_weights = self.checkpoint == RANDOM or (spec is not None and spec.encoders == RANDOM_WEIGHTS)
         named = spec is not None and spec.domain_named

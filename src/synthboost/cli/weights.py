@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Literal
 
 import tyro
 
+from synthboost.models.catalogue import DEFAULT
+
 if TYPE_CHECKING:
     from synthboost.models.catalogue import Published
     from synthboost.models.cris.published import ConversionReport
@@ -81,17 +83,17 @@ class VerifyWeights:
     """
 
     source: tyro.conf.Positional[str]
-    """A run's folder, a folder of weights, a hub name, or a published file."""
+    """A run's folder, a folder of weights, a hub name, a published file, or `default`: what the package ships."""
 
     def run(self) -> None:
         """Print the result."""
         from synthboost.diffusion.checkpoint import is_diffusion, load_diffusion
         from synthboost.models.catalogue import published_with
         from synthboost.models.cris.published import check
-        from synthboost.models.registry import load_segmenter, weights_fingerprint
+        from synthboost.models.registry import BOX, load_segmenter, weights_fingerprint
         from synthboost.models.weights_folder import file_sha256
 
-        path = Path(self.source)
+        path = BOX if self.source == DEFAULT else Path(self.source)
         if path.is_file():
             digest = file_sha256(path)
             print(_file(path, digest, published_with(digest)))

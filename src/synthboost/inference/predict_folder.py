@@ -50,6 +50,7 @@ class Outcome:
 
 def predict_folder(
     predictor: Predictor,
+    model: str,
     weights_sha256: str,
     root: Path,
     paths: Sequence[Path],
@@ -64,6 +65,7 @@ def predict_folder(
 
     Args:
         predictor: holds the model.
+        model: its name, for the record; see `name_with_checksum`.
         weights_sha256: of its weights.
         root: what the user named: a file, or the folder that holds all `paths`.
         paths: the recordings.
@@ -75,6 +77,7 @@ def predict_folder(
         OutputError: the folder holds something else, is in use, or cannot be written.
     """
     wanted = {
+        "model": model,
         "weights_sha256": weights_sha256,
         "threshold": predictor.threshold,
         "sentences": {target.name: target.sentence for target in targets},

@@ -16,6 +16,7 @@ from torch import Tensor
 from synthboost.domain import STRUCTURES, GreyImage, LabelMap, largest_piece
 from synthboost.errors import OPTIONS, ConfigError, DataError, PromptError
 from synthboost.models.base import Features, Segmenter, TextMemory
+from synthboost.models.catalogue import DEFAULT
 from synthboost.models.registry import load_segmenter
 from synthboost.training.hardware import limit_threads
 
@@ -81,6 +82,11 @@ class Predictor:
     def from_pretrained(cls, source: str | Path, device: str = "auto", threshold: float = THRESHOLD) -> Self:
         """Load a folder of weights, a finished run's folder, or a model from the hub; see `load_segmenter`."""
         return cls(load_segmenter(source), device, threshold)
+
+    @classmethod
+    def default(cls, device: str = "auto", threshold: float = THRESHOLD) -> Self:
+        """Load the weights that ship with the package; nobody's images but simulated ones are in them."""
+        return cls.from_pretrained(DEFAULT, device, threshold)
 
     def predict(self, image: GreyImage, sentences: Sequence[str]) -> Prediction:
         """Segment what each sentence names.

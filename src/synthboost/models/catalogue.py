@@ -54,6 +54,9 @@ CLIP_ADDRESS = "https://openaipublic.azureedge.net/clip/models/"
 RN50_SHA256 = "afeb0e10f9e5a86da6080e35cf09123aca3b358a0c3e3b6c78a7b63bc04b6762"
 RN101_SHA256 = "8fa8567bab74a42d41c5915025a8e4538c3bdbe8804a470a72f30b0d94fab599"
 
+DEFAULT = "default"
+"""The name of the weights that ship with the package, which are loaded where none are named."""
+
 MODELS: dict[str, ModelEntry] = {
     "clipseg": ModelEntry(
         segmenter=".clipseg.model:ClipSeg",

@@ -11,10 +11,12 @@ import torch
 from synthboost.domain import PromptSet
 from synthboost.errors import CheckpointError
 from synthboost.models.base import Segmenter
-from synthboost.models.catalogue import MODELS, entry_of, settings_of
+from synthboost.models.catalogue import DEFAULT, MODELS, entry_of, settings_of
 from synthboost.models.weights_folder import CARD_FILE, CONFIG_FILE, folder_checksum, is_hub_name, read_card
 
 CONVERT = "Convert a published file of CRIS or CLIP with `synthboost weights convert`."
+BOX = Path(__file__).parents[1] / "weights" / DEFAULT
+"""The folder of the weights that ship with the package."""
 
 
 def segmenter_class(model: str) -> type[Segmenter]:
@@ -43,10 +45,10 @@ def build_segmenter(model: str, preset: str, seed: int = 0, prompt_sets: Collect
 
 
 def load_segmenter(source: str | Path, model: str | None = None) -> Segmenter:
-    """Load weights from a folder, or from the hub by name (`owner/name`).
+    """Load weights from a folder, from the hub by name (`owner/name`), or those of the package (`default`).
 
     Args:
-        source: a folder in `save_pretrained` layout, a finished run's folder, or a hub name.
+        source: a folder in `save_pretrained` layout, a finished run's folder, a hub name, or `default`.
         model: the model it must be; `None` takes what the folder's card says. A folder without a card must be the
             library's own layout of a CLIPSeg.
 
@@ -67,10 +69,13 @@ def load_segmenter(source: str | Path, model: str | None = None) -> Segmenter:
 def name_with_checksum(model: Segmenter, source: str | Path) -> str:
     """Return what tells a model's weights from others', e.g. `unet 22c07b68cd20`, for records.
 
+    The name of those of the package ends in `(default)`.
+
     Raises:
         CheckpointError: as `weights_fingerprint`.
     """
-    return f"{model.name} {weights_fingerprint(source)[:12]}"
+    own = f"{model.name} {weights_fingerprint(source)[:12]}"
+    return f"{own} ({DEFAULT})" if source == DEFAULT else own
 
 
 def weights_fingerprint(source: str | Path) -> str:
@@ -106,6 +111,13 @@ def push_weights(source: str | Path, repo: str, private: bool = True) -> str:
 
 
 def _folder_of(source: str | Path) -> Path:
+    if source == DEFAULT:  # a folder of that name is `./default`
+        if not (BOX / CARD_FILE).is_file():
+            raise CheckpointError(
+                BOX, "weights", "absent", "the weights that ship with the package",
+                "Install the package again, or name other weights, such as a run's folder.",
+            )  # fmt: skip
+        return BOX
     path = Path(source)
     if (path / "checkpoint").is_dir():
         return path / "checkpoint"

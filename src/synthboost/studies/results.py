@@ -11,6 +11,7 @@ from synthboost.domain import Frame, Structure
 from synthboost.errors import people
 from synthboost.io.atomic import write_text
 from synthboost.io.typed_json import read_record, write_record
+from synthboost.models.catalogue import DEFAULT
 from synthboost.records.examples import Example, write_examples
 from synthboost.records.masks import read_index, read_mask
 from synthboost.records.rows import write_rows
@@ -53,6 +54,8 @@ def run_spec_of(checkpoint: str) -> Spec | None:
     Raises:
         DataError: the file is damaged.
     """
+    if checkpoint == DEFAULT:
+        return None
     folder = Path(checkpoint)
     specs = (RunPaths(place).spec for place in (folder, folder.absolute().parent) if (place / "checkpoint").is_dir())
     found = next((path for path in specs if path.is_file()), None)
