@@ -13,6 +13,7 @@ from PIL import Image
 
 from synthboost.app.controller import Controller, Display, Screen
 from synthboost.app.images import OpenedImage, Uploads, read_upload, shown_name
+from synthboost.cli.options import SENTENCES
 from synthboost.errors import DataError
 from synthboost.inference.predictor import Predictor
 
@@ -118,6 +119,15 @@ def test_an_upload_that_is_gone_is_told_and_an_image_is_shown_without_a_sentence
         assert "data:image/png" in screen.figure
         assert "one sentence per line" in screen.message
         assert "none yet" in controller.download("me", Display())
+
+
+def test_the_page_says_when_the_masks_of_all_three_structures_are_no_heart(box: Path) -> None:
+    with Uploads() as uploads:
+        controller = Controller(Predictor.default("cpu"), uploads)
+        image = OpenedImage("a.png", (np.full((20, 24), 90, np.uint8),), None)
+        screen = controller.open("me", image, "\n".join(SENTENCES), Display())
+        assert "does not look like an apical heart" in screen.message
+        assert "does not look like" not in str(controller.predict("me", SENTENCES[0], Display()))
 
 
 def test_uploads_that_nobody_took_are_swept() -> None:

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import importlib
 import os
 import re
-import sys
 from collections.abc import Callable
-from pathlib import Path
 from types import ModuleType
 
 import numpy as np
@@ -20,35 +17,8 @@ from synthboost.models.clipseg.model import ClipSeg
 from synthboost.models.freezing import Encoders
 from synthboost.models.registry import build_segmenter
 
-BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
 SENTENCES = ["Myocardium of the heart.", "Left atrium cavity in two-chamber view of the heart."]
 IMAGE_OF_PAIR, TEXT_OF_PAIR = torch.tensor([0, 0, 1]), torch.tensor([0, 1, 1])
-
-
-@pytest.fixture
-def benchmark(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], ModuleType]:
-    """A function (name) -> that module of the folder benchmarks."""
-    monkeypatch.syspath_prepend(str(BENCHMARKS))
-    return importlib.import_module
-
-
-@pytest.fixture
-def run_benchmark(
-    benchmark: Callable[[str], ModuleType], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> Callable[..., str]:
-    """A function (name, *options) -> what that benchmark prints, all variants in this process."""
-    threads = torch.get_num_threads()
-    monkeypatch.setattr(benchmark("harness"), "in_new_process", lambda measure, variant: measure(variant))
-
-    def run(name: str, *options: str) -> str:
-        monkeypatch.setattr(sys, "argv", [name, *options])
-        try:
-            benchmark(name).main()
-        finally:
-            torch.set_num_threads(threads)
-        return capsys.readouterr().out
-
-    return run
 
 
 def _both(naive: ModuleType, model: Segmenter) -> tuple[torch.Tensor, torch.Tensor]:

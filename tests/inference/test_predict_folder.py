@@ -76,6 +76,8 @@ def test_a_dicom_cine_gives_labels_masks_outlines_overlays_a_segmentation_and_ph
         free = labels[number, 2:6, 10:20] == 0
         assert drawn[2:6, :10][free].max(initial=0) == 0  # the words in the corner
     (recording,) = _rows(out / "recordings.csv")
+    doubts = [row["doubts"] for row in _rows(out / "predictions.csv")]
+    assert recording["doubtful"] == str(sum(map(bool, doubts)) // 3)  # a row for each of three structures
     if result["phases"]:
         assert recording["ED"] == str(result["phases"]["ED"])
 

@@ -12,10 +12,11 @@ import numpy as np
 from synthboost.app.images import OpenedImage, Uploads, read_upload
 from synthboost.app.markup import download_link, figure, note, problem, table
 from synthboost.app.results import measure, zip_masks
-from synthboost.app.sentences import read_lines
+from synthboost.app.sentences import read_lines, structure_named
 from synthboost.app.sessions import Session, Sessions
 from synthboost.domain import GreyImage
 from synthboost.errors import DataError, SynthboostError
+from synthboost.inference.doubts import doubts_about
 from synthboost.inference.overlay import draw_smooth
 from synthboost.inference.predictor import Prediction, Predictor
 from synthboost.io.pictures import png_bytes
@@ -122,6 +123,8 @@ class Controller:
         words = dict.fromkeys(word for text in sentences for word in self.predictor.model.unknown_words(text))
         notes = [f"The model has never read: {', '.join(words)}."] if words else []
         notes += [] if session.image.has_sector else [NO_SECTOR]
+        doubts = doubts_about(prediction, [structure_named(sentence) for sentence in sentences])
+        notes += [f"This does not look like an apical heart: {', '.join(doubts)}."] if doubts else []
         return Screen(
             figure(png_bytes(np.asarray(drawn)), session.image.name, measured),
             table(measured, spacing is not None) if measured else "",

@@ -12,6 +12,9 @@ from synthboost.cli.options import WithModel
 from synthboost.domain import Domain, View
 from synthboost.errors import ConfigError, DataError, PromptError
 
+MOST_NOTES = 8
+"""Of recordings that do not look like a heart."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Predict(WithModel):
@@ -86,6 +89,11 @@ class Predict(WithModel):
             f"{len(paths) - len(failed)} of {len(paths)} recordings predicted"
             f"{f' ({kept} of them before)' if kept else ''}: {self.out / 'predictions.csv'}"
         )
+        doubtful = [outcome.note for outcome in outcomes if outcome.note]
+        for note in doubtful[:MOST_NOTES]:
+            print(f"note: {note}", file=sys.stderr)
+        if len(doubtful) > MOST_NOTES:
+            print(f"note: {len(doubtful) - MOST_NOTES} more: {self.out / 'recordings.csv'}", file=sys.stderr)
         for outcome in failed:
             print(f"failed: {outcome.reason}", file=sys.stderr)
         if failed:

@@ -20,11 +20,12 @@ from synthboost.progress import track
 
 CLAIM = "predict.json"
 FRAME_COLUMNS = (
-    "recording", "frame", "seconds", "phase", "structure", "sentence", "label", "mask", "pixels", "area_mm2", "reason",
+    "recording", "frame", "seconds", "phase", "structure", "sentence", "label", "mask", "pixels", "area_mm2", "doubts",
+    "reason",
 )  # fmt: skip
 RECORDING_COLUMNS = (
     "recording", "patient", "kind", "frames", "rows_mm", "columns_mm", "frame_seconds", "ED", "ES", "LV_ED", "LV_ES",
-    "unit", "reason",
+    "unit", "doubtful", "reason",
 )  # fmt: skip
 PATIENT_COLUMNS = ("patient", "recordings", "frames", "failed")
 
@@ -46,6 +47,15 @@ class Outcome:
     def patient(self) -> str:
         """The folder under the root that it lies in; empty if it lies in the root itself."""
         return self.name.split("/")[0] if "/" in self.name else ""
+
+    @property
+    def note(self) -> str:
+        """How many frames do not look like a heart, and why; empty if all do."""
+        if self.result is None or not self.result["doubtful"]:
+            return ""
+        reasons = {reason: None for row in self.result["rows"] if row["doubts"] for reason in row["doubts"].split("; ")}
+        frames = f"{self.result['doubtful']} of {self.result['frames']} frames"
+        return f"{self.name}: this does not look like an apical heart in {frames}: {', '.join(reasons)}"
 
 
 def predict_folder(
@@ -164,7 +174,7 @@ def _recording_row(outcome: Outcome) -> dict[str, Any]:
     if (result := outcome.result) is None:
         return row
     rows_mm, columns_mm = result["spacing_mm"] or (None, None)
-    row |= {name: result[name] for name in ("kind", "frames", "frame_seconds")}
+    row |= {name: result[name] for name in ("kind", "frames", "frame_seconds", "doubtful")}
     row |= {"rows_mm": rows_mm, "columns_mm": columns_mm}
     if (phases := result["phases"]) is not None:
         row |= {"ED": phases["ED"], "ES": phases["ES"], "unit": phases["unit"]}

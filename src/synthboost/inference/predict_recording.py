@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from synthboost.domain import Mask, Structure
 from synthboost.errors import readable
 from synthboost.evaluation.clinical.phases import find_phases
+from synthboost.inference.doubts import doubts_about
 from synthboost.inference.overlay import draw_overlay, shown_area, small, write_animation, write_overlay
 from synthboost.inference.predictor import Predictor
 from synthboost.inference.sentences import Target
@@ -66,6 +67,7 @@ def predict_recording(
     for images in recording.batches(batch):
         for prediction in predictor.predict_batch(images, [sentences] * len(images)):
             found.packed.append(np.packbits(prediction.masks, axis=-1))
+            found.doubts.append(doubts_about(prediction, [target.structure for target in targets]))
             if label_map:
                 found.labels.append(prediction.label_map(labels))
     with whole_folder(folder) as temporary:
@@ -92,6 +94,8 @@ class PredictedRecording:
         """Of each frame the mask of each target by itself, (N, h, w/8): eight pixels a byte."""
         self.labels: list[NDArray[np.uint8]] = []
         """Of each frame the label map (h, w), if there is to be one."""
+        self.doubts: list[tuple[str, ...] | None] = []
+        """Of each frame; see `doubts_about`."""
 
     def single_masks(self, number: int) -> NDArray[np.bool_]:
         """(N, h, w) of one frame, each for itself."""
@@ -183,6 +187,7 @@ class PredictedRecording:
             "frame_seconds": recording.frame_seconds,
             "files": files,
             "phases": phases,
+            "doubtful": None if None in self.doubts else sum(map(bool, self.doubts)),
             "rows": list(self._rows(phases, files)),
         }
 
@@ -209,6 +214,7 @@ class PredictedRecording:
                     "label": target.label,
                     "mask": files[f"mask {target.name}"],
                     "pixels": count,
+                    "doubts": "; ".join(self.doubts[t] or ()),
                     "area_mm2": "" if self.recording.spacing_mm is None else count * self._pixel_area,
                 }
 

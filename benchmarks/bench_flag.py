@@ -1,0 +1,205 @@
+"""How often "this does not look like an apical heart" is wrong: in simulated hearts, and in pictures of other things.
+
+    OMP_NUM_THREADS=1 python benchmarks/bench_flag.py --patients 50 --each 40
+
+Prints the flagged share of each kind of picture, and quantiles of the two shares that `inference/doubts.py` limits: a
+limit belongs beyond what 98 % of hearts have. Photographs and fields of heights are matplotlib's samples.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Iterator, Sequence
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from matplotlib.cbook import get_sample_data
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw
+from scipy import ndimage
+
+from synthboost.cli.options import SENTENCES
+from synthboost.data import open_dataset
+from synthboost.domain import GreyImage
+from synthboost.inference import doubts
+from synthboost.inference.predictor import THRESHOLD, Predictor
+from synthboost.models.catalogue import DEFAULT
+from synthboost.simulator.priors import PriorName
+from synthboost.simulator.render import simulate_patient
+from synthboost.simulator.settings import SimulationSettings
+
+SIZE = 192
+FIRST_PATIENT = 20_000_000
+"""Beyond those that any training draws."""
+BATCH = 8
+SHARES = {"undecided": doubts.undecided_share, "mended": doubts.mended_share}
+Rng = np.random.Generator
+
+
+@cache
+def hearts(patient: int) -> tuple[GreyImage, ...]:
+    """The four frames of a simulated patient."""
+    settings = SimulationSettings(size=SIZE, prior=PriorName.LITERATURE)
+    return tuple(frame.image for frame in simulate_patient(FIRST_PATIENT + patient, settings).frames.values())
+
+
+@cache
+def photographs() -> list[GreyImage]:
+    """A portrait, a package, a logo, a slice of magnetic resonance, a mountain and a sea floor."""
+    found = []
+    for name in ("grace_hopper.jpg", "Minduka_Present_Blue_Pack.png", "logo2.png"):
+        with get_sample_data(name) as file, Image.open(file) as image:
+            found.append(np.asarray(image.convert("RGB").convert("L")))
+    with get_sample_data("s1045.ima.gz") as file:
+        found.append(_grey(np.frombuffer(file.read(), np.uint16).reshape(256, 256)))
+    for name, field in (("jacksboro_fault_dem.npz", "elevation"), ("topobathy.npz", "topo")):
+        found.append(_grey(np.nan_to_num(get_sample_data(name)[field])))
+    return found
+
+
+def blank(rng: Rng) -> GreyImage:
+    return np.full((SIZE, SIZE), rng.choice([0, 3, 128, 255]), np.uint8)
+
+
+def noise(rng: Rng) -> GreyImage:
+    return _grey(ndimage.gaussian_filter(rng.normal(size=(SIZE, SIZE)), rng.choice([0.01, 1, 4, 16])))
+
+
+def gradient(rng: Rng) -> GreyImage:
+    row, column = np.mgrid[:SIZE, :SIZE] / SIZE
+    angle, place = rng.uniform(0, 2 * np.pi), rng.random(2)
+    along = np.cos(angle) * row + np.sin(angle) * column
+    return _grey(along if rng.random() < 0.5 else np.hypot(row - place[0], column - place[1]))
+
+
+def checker(rng: Rng) -> GreyImage:
+    row, column = np.mgrid[:SIZE, :SIZE] // rng.integers(4, 40)
+    return np.where((row + column) % 2, 230, 20).astype(np.uint8)
+
+
+def words(rng: Rng) -> GreyImage:
+    paper = int(rng.choice([0, 255]))
+    image = Image.new("L", (SIZE, SIZE), paper)
+    for _ in range(rng.integers(8, 30)):
+        text, place = "".join(map(chr, rng.integers(65, 91, 12))), tuple(map(int, rng.integers(0, SIZE, 2)))
+        ImageDraw.Draw(image).text(place, text, fill=255 - paper, font_size=int(rng.integers(8, 30)))
+    return np.asarray(image)
+
+
+def photograph(rng: Rng) -> GreyImage:
+    whole = photographs()[rng.integers(len(photographs()))]
+    side = int(min(whole.shape) * rng.uniform(0.5, 1))
+    top, left = (int(rng.integers(length - side + 1)) for length in whole.shape)
+    part = np.ascontiguousarray(whole[top : top + side, left : left + side])
+    return np.asarray(Image.fromarray(part).resize((SIZE, SIZE)))
+
+
+def upside_down(rng: Rng) -> GreyImage:
+    return np.ascontiguousarray(_heart(rng)[::-1])
+
+
+def on_its_side(rng: Rng) -> GreyImage:
+    return np.ascontiguousarray(np.rot90(_heart(rng), rng.choice([1, 3])))
+
+
+def texture_in_a_fan(rng: Rng) -> GreyImage:
+    """A heart's fan and spectrum, with phases drawn anew."""
+    image = _heart(rng).astype(np.float64)
+    spectrum = np.fft.rfft2(image)
+    phases = np.exp(2j * np.pi * rng.random(spectrum.shape))
+    phases[0, 0] = 1
+    drawn = np.fft.irfft2(np.abs(spectrum) * phases, image.shape).clip(0, 255)
+    return np.where(ndimage.binary_fill_holes(image > 4), drawn, 0).astype(np.uint8)
+
+
+def tiles_in_disorder(rng: Rng) -> GreyImage:
+    image, count = _heart(rng), 6
+    height, width = (length // count for length in image.shape)
+    places = [(row * height, column * width) for row in range(count) for column in range(count)]
+    tiles = [image[row : row + height, column : column + width] for row, column in places]
+    order = rng.permutation(count * count).reshape(count, count)
+    return np.block([[tiles[number] for number in row] for row in order])
+
+
+def phantom(rng: Rng) -> GreyImage:
+    """Speckle in a fan, with up to three round cysts or bright lesions."""
+    row, column = np.mgrid[:SIZE, :SIZE]
+    depth, angle = np.hypot(row, column - SIZE / 2), np.arctan2(column - SIZE / 2, row + 1)
+    grey = ndimage.gaussian_filter(rng.rayleigh(size=(SIZE, SIZE)), (0.7, 1.6))
+    grey *= 180 / grey.max()
+    for _ in range(rng.integers(0, 4)):
+        place, radius = rng.uniform((0.3, 0.35), (0.85, 0.65)) * SIZE, rng.uniform(0.03, 0.12) * SIZE
+        grey[np.hypot(row - place[0], column - place[1]) < radius] *= rng.choice([0.15, 1.4])
+    return np.where((np.abs(angle) < 0.65) & (depth < 0.97 * SIZE), grey.clip(0, 255), 0).astype(np.uint8)
+
+
+NOT_HEARTS: dict[str, Callable[[Rng], GreyImage]] = {
+    one.__name__.replace("_", " "): one
+    for one in (
+        blank, noise, gradient, checker, words, photograph, upside_down, on_its_side, texture_in_a_fan,
+        tiles_in_disorder, phantom,
+    )
+}  # fmt: skip
+
+
+def pictures(patients: int, each: int, seed: int = 0) -> Iterator[tuple[str, GreyImage]]:
+    """Four frames of each of `patients` simulated patients, kind `heart`, and `each` pictures of every other kind."""
+    for patient in range(patients):
+        yield from (("heart", image) for image in hearts(patient))
+    for number in range(each):
+        for place, (kind, draw) in enumerate(NOT_HEARTS.items()):
+            yield kind, draw(np.random.default_rng([seed, number, place]))
+
+
+def probabilities(predictor: Predictor, images: Sequence[GreyImage]) -> Iterator[NDArray[np.float32]]:
+    """(3, H, W) of each image, for the structures' names."""
+    for first in range(0, len(images), BATCH):
+        lot = images[first : first + BATCH]
+        yield from (one.probability for one in predictor.predict_batch(lot, [SENTENCES] * len(lot)))
+
+
+def _grey(values: NDArray[Any]) -> GreyImage:
+    lowest = float(values.min())
+    return np.round(255 * (values - lowest) / max(float(values.max()) - lowest, 1e-9)).astype(np.uint8)
+
+
+def _heart(rng: Rng) -> GreyImage:
+    return hearts(int(rng.integers(1000, 1010)))[rng.integers(4)]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--checkpoint", default=DEFAULT)
+    parser.add_argument("--patients", type=int, default=50)
+    parser.add_argument("--each", type=int, default=40, help="pictures of each other kind")
+    parser.add_argument("--data", type=Path, help="also all frames of this data set, which shows hearts")
+    options = parser.parse_args()
+    torch.set_num_threads(1)
+    kinds, images = map(list, zip(*pictures(options.patients, options.each), strict=True))
+    if options.data:
+        dataset = open_dataset(options.data, allow_missing=True)
+        images += [dataset.load(info).image for info in dataset.frames]
+        kinds += ["heart of the data set"] * len(dataset.frames)
+    found = list(probabilities(Predictor.from_pretrained(options.checkpoint, "cpu"), images))
+    flagged = np.array([bool(doubts.reasons_against_heart(one)) for one in found])
+    of_kind = {kind: np.array([one == kind for one in kinds]) for kind in dict.fromkeys(kinds)}
+    print("| kind | pictures | flagged, % | in pieces, % | undecided, % |\n|---|---|---|---|---|")
+    limits = {"mended": doubts.MOST_MENDED, "undecided": doubts.MOST_UNDECIDED}
+    shares = {
+        name: np.array([share(doubts.on_coarse_grid(one), THRESHOLD) for one in found])
+        for name, share in SHARES.items()
+    }
+    for kind, mask in {**of_kind, "all but hearts": np.isin(kinds, list(NOT_HEARTS))}.items():
+        parts = [f"{100 * (shares[name][mask] > limit).mean():.1f}" for name, limit in limits.items()]
+        print(f"| {kind} | {mask.sum()} | {100 * flagged[mask].mean():.1f} | {' | '.join(parts)} |")
+    print("\n| share | limit | hearts: 50 % | 95 % | 98 % | 99 % have less |\n|---|---|---|---|---|---|")
+    for name, limit in limits.items():
+        cells = [f"{value:.3f}" for value in np.quantile(shares[name][of_kind["heart"]], (0.5, 0.95, 0.98, 0.99))]
+        print(f"| {name} | {limit} | {' | '.join(cells)} |")
+
+
+if __name__ == "__main__":
+    main()
