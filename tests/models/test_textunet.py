@@ -2,20 +2,29 @@
 
 from __future__ import annotations
 
+import csv
+from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import torch
 import torch.nn.functional as F
 
+import synthboost
 from synthboost.domain import STRUCTURES
 from synthboost.errors import ConfigError
-from synthboost.models.registry import build_segmenter
+from synthboost.models.registry import build_segmenter, load_segmenter
 from synthboost.models.textunet.model import TextUNet
 from synthboost.models.textunet.settings import PRESETS
+from synthboost.models.weights_folder import WEIGHTS_FILE
 
 SENTENCES = ["LV", "Myocardium in two-chamber view of the heart at end of the systole cycle.", "la, bitte", "liver", ""]
 BASE_MAXIMUM = 3_000_000
+SHIPPED = Path(synthboost.__file__).parent / "weights" / "default"
+BY_HAND = Path(__file__).parents[1] / "prompts" / "sentences.csv"
+NAMED = ("none", *(structure.short for structure in STRUCTURES))
+"""What each column of `structure_logits` is called in the sentences that were written by hand."""
 
 
 @pytest.fixture(scope="module")
@@ -92,3 +101,19 @@ def test_the_preset_that_ships_is_small() -> None:
 def test_sizes_that_form_no_network_are_refused(change: dict[str, object], expected: str) -> None:
     with pytest.raises(ConfigError, match=expected):
         replace(PRESETS["base"], **change)  # type: ignore[arg-type]
+
+
+@torch.no_grad()
+def test_the_model_that_ships_understands_people(record_property: Callable[[str, object], None]) -> None:
+    if not (SHIPPED / WEIGHTS_FILE).is_file():
+        pytest.skip("no weights ship yet")
+    shipped = load_segmenter(SHIPPED)
+    assert isinstance(shipped, TextUNet)
+    for held_out, least in (("no", 0.95), ("yes", 0.90)):
+        rows = [row for row in csv.DictReader(BY_HAND.open(encoding="utf-8")) if row["held_out"] == held_out]
+        logits = shipped.structure_logits(shipped.encode_text(shipped.tokenize([row["sentence"] for row in rows])))
+        named = [NAMED[number] for number in logits.argmax(1).tolist()]
+        wrong = [row["sentence"] for row, name in zip(rows, named, strict=True) if row["structure"] != name]
+        accuracy = 1 - len(wrong) / len(rows)
+        record_property(f"accuracy, held out: {held_out}", accuracy)
+        assert accuracy >= least, f"{accuracy:.1%} of {len(rows)} sentences; wrong: {wrong}"

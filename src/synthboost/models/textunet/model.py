@@ -23,7 +23,7 @@ from synthboost.models.base import Features, Part, Segmenter
 from synthboost.models.textunet.network import COORDINATES, SLOPE, TextUNetNetwork
 from synthboost.models.textunet.settings import TextUNetSettings
 from synthboost.models.weights_folder import load_weights, read_card, read_settings
-from synthboost.prompts import split_words, vocabulary
+from synthboost.prompts import MAXIMUM_CHARACTERS, split_words, vocabulary
 
 EDGE = " "
 """Before and after every sentence, so that a word at either end looks as it does in the middle."""
@@ -38,8 +38,8 @@ class TextUNet(Segmenter):
     name: ClassVar[str] = "textunet"
     pixel_mean = pixel_std = (0.5, 0.5, 0.5)
     """To -1..1. Of the three equal channels the first alone is read."""
-    text_length: int = 256
-    """Most characters of a sentence; no limit of the network, but nobody writes so much."""
+    text_length: int = MAXIMUM_CHARACTERS
+    """Most characters of a sentence; no limit of the network."""
 
     def __init__(self, settings: TextUNetSettings) -> None:
         """Build with random weights; `from_settings` and `from_pretrained` are the usual ways in."""
@@ -117,7 +117,7 @@ class TextUNet(Segmenter):
         *first, last = network.text
         return {
             "vision": [[level] for level in network.down],
-            "text": [[network.characters], *([block] for block in first), [last, network.attention, network.text_norm]],
+            "text": [[network.characters], *([block] for block in first), [last, network.text_norm]],
         }
 
     def decoder_parts(self) -> list[Part]:

@@ -60,7 +60,7 @@ class TextUNetNetwork(nn.Module):
         widths, text = settings.widths, settings.text_width
         self.characters = nn.Embedding(characters, text)
         self.text = nn.ModuleList([TextBlock(text, 2**number) for number in range(settings.text_layers)])
-        self.attention, self.text_norm = nn.Linear(text, 1), nn.LayerNorm(text)
+        self.text_norm = nn.LayerNorm(text)
         first = Convolutions(1 + COORDINATES, widths[0])
         self.down = nn.ModuleList([first, *(Convolutions(a, b, 2) for a, b in pairwise(widths))])
         self.up = nn.ModuleList([Convolutions(b + a, a) for a, b in pairwise(widths)][::-1])
@@ -81,13 +81,16 @@ class TextUNetNetwork(nn.Module):
         return tuple(maps)
 
     def encode_text(self, tokens: Tensor) -> Tensor:
-        """Return one vector (M, text_width) for each row of characters (M, L); padding changes nothing."""
+        """Return one vector (M, text_width) for each row of characters (M, L); padding changes nothing.
+
+        Of every channel the largest value counts: what names a structure stands out among whatever else is said. It
+        learnt in fewer steps than a weighted mean did.
+        """
         inside = (tokens > 0)[..., None]
         hidden = self.characters(tokens) * inside
         for block in self.text:
             hidden = block(hidden, inside)
-        weight = self.attention(hidden).masked_fill(~inside, float("-inf")).softmax(1)
-        return cast("Tensor", self.text_norm((weight * hidden).sum(1)))
+        return cast("Tensor", self.text_norm(hidden.masked_fill(~inside, float("-inf")).amax(1)))
 
     def decode(self, maps: tuple[Tensor, ...], text: Tensor, image_index: Tensor) -> list[Tensor]:
         """Return logits from the coarsest scale to (N, S, S): way up once per image, then each pair's kernels.
