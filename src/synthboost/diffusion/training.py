@@ -9,7 +9,6 @@ from __future__ import annotations
 import math
 import shutil
 from collections.abc import Mapping
-from copy import deepcopy
 from dataclasses import asdict, dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -33,7 +32,8 @@ from synthboost.io.lock import exclusive
 from synthboost.io.typed_json import read_record, to_json, write_record
 from synthboost.progress import Progress
 from synthboost.records.run_record import DataSet
-from synthboost.training.engine import Engine
+from synthboost.training.averaging import Ema
+from synthboost.training.engine import Engine, mixed_seed
 
 LOG_COLUMNS = ("step", "images_seen", "loss", "learning_rate", "seconds")
 LOG_STEPS = 100
@@ -133,38 +133,6 @@ def train_diffusion(
     return stage.close()
 
 
-class Ema:
-    """The moving average of a network's weights, which is sampled from: `network`, in evaluation mode, no gradients.
-
-    The decay grows with the number of updates (n + 1) / (n + 10) up to its limit, so that the random weights of the
-    beginning are forgotten in short trainings too.
-    """
-
-    def __init__(self, network: nn.Module, decay: float = 0.999) -> None:
-        """Begin with a copy of the network's weights."""
-        self.network = deepcopy(network).eval().requires_grad_(False)
-        self.decay, self.updates = decay, 0
-
-    @torch.no_grad()
-    def update(self, network: nn.Module) -> None:
-        """Take in the weights of `network` after a step; buffers are copied."""
-        decay = min(self.decay, (self.updates + 1) / (self.updates + 10))
-        self.updates += 1
-        for average, latest in zip(self.network.parameters(), network.parameters(), strict=True):
-            average.lerp_(latest, 1 - decay)
-        for own, other in zip(self.network.buffers(), network.buffers(), strict=True):
-            own.copy_(other)
-
-    def state_dict(self) -> dict[str, Any]:
-        """Return what `load_state_dict` needs to go on."""
-        return {"updates": self.updates, "network": self.network.state_dict()}
-
-    def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on where `state` was taken."""
-        self.updates = int(state["updates"])
-        self.network.load_state_dict(state["network"])
-
-
 class _DiffusionStage:
     def __init__(
         self, network: SemanticUNet, examples: DiffusionExamples, config: DiffusionTraining, folder: Path
@@ -196,7 +164,7 @@ class _DiffusionStage:
         first = (self.step * engine.processes + engine.process) * config.batch
         positions = np.array([self._position(first + k) for k in range(config.batch)], dtype=np.intp)
         images, maps, codes = self.examples.batch(positions, settings.channels)
-        generator = torch.Generator().manual_seed(_mix(config.seed, self.step, engine.process))
+        generator = torch.Generator().manual_seed(mixed_seed(config.seed, self.step, engine.process))
         if settings.attributes:
             maps, codes = drop_conditions(maps, codes, settings, DROPPED, generator)
         return images.to(engine.device), maps.to(engine.device), codes.to(engine.device), generator
@@ -246,7 +214,6 @@ class _DiffusionStage:
 
     def close(self) -> SemanticUNet:
         average = self.ema.network.cpu()
-        assert isinstance(average, SemanticUNet)
         if self.engine.is_main:
             save_diffusion(self.folder / WEIGHTS, average)
             shutil.rmtree(self.folder / STATE, ignore_errors=True)
@@ -278,11 +245,6 @@ class _Loss(nn.Module):
 @lru_cache(maxsize=2)
 def _order(seed: int, passed: int, count: int) -> NDArray[np.intp]:
     return np.random.default_rng([seed, passed]).permutation(count)
-
-
-def _mix(*numbers: int) -> int:
-    """One seed of several numbers, so that neighbouring steps have unrelated generators."""
-    return int(np.random.SeedSequence(numbers).generate_state(2, np.uint64)[0] >> np.uint64(1))
 
 
 def _claim(out: Path, wanted: DiffusionRecord) -> None:

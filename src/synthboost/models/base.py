@@ -77,21 +77,16 @@ class Segmenter(nn.Module, ABC):
 
     def resize(self, image: GreyImage) -> Tensor:
         """Turn a uint8 image (H, W) into grey values (1, S, S) in 0-1, low-pass filtered before it is made smaller."""
-        pixels = torch.from_numpy(image.copy()).float().div_(255)[None, None]
-        size = (self.input_size, self.input_size)
-        return F.interpolate(pixels, size, mode="bilinear", align_corners=False, antialias=True)[0]
+        return resized(torch.from_numpy(image.copy()).float().div_(255)[None], self.input_size)
 
     def normalise(self, grey: Tensor) -> Tensor:
-        """Turn grey values (1, S, S) in 0-1 into the three standardised channels (3, S, S)."""
-        mean, std = torch.tensor(self.pixel_mean), torch.tensor(self.pixel_std)
+        """Turn grey values (..., 1, S, S) in 0-1 into the three standardised channels (..., 3, S, S)."""
+        mean, std = grey.new_tensor(self.pixel_mean), grey.new_tensor(self.pixel_std)
         return (grey - mean[:, None, None]) / std[:, None, None]
 
     def preprocess_mask(self, mask: Mask) -> Tensor:
         """Turn a mask (H, W) into the target (s, s): the fraction of each output pixel that lies inside, 0-1."""
-        inside = torch.from_numpy(mask.copy()).float()[None, None]
-        size = (self.output_size, self.output_size)
-        fraction = F.interpolate(inside, size, mode="bilinear", align_corners=False, antialias=True)
-        return fraction[0, 0].clamp_(0, 1)
+        return resized(torch.from_numpy(mask.copy()).float()[None], self.output_size)[0].clamp_(0, 1)
 
     def postprocess(self, logits: Tensor, size: tuple[int, int]) -> Tensor:
         """Turn logits (N, s, s) into probabilities (N, H, W) at an image's own size."""
@@ -281,6 +276,11 @@ class Segmenter(nn.Module, ABC):
         if tuning.kind == "last":
             return steps[-tuning.amount :]
         return [] if tuning.kind == "frozen" else steps
+
+
+def resized(planes: Tensor, size: int) -> Tensor:
+    """Turn planes (K, H, W) into squares (K, size, size), low-pass filtered before they are made smaller."""
+    return F.interpolate(planes[None], (size, size), mode="bilinear", align_corners=False, antialias=True)[0]
 
 
 class TextMemory:

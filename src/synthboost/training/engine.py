@@ -15,6 +15,7 @@ from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any, ClassVar
 
+import numpy as np
 import torch
 from accelerate import Accelerator
 from accelerate.utils import gather_object
@@ -158,3 +159,8 @@ class Engine:
     def restart_clock(self, seconds_before: float = 0.0) -> None:
         """Count the wall time from now on, on top of `seconds_before`."""
         self._seconds_before, self._began = seconds_before, time.monotonic()
+
+
+def mixed_seed(*numbers: int) -> int:
+    """Return one seed of several numbers, so that neighbouring steps have unrelated generators."""
+    return int(np.random.SeedSequence(numbers).generate_state(2, np.uint64)[0] >> np.uint64(1))

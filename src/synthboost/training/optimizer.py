@@ -83,11 +83,15 @@ def rate_scales(model: Segmenter, config: TrainingConfig) -> list[tuple[nn.Param
 def make_scheduler(optimizer: torch.optim.Optimizer, config: TrainingConfig, steps_per_epoch: int) -> Any:
     """Build the schedule: `one-cycle` is stepped after every batch, `plateau` after every epoch."""
     if config.schedule == "one-cycle":
-        steps = config.epochs * steps_per_epoch + 1
-        return torch.optim.lr_scheduler.OneCycleLR(
-            optimizer,
-            max_lr=[group["lr"] for group in optimizer.param_groups],
-            total_steps=steps,
-            pct_start=WARM_UP if WARM_UP * steps > 1 else min(1.0, 2 / steps),  # torch divides by the steps that rise
-        )
+        return one_cycle(optimizer, config.epochs * steps_per_epoch + 1)
     return torch.optim.lr_scheduler.ReduceLROnPlateau(optimizer, factor=PLATEAU_FACTOR, patience=PLATEAU_PATIENCE)
+
+
+def one_cycle(optimizer: torch.optim.Optimizer, steps: int, warm_up: float = WARM_UP) -> Any:
+    """Build a one-cycle schedule of `steps` learning rates, of which a share `warm_up` rises to the optimiser's own."""
+    return torch.optim.lr_scheduler.OneCycleLR(
+        optimizer,
+        max_lr=[group["lr"] for group in optimizer.param_groups],
+        total_steps=steps,
+        pct_start=warm_up if warm_up * steps > 1 else min(1.0, 2 / steps),  # torch divides by the steps that rise
+    )

@@ -1,0 +1,82 @@
+"""The loss of all structures of an image together: masks that exclude each other, at several scales, and sentences."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from synthboost.domain import STRUCTURES
+
+SCALE_WEIGHT = 0.5
+"""Of each scale relative to the finer one before it."""
+BINARY_WEIGHT = 0.25
+"""Of what each sentence's probability costs on its own, as it is when a single sentence is given."""
+SMOOTH = 1.0
+"""In numerator and denominator of the Dice."""
+
+
+def structures_loss(scales: Sequence[Tensor], labels: Tensor) -> Tensor:
+    """Cross-entropy over background and structures, soft Dice of their probabilities, and binary cross-entropy.
+
+    The background's logit is 0: a structure is where its logit is above 0, as for a sentence alone, and above the others'.
+
+    Args:
+        scales: logits (B, 3, h, w) of the three structures, the labels' size first, then coarser ones.
+        labels: (B, H, W), 0-3.
+
+    Returns:
+        A scalar: the mean over the scales, weighted.
+    """
+    inside = F.one_hot(labels.long(), 1 + len(STRUCTURES)).permute(0, 3, 1, 2).float()
+    return weighted_mean([_loss_of(logits.float(), _shrunk(inside, logits)) for logits in scales])
+
+
+def absence_loss(scales: Sequence[Tensor]) -> Tensor:
+    """Binary cross-entropy of logits (N, h, w), at each scale, whose sentences name nothing that could be drawn."""
+    return weighted_mean([F.softplus(logits.float()).mean() for logits in scales])
+
+
+def weighted_mean(losses: Sequence[Tensor]) -> Tensor:
+    """Mean over scales, each of which weighs `SCALE_WEIGHT` of the one before."""
+    weights = [SCALE_WEIGHT**number for number in range(len(losses))]
+    return torch.stack([weight * loss for weight, loss in zip(weights, losses, strict=True)]).sum() / sum(weights)
+
+
+def structure_dice(logits: Tensor, labels: Tensor) -> Tensor:
+    """Dice of each structure in each image, (B, 3) in 0-1, where the largest of the logits and 0 decides.
+
+    Args:
+        logits: (B, 3, H, W).
+        labels: (B, H, W), 0-3. A structure that is neither there nor predicted has a Dice of 1.
+    """
+    predicted = with_background(logits.float()).argmax(1)
+    dice = []
+    for structure in STRUCTURES:
+        found, there = ((one == structure).flatten(1) for one in (predicted, labels))
+        size = found.sum(1) + there.sum(1)
+        dice.append(torch.where(size > 0, 2 * (found & there).sum(1) / size.clamp(min=1), 1.0))
+    return torch.stack(dice, 1)
+
+
+def with_background(logits: Tensor) -> Tensor:
+    """Put the background's logit, 0, before those of the structures: (B, 3, h, w) to (B, 4, h, w)."""
+    return torch.cat([torch.zeros_like(logits[:, :1]), logits], 1)
+
+
+def _loss_of(logits: Tensor, inside: Tensor) -> Tensor:
+    log_share = with_background(logits).log_softmax(1)
+    cross_entropy = -(inside * log_share).sum(1).mean()
+    share, truth = log_share[:, 1:].exp(), inside[:, 1:]
+    overlap, size = (share * truth).sum((2, 3)), share.sum((2, 3)) + truth.sum((2, 3))
+    dice = (2 * overlap + SMOOTH) / (size + SMOOTH)
+    binary = F.binary_cross_entropy_with_logits(logits, truth)
+    return cross_entropy + (1 - dice).mean() + BINARY_WEIGHT * binary
+
+
+def _shrunk(inside: Tensor, logits: Tensor) -> Tensor:
+    """(B, 4, H, W) fractions at the logits' scale."""
+    size = logits.shape[2:]
+    return inside if inside.shape[2:] == size else F.interpolate(inside, size, mode="area")
