@@ -59,6 +59,7 @@ GROUPS: dict[str, dict[str, Entry]] = {
     },
     "Train and study": {
         "demo": Entry(".demo", "Demo", "run the whole method in minutes, without data"),
+        "pretrain": Entry(".pretrain", "Pretrain", "train a model on simulated frames alone"),
         "train": Entry(".train", "Train", "train one run: a model, a strategy, a prompt set"),
         "study": Entry(".study", "Study", "run a grid of runs that share stages, with its report"),
         "compare": Entry(".compare", "Compare", "compare two methods, patient by patient"),

@@ -31,6 +31,8 @@ WEIGHTS_FILE = "model.safetensors"
 PICKLED_FILE = "pytorch_model.bin"
 """Of older releases on the hub; read as tensors only."""
 CARD_FILE, CONFIG_FILE = "synthboost.json", "config.json"
+TRAINING_FILE = "training.json"
+"""How the weights came about. No prediction depends on it, so the card does not list it."""
 FORMAT = 1
 MARK = "synthboost"
 """In a library's configuration, so that weights of ours without their card are not taken for those of others."""
@@ -140,7 +142,7 @@ def _verify(folder: Path, card: Card) -> None:
 def _checksums(folder: Path) -> dict[str, str]:
     """The SHA-256 of each file that takes part in a prediction, by name."""
     names = sorted(path.name for path in folder.iterdir() if path.suffix in READ and path.is_file())
-    return {name: file_sha256(folder / name) for name in names if name != CARD_FILE}
+    return {name: file_sha256(folder / name) for name in names if name not in (CARD_FILE, TRAINING_FILE)}
 
 
 def _checksum(said: Mapping[str, Any]) -> str:

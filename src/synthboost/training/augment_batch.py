@@ -68,7 +68,8 @@ def _regained(grey: Tensor, generator: Generator, strength: float) -> Tensor:
     gamma, gain = _uniform((2, len(grey), 1, 1, 1), generator) * strength
     knots = _normal((len(grey), 1, SHADING_KNOTS, SHADING_KNOTS), generator) * SHADING_LOG * strength
     shading = F.interpolate(knots, grey.shape[2:], mode="bicubic", align_corners=True)
-    return grey.clamp(0, 1) ** torch.exp(gamma * GAMMA_LOG) * (1 + gain * GAIN) * shading.exp()
+    changed: Tensor = grey.clamp(0, 1) ** torch.exp(gamma * GAMMA_LOG) * (1 + gain * GAIN) * shading.exp()
+    return changed
 
 
 def _blurred(grey: Tensor, generator: Generator, strength: float) -> Tensor:

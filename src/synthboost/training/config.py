@@ -1,4 +1,4 @@
-"""The settings of one training stage; the defaults are the paper's where it states them.
+"""The settings of one training stage, with the paper's defaults where it states them; and those of pretraining.
 
 Those marked `Suppress` are set from Python alone, not on the command line.
 """
@@ -6,15 +6,23 @@ Those marked `Suppress` are set from Python alone, not on the command line.
 from __future__ import annotations
 
 import math
+import shlex
 from dataclasses import dataclass
+from itertools import product
 from typing import Annotated, Literal, get_args, get_origin, get_type_hints
 
 from tyro.conf import Suppress
 
 from synthboost.errors import require_fields
-from synthboost.models.catalogue import entry_of
+from synthboost.models.catalogue import entry_of, settings_of
+from synthboost.simulator.appearance import AppearanceName
+from synthboost.simulator.priors import PriorName
+from synthboost.simulator.settings import SimulationSettings
 
 STRONGEST_AUGMENTATION = 2.0
+PRETRAINED_MODEL = "textunet"
+APPEARANCES = (AppearanceName.WILD, AppearanceName.CLINICAL)
+"""Both, in turn: the widest range, and what clinical scanners give."""
 
 
 @dataclass(frozen=True)
@@ -80,3 +88,41 @@ class TrainingConfig:
             ConfigError: none is given, and there is no such model.
         """
         return entry_of(model).rate if self.learning_rate is None else self.learning_rate
+
+
+@dataclass(frozen=True, kw_only=True)
+class PretrainSettings:
+    """What decides pretrained weights, apart from the last bits, which depend on machine and threads."""
+
+    prior: tuple[PriorName, ...] = (PriorName.LITERATURE,)
+    """The hearts: `literature`, without any annotation, `camus`, fitted to annotations of CAMUS, or both in turn."""
+    steps: int = 9000
+    """Batches of 16 frames; one takes about a second of one core."""
+    seed: int = 0
+    """Of initial weights, hearts, augmentation and sentences."""
+    preset: Annotated[str, Suppress] = "base"
+    """Of `textunet`."""
+    batch: Annotated[int, Suppress] = 16
+    """Frames."""
+
+    def __post_init__(self) -> None:
+        """Refuse invalid values, naming the field."""
+        settings_of(PRETRAINED_MODEL, self.preset)
+        require_fields(
+            self,
+            ("prior", 1 <= len(self.prior) == len(set(self.prior)), f"one or more of {', '.join(PriorName)}, once"),
+            *((name, getattr(self, name) >= 1, "1 or more") for name in ("steps", "batch")),
+            ("seed", self.seed >= 0, "zero or more"),
+        )
+
+    @property
+    def simulations(self) -> tuple[SimulationSettings, ...]:
+        """What is simulated, in turn."""
+        kinds = product(self.prior, APPEARANCES)
+        return tuple(SimulationSettings(seed=self.seed, prior=prior, appearance=look) for prior, look in kinds)
+
+    @property
+    def command(self) -> str:
+        """The command that repeats it."""
+        words = ["--prior", *self.prior, "--steps", str(self.steps), "--seed", str(self.seed)]
+        return shlex.join(["synthboost", "pretrain", "--out", "FOLDER", *words])

@@ -15,6 +15,7 @@ from typing import Any, Literal
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from synthboost.domain import STRUCTURES
@@ -32,7 +33,7 @@ from synthboost.training.hardware import release_network
 from synthboost.training.optimizer import WEIGHT_DECAY, one_cycle
 from synthboost.training.sentences_of_batch import draw_sentences
 from synthboost.training.simulated_stream import FrameBatch, FrameStream
-from synthboost.training.structure_loss import absence_loss, structure_dice, structures_loss
+from synthboost.training.structure_loss import absence_loss, by_image, structure_dice, structures_loss
 
 WARM_UP = 0.15
 EMA_DECAY = 0.99
@@ -208,9 +209,9 @@ class _Fit:
         number = torch.arange(images, device=labels.device)
         image_index = torch.cat([number.repeat_interleave(structures), number[:absent]])
         scales = self.model.decode_scales(features, tuple(f[: pairs + absent] for f in text), image_index)
-        masks = structures_loss([s[:pairs].unflatten(0, (images, structures)) for s in scales], labels)
+        masks = structures_loss([by_image(s[:pairs]) for s in scales], labels)
         named = torch.tensor([*STRUCTURES] * images + [0] * pairs, device=labels.device)
-        naming = torch.nn.functional.cross_entropy(self.model.structure_logits(text).float(), named)
+        naming = F.cross_entropy(self.model.structure_logits(text).float(), named)
         return masks + ABSENCE_WEIGHT * absence_loss([s[pairs:] for s in scales]) + NAMING_WEIGHT * naming
 
     def write_log(self) -> None:
@@ -273,5 +274,5 @@ def dice_of(model: TextUNet, frames: FrameBatch, batch: int = 32) -> tuple[float
         features = model.encode_image(model.normalise(images[:, None].float() / 255))
         index = torch.arange(len(images), device=device).repeat_interleave(len(STRUCTURES))
         logits = model.decode(features, tuple(f.repeat(len(images), 1) for f in text), index)
-        found.append(structure_dice(logits.unflatten(0, (len(images), len(STRUCTURES))), labels))
+        found.append(structure_dice(by_image(logits), labels))
     return tuple(torch.cat(found).double().mean(0).tolist())

@@ -17,6 +17,8 @@ PAPER_SHARE = 0.5
 """Of sentences that are the paper's, word for word; the others name the structure in any words."""
 SHAPE_SHARE = 0.5
 """Of P7's sentences that name a shape. It is drawn at random: to be understood, and not to be relied on."""
+LONGEST = 200
+"""Characters; a wording that is longer is drawn again, since all sentences of a batch are padded to the longest."""
 NAMING_SETS = tuple(PromptSet(f"P{number}") for number in range(1, 8))
 """P0, the empty sentence, names no structure."""
 UNKNOWN = FrameInfo(PatientId("unknown", "unknown", "unknown"), View.FOUR_CHAMBER, Phase.END_DIASTOLE)
@@ -37,11 +39,11 @@ def draw_sentences(
     named = [
         _paper_sentence(rng, structure, infos[image] if infos else None)
         if rng.random() < PAPER_SHARE
-        else draw(rng, structure)
+        else _any_words(rng, structure, draw)
         for image in range(images)
         for structure in STRUCTURES
     ]
-    return named + [draw(rng, None) for _ in named]
+    return named + [_any_words(rng, None, draw) for _ in named]
 
 
 def _paper_sentence(rng: np.random.Generator, structure: Structure, info: FrameInfo | None) -> str:
@@ -49,3 +51,9 @@ def _paper_sentence(rng: np.random.Generator, structure: Structure, info: FrameI
     shape = str(rng.choice(SHAPE_WORDS)) if rng.random() < SHAPE_SHARE else None
     paraphrase = int(rng.integers(len(PARAPHRASES)))
     return build_prompt(prompt_set, structure, info or UNKNOWN, shape=shape, paraphrase=paraphrase).text
+
+
+def _any_words(rng: np.random.Generator, structure: Structure | None, draw: DrawWording) -> str:
+    while len(sentence := draw(rng, structure)) > LONGEST:
+        pass
+    return sentence

@@ -1,4 +1,4 @@
-"""Frames without end: batches of simulated frames, rendered while they are trained on, by processes beside the training.
+"""Frames without end: batches of simulated frames, rendered by other processes while they are trained on.
 
 Batch k is a function of the stream's fields and of k alone, whatever the number of processes. Patients are simulated in
 order and gathered in windows; all frames of a window are shown in random order, several times, then come the next

@@ -21,7 +21,7 @@ SMOOTH = 1.0
 def structures_loss(scales: Sequence[Tensor], labels: Tensor) -> Tensor:
     """Cross-entropy over background and structures, soft Dice of their probabilities, and binary cross-entropy.
 
-    The background's logit is 0: a structure is where its logit is above 0, as for a sentence alone, and above the others'.
+    The background's logit is 0: a structure is where its logit is above 0, as for a sentence alone, and the largest.
 
     Args:
         scales: logits (B, 3, h, w) of the three structures, the labels' size first, then coarser ones.
@@ -80,3 +80,8 @@ def _shrunk(inside: Tensor, logits: Tensor) -> Tensor:
     """(B, 4, H, W) fractions at the logits' scale."""
     size = logits.shape[2:]
     return inside if inside.shape[2:] == size else F.interpolate(inside, size, mode="area")
+
+
+def by_image(pairs: Tensor) -> Tensor:
+    """View (3 B, h, w), the structures of the first image first, as (B, 3, h, w)."""
+    return pairs.view(-1, len(STRUCTURES), *pairs.shape[1:])

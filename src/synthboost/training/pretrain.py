@@ -1,0 +1,139 @@
+"""Pretrain a TextUNet on simulated frames alone: no patient's image, and with the literature's hearts no annotation."""
+
+from __future__ import annotations
+
+import os
+import platform
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+import synthboost
+from synthboost.data.simulated_set import FRAMES_PER_PATIENT, GENERATOR_VERSION
+from synthboost.domain import STRUCTURES
+from synthboost.io.atomic import write_text
+from synthboost.io.lock import claim, exclusive
+from synthboost.io.typed_json import read_record, to_json, write_record
+from synthboost.models.catalogue import settings_of
+from synthboost.models.registry import build_segmenter
+from synthboost.models.textunet.model import TextUNet
+from synthboost.models.weights_folder import TRAINING_FILE, WEIGHTS_FILE, file_sha256
+from synthboost.processes import available_cores
+from synthboost.training.config import PretrainSettings
+from synthboost.training.hardware import is_small
+from synthboost.training.recipe import WEIGHTS, RecipeSettings, dice_of, fit, remove_state
+from synthboost.training.simulated_stream import SimulatedStream
+
+HELD_OUT_PATIENTS = 20
+"""Simulated, for the log: they are no measure of real images."""
+TRAINED_ON = "simulated frames alone"
+BEGUN, DONE = "pretraining.json", "DONE"
+_IGNORED = ("patients", "size", "split_counts", "phases_between", "quality_rule", "quality_strength")
+"""Settings of a simulated set that no frame of a stream depends on."""
+
+
+@dataclass(frozen=True)
+class PretrainingRecord:
+    """Where weights come from: `training.json` beside them."""
+
+    trained_on: str
+    """`TRAINED_ON`."""
+    command: str
+    model: str
+    preset: str
+    architecture: Mapping[str, Any]
+    simulation: tuple[Mapping[str, Any], ...]
+    """Settings of the simulator, that patients took in turn."""
+    simulator_version: str
+    patients: int
+    """Simulated, different ones."""
+    frames: int
+    """Simulated, different ones; each was shown `shown` times."""
+    shown: int
+    batch: int
+    recipe: Mapping[str, Any]
+    """Settings of the training."""
+    held_out_dice: Mapping[str, float]
+    """Mean Dice of each structure on simulated patients that were not trained on, 0-1, at the network's size."""
+    held_out_patients: int
+    versions: Mapping[str, str]
+    device: str
+    workers: int
+    threads: int
+    wall_seconds: float
+    weights_sha256: str
+    """Of the file of weights."""
+
+
+def pretrain(settings: PretrainSettings, out: Path, workers: int | None = None) -> PretrainingRecord:
+    """Pretrain into the folder `out`, go on with what is there, or return at once if it is finished.
+
+    Args:
+        settings: see there.
+        out: gets `checkpoint/` with weights, card and `training.json`, and `log.csv`.
+        workers: processes that render frames, 0: this one; by default half the cores. Weights do not depend on it, but
+            for the last bits: torch computes with a thread on each of the other cores (one thread for a small model).
+
+    Raises:
+        OutputError: `out` was begun with other settings, another process works in it, or it cannot be written.
+        ConfigError: `workers` is less than 0.
+        SynthboostError: as `fit`, or a process that renders died.
+    """
+    workers = max(1, available_cores() // 2) if workers is None else workers
+    architecture = settings_of(TextUNet.name, settings.preset)
+    stream = SimulatedStream(
+        settings.simulations, architecture.input_size, settings.batch, settings.seed, workers=workers
+    )  # fmt: skip
+    with exclusive(out):
+        begun = {"settings": asdict(settings), "simulator_version": GENERATOR_VERSION}
+        claim(out / BEGUN, begun)
+        record_file = out / WEIGHTS / TRAINING_FILE
+        if (out / DONE).is_file():
+            return read_record(record_file, PretrainingRecord)
+        model = build_segmenter(TextUNet.name, settings.preset, settings.seed)
+        assert isinstance(model, TextUNet)
+        own = is_small(model) or "OMP_NUM_THREADS" in os.environ
+        threads = None if own else max(1, available_cores() - workers)
+        recipe = RecipeSettings(settings.steps, settings.seed, threads=threads)
+        held_out = stream.held_out(HELD_OUT_PATIENTS)
+        log = fit(model, stream, recipe, out, held_out)
+        model.save_pretrained(out / WEIGHTS)
+        record = _record(settings, stream, recipe, dice_of(model, held_out), log[-1].seconds, out)
+        write_record(record_file, record)
+        write_text(out / DONE, "")
+        remove_state(out)
+    return record
+
+
+def _record(
+    settings: PretrainSettings, stream: SimulatedStream, recipe: RecipeSettings, dice: tuple[float, ...],
+    seconds: float, out: Path,
+) -> PretrainingRecord:  # fmt: skip
+    simulation = [one.to_json() for one in stream.settings]
+    decisive = {name: value for name, value in asdict(recipe).items() if name not in ("log_every", "threads")}
+    versions = {"synthboost": synthboost.__version__, "torch": torch.__version__, "python": platform.python_version()}
+    return PretrainingRecord(
+        trained_on=TRAINED_ON,
+        command=settings.command,
+        model=TextUNet.name,
+        preset=settings.preset,
+        architecture=to_json(settings_of(TextUNet.name, settings.preset)),
+        simulation=tuple({name: v for name, v in one.items() if name not in _IGNORED} for one in simulation),
+        simulator_version=GENERATOR_VERSION,
+        patients=stream.patients(settings.steps),
+        frames=stream.patients(settings.steps) * FRAMES_PER_PATIENT,
+        shown=stream.shown,
+        batch=stream.batch,
+        recipe=decisive,
+        held_out_dice={one.short: round(value, 4) for one, value in zip(STRUCTURES, dice, strict=True)},
+        held_out_patients=HELD_OUT_PATIENTS,
+        versions=versions,
+        device=torch.cuda.get_device_name() if torch.cuda.is_available() else f"CPU {platform.machine()}",
+        workers=stream.workers,
+        threads=torch.get_num_threads(),
+        wall_seconds=seconds,
+        weights_sha256=file_sha256(out / WEIGHTS / WEIGHTS_FILE),
+    )

@@ -1,0 +1,101 @@
+"""Pretraining: weights with their whole story beside them, and none of it about a patient."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+import synthboost
+from synthboost.data.simulated_set import GENERATOR_VERSION
+from synthboost.errors import ConfigError, OutputError
+from synthboost.io.typed_json import read_record
+from synthboost.models.registry import load_segmenter
+from synthboost.models.textunet.settings import PRESETS, TextUNetSettings
+from synthboost.models.weights_folder import read_card
+from synthboost.simulator.priors import PriorName
+from synthboost.training import pretrain as pretraining
+from synthboost.training import recipe
+from synthboost.training.config import PretrainSettings
+from synthboost.training.pretrain import PretrainingRecord, pretrain
+from synthboost.training.recipe import _Fit
+
+SETTINGS = PretrainSettings(prior=(PriorName.LITERATURE, PriorName.CAMUS), steps=3, seed=1, preset="tiny", batch=2)
+
+
+@pytest.fixture(autouse=True)
+def small(monkeypatch: pytest.MonkeyPatch) -> None:
+    tiny = TextUNetSettings(input_size=32, widths=(4, 6, 8), text_width=8, text_layers=1, scales=2)
+    monkeypatch.setitem(PRESETS, "tiny", tiny)
+    monkeypatch.setattr(pretraining, "HELD_OUT_PATIENTS", 1)
+
+
+def test_the_record_tells_the_whole_story(tmp_path: Path) -> None:
+    record = pretrain(SETTINGS, tmp_path / "out", workers=0)
+    folder = tmp_path / "out" / "checkpoint"
+    assert read_record(folder / "training.json", PretrainingRecord) == replace(
+        record,
+        **{
+            name: getattr(read_record(folder / "training.json", PretrainingRecord), name)
+            for name in ("simulation", "architecture")
+        },
+    )
+    assert record.trained_on == "simulated frames alone"
+    assert record.command == "synthboost pretrain --out FOLDER --prior literature camus --steps 3 --seed 1"
+    assert [(one["prior"], one["appearance"], one["seed"]) for one in record.simulation] == [
+        ("literature", "wild", 1), ("literature", "clinical", 1), ("camus", "wild", 1), ("camus", "clinical", 1),
+    ]  # fmt: skip
+    assert (record.simulator_version, record.versions["synthboost"]) == (GENERATOR_VERSION, synthboost.__version__)
+    assert (record.patients, record.frames, record.shown, record.batch) == (4, 16, 2, 2)
+    assert record.recipe["steps"] == 3
+    assert set(record.held_out_dice) == {"LV", "MYO", "LA"}
+    assert record.wall_seconds > 0
+    assert record.weights_sha256 == hashlib.sha256((folder / "model.safetensors").read_bytes()).hexdigest()
+    assert load_segmenter(folder).name == "textunet"
+    assert read_card(folder) is not None
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [
+        "DONE", "checkpoint", "log.csv", "pretraining.json",
+    ]  # fmt: skip
+
+
+def test_a_finished_one_is_returned_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    record = pretrain(SETTINGS, tmp_path, workers=0)
+    monkeypatch.setattr(pretraining, "fit", None)
+    assert pretrain(SETTINGS, tmp_path, workers=0).weights_sha256 == record.weights_sha256
+
+
+def test_killed_it_resumes_to_the_same_weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    calm = pretrain(SETTINGS, tmp_path / "calm", workers=0)
+    monkeypatch.setattr(recipe, "SAVE_SECONDS", 0.0)
+    step = _Fit.take_step
+    with monkeypatch.context() as patch:
+        patch.setattr(_Fit, "take_step", lambda self, batch: step(self, batch) if self.step < 2 else 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            pretrain(SETTINGS, tmp_path / "killed", workers=0)
+    assert pretrain(SETTINGS, tmp_path / "killed", workers=0).weights_sha256 == calm.weights_sha256
+
+
+def test_a_folder_of_other_settings_is_refused_and_left_alone(tmp_path: Path) -> None:
+    record = pretrain(SETTINGS, tmp_path, workers=0)
+    with pytest.raises(OutputError, match="seed is 1 there and 2 now"):
+        pretrain(replace(SETTINGS, seed=2), tmp_path, workers=0)
+    assert pretrain(SETTINGS, tmp_path, workers=0).weights_sha256 == record.weights_sha256
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [("steps", 0), ("seed", -1), ("batch", 0), ("prior", ()), ("prior", (PriorName.CAMUS, PriorName.CAMUS))],
+)
+def test_settings_that_cannot_work_are_refused(field: str, value: object) -> None:
+    with pytest.raises(ConfigError, match=f"options: {field}: "):
+        replace(SETTINGS, **{field: value})
+
+
+def test_an_unknown_preset_and_a_negative_number_of_processes_are_refused_before_anything(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="tiny, base"):
+        replace(SETTINGS, preset="huge")
+    with pytest.raises(ConfigError, match="workers: -1"):
+        pretrain(SETTINGS, tmp_path / "out", workers=-1)
+    assert not (tmp_path / "out").exists()
