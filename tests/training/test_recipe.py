@@ -17,7 +17,7 @@ from synthboost.models.textunet.model import TextUNet
 from synthboost.models.textunet.settings import TextUNetSettings
 from synthboost.training import recipe, sentences_of_batch
 from synthboost.training.engine import Engine
-from synthboost.training.recipe import NAMING_SENTENCES, RecipeSettings, dice_of, fit
+from synthboost.training.recipe import NAMING_SENTENCES, RecipeSettings, dice_of, encode_by_length, fit
 from synthboost.training.simulated_stream import FrameBatch
 
 SMALL = TextUNetSettings(input_size=32, widths=(8, 12, 16), text_width=32, text_layers=2, scales=2)
@@ -126,6 +126,15 @@ def test_it_learns_where_structures_are_and_what_sentences_name(
     with torch.no_grad():
         named = model.structure_logits(model.encode_text(model.tokenize(NAMING_SENTENCES)))
     assert named.argmax(1).tolist() == [1, 2, 3]
+
+
+def test_sentences_that_are_encoded_by_length_come_back_in_order() -> None:
+    model = make_model()
+    sentences = ["Myocardium of the heart in a long sentence.", "LV", "", "left atrium", "MYO"]
+    with torch.no_grad():
+        alone = torch.cat([model.encode_text(model.tokenize([sentence]))[0] for sentence in sentences])
+        torch.testing.assert_close(encode_by_length(model, sentences, parts=2)[0], alone)
+        torch.testing.assert_close(encode_by_length(model, sentences, parts=9)[0], alone)
 
 
 def test_a_loss_that_is_not_finite_ends_it_and_keeps_the_state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

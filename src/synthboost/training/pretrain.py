@@ -23,7 +23,7 @@ from synthboost.models.textunet.model import TextUNet
 from synthboost.models.weights_folder import TRAINING_FILE, WEIGHTS_FILE, file_sha256
 from synthboost.processes import available_cores
 from synthboost.training.config import PretrainSettings
-from synthboost.training.hardware import is_small
+from synthboost.training.hardware import choose_precision, is_small
 from synthboost.training.recipe import WEIGHTS, RecipeSettings, dice_of, fit, remove_state
 from synthboost.training.simulated_stream import SimulatedStream
 
@@ -61,6 +61,7 @@ class PretrainingRecord:
     held_out_patients: int
     versions: Mapping[str, str]
     device: str
+    precision: str
     workers: int
     threads: int
     wall_seconds: float
@@ -101,7 +102,9 @@ def pretrain(settings: PretrainSettings, out: Path, workers: int | None = None) 
         held_out = stream.held_out(HELD_OUT_PATIENTS)
         log = fit(model, stream, recipe, out, held_out)
         model.save_pretrained(out / WEIGHTS)
-        record = _record(settings, stream, recipe, dice_of(model, held_out), log[-1].seconds, out)
+        record = _record(
+            settings, stream, recipe, dice_of(model, held_out), log[-1].seconds, choose_precision("auto", model), out
+        )
         write_record(record_file, record)
         write_text(out / DONE, "")
         remove_state(out)
@@ -110,10 +113,12 @@ def pretrain(settings: PretrainSettings, out: Path, workers: int | None = None) 
 
 def _record(
     settings: PretrainSettings, stream: SimulatedStream, recipe: RecipeSettings, dice: tuple[float, ...],
-    seconds: float, out: Path,
+    seconds: float, precision: str, out: Path,
 ) -> PretrainingRecord:  # fmt: skip
     simulation = [one.to_json() for one in stream.settings]
-    decisive = {name: value for name, value in asdict(recipe).items() if name not in ("log_every", "threads")}
+    decisive = {
+        name: value for name, value in asdict(recipe).items() if name not in ("log_every", "threads", "precision")
+    }
     versions = {"synthboost": synthboost.__version__, "torch": torch.__version__, "python": platform.python_version()}
     return PretrainingRecord(
         trained_on=TRAINED_ON,
@@ -132,6 +137,7 @@ def _record(
         held_out_patients=HELD_OUT_PATIENTS,
         versions=versions,
         device=torch.cuda.get_device_name() if torch.cuda.is_available() else f"CPU {platform.machine()}",
+        precision=precision,
         workers=stream.workers,
         threads=torch.get_num_threads(),
         wall_seconds=seconds,
