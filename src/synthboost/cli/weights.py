@@ -39,11 +39,13 @@ class ListWeights:
 class ConvertWeights:
     """Convert a published file into a folder that `--weights`, or `synthesize sample --model`, takes; once per file.
 
-    Every tensor of the file must match, or nothing is written.
+    Every tensor of the file must match, or nothing is written. What `pretrain` wrote becomes what the package ships:
+    calibrated on simulated frames, in half precision, with a model card.
     """
 
     file: tyro.conf.Positional[Path]
-    """`cris_best.pth`, OpenAI's `RN50.pt`, a bare state dict of either, or a diffusion model's `ema_*.pt`."""
+    """`cris_best.pth`, OpenAI's `RN50.pt`, a bare state dict of either, a diffusion model's `ema_*.pt`, or `pretrain`'s
+    folder."""
     out: Path
     """A new folder."""
     tokenizer: str = "openai/clip-vit-base-patch32"
@@ -63,6 +65,9 @@ class ConvertWeights:
         from synthboost.models.weights_folder import file_sha256
 
         require_new_folder(self.out, "out")
+        if self.file.is_dir():
+            self._pack()
+            return
         if self.origin == "cris":
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore", UserWarning)  # the lines below say it
@@ -73,6 +78,14 @@ class ConvertWeights:
             lines = [f"kind: semantic diffusion ({self.origin})", f"matched: {len(network.state_dict())}"]
         digest = file_sha256(self.file)
         print("\n".join([_file(self.file, digest, published_with(digest)), *lines, f"folder: {self.out}"]))
+
+    def _pack(self) -> None:
+        from synthboost.training.packaging import pack
+
+        made = pack(self.file, self.out)
+        print(f"temperature: {made.temperature:g}, found on {made.frames} simulated frames")
+        print(f"negative log-likelihood: {made.likelihood_before:.4f} before, {made.likelihood_after:.4f} after")
+        print(f"folder: {self.out} ({made.precision})")
 
 
 @dataclass(frozen=True)

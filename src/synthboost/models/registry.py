@@ -55,7 +55,7 @@ def load_segmenter(source: str | Path, model: str | None = None) -> Segmenter:
     Raises:
         CheckpointError: nothing is there, it is damaged, or it is another model.
     """
-    folder = _folder_of(source)
+    folder = folder_of(source)
     card = read_card(folder, verify=False)
     if card is None and not (folder / CONFIG_FILE).is_file():
         raise CheckpointError(folder, CARD_FILE, "absent", "a card, or config.json of a CLIPSeg", CONVERT)
@@ -84,7 +84,7 @@ def weights_fingerprint(source: str | Path) -> str:
     Raises:
         CheckpointError: there are no weights.
     """
-    return folder_checksum(_folder_of(source))
+    return folder_checksum(folder_of(source))
 
 
 def push_weights(source: str | Path, repo: str, private: bool = True) -> str:
@@ -99,7 +99,7 @@ def push_weights(source: str | Path, repo: str, private: bool = True) -> str:
     from huggingface_hub.errors import HfHubHTTPError
 
     load_segmenter(source)
-    folder, api = _folder_of(source), HfApi()
+    folder, api = folder_of(source), HfApi()
     try:
         api.create_repo(repo, private=private, exist_ok=True)
         return str(api.upload_folder(repo_id=repo, folder_path=folder, commit_message="Add weights"))
@@ -110,7 +110,12 @@ def push_weights(source: str | Path, repo: str, private: bool = True) -> str:
         ) from error  # fmt: skip
 
 
-def _folder_of(source: str | Path) -> Path:
+def folder_of(source: str | Path) -> Path:
+    """Return the folder that holds the weights which `load_segmenter` would read; a hub name is downloaded.
+
+    Raises:
+        CheckpointError: there is none.
+    """
     if source == DEFAULT:  # a folder of that name is `./default`
         if not (BOX / CARD_FILE).is_file():
             raise CheckpointError(
