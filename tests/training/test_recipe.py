@@ -17,8 +17,8 @@ from synthboost.models.textunet.model import TextUNet
 from synthboost.models.textunet.settings import TextUNetSettings
 from synthboost.training import recipe, sentences_of_batch
 from synthboost.training.engine import Engine
+from synthboost.training.frame_stream import FrameBatch
 from synthboost.training.recipe import NAMING_SENTENCES, RecipeSettings, dice_of, encode_by_length, fit
-from synthboost.training.simulated_stream import FrameBatch
 
 SMALL = TextUNetSettings(input_size=32, widths=(8, 12, 16), text_width=32, text_layers=2, scales=2)
 QUICK = RecipeSettings(steps=6, log_every=4, precision="no", threads=1)

@@ -17,14 +17,8 @@ from synthboost.errors import ConfigError, SynthboostError
 from synthboost.simulator.priors import PriorName
 from synthboost.simulator.settings import SimulationSettings
 from synthboost.training import simulated_stream
-from synthboost.training.simulated_stream import (
-    HELD_OUT_FROM,
-    FrameBatch,
-    SimulatedStream,
-    draw_frames,
-    shrunk_image,
-    shrunk_labels,
-)
+from synthboost.training.frame_stream import FrameBatch
+from synthboost.training.simulated_stream import HELD_OUT_FROM, SimulatedStream, draw_frames
 
 STREAM = SimulatedStream((SimulationSettings(seed=3, prior=PriorName.LITERATURE),), size=32, batch=1, seed=5)
 """A window is two patients, whose eight frames are shown twice: sixteen batches."""
@@ -102,14 +96,6 @@ def test_frames_of_a_patient_know_what_they_show() -> None:
     ]
     assert all(info.domain is Domain.SIMULATED and info.attributes.age for info in frames.infos)
     assert set(np.unique(frames.labels)) == {0, 1, 2, 3}
-
-
-def test_a_pixel_gets_the_label_that_most_of_it_has() -> None:
-    labels = np.zeros((4, 4), np.uint8)
-    labels[:2, :2] = [[3, 3], [3, 1]]
-    labels[2:, 2:] = 2
-    assert shrunk_labels(labels, 2).tolist() == [[3, 0], [0, 2]]
-    assert shrunk_image(np.array([[10, 20], [30, 41]], np.uint8), 1).tolist() == [[25]]
 
 
 def test_a_process_that_dies_is_named_and_nothing_hangs() -> None:

@@ -30,10 +30,10 @@ from synthboost.training.augment_batch import augment_batch
 from synthboost.training.averaging import Ema
 from synthboost.training.config import STRONGEST_AUGMENTATION
 from synthboost.training.engine import Engine, mixed_seed
+from synthboost.training.frame_stream import FrameBatch, FrameStream
 from synthboost.training.hardware import release_network
 from synthboost.training.optimizer import WEIGHT_DECAY, one_cycle
 from synthboost.training.sentences_of_batch import draw_sentences
-from synthboost.training.simulated_stream import FrameBatch, FrameStream
 from synthboost.training.structure_loss import absence_loss, by_image, structure_dice, structures_loss
 
 WARM_UP = 0.15

@@ -7,26 +7,24 @@ patients. A training that goes on at step k renders the window of batch k again,
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Generator, Iterator
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from itertools import count
-from typing import NamedTuple, TypeAlias
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from numpy.typing import NDArray
 
 from synthboost.data.lists import IMAGES
 from synthboost.data.simulated_readers import patient_name
 from synthboost.data.simulated_set import FRAMES_PER_PATIENT, release_name
-from synthboost.domain import STRUCTURES, Domain, FrameInfo, GreyImage, LabelMap, PatientId
+from synthboost.domain import Domain, Frame, FrameInfo, PatientId
 from synthboost.errors import require_fields
-from synthboost.models.base import resized
 from synthboost.processes import process_pool
 from synthboost.simulator.render import simulate_patient
 from synthboost.simulator.settings import SimulationSettings
+from synthboost.training.frame_stream import FrameBatch, chosen, joined, shrunk_frames
 
 RENDERED_LARGER = 1.25
 """Frames are rendered larger than they are shown, so that speckle is low-pass filtered as in a real frame."""
@@ -36,21 +34,6 @@ WINDOW_BATCHES = 8
 """Batches that the frames of a window fill when each is shown once."""
 HELD_OUT_FROM = 10_000_000
 """Numbers of patients from here on are for validation; no training comes so far."""
-
-
-class FrameBatch(NamedTuple):
-    """B frames of the network's size with their annotation."""
-
-    images: NDArray[np.uint8]
-    """(B, S, S)."""
-    labels: NDArray[np.uint8]
-    """(B, S, S), 0-3."""
-    infos: tuple[FrameInfo, ...] = ()
-    """What else is known of each frame, for its sentences; empty when nothing is."""
-
-
-FrameStream: TypeAlias = Callable[[int], Generator[FrameBatch, None, None]]
-"""Given a step, yields the batch of that step, of the next one and so on."""
 
 
 @dataclass(frozen=True)
@@ -102,9 +85,8 @@ class SimulatedStream:
         """
         first, begun = divmod(step, self.window_batches)
         for number, frames in self._windows(first):
-            for chosen in self._order(number)[begun if number == first else 0 :]:
-                infos = tuple(frames.infos[place] for place in chosen)
-                yield FrameBatch(frames.images[chosen], frames.labels[chosen], infos)
+            for places in self._order(number)[begun if number == first else 0 :]:
+                yield chosen(frames, places)
 
     def held_out(self, patients: int) -> FrameBatch:
         """Return the four frames of each of so many patients that no batch shows."""
@@ -144,29 +126,13 @@ def draw_frames(number: int, settings: SimulationSettings, size: int) -> FrameBa
     """Simulate a patient, and return the four frames at `size` pixels."""
     patient = simulate_patient(number, settings)
     name = PatientId(release_name(settings), IMAGES, patient_name(number))
-    return FrameBatch(
-        np.stack([shrunk_image(frame.image, size) for frame in patient.frames.values()]),
-        np.stack([shrunk_labels(frame.label_map, size) for frame in patient.frames.values()]),
-        tuple(FrameInfo(name, v, p, patient.attributes[v], Domain.SIMULATED) for v, p in patient.frames),
+    return shrunk_frames(
+        (
+            Frame(FrameInfo(name, v, p, patient.attributes[v], Domain.SIMULATED), f.image, f.label_map, f.spacing_mm)
+            for (v, p), f in patient.frames.items()
+        ),
+        size,
     )
-
-
-def shrunk_image(image: GreyImage, size: int) -> GreyImage:
-    """Resize an image (H, W) to (size, size), as `Segmenter.resize` but for the rounding."""
-    grey = resized(torch.from_numpy(image.copy()).float()[None], size)[0]
-    return np.asarray(grey.round().clamp(0, 255).byte().numpy())
-
-
-def shrunk_labels(label_map: LabelMap, size: int) -> LabelMap:
-    """Resize a label map (H, W) to (size, size): each pixel gets the label that most of it has."""
-    inside = F.one_hot(torch.from_numpy(label_map.astype(np.int64)), 1 + len(STRUCTURES)).permute(2, 0, 1).float()
-    return np.asarray(resized(inside, size).argmax(0).byte().numpy())
-
-
-def joined(parts: list[FrameBatch]) -> FrameBatch:
-    """Join batches into one."""
-    images, labels, infos = zip(*parts, strict=True)
-    return FrameBatch(np.concatenate(images), np.concatenate(labels), tuple(info for part in infos for info in part))
 
 
 def _one_thread() -> None:
