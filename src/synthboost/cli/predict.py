@@ -76,7 +76,7 @@ class Predict(WithModel):
         sha256 = weights_fingerprint(self.checkpoint)
         print(f"model: {model}")
         for target in targets:
-            if unknown := predictor.model.unknown_words(target.sentence):
+            if target.structure is None and (unknown := predictor.model.unknown_words(target.sentence)):
                 print(f"note: the model does not know {', '.join(unknown)} ({target.sentence!r})", file=sys.stderr)
         label_map = self.sentences is None if self.label_map is None else self.label_map
         outcomes = predict_folder(

@@ -72,7 +72,7 @@ def predict_recording(
                 found.labels.append(prediction.label_map(labels))
     with whole_folder(folder) as temporary:
         phases, files = found.phases(), found.write_volumes(temporary)
-        write_json(temporary / "contours.json", found.contours())
+        write_json(temporary / "contours.json", found.contours(), indent=None)  # thousands of points: ten times faster
         files |= {"contours": "contours.json", **found.write_overlays(temporary, phases)}
         if recording.kind == "dicom" and dicom_seg:
             files["dicom segmentation"] = "segmentation.dcm"

@@ -105,9 +105,9 @@ def write_bytes(path: Path, content: bytes) -> None:
         temporary.write_bytes(content)
 
 
-def write_json(path: Path, value: Mapping[str, Any]) -> None:
-    """Write `value` as indented JSON; NaN and infinity are refused rather than written."""
-    write_text(path, json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+def write_json(path: Path, value: Mapping[str, Any], indent: int | None = 2) -> None:
+    """Write `value` as JSON, in one line without `indent`; NaN and infinity are refused rather than written."""
+    write_text(path, json.dumps(value, indent=indent, ensure_ascii=False, allow_nan=False) + "\n")
 
 
 def write_csv(path: Path, header: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> None:

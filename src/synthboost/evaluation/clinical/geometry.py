@@ -85,23 +85,25 @@ def contour(mask: Mask) -> Mask:
 
 def free_contour(cavity: Mask, wall: Mask, scale: Scale) -> Mask:
     """The corners (H + 1, W + 1) of a cavity's contour that have no myocardium within the scale's gap."""
-    from scipy.spatial import KDTree
-
-    spacing = np.asarray(scale.spacing)
-    corners = np.argwhere(contour(cavity))
-    far = KDTree(np.argwhere(contour(wall)) * spacing).query(corners * spacing)[0] > scale.gap
-    free = np.zeros((cavity.shape[0] + 1, cavity.shape[1] + 1), dtype=np.bool_)
-    free[tuple(corners[far].T)] = True
-    return free
+    line = contour(cavity)
+    return line & (_distance_along(line, contour(wall), scale) > scale.gap)
 
 
 def gap_between(first: Mask, second: Mask, scale: Scale) -> float:
     """Shortest distance between the outlines of two masks (H, W) that are not empty; 0 where they touch."""
-    from scipy.spatial import KDTree
+    return float(_distance_along(contour(first), contour(second), scale).min())
 
-    spacing = np.asarray(scale.spacing)
-    one, other = (np.argwhere(contour(mask)) * spacing for mask in (first, second))
-    return float(KDTree(one).query(other)[0].min())
+
+def _distance_along(line: Mask, other: Mask, scale: Scale) -> Numbers:
+    """(H + 1, W + 1) how far the corners of a line are from the nearest of another; infinite beside the line."""
+    from scipy import ndimage  # no tree: scipy.spatial takes longer to import than all of this
+
+    places = np.argwhere(line | other)
+    window = tuple(slice(low, high) for low, high in zip(places.min(0), places.max(0) + 1, strict=True))
+    found = np.full(line.shape, np.inf)
+    distance = ndimage.distance_transform_edt(~other[window], sampling=scale.spacing)
+    found[window] = np.where(line[window], distance, np.inf)
+    return found
 
 
 def farthest_from(point: Numbers, mask: Mask, spacing: Numbers) -> Numbers:
