@@ -26,21 +26,24 @@ _LV = (
     "left ventricle {space}", "left ventricle's {space}", "{space} of the LV", "left ventricular {space} {area}",
     "LV {space} {area}", "left ventricular {area}", "left ventricle {area}", "LV {area}", "LVC", "left-sided ventricle",
     "left ventricular {product}", "left ventricular endocardium {area}", "LV endocardium {area}", "lower left chamber",
-    "lower left chamber", "main pumping chamber", "ventricle on the left", "ventriculus sinister", "linker Ventrikel",
-    "linke Herzkammer", "ventricule gauche", "ventrículo izquierdo",
+    "lower left chamber", "main pumping chamber", "left lower heart chamber", "chamber that fills the aorta",
+    "chamber that supplies the body with blood", "cavity inside the {myo}", "ventricle on the left",
+    "ventriculus sinister", "linker Ventrikel", "linke Herzkammer", "ventricule gauche", "ventrículo izquierdo",
 )  # fmt: skip
 _MYO = (
     *("myocardium", "MYO", "heart muscle", "LV {wall}", "left ventricular {wall}", "{wall} of the left ventricle") * 2,
     "left ventricle {wall}", "left ventricle's {wall}", "{wall} of the LV", "{wall} around the {lv}",
     "cardiac {muscle}", "{muscle} of the heart", "heart {wall}", "ventricular {wall}", "myocardial {tissue}",
     "myocardial {tissue} {area}", "myocardium {area}", "MYO {area}", "myocard", "LV MYO", "myocardial {product}",
-    "LV {wall} {area}", "Herzmuskel", "Myokard", "myocarde", "muscle cardiaque", "miocardio",
+    "muscle that squeezes the blood out of the {lv}", "layer around the {lv}", "beating muscle", "LV {wall} {area}",
+    "Herzmuskel", "Myokard", "myocarde", "muscle cardiaque", "miocardio",
 )  # fmt: skip
 _LA = (
     *("left atrium", "LA", "left atrial {space}", "LA {space}", "{space} of the left atrium") * 2, "left atrium", "LA",
     "L.A.", "left atrium {space}", "left atrium's {space}", "{space} of the LA", "left atrial {space} {area}",
     "LA {space} {area}", "left atrial {area}", "left atrial {product}", "left atrium {area}", "LA {area}",
-    "left-sided atrium", "upper left chamber", "upper left chamber", "atrium on the left", "atrium sinistrum",
+    "left-sided atrium", "upper left chamber", "upper left chamber", "atrium on the left", "left upper heart chamber",
+    "chamber that gets blood from the pulmonary veins", "chamber above the left ventricle", "atrium sinistrum",
     "linker Vorhof", "oreillette gauche", "aurícula izquierda",
 )  # fmt: skip
 _RIGHT = (
@@ -49,8 +52,11 @@ _RIGHT = (
     "right ventricle {space}", "right atrium {space}", "{space} of the RV", "{space} of the RA",
     "right ventricular {area}", "right atrial {area}", "RV {area}", "RA {area}", "right ventricular {wall}",
     "RV {wall}", "{wall} of the right ventricle", "{wall} of the right atrium", "right ventricle's {wall}",
-    "upper right chamber", "lower right chamber", "ventricle on the right", "atrium on the right", "rechter Ventrikel",
-    "rechter Vorhof", "ventricule droit", "oreillette droite", "ventrículo derecho", "right side", "right {organ}",
+    "upper right chamber", "right lower heart chamber", "right upper heart chamber",
+    "chamber that pumps blood to the lungs", "chamber that gets blood from the body",
+    "layer around the right ventricle", "lower right chamber", "ventricle on the right", "atrium on the right",
+    "rechter Ventrikel", "rechter Vorhof", "ventricule droit", "oreillette droite", "ventrículo derecho", "right side",
+    "right {organ}",
 )  # fmt: skip
 _ANATOMY = (
     *("{valve} valve", "{valve} valve {area}", "{valve} valve leaflet", "{septum}", "aorta", "pericardium") * 2, "MV",
@@ -91,14 +97,18 @@ GRAMMAR = MappingProxyType(
         "structure": ("{lv}", "{myo}", "{la}"),
         "several": (
             "{lv} and the {myo}", "{lv} and {la}", "{myo} and {la}", "{la} and the {lv}", "{lv} or {myo}",
-            "{la} or the {myo}", "{lv}, {myo} and {la}", "{lv}, {la}", "{lv} plus {la}", "{lv} together with the {la}",
-            "both {lv} and {myo}", "{la} with the {myo}", "{lv} and the {right}", "{la} and the {anatomy}",
+            "{la} or the {myo}", "{lv}, {myo} and {la}", "{lv}, {la}", "{lv} {word} {la}",
+            "{lv} {word} {word} the {la}", "{myo} {word} {lv}", "{la} {word} the {myo}", "{lv} & {la}", "{la}/{lv}",
+            "{lv} plus {la}", "{lv} together with the {la}", "both {lv} and {myo}", "{la} with the {myo}",
+            "{lv} and the {right}", "{la} and the {anatomy}",
         ),
         "negated": (
             "everything but the {structure}", "all but the {structure}", "anything except the {structure}",
             "everything except the {structure}", "image without the {structure}", "anything but the {structure}",
-            "skip the {structure}", "never {ask} the {structure}", "hide the {structure}", "omit the {structure}",
-            "leave out the {structure}", "exclude the {structure}", "remove the {structure}",
+            "skip the {structure}", "disregard the {structure}", "delete the {structure}", "drop the {structure}",
+            "I do not want the {structure}", "nothing of the {structure}", "all parts except the {structure}",
+            "never {ask} the {structure}", "hide the {structure}", "omit the {structure}", "leave out the {structure}",
+            "exclude the {structure}", "remove the {structure}",
         ),
         "space": ("cavity", "cavity", "chamber", "lumen", "blood pool", "interior", "inside", "space", "volume"),
         "area": ("area", "region", "part", "border", "boundary", "shape", "structure"),
@@ -128,8 +138,7 @@ GRAMMAR = MappingProxyType(
         "number": ("two", "three", "four", "five", "ten", "12", "3", "many", "some", "no"),
         # Sentences around a name, which `{it}` stands for.
         "around": (
-            *("{it}",) * 6,
-            *("{it}", "the {it}", "{it} {where}", "{it}, {where}", "{ask} the {it}", "{ask} {it}") * 2,
+            *("{it}",) * 6, *("{it}", "the {it}", "{it} {where}", "{it}, {where}", "{ask} the {it}", "{ask} {it}") * 2,
             "{ask} the {it} {where}", "{ask} {it} {where}", "please {ask} the {it}", "{ask} the {it}, please",
             "{could} {ask} the {it}?", "{could} {ask} the {it} {where}?", "I want {it}", "I want to see the {it}",
             "where is the {it}?", "where is {it} {where}", "where can I find the {it}?", "which part is the {it}?",
@@ -139,12 +148,11 @@ GRAMMAR = MappingProxyType(
             "{it}: {ask} it", "the {it}, {ask} it {where}", "{word} {word} the {it}. {ask} it", "{ask} this: {it}",
             "the {area} of the {it}", "{it} in {colour} {where}",
             *("{word} the {it}", "{word} {it}", "{it} {word}", "{word} {word} the {it} {word}") * 2,
-            "the {it} {word} {word}",
-            "the {word} {it}", "{word} {word} {it} {where}", "{word} the {it} {where}", "{it} {word} {word} {word}",
-            "{ask} the {it} {word}", "{word} {word} {word} {it}",
-            "the {thing} and the {colour} {thing} {word} the {it}", "now the {it}", "{it} please", "my {it}", "a {it}",
-            "{it}?", "{greeting}, {ask} the {it}", "everything that belongs to the {it}", "{it} {number}",
-            "{quality}, {it}",
+            "the {it} {word} {word}", "the {word} {it}", "{word} {word} {it} {where}", "{word} the {it} {where}",
+            "{it} {word} {word} {word}", "{ask} the {it} {word}", "{word} {word} {word} {it}",
+            "{it}, {word} and {word}", "the {thing} and the {colour} {thing} {word} the {it}", "now the {it}",
+            "{it} please", "my {it}", "a {it}", "{it}?", "{greeting}, {ask} the {it}",
+            "everything that belongs to the {it}", "{it} {number}", "{quality}, {it}",
         ),
         "ask": (
             "segment", "segment", "outline", "show", "show me", "draw", "find", "mark", "delineate", "label", "locate",
