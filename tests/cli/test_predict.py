@@ -13,6 +13,9 @@ import numpy as np
 import pytest
 import SimpleITK as sitk
 from PIL import Image
+from refusing import refusing_model
+
+from synthboost.inference.predictor import REFUSED
 
 
 def _lines(out: Path) -> list[dict[str, str]]:
@@ -75,6 +78,19 @@ def test_one_broken_file_in_a_folder_is_listed_and_the_others_are_predicted(
     assert failed["recording"] == "broken"
     found = {path.relative_to(out).as_posix() for path in out.rglob("overlay.png")}
     assert found == {"one/overlay.png", "b/one/overlay.png"}
+
+
+def test_a_sentence_that_names_no_structure_is_noted_and_has_an_empty_mask(
+    synthboost: Callable[..., Any], tmp_path: Path
+) -> None:
+    refusing_model(["liver"], ["LV"]).save_pretrained(tmp_path / "weights")
+    picture, out = _png(tmp_path / "echo.png"), tmp_path / "out"
+    options = ("--checkpoint", tmp_path / "weights", "--out", out, "--sentences", "liver", "LV")
+    answer = synthboost("predict", picture, *options)
+    assert answer.code == 0, answer.err
+    assert f"note: {REFUSED}: 'liver'; its mask is empty" in answer.err
+    assert "'LV'" not in answer.err
+    assert [line["reason"] for line in _lines(out)] == [REFUSED, ""]
 
 
 def _chunk(kind: bytes, body: bytes) -> bytes:

@@ -11,17 +11,16 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-import synthboost
 from synthboost.domain import STRUCTURES
 from synthboost.errors import ConfigError
-from synthboost.models.registry import build_segmenter, load_segmenter
+from synthboost.models.catalogue import DEFAULT
+from synthboost.models.registry import BOX, build_segmenter, load_segmenter
 from synthboost.models.textunet.model import TextUNet
 from synthboost.models.textunet.settings import PRESETS
 from synthboost.models.weights_folder import WEIGHTS_FILE
 
 SENTENCES = ["LV", "Myocardium in two-chamber view of the heart at end of the systole cycle.", "la, bitte", "liver", ""]
 BASE_MAXIMUM = 3_000_000
-SHIPPED = Path(synthboost.__file__).parent / "weights" / "default"
 BY_HAND = Path(__file__).parents[1] / "prompts" / "sentences.csv"
 NAMED = ("none", *(structure.short for structure in STRUCTURES))
 """What each column of `structure_logits` is called in the sentences that were written by hand."""
@@ -105,9 +104,9 @@ def test_sizes_that_form_no_network_are_refused(change: dict[str, object], expec
 
 @torch.no_grad()
 def test_the_model_that_ships_understands_people(record_property: Callable[[str, object], None]) -> None:
-    if not (SHIPPED / WEIGHTS_FILE).is_file():
+    if not (BOX / WEIGHTS_FILE).is_file():
         pytest.skip("no weights ship yet")
-    shipped = load_segmenter(SHIPPED)
+    shipped = load_segmenter(DEFAULT)
     assert isinstance(shipped, TextUNet)
     for held_out, least in (("no", 0.95), ("yes", 0.90)):
         rows = [row for row in csv.DictReader(BY_HAND.open(encoding="utf-8")) if row["held_out"] == held_out]

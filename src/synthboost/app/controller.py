@@ -12,13 +12,13 @@ import numpy as np
 from synthboost.app.images import OpenedImage, Uploads, read_upload
 from synthboost.app.markup import download_link, figure, note, problem, table
 from synthboost.app.results import measure, zip_masks
-from synthboost.app.sentences import read_lines, structure_named
+from synthboost.app.sentences import NO_WORDS, read_lines, structure_named
 from synthboost.app.sessions import Session, Sessions
 from synthboost.domain import GreyImage
 from synthboost.errors import DataError, SynthboostError
 from synthboost.inference.doubts import doubts_about
 from synthboost.inference.overlay import draw_smooth
-from synthboost.inference.predictor import Prediction, Predictor
+from synthboost.inference.predictor import REFUSED, Prediction, Predictor
 from synthboost.io.pictures import png_bytes
 
 GONE = DataError(
@@ -122,6 +122,11 @@ class Controller:
         drawn = draw_smooth(image, prediction, spacing, display.opacity)
         words = dict.fromkeys(word for text in sentences for word in self.predictor.model.unknown_words(text))
         notes = [f"The model has never read: {', '.join(words)}."] if words else []
+        notes += (
+            [f"No mask: {REFUSED}: {'; '.join(text or NO_WORDS for text in prediction.refused)}."]
+            if prediction.refused
+            else []
+        )
         notes += [] if session.image.has_sector else [NO_SECTOR]
         doubts = doubts_about(prediction, [structure_named(sentence) for sentence in sentences])
         notes += [f"This does not look like an apical heart: {', '.join(doubts)}."] if doubts else []

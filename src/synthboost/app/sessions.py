@@ -50,7 +50,7 @@ class Session:
             self._predicted.move_to_end((frame, sentence))
         found = np.stack([self._predicted[frame, sentence] for sentence in sentences])
         _shorten(self._predicted, max(len(found), min(MAX_PREDICTIONS, MAX_PREDICTED_PIXELS // found[0].size)))
-        return Prediction(tuple(sentences), found, threshold)
+        return Prediction(tuple(sentences), found, threshold, predictor.refused(sentences))
 
     def _encode(self, predictor: Predictor, frame: int) -> EncodedImages:
         if frame not in self._encoded:

@@ -47,7 +47,7 @@ class Predict(WithModel):
     def run(self) -> None:
         """Predict everything; unreadable recordings are listed with the reason, and make the exit code 2."""
         from synthboost.inference.predict_folder import predict_folder
-        from synthboost.inference.predictor import Predictor
+        from synthboost.inference.predictor import REFUSED, Predictor
         from synthboost.inference.sentences import ALL_NAMES, sentence_targets, structure_targets
         from synthboost.io.recordings import find_recordings
         from synthboost.models.registry import name_with_checksum, weights_fingerprint
@@ -78,6 +78,8 @@ class Predict(WithModel):
         for target in targets:
             if target.structure is None and (unknown := predictor.model.unknown_words(target.sentence)):
                 print(f"note: the model does not know {', '.join(unknown)} ({target.sentence!r})", file=sys.stderr)
+        for sentence in predictor.refused([target.sentence for target in targets]):
+            print(f"note: {REFUSED}: {sentence!r}; its mask is empty", file=sys.stderr)
         label_map = self.sentences is None if self.label_map is None else self.label_map
         outcomes = predict_folder(
             predictor, model, sha256, self.images, paths, self.out, targets, label_map, self.dicom_seg,

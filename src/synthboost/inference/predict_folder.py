@@ -166,7 +166,7 @@ def _frame_rows(outcome: Outcome) -> Iterator[dict[str, Any]]:
         yield {"recording": outcome.name, "reason": outcome.reason}
         return
     for row in outcome.result["rows"]:
-        yield {**row, "recording": outcome.name, "mask": f"{outcome.name}/{row['mask']}", "reason": ""}
+        yield {**row, "recording": outcome.name, "mask": f"{outcome.name}/{row['mask']}"}
 
 
 def _recording_row(outcome: Outcome) -> dict[str, Any]:

@@ -19,7 +19,7 @@ from synthboost.errors import readable
 from synthboost.evaluation.clinical.phases import find_phases
 from synthboost.inference.doubts import doubts_about
 from synthboost.inference.overlay import draw_overlay, shown_area, small, write_animation, write_overlay
-from synthboost.inference.predictor import Predictor
+from synthboost.inference.predictor import REFUSED, Predictor
 from synthboost.inference.sentences import Target
 from synthboost.io.atomic import whole_folder, write_json
 from synthboost.io.dicom_seg import write_segmentation
@@ -67,6 +67,7 @@ def predict_recording(
     for images in recording.batches(batch):
         for prediction in predictor.predict_batch(images, [sentences] * len(images)):
             found.packed.append(np.packbits(prediction.masks, axis=-1))
+            found.refused = prediction.refused
             found.doubts.append(doubts_about(prediction, [target.structure for target in targets]))
             if label_map:
                 found.labels.append(prediction.label_map(labels))
@@ -96,6 +97,8 @@ class PredictedRecording:
         """Of each frame the label map (h, w), if there is to be one."""
         self.doubts: list[tuple[str, ...] | None] = []
         """Of each frame; see `doubts_about`."""
+        self.refused: tuple[str, ...] = ()
+        """The sentences that name no structure, the same in every frame."""
 
     def single_masks(self, number: int) -> NDArray[np.bool_]:
         """(N, h, w) of one frame, each for itself."""
@@ -215,6 +218,7 @@ class PredictedRecording:
                     "mask": files[f"mask {target.name}"],
                     "pixels": count,
                     "doubts": "; ".join(self.doubts[t] or ()),
+                    "reason": REFUSED if target.sentence in self.refused else "",
                     "area_mm2": "" if self.recording.spacing_mm is None else count * self._pixel_area,
                 }
 

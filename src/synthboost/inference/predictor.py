@@ -24,6 +24,8 @@ THRESHOLD = 0.5
 """A pixel is inside when its probability is larger (the paper's text; its CRIS configuration says 0.35)."""
 MOST_PAIRS = 48
 """Decoded at a time at most, which bounds the memory that many sentences take."""
+REFUSED = "the sentence names no structure that the model draws, or more than one"
+"""Why a mask is empty."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,6 +36,8 @@ class Prediction:
     probability: NDArray[np.float32]
     """(N, H, W), 0-1."""
     threshold: float
+    refused: tuple[str, ...] = ()
+    """The sentences that name no structure: their probability is 0 everywhere. See `Predictor.refused`."""
 
     @property
     def masks(self) -> NDArray[np.bool_]:
@@ -126,8 +130,18 @@ class Predictor:
         return EncodedImages(self.model.encode_image(pixels), sizes)
 
     @torch.inference_mode()
+    def refused(self, sentences: Sequence[str]) -> tuple[str, ...]:
+        """Return those of one or more sentences that get an empty mask, because of `REFUSED`.
+
+        Raises:
+            PromptError: one is longer than the text encoder takes.
+        """
+        named = self.model.names_structure(self.texts.recall(sentences)).tolist()
+        return tuple(sentence for sentence, known in zip(sentences, named, strict=True) if not known)
+
+    @torch.inference_mode()
     def predict_encoded(self, images: EncodedImages, sentences: Sequence[Sequence[str]]) -> list[Prediction]:
-        """Segment what each sentence names in the image that it is about; see `predict_batch`.
+        """Segment what each sentence names in the image that it is about; see `predict_batch` and `refused`.
 
         Raises:
             PromptError: an image has no sentence, or one is longer than the text encoder takes.
@@ -143,10 +157,12 @@ class Predictor:
         counts = [len(of_image) for of_image in sentences]
         image_index = torch.arange(len(images.sizes)).repeat_interleave(torch.tensor(counts))
         logits = self.decode(images.features, text, image_index, text_index)
-        predictions = []
+        predictions, unnamed = [], self.refused(distinct)
         for size, own, part in zip(images.sizes, sentences, torch.split(logits, counts), strict=True):
             probability = self.model.postprocess(part, size).cpu().numpy()
-            predictions.append(Prediction(tuple(own), probability, self.threshold))
+            refused = tuple(sentence for sentence in own if sentence in unnamed)
+            probability[[sentence in refused for sentence in own]] = 0
+            predictions.append(Prediction(tuple(own), probability, self.threshold, refused))
         return predictions
 
     def decode(self, features: Features, text: Features, image_index: Tensor, text_index: Tensor) -> Tensor:

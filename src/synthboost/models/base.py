@@ -146,6 +146,13 @@ class Segmenter(nn.Module, ABC):
             Logits (N, s, s).
         """
 
+    def names_structure(self, text: Features) -> Tensor:
+        """Return which of M encoded sentences name a structure that the model draws, (M,) bool; others are refused.
+
+        All of them, unless an architecture can tell.
+        """
+        return torch.ones(len(text[0]), dtype=torch.bool)
+
     @abstractmethod
     def encoder_blocks(self) -> dict[str, list[list[Part]]]:
         """Return the steps of the `vision` and the `text` encoder, from input to output.

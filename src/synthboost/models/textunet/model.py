@@ -23,7 +23,7 @@ from synthboost.models.base import Features, Part, Segmenter
 from synthboost.models.textunet.network import COORDINATES, SLOPE, TextUNetNetwork
 from synthboost.models.textunet.settings import TextUNetSettings
 from synthboost.models.weights_folder import load_weights, read_card, read_settings
-from synthboost.prompts import MAXIMUM_CHARACTERS, split_words, vocabulary
+from synthboost.prompts import MAXIMUM_CHARACTERS
 
 EDGE = " "
 """Before and after every sentence, so that a word at either end looks as it does in the middle."""
@@ -80,10 +80,8 @@ class TextUNet(Segmenter):
         return torch.tensor([row + [0] * (longest - len(row)) for row in rows])
 
     def unknown_words(self, sentence: str) -> tuple[str, ...]:
-        """Return the words outside the grammar, which nothing was ever learnt about if training used it alone."""
-        known = set(vocabulary(tuple(PromptSet)))
-        words = "".join(c if c.isalnum() else " " for c in sentence).split()
-        return tuple(word for word in words if not known.issuperset(split_words(word)))
+        """Return nothing: characters spell any word, and whether a sentence says enough, `names_structure` tells."""
+        return ()
 
     def encode_image(self, images: Tensor) -> Features:
         """Return the maps of the way down, (B, widths[k], S / 2**k, S / 2**k)."""
@@ -110,6 +108,10 @@ class TextUNet(Segmenter):
         """Return which structure each of M sentences names, (M, 4): 0 none, then as `Structure` numbers them."""
         logits: Tensor = self.network.naming(text[0])
         return logits
+
+    def names_structure(self, text: Features) -> Tensor:
+        """Whether another column than "none" is the largest of `structure_logits`; see `Segmenter.names_structure`."""
+        return self.structure_logits(text).argmax(1) > 0
 
     def encoder_blocks(self) -> dict[str, list[list[Part]]]:
         """Return the levels of the way down; and characters, blocks and pooling of the text encoder."""
