@@ -35,6 +35,7 @@ SIZE = 192
 FIRST_PATIENT = 20_000_000
 """Beyond those that any training draws."""
 BATCH = 8
+QUANTILES = (0.02, 0.05, 0.1, 0.5, 0.9, 0.95, 0.98, 0.99)
 SHARES = {"undecided": doubts.undecided_share, "mended": doubts.mended_share}
 Rng = np.random.Generator
 
@@ -170,6 +171,25 @@ def _heart(rng: Rng) -> GreyImage:
     return hearts(int(rng.integers(1000, 1010)))[rng.integers(4)]
 
 
+def flagged_shares(predictor: Predictor, patients: int, each: int) -> list[dict[str, str]]:
+    """One row for hearts and one for each other kind of picture."""
+    kinds, images = map(list, zip(*pictures(patients, each), strict=True))
+    return _rows(kinds, _flagged(list(probabilities(predictor, images))))
+
+
+def _flagged(found: list[NDArray[np.float32]]) -> NDArray[np.bool_]:
+    return np.array([bool(doubts.reasons_against_heart(one)) for one in found])
+
+
+def _rows(kinds: list[str], flagged: NDArray[np.bool_]) -> list[dict[str, str]]:
+    masks = {kind: np.array([one == kind for one in kinds]) for kind in dict.fromkeys(kinds)}
+    masks["all but hearts"] = np.isin(kinds, list(NOT_HEARTS))
+    return [
+        {"picture": kind, "number": str(mask.sum()), "flagged, %": f"{100 * flagged[mask].mean():.1f}"}
+        for kind, mask in masks.items()
+    ]
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--checkpoint", default=DEFAULT)
@@ -184,21 +204,23 @@ def main() -> None:
         images += [dataset.load(info).image for info in dataset.frames]
         kinds += ["heart of the data set"] * len(dataset.frames)
     found = list(probabilities(Predictor.from_pretrained(options.checkpoint, "cpu"), images))
-    flagged = np.array([bool(doubts.reasons_against_heart(one)) for one in found])
-    of_kind = {kind: np.array([one == kind for one in kinds]) for kind in dict.fromkeys(kinds)}
-    print("| kind | pictures | flagged, % | in pieces, % | undecided, % |\n|---|---|---|---|---|")
+    print(table(_rows(kinds, _flagged(found))))
     limits = {"mended": doubts.MOST_MENDED, "undecided": doubts.MOST_UNDECIDED}
-    shares = {
-        name: np.array([share(doubts.on_coarse_grid(one), THRESHOLD) for one in found])
-        for name, share in SHARES.items()
-    }
-    for kind, mask in {**of_kind, "all but hearts": np.isin(kinds, list(NOT_HEARTS))}.items():
-        parts = [f"{100 * (shares[name][mask] > limit).mean():.1f}" for name, limit in limits.items()]
-        print(f"| {kind} | {mask.sum()} | {100 * flagged[mask].mean():.1f} | {' | '.join(parts)} |")
-    print("\n| share | limit | hearts: 50 % | 95 % | 98 % | 99 % have less |\n|---|---|---|---|---|---|")
-    for name, limit in limits.items():
-        cells = [f"{value:.3f}" for value in np.quantile(shares[name][of_kind["heart"]], (0.5, 0.95, 0.98, 0.99))]
-        print(f"| {name} | {limit} | {' | '.join(cells)} |")
+    lines = []
+    for name, share in SHARES.items():
+        values = np.array([share(doubts.on_coarse_grid(one), THRESHOLD) for one in found])
+        for kind in ("heart", "heart of the data set", "others"):
+            if (own := np.isin(kinds, list(NOT_HEARTS) if kind == "others" else [kind])).any():
+                quantiles = np.quantile(values[own], QUANTILES)
+                cells = {f"{100 * q:g} %": f"{value:.3f}" for q, value in zip(QUANTILES, quantiles, strict=True)}
+                lines.append({"share": name, "limit": str(limits[name]), "of": kind, **cells})
+    print(table(lines))
+
+
+def table(rows: list[dict[str, str]]) -> str:
+    """Rows in Markdown."""
+    lines = [list(rows[0]), ["---"] * len(rows[0]), *(list(row.values()) for row in rows)]
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in lines) + "\n"
 
 
 if __name__ == "__main__":

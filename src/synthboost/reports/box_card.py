@@ -66,8 +66,9 @@ def _data(training: Mapping[str, Any]) -> list[str]:
         "## Training data",
         "",
         f"Trained on {training['trained_on']}: {training['frames']:,} frames of {training['patients']:,} simulated "
-        f"patients ({training['simulator_version']}), drawn while training. No patient's image took part, nor weights "
-        "trained on one. `docs/simulator.md` describes the simulator; its settings, which patients took in turn:",
+        f"patients, drawn while training (simulator version {training['simulator_version']}). No patient's image took "
+        "part, nor weights trained on one. `docs/simulator.md` describes the simulator; patients took these settings "
+        "in turn:",
         "",
     ]
     return lines + [f"- `{json.dumps(one, sort_keys=True)}`" for one in training["simulation"]]
