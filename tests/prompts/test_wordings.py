@@ -1,4 +1,4 @@
-"""People's wordings: what is drawn names what it should, slips are small, half of the sentences by hand are new."""
+"""People's wordings: what is drawn names what it should, slips are small, most sentences by hand are new."""
 
 from __future__ import annotations
 
@@ -93,11 +93,11 @@ def test_slips_are_few_and_leave_abbreviations_alone() -> None:
     assert _with_slips(rng, "LV ED A4C") == "LV ED A4C"
 
 
-def test_the_sentences_by_hand_are_many_and_half_of_them_are_held_out() -> None:
+def test_the_sentences_by_hand_are_many_and_more_than_half_are_held_out() -> None:
     rows = by_hand()
     assert len({row["sentence"] for row in rows}) == len(rows) >= 220
     held = sum(row["held_out"] == "yes" for row in rows)
-    assert 0.45 < held / len(rows) < 0.55
+    assert 0.5 < held / len(rows) < 0.65
     for half in ("yes", "no"):
         for name in ("LV", "MYO", "LA", "none"):
             assert sum(row["structure"] == name and row["held_out"] == half for row in rows) >= 25
