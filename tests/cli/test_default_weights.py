@@ -41,6 +41,13 @@ def test_a_picture_is_predicted_and_the_model_is_named(
     assert "(1 of them before)" in again.out
 
 
+def test_the_results_lie_beside_the_picture_where_no_folder_is_named(
+    synthboost: Callable[..., Any], box: Path, picture: Path, tmp_path: Path
+) -> None:
+    assert synthboost("predict", picture).code == 0
+    assert (tmp_path / "echo-predicted" / "echo" / "overlay.png").is_file()
+
+
 def test_a_run_in_the_working_folder_does_not_take_part(
     synthboost: Callable[..., Any], named: str, picture: Path, trained_run: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -24,7 +24,7 @@ class Export(WithModel):
         """Export, and compare the file's logits with the original's."""
         from synthboost.errors import OutputError, PromptError
         from synthboost.inference.onnx_export import export_onnx
-        from synthboost.models.registry import load_segmenter
+        from synthboost.models.registry import load_segmenter, name_with_checksum
         from synthboost.prompts import clean_sentence
 
         if not self.sentences:
@@ -33,5 +33,6 @@ class Export(WithModel):
         for path in (self.out, self.out.with_suffix(".json")):
             if path.exists():
                 raise OutputError(path, "out", "exists", "a new file", "Nothing was touched. Choose another name.")
-        difference = export_onnx(load_segmenter(self.checkpoint), sentences, self.out)
+        model = load_segmenter(self.checkpoint)
+        difference = export_onnx(model, sentences, self.out, name_with_checksum(model, self.checkpoint))
         print(f"exported: {self.out} and {self.out.with_suffix('.json')}; logits differ by {difference:.1g} at most")

@@ -27,8 +27,8 @@ class Predict(WithModel):
 
     images: tyro.conf.Positional[Path]
     """A recording (DICOM, NIfTI, MHD, PNG, JPEG, BMP, TIFF, GIF, MP4, AVI ...) or a folder of recordings."""
-    out: Path
-    """A new folder, or one that was begun with the same weights and sentences."""
+    out: Path | None = None
+    """A new folder, or one begun with the same weights and sentences; by default NAME-predicted beside the images."""
     structures: tuple[str, ...] | None = None
     """Structures by name: lv, myocardium (myo), la; by default all three. Excludes `sentences`."""
     sentences: tuple[str, ...] | None = None
@@ -46,7 +46,7 @@ class Predict(WithModel):
 
     def run(self) -> None:
         """Predict everything; unreadable recordings are listed with the reason, and make the exit code 2."""
-        from synthboost.inference.predict_folder import predict_folder
+        from synthboost.inference.predict_folder import beside, predict_folder
         from synthboost.inference.predictor import REFUSED, Predictor
         from synthboost.inference.sentences import ALL_NAMES, sentence_targets, structure_targets
         from synthboost.io.recordings import find_recordings
@@ -61,6 +61,7 @@ class Predict(WithModel):
         if self.view is not None and self.sentences is not None:
             raise ConfigError("predict", "view", self.view, "none with free sentences", "Say it in the sentence.")
         paths = find_recordings(self.images)
+        out = self.out or beside(self.images)
         spec = run_spec_of(self.checkpoint)
         named = spec is not None and spec.domain_named
         if self.sentences is not None:
@@ -82,20 +83,20 @@ class Predict(WithModel):
             print(f"note: {REFUSED}: {sentence!r}; its mask is empty", file=sys.stderr)
         label_map = self.sentences is None if self.label_map is None else self.label_map
         outcomes = predict_folder(
-            predictor, model, sha256, self.images, paths, self.out, targets, label_map, self.dicom_seg,
+            predictor, model, sha256, self.images, paths, out, targets, label_map, self.dicom_seg,
             self.whole_image,
         )  # fmt: skip
         failed = [outcome for outcome in outcomes if outcome.reason]
         kept = sum(outcome.result is not None and not outcome.new for outcome in outcomes)
         print(
             f"{len(paths) - len(failed)} of {len(paths)} recordings predicted"
-            f"{f' ({kept} of them before)' if kept else ''}: {self.out / 'predictions.csv'}"
+            f"{f' ({kept} of them before)' if kept else ''}: {out / 'predictions.csv'}"
         )
         doubtful = [outcome.note for outcome in outcomes if outcome.note]
         for note in doubtful[:MOST_NOTES]:
             print(f"note: {note}", file=sys.stderr)
         if len(doubtful) > MOST_NOTES:
-            print(f"note: {len(doubtful) - MOST_NOTES} more: {self.out / 'recordings.csv'}", file=sys.stderr)
+            print(f"note: {len(doubtful) - MOST_NOTES} more: {out / 'recordings.csv'}", file=sys.stderr)
         for outcome in failed:
             print(f"failed: {outcome.reason}", file=sys.stderr)
         if failed:

@@ -40,8 +40,14 @@ class _WithSentences(nn.Module):
         return self.model.decode(self.model.encode_image(pixels), text, image_index)
 
 
-def export_onnx(model: Segmenter, sentences: Sequence[str], path: Path) -> float:
+def export_onnx(model: Segmenter, sentences: Sequence[str], path: Path, name: str | None = None) -> float:
     """Write `path` and, beside it, a JSON of how to prepare the image and use the logits; checked before it is kept.
+
+    Args:
+        model: with its weights.
+        sentences: that the file is for.
+        path: ends in `.onnx`.
+        name: of the weights, for the record.
 
     Returns:
         The largest difference of a logit, relative to the largest logit or 1.
@@ -75,7 +81,7 @@ def export_onnx(model: Segmenter, sentences: Sequence[str], path: Path) -> float
             difference = float(np.abs(found - expected).max() / max(1.0, float(np.abs(expected).max())))
             if not difference <= TOLERANCE:
                 raise CheckpointError(path, "logits", f"{difference:.2g} from the original's", f"at most {TOLERANCE:g}")
-    write_json(path.with_suffix(".json"), _description(model, sentences, tokens, difference))
+    write_json(path.with_suffix(".json"), _description(model, name, sentences, tokens, difference))
     return difference
 
 
@@ -93,9 +99,11 @@ def _quiet() -> Iterator[None]:
         log.setLevel(level)
 
 
-def _description(model: Segmenter, sentences: Sequence[str], tokens: Tensor, difference: float) -> dict[str, Any]:
+def _description(
+    model: Segmenter, name: str | None, sentences: Sequence[str], tokens: Tensor, difference: float
+) -> dict[str, Any]:
     return {
-        "model": model.name,
+        "model": name or model.name,
         "notice": "Research software, not a medical device.",
         "input": {
             "name": "pixels",

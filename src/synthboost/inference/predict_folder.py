@@ -116,6 +116,12 @@ def predict_folder(
     return outcomes
 
 
+def beside(images: Path) -> Path:
+    """Return the folder for results of which nobody said where they go: NAME-predicted beside a file or a folder."""
+    place = images.resolve()
+    return place.with_name(f"{place.name if place.is_dir() else stem(place)}-predicted")
+
+
 def result_names(root: Path, paths: Sequence[Path]) -> list[str]:
     """Name each recording by its place under `root`.
 
