@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -46,6 +48,25 @@ def test_the_results_lie_beside_the_picture_where_no_folder_is_named(
 ) -> None:
     assert synthboost("predict", picture).code == 0
     assert (tmp_path / "echo-predicted" / "echo" / "overlay.png").is_file()
+
+
+def test_a_cold_start_loads_nothing_slow_that_a_picture_does_not_need(box: Path, picture: Path) -> None:
+    slow = {
+        "pandas",
+        "nibabel",
+        "accelerate",
+        "transformers",
+        "matplotlib",
+        "num2words",
+        "scipy.spatial",
+        "scipy.stats",
+    }
+    program = f"""import sys
+from synthboost.cli.main import main
+main(["predict", {str(picture)!r}, "--checkpoint", {str(box)!r}])
+sys.exit(" ".join({slow!r} & sys.modules.keys()) or 0)"""
+    answer = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert answer.returncode == 0, answer.stderr
 
 
 def test_a_run_in_the_working_folder_does_not_take_part(
