@@ -46,5 +46,6 @@ def test_the_weights_that_ship_tell_hearts_from_other_pictures(benchmark: Callab
     others = [image for kind, image in islice(bench.pictures(patients=0, each=2), 20)]
     for images, flagged, least in ((hearts, False, LEAST_HEARTS), (others, True, LEAST_OTHERS)):
         assert len(images) == 20
-        found = [bool(reasons_against_heart(one)) for one in bench.probabilities(predictor, images)]
+        pairs = zip(images, bench.probabilities(predictor, images), strict=True)
+        found = [bool(reasons_against_heart(*pair)) for pair in pairs]
         assert found.count(flagged) >= least * len(images)

@@ -1,4 +1,4 @@
-"""What speaks against a heart, in probabilities drawn by hand."""
+"""What speaks against a heart, in images and probabilities drawn by hand."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from synthboost.domain import STRUCTURES
-from synthboost.inference.doubts import doubts_about, reasons_against_heart
+from synthboost.inference.doubts import doubts_about, reasons_against_heart, unclarity
 from synthboost.inference.predictor import Prediction
 
 SIZE = 96
@@ -23,46 +23,64 @@ def _heart(sure: float = SURE) -> np.ndarray:
     return np.where(np.stack([cavity, wall, atrium]), sure, 1 - SURE).astype(np.float32)
 
 
+def _image() -> np.ndarray:
+    """The heart in a fan: chambers dark, the wall bright."""
+    row, column = np.mgrid[:SIZE, :SIZE]
+    fan = (np.abs(column - 48) <= 0.7 * row) & (np.hypot(row, column - 48) <= 90)
+    grey = np.select(list(_heart() > 0.5), [30, 160, 30], 80)
+    return np.where(fan, grey, 0).astype(np.uint8)
+
+
 def test_a_heart_is_not_doubted_at_any_size() -> None:
-    assert reasons_against_heart(_heart()) == ()
-    assert reasons_against_heart(_heart().repeat(5, axis=1).repeat(5, axis=2)) == ()
+    assert reasons_against_heart(_image(), _heart()) == ()
+    larger, sharper = _image().repeat(5, axis=0).repeat(5, axis=1), _heart().repeat(5, axis=1).repeat(5, axis=2)
+    assert reasons_against_heart(larger, sharper) == ()
 
 
 def test_nothing_at_all_lacks_every_structure() -> None:
-    assert reasons_against_heart(np.zeros((3, 20, 30), np.float32)) == ("LV pixels", "MYO pixels", "LA pixels")
+    black = np.zeros((20, 30), np.uint8)
+    assert reasons_against_heart(black, np.zeros((3, 20, 30), np.float32)) == (
+        "no sector", "LV pixels", "MYO pixels", "LA pixels",
+    )  # fmt: skip
+
+
+def test_a_picture_without_a_fan_or_with_the_probe_below_has_no_sector() -> None:
+    upside_down = np.ascontiguousarray(_image()[::-1])
+    for image in (upside_down, np.full((SIZE, SIZE), 90, np.uint8)):
+        assert "no sector" in reasons_against_heart(image, _heart())
 
 
 def test_a_heart_without_an_atrium_says_so() -> None:
     probability = _heart()
     probability[2] = 0
-    assert reasons_against_heart(probability) == ("LA pixels",)
+    assert reasons_against_heart(_image(), probability) == ("LA pixels",)
 
 
 def test_an_atrium_away_from_the_ventricle_is_no_heart() -> None:
     probability = _heart()
     probability[2] = np.roll(probability[2], 15, axis=0)
-    assert reasons_against_heart(probability) == ("LA gap to LV",)
+    assert reasons_against_heart(_image(), probability) == ("LA gap to LV",)
 
 
 def test_a_wall_beside_the_cavity_is_no_heart() -> None:
     probability = _heart()
     probability[1] = np.roll(probability[1], 40, axis=1)
-    assert "LV open contour" in reasons_against_heart(probability)
+    assert "LV open contour" in reasons_against_heart(_image(), probability)
 
 
-def test_small_pieces_are_allowed_and_large_ones_are_not() -> None:
-    probability = _heart()
+def test_unclear_is_what_is_undecided_or_torn_by_more_than_the_wall_is_brighter() -> None:
+    image, probability = _image(), _heart()
     inside = np.count_nonzero(probability.max(axis=0) > 0.5)
-    probability[0, :2, :20] = SURE  # 40 pixels
-    assert 0.06 * inside > 40
-    assert reasons_against_heart(probability) == ()
+    assert unclarity(image, probability) == pytest.approx(-1, abs=0.1)  # nothing undecided, full contrast
+    assert unclarity(np.full_like(image, 90), probability) == pytest.approx(-0.5)  # blood and muscle alike
+    assert unclarity(255 - image, probability) == pytest.approx(0, abs=0.1)  # the wall darker than blood
+    assert unclarity(np.full_like(image, 90), _heart(sure=0.75)) == pytest.approx(0.5)  # all of it undecided
     probability[0, :10, :30] = SURE
-    assert reasons_against_heart(probability) == ("in pieces",)
-
-
-def test_a_model_that_decides_nothing_is_doubted_though_its_masks_are_a_heart() -> None:
-    assert reasons_against_heart(_heart(sure=0.75)) == ("undecided",)
-    assert reasons_against_heart(_heart(sure=0.85)) == ()
+    assert unclarity(np.full_like(image, 90), probability) == pytest.approx(-0.5 + 300 / inside)
+    weak = _heart()
+    weak[:2] = _heart(sure=0.75)[:2]
+    assert reasons_against_heart(image, weak) == ()  # undecided, but the image agrees
+    assert reasons_against_heart(np.full_like(image, 90), _heart(sure=0.75)) == ("no sector", "unclear")
 
 
 @pytest.mark.parametrize("order", [(0, 1, 2), (2, 0, 1)])
@@ -70,5 +88,5 @@ def test_the_structures_are_found_among_the_sentences(order: tuple[int, ...]) ->
     probability = np.concatenate([_heart()[list(order)], np.full((1, SIZE, SIZE), 0.5, np.float32)])
     prediction = Prediction(("a", "b", "c", "d"), probability, 0.5)
     structures = [*(STRUCTURES[number] for number in order), None]
-    assert doubts_about(prediction, structures) == ()
-    assert doubts_about(prediction, [None, *structures[1:]]) is None
+    assert doubts_about(_image(), prediction, structures) == ()
+    assert doubts_about(_image(), prediction, [None, *structures[1:]]) is None

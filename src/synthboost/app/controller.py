@@ -127,9 +127,9 @@ class Controller:
             if prediction.refused
             else []
         )
-        notes += [] if session.image.has_sector else [NO_SECTOR]
-        doubts = doubts_about(prediction, [structure_named(sentence) for sentence in sentences])
+        doubts = doubts_about(image, prediction, [structure_named(sentence) for sentence in sentences])
         notes += [f"This does not look like an apical heart: {', '.join(doubts)}."] if doubts else []
+        notes += [NO_SECTOR] if doubts is None and not session.image.has_sector else []
         return Screen(
             figure(png_bytes(np.asarray(drawn)), session.image.name, measured),
             table(measured, spacing is not None) if measured else "",

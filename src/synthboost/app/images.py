@@ -15,9 +15,9 @@ from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from pathlib import Path
 
-from synthboost.data.sector import find_sector
 from synthboost.domain import Attributes, Domain, GreyImage, Phase, View
 from synthboost.errors import ConfigError, DataError
+from synthboost.inference.doubts import has_sector
 from synthboost.io.dicom import says_dicom
 from synthboost.io.recordings import SUFFIXES as READABLE
 from synthboost.io.recordings import open_recording
@@ -63,11 +63,7 @@ class OpenedImage:
     @cached_property
     def has_sector(self) -> bool:
         """Whether its first frame shows the fan of an ultrasound probe."""
-        try:
-            find_sector(self.frames[0])
-        except DataError:
-            return False
-        return True
+        return has_sector(self.frames[0])
 
 
 def read_upload(path: Path) -> OpenedImage:

@@ -65,10 +65,10 @@ def predict_recording(
     found = PredictedRecording(recording, targets)
     sentences, labels = [target.sentence for target in targets], [target.label for target in targets]
     for images in recording.batches(batch):
-        for prediction in predictor.predict_batch(images, [sentences] * len(images)):
+        for image, prediction in zip(images, predictor.predict_batch(images, [sentences] * len(images)), strict=True):
             found.packed.append(np.packbits(prediction.masks, axis=-1))
             found.refused = prediction.refused
-            found.doubts.append(doubts_about(prediction, [target.structure for target in targets]))
+            found.doubts.append(doubts_about(image, prediction, [target.structure for target in targets]))
             if label_map:
                 found.labels.append(prediction.label_map(labels))
     with whole_folder(folder) as temporary:
