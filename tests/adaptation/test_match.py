@@ -55,7 +55,7 @@ def test_the_same_hearts_with_other_pixels_and_masks_untouched(sets: tuple[Path,
         assert (new.image != old.image).any()
     lines = (made / "frames.csv").read_text().splitlines()
     assert len(lines) == 13
-    assert lines[1] == "patient0001_2CH_ED,simulated,,,synthboost.match,1,0,simulated-3-camus-seed0"
+    assert lines[1] == "patient0001_2CH_ED,simulated,,,synthboost.match,1,0,simulated-4-camus-seed0"
 
 
 def test_every_frame_names_a_training_frame_of_its_view(sets: tuple[Path, Path], made: Path) -> None:

@@ -76,7 +76,7 @@ def test_the_set_has_the_hearts_of_the_simulated_one_at_the_networks_size(simula
         extent = [mm * n for mm, n in zip(old.spacing_mm, old.image.shape, strict=True)]
         assert [mm * 32 for mm in new.spacing_mm] == pytest.approx(extent, rel=1e-4)
     lines = (refined / "frames.csv").read_text().splitlines()
-    assert lines[1] == 'patient0001_2CH_ED,refined,,,synthboost.refine,"1, weights 00000000",0,simulated-3-camus-seed0'
+    assert lines[1] == 'patient0001_2CH_ED,refined,,,synthboost.refine,"1, weights 00000000",0,simulated-4-camus-seed0'
 
 
 def test_strength_zero_only_shrinks_and_the_rim_is_black_at_every_strength(

@@ -94,7 +94,7 @@ def test_a_folder_of_other_settings_or_another_layout_is_refused(written: Path) 
 
 def test_settings_of_another_version_are_refused(written: Path) -> None:
     record = written / "simulation.json"
-    record.write_text(record.read_text().replace('"generator_version": "3"', '"generator_version": "2"'))
+    record.write_text(record.read_text().replace('"generator_version": "4"', '"generator_version": "3"'))
     with pytest.raises(DataError, match="generator_version"):
         open_dataset(written)
 

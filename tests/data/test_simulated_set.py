@@ -116,7 +116,7 @@ def test_every_frame_is_listed_as_simulated(written: Path) -> None:
 
 def test_the_release_says_which_people_the_patients_are(written: Path) -> None:
     with (written / "frames.csv").open(newline="") as handle:
-        assert {row["release"] for row in csv.DictReader(handle)} == {"simulated-3-camus-seed0"}
+        assert {row["release"] for row in csv.DictReader(handle)} == {"simulated-4-camus-seed0"}
     same = [
         replace(SETTINGS, patients=9),
         replace(SETTINGS, appearance=AppearanceName.CLEAN),

@@ -31,7 +31,7 @@ def test_two_simulated_sets_with_the_same_numbers_share_nobody(tmp_path: Path) -
     names = [[patient.name for patient in source.dataset.patients] for source in sets]
     assert names == [["patient0001", "patient0002", "patient0003"]] * 2
     assert not set(sets[0].dataset.patients) & set(sets[1].dataset.patients)
-    assert [source.record.release for source in sets] == ["simulated-3-camus-seed0", "simulated-3-camus-seed1"]
+    assert [source.record.release for source in sets] == ["simulated-4-camus-seed0", "simulated-4-camus-seed1"]
     members = [member for source in sets for member in source.frames(SplitPart.TRAINING, "x").members]
     assert FrameSet("both", members).patients == 2
 

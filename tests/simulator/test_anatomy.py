@@ -7,7 +7,7 @@ from synthboost.domain import Phase, View
 from synthboost.errors import ConfigError
 from synthboost.simulator.anatomy import Anatomy, draw_anatomy
 from synthboost.simulator.contours import draw_labels
-from synthboost.simulator.fan import PixelGrid
+from synthboost.simulator.fan import Fan, PixelGrid
 from synthboost.simulator.priors import PRIORS, PriorName
 
 ANGLES = {37.4: 1.0}
@@ -19,17 +19,14 @@ def anatomies() -> dict[PriorName, list[Anatomy]]:
 
 
 def _area_ratios(anatomies: list[Anatomy]) -> np.ndarray:
-    """Myocardium at ES over ED, where the fan cuts neither."""
+    """Myocardium at ES over ED, in a frame that holds the whole heart."""
     ratios = []
     for anatomy in anatomies:
         for view in View:
             shown = anatomy.views[view]
-            if not all(shown.fan.contains(*c.epicardium.T).all() for c in shown.contours.values()):
-                continue
-            grid = PixelGrid(shown.fan, 0.8)
+            grid = PixelGrid(Fan(60.0, 1.4 * shown.fan.depth_mm), 0.8)
             area = {p: (draw_labels(shown.contours[p], grid) == 2).sum() for p in Phase}
             ratios.append(area[Phase.END_SYSTOLE] / area[Phase.END_DIASTOLE])
-    assert len(ratios) >= 5
     return np.array(ratios)
 
 
@@ -70,11 +67,17 @@ def test_the_apex_is_above_the_base_and_the_atrium_below(anatomies: dict[PriorNa
                 assert contours.hinges[0, 0] < contours.hinges[1, 0]
 
 
-def test_the_cavity_lies_in_the_fan(anatomies: dict[PriorName, list[Anatomy]]) -> None:
+def test_hearts_leave_the_fan_but_not_far(anatomies: dict[PriorName, list[Anatomy]]) -> None:
+    outside: dict[int, list[float]] = {1: [], 2: [], 3: []}
     for anatomy in anatomies[PriorName.LITERATURE]:
         for shown in anatomy.views.values():
             for contours in shown.contours.values():
-                assert shown.fan.contains(*contours.endocardium.T, margin_mm=1.5).all()
+                wide = PixelGrid(Fan(60.0, 1.4 * shown.fan.depth_mm), 1.0)
+                labels, beyond = draw_labels(contours, wide), ~shown.fan.contains(*wide.centres_mm())
+                for value, shares in outside.items():
+                    shares.append(float(beyond[labels == value].mean()))
+    assert max(outside[1]) <= 0.08 < max(outside[2]) <= 0.46  # 7 and 45 %, and a pixel or two
+    assert 0.3 < max(outside[3]) <= 0.76
 
 
 def test_a_fan_too_narrow_for_any_heart_is_refused() -> None:

@@ -30,10 +30,10 @@ def test_the_ventricle_never_touches_background_inside_the_fan(
             assert (frame.label_map[around] != 0).all()
 
 
-def test_nothing_is_labelled_outside_the_fan(clinical: list[SimulatedPatient]) -> None:
-    for patient in clinical:
-        for frame in patient.frames.values():
-            assert (frame.label_map[frame.image == 0] == 0).all()
+def test_the_heart_goes_on_outside_the_fan(clinical: list[SimulatedPatient]) -> None:
+    frames = [frame for patient in clinical for frame in patient.frames.values()]
+    outside = sum(int((frame.label_map[frame.image == 0] == 2).sum()) for frame in frames)
+    assert outside > 0.01 * sum(int((frame.label_map == 2).sum()) for frame in frames)
 
 
 @pytest.mark.parametrize(
@@ -54,10 +54,9 @@ def test_a_wall_thinner_than_a_coarse_pixel_is_kept_on_both_sides(
     half_angles = APPEARANCES[AppearanceName.CLINICAL].half_angles
     shown = draw_anatomy(seed, number, PRIORS[prior], half_angles).views[view]
     grid = PixelGrid(shown.fan, max(shown.fan.depth_mm, shown.fan.width_mm) / size)
-    inside = grid.inside()
     for phase in Phase:
         labels, painted = draw_labels(shown.contours[phase], grid), paint(shown.contours[phase], grid)
         assert ndimage.label(labels == 2)[1] == 1
-        assert (labels[inside & ndimage.binary_dilation(labels == 1)] != 0).all()
-        # What was painted in the fan is still there, up to a few stray pixels.
-        assert ((painted == 2) & inside & (labels == 0)).sum() <= 2
+        assert (labels[ndimage.binary_dilation(labels == 1)] != 0).all()
+        # What was painted is still there, up to a few stray pixels.
+        assert ((painted == 2) & (labels == 0)).sum() <= 2

@@ -43,7 +43,7 @@ def test_a_prior_is_shifted_where_the_calibration_says() -> None:
     shifted = calibrated(
         LITERATURE, {"volume": 0.5, "annulus": 1.2, "wall_mm": 1.0, "tilt_4ch_deg": 4.0, "apex_2ch_mm": -3.0}
     ).mean
-    assert shifted["volume"] == 0.5
+    assert shifted["volume"] == 0.5 * LITERATURE.mean["volume"]
     assert shifted["annulus M"] == pytest.approx(1.2 * 31.0)
     assert shifted["wall F"] == pytest.approx(9.3)
     assert (shifted["tilt 4CH"], shifted["tilt 2CH"]) == (11.0, 1.0)

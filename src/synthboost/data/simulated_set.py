@@ -29,7 +29,7 @@ from synthboost.simulator.render import SimulatedFrame, describe_patient, simula
 from synthboost.simulator.settings import SimulationSettings
 
 GENERATOR = "synthboost.simulator"
-GENERATOR_VERSION = "3"
+GENERATOR_VERSION = "4"
 """Raised whenever the same settings would give other pixels or masks."""
 FRAME_RATE = 50.0
 """Hertz, written into `Info_*.cfg` of patients without a half sequence only because CAMUS has the key."""
@@ -144,7 +144,7 @@ def export_camus(dataset: Dataset, out: Path) -> int:
 
 
 def release_name(settings: SimulationSettings) -> str:
-    """Return what `patient0001` needs besides its number to mean one heart, e.g. `simulated-3-camus-seed0`.
+    """Return what `patient0001` needs besides its number to mean one heart, e.g. `simulated-4-camus-seed0`.
 
     The number of patients, their images and their sizes are not in it: with one prior and one seed, patient0001 of a
     small set and of a large one, of a clean and of a clinical one, are the same person. The dial of the anatomy and the

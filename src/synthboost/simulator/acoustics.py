@@ -16,7 +16,7 @@ APERTURE_MM = 19.0
 """Of a phased array; it bounds the resolution at depth."""
 F_NUMBER = 2.2
 """Below the depth where the aperture is exhausted, the beam is this many wavelengths wide."""
-GRAIN_SHAPE = 0.35
+GRAIN_SHAPE = 0.8
 """Of the gamma distribution of tissue's scatterers (K-distributed envelope: bright grains)."""
 SKIRT_GAIN = 0.05
 """Amplitude of the beam's side lobes, 4.5 times wider than the beam."""

@@ -183,7 +183,7 @@ def draw_acquisition(rng: Generator, appearance: Appearance, quality: Quality, q
         high=float(np.clip(0.80 + 0.08 * spread[0], 0.55, 0.97)),
         low=float(np.clip(0.20 + 0.06 * spread[1], 0.02, 0.42)),
         gamma=float(np.clip(1.45 + 0.16 * spread[2], 0.8, 2.2)),
-        detail=float(np.clip(0.50 + 0.08 * spread[3], 0.2, 0.9)),
+        detail=float(np.clip(0.25 + 0.10 * spread[3], 0.0, 0.7)),
         haze_db=4.0 * dials["artefacts"] * float(beyond[3]),
         shadows=artefacts * stretch(dials["artefacts"], 1.5),
     )

@@ -17,10 +17,17 @@ from synthboost.simulator.texture import Canvas, paint
 
 VALVE_SHUTS = 0.1
 """A mitral valve that stands open at end diastole is shut when this share of the stroke is ejected (a guess)."""
+FAT_SHARE, TRABECULAE_SHARE = 0.35, 0.7
+"""Of views in which fat around the heart, and trabeculae, are seen."""
+MIRROR_SPREAD = (
+    (0.0, 4.0), (-5.0, 6.0), (0.0, 5.0), (-2.0, 4.0), (-2.0, 4.0), (0.0, 4.0), (3.0, 4.0), (3.0, 4.0)
+)  # fmt: skip
+"""dB, mean and standard deviation of how much brighter than usual each line of `_mirrors` is."""
 Outlines = Mapping[str, Sequence[Points]]
 """Of one frame, mm: blood outside the left heart (`cavities`: right ventricle and right atrium, 4CH), the same enlarged
 by their walls (`cavity walls`), the bright band outside the right-hand wall (`pericardium`), fat and connective tissue
-beside the left atrium (`cuffs`), `papillary` muscles, and as open lines the mitral `leaflets`."""
+beside the left atrium (`cuffs`), `papillary` muscles, the cavity within its `trabeculae`, the heart with the fat
+around it (`fat`), and as open lines the mitral `leaflets`."""
 
 
 class Surroundings:
@@ -29,13 +36,13 @@ class Surroundings:
     def __init__(self, rng: Generator, view: View) -> None:
         """Draw the sizes."""
         self.view = view
-        count = int(rng.integers(1, 5))
+        count = int(rng.integers(1, 9))
         # Papillary muscles: position along the outline 0-1, depth into the cavity, radius.
         self.papillary = [
             (
                 float(rng.choice([rng.uniform(0.08, 0.42), rng.uniform(0.58, 0.92)])),
-                rng.uniform(0.0, 4.0),
-                rng.uniform(1.5, 4.0),
+                rng.uniform(-2.0, 7.0),
+                rng.uniform(1.0, 4.5),
             )
             for _ in range(count)
         ]
@@ -44,7 +51,9 @@ class Surroundings:
         self.septum = rng.uniform(3.5, 6.0)  # between the atria
         self.cuffs = rng.uniform(4.0, 13.0), rng.uniform(6.0, 15.0)  # left and right
         self.tenting = rng.uniform(2.0, 7.0)  # how far the closed leaflets bulge into the ventricle
-        self.open_valve = bool(rng.random() < 0.22)  # in the frame at end diastole
+        self.open_valve = bool(rng.random() < 0.35)  # in the frame at end diastole
+        self.fat = rng.uniform(3.0, 18.0)  # around the wall
+        self.trabeculae = rng.uniform(1.5, 6.0)  # their height, from the endocardium inwards
 
     def around(self, contours: Contours, ejected: float) -> Outlines:
         """Place them around the labelled anatomy; `ejected` is 0 at end diastole and 1 at end systole."""
@@ -58,6 +67,8 @@ class Surroundings:
             "pericardium": [_pericardium(contours)],
             "cuffs": self._cuffs(contours),
             "leaflets": self._leaflets(contours, ejected),
+            "trabeculae": [contours.endocardium - self.trabeculae * contours.normals],
+            "fat": [np.concatenate([contours.epicardium + self.fat * contours.normals, contours.hinges[::-1]])],
             "papillary": [_papillary(contours, *blob) for blob in self.papillary],
         }
 
@@ -126,7 +137,7 @@ class Tissue:
             for right in side
         ]
         self.blood = rng.normal(0.0, np.hypot(1.5, 4.0 * dials["acoustics"]))
-        self.atrial_blood = rng.uniform(0.0, 6.0)  # beyond `blood`: the left atrium lies deeper in the haze
+        self.atrial_blood = rng.uniform(-4.0, 10.0)  # beyond `blood`: the left atrium lies deeper in the haze
         self.right_blood = rng.uniform(0.0, 6.0)
         self.roughness = rng.uniform(2.2, 4.2)
         self.wall_waves = rng.normal(0.0, 1.4, 5)  # cosine amplitudes of the wall's brightness along the outline
@@ -138,8 +149,16 @@ class Tissue:
         self.inferior = 3.2 if view is View.FOUR_CHAMBER else 3.5  # of the left-hand wall: septum, or inferior wall
         # How much darker the wall at the apex is, in the near field, and over which share of the outline.
         self.apex = rng.uniform(0.0, 14.0), rng.uniform(0.06, 0.14)
-        self.wall = rng.normal(0.0, 4.0 * dials["acoustics"])
-        self.background = rng.normal(0.0, 4.0 * dials["acoustics"])  # of all that has no outline
+        self.wall = rng.normal(2.0, 4.0 * dials["acoustics"])
+        # All that has no outline: its level, and how uneven it is.
+        self.background = rng.uniform(-15.0, -5.0) + rng.normal(0.0, 4.0 * dials["acoustics"])
+        self.patches = rng.uniform(0.2, 1.0)
+        # Fat around the heart scatters like its wall, so that the outer border is seen in most hearts in part only.
+        self.fat = rng.normal(-1.0, 4.0) if rng.random() < FAT_SHARE else None
+        self.papillary = rng.uniform(-12.0, 4.0)
+        # Trabeculae: share of the band that they fill, and their level.
+        self.trabeculae = rng.uniform(0.0, 0.9) if rng.random() < TRABECULAE_SHARE else 0.0, rng.uniform(-14.0, -3.0)
+        self.mirrors = rng.normal(*zip(*MIRROR_SPREAD, strict=True))  # of each line in `_mirrors`
         self.more_dropped = 2.0 * dials["artefacts"] * rng.random()  # segments beyond those of the quality
 
 
@@ -170,6 +189,8 @@ def scatter_levels(
         paint(level, mask, blood_level + tissue.right_blood + 1.5 * fine)
         np.maximum(blood, mask, out=blood)
     _posterior_band(level, canvas, contours, tissue, rough)
+    if tissue.fat is not None:
+        paint(level, 0.85 * canvas.soft(around["fat"][0]), -3.0 + tissue.wall + tissue.fat + rough)
     myocardium = canvas.soft(contours.myocardium)
     paint(level, myocardium, _wall_level(canvas, contours, tissue, acquisition, myocardium) + rough)
     blood *= 1.0 - myocardium
@@ -177,14 +198,26 @@ def scatter_levels(
         mask = canvas.soft(polygon)
         paint(level, mask, blood_level + extra + 0.8 * fine)
         np.maximum(blood, mask, out=blood)
+    blood *= 1.0 - _trabeculae(level, canvas, contours, around, tissue, rough)
     for blob in around["papillary"]:
         mask = 0.6 * canvas.soft(blob, sharpness=0.8)
-        paint(level, mask, -6.0 + 1.5 * rough)
+        paint(level, mask, tissue.papillary + 1.5 * rough)
         blood *= 1.0 - mask
     for (x, z), value in zip(contours.hinges, tissue.hinges, strict=True):
         distance = (canvas.x - x) ** 2 + (canvas.z - z) ** 2
         paint(level, np.exp(-0.5 * distance / 3.0**2).astype(np.float32), value)
     return level, blood
+
+
+def _trabeculae(
+    level: Field, canvas: Canvas, contours: Contours, around: Outlines, tissue: Tissue, rough: Values
+) -> Values:
+    """Fill a part of the cavity's rim with muscle, unevenly; return how much of each sample, 0-1."""
+    share, decibel = tissue.trabeculae
+    patches = np.clip(0.5 + 0.9 * canvas.field(10.0, 6.0), 0.0, 1.0)
+    rim = np.clip(canvas.soft(contours.endocardium) - canvas.soft(around["trabeculae"][0]), 0.0, 1.0)
+    paint(level, (share * rim * patches).astype(np.float32), decibel + 1.2 * rough)
+    return np.asarray(share * rim * patches)
 
 
 def draw_glints(contours: Contours, around: Outlines, rng: Generator) -> list[Floats]:
@@ -196,14 +229,16 @@ def draw_glints(contours: Contours, around: Outlines, rng: Generator) -> list[Fl
 
 
 def mirror_lines(
-    canvas: Canvas, contours: Contours, around: Outlines, glints: Sequence[tuple[float, Sequence[Floats]]]
-) -> Field:
+    canvas: Canvas, contours: Contours, around: Outlines, glints: Sequence[tuple[float, Sequence[Floats]]],
+    tissue: Tissue,
+) -> Field:  # fmt: skip
     """Amplitude of surfaces that mirror the beam where they face it: linings, pericardium, leaflets.
 
     Args:
         canvas: to paint on.
         contours, around: where the surfaces are.
         glints: weights, whose squares sum to 1, and what `draw_glints` gave: one of a still, two of a frame between.
+        tissue: says how much brighter each line is than usual.
     """
     amplitude = np.zeros(canvas.grid.shape, dtype=np.float32)
     for number, (points, decibel) in enumerate(_mirrors(contours, around)):
@@ -213,6 +248,7 @@ def mirror_lines(
             weight * np.interp(place, np.linspace(0.0, 1.0, len(drawn[number])), drawn[number])
             for weight, drawn in glints
         )
+        decibel = decibel + tissue.mirrors[number]
         amplitude += canvas.line(even, 10.0 ** (decibel / 20.0) * (_facing(even) * np.exp(glint)))
     return amplitude
 
@@ -234,13 +270,14 @@ def _mirrors(contours: Contours, around: Outlines) -> list[tuple[Points, float]]
 
 
 def _background(canvas: Canvas, contours: Contours, tissue: Tissue, fine: Field) -> Field:
-    level = -12.5 + 4.2 * canvas.field(64.0, 32.0) + 4.0 * canvas.field(16.0, 8.0) + 2.4 * fine
+    level = 4.2 * canvas.field(64.0, 32.0) + 4.0 * canvas.field(16.0, 8.0) + 2.4 * fine
     deep = canvas.grid.depths_mm[:, None] / canvas.grid.fan.depth_mm
     right = np.clip(canvas.grid.angles[None, :] / canvas.grid.fan.half_angle + 0.1, 0.0, 1.0)
     # Fat and valve plane scatter more than the lung above them.
     base = float(np.hypot(*contours.hinges.mean(axis=0)))
     around_base = np.exp(-0.5 * ((canvas.grid.depths_mm[:, None] - base) / 25.0) ** 2)
-    return np.asarray(level + tissue.background - tissue.lung * right * deep + 6.0 * around_base, dtype=np.float32)
+    level = tissue.background + tissue.patches * level
+    return np.asarray(level - tissue.lung * right * deep + 6.0 * around_base, dtype=np.float32)
 
 
 def _posterior_band(level: Field, canvas: Canvas, contours: Contours, tissue: Tissue, rough: Values) -> None:

@@ -24,6 +24,8 @@ MALE_SHARE = 0.66
 """330 of the 500 patients of CAMUS."""
 AGE = (64.0, 14.0, 18.0, 93.0)
 """Years: mean, sd, lowest, highest; the spread of CAMUS' validation and test patients."""
+DIASTOLIC_ML = (40.0, 420.0)
+"""Of the smallest and of the largest ventricle."""
 BODY_SURFACE_M2 = {Sex.MALE: (1.95, 0.17), Sex.FEMALE: (1.72, 0.17)}
 TWO_CHAMBER_ANNULUS = 1.06
 """Width of the mitral annulus in 2CH over that in 4CH (3D echo: it is oval)."""
@@ -90,7 +92,10 @@ def draw_heart(rng: Generator, prior: Prior) -> Heart:
 def _diastolic_volume(rng: Generator, traits: DiagnosisPrior, prior: Prior, sex: Sex, age: int, body: float) -> float:
     mean = traits.volume_index[0 if sex is Sex.MALE else 1]
     index = truncated_normal(rng, mean, traits.volume_index_sd, 26.0, 180.0)
-    return float(index * body * (1.0 - 0.0025 * (age - 50)) * prior.mean["volume"])
+    volume = (
+        index * body * (1.0 - 0.0025 * (age - 50)) * prior.mean["volume"] * np.exp(rng.normal(0, prior.sd["volume"]))
+    )
+    return float(np.clip(volume, *DIASTOLIC_ML))
 
 
 def _states(

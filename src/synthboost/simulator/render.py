@@ -204,7 +204,7 @@ class ViewRenderer:
         canvas = Canvas(self.polar, texture)
         around = self.surroundings.around(contours, ejected)
         level, blood = scatter_levels(canvas, contours, around, self.tissue, self.scanner)
-        mirrors = mirror_lines(canvas, contours, around, glints)
+        mirrors = mirror_lines(canvas, contours, around, glints, self.tissue)
         beams = form_image(canvas, level, blood, mirrors, self.scanner, self.stream("shadows and gain"))
         image = scan_converter(self.polar, self.pixels)(beams)
         spacing = self.pixels.spacing_mm

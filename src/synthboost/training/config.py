@@ -21,8 +21,8 @@ from synthboost.simulator.settings import SimulationSettings
 
 STRONGEST_AUGMENTATION = 2.0
 PRETRAINED_MODEL = "textunet"
-APPEARANCES = (AppearanceName.WILD, AppearanceName.CLINICAL)
-"""Both, in turn: the widest range, and what clinical scanners give."""
+APPEARANCES = (AppearanceName.CLINICAL, AppearanceName.CLINICAL, AppearanceName.WILD)
+"""Of simulated frames, in turn: what clinical scanners give, and now and then the widest range."""
 
 
 @dataclass(frozen=True)

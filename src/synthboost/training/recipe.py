@@ -206,14 +206,14 @@ class _Fit:
         return augment_batch(images[:, None].float().div_(255), labels, generator, self.settings.augmentation)
 
     def _loss(self, features: Features, text: Features, labels: Tensor) -> Tensor:
-        """The loss of B images, and of the sentences: one of each structure per image, then as many that name none."""
+        """The loss of B images and of the sentences: one of each structure per image, then B that name none."""
         images, structures = len(labels), len(STRUCTURES)
         pairs, absent = images * structures, min(ABSENT_PAIRS, images)
         number = torch.arange(images, device=labels.device)
         image_index = torch.cat([number.repeat_interleave(structures), number[:absent]])
         scales = self.model.decode_scales(features, tuple(f[: pairs + absent] for f in text), image_index)
         masks = structures_loss([by_image(s[:pairs]) for s in scales], labels)
-        named = torch.tensor([*STRUCTURES] * images + [0] * pairs, device=labels.device)
+        named = torch.tensor([*STRUCTURES] * images + [0] * images, device=labels.device)
         naming = F.cross_entropy(self.model.structure_logits(text).float(), named)
         return masks + ABSENCE_WEIGHT * absence_loss([s[pairs:] for s in scales]) + NAMING_WEIGHT * naming
 

@@ -1,4 +1,4 @@
-"""The sentences of a batch: three for each image, one of each structure, and as many that name none."""
+"""The sentences of a batch: four for each image, one of each structure, and one that names none."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from synthboost.prompts.templates import PARAPHRASES, SHAPE_WORDS
 from synthboost.prompts.wordings import draw_wording
 
 DrawWording: TypeAlias = Callable[[np.random.Generator, Structure | None], str]
-PAPER_SHARE = 0.5
+PAPER_SHARE = 0.2
 """Of sentences that are the paper's, word for word; the others name the structure in any words."""
 SHAPE_SHARE = 0.5
 """Of P7's sentences that name a shape. It is drawn at random: to be understood, and not to be relied on."""
@@ -28,7 +28,7 @@ UNKNOWN = FrameInfo(PatientId("unknown", "unknown", "unknown"), View.FOUR_CHAMBE
 def draw_sentences(
     rng: np.random.Generator, images: int, infos: tuple[FrameInfo, ...], draw: DrawWording = draw_wording
 ) -> list[str]:
-    """Return 6 `images` sentences: of LV, myocardium and LA for the first image, for the second, ..., then none's.
+    """Return 4 `images` sentences: of LV, myocardium and LA for the first image, for the second, ..., then none's.
 
     Args:
         rng: decides everything.
@@ -43,7 +43,7 @@ def draw_sentences(
         for image in range(images)
         for structure in STRUCTURES
     ]
-    return named + [_any_words(rng, None, draw) for _ in named]
+    return named + [_any_words(rng, None, draw) for _ in range(images)]
 
 
 def _paper_sentence(rng: np.random.Generator, structure: Structure, info: FrameInfo | None) -> str:
