@@ -15,7 +15,7 @@ from synthboost.domain import STRUCTURES
 from synthboost.errors import ConfigError
 from synthboost.models.catalogue import DEFAULT
 from synthboost.models.registry import BOX, build_segmenter, load_segmenter
-from synthboost.models.textunet.model import TextUNet
+from synthboost.models.textunet.model import NAMES, TextUNet
 from synthboost.models.textunet.settings import PRESETS
 from synthboost.models.weights_folder import WEIGHTS_FILE
 
@@ -41,6 +41,27 @@ def test_scales_begin_with_the_full_size_and_halve(model: TextUNet) -> None:
     scales = model.decode_scales(features, text, index)
     assert [tuple(logits.shape) for logits in scales] == [(5, 96, 96), (5, 48, 48), (5, 24, 24)]
     assert torch.equal(model.decode(features, text, index), scales[0])
+
+
+@torch.no_grad()
+def test_in_evaluation_structures_that_are_told_apart_exclude_each_other() -> None:
+    model = build_segmenter("textunet", "tiny")
+    assert isinstance(model, TextUNet)
+    features, index = model.encode_image(torch.randn(2, 3, 96, 96)), torch.tensor([0, 0, 0, 1])
+    text = model.encode_text(model.tokenize([*NAMES, NAMES[1]]))
+    assert torch.equal(model.decode(features, text, index), model.decode_scales(features, text, index)[0])
+    vectors, layer = text[0][:3], model.network.naming
+    layer.weight.zero_()
+    layer.weight[1:] = 40 * torch.linalg.pinv(vectors).T  # 40 for the structure that is named, 0 for others
+    layer.bias.copy_(torch.tensor([20.0, 0.0, 0.0, 0.0]))
+    model.eval()
+    scales = model.decode_scales(features, text, index)[0]
+    assert torch.equal(model.train().decode(features, text, index), scales)
+    found = model.eval().decode(features, text, index).sigmoid()
+    expected = F.pad(scales[:3], (0, 0, 0, 0, 1, 0)).softmax(0)[1:]
+    torch.testing.assert_close(found[:3], expected, atol=1e-5, rtol=1e-4)
+    alone = model.decode(tuple(one[1:] for one in features), (vectors[1:2],), torch.tensor([0])).sigmoid()
+    torch.testing.assert_close(found[3:], alone, atol=1e-5, rtol=1e-4)
 
 
 @torch.no_grad()

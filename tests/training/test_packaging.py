@@ -14,10 +14,10 @@ from synthboost.cli.main import parse
 from synthboost.errors import CheckpointError
 from synthboost.inference.predictor import Predictor
 from synthboost.models.registry import build_segmenter, load_segmenter
-from synthboost.models.textunet.model import TextUNet
+from synthboost.models.textunet.model import NAMES, TextUNet
 from synthboost.models.weights_folder import TRAINING_FILE, WEIGHTS_FILE, file_sha256, read_card
 from synthboost.simulator.settings import SimulationSettings
-from synthboost.training.packaging import SENTENCES, pack, soften, temperature_of
+from synthboost.training.packaging import pack, soften, temperature_of
 
 SIMULATION = {"prior": "literature", "appearance": "wild", "seed": 3, "size": 48}
 
@@ -79,8 +79,9 @@ def test_weights_of_unknown_origin_and_of_another_model_are_refused(trained: Pat
 
 def test_the_temperature_of_probabilities_that_are_too_sure_is_found() -> None:
     generator = torch.Generator().manual_seed(0)
-    logits = 2 * torch.randn(20_000, generator=generator)
-    targets = (torch.rand(20_000, generator=generator) < logits.sigmoid()).float()
+    logits = 2 * torch.randn(20_000, 4, generator=generator)
+    drawn = torch.multinomial(logits.softmax(1), 1, generator=generator)[:, 0]
+    targets = torch.nn.functional.one_hot(drawn, 4).float()
     assert temperature_of(3 * logits, targets) == pytest.approx(3, rel=0.05)
 
 
@@ -90,8 +91,8 @@ def test_softer_weights_divide_every_logit_and_move_no_mask() -> None:
     with torch.no_grad():
         model.network.naming.bias[0] = -20  # all sentences name a structure
     image = np.random.default_rng(0).integers(0, 256, (60, 50), dtype=np.uint8)
-    before = Predictor(model, "cpu").predict(image, SENTENCES).probability
+    before = Predictor(model, "cpu").predict(image, NAMES).probability
     soften(model, 2.0)
-    after = Predictor(model, "cpu").predict(image, SENTENCES).probability
+    after = Predictor(model, "cpu").predict(image, NAMES).probability
     np.testing.assert_allclose(np.log(after / (1 - after)), np.log(before / (1 - before)) / 2, atol=1e-4)
     np.testing.assert_array_equal(after > 0.5, before > 0.5)

@@ -22,7 +22,7 @@ from synthboost.inference.predictor import THRESHOLD, Prediction, resolve, whole
 
 UNDECIDED = (0.2, 0.8)
 """Probabilities between these decide nothing."""
-MOST_UNCLEAR = 0.0
+MOST_UNCLEAR = -0.15
 """See `unclarity`; of simulated hearts 97 % lie below."""
 LONGEST_SIDE = 128
 """Of the grid on which all this is found: every pixel of a large image would only cost time."""

@@ -2,8 +2,8 @@
 
 A network that was trained to be right is surer than it is right. Its logits are divided by one number, the temperature,
 that makes simulated frames, which it was not trained on, most likely (Guo et al., ICML 2017, arXiv 1706.04599). The
-sign of no logit changes, so masks stay. It is not a setting: the weights of the layers that make the kernels, in which
-logits are linear, are divided by it.
+largest logit stays the largest, so label maps stay. It is not a setting: the weights of the layers that make the
+kernels, in which logits are linear, are divided by it.
 """
 
 from __future__ import annotations
@@ -24,9 +24,8 @@ from synthboost.errors import CheckpointError
 from synthboost.io.atomic import write_json, write_text
 from synthboost.io.typed_json import read_json
 from synthboost.models.registry import folder_of, load_segmenter
-from synthboost.models.textunet.model import TextUNet
+from synthboost.models.textunet.model import NAMES, TextUNet
 from synthboost.models.weights_folder import TRAINING_FILE, WEIGHTS_FILE, file_sha256
-from synthboost.prompts.templates import PARAPHRASES, STRUCTURE_NAMES
 from synthboost.reports.box_card import BOX_CARD, box_card
 from synthboost.simulator.render import SimulatedFrame, simulate_patient
 from synthboost.simulator.settings import SimulationSettings
@@ -34,8 +33,6 @@ from synthboost.simulator.settings import SimulationSettings
 FIRST_PATIENT = 15_000_000
 """Number of the first simulated patient to calibrate on; no training comes so far."""
 PATIENTS = 20
-SENTENCES = tuple(f"{STRUCTURE_NAMES[one]} {PARAPHRASES[0]}." for one in STRUCTURES)
-"""P1's."""
 LIMIT = math.e**2
 """The temperature lies between 1 / LIMIT and LIMIT."""
 
@@ -80,7 +77,7 @@ def pack(source: str | Path, out: Path, patients: int = PATIENTS) -> Packaging:
     temperature = temperature_of(logits, targets)
     soften(model, temperature)
     packaging = Packaging(
-        temperature, len(logits) // len(STRUCTURES), _loss(logits, targets), _loss(logits / temperature, targets),
+        temperature, len(logits), _loss(logits, targets), _loss(logits / temperature, targets),
         "float16", file_sha256(folder / WEIGHTS_FILE),
     )  # fmt: skip
     model.network.half()
@@ -102,18 +99,19 @@ def held_out(simulations: Sequence[SimulationSettings], patients: int) -> list[S
 
 @torch.inference_mode()
 def logits_of(model: TextUNet, frames: Sequence[SimulatedFrame]) -> tuple[Tensor, Tensor]:
-    """Return logits and targets (3 N, s, s) of N frames, each with the three structures."""
-    text = model.encode_text(model.tokenize(SENTENCES))
+    """Return logits and targets (N, 4, s, s) of background, whose logit is 0, and the three structures in N frames."""
+    text, index = model.encode_text(model.tokenize(NAMES)), torch.zeros(len(NAMES), dtype=torch.int64)
     logits, targets = [], []
     for frame in frames:
-        image = model.preprocess(frame.image)[None]
-        logits.append(model(image, text, torch.zeros(len(STRUCTURES), dtype=torch.int64)))
-        targets += [model.preprocess_mask(np.asarray(frame.label_map == structure)) for structure in STRUCTURES]
-    return torch.cat(logits), torch.stack(targets)
+        features = model.encode_image(model.preprocess(frame.image)[None])
+        logits.append(model.decode_scales(features, text, index)[0])
+        inside = [model.preprocess_mask(np.asarray(frame.label_map == structure)) for structure in STRUCTURES]
+        targets.append(torch.stack([1 - torch.stack(inside).sum(0), *inside]))
+    return F.pad(torch.stack(logits), (0, 0, 0, 0, 1, 0)), torch.stack(targets)
 
 
 def temperature_of(logits: Tensor, targets: Tensor) -> float:
-    """Return the number by which to divide logits so that the targets (0-1) become most likely."""
+    """Return the number by which to divide logits (N, 4, ...) so that targets, probabilities, become most likely."""
     limit = math.log(LIMIT)
     found = minimize_scalar(
         lambda log: _loss(logits * math.exp(-log), targets), bounds=(-limit, limit), method="bounded"
@@ -134,4 +132,4 @@ def soften(model: TextUNet, temperature: float) -> None:
 
 
 def _loss(logits: Tensor, targets: Tensor) -> float:
-    return float(F.binary_cross_entropy_with_logits(logits, targets))
+    return float(F.cross_entropy(logits, targets))

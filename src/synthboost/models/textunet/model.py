@@ -15,21 +15,25 @@ from pathlib import Path
 from typing import ClassVar, Self
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
-from synthboost.domain import PromptSet
+from synthboost.domain import STRUCTURES, PromptSet
 from synthboost.errors import PromptError
 from synthboost.models.base import Features, Part, Segmenter
 from synthboost.models.textunet.network import COORDINATES, SLOPE, TextUNetNetwork
 from synthboost.models.textunet.settings import TextUNetSettings
 from synthboost.models.weights_folder import load_weights, read_card, read_settings
 from synthboost.prompts import MAXIMUM_CHARACTERS
+from synthboost.prompts.templates import PARAPHRASES, STRUCTURE_NAMES
 
 EDGE = " "
 """Before and after every sentence, so that a word at either end looks as it does in the middle."""
 CHARACTERS = string.ascii_lowercase + string.digits + " .,-'/()%"
 """In this order from 2 on; 0 is padding, 1 any other character."""
 OTHER = 1
+NAMES = tuple(f"{STRUCTURE_NAMES[structure]} {PARAPHRASES[0]}." for structure in STRUCTURES)
+"""A sentence for each structure: P1's."""
 
 
 class TextUNet(Segmenter):
@@ -45,6 +49,8 @@ class TextUNet(Segmenter):
         """Build with random weights; `from_settings` and `from_pretrained` are the usual ways in."""
         super().__init__()
         self.settings = settings
+        self.rivals: Tensor | None = None
+        """(3, text_width), what each structure's name is encoded as; `None` in training, and before any."""
         self.network = TextUNetNetwork(settings, OTHER + 1 + len(CHARACTERS))
         self.input_size = self.output_size = settings.input_size
 
@@ -96,9 +102,33 @@ class TextUNet(Segmenter):
         """Return one vector of each sentence, (M, text_width)."""
         return (self.network.encode_text(tokens),)
 
+    def train(self, mode: bool = True) -> Self:
+        """Switch between training and evaluation, for which a sentence for each structure is encoded; see `decode`."""
+        super().train(mode)
+        self.rivals = None
+        if not mode:
+            with torch.inference_mode(False), torch.no_grad():
+                device = self.network.naming.weight.device
+                vectors = self.network.encode_text(self.tokenize(NAMES).to(device))
+                if self.network.naming(vectors).argmax(1).tolist() == [int(structure) for structure in STRUCTURES]:
+                    self.rivals = vectors
+        return self
+
     def decode(self, features: Features, text: Features, image_index: Tensor) -> Tensor:
-        """Draw N pairs, (N, S, S); see `Segmenter.decode`."""
-        return self.decode_scales(features, text, image_index)[0]
+        """Draw N pairs, (N, S, S); see `Segmenter.decode`.
+
+        In evaluation, a network that tells structures apart draws all three in each image, since they exclude each
+        other: the odds of the structure that a sentence names are against the background and the other two.
+        """
+        if self.rivals is None:
+            return self.decode_scales(features, text, image_index)[0]
+        pairs, images, device = len(image_index), len(features[0]), image_index.device
+        everything = torch.cat([text[0], self.rivals.repeat(images, 1)])
+        index = torch.cat([image_index, torch.arange(images, device=device).repeat_interleave(len(NAMES))])
+        logits = self.decode_scales(features, (everything,), index)[0]
+        own, others = logits[:pairs], logits[pairs:].view(images, len(NAMES), *logits.shape[1:])[image_index]
+        named = F.one_hot(self.structure_logits(text)[:, 1:].argmax(1), len(NAMES)).bool()
+        return own - F.softplus(others.masked_fill(named[:, :, None, None], float("-inf")).logsumexp(1))
 
     def decode_scales(self, features: Features, text: Features, image_index: Tensor) -> tuple[Tensor, ...]:
         """Draw N pairs at as many scales as `settings.scales`: (N, S, S) first, then each half the size before it."""
