@@ -14,13 +14,26 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from synthboost.data import Dataset
 from synthboost.data.lists import IMAGES
 from synthboost.data.source import Source
 from synthboost.data.writer import MadePatient, NewPatient, Origin, make_dataset
-from synthboost.domain import STRUCTURES, Domain, Frame, GreyImage, PatientId, PromptSet, SplitPart
+from synthboost.domain import (
+    STRUCTURES,
+    Domain,
+    Frame,
+    GreyImage,
+    LabelMap,
+    PatientId,
+    Phase,
+    PromptSet,
+    SplitPart,
+    View,
+)
 from synthboost.errors import DataError, require_fields
+from synthboost.evaluation.clinical.patient_numbers import LabelMaps
 from synthboost.evaluation.clinical.plausibility import check_patient
 from synthboost.inference.predictor import Prediction, Predictor
 from synthboost.inference.sentences import EvaluationSentences, texts_of
@@ -112,16 +125,11 @@ def annotate(
     """Annotate all frames of one patient, and say of each why it is not kept, if it is not."""
     own = [info for info in dataset.frames if info.patient == patient]
     annotated = [_annotate(predictor, dataset.load(info)) for info in own]
-    failed: dict[str, list[str]] = {}
-    if settings.plausible:
-        frames = [one.frame for one in annotated]
-        maps = {(f.info.view, f.info.phase): (f.label_map, f.spacing_mm) for f in frames if f.label_map is not None}
-        for check in check_patient(maps):
-            if not check.passed and check.rule.severity == "implausible":
-                failed.setdefault(check.where, []).append(check.name)
+    frames = [one.frame for one in annotated]
+    maps = {(f.info.view, f.info.phase): (f.label_map, f.spacing_mm) for f in frames if f.label_map is not None}
+    failed = implausibilities(maps) if settings.plausible else {}
     for one in annotated:
-        info = one.frame.info
-        reasons = [*failed.get(f"{info.view} {info.phase}", []), *failed.get("patient", [])]
+        reasons = failed.get((one.frame.info.view, one.frame.info.phase), ())
         unsure = ["confidence"] if one.confidence < settings.least_confidence else []
         yield replace(one, reasons=(*reasons, *unsure))
 
@@ -132,9 +140,22 @@ def _annotate(predictor: Predictor, frame: Frame) -> AnnotatedFrame:
     predictions = predictor.predict_batch(images, [sentences] * len(images))
     probability = np.mean([prediction.probability for prediction in predictions], axis=0)
     label_map = Prediction(sentences, probability, predictor.threshold).label_map(one_heart=True)
+    return AnnotatedFrame(replace(frame, label_map=label_map), confidence_in(label_map, probability))
+
+
+def implausibilities(maps: LabelMaps) -> dict[tuple[View, Phase], tuple[str, ...]]:
+    """Return which checks that no heart fails each frame of a patient fails, alone or together with the others."""
+    failed: dict[str, list[str]] = {}
+    for check in check_patient(maps):
+        if not check.passed and check.rule.severity == "implausible":
+            failed.setdefault(check.where, []).append(check.name)
+    return {(view, phase): (*failed.get(f"{view} {phase}", []), *failed.get("patient", [])) for view, phase in maps}
+
+
+def confidence_in(label_map: LabelMap, probability: NDArray[np.floating[Any]]) -> float:
+    """Return the mean probability (3, H, W) inside the structure of which the model is least sure, 0-1."""
     inside = [probability[number][label_map == int(s)] for number, s in enumerate(STRUCTURES)]
-    confidence = min(float(values.mean()) if values.size else 0.0 for values in inside)
-    return AnnotatedFrame(replace(frame, label_map=label_map), confidence)
+    return min(float(values.mean()) if values.size else 0.0 for values in inside)
 
 
 def _with_gamma(image: GreyImage, gamma: float) -> GreyImage:

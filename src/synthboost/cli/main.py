@@ -60,6 +60,7 @@ GROUPS: dict[str, dict[str, Entry]] = {
     "Train and study": {
         "demo": Entry(".demo", "Demo", "run the whole method in minutes, without data"),
         "pretrain": Entry(".pretrain", "Pretrain", "train a model on simulated frames alone"),
+        "adapt": Entry(".adapt", "Adapt", "adapt the model of the package to your own images"),
         "train": Entry(".train", "Train", "train one run: a model, a strategy, a prompt set"),
         "study": Entry(".study", "Study", "run a grid of runs that share stages, with its report"),
         "compare": Entry(".compare", "Compare", "compare two methods, patient by patient"),
@@ -70,10 +71,10 @@ GROUPS: dict[str, dict[str, Entry]] = {
         "synthesize train": Entry(".synthesize", "TrainDiffusion", "train a semantic diffusion model"),
         "synthesize sample": Entry(".synthesize", "SampleDiffusion", "sample diffusion images of perturbed masks"),
         "synthesize fidelity": Entry(".synthesize", "Fidelity", "compare synthetic images with real ones"),
-        "refine": Entry(".adapt", "Refine", "refine simulated images with a diffusion model"),
-        "match": Entry(".adapt", "Match", "give simulated images the grey levels of real ones"),
-        "calibrate": Entry(".adapt", "Calibrate", "shift the simulator's prior towards unannotated images"),
-        "pseudo-label": Entry(".adapt", "PseudoLabel", "annotate images with a model's predictions"),
+        "refine": Entry(".unannotated", "Refine", "refine simulated images with a diffusion model"),
+        "match": Entry(".unannotated", "Match", "give simulated images the grey levels of real ones"),
+        "calibrate": Entry(".unannotated", "Calibrate", "shift the simulator's prior towards unannotated images"),
+        "pseudo-label": Entry(".unannotated", "PseudoLabel", "annotate images with a model's predictions"),
     },
     "Look at things": {
         "data inspect": Entry(".data", "Inspect", "list what a data set holds, what is missing or odd"),

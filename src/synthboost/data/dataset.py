@@ -3,7 +3,7 @@
 import hashlib
 import os
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -151,12 +151,12 @@ class Dataset:
             return hashlib.file_digest(handle, "sha256").digest()
 
 
-def without_annotations(dataset: Dataset) -> Dataset:
+def without_annotations(dataset: Dataset, except_of: Collection[PatientId] = ()) -> Dataset:
     """Return the data set without label maps, and without ejection fractions and walls, which are measured on them.
 
-    No label file is opened through it, not for its fingerprint either.
+    No label file is opened through it, not for its fingerprint either. The label maps of some patients may stay.
     """
-    files = {key: replace(one, label_map=None) for key, one in dataset.files.items()}
+    files = {key: one if key[0] in except_of else replace(one, label_map=None) for key, one in dataset.files.items()}
     return replace(dataset, files=files, frames=tuple(map(unmeasured, dataset.frames)))
 
 

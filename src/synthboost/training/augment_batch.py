@@ -34,12 +34,12 @@ def augment_batch(grey: Tensor, labels: Tensor, generator: Generator, strength: 
 
     Args:
         grey: (B, 1, S, S) in 0-1.
-        labels: (B, S, S) uint8.
+        labels: (B, S, S) uint8, or shares of structures (B, 4, S, S).
         generator: on the images' device; what is drawn is a function of its state and of the shape.
         strength: 0 changes nothing but the interpolation's rounding, 1 is the full strength.
 
     Returns:
-        The changed images, in 0-1, and label maps. What comes in at the edges is black and background.
+        The changed images, in 0-1, and label maps. What comes in at the edges is black and no structure.
     """
     grey, labels = _moved(grey, labels, generator, strength)
     grey = _regained(grey, generator, strength)
@@ -60,8 +60,9 @@ def _moved(grey: Tensor, labels: Tensor, generator: Generator, strength: float) 
         1,
     )
     grid = F.affine_grid(theta, list(grey.shape), align_corners=False)
-    moved = F.grid_sample(labels[:, None].to(grey.dtype), grid, mode="nearest", align_corners=False)
-    return F.grid_sample(grey, grid, align_corners=False), moved[:, 0].to(labels.dtype)
+    planes = labels if labels.ndim == 4 else labels[:, None]
+    moved = F.grid_sample(planes.to(grey.dtype), grid, mode="nearest", align_corners=False).to(labels.dtype)
+    return F.grid_sample(grey, grid, align_corners=False), moved if labels.ndim == 4 else moved[:, 0]
 
 
 def _regained(grey: Tensor, generator: Generator, strength: float) -> Tensor:

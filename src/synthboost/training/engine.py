@@ -61,8 +61,7 @@ class Engine:
 
     def autocast(self) -> AbstractContextManager[Any]:
         """Return the context in which a forward pass computes in the chosen precision."""
-        dtype = DTYPES.get(self.precision)
-        return nullcontext() if dtype is None else torch.autocast(self.device.type, dtype)
+        return autocast(self.device, self.precision)
 
     def sum(self, value: float) -> float:
         """Add a number up over all processes."""
@@ -159,6 +158,12 @@ class Engine:
     def restart_clock(self, seconds_before: float = 0.0) -> None:
         """Count the wall time from now on, on top of `seconds_before`."""
         self._seconds_before, self._began = seconds_before, time.monotonic()
+
+
+def autocast(device: torch.device, precision: str) -> AbstractContextManager[Any]:
+    """Return the context in which a network computes in a precision that `choose_precision` returned."""
+    dtype = DTYPES.get(precision)
+    return nullcontext() if dtype is None else torch.autocast(device.type, dtype)
 
 
 def mixed_seed(*numbers: int) -> int:

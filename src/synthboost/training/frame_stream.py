@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterable, Sequence
+from contextlib import ExitStack, closing
 from itertools import count
 from typing import NamedTuple, TypeAlias
 
@@ -14,6 +15,9 @@ from numpy.typing import NDArray
 from synthboost.domain import STRUCTURES, Frame, FrameInfo, GreyImage, LabelMap
 from synthboost.models.base import resized
 
+CERTAIN = 255
+"""The whole of a pixel, in shares."""
+
 
 class FrameBatch(NamedTuple):
     """B frames of the network's size with their annotation."""
@@ -21,7 +25,7 @@ class FrameBatch(NamedTuple):
     images: NDArray[np.uint8]
     """(B, S, S)."""
     labels: NDArray[np.uint8]
-    """(B, S, S), 0-3."""
+    """(B, S, S), 0-3; or, where they are uncertain, (B, 4, S, S): the share of background and each structure, 0-255."""
     infos: tuple[FrameInfo, ...] = ()
     """What else is known of each frame, for its sentences; empty when nothing is."""
 
@@ -73,10 +77,29 @@ def shrunk_labels(label_map: LabelMap, size: int) -> LabelMap:
     return np.asarray(resized(inside, size).argmax(0).byte().numpy())
 
 
+def mixed(streams: Sequence[FrameStream]) -> FrameStream:
+    """Join the batches of several streams into one each."""
+
+    def stream(step: int) -> Generator[FrameBatch, None, None]:
+        with ExitStack() as stack:
+            batches = [stack.enter_context(closing(one(step))) for one in streams]
+            while True:
+                yield joined([next(one) for one in batches])
+
+    return stream
+
+
 def joined(parts: Sequence[FrameBatch]) -> FrameBatch:
-    """Join batches into one."""
+    """Join batches into one; label maps beside uncertain ones become shares."""
     images, labels, infos = zip(*parts, strict=True)
+    if len({of_part.ndim for of_part in labels}) > 1:
+        labels = tuple(of_part if of_part.ndim == 4 else as_shares(of_part) for of_part in labels)
     return FrameBatch(np.concatenate(images), np.concatenate(labels), tuple(info for part in infos for info in part))
+
+
+def as_shares(labels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Return label maps (B, S, S) as shares (B, 4, S, S) of 0 and 255."""
+    return np.stack([np.where(labels == value, CERTAIN, 0) for value in (0, *STRUCTURES)], 1).astype(np.uint8)
 
 
 def chosen(frames: FrameBatch, places: NDArray[np.intp]) -> FrameBatch:

@@ -101,6 +101,17 @@ def is_small(model: nn.Module) -> bool:
     return sum(p.numel() for p in model.parameters()) < SMALL
 
 
+def rendering_workers() -> int:
+    """Return how many processes render frames while a model trains: half the cores."""
+    return max(1, available_cores() // 2)
+
+
+def threads_beside(workers: int, model: nn.Module) -> int | None:
+    """Return torch's threads beside so many processes that render, `None` where `limit_threads` decides."""
+    own = is_small(model) or "OMP_NUM_THREADS" in os.environ
+    return None if own else max(1, available_cores() - workers)
+
+
 _threads_before: int | None = None
 """How many there were before a small model was given one."""
 

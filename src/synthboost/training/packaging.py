@@ -29,6 +29,7 @@ from synthboost.models.weights_folder import TRAINING_FILE, WEIGHTS_FILE, file_s
 from synthboost.reports.box_card import BOX_CARD, box_card
 from synthboost.simulator.render import SimulatedFrame, simulate_patient
 from synthboost.simulator.settings import SimulationSettings
+from synthboost.training.pretrain import TRAINED_ON
 
 FIRST_PATIENT = 15_000_000
 """Number of the first simulated patient to calibrate on; no training comes so far."""
@@ -71,6 +72,9 @@ def pack(source: str | Path, out: Path, patients: int = PATIENTS) -> Packaging:
         raise CheckpointError(folder, TRAINING_FILE, "absent", "how the weights were trained",
                               "Pack what `synthboost pretrain` wrote.")  # fmt: skip
     training = read_json(folder / TRAINING_FILE)
+    if training.get("trained_on") != TRAINED_ON:
+        raise CheckpointError(folder / TRAINING_FILE, "trained_on", training.get("trained_on"), TRAINED_ON,
+                              "Only such weights may be given to anybody.")  # fmt: skip
     plain = SimulationSettings().to_json()
     simulations = [SimulationSettings.from_json({**plain, **one}, folder) for one in training["simulation"]]
     logits, targets = logits_of(model, held_out(simulations, patients))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import platform
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -21,9 +20,8 @@ from synthboost.models.catalogue import settings_of
 from synthboost.models.registry import build_segmenter
 from synthboost.models.textunet.model import TextUNet
 from synthboost.models.weights_folder import TRAINING_FILE, WEIGHTS_FILE, file_sha256
-from synthboost.processes import available_cores
 from synthboost.training.config import PretrainSettings
-from synthboost.training.hardware import choose_precision, is_small
+from synthboost.training.hardware import choose_precision, rendering_workers, threads_beside
 from synthboost.training.recipe import WEIGHTS, RecipeSettings, dice_of, fit, remove_state
 from synthboost.training.simulated_stream import SimulatedStream
 
@@ -83,7 +81,7 @@ def pretrain(settings: PretrainSettings, out: Path, workers: int | None = None) 
         ConfigError: `workers` is less than 0.
         SynthboostError: as `fit`, or a process that renders died.
     """
-    workers = max(1, available_cores() // 2) if workers is None else workers
+    workers = rendering_workers() if workers is None else workers
     architecture = settings_of(TextUNet.name, settings.preset)
     stream = SimulatedStream(
         settings.simulations, architecture.input_size, settings.batch, settings.seed, workers=workers
@@ -96,9 +94,7 @@ def pretrain(settings: PretrainSettings, out: Path, workers: int | None = None) 
             return read_record(record_file, PretrainingRecord)
         model = build_segmenter(TextUNet.name, settings.preset, settings.seed)
         assert isinstance(model, TextUNet)
-        own = is_small(model) or "OMP_NUM_THREADS" in os.environ
-        threads = None if own else max(1, available_cores() - workers)
-        recipe = RecipeSettings(settings.steps, settings.seed, threads=threads)
+        recipe = RecipeSettings(settings.steps, settings.seed, threads=threads_beside(workers, model))
         held_out = stream.held_out(HELD_OUT_PATIENTS)
         log = fit(model, stream, recipe, out, held_out)
         model.save_pretrained(out / WEIGHTS)

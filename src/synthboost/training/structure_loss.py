@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from synthboost.domain import STRUCTURES
+from synthboost.training.frame_stream import CERTAIN
 
 SCALE_WEIGHT = 0.5
 """Of each scale relative to the finer one before it."""
@@ -25,13 +26,21 @@ def structures_loss(scales: Sequence[Tensor], labels: Tensor) -> Tensor:
 
     Args:
         scales: logits (B, 3, h, w) of the three structures, the labels' size first, then coarser ones.
-        labels: (B, H, W), 0-3.
+        labels: (B, H, W), 0-3, or shares (B, 4, H, W), 0-255; what is no structure's is the background's.
 
     Returns:
         A scalar: the mean over the scales, weighted.
     """
-    inside = F.one_hot(labels.long(), 1 + len(STRUCTURES)).permute(0, 3, 1, 2).float()
+    inside = shares_of(labels)
     return weighted_mean([_loss_of(logits.float(), _shrunk(inside, logits)) for logits in scales])
+
+
+def shares_of(labels: Tensor) -> Tensor:
+    """Return what part of each pixel is background, and each structure's: (B, 4, H, W), 0-1; see `structures_loss`."""
+    if labels.ndim == 3:
+        return F.one_hot(labels.long(), 1 + len(STRUCTURES)).permute(0, 3, 1, 2).float()
+    structures = labels[:, 1:].float() / CERTAIN
+    return torch.cat([(1 - structures.sum(1, keepdim=True)).clamp(min=0), structures], 1)
 
 
 def absence_loss(scales: Sequence[Tensor]) -> Tensor:
