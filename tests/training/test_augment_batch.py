@@ -60,3 +60,13 @@ def test_the_generator_decides_everything() -> None:
 def test_black_stays_black_around_the_fan() -> None:
     changed, _ = draw(2, torch.zeros(2, 1, 32, 32), torch.zeros(2, 32, 32, dtype=torch.uint8))
     assert not changed.any()
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_shares_move_as_label_maps_do(seed: int) -> None:
+    grey, labels = squares()
+    shares = torch.stack([(labels == value).byte() * 255 for value in range(4)], 1)
+    (image, moved), (same, moved_shares) = draw(seed, grey, labels), draw(seed, grey, shares)
+    assert image.equal(same)
+    assert moved_shares[:, 2].div(255).equal((moved == 2).float())
+    assert moved_shares.dtype == torch.uint8

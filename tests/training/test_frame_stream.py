@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Generator
 from itertools import islice
 
 import numpy as np
 import pytest
 
 from synthboost.domain import Frame
-from synthboost.training.frame_stream import FrameBatch, joined, repeated, shrunk_frames, shrunk_image, shrunk_labels
+from synthboost.training.frame_stream import (
+    FrameBatch,
+    joined,
+    mixed,
+    repeated,
+    shrunk_frames,
+    shrunk_image,
+    shrunk_labels,
+)
 from synthboost.training.sentences_of_batch import UNKNOWN
 
 
@@ -56,3 +65,32 @@ def test_a_pixel_gets_the_label_that_most_of_it_has() -> None:
     labels[2:, 2:] = 2
     assert shrunk_labels(labels, 2).tolist() == [[3, 0], [0, 2]]
     assert shrunk_image(np.array([[10, 20], [30, 41]], np.uint8), 1).tolist() == [[25]]
+
+
+def test_streams_are_mixed_batch_by_batch_and_label_maps_beside_shares_become_shares() -> None:
+    maps = FrameBatch(np.zeros((2, 4, 4), np.uint8), np.full((2, 4, 4), 3, np.uint8), (UNKNOWN, UNKNOWN))
+    shares = FrameBatch(np.ones((1, 4, 4), np.uint8), np.full((1, 4, 4, 4), 64, np.uint8), (UNKNOWN,))
+    both = mixed([repeated(maps, 2, 0), repeated(shares, 1, 0)])
+    batch = next(both(5))
+    assert batch.images[:, 0, 0].tolist() == [0, 0, 1]
+    assert batch.labels[:, :, 0, 0].tolist() == [[0, 0, 0, 255], [0, 0, 0, 255], [64, 64, 64, 64]]
+    assert len(batch.infos) == 3
+    plain = next(mixed([repeated(maps, 2, 0), repeated(maps, 1, 0)])(0))
+    assert plain.labels.shape == (3, 4, 4)
+
+
+def test_a_mixture_goes_on_at_any_step_and_closes_what_it_mixes() -> None:
+    closed = []
+
+    def counting(step: int) -> Generator[FrameBatch, None, None]:
+        try:
+            while True:
+                yield FrameBatch(np.full((1, 2, 2), step, np.uint8), np.zeros((1, 2, 2), np.uint8), (UNKNOWN,))
+                step += 1
+        finally:
+            closed.append(step)
+
+    batches = mixed([counting, counting])(7)
+    assert [next(batches).images[:, 0, 0].tolist() for _ in range(2)] == [[7, 7], [8, 8]]
+    batches.close()
+    assert closed == [8, 8]

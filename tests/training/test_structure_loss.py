@@ -7,7 +7,7 @@ import math
 import pytest
 import torch
 
-from synthboost.training.structure_loss import absence_loss, by_image, structure_dice, structures_loss
+from synthboost.training.structure_loss import absence_loss, by_image, shares_of, structure_dice, structures_loss
 
 LABELS = torch.tensor([[[0, 1], [2, 3]]], dtype=torch.uint8)
 """One image of four pixels: background and each structure once."""
@@ -56,3 +56,16 @@ def test_dice_is_of_the_largest_logit_above_zero() -> None:
 def test_pairs_of_an_image_lie_together() -> None:
     pairs = torch.arange(6.0)[:, None, None].expand(6, 2, 2)
     assert by_image(pairs)[:, :, 0, 0].tolist() == [[0, 1, 2], [3, 4, 5]]
+
+
+def test_certain_shares_cost_what_label_maps_do_and_half_shares_are_best_met_by_halves() -> None:
+    logits = torch.randn(1, 3, 2, 2, generator=torch.Generator().manual_seed(0))
+    certain = shares_of(LABELS).mul(255).byte()
+    for scales in ([logits], [logits, logits[..., :1, :1]]):
+        torch.testing.assert_close(structures_loss(scales, certain), structures_loss(scales, LABELS))
+    half = torch.zeros(1, 4, 1, 1, dtype=torch.uint8)
+    half[:, 1] = 51  # a fifth; what is nobody's is the background's
+    torch.testing.assert_close(shares_of(half)[0, :, 0, 0], torch.tensor([0.8, 0.2, 0.0, 0.0]))
+    met = torch.tensor([math.log(0.2 / 0.8), -40.0, -40.0]).view(1, 3, 1, 1)
+    sure = torch.tensor([8.0, -40.0, -40.0]).view(1, 3, 1, 1)
+    assert structures_loss([met], half).item() < structures_loss([sure], half).item()
