@@ -93,6 +93,8 @@ def _execute(command: list[str], place: str) -> None:
 
 
 def _check(command: list[str], place: str) -> None:
+    while "=" in command[0]:  # a variable of the environment
+        command = command[1:]
     if command[0] == "synthboost":
         try:
             parse(command[1:])

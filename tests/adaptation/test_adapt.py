@@ -68,7 +68,7 @@ def oracle(hearts: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., NDArr
         return 0.9 * sure + np.float32(0.025)
 
     monkeypatch.setattr(soft_labels, "predict_shares", predict)
-    monkeypatch.setattr(soft_labels, "reasons_against_heart", lambda probability: ())
+    monkeypatch.setattr(soft_labels, "reasons_against_heart", lambda image, probability: ())
     monkeypatch.setattr(soft_labels, "implausibilities", lambda maps: dict.fromkeys(maps, ()))
     return predict
 

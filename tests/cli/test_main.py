@@ -86,7 +86,7 @@ def test_a_misspelt_verb_gets_the_nearest_one(synthboost: Callable[..., Any], ty
 def test_a_word_that_is_like_no_verb_gets_the_list(synthboost: Callable[..., Any]) -> None:
     answer = synthboost("xyzzy")
     assert answer.code == 2
-    assert "no verb 'xyzzy': verbs are audit, calibrate," in answer.err
+    assert "no verb 'xyzzy': verbs are adapt, audit," in answer.err
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ import json
 import shutil
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +34,7 @@ def model(synthboost: Run, simulated: Path, tmp_path_factory: pytest.TempPathFac
     assert answer.code == 0, answer.err
     assert f"weights: {out / 'checkpoint'}" in answer.out
     again = synthboost("synthesize", "train", "--data", simulated, "--out", out, "--preset", "tiny", "--steps", 2,
-                       "--batch", 4, "--threads", 1)  # fmt: skip
+                       "--batch", 4)  # fmt: skip
     assert "finished before" in again.out
     other = synthboost("synthesize", "train", "--data", simulated, "--out", out, "--preset", "tiny", "--steps", 3,
                        "--batch", 4)  # fmt: skip
@@ -94,12 +95,15 @@ def test_copies_have_masks_of_their_own_and_nothing_outside_the_sector(made: Pat
 
 
 def test_shards_give_the_same_set_and_what_is_missing_is_made_again(
-    synthboost: Run, model: Path, simulated: Path, made: Path, tmp_path: Path
+    synthboost: Run, model: Path, simulated: Path, made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    first = sample(synthboost, model, simulated, tmp_path / "set", "--shard", "2/2", "--batch", 1)
+    settings = synthesize.SynthesisSettings
+    monkeypatch.setattr(synthesize, "SynthesisSettings", partial(settings, batch=1))
+    first = sample(synthboost, model, simulated, tmp_path / "set", "--shard", "2/2")
     assert first.out.endswith("; other shards are still to come\n")
     assert not (tmp_path / "set" / "frames.csv").exists()
-    assert sample(synthboost, model, simulated, tmp_path / "set", "--shard", "1/2", "--batch", 3).code == 0
+    monkeypatch.setattr(synthesize, "SynthesisSettings", partial(settings, batch=3))
+    assert sample(synthboost, model, simulated, tmp_path / "set", "--shard", "1/2").code == 0
     assert (tmp_path / "set" / "frames.csv").read_bytes() == (made / "frames.csv").read_bytes()
     whole, parts = open_dataset(made), open_dataset(tmp_path / "set")
     for a, b in zip(whole.frames, parts.frames, strict=True):

@@ -74,8 +74,8 @@ def plausible_frames(frames: BareFrames, shares: NDArray[np.float32], hearts: Se
         of_patient[info.patient][info.view, info.phase] = (heart, spacing_mm)
     failed = {patient: implausibilities(maps) for patient, maps in of_patient.items()}
     return np.array([
-        not failed[info.patient][info.view, info.phase] and not reasons_against_heart(one[1:])
-        for info, one in zip(frames.infos, shares, strict=True)
+        not failed[info.patient][info.view, info.phase] and not reasons_against_heart(image, one[1:])
+        for info, image, one in zip(frames.infos, frames.images, shares, strict=True)
     ])  # fmt: skip
 
 

@@ -30,9 +30,7 @@ class Inspect:
     root: tyro.conf.Positional[Path]
     """The data set's folder: CAMUS' NIfTI or MHD release, or a simulated set."""
     deep: bool = False
-    """Read every pixel to find damaged files, odd labels, tiny masks and identical images."""
-    full: bool = False
-    """List all missing items instead of the first few."""
+    """Read every pixel to find damaged files, odd labels, tiny masks and identical images; list all missing items."""
 
     def run(self) -> None:
         """Print the report."""
@@ -41,7 +39,7 @@ class Inspect:
 
         dataset = open_dataset(self.root, allow_missing=True)
         table = inspect_dataset(dataset, deep=self.deep, workers=available_cores())
-        print(render_report(dataset, table, full=self.full), end="")
+        print(render_report(dataset, table, full=self.deep), end="")
 
 
 @dataclass(frozen=True)

@@ -18,15 +18,13 @@ class Pretrain:
     out: Path
     """The folder of the model: `checkpoint/` with `training.json`, which says how it was trained, and `log.csv`."""
     settings: PretrainSettings = field(default_factory=PretrainSettings)
-    workers: int | None = None
-    """Processes that render frames, by default half the cores; torch computes on the others."""
 
     def run(self) -> None:
         """Train, and print the Dice on simulated patients that were held out, and where the weights are."""
         from synthboost.training.pretrain import pretrain
         from synthboost.training.recipe import WEIGHTS
 
-        record = pretrain(self.settings, self.out, self.workers)
+        record = pretrain(self.settings, self.out)
         dice = ", ".join(f"{name} {100 * value:.1f}" for name, value in record.held_out_dice.items())
         print(f"Dice on {record.held_out_patients} simulated patients held out: {dice}")
         print(f"weights: {self.out / WEIGHTS}")

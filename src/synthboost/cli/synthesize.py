@@ -65,8 +65,6 @@ class SampleDiffusion(Sampled, SplitOptions):
     """A new folder, or one begun by the same command."""
     copies: int = 5
     """Synthetic patients for each patient."""
-    batch: int = 16
-    """Images per batch; halved automatically when memory runs out."""
 
     def run(self) -> None:
         """Sample, and print what was made."""
@@ -81,7 +79,7 @@ class SampleDiffusion(Sampled, SplitOptions):
         shard = self.share
         network = load_diffusion(self.model).to(choose_device("auto"))
         sha256 = weights_fingerprint(self.model)
-        settings = SynthesisSettings(self.copies, seed=self.seed, batch=self.batch)
+        settings = SynthesisSettings(self.copies, seed=self.seed)
         schedule = choose_schedule(network.settings, self.method, self.steps)
         source = open_source(self.masks, self)
         made = synthesize(network, sha256, source.dataset, source.split, self.out, settings, schedule, shard)

@@ -152,7 +152,7 @@ class DiffusionTraining:
     """The decay of the averaged weights used for sampling; it starts smaller, so that short trainings work."""
     precision: Literal["auto", "no", "bf16"] = "auto"
     """`auto`: bf16 on a GPU that has it, on a CPU that has it if the model is not tiny; full precision elsewhere."""
-    threads: int | None = None
+    threads: Annotated[int | None, Suppress] = None
     """CPU threads of torch; by default one for a tiny network, else torch's choice."""
     seed: int = 0
 

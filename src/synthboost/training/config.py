@@ -55,7 +55,7 @@ class TrainingConfig:
     """Recompute the encoders' activations for the gradient: a third more arithmetic, several times less memory."""
     workers: int | None = None
     """Processes that prepare batches (by default 0, with a GPU up to 8) and compute metrics (by default all cores)."""
-    threads: int | None = None
+    threads: Annotated[int | None, Suppress] = None
     """CPU threads of torch; by default one for a tiny model, else torch's choice. The last bits depend on it."""
     seed: int = 0
 
