@@ -40,7 +40,7 @@ def test_a_heart_is_not_doubted_at_any_size() -> None:
 def test_nothing_at_all_lacks_every_structure() -> None:
     black = np.zeros((20, 30), np.uint8)
     assert reasons_against_heart(black, np.zeros((3, 20, 30), np.float32)) == (
-        "no sector", "LV pixels", "MYO pixels", "LA pixels",
+        "no sector", "LV pixels", "MYO pixels", "LA pixels", "unclear",
     )  # fmt: skip
 
 
