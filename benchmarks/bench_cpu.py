@@ -14,6 +14,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from contextlib import nullcontext
+from functools import partial
 
 import torch
 from harness import Rounds, load
@@ -29,33 +30,44 @@ from synthboost.training.optimizer import segmentation_loss
 
 SENTENCES = ["Left ventricular cavity.", "Myocardium.", "Left atrium cavity."]
 BUSY = "while True: pass"
+CPU = torch.device("cpu")
 Step = Callable[[], None]
+Losses = Callable[[int], Callable[[], Tensor]]
 
 
-def segmenter(model: str, preset: str, images: int) -> tuple[nn.Module, Callable[[], Tensor]]:
-    """Return a model and a function that gives the loss of a batch."""
-    built = build_segmenter(model, preset).train()
-    pixels = torch.randn(images, 3, built.input_size, built.input_size)
-    tokens, index = built.tokenize(SENTENCES), torch.arange(images).repeat_interleave(3)
-    targets = torch.rand(3 * images, built.output_size, built.output_size).round()
-    text = torch.arange(3).repeat(images)
-    return built, lambda: segmentation_loss(built(pixels, tokens, index, text), targets)
+def segmenter(model: str, preset: str, device: torch.device = CPU) -> tuple[nn.Module, Losses]:
+    """Return a model, and a function (images) -> a function that gives the loss of a batch of so many."""
+    built = build_segmenter(model, preset).to(device).train()
+
+    def losses(images: int) -> Callable[[], Tensor]:
+        pixels = torch.randn(images, 3, built.input_size, built.input_size).to(device)
+        tokens, index = built.tokenize(SENTENCES).to(device), torch.arange(images, device=device).repeat_interleave(3)
+        targets = torch.rand(3 * images, built.output_size, built.output_size).round().to(device)
+        text = torch.arange(3, device=device).repeat(images)
+        return lambda: segmentation_loss(built(pixels, tokens, index, text), targets)
+
+    return built, losses
 
 
-def diffusion(preset: str, images: int) -> tuple[nn.Module, Callable[[], Tensor]]:
+def diffusion(preset: str, device: torch.device = CPU) -> tuple[nn.Module, Losses]:
     """The same of a diffusion network, whose maps are a disc in a sector."""
     settings = PRESETS[preset]
-    network, size = SemanticUNet(settings).train(), settings.size
+    network, size = SemanticUNet(settings).to(device).train(), settings.size
     row, column = torch.meshgrid(torch.arange(size), torch.arange(size), indexing="ij")
     disc = ((row - size / 2) ** 2 + (column - size / 2) ** 2 < (size / 4) ** 2).long()
-    maps, noise = (1 + disc).expand(images, -1, -1), torch.randn(images, settings.channels, size, size)
 
-    def loss() -> Tensor:
-        condition = network.condition(maps)
-        denoiser = lambda noisy, times: network(noisy, times, condition)  # noqa: E731
-        return loss_of(settings, denoiser, torch.zeros_like(noise), noise, NoiseSchedule()).mean()
+    def losses(images: int) -> Callable[[], Tensor]:
+        maps = (1 + disc).expand(images, -1, -1).to(device)
+        noise = torch.randn(images, settings.channels, size, size).to(device)
 
-    return network, loss
+        def loss() -> Tensor:
+            condition = network.condition(maps)
+            denoiser = lambda noisy, times: network(noisy, times, condition)  # noqa: E731
+            return loss_of(settings, denoiser, torch.zeros_like(noise), noise, NoiseSchedule()).mean()
+
+        return loss
+
+    return network, losses
 
 
 def stepper(network: nn.Module, loss: Callable[[], Tensor], threads: int, bf16: bool) -> Step:
@@ -85,17 +97,18 @@ def main() -> None:
     print(f"{load()}, {options.busy} busy loops")
     models = {
         **{
-            f"{m} tiny": lambda m=m: segmenter(m, "tiny", options.images)
+            f"{m} tiny": (partial(segmenter, m, "tiny"), options.images)
             for m in ("clipseg", "cris", "textunet", "unet")
         },
-        **{f"diffusion {p}": lambda p=p: diffusion(p, options.images) for p in ("tiny", "compact")},
-        "clipseg rd64": lambda: segmenter("clipseg", "rd64", 1),
+        **{f"diffusion {p}": (partial(diffusion, p), options.images) for p in ("tiny", "compact")},
+        "clipseg rd64": (partial(segmenter, "clipseg", "rd64"), 1),
     }
     busy = [subprocess.Popen([sys.executable, "-c", BUSY]) for _ in range(options.busy)]
     try:
-        for name, build in models.items():
+        for name, (build, images) in models.items():
             if name.startswith(options.only):
-                network, loss = build()
+                network, losses = build()
+                loss = losses(images)
                 one, several = "one thread", f"{options.threads} threads"
                 ways = {
                     one: stepper(network, loss, 1, False), several: stepper(network, loss, options.threads, False),

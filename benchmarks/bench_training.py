@@ -26,10 +26,21 @@ from pathlib import Path
 import numpy as np
 import torch
 from accelerate.utils import send_to_device
-from harness import SAME_MEMORY, Clock, Timing, against, cores, difference, disturbance, in_processes, load, peak_gb
+from harness import (
+    SAME_MEMORY,
+    Clock,
+    Timing,
+    against,
+    cores,
+    difference,
+    disturbance,
+    flops_of,
+    in_processes,
+    load,
+    peak_gb,
+)  # fmt: skip
 from naive import build, one_row_per_pair
 from torch import Tensor
-from torch.utils.flop_counter import FlopCounterMode
 
 from synthboost.data import TripletRecipe, make_triplets, open_dataset
 from synthboost.data.simulated_set import write_dataset
@@ -90,7 +101,7 @@ def measure(options: Namespace, folder: Path, variant: str) -> Timing:
         model.train()
         batches = batches_of(loader)
         warm_up = next(batches)
-        flops = _counted(lambda: step(warm_up)) if device.type == "cuda" else float("nan")
+        flops = flops_of(lambda: step(warm_up)) if device.type == "cuda" else float("nan")
         clock = Clock()
         if device.type != "cuda":
             step(warm_up)
@@ -141,13 +152,6 @@ def _logits_before(model: Segmenter, forward: Forward, batch: Batch) -> np.ndarr
 def precision(device: torch.device) -> AbstractContextManager[object]:
     """bf16 on a GPU, full precision elsewhere."""
     return torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda")
-
-
-def _counted(run: Callable[[], object]) -> float:
-    run()  # the first call of all chooses kernels
-    with FlopCounterMode(display=False) as counter:
-        run()
-    return float(counter.get_total_flops())
 
 
 def report(options: Namespace, found: dict[str, Timing]) -> None:

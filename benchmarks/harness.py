@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch.utils.flop_counter import FlopCounterMode
 
 SAME_MEMORY = 0.98
 """Naive peak over ours that still counts as no higher; a choice, so that the last pages decide nothing."""
@@ -165,6 +166,14 @@ def peak_gb(device: torch.device) -> float:
     if device.type == "cuda":
         return torch.cuda.max_memory_allocated(device) / 1e9
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e9  # Linux counts in KiB
+
+
+def flops_of(run: Callable[[], object]) -> float:
+    """Floating-point operations of the second of two calls: multiplications and additions of products alone."""
+    run()  # the first call of all chooses kernels
+    with FlopCounterMode(display=False) as counter:
+        run()
+    return float(counter.get_total_flops())
 
 
 def difference(one: Timing, other: Timing) -> float:

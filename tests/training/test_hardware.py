@@ -20,6 +20,7 @@ from synthboost.training import hardware
 from synthboost.training.config import TrainingConfig
 from synthboost.training.hardware import choose_workers, prepare_network, recompute, release_network
 from synthboost.training.loop import train_stage
+from synthboost.training.optimizer import segmentation_loss
 
 CPU = torch.device("cpu")
 
@@ -91,6 +92,20 @@ def test_memory_order_changes_rounding_at_most(model: Segmenter) -> None:
         torch.testing.assert_close(found[name], gradient, rtol=1e-3, atol=1e-4 * float(gradient.abs().max()) + 1e-6)
     release_network(model)
     assert all(p.is_contiguous() for p in model.parameters())
+
+
+def test_whatever_a_model_computes_is_on_its_own_device(model: Segmenter) -> None:
+    meta = torch.device("meta")  # in a GPU's stead: it refuses the CPU's tensors, too
+    size, index, sentence = model.input_size, torch.tensor([0, 1, 1]), torch.tensor([0, 1, 0])
+    tokens = model.tokenize(["Myocardium of the heart.", "Left atrium cavity of the heart."]).to(meta)
+    model.to(meta).train()
+    images = model.normalise(torch.rand(2, 1, size, size, device=meta))
+    with pytest.raises(RuntimeError, match=r"meta|device"):
+        images + torch.rand(2, 3, size, size)
+    logits = model(images, tokens, index.to(meta), sentence.to(meta))
+    segmentation_loss(logits, torch.empty_like(logits)).backward()
+    assert logits.shape == (3, model.output_size, model.output_size)
+    assert {p.grad.device for p in model.parameters() if p.grad is not None} == {meta}
 
 
 def test_nothing_is_switched_on_by_itself_on_a_cpu(tiny_model: ClipSeg, quick: TrainingConfig) -> None:
