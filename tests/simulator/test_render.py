@@ -9,6 +9,7 @@ from scipy import ndimage
 from synthboost.domain import Phase, Quality, View
 from synthboost.evaluation.clinical.apical_view import ApicalView
 from synthboost.evaluation.clinical.patient_numbers import PatientViews
+from synthboost.simulator.contours import BLOOMING_MM
 from synthboost.simulator.fan import Fan, PixelGrid
 from synthboost.simulator.render import SimulatedFrame, SimulatedPatient, simulate_patient
 from synthboost.simulator.settings import NATIVE_SPACING_MM, SimulationSettings
@@ -117,7 +118,7 @@ def test_contrast_falls_from_good_over_medium_to_poor(by_quality: dict[Quality, 
     assert mean[Quality.GOOD] > mean[Quality.MEDIUM] + 0.1 > mean[Quality.POOR] + 0.2
 
 
-def test_the_border_is_steeper_on_the_true_contour_than_5_mm_inside_or_outside_of_it(
+def test_the_border_is_steeper_where_the_wall_begins_than_5_mm_inside_or_outside_of_it(
     clean: list[SimulatedPatient],
 ) -> None:
     for patient in clean:
@@ -135,7 +136,7 @@ def test_the_border_is_steeper_on_the_true_contour_than_5_mm_inside_or_outside_o
                 outer, inner = ok & (np.abs(d - shift - 2.0) < 1.5), ok & (np.abs(d - shift + 2.0) < 1.5)
                 return float(image[outer].mean() - image[inner].mean())
 
-            assert step(0.0) > 1.5 * max(step(-5.0), step(5.0))
+            assert step(BLOOMING_MM) > 1.5 * max(step(BLOOMING_MM - 5.0), step(BLOOMING_MM + 5.0))
 
 
 def test_both_phases_and_views_show_one_person(clinical: list[SimulatedPatient]) -> None:
