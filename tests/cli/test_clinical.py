@@ -116,9 +116,9 @@ def test_true_masks_on_disk_agree_with_the_reference_in_everything(synthboost, f
 
 
 def test_options_for_a_model_are_refused_without_one(synthboost, few, tmp_path):
-    answer = synthboost("clinical", "reference", "--data", few, "--out", tmp_path / "out", "--threshold", 0.4)
+    answer = synthboost("clinical", "reference", "--data", few, "--out", tmp_path / "out", "--prompts", "P1")
     assert answer.code == 2
-    assert "threshold" in answer.err
+    assert "prompts" in answer.err
     assert not (tmp_path / "out").exists()
 
 

@@ -80,7 +80,7 @@ def test_a_run_in_the_working_folder_does_not_take_part(
 def test_a_data_set_is_evaluated_and_measured(
     synthboost: Callable[..., Any], named: str, simulated: Path, tmp_path: Path
 ) -> None:
-    answer = synthboost("evaluate", "--data", simulated, "--out", tmp_path / "scores", "--workers", 1)
+    answer = synthboost("evaluate", "--data", simulated, "--out", tmp_path / "scores")
     assert answer.code == 0, answer.err
     spec = json.loads((tmp_path / "scores" / "spec.json").read_text())
     assert (spec["model"], spec["weights"]) == ("textunet", named)

@@ -19,7 +19,7 @@ def test_a_checkpoint_scores_as_its_own_run_did(
     synthboost: Callable[..., Any], simulated: Path, trained_run: Path, tmp_path: Path
 ) -> None:
     out = tmp_path / "scores"
-    answer = synthboost("evaluate", "--data", simulated, "--checkpoint", trained_run, "--out", out, "--workers", 1)
+    answer = synthboost("evaluate", "--data", simulated, "--checkpoint", trained_run, "--out", out)
     assert answer.code == 0, answer.err
     rows = read_rows(out / "rows.csv")
     own = read_rows(trained_run / "rows.csv")
@@ -35,7 +35,7 @@ def test_true_masks_score_one_and_a_missing_one_fails_with_its_reason(
     entries = _write_true_masks(tiny_camus, masks)
     (masks / entries[0].file).unlink()
     out = tmp_path / "scores"
-    answer = synthboost("evaluate", "--data", tiny_camus, "--masks", masks, "--out", out, "--workers", 1)
+    answer = synthboost("evaluate", "--data", tiny_camus, "--masks", masks, "--out", out)
     assert answer.code == 0, answer.err
     first, *others = read_rows(out / "rows.csv").itertuples()
     assert first.status == "failed"
@@ -49,7 +49,7 @@ def test_another_grid_is_named_in_every_row(synthboost: Callable[..., Any], tiny
     masks, out = tmp_path / "masks", tmp_path / "scores"
     _write_true_masks(tiny_camus, masks)
     grid = ("--grid", 512, 512)
-    assert synthboost("evaluate", "--data", tiny_camus, "--masks", masks, "--out", out, "--workers", 1, *grid).code == 0
+    assert synthboost("evaluate", "--data", tiny_camus, "--masks", masks, "--out", out, *grid).code == 0
     assert {row.grid for row in read_rows(out / "rows.csv").itertuples()} == {"512x512"}
 
 

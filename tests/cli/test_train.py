@@ -126,7 +126,7 @@ def test_a_mixed_run_is_asked_later_with_the_domain_it_was_trained_with(
         ((("--data", simulated), ", in a simulated image."), (("--data", simulated, "--name-domain", "no"), "heart."))
     ):
         out = tmp_path / f"scores{number}"
-        asked = ("evaluate", *options, "--checkpoint", run, "--prompts", "P1", "--out", out, "--workers", 1)
+        asked = ("evaluate", *options, "--checkpoint", run, "--prompts", "P1", "--out", out)
         assert synthboost(*asked).code == 0
         assert all(row.sentence.endswith(ending) for row in read_rows(out / "rows.csv").itertuples())
     picture = next(simulated.glob("database_nifti/*/*_2CH_ED.nii.gz"))

@@ -15,7 +15,7 @@ from synthboost.models.catalogue import DEFAULT
 CLAIM = "clinical.json"
 REFERENCE = "reference"
 """In the place of a model: the data set's own label maps."""
-FOR_PREDICTING = ("prompts", "threshold", "mend", "uncertainty")
+FOR_PREDICTING = ("prompts", "mend", "uncertainty")
 """Options that label maps which are not predicted now do not take."""
 
 
@@ -36,8 +36,6 @@ class Clinical(SplitOptions):
     `reference`: the true label maps."""
     prompts: PromptSet | None = None
     """The prompt set for prediction; by default the run's, or P6."""
-    threshold: float = 0.5
-    """A pixel belongs to the most probable structure if its probability is larger."""
     mend: bool = False
     """Repair predictions: largest piece of each structure, holes filled, gaps between ventricle and wall closed."""
     uncertainty: bool = False
@@ -73,12 +71,12 @@ class Clinical(SplitOptions):
             facts |= {"model": run.model if run else "masks on disk", "sentences": ", ".join(sets)}
             facts["overlaps"] = maps.resolved_by(folder)
         elif not reference:
-            predictor = Predictor.from_pretrained(self.masks, threshold=self.threshold)
+            predictor = Predictor.from_pretrained(self.masks)
             prompts = self.prompts or PromptSet(spec.prompt_set or PromptSet.P6)
             sentences = EvaluationSentences(prompts, name_domain=spec.domain_named)
             model = predictor.model.name if run else name_with_checksum(predictor.model, self.masks)
             facts |= {"model": model, "sentences": str(prompts), "domain named": spec.domain_named}
-            facts |= {"threshold": self.threshold, "overlaps": maps.MOST_PROBABLE, "mended": self.mend}
+            facts |= {"threshold": predictor.threshold, "overlaps": maps.MOST_PROBABLE, "mended": self.mend}
         source = open_source(self.data, self)
         frames = source.evaluation_frames(SplitPart.TESTING)
         listed = source.split.parts[SplitPart.TESTING]

@@ -55,8 +55,6 @@ class Evaluate(SplitOptions):
     """A pixel is inside if its probability is larger."""
     probe_swapped: bool = False
     """Also predict each structure with another structure's sentence, to test whether the sentence is used."""
-    workers: int = available_cores()
-    """Processes for computing metrics."""
 
     def run(self) -> None:
         """Predict unless masks are given, evaluate, write `rows.csv`, print the mean."""
@@ -107,7 +105,7 @@ class Evaluate(SplitOptions):
                 write_predictions(predictor, frames, sentences, masks, probe_swapped=self.probe_swapped)
                 weights = spec.weights if run else name_with_checksum(predictor.model, checkpoint or DEFAULT)
                 spec = replace(spec, model=predictor.model.name, weights=weights, domain_named=named)
-            rows = score_frames(frames, masks, spec, source.split.name, evaluation, self.workers)
+            rows = score_frames(frames, masks, spec, source.split.name, evaluation, available_cores())
             spec = replace(spec, prompt_set=", ".join(sorted(rows.prompt_set[rows.probe == ""].unique())))
             data = {"evaluation": spec.data["evaluation"].fingerprint}
             manifest = make_manifest(began, spec.seed or 0, data, None if run is None else run.name)

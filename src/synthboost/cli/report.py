@@ -26,8 +26,6 @@ class Report:
     """Also write tables (Markdown, LaTeX, CSV, HTML) and figures (SVG, PDF) into its `tables/` and `figures/`."""
     fidelity: tuple[Path, ...] = ()
     """`fidelity.json` files of synthetic sets, from `synthesize fidelity`, to show on the page."""
-    title: str | None = None
-    """The title of the page."""
 
     def run(self) -> None:
         """Read the runs and write the page."""
@@ -46,7 +44,6 @@ class Report:
             records,
             fidelity=tuple((path.absolute().parent.name, read_json(path)) for path in self.fidelity),
             unfinished=tuple((path.name, "not finished") for path in unfinished),
-            **({} if self.title is None else {"title": self.title}),
         )
         write_report(self.out, records, content, files=self.tables)
         print(f"report: {self.out}")

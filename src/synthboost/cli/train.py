@@ -10,7 +10,6 @@ from synthboost.cli.options import require_different
 from synthboost.domain import PromptSet, SplitOptions, SplitPart, Strategy
 from synthboost.models.freezing import Encoders
 from synthboost.processes import available_cores
-from synthboost.records.run_record import ShapeFrom
 from synthboost.training.config import TrainingConfig
 
 TrainableStrategy: TypeAlias = Literal[
@@ -52,8 +51,6 @@ class Train(SplitOptions):
     """Train on the first N real patients only."""
     evaluate_on: SplitPart = SplitPart.TESTING
     """The part of `data` to evaluate on."""
-    shape_from: ShapeFrom = "prediction"
-    """The source of P7's shape word in evaluation; `ground-truth` leaks the true mask; every row records it."""
     training: TrainingConfig = field(default_factory=TrainingConfig)
 
     def run(self) -> None:
@@ -70,7 +67,7 @@ class Train(SplitOptions):
 
         require_different(self.data, self.synthetic)
         encoders, weights = Encoders.parse(self.encoders), None
-        evaluation = Evaluation(part=self.evaluate_on, shape_from=self.shape_from)
+        evaluation = Evaluation(part=self.evaluate_on)
         roles = {Role.REAL} if self.synthetic is None else {Role.REAL, Role.SYNTHETIC}
         require_data(self.strategy, roles, self.real_share)
         if self.weights is None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
 
 import tyro
 
@@ -57,6 +58,7 @@ class Refine(Sampled):
     """A new folder, or one begun by the same command."""
     strength: float = 0.4
     """The amount of noise: 0 leaves images unchanged, 1 keeps nothing of them."""
+    seed: Annotated[int, tyro.conf.Suppress] = 0
 
     def run(self) -> None:
         """Refine, and print what was made."""

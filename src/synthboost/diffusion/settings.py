@@ -150,7 +150,7 @@ class DiffusionTraining:
     """Steps over which the rate rises from zero; ours."""
     ema_decay: float = 0.9999
     """The decay of the averaged weights used for sampling; it starts smaller, so that short trainings work."""
-    precision: Literal["auto", "no", "bf16"] = "auto"
+    precision: Annotated[Literal["auto", "no", "bf16"], Suppress] = "auto"
     """`auto`: bf16 on a GPU that has it, on a CPU that has it if the model is not tiny; full precision elsewhere."""
     threads: Annotated[int | None, Suppress] = None
     """CPU threads of torch; by default one for a tiny network, else torch's choice."""
