@@ -28,7 +28,7 @@ def test_the_figures_of_the_box_are_measured_on_the_weights_in_it(
     run_benchmark: Callable[..., str], box: Path, tiny_camus: Path, tmp_path: Path
 ) -> None:
     scores = tmp_path / "scores"
-    parse(["evaluate", "--data", str(tiny_camus), "--out", str(scores), "--workers", "1"]).run()
+    parse(["evaluate", "--data", str(tiny_camus), "--out", str(scores)]).run()
     said = run_benchmark("bench_box", "--rounds", "1", "--patients", "1", "--each", "1", "--evaluated", str(scores))
     assert "real images of tiny_camus, testing patients, sentences of P6, native size" in said
     assert "| mean | " in said

@@ -15,7 +15,7 @@ def test_predict(recordings: Path, checkpoint: Path, tmp_path: Path, seed: int) 
 
 @pytest.mark.parametrize("whom", ["group", "parent"])
 def test_evaluate(simulated: Path, checkpoint: Path, tmp_path: Path, whom: Whom) -> None:
-    torture(["evaluate", "--data", simulated, "--checkpoint", checkpoint, "--workers", 2], tmp_path, whom=whom)
+    torture(["evaluate", "--data", simulated, "--checkpoint", checkpoint], tmp_path, whom=whom)
 
 
 def test_clinical(simulated: Path, checkpoint: Path, tmp_path: Path) -> None:
