@@ -99,6 +99,11 @@ def test_annotated_patients_are_trained_on_and_the_record_says_so(
     assert record.weights_sha256 == file_sha256(checkpoint / "model.safetensors")
     assert record.weights_sha256 != file_sha256(Path(settings.checkpoint) / "model.safetensors")
     assert read_record(checkpoint / "training.json", AdaptationRecord) == record
+    card = (checkpoint / "MODEL_CARD.md").read_text()
+    assert "license_name: terms-of-the-training-data" in card
+    dice = " | ".join(f"{100 * value:.1f}" for value in record.stages[0].score.dice.values())
+    assert "\n| after | LV | MYO | LA |  |\n" in card
+    assert f"\n| annotated | {dice} | kept |\n" in card
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [
         "adapt.json", "adapting.json", "checkpoint", "stages",
     ]  # fmt: skip
@@ -131,6 +136,7 @@ def test_without_annotations_the_last_round_is_kept_while_predictions_stay_plaus
     assert [one.name for one in record.stages] == ["round-1", "round-2"]
     assert (record.annotated_patients, record.unannotated_patients, record.held_out_patients) == (0, 7, 1)
     assert [score.plausible for score in record.scores.values()] == [1.0, 1.0, 1.0]
+    assert "\n| round-2 | 100.0 | kept |\n" in (tmp_path / "out" / "checkpoint" / "MODEL_CARD.md").read_text()
     assert record.kept == "round-2"
 
 

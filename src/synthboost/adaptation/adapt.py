@@ -25,13 +25,16 @@ from synthboost.data.simulated_set import GENERATOR_VERSION
 from synthboost.data.source import Source
 from synthboost.domain import STRUCTURES, FrameInfo
 from synthboost.errors import require_fields
+from synthboost.io.atomic import write_text
 from synthboost.io.lock import claim, exclusive, require_own
-from synthboost.io.typed_json import read_record, write_record
+from synthboost.io.typed_json import read_record, to_json, write_record
 from synthboost.models.catalogue import DEFAULT
 from synthboost.models.freezing import Encoders
 from synthboost.models.registry import load_segmenter, name_with_checksum
 from synthboost.models.textunet.model import TextUNet
 from synthboost.models.weights_folder import TRAINING_FILE, WEIGHTS_FILE, file_sha256
+from synthboost.reports.adapted_card import adapted_card
+from synthboost.reports.box_card import BOX_CARD
 from synthboost.training.config import PretrainSettings
 from synthboost.training.engine import mixed_seed
 from synthboost.training.frame_stream import FrameBatch, FrameStream, mixed, repeated
@@ -166,7 +169,7 @@ def adapt(source: Source, settings: AdaptSettings, out: Path, workers: int | Non
     Args:
         source: the images, and their annotations, if any; test patients are not used.
         settings: see there.
-        out: gets `checkpoint/` with weights and `training.json`, `adapt.json`, and the log of each stage.
+        out: gets `checkpoint/` with weights, card and `training.json`; `adapt.json`, and the log of each stage.
         workers: processes that render simulated frames, 0: this one; by default half the cores.
 
     Raises:
@@ -196,6 +199,7 @@ def adapt(source: Source, settings: AdaptSettings, out: Path, workers: int | Non
                 source, frames, begun, before, adaptation.stages, kept, file_sha256(out / WEIGHTS / WEIGHTS_FILE)
             )
             write_record(out / WEIGHTS / TRAINING_FILE, record)
+            write_text(out / WEIGHTS / BOX_CARD, adapted_card(to_json(record)))
             write_record(out / RECORD, record)
         for folder in (out / STAGES).glob("*"):
             remove_state(folder)
