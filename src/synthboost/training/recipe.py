@@ -229,7 +229,7 @@ class _Fit:
 
     def _scores(self, frames: FrameBatch) -> tuple[float, ...]:
         with self.engine.autocast():
-            dice = dice_of(self.ema.network, frames)
+            dice = dice_of(self.ema.network.eval(), frames)  # anew: what it keeps for evaluation is of earlier weights
         return tuple(round(value, 4) for value in dice)
 
     def _note(self, bar: Progress) -> None:
