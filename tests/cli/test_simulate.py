@@ -46,7 +46,7 @@ def test_files_that_may_not_grow_are_one_line_and_leave_no_cut_image(
 ) -> None:
     arguments = ("simulate", "--out", tmp_path / "set", "--patients", 1, "--size", 96, "--workers", 1)
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (4096, before[1]))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (2048, before[1]))
     try:
         answer = synthboost(*arguments)
     finally:

@@ -35,6 +35,7 @@ def gradients(model: Segmenter) -> dict[str, torch.Tensor]:
     model.zero_grad(set_to_none=True)
     generator = torch.Generator().manual_seed(0)
     images = torch.randn(2, 3, model.input_size, model.input_size, generator=generator)
+    images = images.to(next(model.parameters()).dtype)
     tokens = model.tokenize(["Myocardium of the heart.", "Left atrium cavity of the heart."])
     model(images, tokens, torch.tensor([0, 1])).square().mean().backward()
     return {name: p.grad.clone() for name, p in model.named_parameters() if p.grad is not None}
@@ -82,6 +83,7 @@ def test_recomputing_counts_no_batch_twice(model: Segmenter) -> None:
 
 
 def test_memory_order_changes_rounding_at_most(model: Segmenter) -> None:
+    model.double()  # instance normalisation of few positions makes more of single precision's rounding
     expected = gradients(model)
     model.to(memory_format=torch.channels_last)  # as `prepare_network` does on a GPU
     kernels = [p for p in model.parameters() if p.dim() == 4 and min(p.shape[1:]) > 1]
