@@ -67,8 +67,8 @@ def _data(training: Mapping[str, Any]) -> list[str]:
         "",
         f"Trained on {training['trained_on']}: {training['frames']:,} frames of {training['patients']:,} simulated "
         f"patients, drawn while training (simulator version {training['simulator_version']}). No patient's image took "
-        "part, nor weights trained on one. `docs/simulator.md` describes the simulator; patients took these settings "
-        "in turn:",
+        "part, nor weights trained on one. `docs/simulator.md` describes the simulator, whose ranges were chosen by "
+        "hand after a look at annotated frames of CAMUS; patients took these settings in turn:",
         "",
     ]
     return lines + [f"- `{json.dumps(one, sort_keys=True)}`" for one in training["simulation"]]

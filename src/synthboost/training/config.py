@@ -96,7 +96,7 @@ class PretrainSettings:
 
     prior: tuple[PriorName, ...] = (PriorName.LITERATURE,)
     """The hearts: `literature`, without any annotation, `camus`, fitted to annotations of CAMUS, or both in turn."""
-    steps: int = 9000
+    steps: int = 1000
     """Batches of 16 frames; one takes about a second of one core."""
     seed: int = 0
     """Of initial weights, hearts, augmentation and sentences."""
