@@ -18,6 +18,7 @@ import sys
 import time
 import uuid
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Literal
 
@@ -116,8 +117,11 @@ class Running:
         return self
 
     def __exit__(self, *error: object) -> None:
-        for number in processes_with(self.mark):
-            os.kill(number, signal.SIGKILL)
+        while left := processes_with(self.mark):  # one that was killed takes a moment to be gone
+            for number in left:
+                with suppress(ProcessLookupError):
+                    os.kill(number, signal.SIGKILL)
+            time.sleep(0.02)
         self.process.wait()
 
 
