@@ -69,6 +69,15 @@ def test_what_the_fan_cuts_off_does_not_count() -> None:
     assert visible_share([None] * 6) == 0.0
 
 
+def test_a_wall_behind_the_fan_does_not_count() -> None:
+    labels = upright_heart()
+    image = seen(labels)
+    image[60:80, 51:60] = 0  # black, as around a fan; labels go on there
+    found = segment_separations(image, labels, (0.9, 0.9))
+    assert found[3] is None
+    assert visible_share(found) == 1.0
+
+
 @pytest.mark.parametrize(
     ("visible", "quality"),
     [(6, Quality.GOOD), (5, Quality.GOOD), (4, Quality.MEDIUM), (3, Quality.MEDIUM), (2, Quality.POOR)],

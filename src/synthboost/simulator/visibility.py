@@ -53,7 +53,7 @@ def segment_separations(image: GreyImage, label_map: LabelMap, spacing_mm: tuple
     from scipy import ndimage  # here, because looking at names must be quick
 
     cavity = label_map == int(Structure.LEFT_VENTRICULAR_CAVITY)
-    wall = label_map == int(Structure.MYOCARDIUM)
+    wall = (label_map == int(Structure.MYOCARDIUM)) & (image > 0)  # labels go on behind the fan, where all is black
     to_cavity = ndimage.distance_transform_edt(~cavity, sampling=spacing_mm)
     segments = _segments(label_map, spacing_mm)
     near, far = NEAR_MM
@@ -65,7 +65,7 @@ def segment_separations(image: GreyImage, label_map: LabelMap, spacing_mm: tuple
             continue
         to_segment = ndimage.distance_transform_edt(~segment, sampling=spacing_mm)
         inner = image[segment & (to_cavity >= near) & (to_cavity <= far)]
-        blood = image[cavity & (to_segment >= near) & (to_segment <= far)]
+        blood = image[cavity & (image > 0) & (to_segment >= near) & (to_segment <= far)]
         separations.append(None if min(inner.size, blood.size) < FEWEST_PIXELS else separation(inner, blood))
     return separations
 
