@@ -13,12 +13,12 @@ import torch
 
 from synthboost.errors import CheckpointError, ConfigError, TrainingError
 from synthboost.models.registry import load_segmenter
-from synthboost.models.textunet.model import TextUNet
+from synthboost.models.textunet.model import NAMES, TextUNet
 from synthboost.models.textunet.settings import TextUNetSettings
 from synthboost.training import recipe, sentences_of_batch
 from synthboost.training.engine import Engine
 from synthboost.training.frame_stream import FrameBatch
-from synthboost.training.recipe import NAMING_SENTENCES, RecipeSettings, dice_of, encode_by_length, fit
+from synthboost.training.recipe import RecipeSettings, dice_of, encode_by_length, fit
 
 SMALL = TextUNetSettings(input_size=32, widths=(8, 12, 16), text_width=32, text_layers=2, scales=2)
 QUICK = RecipeSettings(steps=6, log_every=4, precision="no", threads=1)
@@ -124,7 +124,7 @@ def test_it_learns_where_structures_are_and_what_sentences_name(
     assert log[-1].dice is not None
     assert log[-1].dice > 0.6
     with torch.no_grad():
-        named = model.structure_logits(model.encode_text(model.tokenize(NAMING_SENTENCES)))
+        named = model.structure_logits(model.encode_text(model.tokenize(NAMES)))
     assert named.argmax(1).tolist() == [1, 2, 3]
 
 

@@ -22,12 +22,11 @@ from synthboost.domain import STRUCTURES, LabelMap, PatientId, Phase, View
 from synthboost.inference.doubts import reasons_against_heart
 from synthboost.inference.predictor import THRESHOLD, choose_device, resolve, whole_heart
 from synthboost.io.recording import Spacing
-from synthboost.models.textunet.model import TextUNet
+from synthboost.models.textunet.model import NAMES, TextUNet, in_each
 from synthboost.progress import Progress
 from synthboost.training.engine import autocast
 from synthboost.training.frame_stream import CERTAIN, FrameBatch, as_shares
 from synthboost.training.hardware import choose_precision, limit_threads
-from synthboost.training.recipe import NAMING_SENTENCES
 from synthboost.training.structure_loss import by_image, with_background
 
 Variant: TypeAlias = tuple[float, float, float]
@@ -88,7 +87,7 @@ def predict_shares(
     device, found = choose_device("auto"), []
     model.to(device).eval()
     with autocast(device, choose_precision("auto", model)), Progress("predicting", len(images), "frame") as bar:
-        text = model.encode_text(model.tokenize(NAMING_SENTENCES).to(device))
+        text = model.encode_text(model.tokenize(NAMES).to(device))[0]
         for start in range(0, len(images), AT_ONCE):
             grey = torch.from_numpy(images[start : start + AT_ONCE]).to(device)[:, None].float() / 255
             found.append(_mean_over(model, grey, text, variants).cpu())
@@ -96,16 +95,14 @@ def predict_shares(
     return torch.cat(found).numpy()
 
 
-def _mean_over(model: TextUNet, grey: Tensor, text: tuple[Tensor, ...], variants: Sequence[Variant]) -> Tensor:
+def _mean_over(model: TextUNet, grey: Tensor, text: Tensor, variants: Sequence[Variant]) -> Tensor:
     """(B, 4, S, S): the mean where a variant shows the pixel; the first one, unchanged, shows all."""
-    count = len(grey)
-    repeated = tuple(f.repeat(count, 1) for f in text)
-    index = torch.arange(count, device=grey.device).repeat_interleave(len(STRUCTURES))
+    vectors, index = in_each(text, len(grey))
     total = seen = torch.zeros((), device=grey.device)
     for degrees, scale, gamma in variants:
         forth = _matrix(degrees, scale).to(grey.device)
         changed = _warped(grey, forth) ** gamma
-        logits = model.decode(model.encode_image(model.normalise(changed)), repeated, index)
+        logits = model.decode(model.encode_image(model.normalise(changed)), (vectors,), index)
         shares = with_background(by_image(logits).float()).softmax(1)
         back = torch.linalg.inv(forth)
         weight = _warped(torch.ones_like(grey), back)

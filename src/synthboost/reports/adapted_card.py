@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from synthboost.reports.table import markdown_text
+from synthboost.reports.table import markdown_line
 
 
 def adapted_card(record: Mapping[str, Any]) -> str:
@@ -29,9 +29,9 @@ def adapted_card(record: Mapping[str, Any]) -> str:
         "---", "library_name: synthboost", "pipeline_tag: image-segmentation", "license: other",
         "license_name: terms-of-the-training-data", "---", "# Adapted by `synthboost adapt`", "",
         "**Research software, not a medical device.** The terms of the images below hold for these weights.", "",
-        "| | |", "|---|---|", *(f"| {name} | {markdown_text(str(fact))} |" for name, fact in facts.items()), "",
+        "| | |", "|---|---|", *(markdown_line([name, str(fact)]) for name, fact in facts.items()), "",
         "On frames held out, at the network's size, in %. They chose the weights: evaluate on others.", "",
-        *(f"| {' | '.join(cells)} |" for cells in (["after", *names, ""], ["---"] * (len(names) + 2), *rows)), "",
+        *map(markdown_line, (["after", *names, ""], ["---"] * (len(names) + 2), *rows)), "",
     ])  # fmt: skip
 
 

@@ -180,9 +180,9 @@ _LATEX_CHARACTERS = {
 def to_markdown(table: Table) -> str:
     """A pipe table under its caption in bold, notes below."""
     lines = [
-        _markdown_line([column.heading for column in table.columns]),
-        _markdown_line(["---" if column.is_text else "---:" for column in table.columns]),
-        *(_markdown_line([cell.text for cell in line]) for line in table.lines),
+        markdown_line([column.heading for column in table.columns]),
+        markdown_line(["---" if column.is_text else "---:" for column in table.columns]),
+        *(markdown_line([cell.text for cell in line]) for line in table.lines),
     ]
     paragraphs = [f"**{markdown_text(table.caption)}**", "\n".join(lines), *map(markdown_text, table.notes)]
     return "\n\n".join(paragraphs) + "\n"
@@ -296,7 +296,8 @@ def _wrapped(text: str) -> str:
     return textwrap.fill(text, TEXT_WIDTH, break_on_hyphens=False, break_long_words=False)
 
 
-def _markdown_line(cells: list[str]) -> str:
+def markdown_line(cells: Sequence[str]) -> str:
+    """A line of a table; the cells mean themselves."""
     return f"| {' | '.join(markdown_text(cell) for cell in cells)} |"
 
 

@@ -25,11 +25,14 @@ def dice_loss(logits: Tensor, target: Tensor, smooth: float = 1.0) -> Tensor:
 
     `smooth` is added to numerator and denominator, so that an empty mask predicted empty costs nothing.
     """
-    probability = logits.float().sigmoid().flatten(1)
-    truth = target.float().flatten(1)
-    overlap = (probability * truth).sum(1)
-    size = probability.sum(1) + truth.sum(1)
-    return (1 - (2 * overlap + smooth) / (size + smooth)).mean()
+    return (1 - soft_dice(logits.float().sigmoid(), target.float(), smooth)).mean()
+
+
+def soft_dice(probability: Tensor, truth: Tensor, smooth: float = 1.0) -> Tensor:
+    """Soft Dice of each plane of (..., s, s) probabilities and 0-1 targets, (...); `smooth` as in `dice_loss`."""
+    probability, truth = probability.flatten(-2), truth.flatten(-2)
+    overlap, size = (probability * truth).sum(-1), probability.sum(-1) + truth.sum(-1)
+    return (2 * overlap + smooth) / (size + smooth)
 
 
 def segmentation_loss(logits: Tensor, target: Tensor, cross_entropy_weight: float = 0.25) -> Tensor:
@@ -47,10 +50,13 @@ def hard_dice(logits: Tensor, target: Tensor) -> Tensor:
 
     The target counts as inside where more than half of a pixel is. Two empty masks score 1.
     """
-    predicted = (logits.sigmoid() > 0.5).flatten(1)
-    truth = (target > 0.5).flatten(1)
-    overlap = (predicted & truth).sum(1)
-    size = predicted.sum(1) + truth.sum(1)
+    return mask_dice(logits.sigmoid() > 0.5, target > 0.5)
+
+
+def mask_dice(predicted: Tensor, truth: Tensor) -> Tensor:
+    """Dice of each of N masks (N, s, s), (N,) in 0-1; two empty masks score 1."""
+    predicted, truth = predicted.flatten(1), truth.flatten(1)
+    overlap, size = (predicted & truth).sum(1), predicted.sum(1) + truth.sum(1)
     return (2 * overlap / size.clamp(min=1)).where(size > 0, size.new_ones(()).float())
 
 

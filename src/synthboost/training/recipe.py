@@ -23,9 +23,8 @@ from synthboost.domain import STRUCTURES
 from synthboost.errors import ConfigError, require_fields
 from synthboost.io.tables import write_typed
 from synthboost.models.base import Features
-from synthboost.models.textunet.model import TextUNet
+from synthboost.models.textunet.model import NAMES, TextUNet, in_each
 from synthboost.progress import Progress
-from synthboost.prompts.templates import PARAPHRASES, STRUCTURE_NAMES
 from synthboost.training.augment_batch import augment_batch
 from synthboost.training.averaging import Ema
 from synthboost.training.config import STRONGEST_AUGMENTATION
@@ -49,8 +48,6 @@ TEXT_PARTS = 4
 SAVE_SECONDS = 180.0
 """Between saved states."""
 STATE, LOG, WEIGHTS = "state", "log.csv", "checkpoint"
-NAMING_SENTENCES = tuple(f"{STRUCTURE_NAMES[one]} {PARAPHRASES[0]}." for one in STRUCTURES)
-"""P1's, with which validation frames are predicted."""
 
 
 @dataclass(frozen=True)
@@ -278,14 +275,14 @@ def encode_by_length(model: TextUNet, sentences: Sequence[str], parts: int = TEX
 
 @torch.no_grad()
 def dice_of(model: TextUNet, frames: FrameBatch, batch: int = 32) -> tuple[float, ...]:
-    """Mean Dice of each structure over annotated frames of the network's size, 0-1, sentences of P1."""
+    """Mean Dice of each structure over annotated frames of the network's size, 0-1, for `NAMES`."""
     device = next(model.parameters()).device
-    text = model.encode_text(model.tokenize(NAMING_SENTENCES).to(device))
+    text = model.encode_text(model.tokenize(NAMES).to(device))
     found = []
     for start in range(0, len(frames.images), batch):
         images, labels = (torch.from_numpy(array[start : start + batch]).to(device) for array in frames[:2])
         features = model.encode_image(model.normalise(images[:, None].float() / 255))
-        index = torch.arange(len(images), device=device).repeat_interleave(len(STRUCTURES))
-        logits = model.decode(features, tuple(f.repeat(len(images), 1) for f in text), index)
+        vectors, index = in_each(text[0], len(images))
+        logits = model.decode(features, (vectors,), index)
         found.append(structure_dice(by_image(logits), labels))
     return tuple(torch.cat(found).double().mean(0).tolist())

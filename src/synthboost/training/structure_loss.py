@@ -10,13 +10,12 @@ from torch import Tensor
 
 from synthboost.domain import STRUCTURES
 from synthboost.training.frame_stream import CERTAIN
+from synthboost.training.optimizer import mask_dice, soft_dice
 
 SCALE_WEIGHT = 0.5
 """Of each scale relative to the finer one before it."""
 BINARY_WEIGHT = 0.25
 """Of what each sentence's probability costs on its own, as it is when a single sentence is given."""
-SMOOTH = 1.0
-"""In numerator and denominator of the Dice."""
 
 
 def structures_loss(scales: Sequence[Tensor], labels: Tensor) -> Tensor:
@@ -62,12 +61,7 @@ def structure_dice(logits: Tensor, labels: Tensor) -> Tensor:
         labels: (B, H, W), 0-3. A structure that is neither there nor predicted has a Dice of 1.
     """
     predicted = with_background(logits.float()).argmax(1)
-    dice = []
-    for structure in STRUCTURES:
-        found, there = ((one == structure).flatten(1) for one in (predicted, labels))
-        size = found.sum(1) + there.sum(1)
-        dice.append(torch.where(size > 0, 2 * (found & there).sum(1) / size.clamp(min=1), 1.0))
-    return torch.stack(dice, 1)
+    return torch.stack([mask_dice(predicted == structure, labels == structure) for structure in STRUCTURES], 1)
 
 
 def with_background(logits: Tensor) -> Tensor:
@@ -79,10 +73,8 @@ def _loss_of(logits: Tensor, inside: Tensor) -> Tensor:
     log_share = with_background(logits).log_softmax(1)
     cross_entropy = -(inside * log_share).sum(1).mean()
     share, truth = log_share[:, 1:].exp(), inside[:, 1:]
-    overlap, size = (share * truth).sum((2, 3)), share.sum((2, 3)) + truth.sum((2, 3))
-    dice = (2 * overlap + SMOOTH) / (size + SMOOTH)
     binary = F.binary_cross_entropy_with_logits(logits, truth)
-    return cross_entropy + (1 - dice).mean() + BINARY_WEIGHT * binary
+    return cross_entropy + (1 - soft_dice(share, truth)).mean() + BINARY_WEIGHT * binary
 
 
 def _shrunk(inside: Tensor, logits: Tensor) -> Tensor:

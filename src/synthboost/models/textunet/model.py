@@ -122,9 +122,9 @@ class TextUNet(Segmenter):
         """
         if self.rivals is None:
             return self.decode_scales(features, text, image_index)[0]
-        pairs, images, device = len(image_index), len(features[0]), image_index.device
-        everything = torch.cat([text[0], self.rivals.repeat(images, 1)])
-        index = torch.cat([image_index, torch.arange(images, device=device).repeat_interleave(len(NAMES))])
+        pairs, images = len(image_index), len(features[0])
+        rivals, beside = in_each(self.rivals, images)
+        everything, index = torch.cat([text[0], rivals]), torch.cat([image_index, beside])
         logits = self.decode_scales(features, (everything,), index)[0]
         own, others = logits[:pairs], logits[pairs:].view(images, len(NAMES), *logits.shape[1:])[image_index]
         named = F.one_hot(self.structure_logits(text)[:, 1:].argmax(1), len(NAMES)).bool()
@@ -155,3 +155,8 @@ class TextUNet(Segmenter):
     def decoder_parts(self) -> list[Part]:
         """Return the way up, and what makes kernels from a sentence and tells the structure that it names."""
         return [*self.network.up, *self.network.kernels, self.network.naming]
+
+
+def in_each(vectors: Tensor, images: int) -> tuple[Tensor, Tensor]:
+    """Repeat the vectors of M sentences for each image: (images M, width), and the image of each pair, (images M,)."""
+    return vectors.repeat(images, 1), torch.arange(images, device=vectors.device).repeat_interleave(len(vectors))
