@@ -52,15 +52,26 @@ class Brightness:
 
     encode_image = normalise
 
-    def decode(self, features: torch.Tensor, text: object, index: torch.Tensor) -> torch.Tensor:
+    def decode_scales(self, features: torch.Tensor, text: object, index: torch.Tensor) -> tuple[torch.Tensor]:
         sure = 20 * (features - 0.5)
-        return torch.cat([sure, -20 + 0 * sure, -20 + 0 * sure], 1).flatten(0, 1)
+        return (torch.cat([sure, -20 + 0 * sure, -20 + 0 * sure], 1).flatten(0, 1),)
 
 
 def disc() -> NDArray[np.uint8]:
     row, column = np.mgrid[:SIZE, :SIZE]
     distance = np.hypot(row - 26.0, column - 38.0)
     return (255 / (1 + np.exp((distance - 14) / 2))).astype(np.uint8)
+
+
+def test_where_two_structures_are_as_likely_the_background_gets_nothing() -> None:
+    model = build_segmenter("textunet", "tiny")
+    assert isinstance(model, TextUNet)
+    even = torch.zeros(3, model.input_size, model.input_size)
+    even[0], even[1], even[2] = 20.0, 20.0, -20.0  # ventricle and wall
+    model.decode_scales = lambda features, text, index: (even[torch.arange(len(index)) % 3],)  # type: ignore[method-assign]
+    model.rivals = torch.zeros(3, model.settings.text_width)  # as of a network that tells structures apart
+    shares = predict_shares(model, np.zeros((2, model.input_size, model.input_size), np.uint8), (UNCHANGED,))
+    assert shares[:, :, 0, 0] == pytest.approx(np.array([[0.0, 0.5, 0.5, 0.0]] * 2), abs=0.01)
 
 
 def test_a_variant_is_turned_back_so_that_all_agree() -> None:

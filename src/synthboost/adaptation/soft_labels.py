@@ -102,7 +102,8 @@ def _mean_over(model: TextUNet, grey: Tensor, text: Tensor, variants: Sequence[V
     for degrees, scale, gamma in variants:
         forth = _matrix(degrees, scale).to(grey.device)
         changed = _warped(grey, forth) ** gamma
-        logits = model.decode(model.encode_image(model.normalise(changed)), (vectors,), index)
+        # Not `decode`, whose logits are odds against all the rest: here the structures share each pixel.
+        logits = model.decode_scales(model.encode_image(model.normalise(changed)), (vectors,), index)[0]
         shares = with_background(by_image(logits).float()).softmax(1)
         back = torch.linalg.inv(forth)
         weight = _warped(torch.ones_like(grey), back)
