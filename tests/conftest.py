@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 from collections.abc import Callable
@@ -14,6 +15,8 @@ import pytest
 import SimpleITK as sitk
 from hypothesis import settings as hypothesis_settings
 
+from synthboost.processes import NEW_OBJECTS
+
 if TYPE_CHECKING:  # torch is loaded by the tests that ask for a model, and by no other
     from synthboost.models.clipseg.model import ClipSeg
     from synthboost.models.clipseg.settings import ClipSegSettings
@@ -23,10 +26,16 @@ hypothesis_settings.register_profile("patient", deadline=None)
 hypothesis_settings.load_profile("patient")
 os.environ.setdefault("ACCELERATE_USE_CPU", "1")  # what must be equal bit for bit is promised for the CPU
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # the tests run side by side: a thread each is faster than two
+gc.set_threshold(NEW_OBJECTS)
 
 ROWS, COLUMNS = 64, 48
 SPACING_MM = (0.8, 1.0)  # (rows, columns)
 SHARED = Path(__file__).parents[2] / "shared" / "data"
+
+
+def pytest_collection_finish() -> None:
+    """Leave what was imported out of the collections of garbage from here on."""
+    gc.freeze()
 
 
 @pytest.fixture(scope="session")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import multiprocessing
 import os
 import signal
@@ -15,6 +16,8 @@ from typing import Any
 
 from synthboost.errors import SynthboostError
 
+NEW_OBJECTS = 100_000
+"""Between collections of garbage (Python: 700 to 2,000). Importing torch makes so many that a tenth went into them."""
 QUOTA = Path("/sys/fs/cgroup/cpu.max")
 """Of a container on Linux: microseconds of all cores together, and of the period they are for."""
 
@@ -26,6 +29,14 @@ def available_cores() -> int:
         quota, period = QUOTA.read_text().split()
         cores = min(cores, int(quota) // int(period))
     return max(1, cores)
+
+
+def cores_for(jobs: int, each: int) -> int:
+    """Return how many of the cores so many jobs are worth: a process with fewer than `each` costs more than it saves.
+
+    No result depends on it.
+    """
+    return max(1, min(available_cores(), jobs // each))
 
 
 @contextmanager
@@ -65,6 +76,7 @@ def process_pool(
 def begin(initializer: Callable[..., object] | None = None, arguments: Any = ()) -> None:
     """Begin a process that another one started: leave Ctrl-C to that one, and end with it, however it ends."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    gc.set_threshold(NEW_OBJECTS)
     threading.Thread(target=_end_with_parent, daemon=True).start()
     if initializer is not None:
         initializer(*arguments)

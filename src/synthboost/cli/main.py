@@ -18,12 +18,11 @@ import tyro
 import synthboost
 from synthboost.cli.streams import Stream, lead_nowhere, open_closed_streams
 from synthboost.errors import OPTIONS, ConfigError, SynthboostError, lacks_memory
+from synthboost.processes import NEW_OBJECTS
 
 USER_ERROR = 2
 INTERRUPTED = 130
 LEAST_MEMORY = 2**30
-NEW_OBJECTS = 100_000
-"""Between collections of garbage (Python: 700 to 2,000). Importing torch makes so many that a tenth went into them."""
 NAME = "synthboost"
 DESCRIPTION = (
     "Language-guided segmentation of echocardiograms, boosted by synthetic data (arXiv 2309.12829).\n"

@@ -7,8 +7,11 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from synthboost.errors import ConfigError, people
-from synthboost.processes import available_cores
+from synthboost.processes import cores_for
 from synthboost.simulator.settings import SimulationSettings
+
+PATIENTS_EACH = 4
+"""Of a process that is worth its start: it takes as long as two to four patients of 256 pixels."""
 
 
 @dataclass(frozen=True)
@@ -26,8 +29,8 @@ class Simulate:
     """The number of frames, instead of patients, as tar shards for 10^5 frames and more; rounded up to patients."""
     on_the_fly: bool = False
     """Write attributes, split and settings, but no images: each frame is rendered when it is read."""
-    workers: int = available_cores()
-    """Processes; the data set does not depend on their number."""
+    workers: int | None = None
+    """Processes; the data set does not depend on their number. By default one per core, if there is work for them."""
 
     def run(self) -> None:
         """Write the data set."""
@@ -35,7 +38,8 @@ class Simulate:
 
         patients, frames = self.settings.patients, self.frames
         if frames is None:
-            (write_hearts if self.on_the_fly else write_dataset)(self.out, self.settings, self.workers)
+            workers = cores_for(patients, PATIENTS_EACH) if self.workers is None else self.workers
+            (write_hearts if self.on_the_fly else write_dataset)(self.out, self.settings, workers)
             kind, place = ("", ", drawn when read:") if self.on_the_fly else ("simulated ", " in")
             print(f"{4 * patients} {kind}frames of {people(patients)}{place} {self.out}")
             return
@@ -49,11 +53,12 @@ class Simulate:
         whole = FRAMES_PER_PATIENT * settings.patients
         if whole != frames:
             print(f"{frames} frames rounded up to {whole}: {people(settings.patients, 'whole')}")
+        workers = cores_for(settings.patients, PATIENTS_EACH) if self.workers is None else self.workers
         start = time.monotonic()
-        made = write_shards(self.out, settings, self.workers)
+        made = write_shards(self.out, settings, workers)
         seconds = time.monotonic() - start
         size = sum(path.stat().st_size for path in self.out.iterdir() if path.is_file())
         print(
             f"{whole} simulated frames in {self.out}, {size} bytes on disk; {made} made now in {seconds:.1f} s: "
-            f"{made / seconds:.2f} frames/s, {made / seconds / self.workers:.2f} per worker"
+            f"{made / seconds:.2f} frames/s, {made / seconds / workers:.2f} per worker"
         )

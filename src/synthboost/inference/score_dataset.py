@@ -60,14 +60,16 @@ def score_frames(
 
 def _map(scorer: _Scorer, workers: int) -> Iterator[list[Row]]:
     positions = range(len(scorer.frames))
+    workers = min(workers, -(-len(positions) // FRAMES_AT_A_TIME))
     if workers <= 1:
         yield from map(scorer.rows, positions)
         return
     # The frames travel once per worker, not once per frame: each worker is forked with the scorer at hand.
     with process_pool(workers, initializer=_SCORERS.append, arguments=(scorer,)) as pool:
-        yield from pool.map(_rows_of, positions, chunksize=8)
+        yield from pool.map(_rows_of, positions, chunksize=FRAMES_AT_A_TIME)
 
 
+FRAMES_AT_A_TIME = 8
 _SCORERS: list[_Scorer] = []
 
 

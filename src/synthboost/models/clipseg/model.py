@@ -229,11 +229,9 @@ def _read_config(folder: Path) -> CLIPSegConfig:
         config = CLIPSegConfig.from_pretrained(folder, local_files_only=True)
         if max(config.vision_config.num_hidden_layers, config.text_config.num_hidden_layers) > MOST_LAYERS:
             raise ValueError(f"more than {MOST_LAYERS} layers")
-        with torch.device("meta"):  # whatever the sizes are, nothing is allocated or computed
-            model = ClipSeg(_settings_of(config), config, None)
-            size, one = model.input_size, torch.zeros(1, dtype=torch.long)
-            model(torch.zeros(1, 3, size, size), torch.zeros((1, 3), dtype=torch.long), one)
-        needed = sum(tensor.nbytes for tensor in model.state_dict().values())
+        if (known := path.read_bytes()) not in _NEEDED:
+            _NEEDED[known] = _bytes_needed(config)
+        needed = _NEEDED[known]
         if needed > 4 * (held := weights_path(folder).stat().st_size) + MARGIN:
             raise ValueError(f"its sizes need {needed} bytes and the file of weights has {held}")
     except CheckpointError:
@@ -246,6 +244,19 @@ def _read_config(folder: Path) -> CLIPSegConfig:
             "Use the refined checkpoint.",
         )  # fmt: skip
     return config
+
+
+_NEEDED: dict[bytes, int] = {}
+"""The configurations that were tried in this process, and the bytes of their weights."""
+
+
+def _bytes_needed(config: CLIPSegConfig) -> int:
+    """Run a model of a configuration, and return the bytes of its weights; an impossible one raises anything."""
+    with torch.device("meta"):  # whatever the sizes are, nothing is allocated or computed
+        model = ClipSeg(_settings_of(config), config, None)
+        size, one = model.input_size, torch.zeros(1, dtype=torch.long)
+        model(torch.zeros(1, 3, size, size), torch.zeros((1, 3), dtype=torch.long), one)
+    return sum(tensor.nbytes for tensor in model.state_dict().values())
 
 
 def _no_config(folder: Path, error: Exception) -> CheckpointError:
