@@ -34,7 +34,8 @@ torture: install
 	@SYNTHBOOST_TORTURE=1 $(BIN)/python -m pytest tests/torture
 
 docs: install
-	@$(BIN)/python docs/build_reference.py site
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --quiet --strict
+	@echo "The documentation: site/index.html"
 
 format: install
 	@$(BIN)/ruff format .

@@ -1,21 +1,26 @@
-"""Every `sh` and `python` snippet of the README and the docs is executed, page by page, in a temporary folder.
+"""Every `sh` and `python` snippet of the README and the docs is executed, page by page, and prints what the page says.
 
+The README and the tutorials, which begin with `mkdir`, each start in an empty folder. The other pages share one, so
+that they use the same simulated sets and runs; a command that already ran there is not run again.
 A snippet after a comment `<!-- not run: reason -->` is only checked: its `synthboost` commands must parse, its `make`
-targets must exist.
+targets must exist. Each line of a `text` block, up to `...`, is printed by the snippet before it.
 """
 
 from __future__ import annotations
 
 import ast
 import inspect
+import os
 import pkgutil
 import re
 import shlex
+import shutil
 import signal
 import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -24,9 +29,10 @@ import pytest
 from synthboost.cli.main import VERBS, main, parse
 
 ROOT = Path(__file__).parents[1]
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+README = ROOT / "README.md"
+PAGES = [README, *sorted((ROOT / "docs").glob("*.md"))]
 _BLOCK = re.compile(
-    r"^(?:<!-- not run: (?P<reason>[^\n]+?) -->\n)?```(?P<language>sh|python)\n(?P<text>.*?)^```$", re.M | re.S
+    r"^(?:<!-- not run: (?P<reason>[^\n]+?) -->\n)?```(?P<language>sh|python|text)\n(?P<text>.*?)^```$", re.M | re.S
 )
 _LINK = re.compile(r"\]\((?!https?://|#)([^)#]+)(?:#[^)]*)?\)")
 _TARGET = re.compile(r"^([a-z]+):", re.M)
@@ -57,32 +63,64 @@ def _snippets(page: Path) -> Iterator[Snippet]:
         yield Snippet(line, match["language"], match["text"], match["reason"] is None)
 
 
+def _own_folder(page: Path) -> bool:
+    return page == README or any(c[0] == "mkdir" for s in _snippets(page) if s.language == "sh" for c in s.commands)
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, set[str]]:
+    """The folder of all pages but README and tutorials, and the commands that ran there."""
+    return tmp_path_factory.mktemp("docs"), set()
+
+
 @pytest.fixture
-def in_empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.chdir(tmp_path)
+def keep_handler() -> Iterator[None]:
     handler = signal.getsignal(signal.SIGTERM)
     yield
     signal.signal(signal.SIGTERM, handler)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
-@pytest.mark.usefixtures("in_empty_folder")
-def test_every_snippet_of_the_page_works(page: Path) -> None:
+@pytest.mark.usefixtures("keep_handler")
+def test_every_snippet_of_the_page_works(
+    page: Path,
+    shared: tuple[Path, set[str]],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    folder, done = (tmp_path, set()) if _own_folder(page) else shared
+    monkeypatch.chdir(folder)
+    printed = ""
     for snippet in _snippets(page):
         place = f"{page.name}:{snippet.line}"
-        if snippet.language == "python":
+        if snippet.language == "text":
+            _compare(snippet.text, printed, place)
+        elif snippet.language == "python":
             code = compile(snippet.text, place, "exec")
             if snippet.runs:
                 exec(code, {"__name__": place})
-            continue
-        for command in snippet.commands:
-            if snippet.runs:
-                _execute(command, place)
-            else:
-                _check(command, place)
+        else:
+            for command in snippet.commands:
+                if not snippet.runs:
+                    _check(command, place)
+                elif (line := shlex.join(command)) not in done:
+                    done.add(line)
+                    _execute(command, place)
+        if snippet.language != "text":
+            printed = "".join(capsys.readouterr())
+
+
+def _compare(said: str, printed: str, place: str) -> None:
+    words = " ".join(printed.split())
+    missing = [line for line in said.splitlines() if " ".join(line.split("...")[0].split()) not in words]
+    assert not missing, f"{place}: not printed: {missing} in {words}"
 
 
 def _execute(command: list[str], place: str) -> None:
+    if command[0] in ("mkdir", "cd"):
+        (os.mkdir if command[0] == "mkdir" else os.chdir)(command[1])
+        return
     assert command[0] == "synthboost", f"{place}: mark the block as not run, or use synthboost only: {command}"
     arguments = [found for word in command[1:] for found in _expand(word)]
     try:
@@ -124,13 +162,27 @@ def test_every_link_to_a_file_leads_somewhere(page: Path) -> None:
     assert [target for target in targets if not (page.parent / target).exists()] == []
 
 
-def test_the_readme_runs_the_whole_way_from_simulation_to_report() -> None:
-    run = [snippet for snippet in _snippets(ROOT / "README.md") if snippet.runs and snippet.language == "sh"]
-    verbs = {command[1] for snippet in run for command in snippet.commands}
-    assert verbs == {
+def test_the_readme_and_the_first_study_run_the_whole_way_from_simulation_to_report() -> None:
+    pages = [README, *(ROOT / "docs" / f"{name}.md" for name in ("first-study", "howto"))]
+    run = [s for page in pages for s in _snippets(page) if s.runs and s.language == "sh"]
+    verbs = {command[1] for snippet in run for command in snippet.commands if command[0] == "synthboost"}
+    assert verbs >= {
         "simulate", "data", "prompts", "train", "evaluate", "predict", "study", "audit", "weights", "report",
         "clinical",
     }  # fmt: skip
+
+
+def test_every_page_makes_what_it_uses() -> None:
+    """Each page works in an empty folder, although the tests let some share one."""
+    run = {page: [c for s in _snippets(page) if s.runs and s.language == "sh" for c in s.commands] for page in PAGES}
+    outs = {word for commands in run.values() for c in commands for opt, word in pairwise(c) if opt == "--out"}
+    for page, commands in run.items():
+        made: set[str] = set()
+        for command in commands:
+            new = {word for option, word in pairwise(command) if option == "--out"}
+            used = {word.split("/")[0] for word in command if not word.startswith("-")}
+            assert (used & outs) - new <= made, f"{page.name}: {shlex.join(command)}"
+            made |= new
 
 
 def test_the_how_to_has_one_section_for_every_verb() -> None:
@@ -142,11 +194,15 @@ def test_the_how_to_has_one_section_for_every_verb() -> None:
         assert re.search(r"More: \[", section.replace("\n", " ")), "no page that explains"
 
 
-@pytest.mark.usefixtures("in_empty_folder")
+@pytest.mark.usefixtures("keep_handler")
 def test_every_mistake_of_the_how_to_is_answered_with_the_words_that_it_quotes(
-    capsys: pytest.CaptureFixture[str],
+    shared: tuple[Path, set[str]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    main(["simulate", "--out", "simulated", "--patients", "4", "--split-counts", "1", "1", "2", "--size", "64"])
+    if not (shared[0] / "simulated").exists():
+        monkeypatch.chdir(shared[0])
+        main(["simulate", "--out", "simulated", "--patients", "4", "--split-counts", "1", "1", "2", "--size", "64"])
+    shutil.copytree(shared[0] / "simulated", tmp_path / "simulated")
+    monkeypatch.chdir(tmp_path)
     Path("runs").mkdir()
     assert len(MISTAKES) == HOWTO.count("\n## ")
     for command, words in MISTAKES:
@@ -170,23 +226,34 @@ def test_every_name_of_the_reference_page_imports_and_its_link_leads_to_where_it
 
 
 def test_make_docs_warns_of_nothing_and_shows_every_public_module_class_and_function(tmp_path: Path) -> None:
-    assert "python docs/build_reference.py site\n" in (ROOT / "Makefile").read_text(encoding="utf-8")
-    command = [sys.executable, str(ROOT / "docs" / "build_reference.py"), "site"]
-    answer = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    """What mkdocs warns of is an error (`strict` in `mkdocs.yml`), a link or an anchor that leads nowhere too."""
+    assert "-m mkdocs build" in (ROOT / "Makefile").read_text(encoding="utf-8")
+    command = [sys.executable, "-m", "mkdocs", "build", "--quiet", "--site-dir", str(tmp_path)]
+    answer = subprocess.run(
+        command, cwd=ROOT, capture_output=True, text=True, check=False, env={**os.environ, "NO_MKDOCS_2_WARNING": "1"}
+    )
     assert (answer.returncode, answer.stderr) == (0, "")
     package = ROOT / "src" / "synthboost"
+    shown = {page.stem: page.read_text(encoding="utf-8") for page in (tmp_path / "api").glob("*.html")}
     for source in sorted(package.rglob("*.py")):
-        module = source.relative_to(package.parent).with_suffix("")
-        if "app" in module.parts:
+        parts = source.relative_to(package).with_suffix("").parts
+        if parts[0].startswith("__"):
             continue
-        page = tmp_path / "site" / (module.parent if module.name == "__init__" else module).with_suffix(".html")
-        shown = page.read_text(encoding="utf-8")
         tree = ast.parse(source.read_text(encoding="utf-8"))
         kinds = (ast.ClassDef, ast.FunctionDef)
         defined = [node for node in tree.body if isinstance(node, kinds) and not node.name.startswith("_")]
         assert all(ast.get_docstring(node) for node in (tree, *defined)), source
-        assert [node.name for node in defined if f'<section id="{node.name}">' not in shown] == [], source
-        assert "://" not in "".join(re.findall(r"<(?:script|link|img)[^>]*>", shown)), f"{page} needs a network"
+        module = ".".join(("synthboost", *parts)).removesuffix(".__init__")
+        absent = [node.name for node in defined if f'id="{module}.{node.name}"' not in shown[parts[0]]]
+        assert absent == [], source
+    for page in tmp_path.rglob("*.html"):
+        loads = re.findall(r"<(?:script|link|img)[^>]*>", page.read_text(encoding="utf-8"))
+        assert "://" not in "".join(loads), f"{page} needs a network"
+    options = (tmp_path / "options.html").read_text(encoding="utf-8")
+    assert [verb for verb in VERBS if f"usage: synthboost {verb} " not in options] == []
+    linked = (tmp_path / "index.html").read_text(encoding="utf-8")
+    pages = {page.stem for page in PAGES if page != README} | {"index"}
+    assert [page for page in pages if f'href="{page}.html"' not in linked] == []
 
 
 def test_the_examples_of_contributing_work_one_after_the_other(tmp_path: Path) -> None:

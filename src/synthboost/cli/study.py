@@ -58,7 +58,7 @@ class Study(SplitOptions):
     allow_missing: bool = False
     """Continue when listed patients or files are absent."""
     executor: str = "local"
-    """Where runs are executed: `local` processes, a `slurm` cluster, or `ray`; see `docs/clusters.md`."""
+    """Where runs are executed: `local` processes, a `slurm` cluster, or `ray`; see `docs/studies.md`."""
     executor_options: tuple[str, ...] = ()
     """Resources of each run on the cluster, e.g. `partition=gpu hours=4 gpus=1`."""
     workers: int | None = None

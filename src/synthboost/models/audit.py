@@ -1,6 +1,6 @@
 """What one training step really changes: which tensors get a gradient, which buffers move, what the optimiser steps.
 
-The published code of the paper froze and trained other things than the text says (`docs/differences.md`); this is
+The published code of the paper froze and trained other things than the text says (`docs/method.md`); this is
 the measurement that would have shown it.
 """
 

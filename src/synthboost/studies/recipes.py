@@ -90,7 +90,7 @@ def as_run() -> Recipe:
 
 
 def ours() -> Recipe:
-    """The paper's study, corrected: `docs/differences.md` gives the reasons."""
+    """The paper's study, corrected: `docs/method.md` gives the reasons."""
     return Recipe(name="ours", cross_entropy_weight=0.25)
 
 

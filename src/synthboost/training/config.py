@@ -40,7 +40,7 @@ class TrainingConfig:
     encoder_rate: Annotated[float, Suppress] = 1.0
     """A further factor on the encoders' learning rate. CRIS was published with 0.1, the paper trained it with 1."""
     cross_entropy_weight: Annotated[float, Suppress] = 0.25
-    """The text's value. In the published code this term was identically zero (`docs/differences.md`)."""
+    """The text's value. In the published code this term was identically zero (`docs/method.md`)."""
     schedule: Literal["plateau", "one-cycle"] = "plateau"
     """`plateau` (the paper's) lowers the rate when validation stalls; `one-cycle` spans `epochs` (short trainings)."""
     augmentation: float = 0.0
