@@ -96,7 +96,7 @@ class Domain(StrEnum):
 class PromptSet(StrEnum):
     """The paper's prompt sets: each adds one attribute to the one before; `P6-SDM` is its P6 for diffusion images.
 
-    `P6-FUNCTION` is ours: P6, the ejection fraction and the wall.
+    `P6-FUNCTION` is ours: P6, the ejection fraction and the wall; so is `P7-ANY`: P7, of which training drops clauses.
     """
 
     P0 = "P0"
@@ -109,6 +109,7 @@ class PromptSet(StrEnum):
     P7 = "P7"
     P6_SDM = "P6-SDM"
     P6_FUNCTION = "P6-FUNCTION"
+    P7_ANY = "P7-ANY"
 
 
 class Strategy(StrEnum):

@@ -20,7 +20,7 @@ def _rows(text: str) -> list[dict[str, str]]:
 
 def test_prompts_prints_all_sets_of_the_example_frame(synthboost: Callable[..., Any]) -> None:
     rows = _rows(synthboost("prompts").out)
-    assert len(rows) == 10 * 3
+    assert len(rows) == 11 * 3
     of_myocardium = {row["prompt_set"]: row["sentence"] for row in rows if row["structure"] == "MYO"}
     assert of_myocardium["P0"] == ""
     assert of_myocardium["P1"] == "Myocardium of the heart."

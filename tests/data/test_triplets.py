@@ -89,3 +89,11 @@ def test_a_frame_without_label_map_is_refused(frame):
 def test_a_recipe_that_cannot_work_is_refused(wrong):
     with pytest.raises(ConfigError, match=next(iter(wrong))):
         TripletRecipe(PromptSet.P1, **wrong)
+
+
+def test_training_on_any_clauses_leaves_some_out_and_evaluation_none(frame):
+    recipe = TripletRecipe(PromptSet.P7_ANY, (LV,), paraphrase="seeded")
+    drawn = {make_triplets(frame, recipe, epoch)[0].prompt.dropped for epoch in range(30)}
+    assert len(drawn) > 10
+    (whole,) = make_triplets(frame, replace(recipe, paraphrase=0))
+    assert whole.prompt.text == make_triplets(frame, TripletRecipe(PromptSet.P7, (LV,)))[0].prompt.text

@@ -27,7 +27,15 @@ from synthboost.domain import (
     View,
 )
 from synthboost.errors import PromptError
-from synthboost.prompts import MAXIMUM_CHARACTERS, build_prompt, clean_sentence, seeded_paraphrase
+from synthboost.prompts import (
+    MAXIMUM_CHARACTERS,
+    PROMPT_SETS,
+    Attribute,
+    build_prompt,
+    clean_sentence,
+    seeded_omissions,
+    seeded_paraphrase,
+)
 from synthboost.prompts.templates import domain_clause
 
 GOLDEN = Path(__file__).with_name("golden_sentences.txt")
@@ -51,7 +59,7 @@ def sentence(prompt_set: PromptSet, attributes: Attributes = PEOPLE[0], **option
 
 
 MEASURED = Attributes(sex=Sex.MALE, age=73, quality=Quality.GOOD, ejection_fraction=45.0, wall_thickness_mm=9.3)
-ON_FILE = [prompt_set for prompt_set in PromptSet if prompt_set is not PromptSet.P6_FUNCTION]
+ON_FILE = [prompt_set for prompt_set in PromptSet if prompt_set not in (PromptSet.P6_FUNCTION, PromptSet.P7_ANY)]
 """The paper's: each sentence is the published one, or has a published grammar."""
 
 
@@ -285,3 +293,28 @@ def test_cleaning_twice_is_cleaning_once_and_leaves_nothing_invisible(typed: str
     assert clean_sentence(clean) == clean
     assert not any(unicodedata.category(c) in ("Cc", "Cf", "Cs") for c in clean)
     assert clean == clean.strip()
+
+
+@pytest.mark.parametrize(
+    ("without", "text"),
+    [
+        ({Attribute.SEX}, "Left ventricular cavity of oval shape in two-chamber view of the heart at end of the "
+         "diastole cycle of a seventy-three-year-old with good image quality."),
+        ({Attribute.STRUCTURE, Attribute.SHAPE}, "In two-chamber view of the heart at end of the diastole cycle of a "
+         "seventy-three-year-old male with good image quality."),
+        (set(Attribute), "Of the heart."),
+    ],
+)  # fmt: skip
+def test_clauses_that_are_left_out_leave_a_sentence(without: set[Attribute], text: str) -> None:
+    prompt = build_prompt(PromptSet.P7, LV, frame(PEOPLE[0]), shape="oval", without=without)
+    assert prompt.text == text
+    assert set(prompt.dropped) == {str(a) for a in without & PROMPT_SETS[PromptSet.P7]}
+
+
+def test_every_subset_of_the_clauses_is_drawn_and_the_structure_rarely_missing() -> None:
+    drawn = [seeded_omissions(0, epoch, "patient0001_2CH_ED", LV) for epoch in range(8000)]
+    assert seeded_omissions(0, 0, "patient0001_2CH_ED", LV) == drawn[0]
+    assert len(set(drawn)) == 2**7
+    shares = {clause: sum(clause in one for one in drawn) / 8000 for clause in PROMPT_SETS[PromptSet.P7]}
+    assert shares.pop(Attribute.STRUCTURE) == pytest.approx(1 / 8, abs=0.02)
+    assert all(share == pytest.approx(1 / 2, abs=0.03) for share in shares.values())

@@ -8,7 +8,7 @@ from synthboost.domain import PromptSet, Strategy
 from synthboost.errors import ConfigError
 from synthboost.models.catalogue import settings_of
 from synthboost.models.freezing import Encoders
-from synthboost.studies.recipes import PRESETS, RECIPES, choose_preset, smoke
+from synthboost.studies.recipes import PRESETS, RECIPES, STUDIES, choose_preset, choose_study, small, smoke
 
 
 def test_the_recipes_differ_as_the_paper_and_its_code_do() -> None:
@@ -48,3 +48,25 @@ def test_unknown_names_list_the_known_ones() -> None:
 def test_a_grid_without_a_model_is_refused() -> None:
     with pytest.raises(ConfigError, match="models: nothing"):
         replace(smoke().grid, models=()).cells()
+
+
+@pytest.mark.parametrize("name", STUDIES)
+def test_every_study_is_a_grid_of_cells_that_exist(name: str) -> None:
+    grid = choose_study(name, small()).grid
+    assert list(grid.cells())
+    for model in grid.models:
+        assert settings_of(model, small().architecture(model))
+
+
+def test_the_study_of_sentences_trains_on_any_of_their_clauses() -> None:
+    grid = choose_study("prompts", small()).grid
+    assert (grid.prompts, grid.strategies, grid.seeds) == ((PromptSet.P7_ANY,), (Strategy.REAL,), (0, 1, 2))
+    assert (grid.models, choose_study("prompts", choose_preset("paper")).grid.models) == (
+        ("textunet",),
+        ("clipseg", "cris"),
+    )
+
+
+def test_a_study_that_does_not_exist_is_told_the_known_ones() -> None:
+    with pytest.raises(ConfigError, match="name: nonsense; expected one of paper, label-free, prompts"):
+        choose_study("nonsense", smoke())

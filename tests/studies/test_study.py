@@ -14,7 +14,7 @@ from synthboost.errors import ConfigError
 from synthboost.io.atomic import write_text
 from synthboost.io.typed_json import write_record
 from synthboost.records.run_record import Evaluation
-from synthboost.studies.recipes import RANDOM, as_run, choose_preset, smoke, unannotated
+from synthboost.studies.recipes import RANDOM, as_run, choose_preset, choose_study, smoke
 from synthboost.studies.spec import RunSpec
 from synthboost.studies.study import Study, needed_prompts, with_weights
 
@@ -99,11 +99,11 @@ def test_weights_are_what_is_given_or_the_presets_or_random() -> None:
         with_weights(paper, {"unet": "folder"})
 
 
-WORTH = replace(unannotated(ONE), patients=(1, 2))
+WORTH = replace(choose_study("label-free", replace(smoke(), grid=ONE)).grid, patients=(1, 2))
 
 
 def test_what_annotation_is_worth_is_shown_by_a_few_many_and_all_patients() -> None:
-    grid = unannotated(smoke().grid)
+    grid = choose_study("label-free", smoke()).grid
     assert grid.patients == (5, 10, 50, "all")
     assert grid.strategies == (Strategy.REAL, Strategy.SYNTHETIC, Strategy.SYNTHETIC_THEN_REAL)
 

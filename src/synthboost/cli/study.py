@@ -1,4 +1,4 @@
-"""`synthboost study paper | label-free`: a study, or a part of it, as one command."""
+"""`synthboost study NAME`: a study, or a part of it, as one command."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import tyro
 from synthboost.cli.options import require_different
 from synthboost.domain import SplitOptions
 from synthboost.errors import ConfigError
-from synthboost.studies.recipes import RANDOM, RECIPES, Grid, choose_preset, unannotated
+from synthboost.studies.recipes import RANDOM, RECIPES, SEVERAL_SETS, Grid, choose_preset, choose_study
 
 ON_A_CLUSTER = 64
 FAILED = 1
@@ -24,16 +24,16 @@ class Study(SplitOptions):
     """Run a study: strategies x models x encoders x prompt sets x seeds.
 
     `paper` is the paper's. `label-free` measures the value of annotation: Dice against the number of annotated real
-    patients, with real images alone and after each of several synthetic sets.
+    patients, with real images alone and after each of several synthetic sets. `prompts` measures what each part of a
+    sentence contributes, and what wrong sentences do.
 
     Shared work is done once: `synth-PT:real-FT` starts from the `synthetic` run.
 
     The same command resumes and skips what is finished; a larger grid in the same folder adds runs.
     """
 
-    # A word and not a nested subcommand: tyro makes no subcommand of a single one.
-    name: tyro.conf.Positional[Literal["paper", "label-free"]]
-    """The study to run."""
+    name: tyro.conf.Positional[str] = ""
+    """`paper`, `label-free`, `prompts`."""
     data: Path | None = None
     """The real data set, for training, validation and evaluation."""
     synthetic: tuple[Path, ...] = ()
@@ -78,14 +78,14 @@ class Study(SplitOptions):
         if self.recipe_differences:
             print(differences_text())
             return
-        recipe, preset = RECIPES[self.recipe](), choose_preset(self.preset)
+        recipe, preset = RECIPES[self.recipe](), choose_study(self.name, choose_preset(self.preset))
         if self.images_per_stage is not None:
             preset = replace(preset, images_per_stage=self.images_per_stage)
         paths = StudyPaths(self.out)
         workers = self.workers or (local_workers() if self.executor == "local" else ON_A_CLUSTER)
         executor = make_executor(self.executor, workers, paths.executor, self.executor_options)
-        whole = unannotated(preset.grid) if self.name == "label-free" else preset.grid
-        preset = with_weights(replace(preset, grid=self.grid.over(whole)), dict(map(_weights, self.weights)))
+        preset = replace(preset, grid=self.grid.over(preset.grid))
+        preset = with_weights(preset, dict(map(_weights, self.weights)))
         needs_synthetic = uses_synthetic(preset.grid.strategies)
         require_different(self.data, *self.synthetic)
         self._check_sets(needs_synthetic)
@@ -121,7 +121,7 @@ class Study(SplitOptions):
                 "study", "synthetic", given, "the folder of the synthetic data set",
                 "`simulate` and `synthesize` make one, or leave out the strategies that need it.",
             )  # fmt: skip
-        if len(self.synthetic) > 1 and self.name == "paper":
+        if len(self.synthetic) > 1 and self.name not in SEVERAL_SETS:
             raise ConfigError("study", "synthetic", given, "one folder", "`study label-free` compares several.")
 
 

@@ -7,7 +7,7 @@ from typing import Literal, TypeAlias
 
 from synthboost.domain import STRUCTURES, Frame, PromptSet, Structure, Triplet
 from synthboost.errors import DataError, require_fields
-from synthboost.prompts import PROMPT_SETS, Attribute, build_prompt, seeded_paraphrase, shape_word
+from synthboost.prompts import PROMPT_SETS, Attribute, build_prompt, seeded_omissions, seeded_paraphrase, shape_word
 
 Paraphrase: TypeAlias = Literal["seeded", 0, 1]
 
@@ -19,7 +19,8 @@ class TripletRecipe:
     prompt_set: PromptSet
     structures: tuple[Structure, ...] = STRUCTURES
     paraphrase: Paraphrase = 0
-    """0 or 1: always that one (evaluation). `seeded`: drawn anew per epoch, frame and structure (training)."""
+    """0 or 1: always that one (evaluation). `seeded`: drawn anew per epoch, frame and structure (training), as are then
+    the clauses that P7-ANY leaves out."""
     seed: int = 0
     """Of the drawing; the same seed gives the same sentences in every process."""
     name_domain: bool = False
@@ -57,13 +58,12 @@ def _triplet(frame: Frame, structure: Structure, recipe: TripletRecipe, epoch: i
     if Attribute.SHAPE in PROMPT_SETS[recipe.prompt_set]:
         mask = frame.mask(structure)
         shape = shape_word(mask, frame.spacing_mm) if mask.any() else None  # what is not there has no shape
-    paraphrase = (
-        seeded_paraphrase(recipe.seed, epoch, frame.info.name, structure)
-        if recipe.paraphrase == "seeded"
-        else recipe.paraphrase
-    )
+    drawn, without = (recipe.seed, epoch, frame.info.name, structure), frozenset[Attribute]()
+    paraphrase = seeded_paraphrase(*drawn) if recipe.paraphrase == "seeded" else recipe.paraphrase
+    if recipe.paraphrase == "seeded" and recipe.prompt_set is PromptSet.P7_ANY:
+        without = seeded_omissions(*drawn)
     prompt = build_prompt(
         recipe.prompt_set, structure, frame.info, shape=shape, shape_uses_ground_truth=shape is not None,
-        paraphrase=paraphrase, name_domain=recipe.name_domain,
+        paraphrase=paraphrase, name_domain=recipe.name_domain, without=without,
     )  # fmt: skip
     return Triplet(frame, structure, prompt)

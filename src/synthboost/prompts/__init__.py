@@ -1,6 +1,12 @@
 """From what is known of a frame to the sentence that names a structure in it: the paper's prompt sets P0-P7."""
 
-from synthboost.prompts.build import MAXIMUM_CHARACTERS, build_prompt, clean_sentence, seeded_paraphrase
+from synthboost.prompts.build import (
+    MAXIMUM_CHARACTERS,
+    build_prompt,
+    clean_sentence,
+    seeded_omissions,
+    seeded_paraphrase,
+)
 from synthboost.prompts.shape import shape_word
 from synthboost.prompts.templates import (
     PARAPHRASES,
@@ -24,6 +30,7 @@ __all__ = [
     "build_prompt",
     "clean_sentence",
     "fraction_degree",
+    "seeded_omissions",
     "seeded_paraphrase",
     "shape_word",
     "split_words",

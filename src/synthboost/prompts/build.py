@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
+from collections.abc import Collection
 from hashlib import blake2b
 
 from synthboost.domain import FrameInfo, Prompt, PromptSet, Structure
@@ -36,6 +37,7 @@ def build_prompt(
     shape_uses_ground_truth: bool = False,
     paraphrase: int = 0,
     name_domain: bool = False,
+    without: Collection[Attribute] = (),
 ) -> Prompt:
     """Build the sentence of `prompt_set` for one structure of one frame.
 
@@ -47,6 +49,9 @@ def build_prompt(
     - sex unknown, age known: the paper has no wording for an age alone, so both go, and both are named.
     - structure, view, phase and domain are always known: a frame cannot exist without them.
 
+    Clauses `without` which the sentence is to be are left out and named likewise; the sex alone, or the structure, can
+    be among them: "In two-chamber view of the heart at end of the systole cycle of a seventy-three-year-old."
+
     Args:
         prompt_set: what the sentence should say; P0 gives the empty sentence.
         structure: what the sentence names.
@@ -55,6 +60,7 @@ def build_prompt(
         shape_uses_ground_truth: whether `shape` was derived from the true mask (as the authors' words were).
         paraphrase: 0 "... of the heart ...", 1 "... in the cardiac ultrasound ...".
         name_domain: end the sentence with the frame's domain ("..., in a real image."); the empty sentence stays empty.
+        without: clauses to leave out.
 
     Raises:
         PromptError: the paraphrase is not 0 or 1, the age is not 0-120, or the shape word is not a known one.
@@ -71,7 +77,7 @@ def build_prompt(
         )  # fmt: skip
     if name_domain:
         wanted |= {Attribute.DOMAIN}
-    said = wanted & _known(info, shape)
+    said = (wanted & _known(info, shape)).difference(without)
     return Prompt(
         text=_sentence(said, structure, info, shape, paraphrase),
         prompt_set=prompt_set,
@@ -89,6 +95,19 @@ def seeded_paraphrase(seed: int, epoch: int, frame_name: str, structure: Structu
     """
     key = f"{seed}\n{epoch}\n{frame_name}\n{int(structure)}"
     return blake2b(key.encode(), digest_size=1).digest()[0] % len(PARAPHRASES)
+
+
+def seeded_omissions(seed: int, epoch: int, frame_name: str, structure: Structure) -> frozenset[Attribute]:
+    """Draw the clauses of P7 that a sentence of `P7-ANY` leaves out, from nothing but the arguments.
+
+    Each is left out with a probability of 1/2, the structure of 1/8, without which there is little to learn from: every
+    subset of the clauses occurs.
+    """
+    key = f"omissions\n{seed}\n{epoch}\n{frame_name}\n{int(structure)}"
+    [own, *others] = blake2b(key.encode(), digest_size=len(PROMPT_SETS[PromptSet.P7])).digest()
+    clauses = [attribute for attribute in Attribute if attribute in PROMPT_SETS[PromptSet.P7] - {Attribute.STRUCTURE}]
+    dropped = {clause for clause, byte in zip(clauses, others, strict=True) if byte < 128}
+    return frozenset(dropped | {Attribute.STRUCTURE} if own < 32 else dropped)
 
 
 def clean_sentence(text: str) -> str:
@@ -140,7 +159,7 @@ def _sentence(
     said: frozenset[Attribute], structure: Structure, info: FrameInfo, shape: str | None, paraphrase: int
 ) -> str:
     attributes = info.attributes
-    clauses = [templates.STRUCTURE_NAMES[structure]]
+    clauses = [templates.STRUCTURE_NAMES[structure]] if Attribute.STRUCTURE in said else []
     if Attribute.SHAPE in said and shape is not None:
         clauses.append(templates.SHAPE_CLAUSE.format(shape))
     if Attribute.VIEW in said:
@@ -148,9 +167,12 @@ def _sentence(
     clauses.append(f" {PARAPHRASES[paraphrase]}")
     if Attribute.PHASE in said:
         clauses.append(templates.PHASE_CLAUSE.format(templates.CYCLES[info.phase]))
-    if Attribute.SEX in said and attributes.sex is not None:
-        age = attributes.age if Attribute.AGE in said else None
-        clauses.append(templates.person_clause(attributes.sex, None if age is None else age_in_words(age)))
+    if said & {Attribute.SEX, Attribute.AGE}:
+        sex, age = (
+            attributes.sex if Attribute.SEX in said else None,
+            attributes.age if Attribute.AGE in said else None,
+        )
+        clauses.append(templates.person_clause(sex, None if age is None else age_in_words(age)))
     if Attribute.QUALITY in said and attributes.quality is not None:
         clauses.append(templates.quality_clause(attributes.quality))
     if MEASURED_ON_MASKS & said:
@@ -161,4 +183,5 @@ def _sentence(
         )  # fmt: skip
     if Attribute.DOMAIN in said:
         clauses.append(templates.domain_clause(info.domain))
-    return "".join(clauses) + "."
+    text = "".join(clauses).lstrip()
+    return f"{text[0].upper()}{text[1:]}."

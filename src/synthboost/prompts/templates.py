@@ -64,6 +64,7 @@ PROMPT_SETS = MappingProxyType(
         PromptSet.P4: _P4, PromptSet.P5: _P5, PromptSet.P6: _P6, PromptSet.P7: _P6 | {Attribute.SHAPE},
         PromptSet.P6_SDM: _P5 | {Attribute.SHAPE},
         PromptSet.P6_FUNCTION: _P6 | {Attribute.EJECTION_FRACTION, Attribute.WALL},
+        PromptSet.P7_ANY: _P6 | {Attribute.SHAPE},
     }
 )  # fmt: skip
 """Which attributes each set names. P0 is the empty sentence."""
@@ -91,9 +92,13 @@ WALL_UP_TO_MM = MappingProxyType({Sex.MALE: (10, 13, 16), Sex.FEMALE: (9, 12, 15
 """The thickest normal, mildly and moderately thickened wall. A thin wall is not thickened: normal."""
 
 
-def person_clause(sex: Sex, age_words: str | None) -> str:
-    """e.g. ` of a male`, or ` of a seventy-three-year-old male`; the article stays "a" before a vowel, as published."""
-    return f" of a {SEXES[sex]}" if age_words is None else f" of a {age_words}-year-old {SEXES[sex]}"
+def person_clause(sex: Sex | None, age_words: str | None) -> str:
+    """e.g. ` of a male`, or ` of a seventy-three-year-old male`; the article stays "a" before a vowel, as published.
+
+    Without a sex, which only sentences with dropped clauses have: ` of a seventy-three-year-old`.
+    """
+    said = [*([] if age_words is None else [f"{age_words}-year-old"]), *([] if sex is None else [SEXES[sex]])]
+    return f" of a {' '.join(said)}"
 
 
 def quality_clause(quality: Quality) -> str:

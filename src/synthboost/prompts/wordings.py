@@ -30,7 +30,7 @@ _SLOT = re.compile(r"\{(\w+)\}")
 _WORD = re.compile(r"[^\W\d_]+")
 _KEYS = ("qwertyuiop", "asdfghjkl", "zxcvbnm")
 _NOBODY = PatientId("wordings", "wordings", "nobody")
-_SETS = tuple(prompt_set for prompt_set in PromptSet if prompt_set is not PromptSet.P0)
+_SETS = tuple(prompt_set for prompt_set in PromptSet if prompt_set not in (PromptSet.P0, PromptSet.P7_ANY))
 
 
 def draw_wording(rng: np.random.Generator, structure: Structure | None) -> str:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from synthboost.errors import DataError
 from synthboost.io.tables import Allowed, read_typed, within, write_typed
 from synthboost.io.typed_json import read_record
+from synthboost.records.clauses import read_clauses
 from synthboost.records.examples import Example, read_examples
 from synthboost.records.rows import read_rows
 from synthboost.records.run_record import OF_ALL_ROWS, Evaluation, Manifest, Spec
@@ -76,6 +77,8 @@ class RunPaths(Folder):
     """Predicted masks, one PNG per frame and structure, with `index.csv`."""
     rows = Below("rows.csv")
     """One line per image x structure, see `Row`."""
+    clauses = Below("clauses.csv")
+    """Of a run on P7-ANY: what it draws when clauses of a sentence are left out, or wrong; see `ClauseRow`."""
     examples = Below("examples.npz")
     """A few images with true and predicted masks, for looking at."""
     trained = Below("TRAINED")
@@ -98,6 +101,8 @@ class RunRecord:
     examples: list[Example]
     evaluation: Evaluation | None = None
     """`None` for runs of others."""
+    clauses: pd.DataFrame | None = None
+    """With the columns of `ClauseRow`; `None` if the run was not asked."""
 
 
 _ALLOWED: Allowed = {
@@ -148,4 +153,5 @@ def read_run(root: Path) -> RunRecord:
         rows=rows,
         examples=read_examples(paths.examples) if paths.examples.is_file() else [],
         evaluation=read_record(paths.evaluation, Evaluation),
+        clauses=read_clauses(paths.clauses) if paths.clauses.is_file() else None,
     )

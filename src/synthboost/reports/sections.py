@@ -14,6 +14,7 @@ from synthboost.records.run_folder import RunRecord
 from synthboost.reports.annotation import annotation_plot, annotation_points, annotation_table
 from synthboost.reports.bars import encoder_bars, overview_plot, series_bars, strategy_bars
 from synthboost.reports.bland_altman import NOT_A_DEVICE
+from synthboost.reports.clauses import clause_blocks
 from synthboost.reports.content import SIMULATED_TARGET, ReportContent
 from synthboost.reports.contrasts import ENCODERS, STRATEGIES, difference_table, family_tables
 from synthboost.reports.dice import breakdown_table, dice_table, distance_table, pooled_breakdown, sentence_table
@@ -97,6 +98,7 @@ def sections_of(runs: Sequence[RunRecord], series: Sequence[Series], content: Re
             each(lambda one: [sentence_table(one.rows)]),
             "No run was evaluated with a wrong sentence, so this cannot be told.",
         ),
+        Section("clauses", "What each part of the sentence contributes", each(lambda one: clause_blocks(one.runs))),
         Section(
             "learning",
             "Learning",

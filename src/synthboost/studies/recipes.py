@@ -1,4 +1,4 @@
-"""The paper's study as recipes: how it is done (as written, as run, ours) and at which size (smoke, small, paper).
+"""Studies as recipes: what runs, at which size (smoke, small, paper), and how (as written, as run, ours).
 
 synthboost study paper --data CAMUS --synthetic SDM --out DIR --preset smoke --recipe ours --plan
 """
@@ -15,7 +15,7 @@ from synthboost.errors import ConfigError
 from synthboost.models.catalogue import entry_of
 from synthboost.models.freezing import Encoders
 from synthboost.records.run_record import ShapeFrom
-from synthboost.training.config import TrainingConfig
+from synthboost.training.config import PRETRAINED_MODEL, TrainingConfig
 
 HandOver: TypeAlias = Literal["weights", "everything"]
 PAPER_STRATEGIES = (Strategy.ZERO_SHOT, Strategy.REAL, Strategy.SYNTHETIC, Strategy.SYNTHETIC_THEN_REAL)
@@ -245,17 +245,6 @@ def demo() -> Preset:
     return replace(small(), name="demo", grid=grid, images_per_stage=1200)
 
 
-def unannotated(grid: Grid) -> Grid:
-    """What annotation is worth: real images alone against synthetic ones first, by annotated real patients.
-
-        synthboost study label-free --data CAMUS --synthetic SIM SDM PSEUDO --out DIR --patients 5 10 50 all
-
-    `synthetic` alone is the arm without any annotation.
-    """
-    strategies = (Strategy.REAL, Strategy.SYNTHETIC, Strategy.SYNTHETIC_THEN_REAL)
-    return replace(grid, strategies=strategies, patients=(5, 10, 50, "all"))
-
-
 PRESETS: dict[str, Callable[[], Preset]] = {"smoke": smoke, "small": small, "paper": paper}
 
 
@@ -264,3 +253,50 @@ def choose_preset(name: str) -> Preset:
     if name not in PRESETS:
         raise ConfigError("study", "preset", name, f"one of {', '.join(PRESETS)}")
     return PRESETS[name]()
+
+
+def label_free(size: Preset) -> Preset:
+    """What annotation is worth: real images alone against synthetic ones first, by annotated real patients.
+
+        synthboost study label-free --data CAMUS --synthetic SIM SDM PSEUDO --out DIR --patients 5 10 50 all
+
+    `synthetic` alone is the arm without any annotation.
+    """
+    strategies = (Strategy.REAL, Strategy.SYNTHETIC, Strategy.SYNTHETIC_THEN_REAL)
+    return replace(size, grid=replace(size.grid, strategies=strategies, patients=(5, 10, 50, "all")))
+
+
+def prompts(size: Preset) -> Preset:
+    """What each part of a sentence contributes, and what is drawn for a sentence that is wrong.
+
+        synthboost study prompts --data CAMUS --out DIR --preset small --patients 50
+
+    Models are trained on P7 with clauses dropped at random, so that they know every subset of them.
+    """
+    grid = replace(
+        size.grid, models=_own_model(size), strategies=(Strategy.REAL,), encoders=("trained",),
+        prompts=(PromptSet.P7_ANY,), patients=("all",),
+    )  # fmt: skip
+    return replace(size, grid=grid)
+
+
+def _own_model(size: Preset) -> tuple[str, ...]:
+    """The model that studies of ours take where no published weights are asked for: the one that ships."""
+    return size.grid.models if size.weights else (PRETRAINED_MODEL,)
+
+
+STUDIES: dict[str, Callable[[Preset], Preset]] = {
+    "paper": lambda size: size,
+    "label-free": label_free,
+    "prompts": prompts,
+}
+"""Name -> what a study makes of a size: which runs there are. The report shows what these runs have to show."""
+SEVERAL_SETS = frozenset({"label-free"})
+"""Studies that compare synthetic data sets."""
+
+
+def choose_study(name: str, size: Preset) -> Preset:
+    """Return what a study runs at a size; raise a `ConfigError` if there is none of the name."""
+    if name not in STUDIES:
+        raise ConfigError("study", "name", name or "none", f"one of {', '.join(STUDIES)}")
+    return STUDIES[name](size)

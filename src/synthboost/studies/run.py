@@ -14,18 +14,21 @@ from accelerate.utils import broadcast_object_list
 
 from synthboost.data import TripletRecipe, check_beside, check_pictures
 from synthboost.data.source import FrameSet, mixture
-from synthboost.domain import SplitPart
+from synthboost.domain import PromptSet, SplitPart
 from synthboost.errors import ConfigError
+from synthboost.inference.clauses import probe_clauses
 from synthboost.inference.predict_dataset import write_predictions
 from synthboost.inference.predictor import Predictor
 from synthboost.inference.score_dataset import score_frames
 from synthboost.inference.sentences import EvaluationSentences
 from synthboost.io.atomic import write_text
 from synthboost.io.lock import exclusive
+from synthboost.io.tables import write_typed
 from synthboost.io.typed_json import read_record, write_record
 from synthboost.models.base import Segmenter
 from synthboost.models.registry import build_segmenter, load_segmenter
 from synthboost.prompts import vocabulary
+from synthboost.records.clauses import ClauseRow
 from synthboost.records.examples import Example
 from synthboost.records.run_folder import RunPaths, RunRecord, read_log
 from synthboost.records.run_record import Evaluation, Parameters
@@ -153,6 +156,11 @@ def _evaluate(
     paths.done.unlink(missing_ok=True)
     shutil.rmtree(paths.state, ignore_errors=True)  # also of a training that was killed at its end
     began = datetime.now(UTC), time.monotonic()
+    if spec.prompt_set is PromptSet.P7_ANY:
+        assert evaluation.threshold is not None
+        predictor = Predictor(model, device, evaluation.threshold)
+        frames = spec.sources[Role.REAL].evaluation_frames(evaluation.part)
+        write_typed(paths.clauses, ClauseRow, probe_clauses(predictor, frames))
     rows, examples = evaluate_run(spec, model, paths, evaluation, workers, device)
     log = read_log(paths.log) if spec.own_stages else []
     data = {str(role): source.fingerprint for role, source in spec.sources.items()}
