@@ -36,6 +36,8 @@ def test_the_annotation_gives_the_stated_fraction(synthboost, few, tmp_path):
     assert answer.code == 0, answer.err
     assert "not a medical device" in answer.out
     assert "of 3 patients; checks.csv says why" in answer.out
+    assert "EF: reference, CAMUS' convention - stated (%): bias " in answer.out
+    assert len(answer.out.splitlines()) == 6, "the table is in agreement.md"
     patients = read(out / "patients.csv")
     assert len(patients) == 3
     for patient in patients:

@@ -44,6 +44,7 @@ def test_a_png_gives_png_masks_of_its_own_size(
         assert int(np.array(mask).sum()) == int(lines[0]["pixels"])
     assert lines[0]["area_mm2"] == ""
     assert (out / "echo" / "overlay.png").is_file()
+    assert f"\npicture: {out / 'echo' / 'overlay.png'}\n" in answer.out
 
 
 def test_a_nifti_gives_nifti_masks_with_its_spacing_and_an_area(

@@ -45,7 +45,7 @@ class Clinical(SplitOptions):
         """Get the label maps, measure, compare, write, print the table."""
         from synthboost.data.source import open_source
         from synthboost.inference import predict_dataset as maps
-        from synthboost.inference.clinical import compare_cases, measure_cases, write_clinical
+        from synthboost.inference.clinical import AGAINST_STATED, compare_cases, measure_cases, write_clinical
         from synthboost.inference.predictor import Predictor
         from synthboost.inference.sentences import EvaluationSentences
         from synthboost.inference.uncertainty import write_uncertainty
@@ -54,7 +54,7 @@ class Clinical(SplitOptions):
         from synthboost.models.registry import name_with_checksum
         from synthboost.progress import track
         from synthboost.records.masks import INDEX_FILE, read_index
-        from synthboost.reports.table import to_text
+        from synthboost.reports.bland_altman import agreement_lines
         from synthboost.studies.manifest import versions
         from synthboost.studies.results import UNKNOWN, run_spec_of
 
@@ -102,4 +102,6 @@ class Clinical(SplitOptions):
                 write_uncertainty(self.out / "uncertainty.csv", predictor, frames, spec.domain_named)
             compared = compare_cases(cases, "reference" if reference else "predicted")
             table = write_clinical(self.out, cases, compared, {**facts, "software": to_json(versions())})
-        print(f"{to_text(table)}\npatients: {self.out / 'patients.csv'}")
+        *_, hearts, notice = table.notes
+        print("\n".join([table.caption, *agreement_lines(compared[: len(AGAINST_STATED)]), hearts, notice]))
+        print(f"all numbers: {self.out / 'agreement.md'}, by patient: {self.out / 'patients.csv'}")

@@ -46,7 +46,7 @@ class Predict(WithModel):
 
     def run(self) -> None:
         """Predict everything; unreadable recordings are listed with the reason, and make the exit code 2."""
-        from synthboost.inference.predict_folder import beside, predict_folder
+        from synthboost.inference.predict_folder import beside, first_picture, predict_folder
         from synthboost.inference.predictor import REFUSED, Predictor
         from synthboost.inference.sentences import ALL_NAMES, sentence_targets, structure_targets
         from synthboost.io.recordings import find_recordings
@@ -92,6 +92,9 @@ class Predict(WithModel):
             f"{len(paths) - len(failed)} of {len(paths)} recordings predicted"
             f"{f' ({kept} of them before)' if kept else ''}: {out / 'predictions.csv'}"
         )
+        pictures = [out / outcome.name / first_picture(outcome.result) for outcome in outcomes if outcome.result]
+        if pictures:
+            print(f"picture: {pictures[0]}{f' and {len(pictures) - 1} more' if pictures[1:] else ''}")
         doubtful = [outcome.note for outcome in outcomes if outcome.note]
         for note in doubtful[:MOST_NOTES]:
             print(f"note: {note}", file=sys.stderr)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -145,6 +145,12 @@ def result_names(root: Path, paths: Sequence[Path]) -> list[str]:
 def _printable(text: str) -> str:
     """As text that every file can hold, also if a name of the system is not Unicode."""
     return text.encode("utf-8", "backslashreplace").decode()
+
+
+def first_picture(result: Mapping[str, Any]) -> str:
+    """Return the name of the picture to look at first: the overlay, of a clip that of end diastole."""
+    files = result["files"]
+    return str(files.get("overlay") or files["overlay_ED"])
 
 
 def _up_to_date(path: Path, folder: Path) -> dict[str, Any] | None:

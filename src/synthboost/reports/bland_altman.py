@@ -9,6 +9,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
+from synthboost.errors import people
 from synthboost.evaluation.clinical.method_agreement import MethodAgreement, ValueInterval
 from synthboost.reports.figure import INK, QUIET, TRUE_CONTOUR, Plot, dress, panels, plain_label
 from synthboost.reports.table import Cell, Table, absent, count, fixed, named, number
@@ -49,6 +50,19 @@ def agreement_table(compared: Sequence[Compared], caption: str, notes: Sequence[
     missing = [f"Not measured of {patients}: {', '.join(names)}." for patients, names in absentees.items()]
     explained = "Differences are first minus second; 95 % of them are expected between the limits (Bland and Altman)."
     return Table.of("agreement", caption, map(_line, compared), (explained, *missing, *notes, NOT_A_DEVICE))
+
+
+def agreement_lines(compared: Sequence[Compared]) -> list[str]:
+    """Return a sentence for each quantity, for a terminal: the table says the rest."""
+    lines = []
+    for item in compared:
+        if (found := item.agreement) is None:
+            said = f"too few patients have both values ({len(item.values)})"
+        else:
+            low, high = (fixed(limit.value, 1, sign=True) for limit in (found.lower_limit, found.upper_limit))
+            said = f"bias {_estimate(found.bias).text}, 95 % limits {low} to {high}, {people(found.n)}"
+        lines.append(f"{item.title}: {said}")
+    return lines
 
 
 def bland_altman_plot(compared: Sequence[Compared], caption: str) -> Plot:

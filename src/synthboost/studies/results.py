@@ -112,7 +112,7 @@ def _example(note: str, frame: Frame, rows: pd.DataFrame, files: dict[tuple[str,
 
 
 def dice_line(rows: pd.DataFrame) -> str:
-    """Return e.g. `Dice 87.31 ± 6.02 % over 240 pairs of 20 patients (LV 91.20, MYO 82.51, LA 88.22)`.
+    """Return e.g. `Dice 87.31 ± 6.02 % (mean ± SD) over 240 pairs of 20 patients (LV 91.20, MYO 82.51, LA 88.22)`.
 
     Probes are left out; failed rows are counted.
     """
@@ -127,4 +127,5 @@ def dice_line(rows: pd.DataFrame) -> str:
     parts = ", ".join(f"{s.short} {percent[s.short]:.2f}" if s.short in percent else f"{s.short} -" for s in Structure)
     leak = "; the sentences use ground truth" if scored.uses_ground_truth.any() else ""
     dice = mean_sd(scored.dice.tolist(), scale=100).text
-    return f"Dice {dice} % over {len(scored)} pairs of {people(scored.patient.nunique())} ({parts}){failed}{leak}"
+    of = f"{len(scored)} pairs of {people(scored.patient.nunique())}"
+    return f"Dice {dice} % (mean ± SD) over {of} ({parts}){failed}{leak}"

@@ -195,7 +195,7 @@ class _Stage:
                 self.train_epoch(bar)
                 self.validate()
                 dice = self.progress.log[-1]["validation_dice"]
-                bar.note(f"epoch {self.progress.epoch}/{self.config.epochs}, validation Dice {dice:.3f}")
+                bar.note(f"epoch {self.progress.epoch}/{self.config.epochs}, validation Dice {100 * dice:.1f} %")
 
     def train_epoch(self, bar: Progress) -> None:
         self.network.train()

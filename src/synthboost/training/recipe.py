@@ -232,7 +232,7 @@ class _Fit:
     def _note(self, bar: Progress) -> None:
         if self.log:
             last = self.log[-1]
-            score = "" if last.dice is None else f", validation Dice {last.dice:.3f}"
+            score = "" if last.dice is None else f", validation Dice {100 * last.dice:.1f} %"
             bar.note(f"loss {last.loss:.3f}{score}")
 
     def save_state(self) -> None:
