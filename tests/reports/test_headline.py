@@ -5,6 +5,7 @@ from __future__ import annotations
 from synthboost.records.rows import rows_frame
 from synthboost.reports import content as sentences
 from synthboost.reports.arms import ordered_arms
+from synthboost.reports.content import answer
 from synthboost.reports.contrasts import differences
 
 
@@ -20,6 +21,19 @@ def pair(make_row, base, boosted, **other):
         where = {"patient": f"p{patient}", "frame": f"f{patient}", **other}
         rows += [make_row(first, **where), make_row(second, strategy="synth-PT:real-FT", **where)]
     return rows
+
+
+def test_the_answer_names_the_best_model_and_what_a_constant_mask_reaches(make_row):
+    rows = pair(make_row, (0.7, 0.8), (0.8, 0.9))
+    best = "real-FT: mean Dice 85.0 % (1 seed, 95 % interval 80.0 to 90.0, 2 images of 2 patients)"
+    assert answer(ordered_arms(rows_frame(rows))).endswith(f"{best}. No constant mask was evaluated beside it.")
+    blind = [make_row(0.6, model="baseline", strategy="image-blind", patient=f"p{n}", frame=f"f{n}") for n in (0, 1)]
+    text = answer(ordered_arms(rows_frame(rows + blind)))
+    assert text.endswith(f"{best}, 25.0 points above the best constant mask (image-blind baseline).")
+    blind = [make_row(0.9, model="baseline", strategy="image-blind", patient=f"p{n}", frame=f"f{n}") for n in (0, 1)]
+    text = answer(ordered_arms(rows_frame(rows + blind)))
+    assert text.startswith("No model beats the constant mask of the image-blind baseline (90.0 %). Best: ")
+    assert answer(ordered_arms(rows_frame(blind))) == ""
 
 
 def test_a_clear_gain_is_called_one_with_its_interval(make_row):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from synthboost.reports.series import series_of
+from synthboost.reports.series import _without_checksums, series_of
 
 
 def names(series):
@@ -51,6 +51,11 @@ def test_two_synthetic_sets_make_two_series_with_the_same_real_run(make_study_ru
         ("synthetic data sdm", ["cris-real-trained-P1-0-400", "cris-synthetic-trained-P1-0-400"]),
         ("synthetic data simulated", ["cris-real-trained-P1-0-400", "b"]),
     ]
+
+
+def test_a_checksum_stands_in_a_heading_only_where_names_are_the_same():
+    assert _without_checksums({"sdm 12ab", "simulated 34cd"}) == {"sdm 12ab": "sdm", "simulated 34cd": "simulated"}
+    assert _without_checksums({"sdm 12ab", "sdm 34cd"}) == {"sdm 12ab": "sdm 12ab", "sdm 34cd": "sdm 34cd"}
 
 
 def test_presets_part_runs_and_models_of_their_own_size_do_not(make_study_run):

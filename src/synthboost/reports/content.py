@@ -15,6 +15,7 @@ from synthboost.records.run_folder import RunRecord
 from synthboost.records.run_record import BASELINE_MODEL
 from synthboost.reports.arms import cell_text, is_baseline, mean_percent, strategy_label, varying_columns
 from synthboost.reports.contrasts import STRATEGIES, Difference, training_of_differences
+from synthboost.reports.paper import model_heading
 from synthboost.reports.run_facts import NO_RUNS, Runs
 from synthboost.reports.series import rows_of_runs
 from synthboost.reports.table import fixed
@@ -117,6 +118,27 @@ _DOES = {
     Strategy.MIXED: "training on synthetic images and {target} together",
     Strategy.SYNTHETIC: "training on synthetic images alone",
 }
+
+
+def answer(arms: Sequence[Arm]) -> str:
+    """The best of several models in one sentence, beside the best constant mask; empty where there is no choice."""
+    trained = [arm for arm in arms if len(arm.scored) and not is_baseline(arm)]
+    if len(trained) < 2:
+        return ""
+    best = max(trained, key=mean_percent)
+    blind = max((arm for arm in arms if len(arm.scored) and is_baseline(arm)), key=mean_percent, default=None)
+    seeds = best.scored.seed.nunique()
+    bounds = f", 95 % interval {fixed(100 * best.dice.low, 1)} to {fixed(100 * best.dice.high, 1)}" if best.dice else ""
+    said = (
+        f"{model_heading(str(best['model']))}, {strategy_label(best)}: mean Dice {_percent(best)} "
+        f"({seeds} seed{'' if seeds == 1 else 's'}{bounds}, {_extent(best)})"
+    )
+    if blind is None:
+        return f"Best: {said}. No constant mask was evaluated beside it."
+    over = mean_percent(best) - mean_percent(blind)
+    if over <= 0:
+        return f"No model beats the constant mask of the {strategy_label(blind)} ({_percent(blind)}). Best: {said}."
+    return f"Best: {said}, {fixed(over, 1)} points above the best constant mask ({strategy_label(blind)})."
 
 
 def headline(

@@ -15,7 +15,7 @@ from synthboost import __version__
 from synthboost.errors import OutputError, printable
 from synthboost.io.atomic import output_errors, write_text
 from synthboost.records.run_folder import RunRecord
-from synthboost.reports.content import SIMULATED_TARGET, TARGET_NOTE, ReportContent, headline
+from synthboost.reports.content import SIMULATED_TARGET, TARGET_NOTE, ReportContent, answer, headline
 from synthboost.reports.figure import PREDICTED_CONTOUR, TRUE_CONTOUR, Plot
 from synthboost.reports.pictures import Picture
 from synthboost.reports.run_facts import by_name
@@ -83,6 +83,7 @@ def render(series: Sequence[Series], sections: Sequence[Section], content: Repor
     """The page as HTML text."""
     simulated, known = content.target_is_simulated, by_name(run for one in series for run in one.runs)
     headlines = [(s.name, headline(s.arms, s.differences, simulated, known).replace(" %", "\u00a0%")) for s in series]
+    lead = answer([arm for one in series for arm in one.arms]) if any(one.differences for one in series) else ""
     shown = [(section, _html(section)) for section in sections]
     page = (
         _templates()
@@ -90,6 +91,7 @@ def render(series: Sequence[Series], sections: Sequence[Section], content: Repor
         .render(
             generator=Markup(GENERATOR),
             content=content,
+            lead=lead.replace(" %", "\u00a0%"),
             headlines=headlines,
             sections=[(section.anchor, section.title, html) for section, html in shown if html],
             version=__version__,

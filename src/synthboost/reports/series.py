@@ -79,12 +79,19 @@ def series_of(runs: Sequence[RunRecord]) -> list[Series]:
     varying = _varying(ordered, facts)
     keys = [tuple(fact.get(name) for name in varying) for fact in facts]
     whole = [key for key in dict.fromkeys(keys) if not any(_is_part(key, other) for other in keys)]
-    found = []
+    found, shown = [], {name: _without_checksums({fact[name] for fact in facts if name in fact}) for name in varying}
     for key in sorted(whole, key=_natural):
         members = [run for run, own in zip(ordered, keys, strict=True) if own == key or _is_part(own, key)]
-        name = ", ".join(_TEXTS[n].format(value) for n, value in zip(varying, key, strict=True) if value is not None)
+        values = {n: shown[n][value] for n, value in zip(varying, key, strict=True) if value is not None}
+        name = ", ".join(_TEXTS[n].format(value) for n, value in values.items())
         found.append(Series(name, tuple(_without_copies(members))))
     return found
+
+
+def _without_checksums(values: set[str]) -> dict[str, str]:
+    """Value -> what a heading says: a data set's name alone, where that tells all of them apart."""
+    short = {value: value.rpartition(" ")[0] or value for value in values}
+    return short if len({*short.values()}) == len(values) else {value: value for value in values}
 
 
 def _facts(run: RunRecord) -> dict[str, str]:
