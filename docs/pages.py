@@ -89,7 +89,12 @@ def _front_matter(text: str) -> str:
 
 
 def _examples() -> str:
-    parts = ["# Examples", "", "Short programs, in `examples/`; the tests run them.", ""]
+    parts = [
+        "# Examples",
+        "",
+        "Short programs, and a notebook (`first_masks.ipynb`), in `examples/`; the tests run them.",
+        "",
+    ]
     for path in sorted((ROOT / "examples").glob("*.py")):
         parts += [f"## {path.name}", "", "```python", path.read_text().rstrip(), "```", ""]
     return "\n".join(parts)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 import runpy
 import sys
 from pathlib import Path
@@ -51,6 +53,22 @@ def test_the_method_in_one_file_trains_three_strategies_and_compares_them(
         "the synthetic run is trained once, for itself and the next"
     )
     assert Path("method/patient0010_4CH_ES.png").is_file()
+
+
+def test_the_notebook_runs_from_top_to_bottom(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    cells = json.loads((EXAMPLES / "first_masks.ipynb").read_text(encoding="utf-8"))["cells"]
+    assert not any(cell.get("outputs") for cell in cells), "saved without outputs"
+    names: dict[str, object] = {}
+    for cell in cells:
+        if cell["cell_type"] == "code":
+            exec("".join(cell["source"]), names)
+    said = capsys.readouterr().out
+    assert [float(dice) > 70 for dice in re.findall(r"Dice (\S+) %", said)] == [True] * 3
+    assert "refused: ('the liver',)\npixels: [0, " in said
+    assert "noise ('no sector'" in said
 
 
 def test_every_example_is_run_here_and_short() -> None:
