@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from smallest_models import CASES, build_smallest
 from torch import nn
 
 from synthboost.errors import ConfigError
@@ -14,7 +15,7 @@ from synthboost.models.audit import audit, faults
 from synthboost.models.base import Segmenter
 from synthboost.models.catalogue import MODELS
 from synthboost.models.freezing import Encoders, Tuning
-from synthboost.models.registry import build_segmenter, load_segmenter
+from synthboost.models.registry import load_segmenter
 from synthboost.training.config import TrainingConfig
 from synthboost.training.optimizer import make_optimizer
 
@@ -22,10 +23,10 @@ SENTENCES = ("Myocardium of the heart.", "Left atrium cavity of the heart.")
 WORDS = ["trained", "frozen", "last-1", "lora-2", "vision=frozen,text=trained", "vision=last-2,text=lora-1"]
 
 
-@pytest.fixture(params=sorted(MODELS))
+@pytest.fixture(params=CASES)
 def model(request: pytest.FixtureRequest) -> Segmenter:
     torch.set_num_threads(1)
-    return build_segmenter(request.param, "tiny")
+    return build_smallest(request.param)
 
 
 UNKNOWN = [
@@ -200,7 +201,8 @@ def test_a_step_of_the_optimiser_moves_what_learns_and_leaves_every_other_bit(mo
         assert torch.equal(after[name], before[name]) != learning, name
     evaluating = {name for name, module in model.named_modules() if not module.training}
     buffers = [name for name in before.keys() - learns.keys() if name.rpartition(".")[0] in evaluating]
-    assert bool(buffers) == (model.name == "cris" and word != "trained")
+    has_statistics = any(isinstance(module, nn.BatchNorm2d) for module in model.modules())
+    assert bool(buffers) == (has_statistics and word != "trained")
     assert all(torch.equal(after[name], before[name]) for name in buffers)
 
 

@@ -38,9 +38,9 @@ class Train(SplitOptions):
     model: str = "clipseg"
     """The architecture: `clipseg`, `cris`, `textunet`, or `unet`, a supervised baseline without text."""
     preset: str = "tiny"
-    """The size from random weights: `tiny`; `rd64` (CLIPSeg), `rn50` (CRIS), `base` (TextUNet), `unet256` (U-Net)."""
+    """The size from random weights: `tiny`, `rd64` (CLIPSeg), `rn50` (CRIS), `base`, `lite0-minilm` (TextUNet) ..."""
     weights: str | None = None
-    """Initial weights: a run's folder, a folder of weights, or a hub name such as CIDAS/clipseg-rd64-refined."""
+    """Initial weights: a run's folder, a folder of weights, a hub name, or `lite0-minilm` (`weights list`)."""
     encoders: str = "trained"
     """What to train: `trained`, `frozen`, `last-3` (blocks), `lora-8` (rank), or e.g. `vision=last-3,text=frozen`."""
     prompts: PromptSet = PromptSet.P6

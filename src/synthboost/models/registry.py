@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
 
@@ -12,6 +13,8 @@ from synthboost.domain import PromptSet
 from synthboost.errors import CheckpointError
 from synthboost.models.base import Segmenter
 from synthboost.models.catalogue import DEFAULT, MODELS, entry_of, settings_of
+from synthboost.models.textunet.model import TextUNet
+from synthboost.models.textunet.pretrained import encoder_files, encoders_checksum, names_encoders
 from synthboost.models.weights_folder import CARD_FILE, CONFIG_FILE, folder_checksum, is_hub_name, read_card
 
 CONVERT = "Convert a published file of CRIS or CLIP with `synthboost weights convert`."
@@ -39,22 +42,30 @@ def build_segmenter(model: str, preset: str, seed: int = 0, prompt_sets: Collect
         ConfigError: no such model or preset; the known ones are listed.
     """
     settings = settings_of(model, preset)
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
+    with _seeded(seed):
         return segmenter_class(model).from_settings(settings, prompt_sets).eval()
 
 
-def load_segmenter(source: str | Path, model: str | None = None) -> Segmenter:
+def load_segmenter(source: str | Path, model: str | None = None, seed: int = 0) -> Segmenter:
     """Load weights from a folder, from the hub by name (`owner/name`), or those of the package (`default`).
 
     Args:
-        source: a folder in `save_pretrained` layout, a finished run's folder, a hub name, or `default`.
+        source: a folder in `save_pretrained` layout, a finished run's folder, a hub name, `default`, or encoders alone
+            (see `names_encoders`), for a decoder with random weights.
         model: the model it must be; `None` takes what the folder's card says. A folder without a card must be the
             library's own layout of a CLIPSeg.
+        seed: of the weights that remain random.
 
     Raises:
         CheckpointError: nothing is there, it is damaged, or it is another model.
     """
+    if names_encoders(source):
+        if model not in (None, TextUNet.name):
+            raise CheckpointError(
+                source, "model", TextUNet.name, model, "These encoders belong to another architecture."
+            )
+        with _seeded(seed):
+            return TextUNet.from_encoders(*encoder_files(str(source))).eval()
     folder = folder_of(source)
     card = read_card(folder, verify=False)
     if card is None and not (folder / CONFIG_FILE).is_file():
@@ -84,7 +95,14 @@ def weights_fingerprint(source: str | Path) -> str:
     Raises:
         CheckpointError: there are no weights.
     """
-    return folder_checksum(folder_of(source))
+    return encoders_checksum(str(source)) if names_encoders(source) else folder_checksum(folder_of(source))
+
+
+@contextmanager
+def _seeded(seed: int) -> Iterator[None]:
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        yield
 
 
 def push_weights(source: str | Path, repo: str, private: bool = True) -> str:

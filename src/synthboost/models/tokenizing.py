@@ -41,8 +41,8 @@ def grammar_tokenizer(prompt_sets: Collection[PromptSet] = ()) -> PreTrainedToke
     )
 
 
-def read_tokenizer(folder: Path) -> Any:
-    """Read the tokenizer that a folder of weights holds.
+def read_tokenizer(folder: Path, ends: bool = True) -> Any:
+    """Read the tokenizer that a folder of weights holds; with `ends`, one whose sentences end in a token of their own.
 
     Raises:
         CheckpointError: there is none, or it is damaged.
@@ -51,7 +51,7 @@ def read_tokenizer(folder: Path) -> Any:
     with _refusing_damage(folder, "the files of a tokenizer"):
         tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
         tokenizer(["heart"], add_special_tokens=True)  # some damage shows in use only
-    if tokenizer.pad_token_id is None or tokenizer.eos_token_id is None:
+    if tokenizer.pad_token_id is None or (ends and tokenizer.eos_token_id is None):
         raise CheckpointError(folder, "tokenizer", "no padding or no end", "a tokenizer with tokens for both")
     return tokenizer
 

@@ -6,6 +6,7 @@ from synthboost.prompts.build import (
     clean_sentence,
     seeded_omissions,
     seeded_paraphrase,
+    spell_out,
 )
 from synthboost.prompts.shape import shape_word
 from synthboost.prompts.templates import (
@@ -33,6 +34,7 @@ __all__ = [
     "seeded_omissions",
     "seeded_paraphrase",
     "shape_word",
+    "spell_out",
     "split_words",
     "vocabulary",
     "wall_degree",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Collection
 from hashlib import blake2b
@@ -9,6 +10,7 @@ from hashlib import blake2b
 from synthboost.domain import FrameInfo, Prompt, PromptSet, Structure
 from synthboost.errors import PromptError
 from synthboost.prompts import templates
+from synthboost.prompts.phrases import ABBREVIATIONS
 from synthboost.prompts.templates import (
     PARAPHRASES,
     PROMPT_SETS,
@@ -24,6 +26,10 @@ MEASURED_ON_MASKS = frozenset({Attribute.EJECTION_FRACTION, Attribute.WALL})
 MAXIMUM_CHARACTERS = 1000
 """A guess that is generous: the paper's longest sentence has about 190, and CLIP reads 77 tokens."""
 
+_LONGEST_FIRST = sorted(ABBREVIATIONS, key=len, reverse=True)
+_ABBREVIATION = re.compile(
+    rf"\b(?:{'|'.join(map('[.]'.join, _LONGEST_FIRST))})(?:[.]|\b)|\b(?:{'|'.join(_LONGEST_FIRST)})\b", re.IGNORECASE
+)
 _INVISIBLE = ("Cc", "Cf")
 _LONE_SURROGATE = "Cs"
 
@@ -133,6 +139,11 @@ def clean_sentence(text: str) -> str:
     if any(unicodedata.category(c) == _LONE_SURROGATE for c in sentence):
         raise PromptError("prompt", "text", ascii(text), "valid Unicode", "Remove the half surrogate pair.")
     return sentence
+
+
+def spell_out(sentence: str) -> str:
+    """Replace abbreviations by what they stand for: "the LV" and "the l.v." give "the left ventricle"."""
+    return _ABBREVIATION.sub(lambda found: ABBREVIATIONS[found[0].replace(".", "").upper()], sentence)
 
 
 def _require_length(text: str) -> None:

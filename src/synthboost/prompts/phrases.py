@@ -21,6 +21,18 @@ NAMES = MappingProxyType(
 )
 """The slot that names each structure, or something else."""
 
+ABBREVIATIONS = MappingProxyType(
+    {
+        "LV": "left ventricle", "LVC": "left ventricular cavity", "MYO": "myocardium", "LA": "left atrium",
+        "RV": "right ventricle", "RA": "right atrium", "MV": "mitral valve", "AV": "aortic valve",
+        "TV": "tricuspid valve", "PV": "pulmonary valve", "IVS": "interventricular septum",
+        "LVOT": "left ventricular outflow tract", "LAA": "left atrial appendage", "LAD": "left coronary artery",
+        "EF": "ejection fraction", "LVEF": "left ventricular ejection fraction", "ED": "end of diastole",
+        "ES": "end of systole",
+    }
+)  # fmt: skip
+"""Abbreviation -> what it stands for, for text encoders that read words."""
+
 _LV = (
     *("left ventricle", "LV", "left ventricular {space}", "LV {space}", "{space} of the left ventricle") * 2, "L.V.",
     "left ventricle {space}", "left ventricle's {space}", "{space} of the LV", "left ventricular {space} {area}",

@@ -193,7 +193,7 @@ def initial_model(spec: RunSpec, parent: RunPaths | None) -> Segmenter:
     said = [s for s in (spec.prompt_set, spec.synthetic_prompt_set) if s is not None]
     if parent is None and spec.weights is None:
         return build_segmenter(spec.model, spec.preset, spec.seed, said)
-    model = load_segmenter(str(spec.weights) if parent is None else parent.checkpoint, spec.model)
+    model = load_segmenter(str(spec.weights) if parent is None else parent.checkpoint, spec.model, spec.seed)
     if unknown := model.unknown_words(" ".join(vocabulary(said))):
         raise ConfigError(
             "run", "prompt_set", " and ".join(said), f"sentences without the words {', '.join(unknown)}",

@@ -1,9 +1,9 @@
 """TextUNet: a U-Net that is run once per image, and whose output layer is made from the sentence, at several scales.
 
-The sentence costs next to nothing: for each pair a weighted sum of the maps of the last levels. It is read character by
-character, so that abbreviations and slips of the pen are words like all others. The way down is the image encoder
+The sentence costs next to nothing: for each pair a weighted sum of the maps of the last levels. Ours is read character
+by character, so that abbreviations and slips of the pen are words like all others. The way down is the image encoder
 (`vision`), the convolutions over characters are the text encoder (`text`); the way up and what makes kernels from a
-sentence are the decoder.
+sentence are the decoder. With the preset `lite0-minilm` the encoders are published ones.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import string
 import unicodedata
 from collections.abc import Collection, Sequence
 from pathlib import Path
-from typing import ClassVar, Self
+from typing import Any, ClassVar, Self
 
 import torch
 import torch.nn.functional as F
@@ -22,9 +22,9 @@ from synthboost.domain import STRUCTURES, PromptSet
 from synthboost.errors import PromptError
 from synthboost.models.base import Features, Part, Segmenter
 from synthboost.models.textunet.network import COORDINATES, SLOPE, TextUNetNetwork
-from synthboost.models.textunet.settings import TextUNetSettings
+from synthboost.models.textunet.settings import PRESETS, Lite0MiniLMSettings, TextUNetSettings
 from synthboost.models.weights_folder import load_weights, read_card, read_settings
-from synthboost.prompts import MAXIMUM_CHARACTERS
+from synthboost.prompts import MAXIMUM_CHARACTERS, spell_out
 from synthboost.prompts.templates import PARAPHRASES, STRUCTURE_NAMES
 
 EDGE = " "
@@ -32,6 +32,8 @@ EDGE = " "
 CHARACTERS = string.ascii_lowercase + string.digits + " .,-'/()%"
 """In this order from 2 on; 0 is padding, 1 any other character."""
 OTHER = 1
+MINILM_LENGTH = 256
+"""Most tokens of a sentence for MiniLM, as it was trained."""
 NAMES = tuple(f"{STRUCTURE_NAMES[structure]} {PARAPHRASES[0]}." for structure in STRUCTURES)
 """A sentence for each structure: P1's."""
 
@@ -45,33 +47,71 @@ class TextUNet(Segmenter):
     text_length: int = MAXIMUM_CHARACTERS
     """Most characters of a sentence; no limit of the network."""
 
-    def __init__(self, settings: TextUNetSettings) -> None:
+    def __init__(self, settings: TextUNetSettings | Lite0MiniLMSettings, tokenizer: Any = None) -> None:
         """Build with random weights; `from_settings` and `from_pretrained` are the usual ways in."""
         super().__init__()
-        self.settings = settings
+        self.settings, self.tokenizer = settings, tokenizer
         self.rivals: Tensor | None = None
         """(3, text_width), what each structure's name is encoded as; `None` in training, and before any."""
-        self.network = TextUNetNetwork(settings, OTHER + 1 + len(CHARACTERS))
+        if isinstance(settings, TextUNetSettings):
+            self.network = TextUNetNetwork(settings, OTHER + 1 + len(CHARACTERS))
+        else:
+            from synthboost.models.textunet.lite0_minilm import Lite0MiniLMNetwork  # transformers is slow to import
+
+            self.network = Lite0MiniLMNetwork(settings, len(tokenizer), tokenizer.pad_token_id)
+            self.text_length = MINILM_LENGTH
         self.input_size = self.output_size = settings.input_size
 
     @classmethod
-    def from_settings(cls, settings: TextUNetSettings, prompt_sets: Collection[PromptSet] = ()) -> Self:
-        """Build with random weights; see `Segmenter.from_settings`. Its characters spell any word."""
-        return cls(settings)
+    def from_settings(
+        cls, settings: TextUNetSettings | Lite0MiniLMSettings, prompt_sets: Collection[PromptSet] = ()
+    ) -> Self:
+        """Build with random weights; see `Segmenter.from_settings`. Our text encoder's characters spell any word."""
+        if isinstance(settings, TextUNetSettings):
+            return cls(settings)
+        from synthboost.models.tokenizing import grammar_tokenizer
+
+        return cls(settings, grammar_tokenizer(prompt_sets))
+
+    @classmethod
+    def from_encoders(cls, image: Path, text: Path) -> Self:
+        """Read EfficientNet-Lite0's weights from a file and MiniLM's from a folder; the decoder's are random.
+
+        Raises:
+            CheckpointError: one is damaged or absent, or of another network.
+        """
+        from synthboost.models.textunet.lite0_minilm import settings_for
+        from synthboost.models.tokenizing import read_tokenizer
+
+        preset = PRESETS["lite0-minilm"]
+        assert isinstance(preset, Lite0MiniLMSettings)
+        model = cls(settings_for(text, preset), read_tokenizer(text, ends=False))
+        model.network.load_encoders(image, text)
+        return model
 
     @classmethod
     def from_pretrained(cls, folder: Path) -> Self:
         """Read what `save_pretrained` wrote; see `Segmenter.from_pretrained`."""
-        model = cls(read_settings(TextUNetSettings, read_card(folder), folder))
+        card = read_card(folder)
+        if card is None or "text_heads" not in card.settings:
+            model = cls(read_settings(TextUNetSettings, card, folder))
+        else:
+            from synthboost.models.tokenizing import read_tokenizer
+
+            model = cls(read_settings(Lite0MiniLMSettings, card, folder), read_tokenizer(folder, ends=False))
         load_weights(model.network, folder)
         return model
 
     def tokenize(self, sentences: Sequence[str]) -> Tensor:
         """Turn sentences into numbers of characters (N, L), capitals and accents aside; see `Segmenter.tokenize`.
 
+        With a tokenizer, into its tokens; abbreviations are spelt out, since they mean nothing to MiniLM.
+
         Raises:
             PromptError: a sentence is longer than `text_length`.
         """
+        if self.tokenizer is not None:
+            return super().tokenize([spell_out(sentence) for sentence in sentences])
         rows = []
         for sentence in sentences:
             plain = unicodedata.normalize("NFKD", sentence.casefold())
@@ -86,12 +126,12 @@ class TextUNet(Segmenter):
         return torch.tensor([row + [0] * (longest - len(row)) for row in rows])
 
     def unknown_words(self, sentence: str) -> tuple[str, ...]:
-        """Return nothing: characters spell any word, and whether a sentence says enough, `names_structure` tells."""
-        return ()
+        """Return nothing where characters spell any word: whether a sentence says enough, `names_structure` tells."""
+        return () if self.tokenizer is None else super().unknown_words(spell_out(sentence))
 
     def encode_image(self, images: Tensor) -> Features:
-        """Return the maps of the way down, (B, widths[k], S / 2**k, S / 2**k)."""
-        maps: Features = self.network.encode_image(images[:, :1])
+        """Return maps whose sizes halve, (B, channels, S / 2**k, S / 2**k)."""
+        maps: Features = self.network.encode_image(images)
         return maps
 
     def image_settings(self) -> tuple[object, ...]:
@@ -144,17 +184,14 @@ class TextUNet(Segmenter):
         return self.structure_logits(text).argmax(1) > 0
 
     def encoder_blocks(self) -> dict[str, list[list[Part]]]:
-        """Return the levels of the way down; and characters, blocks and pooling of the text encoder."""
-        network = self.network
-        *first, last = network.text
-        return {
-            "vision": [[level] for level in network.down],
-            "text": [[network.characters], *([block] for block in first), [last, network.text_norm]],
-        }
+        """Return the network's; see `Segmenter.encoder_blocks`."""
+        blocks: dict[str, list[list[Part]]] = self.network.encoder_blocks()
+        return blocks
 
     def decoder_parts(self) -> list[Part]:
-        """Return the way up, and what makes kernels from a sentence and tells the structure that it names."""
-        return [*self.network.up, *self.network.kernels, self.network.naming]
+        """Return the network's; see `Segmenter.decoder_parts`."""
+        parts: list[Part] = self.network.decoder_parts()
+        return parts
 
 
 def in_each(vectors: Tensor, images: int) -> tuple[Tensor, Tensor]:

@@ -1,7 +1,8 @@
-"""The layers of a TextUNet: a way down, a way up, an encoder of characters, and the kernels that a sentence makes."""
+"""The layers of a TextUNet: encoders of image and text, a way up, and the kernels that a sentence makes."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import pairwise
 from typing import cast
 
@@ -10,6 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from synthboost.domain import STRUCTURES
+from synthboost.models.base import Part
 from synthboost.models.textunet.settings import TextUNetSettings
 
 SLOPE = 0.1
@@ -51,46 +53,29 @@ class TextBlock(nn.Module):
         return cast("Tensor", hidden + self.out(F.gelu(self.mix(seen).transpose(1, 2))) * inside)
 
 
-class TextUNetNetwork(nn.Module):
-    """All weights of a TextUNet."""
+class WayUp(nn.Module):
+    """The decoder of every TextUNet: a way up, and what makes kernels from a sentence and names its structure."""
 
-    def __init__(self, settings: TextUNetSettings, characters: int) -> None:
-        """Build with random weights; `characters` is the number of different ones, padding (0) included."""
-        super().__init__()
-        widths, text = settings.widths, settings.text_width
-        self.characters = nn.Embedding(characters, text)
-        self.text = nn.ModuleList([TextBlock(text, 2**number) for number in range(settings.text_layers)])
-        self.text_norm = nn.LayerNorm(text)
-        first = Convolutions(1 + COORDINATES, widths[0])
-        self.down = nn.ModuleList([first, *(Convolutions(a, b, 2) for a, b in pairwise(widths))])
-        self.up = nn.ModuleList([Convolutions(b + a, a) for a, b in pairwise(widths)][::-1])
-        scales = widths[: settings.scales][::-1]
-        self.kernels = nn.ModuleList([nn.Linear(text, width + 1) for width in scales])
+    up: nn.ModuleList
+    kernels: nn.ModuleList
+    naming: nn.Linear
+
+    def add_way_up(self, maps: Sequence[int], widths: Sequence[int], scales: int, text: int) -> None:
+        """Build with random weights.
+
+        Args:
+            maps: channels of the encoder's maps, from the full size on.
+            widths: channels of the way up, likewise, without the coarsest map.
+            scales: how many of these the sentence is compared with.
+            text: channels of a sentence's vector.
+        """
+        below = (*widths[1:], maps[-1])
+        ways = zip(below, maps[:-1], widths, strict=True)
+        self.up = nn.ModuleList([Convolutions(deep + beside, own) for deep, beside, own in ways][::-1])
+        self.kernels = nn.ModuleList([nn.Linear(text, width + 1) for width in widths[:scales][::-1]])
         self.naming = nn.Linear(text, 1 + len(STRUCTURES))
         with torch.no_grad():
             self.naming.bias[0] -= DOUBT
-
-    def encode_image(self, grey: Tensor) -> tuple[Tensor, ...]:
-        """Return the maps of the way down of images (B, 1, S, S), from the full size on."""
-        count, _, rows, columns = grey.shape
-        row, column = (torch.linspace(-1, 1, size, device=grey.device) for size in (rows, columns))
-        places = torch.stack(torch.meshgrid(row, column, indexing="ij")).expand(count, -1, -1, -1)
-        maps = [self.down[0](torch.cat([grey, places], 1))]
-        for level in self.down[1:]:
-            maps.append(level(maps[-1]))
-        return tuple(maps)
-
-    def encode_text(self, tokens: Tensor) -> Tensor:
-        """Return one vector (M, text_width) for each row of characters (M, L); padding changes nothing.
-
-        Of every channel the largest value counts: what names a structure stands out among whatever else is said. It
-        learnt in fewer steps than a weighted mean did.
-        """
-        inside = (tokens > 0)[..., None]
-        hidden = self.characters(tokens) * inside
-        for block in self.text:
-            hidden = block(hidden, inside)
-        return cast("Tensor", self.text_norm(hidden.masked_fill(~inside, float("-inf")).amax(1)))
 
     def decode(self, maps: tuple[Tensor, ...], text: Tensor, image_index: Tensor) -> list[Tensor]:
         """Return logits from the coarsest scale to (N, S, S): way up once per image, then each pair's kernels.
@@ -112,3 +97,56 @@ class TextUNetNetwork(nn.Module):
             coarser = F.interpolate(scales[-1][:, None], fit.shape[1:], mode="bilinear", align_corners=False)[:, 0]
             scales.append(fit + coarser)
         return scales[1:]
+
+    def decoder_parts(self) -> list[Part]:
+        """Return the way up, and what makes kernels from a sentence and tells the structure that it names."""
+        return [*self.up, *self.kernels, self.naming]
+
+
+class TextUNetNetwork(WayUp):
+    """A TextUNet whose encoders are ours: convolutions over the image, and over characters."""
+
+    def __init__(self, settings: TextUNetSettings, characters: int) -> None:
+        """Build with random weights; `characters` is the number of different ones, padding (0) included."""
+        super().__init__()
+        widths, text = settings.widths, settings.text_width
+        self.characters = nn.Embedding(characters, text)
+        self.text = nn.ModuleList([TextBlock(text, 2**number) for number in range(settings.text_layers)])
+        self.text_norm = nn.LayerNorm(text)
+        first = Convolutions(1 + COORDINATES, widths[0])
+        self.down = nn.ModuleList([first, *(Convolutions(a, b, 2) for a, b in pairwise(widths))])
+        self.add_way_up(widths, widths[:-1], settings.scales, text)
+
+    def encode_image(self, images: Tensor) -> tuple[Tensor, ...]:
+        """Return the maps of the way down of images (B, 3, S, S), from the full size on."""
+        maps = [self.down[0](with_places(images[:, :1]))]
+        for level in self.down[1:]:
+            maps.append(level(maps[-1]))
+        return tuple(maps)
+
+    def encode_text(self, tokens: Tensor) -> Tensor:
+        """Return one vector (M, text_width) for each row of characters (M, L); padding changes nothing.
+
+        Of every channel the largest value counts: what names a structure stands out among whatever else is said. It
+        learnt in fewer steps than a weighted mean did.
+        """
+        inside = (tokens > 0)[..., None]
+        hidden = self.characters(tokens) * inside
+        for block in self.text:
+            hidden = block(hidden, inside)
+        return cast("Tensor", self.text_norm(hidden.masked_fill(~inside, float("-inf")).amax(1)))
+
+    def encoder_blocks(self) -> dict[str, list[list[Part]]]:
+        """Return the levels of the way down; and characters, blocks and pooling of the text encoder."""
+        *first, last = self.text
+        return {
+            "vision": [[level] for level in self.down],
+            "text": [[self.characters], *[[block] for block in first], [last, self.text_norm]],
+        }
+
+
+def with_places(grey: Tensor) -> Tensor:
+    """Add row and column of each pixel, -1 to 1, to grey images (B, 1, S, S): (B, 3, S, S)."""
+    count, _, rows, columns = grey.shape
+    row, column = (torch.linspace(-1, 1, size, device=grey.device) for size in (rows, columns))
+    return torch.cat([grey, torch.stack(torch.meshgrid(row, column, indexing="ij")).expand(count, -1, -1, -1)], 1)

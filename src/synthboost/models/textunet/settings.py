@@ -37,8 +37,38 @@ class TextUNetSettings:
         )
 
 
+@dataclass(frozen=True)
+class Lite0MiniLMSettings:
+    """Sizes of a TextUNet with EfficientNet-Lite0 and a BERT, by default MiniLM, as encoders."""
+
+    input_size: int = 128
+    """Square input in pixels; a multiple of Lite0's stride, 32. Masks come out at the same size."""
+    widths: tuple[int, int, int, int, int] = (16, 32, 48, 64, 112)
+    """Channels of the decoder, from the full size to a sixteenth of it."""
+    scales: int = 3
+    """Levels, from the full size on, at which the sentence is compared with the image."""
+    text_width: int = 384
+    text_layers: int = 6
+    text_heads: int = 12
+
+    def __post_init__(self) -> None:
+        """Refuse sizes that cannot form a network."""
+        require_fields(
+            self,
+            ("input_size", self.input_size % 32 == 0 and self.input_size >= 64, "a multiple of 32, 64 or more"),
+            ("widths", len(self.widths) == 5 and min(self.widths) >= 1, "five positive numbers"),
+            ("scales", 1 <= self.scales <= 5, "1 to 5"),
+            ("text_layers", self.text_layers >= 1, "1 or more"),
+            ("text_heads", self.text_heads >= 1 and self.text_width % self.text_heads == 0, "a divisor of text_width"),
+        )
+
+
 TINY = TextUNetSettings(input_size=96, widths=(12, 24, 36, 48, 72), text_width=48, text_layers=3)
 """For two CPU cores: learns from random weights in a minute or two."""
 
-PRESETS: dict[str, TextUNetSettings] = {"tiny": TINY, "base": TextUNetSettings()}
+PRESETS: dict[str, TextUNetSettings | Lite0MiniLMSettings] = {
+    "tiny": TINY,
+    "base": TextUNetSettings(),
+    "lite0-minilm": Lite0MiniLMSettings(),
+}
 """Architectures by name, with random weights."""
