@@ -12,6 +12,7 @@ from typing import Any
 from synthboost.errors import ConfigError
 from synthboost.models.clipseg.settings import PRESETS as CLIPSEG_PRESETS
 from synthboost.models.cris.settings import PRESETS as CRIS_PRESETS
+from synthboost.models.dual.settings import PRESETS as DUAL_PRESETS
 from synthboost.models.textunet.settings import PRESETS as TEXTUNET_PRESETS
 from synthboost.models.unet.settings import PRESETS as UNET_PRESETS
 
@@ -47,6 +48,8 @@ class ModelEntry:
     reads_text: bool = True
     """Whether weights read the sentence. Without, it only chooses the structure, and there is no text encoder."""
     published: tuple[Published, ...] = ()
+    layouts: tuple[str, ...] = ()
+    """Of folders that others publish and it reads: the `model_type` of their configuration, or a file."""
 
 
 CLIP_LICENCE = "MIT (the repository's); its model card puts deployment out of scope"
@@ -73,6 +76,7 @@ MODELS: dict[str, ModelEntry] = {
                 use="--weights CIDAS/clipseg-rd64-refined",
             ),
         ),
+        layouts=("clipseg",),
     ),
     "cris": ModelEntry(
         segmenter=".cris.model:Cris",
@@ -106,6 +110,36 @@ MODELS: dict[str, ModelEntry] = {
                 use="weights convert cris_best.pth --out cris-refcoco, then --model cris --weights cris-refcoco",
             ),
         ),
+    ),
+    "dual": ModelEntry(
+        segmenter=".dual.model:Dual",
+        presets=DUAL_PRESETS,
+        rate=2e-3,
+        cycle_rates={"tiny": 1e-3},
+        published=(
+            Published(
+                name="clip-vit-b16",
+                trained="both encoders as CLIP; the decoder stays random",
+                source="openai/clip-vit-base-patch16",
+                licence=CLIP_LICENCE,
+                use="--model dual --weights openai/clip-vit-base-patch16",
+            ),
+            Published(
+                name="siglip2-b16",
+                trained="both encoders as SigLIP 2; the decoder stays random",
+                source="google/siglip2-base-patch16-224",
+                licence="see the hub's page",
+                use="--model dual --weights google/siglip2-base-patch16-224",
+            ),
+            Published(
+                name="biomedclip",
+                trained="both encoders, on figures of biomedical articles and their captions; the decoder stays random",
+                source="microsoft/BiomedCLIP-PubMedBERT_256-vit_base_patch16_224",
+                licence="see the hub's page",
+                use="--model dual --weights microsoft/BiomedCLIP-PubMedBERT_256-vit_base_patch16_224",
+            ),
+        ),
+        layouts=("clip", "siglip", "open_clip_pytorch_model.bin"),
     ),
     "textunet": ModelEntry(
         segmenter=".textunet.model:TextUNet",

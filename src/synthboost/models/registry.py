@@ -3,19 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from importlib import import_module
 from pathlib import Path
 
 import torch
 
 from synthboost.domain import PromptSet
-from synthboost.errors import CheckpointError
+from synthboost.errors import CheckpointError, DataError
+from synthboost.io.typed_json import read_json
 from synthboost.models.base import Segmenter
 from synthboost.models.catalogue import DEFAULT, MODELS, entry_of, settings_of
 from synthboost.models.textunet.model import TextUNet
 from synthboost.models.textunet.pretrained import encoder_files, encoders_checksum, names_encoders
-from synthboost.models.weights_folder import CARD_FILE, CONFIG_FILE, folder_checksum, is_hub_name, read_card
+from synthboost.models.weights_folder import (
+    CARD_FILE,
+    CONFIG_FILE,
+    OPEN_CLIP_FILE,
+    folder_checksum,
+    is_hub_name,
+    read_card,
+)
 
 CONVERT = "Convert a published file of CRIS or CLIP with `synthboost weights convert`."
 BOX = Path(__file__).parents[1] / "weights" / DEFAULT
@@ -52,8 +60,8 @@ def load_segmenter(source: str | Path, model: str | None = None, seed: int = 0) 
     Args:
         source: a folder in `save_pretrained` layout, a finished run's folder, a hub name, `default`, or encoders alone
             (see `names_encoders`), for a decoder with random weights.
-        model: the model it must be; `None` takes what the folder's card says. A folder without a card must be the
-            library's own layout of a CLIPSeg.
+        model: the model it must be; `None` takes what the folder's card says. A folder without a card must have a
+            published layout, e.g. the library's own of a CLIPSeg.
         seed: of the weights that remain random.
 
     Raises:
@@ -68,13 +76,12 @@ def load_segmenter(source: str | Path, model: str | None = None, seed: int = 0) 
             return TextUNet.from_encoders(*encoder_files(str(source))).eval()
     folder = folder_of(source)
     card = read_card(folder, verify=False)
-    if card is None and not (folder / CONFIG_FILE).is_file():
-        raise CheckpointError(folder, CARD_FILE, "absent", "a card, or config.json of a CLIPSeg", CONVERT)
-    name = card.model if card else "clipseg"
+    name = card.model if card else _publisher(folder)
     if name not in MODELS or (model is not None and name != model):
         wanted = model or ", ".join(MODELS)
         raise CheckpointError(folder, "model", name, wanted, "The weights belong to another architecture.")
-    return segmenter_class(name).from_pretrained(folder).eval()
+    with _seeded(seed):
+        return segmenter_class(name).from_pretrained(folder).eval()
 
 
 def name_with_checksum(model: Segmenter, source: str | Path) -> str:
@@ -96,6 +103,17 @@ def weights_fingerprint(source: str | Path) -> str:
         CheckpointError: there are no weights.
     """
     return encoders_checksum(str(source)) if names_encoders(source) else folder_checksum(folder_of(source))
+
+
+def _publisher(folder: Path) -> str:
+    """The architecture that reads a folder without a card, by what its configuration says it is."""
+    layout = OPEN_CLIP_FILE
+    if not (folder / OPEN_CLIP_FILE).is_file():
+        if not (folder / CONFIG_FILE).is_file():
+            raise CheckpointError(folder, CARD_FILE, "absent", "a card, or config.json of a CLIPSeg", CONVERT)
+        with suppress(DataError):  # what reads it says so
+            layout = str(read_json(folder / CONFIG_FILE).get("model_type"))
+    return next((name for name, entry in MODELS.items() if layout in entry.layouts), "clipseg")
 
 
 @contextmanager
@@ -155,7 +173,9 @@ def folder_of(source: str | Path) -> Path:
     from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
 
     try:
-        return Path(snapshot_download(source, allow_patterns=["*.json", "*.txt", "*.safetensors", "pytorch_model.bin"]))
+        return Path(
+            snapshot_download(source, allow_patterns=["*.json", "*.txt", "*.safetensors", "*pytorch_model.bin"])
+        )
     except (OSError, HfHubHTTPError, LocalEntryNotFoundError, ValueError) as error:
         raise CheckpointError(
             source, "hub", type(error).__name__, "a local folder, or a model that the hub can give",

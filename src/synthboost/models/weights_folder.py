@@ -30,6 +30,8 @@ Settings = TypeVar("Settings", bound="DataclassInstance")
 WEIGHTS_FILE = "model.safetensors"
 PICKLED_FILE = "pytorch_model.bin"
 """Of older releases on the hub; read as tensors only."""
+OPEN_CLIP_FILE = "open_clip_pytorch_model.bin"
+"""Of dual encoders that open_clip trained."""
 CARD_FILE, CONFIG_FILE = "synthboost.json", "config.json"
 TRAINING_FILE = "training.json"
 """How the weights came about. No prediction depends on it, so the card does not list it."""
@@ -101,7 +103,8 @@ def folder_checksum(folder: Path) -> str:
     Raises:
         CheckpointError: there are no weights, or the card cannot be read.
     """
-    weights_path(folder)
+    if not (folder / OPEN_CLIP_FILE).is_file():
+        weights_path(folder)
     card = read_card(folder, verify=False)
     return _checksum(_checksums(folder)) if card is None else card.sha256
 

@@ -1,8 +1,7 @@
 """CLIPSeg as a Segmenter, composed from transformers' modules so that published weights load by name.
 
 transformers' own `CLIPSegForImageSegmentation.forward` runs both encoders without gradients and once per sentence;
-here the same modules are called one after the other, so that the encoders can really be trained, an image is
-encoded once for all its sentences, and vision blocks that the decoder does not read are not run.
+here the same modules are called one after the other (`TextConditioned`), so that the encoders can really be trained.
 """
 
 from __future__ import annotations
@@ -14,15 +13,15 @@ from pathlib import Path
 from typing import Any, ClassVar, Self
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 from transformers import CLIPSegConfig, CLIPSegForImageSegmentation
 
 from synthboost.domain import PromptSet
 from synthboost.errors import CheckpointError, SynthboostError, first_words
 from synthboost.io.atomic import write_json
 from synthboost.io.typed_json import from_json, read_json
-from synthboost.models.base import Features, Part, Segmenter
 from synthboost.models.clipseg.settings import ClipSegSettings
+from synthboost.models.text_conditioned import ClipTowers, TextConditioned
 from synthboost.models.tokenizing import grammar_tokenizer, read_tokenizer
 from synthboost.models.weights_folder import (
     CONFIG_FILE,
@@ -46,7 +45,7 @@ MOST_LAYERS, MARGIN = 1000, 10**6
 LEGACY_END = 2
 
 
-class ClipSeg(Segmenter):
+class ClipSeg(TextConditioned):
     """CLIPSeg (arXiv 2112.10003, Figure 2)."""
 
     name: ClassVar[str] = "clipseg"
@@ -68,8 +67,8 @@ class ClipSeg(Segmenter):
     def from_settings(cls, settings: ClipSegSettings, prompt_sets: Collection[PromptSet] = ()) -> Self:
         """Build with random weights and the grammar's own tokenizer; see `Segmenter.from_settings`."""
         tokenizer = grammar_tokenizer(prompt_sets)
-        model = cls(settings, _library_config(settings, tokenizer), tokenizer)
-        _initialise(model.network, settings)
+        model = cls(settings, library_config(settings, tokenizer), tokenizer)
+        initialise(model.network.decoder, model.network.clip.vision_model.embeddings, settings)
         return model
 
     @classmethod
@@ -97,83 +96,22 @@ class ClipSeg(Segmenter):
         numbers = {"size": size, "image_mean": self.pixel_mean, "image_std": self.pixel_std}
         write_json(folder / PREPROCESSING, {"image_processor_type": "ViTImageProcessor", **numbers, **AS_WE_DO})
 
-    def encode_image(self, images: Tensor) -> Features:
-        """Run the vision blocks up to the last one that is read; return (B, 1 + patches, width) of each read one."""
-        vision = self.network.clip.vision_model
-        hidden = vision.pre_layrnorm(vision.embeddings(images, interpolate_pos_encoding=True))
-        read = self.settings.extract_layers
-        outputs = {}
-        for number, block in enumerate(vision.encoder.layers[: max(read) + 1]):
-            hidden = block(hidden, None)
-            outputs[number] = hidden
-        return tuple(outputs[number] for number in read)
-
-    def image_settings(self) -> tuple[object, ...]:
-        """Return the blocks that are read and what the library's configuration adds; see `Segmenter.image_settings`."""
-        vision = self.network.config.vision_config
-        read = self.settings.extract_layers
-        return read, vision.num_attention_heads, vision.hidden_act, vision.layer_norm_eps
-
-    def encode_text(self, tokens: Tensor) -> Features:
-        """Encode tokens (M, L) into the pooled, projected embedding (M, projection_width) of each sentence.
-
-        The text encoder is causal and reads its result at the end token, so padding has no influence.
-        """
-        return (self.network.clip.get_text_features(input_ids=tokens).pooler_output,)
-
-    def decode(self, features: Features, text: Features, image_index: Tensor) -> Tensor:
-        """Decode N pairs; what comes before the sentence enters is computed once per image."""
-        (embedding,) = text
-        decoder = self.network.decoder
-        hidden: Tensor | None = None
-        per_pair = False
-        stages = zip(reversed(features), decoder.reduces, decoder.layers, strict=True)
-        for depth, (activation, reduce, layer) in enumerate(stages):
-            reduced = reduce(activation)
-            if per_pair:
-                reduced = reduced[image_index]
-            hidden = reduced if hidden is None else hidden + reduced
-            if depth == self.settings.conditional_layer:
-                # Feature-wise scale and shift of (N, tokens, reduce) by the sentence.
-                scale, shift = decoder.film_mul(embedding)[:, None], decoder.film_add(embedding)[:, None]
-                hidden = scale * hidden[image_index] + shift
-                per_pair = True
-            hidden = layer(hidden, attention_mask=None)
-        assert hidden is not None
-        patches = hidden[:, 1:].transpose(1, 2)  # without the class token: (N, reduce, grid * grid)
-        grid = round(patches.shape[2] ** 0.5)
-        logits: Tensor = decoder.transposed_convolution(patches.reshape(*patches.shape[:2], grid, grid))
-        return logits[:, 0]
-
-    def encoder_blocks(self) -> dict[str, list[list[Part]]]:
-        """Return the transformers' embeddings and blocks; see `Segmenter.encoder_blocks`."""
-        clip = self.network.clip
-        vision, text = clip.vision_model, clip.text_model
-        used = max(self.settings.extract_layers) + 1
-        *first, last = text.encoder.layers
-        return {
-            "vision": [[vision.embeddings, vision.pre_layrnorm], *([block] for block in vision.encoder.layers[:used])],
-            "text": [
-                [text.embeddings],
-                *([block] for block in first),
-                [last, text.final_layer_norm, clip.text_projection],
-            ],
-        }
-
-    def decoder_parts(self) -> list[Part]:
-        """Return the decoder; see `Segmenter.decoder_parts`."""
-        return [self.network.decoder]
+    @property
+    def towers(self) -> ClipTowers:
+        """CLIP's."""
+        return ClipTowers(self.network.clip)
 
 
-def _initialise(network: CLIPSegForImageSegmentation, settings: ClipSegSettings) -> None:
-    # transformers 5 draws the decoder's convolutions and reductions with a standard deviation of 1, which makes
-    # logits of about +-60 and a sigmoid without gradient; it was never meant to be trained from there.
-    decoder = network.decoder
+def initialise(decoder: Any, embeddings: Any, settings: ClipSegSettings) -> None:
+    """Draw a decoder's weights and, if the settings say so, those of patches and positions.
+
+    transformers 5 draws the decoder's convolutions and reductions with a standard deviation of 1, which makes logits of
+    about +-60 and a sigmoid without gradient; it was never meant to be trained from there.
+    """
     for layer in (*decoder.reduces, *decoder.transposed_convolution, decoder.film_mul, decoder.film_add):
         if hasattr(layer, "reset_parameters"):
             layer.reset_parameters()
-    embeddings = network.clip.vision_model.embeddings
-    if settings.initial_std is not None:
+    if settings.initial_std is not None and embeddings is not None:
         film, position, patch = settings.initial_std
         for layer, std in (
             (decoder.film_mul, film), (decoder.film_add, film), (embeddings.position_embedding, position),
@@ -206,7 +144,8 @@ LIBRARY_NAMES = {
 """Part of the library's configuration -> its name of a size -> ours."""
 
 
-def _library_config(settings: ClipSegSettings, tokenizer: Any) -> CLIPSegConfig:
+def library_config(settings: ClipSegSettings, tokenizer: Any) -> CLIPSegConfig:
+    """Return the library's configuration of a CLIPSeg with such sizes and such tokens."""
     parts: dict[str, dict[str, Any]] = {
         part: {theirs: getattr(settings, ours) for theirs, ours in names.items()}
         for part, names in LIBRARY_NAMES.items()

@@ -138,10 +138,10 @@ class TextUNetNetwork(WayUp):
 
     def encoder_blocks(self) -> dict[str, list[list[Part]]]:
         """Return the levels of the way down; and characters, blocks and pooling of the text encoder."""
-        *first, last = self.text
+        *first, last = list[list[Part]]([block] for block in self.text)
         return {
             "vision": [[level] for level in self.down],
-            "text": [[self.characters], *[[block] for block in first], [last, self.text_norm]],
+            "text": [[self.characters], *first, [*last, self.text_norm]],
         }
 
 
