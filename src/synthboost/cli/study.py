@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import sys
+from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Literal
 
 import tyro
@@ -12,7 +14,10 @@ import tyro
 from synthboost.cli.options import require_different
 from synthboost.domain import SplitOptions
 from synthboost.errors import ConfigError
-from synthboost.studies.recipes import RANDOM, RECIPES, SEVERAL_SETS, Grid, choose_preset, choose_study
+from synthboost.processes import available_cores
+from synthboost.records.run_record import BASE
+from synthboost.studies.levels import Level, open_sets
+from synthboost.studies.recipes import RANDOM, RECIPES, SEVERAL_SETS, Grid, Preset, choose_preset, choose_study
 
 ON_A_CLUSTER = 64
 FAILED = 1
@@ -25,7 +30,8 @@ class Study(SplitOptions):
 
     `paper` is the paper's. `label-free` measures the value of annotation: Dice against the number of annotated real
     patients, with real images alone and after each of several synthetic sets. `prompts` measures what each part of a
-    sentence contributes, and what wrong sentences do.
+    sentence contributes, and what wrong sentences do. `ablation` varies the synthetic data, one factor at a time;
+    `pretraining` compares encoders pretrained on natural images with random ones, with and without synthetic images.
 
     Shared work is done once: `synth-PT:real-FT` starts from the `synthetic` run.
 
@@ -33,11 +39,11 @@ class Study(SplitOptions):
     """
 
     name: tyro.conf.Positional[str] = ""
-    """`paper`, `label-free`, `prompts`."""
+    """`paper`, `label-free`, `prompts`, `ablation`, `pretraining`."""
     data: Path | None = None
     """The real data set, for training, validation and evaluation."""
     synthetic: tuple[Path, ...] = ()
-    """The synthetic data set, for strategies that train on one; `label-free` takes several."""
+    """The synthetic data set, for strategies that train on one; `label-free` and `ablation` take several."""
     out: Path = Path("study")
     """The study's folder: `study.json`, `runs/`, `logs/`, `report.html`."""
     preset: str = "smoke"
@@ -49,6 +55,8 @@ class Study(SplitOptions):
     plan: bool = False
     """Print the runs, what is shared, and the estimated time and disk, and exit."""
     grid: Grid = field(default_factory=Grid)
+    factors: tuple[str, ...] = ()
+    """What `ablation` varies, e.g. `images appearance`; by default everything."""
     images_per_stage: int | None = None
     """Images per stage, instead of the preset's; e.g. twice as many for a control of real images at equal steps."""
     weights: tuple[str, ...] = ()
@@ -78,9 +86,10 @@ class Study(SplitOptions):
         if self.recipe_differences:
             print(differences_text())
             return
-        recipe, preset = RECIPES[self.recipe](), choose_study(self.name, choose_preset(self.preset))
+        recipe, size = RECIPES[self.recipe](), choose_preset(self.preset)
         if self.images_per_stage is not None:
-            preset = replace(preset, images_per_stage=self.images_per_stage)
+            size = replace(size, images_per_stage=self.images_per_stage)
+        preset = self._varied(choose_study(self.name, size))
         paths = StudyPaths(self.out)
         workers = self.workers or (local_workers() if self.executor == "local" else ON_A_CLUSTER)
         executor = make_executor(self.executor, workers, paths.executor, self.executor_options)
@@ -88,7 +97,7 @@ class Study(SplitOptions):
         preset = with_weights(preset, dict(map(_weights, self.weights)))
         needs_synthetic = uses_synthetic(preset.grid.strategies)
         require_different(self.data, *self.synthetic)
-        self._check_sets(needs_synthetic)
+        self._check_sets(needs_synthetic and preset.simulation is None)
         if self.data is None:
             raise ConfigError("study", "data", None, "the folder of the real data set")
         for folder in {source for source in preset.weights.values() if source != RANDOM}:
@@ -97,12 +106,14 @@ class Study(SplitOptions):
         real = open_source(self.data, splitting, allow_missing=self.allow_missing, images=False)
         folders = self.synthetic if needs_synthetic else ()
         synthetic = tuple(open_source(folder, made_from=real.split, images=False) for folder in folders)
-        study = Study(self.name, recipe, preset, real, synthetic)
-        check_request(paths, terms_of(study))
-        for source in (real, *synthetic):
-            source.check_images()
-        expected = estimate(study, paths.runs)
-        text = plan_text(study, expected, self.out, workers)
+        with TemporaryDirectory() if self.plan else nullcontext(paths.sets) as sets:
+            own = preset.simulation and open_sets(preset.levels, preset.simulation, Path(sets), available_cores())
+            study = Study(self.name, recipe, preset, real, synthetic, own or {})
+            check_request(paths, terms_of(study))
+            for source in (real, *synthetic):
+                source.check_images()
+            expected = estimate(study, paths.runs)
+            text = plan_text(study, expected, self.out, workers)
         if self.plan:
             print(text)
             return
@@ -113,6 +124,16 @@ class Study(SplitOptions):
         if failures:
             print(f"What each run said is in {paths.logs}. The same command tries them again.", file=sys.stderr)
             sys.exit(FAILED)
+
+    def _varied(self, preset: Preset) -> Preset:
+        """The preset with the factors that were asked for, and a level for each synthetic set of an ablation."""
+        given = tuple(Level("set", str(folder), {"set": n}) for n, folder in enumerate(self.synthetic))
+        levels = preset.levels if preset.simulation is None else (*preset.levels, *given)
+        known = dict.fromkeys(level.factor for level in levels if level.factor != BASE)
+        if strange := sorted(set(self.factors) - known.keys()):
+            raise ConfigError("study", "factors", strange[0], f"one of {', '.join(known)}" if known else "none")
+        chosen = (*(self.factors or known), BASE)
+        return replace(preset, levels=tuple(level for level in levels if level.factor in chosen))
 
     def _check_sets(self, needed: bool) -> None:
         given = ", ".join(map(str, self.synthetic)) or None

@@ -17,6 +17,10 @@ NOTHING_TRAINED = "none"
 """The `encoders` of a zero-shot run with pretrained weights, and of a baseline."""
 OF_ALL_ROWS = ("model", "strategy", "encoders", "seed")
 """Columns of the rows that are the same in all of a run, and fields of its `Spec`."""
+BASE = "base"
+"""What a study calls the runs that others differ from in one thing."""
+CONTROL = "real at equal steps"
+"""What a study calls runs that see as many real images as others see of both kinds."""
 ShapeFrom: TypeAlias = Literal["unknown", "ground-truth", "prediction"]
 
 

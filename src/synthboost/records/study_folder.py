@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,8 @@ class StudyPaths(Folder):
     """What was asked for, and with which versions: a `StudyRecord`."""
     runs = Below(RUNS_FOLDER)
     """The folder of runs."""
+    sets = Below(".sets")
+    """Data sets that the study simulates, without images: each frame is drawn when it is read. It can be deleted."""
     executor = Below("executor")
     """The executor's own files."""
     logs = Below("logs")
@@ -65,6 +67,8 @@ class StudyRecord:
     requests: tuple[StudyRequest, ...]
     runs: tuple[str, ...]
     """Names of all runs that were asked for."""
+    levels: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Run -> what a study varied beside its grid, e.g. `appearance: wild`, or `base`."""
 
 
 def find_runs(paths: Sequence[Path]) -> tuple[list[Path], list[Path]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import pandas as pd
@@ -56,6 +56,8 @@ class ReportContent:
     """(what, the paper's, what was done here): the recipe's differences from the paper."""
     fidelity: tuple[tuple[str, Mapping[str, Any]], ...] = ()
     """(name of a synthetic set, content of its `fidelity.json`) pairs."""
+    levels: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Run -> what the study varied beside its grid, e.g. `appearance: wild`, or `base`."""
     unfinished: tuple[tuple[str, str], ...] = ()
     """(run, its error or what is known of it) pairs: runs that have no result."""
 

@@ -15,6 +15,7 @@ from synthboost import __version__
 from synthboost.errors import OutputError, printable
 from synthboost.io.atomic import output_errors, write_text
 from synthboost.records.run_folder import RunRecord
+from synthboost.records.run_record import BASE
 from synthboost.reports.content import SIMULATED_TARGET, TARGET_NOTE, ReportContent, answer, headline
 from synthboost.reports.figure import PREDICTED_CONTOUR, TRUE_CONTOUR, Plot
 from synthboost.reports.pictures import Picture
@@ -46,7 +47,8 @@ def write_report(out: Path, runs: Sequence[RunRecord], content: ReportContent, f
         DataError: rows contradict each other, see `ordered_arms`, or a fidelity report is none.
         OutputError: a file cannot be written, or one of other origin is in the way.
     """
-    series = series_of(runs)
+    # What differs from the base in one thing has a section of its own; a series for each would be a book.
+    series = series_of([run for run in runs if BASE in content.levels.get(run.spec.name, (BASE,))])
     sections = sections_of(runs, series, content)
     page = render(series, sections, content)
     _require_own(out)

@@ -21,6 +21,7 @@ from synthboost.reports.dice import breakdown_table, dice_table, distance_table,
 from synthboost.reports.fidelity import fidelity_tables
 from synthboost.reports.figure import Plot
 from synthboost.reports.learning import convergence_table, learning_plots
+from synthboost.reports.levels import level_blocks
 from synthboost.reports.paper_tables import cell_table, paper_tables, reasons_against
 from synthboost.reports.pictures import CASES, Picture, case_text, extreme_cases, hardest_pairs
 from synthboost.reports.run_facts import (
@@ -98,6 +99,7 @@ def sections_of(runs: Sequence[RunRecord], series: Sequence[Series], content: Re
             each(lambda one: [sentence_table(one.rows)]),
             "No run was evaluated with a wrong sentence, so this cannot be told.",
         ),
+        Section("levels", "What mattered most", whole(level_blocks(runs, content.levels))),
         Section("clauses", "What each part of the sentence contributes", each(lambda one: clause_blocks(one.runs))),
         Section(
             "learning",

@@ -14,7 +14,9 @@ from synthboost.domain import PromptSet, Strategy
 from synthboost.errors import ConfigError
 from synthboost.models.catalogue import entry_of
 from synthboost.models.freezing import Encoders
-from synthboost.records.run_record import ShapeFrom
+from synthboost.records.run_record import CONTROL, ShapeFrom
+from synthboost.simulator.settings import SimulationSettings
+from synthboost.studies.levels import THE_BASE, Level, synthetic_data_levels
 from synthboost.training.config import PRETRAINED_MODEL, TrainingConfig
 
 HandOver: TypeAlias = Literal["weights", "everything"]
@@ -22,6 +24,8 @@ PAPER_STRATEGIES = (Strategy.ZERO_SHOT, Strategy.REAL, Strategy.SYNTHETIC, Strat
 PAPER_PROMPTS = tuple(PromptSet(f"P{number}") for number in range(8))
 RANDOM = "random"
 """In the place of weights: start from random ones."""
+PRETRAINED_ENCODERS = "lite0-minilm"
+"""Weights, and the preset of the same network: encoders of the extra `pretrained`."""
 
 
 @dataclass(frozen=True)
@@ -160,6 +164,10 @@ class Preset:
     """Images that a stage's optimiser sees, a frame counted every time: the epochs follow from the size of the data.
     `None`: the epochs of `training`."""
     least_epochs: int = 1
+    levels: tuple[Level, ...] = (THE_BASE,)
+    """What is varied beside the grid, one thing at a time."""
+    simulation: SimulationSettings | None = None
+    """The synthetic data of the base, where the study simulates its own."""
 
     def __post_init__(self) -> None:
         """Refuse a stage without an image."""
@@ -280,6 +288,46 @@ def prompts(size: Preset) -> Preset:
     return replace(size, grid=grid)
 
 
+def ablation(size: Preset) -> Preset:
+    """Which synthetic data: one factor at a time, with as many images seen by every training.
+
+        synthboost study ablation --data CAMUS --out DIR --preset small
+
+    Sets are simulated by the study; each `--synthetic` folder, e.g. of `synthesize sample` with other steps, guidance,
+    copies or perturbation, is a level of the factor `set`.
+    """
+    base, levels = synthetic_data_levels(size.images_per_stage or 4096)
+    grid = replace(
+        size.grid, models=_own_model(size), strategies=(Strategy.SYNTHETIC,), encoders=("trained",),
+        prompts=(PromptSet.P1,), patients=("all",),
+    )  # fmt: skip
+    return replace(size, grid=grid, levels=levels, simulation=base)
+
+
+def pretraining(size: Preset) -> Preset:
+    """Natural images, synthetic ones, or both: pretrained encoders against random ones, under each strategy.
+
+        synthboost study pretraining --data CAMUS --synthetic SIM --out DIR --preset small --patients 10 50
+
+    The control is real images alone for as many images as both stages take.
+    """
+    strategies = (Strategy.REAL, Strategy.SYNTHETIC_THEN_REAL)
+    grid = replace(
+        size.grid, models=(PRETRAINED_MODEL,), strategies=strategies, encoders=("trained", "frozen"),
+        prompts=(PromptSet.P1,), patients=(5, 10, 50, "all"),
+    )  # fmt: skip
+    images = 2 * (size.images_per_stage or 3600)
+    longer = {"images_per_stage": images}
+    levels = (
+        THE_BASE,
+        Level("encoders", "random", {"weights": RANDOM}),
+        Level(CONTROL, "pretrained", longer, (Strategy.REAL,)),
+        Level(CONTROL, "random", {"weights": RANDOM, **longer}, (Strategy.REAL,)),
+    )
+    started = {PRETRAINED_MODEL: PRETRAINED_ENCODERS}
+    return replace(size, grid=grid, levels=levels, architectures=started, weights=started, images_per_stage=images // 2)
+
+
 def _own_model(size: Preset) -> tuple[str, ...]:
     """The model that studies of ours take where no published weights are asked for: the one that ships."""
     return size.grid.models if size.weights else (PRETRAINED_MODEL,)
@@ -289,9 +337,11 @@ STUDIES: dict[str, Callable[[Preset], Preset]] = {
     "paper": lambda size: size,
     "label-free": label_free,
     "prompts": prompts,
+    "ablation": ablation,
+    "pretraining": pretraining,
 }
 """Name -> what a study makes of a size: which runs there are. The report shows what these runs have to show."""
-SEVERAL_SETS = frozenset({"label-free"})
+SEVERAL_SETS = frozenset({"label-free", "ablation"})
 """Studies that compare synthetic data sets."""
 
 

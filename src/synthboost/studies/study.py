@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from pathlib import Path
 
@@ -17,6 +17,7 @@ from synthboost.records.run_folder import RunPaths
 from synthboost.records.run_record import Evaluation
 from synthboost.studies.baselines import FITS, Baseline
 from synthboost.studies.executors.base import Job
+from synthboost.studies.levels import Level, set_key
 from synthboost.studies.recipes import RANDOM, Cell, Preset, Recipe
 from synthboost.studies.run import execute, is_finished
 from synthboost.studies.spec import DATA_OF, STAGES, Role, RunSpec, learns_from
@@ -58,7 +59,7 @@ class Study:
     """A study: how, at which size, and on which data."""
 
     name: str
-    """`paper`, `label-free`, `demo`."""
+    """One of `STUDIES`, or `demo`."""
     recipe: Recipe
     preset: Preset
     """What is combined with what, what each model starts from (see `with_weights`), and how each stage is trained."""
@@ -66,8 +67,10 @@ class Study:
     """The real data, whole."""
     synthetic: tuple[Source, ...]
     """Sets of different domains, e.g. simulated, diffusion, pseudo-labelled; tables name them by domain."""
+    simulated: Mapping[str, Source] = field(default_factory=dict)
+    """The study's own sets, by `set_key`."""
 
-    @cached_property
+    @property
     def runs(self) -> tuple[StudyRun, ...]:
         """All runs, each once, those that others need before them.
 
@@ -76,46 +79,80 @@ class Study:
                 or policy is unknown.
             SplitError: there are fewer training patients than asked for.
         """
-        _require_different(self.synthetic)
+        return tuple({run.name: run for run, _ in self._planned}.values())
+
+    @property
+    def levels(self) -> dict[str, tuple[str, ...]]:
+        """What is varied beside the grid, by run; nothing if there is only the base."""
+        found: dict[str, tuple[str, ...]] = {}
+        if len(self.preset.levels) > 1:
+            for run, label in self._planned:
+                if label:
+                    found[run.name] = tuple(dict.fromkeys((*found.get(run.name, ()), label)))
+        return found
+
+    @cached_property
+    def _planned(self) -> list[tuple[StudyRun, str]]:
+        """Runs, some of them more than once, and the level for which each is asked."""
+        if not self.simulated:
+            _require_different(self.synthetic)
         grid, weights = self.preset.grid, self.preset.weights
         cells = list(grid.cells())
         real = {count: self.real if count == "all" else self.real.with_patients(count) for count in grid.patients}
         evaluation = Evaluation(shape_from=self.recipe.shape_from)
-        runs = [StudyRun(Baseline(kind, source), evaluation) for source in real.values() for kind in FITS]
+        runs = [(StudyRun(Baseline(kind, source), evaluation), "") for source in real.values() for kind in FITS]
         checksums = {name: weights_fingerprint(given) for name, given in weights.items() if given != RANDOM}
-        for cell in cells:
+        for level, cell in ((one, cell) for one in self.preset.levels for cell in _cells_of(one, cells)):
             if self.recipe.has(cell.strategy, cell.prompt_set):
                 evaluated = replace(evaluation, threshold=self.recipe.threshold(cell.model))
-                for sources in self._sources(cell.strategy, real[cell.patients]):
-                    runs += [StudyRun(spec, evaluated) for spec in _with_parents(self._spec(cell, sources, checksums))]
-        return tuple({run.name: run for run in runs}.values())
+                for sources in self._sources(level, cell.strategy, real[cell.patients]):
+                    specs = _with_parents(self._spec(level, cell, sources, checksums))
+                    runs += [(StudyRun(spec, evaluated), level.label) for spec in specs]
+        return runs
 
     def jobs(self, root: Path) -> list[Job]:
         """What an executor carries out; `root` is the folder of runs, where what is done can be seen."""
         return [Job(run.name, run.needs, partial(run.is_finished, root)) for run in self.runs]
 
-    def _sources(self, strategy: Strategy, real: Source) -> list[Sources]:
-        """The data of a strategy: once for each synthetic set, if it reads any."""
+    def _sources(self, level: Level, strategy: Strategy, real: Source) -> list[Sources]:
+        """The data of a strategy: once for each synthetic set, if it reads any, or with the level's own."""
         if not uses_synthetic((strategy,)):
             return [{Role.REAL: real}]
+        if self.preset.simulation is not None:
+            given = level.change.get("set")
+            if given is not None:
+                return [{Role.REAL: real, Role.SYNTHETIC: self.synthetic[given]}]
+            own = self.simulated[set_key(level.simulation(self.preset.simulation))]
+            return [{Role.REAL: real, Role.SYNTHETIC: own.with_patients(level.change["patients"])}]
         return [{Role.REAL: real, Role.SYNTHETIC: one} for one in self.synthetic] or [{Role.REAL: real}]
 
-    def _spec(self, cell: Cell, sources: Sources, checksums: Mapping[str, str]) -> RunSpec:
-        model, stages = cell.model, STAGES[cell.strategy]
+    def _spec(self, level: Level, cell: Cell, sources: Sources, checksums: Mapping[str, str]) -> RunSpec:
+        model, stages, change = cell.model, STAGES[cell.strategy], level.change
+        size = replace(self.preset, images_per_stage=change.get("images_per_stage", self.preset.images_per_stage))
+        configs = {role: size.stage(self.recipe, model, _frames(sources, role)) for role in stages}
+        known = checksums if change.get("weights") != RANDOM else {}
         return RunSpec(
             strategy=cell.strategy,
             sources=sources,
-            training={role: self.preset.stage(self.recipe, model, _frames(sources, role)) for role in stages},
+            training={role: level.training(config) for role, config in configs.items()},
             model=model,
             preset=self.preset.architecture(model),
-            weights=self.preset.weights[model] if model in checksums else None,
-            weights_sha256=checksums.get(model),
+            weights=self.preset.weights[model] if model in known else None,
+            weights_sha256=known.get(model),
+            real_share=change.get("real_share"),
             encoders=self.recipe.encoders(model, Encoders.parse(cell.encoders)),
             prompt_set=cell.prompt_set,
             synthetic_prompt_set=self.recipe.synthetic_sentences.get(cell.prompt_set),
             seed=cell.seed,
             hand_over=self.recipe.hand_over,
         )
+
+
+def _cells_of(level: Level, cells: Sequence[Cell]) -> list[Cell]:
+    """The cells of the grid, under the level's own strategies if it has any."""
+    if not level.strategies:
+        return list(cells)
+    return list(dict.fromkeys(cell._replace(strategy=one) for cell in cells for one in level.strategies))
 
 
 def _require_different(synthetic: Sequence[Source]) -> None:

@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from synthboost.domain import SplitPart
@@ -52,7 +53,7 @@ def run_study(
     check_request(paths, terms)
     with exclusive(root):
         check_request(paths, terms)  # the folder may have been empty when it was not held yet
-        note_request(paths, terms, study.preset.grid, [run.name for run in study.runs])
+        note_request(paths, terms, study.preset.grid, [run.name for run in study.runs], study.levels)
         if note:
             print(note, file=sys.stderr, flush=True)
         open_runs = [run for run in study.runs if not run.is_finished(paths.runs)]
@@ -81,14 +82,18 @@ def write_results(root: Path, failures: Sequence[Outcome] = ()) -> None:
         records,
         recipe=tuple(line for line in differences if line[1] != line[2]),
         unfinished=tuple((outcome.name, outcome.error or "") for outcome in failures),
+        levels=known.levels,
     )
     write_report(root / "report.html", records, content, files=root / "results")
 
 
 def terms_of(study: Study) -> StudyTerms:
     """Return what must be the same in every request to one folder: all but the grid."""
-    preset = {name: value for name, value in asdict(study.preset).items() if name not in ("grid", "weights")}
-    data = {"real": study.real, **{f"synthetic {', '.join(one.domains)}": one for one in study.synthetic}}
+    left_out = ("grid", "weights", "levels")
+    preset = {name: value for name, value in asdict(study.preset).items() if name not in left_out}
+    compared = study.preset.simulation is not None
+    names = {one.dataset.root.name if compared else ", ".join(one.domains): one for one in study.synthetic}
+    data = {"real": study.real, **{f"synthetic {name}": one for name, one in names.items()}}
     return StudyTerms(
         study=study.name,
         recipe=json.loads(json.dumps(asdict(study.recipe), default=str)),
@@ -125,7 +130,13 @@ def check_request(paths: StudyPaths, terms: StudyTerms) -> None:
         )  # fmt: skip
 
 
-def note_request(paths: StudyPaths, terms: StudyTerms, grid: Grid, runs: Sequence[str]) -> None:
+def note_request(
+    paths: StudyPaths,
+    terms: StudyTerms,
+    grid: Grid,
+    runs: Sequence[str],
+    levels: Mapping[str, tuple[str, ...]] = MappingProxyType({}),
+) -> None:
     """Write `study.json`: the terms, and this request after those before it, unless it repeats the last one."""
     before = read_record(paths.description, StudyRecord) if paths.description.is_file() else StudyRecord(terms, (), ())
     asked = StudyRequest(datetime.now(UTC).isoformat(timespec="seconds"), to_json(grid), versions())
@@ -133,7 +144,8 @@ def note_request(paths: StudyPaths, terms: StudyTerms, grid: Grid, runs: Sequenc
     known = before.terms
     all_terms = replace(terms, data={**known.data, **terms.data}, weights={**known.weights, **terms.weights})
     requests = before.requests if repeats else (*before.requests, asked)
-    write_record(paths.description, StudyRecord(all_terms, requests, tuple(dict.fromkeys([*before.runs, *runs]))))
+    known_runs = tuple(dict.fromkeys([*before.runs, *runs]))
+    write_record(paths.description, StudyRecord(all_terms, requests, known_runs, {**before.levels, **levels}))
 
 
 def _differences(asked: Mapping[str, Any], there: Mapping[str, Any], place: str = "") -> list[tuple[str, Any, Any]]:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from shutil import disk_usage
 
 from synthboost.errors import people
 from synthboost.models.freezing import Encoders
+from synthboost.records.run_record import BASE
 from synthboost.records.study_folder import StudyPaths
-from synthboost.studies.recipes import RECIPES, Recipe
+from synthboost.studies.recipes import RECIPES, Preset, Recipe
 from synthboost.studies.spec import RunSpec
 from synthboost.studies.study import Study, StudyRun, needed_prompts
 from synthboost.studies.study_estimate import Estimate, cache_groups
@@ -31,8 +32,10 @@ def plan_text(study: Study, expected: Estimate, root: Path, workers: int) -> str
     """Return the plan, in paragraphs."""
     runs = StudyPaths(root).runs
     finished = {run.name for run in study.runs if run.is_finished(runs)}
+    levels = study.levels
     done = f", {len(finished)} of them finished" if finished else ""
-    lines = [f"{len(study.runs)} runs{done}:", *(_run(run, finished, expected) for run in study.runs)]
+    each = (_run(run, finished, expected, levels.get(run.name, ())) for run in study.runs)
+    lines = [f"{len(study.runs)} runs{done}:", *each]
     costs = _costs(expected, root, workers) if len(finished) < len(study.runs) else ["everything is finished"]
     paragraphs = [_head(study), lines, _shared(study, finished), costs]
     return "\n\n".join("\n".join(lines) for lines in paragraphs if lines)
@@ -50,6 +53,7 @@ def _head(study: Study) -> list[str]:
         f"grid: models {_words(grid.models)}; strategies {_words(grid.strategies)}; encoders {_words(grid.encoders)}; "
         f"prompt sets {_words(grid.prompts)}; seeds {_words(grid.seeds)}; "
         f"real training patients {_words(grid.patients)}",
+        *(f"varied, {text}" for text in _varied(preset)),
         "sentences: synthetic and real images get the same set"
         + (f", but {', '.join(pairs)} for the synthetic images" if pairs else ""),
         *(f"encoders of {model} do not learn in this recipe, whatever is asked for" for model in recipe.never_learn),
@@ -59,13 +63,19 @@ def _head(study: Study) -> list[str]:
     ]
 
 
-def _run(run: StudyRun, finished: set[str], expected: Estimate) -> str:
+def _varied(preset: Preset) -> Iterator[str]:
+    """The factors beside the grid, each with its levels."""
+    for factor in dict.fromkeys(level.factor for level in preset.levels if level.factor != BASE):
+        yield f"{factor}: {_words(level.value for level in preset.levels if level.factor == factor)}"
+
+
+def _run(run: StudyRun, finished: set[str], expected: Estimate, levels: Iterable[str]) -> str:
     state = "finished" if run.name in finished else f"at most {duration(expected.seconds[run.name])}"
     encoders = f", {run.work.encoders_label}" if isinstance(run.work, RunSpec) else ""
     count = run.work.record.real_patients
     patients = "" if count is None else f", {people(count, 'real')}"
     needs = f", starts from {run.needs[0]}" if run.needs else ""
-    return f"  {run.name}: {state}{encoders}{patients}{needs}"
+    return f"  {run.name}: {state}{encoders}{patients}{needs}{''.join(f', {level}' for level in levels)}"
 
 
 def _shared(study: Study, finished: set[str]) -> list[str]:
