@@ -141,6 +141,14 @@ def test_the_likeliest_structure_wins_above_the_threshold_and_one_piece_of_it_st
     assert whole_heart(probability, 0.5)[2, 0] == 0
 
 
+def test_both_sides_of_a_wall_that_is_open_at_the_apex_stay_and_a_fragment_goes() -> None:
+    probability = np.zeros((3, 12, 9))
+    probability[0, :, 4] = 0.9
+    probability[1, :, (2, 3)] = probability[1, :10, 5] = 0.9
+    probability[1, :2, 8] = 0.9
+    np.testing.assert_array_equal(whole_heart(probability, 0.5)[0], [0, 0, 2, 2, 1, 2, 0, 0, 0])
+
+
 def test_a_hole_in_a_cavity_is_filled() -> None:
     probability = np.zeros((3, 5, 5))
     probability[2, 1:4, 1:4] = 0.9

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from synthboost.domain import STRUCTURES
-from synthboost.inference.doubts import doubts_about, reasons_against_heart, unclarity
+from synthboost.inference.doubts import doubts_about, looks_mirrored, reasons_against_heart, unclarity
 from synthboost.inference.predictor import Prediction
 
 SIZE = 96
@@ -90,3 +90,20 @@ def test_the_structures_are_found_among_the_sentences(order: tuple[int, ...]) ->
     structures = [*(STRUCTURES[number] for number in order), None]
     assert doubts_about(_image(), prediction, structures) == ()
     assert doubts_about(_image(), prediction, [None, *structures[1:]]) is None
+
+
+class ExpectsLeft:
+    """A stand-in that finds the heart only where the image's left half is the brighter one."""
+
+    def predict(self, image: np.ndarray, sentences: list[str]) -> Prediction:
+        found = image[:, :48].mean() > image[:, 48:].mean()
+        return Prediction(tuple(sentences), _heart() if found else np.full_like(_heart(), 0.5), 0.5)
+
+
+def test_images_that_are_clearer_in_their_mirror_images_look_mirrored() -> None:
+    left = _image()
+    left[:, :48][left[:, :48] > 0] += 20
+    right, names = np.ascontiguousarray(left[:, ::-1]), ["ventricle", "wall", "atrium"]
+    assert not looks_mirrored(ExpectsLeft(), [left] * 8, names)  # type: ignore[arg-type]
+    assert looks_mirrored(ExpectsLeft(), [right] * 8, names)  # type: ignore[arg-type]
+    assert looks_mirrored(ExpectsLeft(), [left, *[right] * 7], names)  # type: ignore[arg-type]

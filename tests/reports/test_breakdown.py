@@ -64,4 +64,4 @@ def test_kinds_of_synthetic_images_and_numbers_of_patients_are_not_pooled(make_r
 def test_every_breakdown_has_a_name_of_its_own(make_row):
     names = {breakdown_table(arms_of([make_row(0.8)]), by).name for by in GROUPINGS}
     assert "dice_by_ef_class" in names
-    assert len(names) == 7
+    assert len(names) == 9

@@ -165,3 +165,16 @@ def test_only_settings_in_which_a_model_beats_the_constant_mask_are_summed_up(ma
 def test_a_score_alone_that_is_below_the_constant_mask_says_so(make_row):
     rows = [make_row(0.3, patient="p0", frame="f0"), *constant(make_row, 0.572)]
     assert headline(rows).endswith("The constant mask of the image-blind baseline reaches 57.2 %.")
+
+
+def test_the_weakest_group_of_patients_stands_in_the_headline_with_interval_and_number(make_row):
+    rows = [
+        make_row(0.6 + 0.02 * n if sex == "F" else 0.9, patient=f"{sex}{n}", frame=f"{sex}{n}", sex=sex)
+        for sex in ("F", "M")
+        for n in range(5)
+    ]
+    text = sentences.weakest_group(ordered_arms(rows_frame(rows)))
+    assert text.startswith("Of 2 groups of patients the weakest is sex: F: 64.0 % (95 % interval 61")
+    assert text.endswith(", 5 patients).")
+    assert sentences.weakest_group(ordered_arms(rows_frame(rows[1:]))).startswith("Of 1 groups")  # four women are few
+    assert sentences.weakest_group(ordered_arms(rows_frame(rows[5:]))) == ""  # all patients are no group

@@ -195,7 +195,7 @@ def test_probes_never_enter_the_ordinary_tables(make_row):
 
 
 def test_no_rows_give_tables_without_lines():
-    assert [len(table.lines) for table in row_tables([])] == [0] * 10
+    assert [len(table.lines) for table in row_tables([])] == [0] * 12
 
 
 def test_tables_are_written_in_four_formats(make_row, make_run, tmp_path):

@@ -18,7 +18,7 @@ from synthboost.records.run_record import Evaluation, ShapeFrom
 
 CLAIM = "evaluate.json"
 """In the folder: what was asked for, so that the same command may go on in it, and no other."""
-FOR_PREDICTING = ("prompts", "paraphrase", "shape_from", "name_domain", "threshold", "probe_swapped")
+FOR_PREDICTING = ("prompts", "paraphrase", "shape_from", "name_domain", "threshold", "probe_swapped", "shift")
 """Options that masks predicted earlier do not take."""
 
 
@@ -55,12 +55,15 @@ class Evaluate(SplitOptions):
     """A pixel is inside if its probability is larger."""
     probe_swapped: bool = False
     """Also predict each structure with another structure's sentence, to test whether the sentence is used."""
+    shift: int = 0
+    """Also evaluate so many patients under changes of protocol, such as gain, depth and shadows (`shift/`)."""
 
     def run(self) -> None:
         """Predict unless masks are given, evaluate, write `rows.csv`, print the mean."""
         from synthboost.data.source import open_source
         from synthboost.inference.predict_dataset import write_predictions
         from synthboost.inference.predictor import Predictor
+        from synthboost.inference.robustness import write_robustness
         from synthboost.inference.score_dataset import score_frames
         from synthboost.inference.sentences import EvaluationSentences
         from synthboost.io.lock import claim, exclusive, require_own
@@ -68,6 +71,7 @@ class Evaluate(SplitOptions):
         from synthboost.models.registry import name_with_checksum, weights_fingerprint
         from synthboost.prompts import vocabulary
         from synthboost.records.run_folder import RunPaths
+        from synthboost.reports.table import to_text
         from synthboost.studies.manifest import make_manifest
         from synthboost.studies.results import choose_examples, dice_line, run_spec_of, spec_of, write_result
 
@@ -94,6 +98,7 @@ class Evaluate(SplitOptions):
         asked: dict[str, object] = {**to_json(spec), **to_json(evaluation), "masks": self.masks and str(self.masks)}
         if checkpoint is not None:
             asked |= {"sha256": weights_fingerprint(checkpoint), "sentences": f"{self.prompts} {self.name_domain}"}
+        shifts = None
         with exclusive(self.out):
             claim(self.out / CLAIM, asked)
             if predictor is not None:
@@ -105,9 +110,13 @@ class Evaluate(SplitOptions):
                 write_predictions(predictor, frames, sentences, masks, probe_swapped=self.probe_swapped)
                 weights = spec.weights if run else name_with_checksum(predictor.model, checkpoint or DEFAULT)
                 spec = replace(spec, model=predictor.model.name, weights=weights, domain_named=named)
+                if self.shift:
+                    shifts = write_robustness(self.out / "shift", predictor, frames, sentences, self.shift)
             rows = score_frames(frames, masks, spec, source.split.name, evaluation, available_cores())
             spec = replace(spec, prompt_set=", ".join(sorted(rows.prompt_set[rows.probe == ""].unique())))
             data = {"evaluation": spec.data["evaluation"].fingerprint}
             manifest = make_manifest(began, spec.seed or 0, data, None if run is None else run.name)
             write_result(RunPaths(self.out), spec, manifest, evaluation, rows, choose_examples(rows, frames, masks))
         print(f"{dice_line(rows)}\nrows: {self.out / 'rows.csv'}")
+        if shifts is not None:
+            print(to_text(shifts))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -46,10 +47,11 @@ class Predict(WithModel):
 
     def run(self) -> None:
         """Predict everything; unreadable recordings are listed with the reason, and make the exit code 2."""
+        from synthboost.inference.doubts import FEWEST_VOTES, MOST_VOTES, looks_mirrored
         from synthboost.inference.predict_folder import beside, first_picture, predict_folder
         from synthboost.inference.predictor import REFUSED, Predictor
         from synthboost.inference.sentences import ALL_NAMES, sentence_targets, structure_targets
-        from synthboost.io.recordings import find_recordings
+        from synthboost.io.recordings import find_recordings, open_recording
         from synthboost.models.registry import name_with_checksum, weights_fingerprint
         from synthboost.prompts.templates import domain_clause
         from synthboost.studies.results import run_spec_of
@@ -100,6 +102,16 @@ class Predict(WithModel):
             print(f"note: {note}", file=sys.stderr)
         if len(doubtful) > MOST_NOTES:
             print(f"note: {len(doubtful) - MOST_NOTES} more: {out / 'recordings.csv'}", file=sys.stderr)
+        read = [path for path, outcome in zip(paths, outcomes, strict=True) if outcome.result is not None]
+        if len(read) >= FEWEST_VOTES and kept < len(read):
+            some = read[:: math.ceil(len(read) / MOST_VOTES)]
+            firsts = [next(open_recording(path, self.whole_image).frames()) for path in some]
+            if looks_mirrored(predictor, firsts, [target.sentence for target in structure_targets()]):
+                print(
+                    "note: these images look mirrored: the right ventricle is expected on the left-hand side. Mirror "
+                    "them and predict again, or look at the overlays.",
+                    file=sys.stderr,
+                )
         for outcome in failed:
             print(f"failed: {outcome.reason}", file=sys.stderr)
         if failed:

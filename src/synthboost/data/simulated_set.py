@@ -152,6 +152,7 @@ def release_name(settings: SimulationSettings) -> str:
     """
     dial = settings.preset.dials["anatomy"]
     hearts = f"{settings.prior}-anatomy{dial:g}" if dial else str(settings.prior)
+    hearts += f"-{settings.condition}" if settings.condition else ""
     if moved := calibration_of(settings.calibration):  # factors of 1 and shifts of 0 move nothing
         shifts = json.dumps(moved, sort_keys=True)
         hearts += f"-calibrated{hashlib.sha256(shifts.encode()).hexdigest()[:8]}"

@@ -11,17 +11,19 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from synthboost.data.sector import find_sector
 from synthboost.domain import Frame, Mask, PatientId, Phase, View
 from synthboost.errors import DataError, people
+from synthboost.evaluation.clinical.error_by_step import errors_by_step
 from synthboost.evaluation.clinical.method_agreement import FEWEST, method_agreement
 from synthboost.evaluation.clinical.patient_numbers import Measurement, measure_patient
 from synthboost.evaluation.clinical.plausibility import Check, check_patient
 from synthboost.inference.predict_dataset import FrameLabelMaps
 from synthboost.io.atomic import write_csv, write_json
 from synthboost.reports.bland_altman import NOT_A_DEVICE, Compared, agreement_table, bland_altman_plot
-from synthboost.reports.table import Table
+from synthboost.reports.table import Table, count, number, words
 
 AGAINST_STATED = {"ef_camus": "CAMUS' convention", "ef_biplane": "biplane, Lang 2015"}
 AGAINST_REFERENCE = (
@@ -50,6 +52,8 @@ class Case:
     reference: dict[str, Measurement] | None
     """Of the annotation; `None` when the annotation itself is measured."""
     checks: list[Check]
+    by_step: dict[str, float] | None
+    """Error of the ejection fraction, see `errors_by_step`; `None` when the annotation itself is measured."""
     unread: tuple[str, ...]
     """Frames without a label map, with the reason."""
 
@@ -86,6 +90,7 @@ def measure_cases(found: FrameLabelMaps, with_reference: bool) -> Iterator[Case]
             numbers=numbers,
             reference=measure_patient(truth) if with_reference else None,
             checks=check_patient(maps, _sectors(frame for frame, _ in read if _key(frame) in maps), numbers),
+            by_step=errors_by_step(maps, truth) if with_reference else None,
             unread=tuple(f"{info.name}: {reason}" for info, _, reason in frames if isinstance(reason, str)),
         )
 
@@ -127,7 +132,7 @@ def _compare(
 
 
 def write_clinical(out: Path, cases: Sequence[Case], compared: Sequence[Compared], facts: Mapping[str, Any]) -> Table:
-    """Write `patients.csv`, `checks.csv`, the table, the plot and, last, `agreement.json`; return the table.
+    """Write `patients.csv`, `checks.csv`, the tables, the plot and, last, `agreement.json`; return the agreement.
 
     Args:
         out: an empty folder.
@@ -146,6 +151,8 @@ def write_clinical(out: Path, cases: Sequence[Case], compared: Sequence[Compared
     hearts = f"Plausible hearts: {plausibility['plausible patients']} of {people(len(cases))}; checks.csv says why."
     table = agreement_table(compared, caption, [f"Sentences: {facts['sentences']}.", hearts])
     table.write(out)
+    if steps := _step_table(cases, caption):
+        steps.write(out)
     if any(item.agreement for item in compared[:PLOTTED]):
         bland_altman_plot(compared[:PLOTTED], caption).write(out)
     write_json(
@@ -159,6 +166,23 @@ def write_clinical(out: Path, cases: Sequence[Case], compared: Sequence[Compared
         },
     )
     return table
+
+
+def _step_table(cases: Sequence[Case], caption: str) -> Table | None:
+    """By which step the ejection fraction goes wrong; `None` without a patient in whom all steps can be measured."""
+    steps = pd.DataFrame([case.by_step for case in cases if case.by_step is not None])
+    lines = [
+        {
+            "taken from the annotation": words(name),
+            "patients": count(len(steps)),
+            "bias": number(errors.mean(), 1, sign=True),
+            "median": number(errors.median(), 1, sign=True),
+            "mean absolute error": number(errors.abs().mean(), 1),
+        }
+        for name, errors in steps.items()
+    ]
+    what = "Error of the ejection fraction (CAMUS' convention, points), if one step is taken from the annotation"
+    return Table.of("ef_by_step", f"{what}. {caption}", lines, (NOT_A_DEVICE,)) if lines else None
 
 
 def _plausibility_counts(cases: Sequence[Case]) -> dict[str, Any]:

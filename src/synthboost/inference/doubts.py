@@ -18,12 +18,14 @@ from synthboost.data.sector import find_sector
 from synthboost.domain import STRUCTURES, GreyImage, LabelMap, Structure
 from synthboost.errors import DataError
 from synthboost.evaluation.clinical.plausibility import check_frame
-from synthboost.inference.predictor import THRESHOLD, Prediction, resolve, whole_heart
+from synthboost.inference.predictor import THRESHOLD, Prediction, Predictor, resolve, whole_heart
 
 UNDECIDED = (0.2, 0.8)
 """Probabilities between these decide nothing."""
 MOST_UNCLEAR = -0.15
 """See `unclarity`; of simulated hearts 97 % lie below."""
+FEWEST_VOTES, MOST_VOTES = 8, 16
+"""Images that are asked for their orientation: the errors on CAMUS' validation frames are 4 % and 0.5 %."""
 LONGEST_SIDE = 128
 """Of the grid on which all this is found: every pixel of a large image would only cost time."""
 
@@ -73,6 +75,25 @@ def unclarity(image: GreyImage, probability: NDArray[np.floating[Any]]) -> float
     changed = resolve(few, STRUCTURES, THRESHOLD) != mended
     inside = max(1, int(np.count_nonzero(mended)))
     return float((np.count_nonzero(undecided) + np.count_nonzero(changed)) / inside - _contrast(grey, mended))
+
+
+def looks_mirrored(predictor: Predictor, images: Sequence[GreyImage], sentences: Sequence[str]) -> bool:
+    """Return whether images of one machine, taken together, are clearer to the model in their mirror images.
+
+    Machines show the left ventricle on the right or on the left side. One image does not tell: of CAMUS' validation
+    frames three quarters are clearer as they are. Of 16 together all but one in 200 sets would be judged rightly.
+
+    Args:
+        predictor: a model that did not learn from mirrored images.
+        images: at least `FEWEST_VOTES`, of different recordings; of more than `MOST_VOTES` some.
+        sentences: that name `STRUCTURES`.
+    """
+    clearer = 0.0
+    for image in images[:: math.ceil(len(images) / MOST_VOTES)]:
+        both = image, np.ascontiguousarray(image[:, ::-1])
+        plain, mirror = (unclarity(seen, predictor.predict(seen, sentences).probability) for seen in both)
+        clearer += mirror - plain
+    return clearer < 0
 
 
 def _contrast(grey: NDArray[np.float32], label_map: LabelMap) -> float:

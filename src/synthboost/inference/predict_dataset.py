@@ -68,9 +68,21 @@ def predict_frames(
         positions = range(first, min(first + batch_images, len(frames)))
         loaded = {position: load_frame(frames, position) for position in positions}
         readable = [frame for frame in loaded.values() if isinstance(frame, Frame)]
-        predicted = _predict_batch(predictor, readable, sentences)
+        predicted = predict_loaded(predictor, readable, sentences)
         for position, frame in loaded.items():
             yield frames.infos[position], frame if isinstance(frame, DataError) else next(predicted)
+
+
+def predict_loaded(
+    predictor: Predictor, frames: Sequence[Frame], sentences: EvaluationSentences
+) -> Iterator[PredictedFrame]:
+    """Predict all structures of frames at hand, all at once; see `predict_frames`."""
+    if not frames:
+        return
+    images = predictor.encode_images([frame.image for frame in frames])
+    prompts = final_prompts(predictor, images, frames, sentences)
+    predictions = predictor.predict_encoded(images, [texts_of(of_frame) for of_frame in prompts])
+    yield from map(PredictedFrame, frames, prompts, predictions)
 
 
 def write_predictions(
@@ -204,17 +216,6 @@ def load_frame(frames: FrameSet, position: int) -> Frame | DataError:
         return frames[position]
     except DataError as error:
         return error
-
-
-def _predict_batch(
-    predictor: Predictor, frames: list[Frame], sentences: EvaluationSentences
-) -> Iterator[PredictedFrame]:
-    if not frames:
-        return
-    images = predictor.encode_images([frame.image for frame in frames])
-    prompts = final_prompts(predictor, images, frames, sentences)
-    predictions = predictor.predict_encoded(images, [texts_of(of_frame) for of_frame in prompts])
-    yield from map(PredictedFrame, frames, prompts, predictions)
 
 
 def _write_frame(folder: Path, found: PredictedFrame, probe_swapped: bool) -> Iterator[IndexEntry]:

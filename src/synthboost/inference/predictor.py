@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 from torch import Tensor
 
-from synthboost.domain import STRUCTURES, GreyImage, LabelMap, largest_piece
+from synthboost.domain import STRUCTURES, GreyImage, LabelMap, Mask, largest_piece
 from synthboost.errors import OPTIONS, ConfigError, DataError, PromptError
 from synthboost.models.base import Features, Segmenter, TextMemory
 from synthboost.models.catalogue import DEFAULT
@@ -24,6 +24,8 @@ THRESHOLD = 0.5
 """A pixel is inside when its probability is larger (the paper's text; its CRIS configuration says 0.35)."""
 MOST_PAIRS = 48
 """Decoded at a time at most, which bounds the memory that many sentences take."""
+LINING = 0.1
+"""Share of the ventricle's outline; a guess: half a valve's. Less is a fragment."""
 REFUSED = "the sentence names no structure that the model draws, or more than one"
 """Why a mask is empty."""
 
@@ -205,8 +207,9 @@ def resolve(probability: NDArray[np.floating[Any]], labels: Sequence[int], thres
 def whole_heart(probability: NDArray[np.floating[Any]], threshold: float) -> LabelMap:
     """Make one label map of a probability per structure (see `resolve`) and repair what no heart has.
 
-    Of every structure the largest piece is kept. Holes in a cavity are filled; what ventricle and wall enclose, such
-    as a seam between two masks that were predicted apart, goes to the more probable of the two.
+    Of every structure the largest piece is kept, and of the wall each that lines the ventricle: one that is open at the
+    apex has two sides. Holes in a cavity are filled; what ventricle and wall enclose, such as a seam between two masks
+    that were predicted apart, goes to the more probable of the two.
 
     Args:
         probability: (3, H, W), in the order of `STRUCTURES`.
@@ -217,9 +220,10 @@ def whole_heart(probability: NDArray[np.floating[Any]], threshold: float) -> Lab
     """
     ventricle, wall, atrium = STRUCTURES
     label_map = resolve(probability, STRUCTURES, threshold)
-    for structure in STRUCTURES:
+    for structure in (ventricle, atrium, wall):
         mask = np.asarray(label_map == structure)
-        label_map[mask & ~largest_piece(mask, corners_join=False)] = 0
+        kept = largest_piece(mask, corners_join=False)
+        label_map[mask & ~(kept | _lining(mask, label_map == ventricle) if structure == wall else kept)] = 0
     for cavity in (ventricle, atrium):
         holes = ndimage.binary_fill_holes(label_map == cavity) & (label_map == 0)
         label_map[holes] = cavity
@@ -227,6 +231,15 @@ def whole_heart(probability: NDArray[np.floating[Any]], threshold: float) -> Lab
     seams = ndimage.binary_fill_holes(heart) & ~heart
     label_map[seams] = np.array([ventricle, wall], dtype=np.uint8)[probability[:2].argmax(axis=0)][seams]
     return label_map
+
+
+def _lining(wall: Mask, ventricle: Mask) -> Mask:
+    """(H, W) the pieces of the wall that border at least `LINING` of the ventricle's outline."""
+    around = ndimage.binary_dilation(ventricle, np.ones((3, 3), dtype=np.bool_), iterations=2) & ~ventricle
+    pieces, count = ndimage.label(wall)
+    borders = np.bincount(pieces[around], minlength=count + 1) >= LINING * np.count_nonzero(around)
+    borders[0] = False
+    return np.asarray(borders[pieces])
 
 
 def choose_device(wish: str) -> torch.device:

@@ -11,6 +11,8 @@ import pandas as pd
 from synthboost.domain import Domain, PromptSet, Strategy
 from synthboost.errors import ConfigError
 from synthboost.evaluation.statistics.arms import Arm
+from synthboost.evaluation.statistics.bootstrap import bootstrap_mean
+from synthboost.evaluation.statistics.groups import GROUPINGS, OF_PATIENTS, UNKNOWN, groups_of
 from synthboost.records.run_folder import RunRecord
 from synthboost.records.run_record import BASELINE_MODEL
 from synthboost.reports.arms import cell_text, is_baseline, mean_percent, strategy_label, varying_columns
@@ -110,6 +112,8 @@ def _example_sentences(rows: pd.DataFrame) -> tuple[tuple[str, str], ...]:
     return tuple(sorted(pairs, key=lambda pair: (order.index(pair[0]) if pair[0] in order else len(order), pair)))
 
 
+FEWEST_PATIENTS = 5
+"""In a group that is ranked; of fewer the mean is chance (a guess)."""
 FEW = 3
 """Up to so many settings each get a sentence of their own."""
 BOOSTED = (Strategy.SYNTHETIC_THEN_REAL, Strategy.MIXED, Strategy.SYNTHETIC)
@@ -170,6 +174,33 @@ def headline(
         return f"{text} {training_of_differences(chosen, known)}".strip()
     return _scores_alone(
         trained, max((arm for arm in arms if is_baseline(arm) and len(arm.scored)), key=mean_percent, default=None)
+    )
+
+
+def weakest_group(arms: Sequence[Arm]) -> str:
+    """The group of patients for which the arm with the highest Dice is worst, as a sentence; empty if there is none.
+
+    Groups are those of `OF_PATIENTS` with at least `FEWEST_PATIENTS`, but not all patients.
+    """
+    trained = [arm for arm in arms if len(arm.scored) and not is_baseline(arm)]
+    if not trained:
+        return ""
+    rows = max(trained, key=mean_percent).scored
+    groups = [
+        (GROUPINGS[by].heading, str(group), own)
+        for by in OF_PATIENTS
+        for group, own in rows.groupby(groups_of(rows, by), observed=True)
+        if group != UNKNOWN and len(own) < len(rows) and own.patient.nunique() >= FEWEST_PATIENTS
+    ]
+    if not groups:
+        return ""
+    heading, group, own = min(groups, key=lambda found: found[2].dice.mean())
+    found = bootstrap_mean(own.dice, own.patient.tolist(), seed=0)
+    name = group if group.startswith("EF") else f"{heading}: {group}"
+    low, high = fixed(100 * found.low, 1), fixed(100 * found.high, 1)
+    return (
+        f"Of {len(groups)} groups of patients the weakest is {name}: {fixed(100 * found.mean, 1)} % (95 % interval "
+        f"{low} to {high}, {found.n_patients} patients)."
     )
 
 

@@ -16,7 +16,7 @@ from synthboost.errors import OutputError, printable
 from synthboost.io.atomic import output_errors, write_text
 from synthboost.records.run_folder import RunRecord
 from synthboost.records.run_record import BASE
-from synthboost.reports.content import SIMULATED_TARGET, TARGET_NOTE, ReportContent, answer, headline
+from synthboost.reports.content import SIMULATED_TARGET, TARGET_NOTE, ReportContent, answer, headline, weakest_group
 from synthboost.reports.figure import PREDICTED_CONTOUR, TRUE_CONTOUR, Plot
 from synthboost.reports.pictures import Picture
 from synthboost.reports.run_facts import by_name
@@ -84,7 +84,8 @@ def _require_own(page: Path) -> None:
 def render(series: Sequence[Series], sections: Sequence[Section], content: ReportContent) -> str:
     """The page as HTML text."""
     simulated, known = content.target_is_simulated, by_name(run for one in series for run in one.runs)
-    headlines = [(s.name, headline(s.arms, s.differences, simulated, known).replace(" %", "\u00a0%")) for s in series]
+    said = [(s.name, f"{headline(s.arms, s.differences, simulated, known)} {weakest_group(s.arms)}") for s in series]
+    headlines = [(name, text.strip().replace(" %", "\u00a0%")) for name, text in said]
     lead = answer([arm for one in series for arm in one.arms]) if any(one.differences for one in series) else ""
     shown = [(section, _html(section)) for section in sections]
     page = (

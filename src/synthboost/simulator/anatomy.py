@@ -10,6 +10,7 @@ from numpy.random import Generator
 
 from synthboost.domain import Phase, Structure, View
 from synthboost.errors import ConfigError
+from synthboost.simulator.conditions import DIAGNOSES, Condition, posed, with_condition
 from synthboost.simulator.contours import Contours, draw_contours, paint
 from synthboost.simulator.fan import Fan, PixelGrid
 from synthboost.simulator.heart import Heart, draw_heart
@@ -48,8 +49,9 @@ class Anatomy:
 
 
 def draw_anatomy(
-    seed: int, patient_number: int, prior: Prior, half_angles: dict[float, float], any_angle: float = 0.0
-) -> Anatomy:
+    seed: int, patient_number: int, prior: Prior, half_angles: dict[float, float], any_angle: float = 0.0,
+    condition: Condition | None = None,
+) -> Anatomy:  # fmt: skip
     """Draw a patient from a prior.
 
     Args:
@@ -58,16 +60,21 @@ def draw_anatomy(
         prior: the table of parameters.
         half_angles: half opening angle of the fan in degrees -> its share.
         any_angle: 0-1; half of it is the share of fans with any angle from 30 to 50 degrees instead.
+        condition: of every patient, instead of one that is drawn.
 
     Raises:
         ConfigError: no pose fits a fan so narrow.
     """
-    heart = draw_heart(stream(seed, patient_number, "shape"), prior)
+    heart = draw_heart(stream(seed, patient_number, "shape"), prior, DIAGNOSES[condition] if condition else None)
+    if condition:
+        heart = with_condition(heart, condition, stream(seed, patient_number, "condition"))
     views: dict[View, ViewAnatomy] = {}
     for view, attempt in product(View, range(MOST_ATTEMPTS)):
         if view in views:
             continue
         pose = draw_pose(stream(seed, patient_number, "pose", view, attempt), heart, prior, view)
+        if condition:
+            pose = posed(pose, condition, view, stream(seed, patient_number, "condition", view, attempt))
         contours = {phase: draw_contours(heart, pose, view, phase) for phase in Phase}
         rng = stream(seed, patient_number, "sector", view, attempt)
         fan = _draw_fan(rng, contours, prior, half_angles, any_angle)

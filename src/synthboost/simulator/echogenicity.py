@@ -25,9 +25,9 @@ MIRROR_SPREAD = (
 """dB, mean and standard deviation of how much brighter than usual each line of `_mirrors` is."""
 Outlines = Mapping[str, Sequence[Points]]
 """Of one frame, mm: blood outside the left heart (`cavities`: right ventricle and right atrium, 4CH), the same enlarged
-by their walls (`cavity walls`), the bright band outside the right-hand wall (`pericardium`), fat and connective tissue
-beside the left atrium (`cuffs`), `papillary` muscles, the cavity within its `trabeculae`, the heart with the fat
-around it (`fat`), and as open lines the mitral `leaflets`."""
+by their walls (`cavity walls`), the bright band outside the right-hand wall (`pericardium`), an effusion within it
+(`fluid`), fat and connective tissue beside the left atrium (`cuffs`), `papillary` muscles, the cavity within its
+`trabeculae`, the heart with the fat around it (`fat`), and as open lines the mitral `leaflets`."""
 
 
 class Surroundings:
@@ -54,6 +54,7 @@ class Surroundings:
         self.open_valve = bool(rng.random() < 0.35)  # in the frame at end diastole
         self.fat = rng.uniform(3.0, 18.0)  # around the wall
         self.trabeculae = rng.uniform(1.5, 6.0)  # their height, from the endocardium inwards
+        self.fluid = 0.0  # around the ventricle, within the pericardium
 
     def around(self, contours: Contours, ejected: float) -> Outlines:
         """Place them around the labelled anatomy; `ejected` is 0 at end diastole and 1 at end systole."""
@@ -64,13 +65,21 @@ class Surroundings:
         return {
             "cavities": cavities,
             "cavity walls": walls,
-            "pericardium": [_pericardium(contours)],
+            "pericardium": [_pericardium(contours, self.fluid)],
+            "fluid": [self._fluid(contours)] if self.fluid else [],
             "cuffs": self._cuffs(contours),
             "leaflets": self._leaflets(contours, ejected),
             "trabeculae": [contours.endocardium - self.trabeculae * contours.normals],
             "fat": [np.concatenate([contours.epicardium + self.fat * contours.normals, contours.hinges[::-1]])],
             "papillary": [_papillary(contours, *blob) for blob in self.papillary],
         }
+
+    def _fluid(self, contours: Contours) -> Points:
+        """An effusion: beside the free walls, so not between septum and right ventricle."""
+        s = np.linspace(0.0, 1.0, SAMPLES)
+        share = np.clip((s - 0.4) / 0.15, 0.0, 1.0) if self.view is View.FOUR_CHAMBER else np.ones(SAMPLES)
+        outer = contours.epicardium + (self.fluid * share)[:, None] * contours.normals
+        return np.concatenate([outer, contours.hinges[::-1]])
 
     def _right_atrium(self, contours: Contours, wall_mm: float) -> Points:
         across_mm, along_mm = self.atrium[0] + 2.0 * wall_mm, self.atrium[1] + 2.0 * wall_mm
@@ -191,6 +200,10 @@ def scatter_levels(
     _posterior_band(level, canvas, contours, tissue, rough)
     if tissue.fat is not None:
         paint(level, 0.85 * canvas.soft(around["fat"][0]), -3.0 + tissue.wall + tissue.fat + rough)
+    for fluid in around["fluid"]:
+        mask = canvas.soft(fluid)
+        paint(level, mask, blood_level - 4.0 + fine)  # no cell scatters in it
+        np.maximum(blood, mask, out=blood)
     myocardium = canvas.soft(contours.myocardium)
     paint(level, myocardium, _wall_level(canvas, contours, tissue, acquisition, myocardium) + rough)
     blood *= 1.0 - myocardium
@@ -256,7 +269,8 @@ def mirror_lines(
 def _mirrors(contours: Contours, around: Outlines) -> list[tuple[Points, float]]:
     """Lines and their level in dB."""
     start = int(0.5 * SAMPLES)
-    pericardium = contours.epicardium[start:] + 3.0 * contours.normals[start:]
+    outside = around["fluid"][0][:SAMPLES] if around["fluid"] else contours.epicardium
+    pericardium = outside[start:] + 3.0 * contours.normals[start:]
     half = len(contours.atrium)
     return [
         (contours.endocardium, -10.0),
@@ -344,9 +358,10 @@ def _right_ventricle(contours: Contours, reach_mm: float, wall_mm: float) -> Poi
     return np.concatenate([septum, (septum + reach * sideways)[::-1]])
 
 
-def _pericardium(contours: Contours) -> Points:
+def _pericardium(contours: Contours, beyond_mm: float) -> Points:
     start = int(0.58 * SAMPLES)
-    inner, normal = contours.epicardium[start:], contours.normals[start:]
+    normal = contours.normals[start:]
+    inner = contours.epicardium[start:] + beyond_mm * normal
     thickness = np.linspace(2.0, 8.0, len(inner))[:, None]
     return np.concatenate([inner, (inner + thickness * normal)[::-1]])
 

@@ -71,12 +71,16 @@ class Heart:
         return wall_volume_ml(self.states[phase], self.states[phase].wall, self.least_base_ratio)
 
 
-def draw_heart(rng: Generator, prior: Prior) -> Heart:
-    """Draw one patient from a prior: volumes first, then the shape that holds them, then the wall around it."""
+def draw_heart(rng: Generator, prior: Prior, diagnosis: Diagnosis | None = None) -> Heart:
+    """Draw one patient from a prior: volumes first, then the shape that holds them, then the wall around it.
+
+    A given diagnosis replaces the one that is drawn.
+    """
     sex = Sex.MALE if rng.random() < MALE_SHARE else Sex.FEMALE
     age = round(truncated_normal(rng, *AGE))
     conditions = tuple(CONDITIONS)
-    condition = conditions[rng.choice(len(conditions), p=[CONDITIONS[c].share for c in conditions])]
+    drawn = conditions[rng.choice(len(conditions), p=[CONDITIONS[c].share for c in conditions])]
+    condition = drawn if diagnosis is None else diagnosis
     traits = CONDITIONS[condition]
     body = rng.normal(*BODY_SURFACE_M2[sex])
     diastolic = _diastolic_volume(rng, traits, prior, sex, age, body)

@@ -16,6 +16,7 @@ from synthboost.evaluation.clinical.patient_numbers import LabelMaps, PatientVie
 from synthboost.simulator.acoustics import form_image
 from synthboost.simulator.anatomy import Anatomy, ViewAnatomy, draw_anatomy
 from synthboost.simulator.appearance import Acquisition, draw_acquisition, draw_qualities, widened
+from synthboost.simulator.conditions import fluid_mm
 from synthboost.simulator.contours import Contours, draw_labels
 from synthboost.simulator.echogenicity import Surroundings, Tissue, draw_glints, mirror_lines, scatter_levels
 from synthboost.simulator.fan import Floats, PixelGrid, PolarGrid, scan_converter
@@ -95,6 +96,8 @@ def simulate_patient(
     masks = {key: (frame.label_map, frame.spacing_mm) for key, frame in frames.items()}
     attributes, biplane = _measured(anatomy.heart, masks)
     record = _record(number, anatomy, scanners, biplane, attributes)
+    if settings.condition:
+        record["condition"] = settings.condition.value
     if settings.quality_rule is QualityRule.VISIBLE_WALL:
         drawn, qualities = qualities, {}
         for view in View:  # both instants counted together: the quality is the view's
@@ -138,7 +141,8 @@ def describe_patient(number: int, settings: SimulationSettings) -> dict[View, At
 def _draw_patient(number: int, settings: SimulationSettings) -> tuple[Anatomy, dict[View, Quality]]:
     preset = settings.preset
     prior = widened(settings.prior_table, preset.dials["anatomy"])
-    anatomy = draw_anatomy(settings.seed, number, prior, preset.half_angles, preset.dials["scan_conversion"])
+    any_angle = preset.dials["scan_conversion"]
+    anatomy = draw_anatomy(settings.seed, number, prior, preset.half_angles, any_angle, settings.condition)
     return anatomy, draw_qualities(stream(settings.seed, number, "quality"), preset)
 
 
@@ -171,6 +175,7 @@ class ViewRenderer:
         self.polar = PolarGrid(anatomy.fan, coarser * REFERENCE_STEP_MM, coarser * REFERENCE_STEP_RAD)
         # Streams without the phase give all instants the same neighbours, tissue and shadows.
         self.surroundings = Surroundings(self.stream("surroundings"), view)
+        self.surroundings.fluid = fluid_mm(settings.condition, stream(settings.seed, number, "fluid"))
         self.tissue = Tissue(self.stream("appearance"), view, settings.preset.dials)
 
     def stream(self, component: str, *rest: str | int) -> Generator:

@@ -11,6 +11,7 @@ from tyro.conf import Suppress
 from synthboost.errors import ConfigError, DataError, require_fields
 from synthboost.io.typed_json import from_json
 from synthboost.simulator.appearance import APPEARANCES, Appearance, AppearanceName
+from synthboost.simulator.conditions import Condition
 from synthboost.simulator.priors import PRIORS, Prior, PriorName, calibrated, calibration_of
 from synthboost.simulator.visibility import QualityRule
 
@@ -28,6 +29,8 @@ class SimulationSettings:
     """The seed of all random numbers. Sets share no patient if their seeds, priors or patient numbers differ."""
     prior: PriorName = PriorName.CAMUS
     """The hearts: from the literature, without any annotation, or fitted to CAMUS' annotations."""
+    condition: Condition | None = None
+    """A condition that all hearts or views have, for evaluation sets; by default the prior draws one for each."""
     appearance: AppearanceName = AppearanceName.CLINICAL
     """The images: `clean` (one scanner, no artefact), `clinical` (three scanners), or `wild` (all dials at 1)."""
     calibration: tuple[tuple[str, float], ...] = ()

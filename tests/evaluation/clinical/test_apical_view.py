@@ -26,6 +26,16 @@ def test_the_plane_stands_across_the_axis_at_the_flat_side(make_maps, spacing, t
     assert angle == pytest.approx(-tilt, abs=2.5)
 
 
+def test_a_wall_that_is_open_at_the_apex_leaves_the_plane_at_the_atrium(make_maps):
+    label_map, spacing_mm = make_maps()[FOUR_ED]
+    label_map[: round(80 / 0.4)][label_map[: round(80 / 0.4)] == Structure.MYOCARDIUM] = (
+        0  # above 80 mm: the larger gap
+    )
+    plane = ApicalView.of(label_map, spacing_mm).plane
+    assert plane.middle == pytest.approx([112, 60], abs=0.6)
+    assert plane.width == pytest.approx(48, abs=2)
+
+
 @GRIDS
 def test_both_axes_are_found_within_a_pixel(make_maps, spacing, tilt):
     view = ApicalView.of(*make_maps(spacing, tilt)[FOUR_ED])

@@ -42,16 +42,30 @@ def test_every_grouping_puts_every_row_into_one_of_its_levels_or_into_unknown(ma
         make_row(),
         make_row(structure="LA", view="4CH", phase="ES", quality="Poor", sex="F", age=90, ejection_fraction=20.0),
         make_row(quality=None, sex=None, age=None, ejection_fraction=None),
+        *(make_row(patient=f"p{n}", structure=s, area_true_mm2=float(n)) for n in range(3) for s in ("LV", "MYO")),
     ]
     groups = group_rows(rows, name)
     assert set(groups) <= {*GROUPINGS[name].levels, UNKNOWN}
-    assert sum(groups.values()) == 3
+    assert sum(groups.values()) == 9
     assert len(groups) >= 2
 
 
 def test_the_groups_stand_in_the_order_of_the_tables_and_not_of_the_alphabet(make_row: MakeRow) -> None:
     assert list(group_rows([make_row(structure=s) for s in ("LA", "MYO", "LV")], "structure")) == ["LV", "MYO", "LA"]
     assert list(group_rows([make_row(quality=q) for q in ("Poor", "Good")], "quality")) == ["Good", "Poor"]
+
+
+def test_thirds_are_of_patients_by_their_areas_at_end_diastole(make_row: MakeRow) -> None:
+    areas = {"a": (10.0, 30.0), "b": (20.0, 20.0), "c": (30.0, 15.0)}  # cavity, wall
+    rows = [
+        make_row(patient=patient, frame=patient, structure=name, area_true_mm2=area)
+        for patient, both in areas.items()
+        for name, area in zip(("LV", "MYO"), both, strict=True)
+    ]
+    frame = rows_frame([*rows, make_row(patient="d", phase="ES", area_true_mm2=1.0)])
+    assert [*groups_of(frame, "lv_size")][::2] == ["lowest third", "middle third", "highest third", UNKNOWN]
+    assert [*groups_of(frame, "relative_wall")][::2] == ["highest third", "middle third", "lowest third", UNKNOWN]
+    assert set(groups_of(rows_frame(rows[:4]), "lv_size")) == {UNKNOWN}  # two patients have no thirds
 
 
 def test_an_unknown_grouping_lists_the_known_ones(make_row: MakeRow) -> None:

@@ -1,8 +1,9 @@
 """The left heart in one label map of an apical view: the mitral plane, both chambers along their axes, the wall.
 
-The line of the mitral plane runs through the hinges of the valve: the two farthest points of the largest piece of the
-ventricle's contour that has no myocardium near. The ventricle's axis runs from the middle between the hinges to the
-farthest point of its contour, the atrium's from there at a right angle to the plane to the roof (Lang et al., J Am Soc
+The line of the mitral plane runs through the hinges of the valve. The ventricle's contour without myocardium near may
+be in pieces, since a wall may also be open at the apex: the hinges are the two farthest points of the piece at the
+atrium, or of the largest if none is there. The ventricle's axis runs from the middle between the hinges to the farthest
+point of its contour, the atrium's from there at a right angle to the plane to the roof (Lang et al., J Am Soc
 Echocardiogr 28:1-39, 2015, for both).
 
 The wall's mean thickness is its area over the length of its centre line, where the distance to the cavity equals the
@@ -14,7 +15,7 @@ bend inwards where the wall ends at the valve.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -102,7 +103,7 @@ class ApicalView:
         free = free_contour(cavity, wall, self.scale)
         if not free.any():
             raise self._error("base of the left ventricle", "closed by myocardium", "a cavity open at the mitral valve")
-        base = largest_piece(free)
+        base = self._at_the_atrium(free)
         share = np.count_nonzero(base) / np.count_nonzero(contour(cavity))
         if share > _LARGEST_BASE:
             raise self._error(
@@ -173,6 +174,19 @@ class ApicalView:
         """
         return self.scale.area(self._mask(structure))
 
+    def measured_along(self, other: ApicalView, plane: bool = True, apex: bool = True) -> ApicalView:
+        """This label map, to be measured along the mitral plane, the apex, or both of another view of the same frame.
+
+        Raises:
+            DataError: the other view does not show them.
+        """
+        view = replace(self)  # what is set here is not looked for in the label map
+        if plane:
+            view.__dict__["plane"] = other.plane
+        if apex:
+            view.__dict__["apex"] = other.apex
+        return view
+
     @property
     def _spacing(self) -> Numbers:
         return np.asarray(self.scale.spacing)
@@ -191,11 +205,24 @@ class ApicalView:
     def _error(self, field: str, value: str, expected: str, remedy: str = "") -> DataError:
         return DataError(self.name, field, value, expected, remedy)
 
+    def _at_the_atrium(self, free: Mask) -> Mask:
+        """The piece of the free contour (H + 1, W + 1) with most of it at the atrium; without one the largest."""
+        from scipy import ndimage
+
+        atrium = self.label_map == int(_LA)
+        if not atrium.any():
+            return largest_piece(free)
+        pieces, _ = ndimage.label(free, structure=np.ones((3, 3)))
+        near = np.bincount(pieces[free & ~free_contour(self._cavity, largest_piece(atrium), self.scale)])
+        return np.asarray(pieces == near.argmax()) if near.size else largest_piece(free)
+
     def _diameters(self, cavity: Mask, along: Numbers, length: float) -> Numbers:
         """(20,) how much of the line across the axis, at the middle of each disc, lies in the cavity."""
         step = float(self._spacing.min()) / _SAMPLES_PER_PIXEL
         reach = math.hypot(*(np.asarray(cavity.shape) * self._spacing))
         offsets = np.arange(-reach, reach, step)
+        farthest = farthest_from(self.plane.middle, cavity, self._spacing) - self.plane.middle
+        offsets = offsets[np.abs(offsets) <= np.linalg.norm(farthest) + step]  # beyond it there is no cavity
         heights = (np.arange(DISCS) + 0.5) * length / DISCS
         across = np.array([-along[1], along[0]])
         points = self.plane.middle + heights[:, None, None] * along + offsets[:, None] * across  # (20, samples, 2)

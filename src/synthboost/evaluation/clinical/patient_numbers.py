@@ -140,10 +140,10 @@ class PatientViews:
     not valid or does not show what it needs, or if the spacing is known of some of them only.
     """
 
-    def __init__(self, maps: LabelMaps) -> None:
-        """Keep any of the four frames; nothing is measured yet."""
+    def __init__(self, maps: LabelMaps, views: Mapping[tuple[View, Phase], ApicalView] | None = None) -> None:
+        """Keep any of the four frames; nothing is measured yet, except in `views` that are at hand."""
         self.maps = maps
-        self._views: dict[tuple[View, Phase], ApicalView] = {}
+        self._views = dict(views or {})
 
     def view(self, view: View, phase: Phase) -> ApicalView:
         """One of the views."""

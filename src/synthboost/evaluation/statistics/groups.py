@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import pandas as pd
 
-from synthboost.domain import STRUCTURES, Phase, Quality, Sex, View
+from synthboost.domain import STRUCTURES, Phase, Quality, Sex, Structure, View
 from synthboost.errors import ConfigError
 
 UNKNOWN = "unknown"
@@ -19,6 +19,8 @@ UNKNOWN = "unknown"
 
 _AGE_BANDS = ("under 50", "50–64", "65–79", "80 or older")
 _EF_CLASSES = ("EF ≤ 45 %", "EF 45–55 %", "EF ≥ 55 %")
+_THIRDS = ("lowest third", "middle third", "highest third")
+_SAME_PATIENTS = "Thirds of the patients that are evaluated, by their annotation at end diastole, both views together."
 
 
 class Grouping(NamedTuple):
@@ -29,7 +31,7 @@ class Grouping(NamedTuple):
     levels: tuple[str, ...]
     """The groups in the order of the tables; `UNKNOWN` comes after them."""
     column: str
-    """Of the rows."""
+    """Of the rows, or of `_MEASURED`."""
     cut: Callable[[float], str] = str
     """The group of a value of the column."""
     source: str = ""
@@ -49,6 +51,25 @@ def ef_class(ejection_fraction: float) -> str:
     return middle if ejection_fraction < 55 else high
 
 
+def third(share: float) -> str:
+    """The third in which a patient's place among all, a share from 0 to 1, lies."""
+    return _THIRDS[sum(share >= cut for cut in (1 / 3, 2 / 3))]
+
+
+def _places(rows: pd.DataFrame, structure: Structure, over: Structure | None = None) -> pd.Series:
+    """Each row's patient's place (0-1) by an annotated area, or by a ratio of two, at end diastole; fewer than three
+    patients have none."""
+    areas = rows[rows.phase == Phase.END_DIASTOLE].groupby(["patient", "structure"]).area_true_mm2.mean().unstack()
+    areas = areas.reindex(columns=[s.short for s in STRUCTURES])
+    values = (areas[structure.short] / (areas[over.short] if over else 1.0)).dropna()
+    places = (values.rank() - 0.5) / len(values) if len(values) >= len(_THIRDS) else values.iloc[:0]
+    return rows.patient.map(places)
+
+
+_LV, _MYO, _ = STRUCTURES
+_MEASURED: Mapping[str, Callable[[pd.DataFrame], pd.Series]] = MappingProxyType(
+    {"lv_place": lambda rows: _places(rows, _LV), "wall_place": lambda rows: _places(rows, _MYO, _LV)}
+)
 GROUPINGS: Mapping[str, Grouping] = MappingProxyType(
     {
         "structure": Grouping("structure", tuple(s.short for s in STRUCTURES), "structure"),
@@ -72,9 +93,15 @@ GROUPINGS: Mapping[str, Grouping] = MappingProxyType(
             "Guidelines (Lang et al., J Am Soc Echocardiogr 28:1, 2015) cut by sex and at other values, but the "
             "fractions that CAMUS states lie below those that its masks give.",
         ),
+        "lv_size": Grouping("size of the ventricle (its area)", _THIRDS, "lv_place", third, _SAME_PATIENTS),
+        "relative_wall": Grouping(
+            "area of the wall over the ventricle's", _THIRDS, "wall_place", third, _SAME_PATIENTS
+        ),
     }
 )
 """Name (also that of a file `dice_by_NAME`) to grouping."""
+OF_PATIENTS = ("quality", "sex", "age_band", "ef_class", "lv_size", "relative_wall")
+"""Those that say who fares worst; the others are properties of an image or a mask."""
 
 
 def groups_of(rows: pd.DataFrame, name: str) -> pd.Series:
@@ -86,7 +113,9 @@ def groups_of(rows: pd.DataFrame, name: str) -> pd.Series:
     if name not in GROUPINGS:
         raise ConfigError("breakdown", "grouping", name, f"one of {', '.join(GROUPINGS)}")
     grouping = GROUPINGS[name]
-    levels = [UNKNOWN if pd.isna(value) else str(grouping.cut(value)) for value in rows[grouping.column]]
+    measure = _MEASURED.get(grouping.column)
+    values = rows[grouping.column] if measure is None else measure(rows)
+    levels = [UNKNOWN if pd.isna(value) else str(grouping.cut(value)) for value in values]
     found = pd.Series(levels, index=rows.index, dtype=object)
     known = [*map(str, grouping.levels), UNKNOWN]
     order = [*known, *sorted(set(found) - {*known})]
