@@ -92,6 +92,8 @@ def test_a_huge_frame_a_deep_image_and_a_region_outside_are_refused_by_the_heade
         open_recording(make_dicom("deep.dcm", CINE, BitsStored=12, BitsAllocated=16, HighBit=11))
     with pytest.raises(DataError, match="ultrasound region: columns 2-40"):
         open_recording(make_dicom("out.dcm", CINE, SequenceOfUltrasoundRegions=[make_region(2, 1, 40, 4)]))
+    with pytest.raises(DataError, match="ultrasound region: columns 0-0, rows 0-0"):
+        open_recording(make_dicom("nowhere.dcm", CINE, SequenceOfUltrasoundRegions=[make_region(0, 0, 0, 0)]))
 
 
 def test_dicom_is_known_by_its_mark_whatever_the_file_is_called(make_dicom) -> None:
@@ -126,6 +128,7 @@ def test_a_palette_gives_its_colours_however_wide_it_is(make_dicom, depth: int, 
         ({"BitsAllocated": 16, "BitsStored": 12, "HighBit": 11}, "Bits Stored: 12"),
         ({"BitsAllocated": 16, "HighBit": 15}, "Bits Stored: 8; expected the lower 8"),
         ({"RescaleSlope": "0.5", "RescaleIntercept": "0"}, "not whole numbers"),
+        ({"RescaleSlope": "0", "RescaleIntercept": "0"}, "Rescale Slope: 0"),
         ({"RescaleSlope": "1", "RescaleIntercept": "200"}, "values from 248 to 295"),
         ({"NumberOfFrames": 1}, "Number of Frames: 1; expected 2"),
         ({"NumberOfFrames": None}, "Number of Frames: 1; expected 2"),
@@ -136,6 +139,15 @@ def test_pixels_that_are_other_than_they_look_are_refused(make_dicom, tags: dict
     path = make_dicom("x.dcm", CINE, **tags)
     with pytest.raises(DataError, match=said):
         list(open_recording(path).frames())
+
+
+def test_every_frame_of_a_cine_with_half_the_colours_is_read(make_dicom) -> None:
+    """Four bytes hold two pixels: their brightness, and the colours that they share (PS3.3, C.7.6.3.1.2)."""
+    halves = np.full((2, 6, 4, 4), 128, np.uint8)
+    halves[..., 0], halves[..., 1] = CINE[..., ::2], CINE[..., 1::2]
+    tags = {"PhotometricInterpretation": "YBR_FULL_422", "SamplesPerPixel": 3, "PlanarConfiguration": 0}
+    path = make_dicom("x.dcm", CINE, PixelData=halves.tobytes(), **tags)
+    np.testing.assert_array_equal(np.stack(list(open_recording(path).frames())), CINE)
 
 
 @pytest.mark.parametrize("table", [True, False])

@@ -134,6 +134,16 @@ def test_a_film_that_leaves_numbers_out_is_whole(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("codec", "name"), [("libx264", "x.mkv"), ("libvpx-vp9", "x.webm")])
+def test_a_film_without_a_count_that_ends_long_before_it_says_is_refused(tmp_path: Path, codec: str, name: str) -> None:
+    path = _marked(tmp_path / name, list(range(0, 960, 40)), codec)
+    assert open_recording(path).length == 24
+    data = path.read_bytes()
+    path.write_bytes(data[: len(data) * 4 // 5])
+    with pytest.raises(DataError, match=r"film: ends after 0\.\d+ of 0\.96 s"):
+        open_recording(path)
+
+
+@pytest.mark.parametrize(("codec", "name"), [("libx264", "x.mkv"), ("libvpx-vp9", "x.webm")])
 def test_what_was_cut_off_from_its_key_frame_is_not_shown(tmp_path: Path, codec: str, name: str) -> None:
     whole = _marked(tmp_path / f"whole_{name}", [40 * n for n in range(8)], codec)  # a key frame is every fourth
     cut = open_recording(_remux(whole, tmp_path / name, 0, range(1, 8)))

@@ -167,6 +167,9 @@ def test_a_scaling_that_gives_other_labels_is_refused(write_image, patch_header)
 def test_a_scaling_that_gives_true_grey_values_is_applied(write_image, patch_header):
     path = patch_header(write_image(np.array([[0, 1, 100]], np.uint8)), 112, "<2f", 2.0, 1.0)
     assert read_image(path)[0].tolist() == [[1, 3, 201]]
+    with pytest.raises(DataError, match=r"scl_inter: nan; expected a number, as scl_slope is 2"):
+        read_image(patch_header(path, 112, "<2f", 2.0, math.nan))
+    assert read_image(patch_header(path, 112, "<2f", math.nan, math.nan))[0].tolist() == [[0, 1, 100]]
 
 
 @pytest.mark.parametrize(

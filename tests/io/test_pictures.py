@@ -64,6 +64,40 @@ def test_an_orientation_is_applied(tmp_path: Path, number: int, kind: str) -> No
         np.testing.assert_array_equal(read_grey_png(tmp_path / name)[8::16, 8::16], GREY)
 
 
+@pytest.mark.parametrize("number", [0, 9, 255])
+@pytest.mark.parametrize("name", ["a.tiff", "c.jpg", "d.png"])
+def test_an_orientation_that_does_not_exist_means_nothing(tmp_path: Path, name: str, number: int) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = number
+    options = {"tiffinfo": {0x0112: number}} if name.endswith("tiff") else {"exif": exif}
+    Image.fromarray(np.full((32, 48), 90, np.uint8)).save(tmp_path / name, **options)
+    (frame,) = open_recording(tmp_path / name).frames()
+    assert (frame == 90).all()
+    assert frame.shape == (32, 48)
+
+
+def _tiff(path: Path, **changed: tuple[int, ...]) -> Path:
+    """A grey TIFF of one uncompressed strip (`tag_N=(value,)`: with other values of some tags), 90 everywhere."""
+    Image.fromarray(np.full((32, 48), 90, np.uint8)).save(path, tiffinfo={339: 1})
+    data = bytearray(path.read_bytes())
+    (at,) = struct.unpack_from("<I", data, 4)
+    for entry in range(at + 2, at + 2 + 12 * struct.unpack_from("<H", data, at)[0], 12):
+        tag, kind = struct.unpack_from("<HH", data, entry)
+        if (values := changed.get(f"tag_{tag}")) is not None:
+            struct.pack_into("<H" if kind == 3 else "<I", data, entry + 8, *values)
+    path.write_bytes(data)
+    return path
+
+
+def test_a_tiff_of_signed_numbers_or_with_fewer_strips_than_rows_is_refused(tmp_path: Path) -> None:
+    (frame,) = open_recording(_tiff(tmp_path / "sound.tif")).frames()
+    assert (frame == 90).all()
+    with pytest.raises(DataError, match="sample format 2, signed"):
+        open_recording(_tiff(tmp_path / "signed.tif", tag_339=(2,)))
+    with pytest.raises(DataError, match="strips: fewer than the image has"):
+        open_recording(_tiff(tmp_path / "tall.tif", tag_257=(64,)))
+
+
 def test_of_a_telephones_several_pictures_in_a_jpeg_the_first_is_meant(tmp_path: Path) -> None:
     first = Image.fromarray(np.full((32, 48), 90, np.uint8)).convert("RGB")
     first.save(tmp_path / "x.jpg", format="MPO", save_all=True, append_images=[first.resize((24, 16))])

@@ -25,6 +25,15 @@ def test_annotations_hidden_files_and_others_are_left_out(tiny_camus: Path) -> N
     assert not any("_gt" in path.name for path in found)
 
 
+def test_predictions_in_a_folder_below_are_no_recordings_but_may_be_asked_for(tmp_path: Path) -> None:
+    for name in ("a.png", "out/a/overlay.png"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(np.zeros((3, 3), np.uint8)).save(tmp_path / name)
+    (tmp_path / "out" / "predict.json").write_text("{}")
+    assert find_recordings(tmp_path) == [tmp_path / "a.png"]
+    assert find_recordings(tmp_path / "out") == [tmp_path / "out" / "a" / "overlay.png"]
+
+
 def test_dicom_without_an_ending_is_found_by_its_mark(tmp_path: Path, make_dicom) -> None:
     made = make_dicom("IM0001", np.zeros((1, 4, 4), np.uint8))
     (tmp_path / "DICOMDIR2").write_bytes(b"no dicom")

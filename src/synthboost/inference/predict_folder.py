@@ -14,11 +14,10 @@ from synthboost.inference.predictor import Predictor
 from synthboost.inference.sentences import Target
 from synthboost.io.atomic import write_csv
 from synthboost.io.lock import claim, exclusive
-from synthboost.io.recordings import open_recording, stem
+from synthboost.io.recordings import CLAIM, open_recording, stem
 from synthboost.io.typed_json import read_json
 from synthboost.progress import track
 
-CLAIM = "predict.json"
 FRAME_COLUMNS = (
     "recording", "frame", "seconds", "phase", "structure", "sentence", "label", "mask", "pixels", "area_mm2", "doubts",
     "reason",

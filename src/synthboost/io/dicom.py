@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import warnings
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager
 from io import BytesIO
 from pathlib import Path
@@ -148,6 +148,10 @@ def _require_readable_pixels(path: Path, header: Any) -> None:
         raise DataError(path, "Bits Allocated", allocated, "8 or 16")
     if _whole(path, header, "PixelRepresentation", 0) != 0:
         raise DataError(path, "Pixel Representation", "signed numbers", "grey values from 0 to 255")
+    with _silent(path, "RescaleSlope"):
+        slope = header.get("RescaleSlope")
+    if slope == 0:
+        raise DataError(path, "Rescale Slope", 0, "a number that keeps the image", "Correct the tag.")
     with _silent(path, "ModalityLUTSequence"):
         table = header.get("ModalityLUTSequence")
     if table:
@@ -227,11 +231,11 @@ def _region(path: Path, header: Any, shape: tuple[int, int], whole_image: bool) 
 def _place(path: Path, item: Any, shape: tuple[int, int]) -> Region:
     left, top = int(item.RegionLocationMinX0), int(item.RegionLocationMinY0)
     right, bottom = int(item.RegionLocationMaxX1) + 1, int(item.RegionLocationMaxY1) + 1
-    # Some scanners count the last column and row one too far.
-    if not (0 <= left < right <= shape[1] + 1 and 0 <= top < bottom <= shape[0] + 1):
+    # Some scanners count the last column and row one too far; others leave all four numbers zero.
+    if not (0 <= left < right - 1 <= shape[1] and 0 <= top < bottom - 1 <= shape[0]):
         place = f"columns {left}-{right - 1}, rows {top}-{bottom - 1}"
         remedy = "`predict --whole-image` does without regions."
-        raise DataError(path, "ultrasound region", place, f"within {shape[1]} x {shape[0]}", remedy)
+        raise DataError(path, "ultrasound region", place, f"an area within {shape[1]} x {shape[0]}", remedy)
     return Region(top, left, min(bottom, shape[0]) - top, min(right, shape[1]) - left)
 
 
@@ -241,17 +245,24 @@ def _frames(path: Path, header: Any) -> Iterator[NDArray[Any]]:
     kind = str(header.PhotometricInterpretation)
     usual = {"pixel_representation": 0, "planar_configuration": 0, "bits_stored": 8, "bits_allocated": 8}
     usual["samples_per_pixel"] = 1 if kind in ONE_SAMPLE else 3
+    lots: Iterable[list[int] | None] = (None,)
     with _silent(path, "pixels"):
         absent = {name: value for name, value in usual.items() if header.get(name.title().replace("_", "")) is None}
         source = _source(path)
-    with source, closing(iter_pixels(source, **absent)) as frames:  # YBR comes as RGB
-        while True:
-            with _silent(path, "pixels"):
-                frame = next(frames, None)
-                if frame is None:
-                    return
-                grey = _grey(np.asarray(frame), kind, header)
-            yield grey
+        if kind == "YBR_FULL_422" and header.get_item("PixelData", keep_deferred=True).length != UNDEFINED:
+            # Of uncompressed ones pydicom 3.0 reads all but the first as if they had every colour: one at a time, then.
+            lots = ([number] for number in range(_whole(path, header, "NumberOfFrames", 1)))
+    with source:
+        for indices in lots:
+            source.seek(0)
+            with closing(iter_pixels(source, indices=indices, **absent)) as frames:  # YBR comes as RGB
+                while True:
+                    with _silent(path, "pixels"):
+                        frame = next(frames, None)
+                        if frame is None:
+                            break
+                        grey = _grey(np.asarray(frame), kind, header)
+                    yield grey
 
 
 def _grey(pixels: NDArray[Any], kind: str, header: Any) -> NDArray[Any]:

@@ -86,6 +86,8 @@ def _decoded(path: Path) -> Iterator[Any]:
                         frames += whole
                         yield frame
             _require_all(path, stream, sorted(stamps), duration, key or 0, frames)
+            if container.duration and "matroska" in container.format.name and len(container.streams) == 1:
+                _require_end(path, float(container.duration / av.time_base), [s * stream.time_base for s in stamps])
     except (av.error.FFmpegError, OSError, ValueError) as error:
         raise _bad(path, getattr(error, "strerror", None) or type(error).__name__) from error
 
@@ -101,6 +103,14 @@ def _require_all(path: Path, stream: Any, stamps: list[int], duration: int, key:
     ends_early = stamps[-1:] < [(stream.start_time or 0) + (stream.duration or 0) - last]
     if (len(stamps) < stream.frames and ends_early) or frames < sum(stamp >= key for stamp in stamps):
         raise _bad(path, f"{frames} frames can be read of {stream.frames}")
+
+
+def _require_end(path: Path, seconds: float, stamps: list[Any]) -> None:
+    """Refuse a film of one stream, whose frames nobody counts, that lacks more of its stated length than a frame."""
+    stamps.sort()
+    longest = max((b - a for a, b in pairwise(stamps)), default=seconds)
+    if stamps and stamps[-1] + 2 * longest < seconds:
+        raise _bad(path, f"ends after {float(stamps[-1]):.3g} of {seconds:.3g} s")
 
 
 def _bad(path: Path, reason: str) -> DataError:

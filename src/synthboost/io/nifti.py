@@ -253,8 +253,10 @@ def _shortest(value: Any) -> float:
 
 
 def _scaled(path: Path, pixels: NDArray[Any], slope: float, intercept: float) -> NDArray[Any]:
-    if slope == 0 or (slope, intercept) == (1, 0) or not (math.isfinite(slope) and math.isfinite(intercept)):
+    if slope == 0 or (slope, intercept) == (1, 0) or not math.isfinite(slope):
         return pixels  # NIfTI: a slope of 0 means "not scaled"; NaN is how some writers say the same
+    if not math.isfinite(intercept):
+        raise DataError(path, "scl_inter", intercept, f"a number, as scl_slope is {slope:g}", _REMEDY_COPY)
     scaled: NDArray[Any] = pixels * np.float64(slope) + np.float64(intercept)
     if np.any(scaled != np.rint(scaled)):
         raise DataError(

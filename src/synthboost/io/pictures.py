@@ -28,6 +28,8 @@ from synthboost.io.recording import (
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".gif")
 FORMATS = ("PNG", "JPEG", "BMP", "TIFF", "GIF")
+SAMPLE_FORMAT, CHANNELS, PLANAR, UNSIGNED = 339, 277, 284, 1
+"""Tags of TIFF, and what the first says of ordinary grey values."""
 GREYEST = 6.0
 """Largest mean difference between channels, in grey values, of what is still grey; a guess.
 
@@ -48,7 +50,7 @@ def open_picture(path: Path) -> Recording:
         columns, rows = opened.size
         turned = opened.getexif().get(0x0112, 1)
         # Orientations from 5 on exchange the sides, which Pillow does at once for TIFF alone.
-        exchanged = opened.format != "TIFF" and isinstance(turned, int) and turned >= 5
+        exchanged = opened.format != "TIFF" and turned in range(5, 9)
     shape = (columns, rows) if exchanged else (rows, columns)
     return Recording(path, "picture", len(pages), Region.whole(shape), shape, None, seconds, lambda: _frames(path))
 
@@ -159,6 +161,15 @@ def _require_photo(path: Path, opened: Image.Image) -> None:
     if opened.mode not in ("L", "RGB", "1", "LA", "RGBA") or deep or "transparency" in opened.info:
         transparent = ", transparent" if "transparency" in opened.info else ""
         raise _not_grey(path, f"{opened.mode}{', 16 bits' if deep else ''}{transparent}")
+    tags = getattr(opened, "tag_v2", {})
+    if (kinds := {*tags.get(SAMPLE_FORMAT, ())}) - {UNSIGNED}:
+        raise _not_grey(path, f"sample format {', '.join(map(str, kinds))}, signed or no whole numbers")
+    # Pillow leaves black what the directory of a TIFF gives no place for.
+    planes = tags.get(CHANNELS, 1) if tags.get(PLANAR) == 2 else 1
+    places = [tile.extents or (0, 0, *opened.size) for tile in opened.tile]
+    have = sum((right - left) * (bottom - top) for left, top, right, bottom in places)
+    if opened.format == "TIFF" and opened.tile[0][0] == "raw" and have < planes * opened.width * opened.height:
+        raise DataError(path, "strips", "fewer than the image has", "the whole image", "Copy it again.")
 
 
 def _not_grey(path: Path, kind: str) -> DataError:

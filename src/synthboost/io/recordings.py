@@ -23,6 +23,8 @@ READERS: dict[tuple[str, ...], Callable[[Path], Recording]] = {
 }
 """Ends of file names -> reader. A file without an ending is DICOM if it says so itself."""
 SUFFIXES = tuple(suffix for suffixes in READERS for suffix in suffixes)
+CLAIM = "predict.json"
+"""In every folder of predictions: what it was begun for."""
 
 
 def open_recording(path: Path, whole_image: bool = False) -> Recording:
@@ -49,14 +51,16 @@ def open_recording(path: Path, whole_image: bool = False) -> Recording:
 def find_recordings(path: Path) -> list[Path]:
     """Return the file itself, or the recordings in a folder and its folders, sorted.
 
-    Annotations (`..._gt.*`), hidden files and what no reader knows are left out.
+    Annotations (`..._gt.*`), hidden files, what no reader knows and what `predict` wrote into a folder below are left
+    out.
 
     Raises:
         DataError: there is nothing there, or nothing of a known kind.
     """
     if path.is_file():
         return [path]
-    found = sorted(file for file in path.rglob("*") if _is_recording(file, path))
+    results = {file.parent for file in path.rglob(CLAIM)} - {path}
+    found = sorted(f for f in path.rglob("*") if _is_recording(f, path) and results.isdisjoint(f.parents))
     if not found:
         there = "none" if path.is_dir() else "no such file or folder"
         raise DataError(path, "images", there, f"files {', '.join(SUFFIXES)}")
