@@ -137,6 +137,18 @@ def test_a_broken_file_is_a_data_error_whoever_meets_it(
         read(tiny_model, training_frames, recipe, workers)
 
 
+def test_a_full_shared_memory_is_told_at_once(
+    tiny_model: ClipSeg, training_frames: FrameSet, recipe: TripletRecipe, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(tensor: torch.Tensor) -> None:
+        raise RuntimeError("unable to allocate shared memory(shm) for file </torch_1>: No space left on device (28)")
+
+    monkeypatch.setattr(torch.Tensor, "share_memory_", full)
+    assert read(tiny_model, training_frames, recipe, workers=0)
+    with pytest.raises(TrainingError, match=r"shared memory: .*No space left.*; expected room for a batch in /dev/shm"):
+        read(tiny_model, training_frames, recipe, workers=1)
+
+
 class Killing(TrainingFrames):
     """Frames of which the third ends the process that prepares it, as the system does when memory is full."""
 

@@ -17,11 +17,11 @@ from typing import Any, NamedTuple, cast
 import numpy as np
 import torch
 from torch import Tensor
-from torch.utils.data import DataLoader, Dataset, Sampler
+from torch.utils.data import DataLoader, Dataset, Sampler, get_worker_info
 
 from synthboost.data import TripletRecipe, make_triplets
 from synthboost.data.source import FrameSet, Group
-from synthboost.errors import SynthboostError, TrainingError
+from synthboost.errors import SynthboostError, TrainingError, first_words
 from synthboost.models.base import Features, Segmenter
 from synthboost.training.augment import draw_augmentation
 from synthboost.training.feature_cache import FeatureCache
@@ -219,7 +219,7 @@ def _collate(
         tokens = tokenize(list(number))
     except SynthboostError as error:
         return error
-    return Batch(
+    batch = Batch(
         images=_stack([sample.image for sample in samples]),
         tokens=tokens,
         image_index=torch.arange(len(samples)).repeat_interleave(torch.tensor([len(s.sentences) for s in samples])),
@@ -228,6 +228,19 @@ def _collate(
         sentences=tuple(number),
         frames=tuple(sample.frame for sample in samples),
     )
+    return batch if get_worker_info() is None else _shared(batch)
+
+
+def _shared(batch: Batch) -> Batch | SynthboostError:
+    """Move a batch into shared memory now: torch would do so where nobody hears of an error, and wait for ever."""
+    try:
+        images = batch.images if isinstance(batch.images, tuple) else (batch.images,)
+        for tensor in (*images, batch.tokens, batch.image_index, batch.text_index, batch.targets):
+            tensor.share_memory_()
+    except (RuntimeError, OSError) as error:
+        remedy = "Take fewer `workers` (0 needs none). The same command resumes."
+        return TrainingError("DataLoader", "shared memory", first_words(error), "room for a batch in /dev/shm", remedy)
+    return batch
 
 
 def _stack(images: list[Tensor | Features]) -> Tensor | Features:

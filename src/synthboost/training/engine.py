@@ -122,8 +122,7 @@ class Engine:
         if self.is_main:
             held = {**tensors, "scaler": self.scaler.state_dict(), "generators": generators}
             with whole_folder(folder) as temporary:
-                with (temporary / TENSORS).open("wb") as file:  # with a path torch would hide what the system says
-                    torch.save(held, file)
+                save_tensors(temporary / TENSORS, held)
                 write_json(temporary / PROGRESS, {**progress, "seconds": self.seconds})
         self.accelerator.wait_for_everyone()
 
@@ -158,6 +157,15 @@ class Engine:
     def restart_clock(self, seconds_before: float = 0.0) -> None:
         """Count the wall time from now on, on top of `seconds_before`."""
         self._seconds_before, self._began = seconds_before, time.monotonic()
+
+
+def save_tensors(path: Path, value: object) -> None:
+    """`torch.save`, but for what the system says (`OSError`): torch says of a full disk that positions differ."""
+    with path.open("wb") as file:
+        try:
+            torch.save(value, file)
+        except RuntimeError as error:
+            raise error.__context__ if isinstance(error.__context__, OSError) else error from None
 
 
 def autocast(device: torch.device, precision: str) -> AbstractContextManager[Any]:
