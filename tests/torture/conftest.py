@@ -30,6 +30,23 @@ def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
+def textunet(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    from synthboost.models.registry import build_segmenter
+
+    folder = tmp_path_factory.mktemp("torture") / "textunet"
+    build_segmenter("textunet", "tiny").save_pretrained(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def diffusion(simulated: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("torture") / "diffusion"
+    arguments = ["--data", simulated, "--preset", "tiny", "--steps", 2, "--batch", 2, "--out", out]
+    main(["synthesize", "train", *map(str, arguments)])
+    return out
+
+
+@pytest.fixture(scope="session")
 def simulated(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Eight patients of 96 px: five train, one validates, two test."""
     return _simulate(tmp_path_factory.mktemp("torture") / "simulated", 0)
