@@ -150,11 +150,11 @@ def _names(folder: Path) -> list[str]:
 def test_a_reader_finds_the_folder_at_any_instant_and_whole_after_a_kill(tmp_path: Path) -> None:
     writer = _start(tmp_path, WRITE_FOR_EVER)
     folder = tmp_path / "a"
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 300
     while not folder.is_dir() and time.monotonic() < deadline:
         time.sleep(0.01)
-    end, found, absences = time.monotonic() + 0.5, [0], 0
-    while time.monotonic() < end:
+    soon, found, absences = time.monotonic() + 0.5, [0], 0
+    while time.monotonic() < soon or (len(found) <= 5 and time.monotonic() < deadline):  # a busy machine is slow
         try:
             number = folder.stat().st_ino
         except FileNotFoundError:

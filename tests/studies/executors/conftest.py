@@ -32,7 +32,7 @@ def make_work() -> MakeWork:
             attempts = len((folder / name).read_text().splitlines())
             if name == "dies" or (name == "dies-once" and attempts == 1):
                 os.kill(os.getpid(), signal.SIGKILL)
-            deadline = time.monotonic() + 60
+            deadline = time.monotonic() + 300
             while name.startswith("waits") and not (folder / "go").exists() and time.monotonic() < deadline:
                 time.sleep(0.05)
             return Outcome(name, "it is bad" if name == "bad" else None, seconds=1.5)

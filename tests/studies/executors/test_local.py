@@ -156,7 +156,7 @@ def test_no_process_outlives_its_parent(make_work: Callable[..., Any], tmp_path:
     process = _start_study(tmp_path)
     _wait_for(lambda: (tmp_path / "started.txt").exists() and len(_started(tmp_path)) >= 2)
     process.send_signal(number)
-    process.wait(timeout=30)
+    process.wait(timeout=300)
     workers = {int(worker) for _, worker, _ in _started(tmp_path)}
     assert len(workers) == 2
     _wait_for(lambda: not any(map(_lives, workers)))
@@ -174,7 +174,7 @@ def test_killed_at_random_moments_it_ends_as_an_undisturbed_one(make_work: Calla
         time.sleep(chance.uniform(0, 0.02))
         process.kill()
         process.wait()
-    assert _start_study(tmp_path).wait(timeout=60) == 0
+    assert _start_study(tmp_path).wait(timeout=300) == 0
     names = sorted(f"{letter}{n}" for letter in "ab" for n in range(4))
     assert sorted(path.name for path in (tmp_path / "runs").iterdir()) == names
     for name in names:
@@ -193,7 +193,7 @@ def _start_study(folder: Path) -> subprocess.Popen[bytes]:
 
 
 def _wait_for(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 300
     while not condition():
         assert time.monotonic() < deadline
         time.sleep(0.02)
