@@ -42,6 +42,7 @@ class SplitError(DataError):
     """Patients leak from one part of a split into another, or a split cannot be formed."""
 
 
+SEEDS = 2**63
 OPTIONS = "options"
 """The place of an error in a settings object; on the command line its field is an option's name."""
 
@@ -133,9 +134,12 @@ def people(count: int, kind: str = "") -> str:
 def require_fields(settings: object, *checks: tuple[str, bool, str]) -> None:
     """Refuse settings that cannot work: each check is a field, whether it holds, and what was expected of it.
 
+    A seed that no random generator takes, and no list of frames holds, needs no check of its own.
+
     Raises:
         ConfigError: names the option of the first field that does not hold, and its value.
     """
-    for name, holds, expected in checks:
+    seed = ("seed", getattr(settings, "seed", 0) < SEEDS, "less than 2**63")
+    for name, holds, expected in (*checks, seed):
         if not holds:
             raise ConfigError(OPTIONS, name, getattr(settings, name), expected)

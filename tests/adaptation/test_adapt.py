@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Callable
 from dataclasses import replace
@@ -17,7 +18,7 @@ from synthboost.adaptation import soft_labels
 from synthboost.adaptation.adapt import AdaptationRecord, AdaptSettings, Score, adapt
 from synthboost.data.simulated_set import write_dataset
 from synthboost.data.source import Source, open_source
-from synthboost.errors import CheckpointError, ConfigError, OutputError
+from synthboost.errors import CheckpointError, ConfigError, DataError, OutputError
 from synthboost.io.typed_json import read_record
 from synthboost.models.registry import build_segmenter, load_segmenter
 from synthboost.models.textunet.settings import PRESETS, TextUNetSettings
@@ -150,6 +151,23 @@ def test_a_round_after_which_fewer_predictions_are_plausible_is_the_last_and_is_
     assert ([one.name for one in record.stages], record.kept) == (["round-1"], "before")
     assert record.trained_on.startswith("what textunet ")
     assert record.weights_sha256 == file_sha256(Path(settings.checkpoint) / "model.safetensors")
+
+
+@pytest.mark.parametrize(
+    "score", [{}, {"dice": {}}, {"dice": {"LV": 0.5}}, {"dice": {"LV": 0, "MYO": 0, "LA": 0}, "plausible": 0}]
+)
+def test_a_score_without_its_numbers_is_refused_with_its_file(tmp_path: Path, score: dict[str, object]) -> None:
+    (tmp_path / "stage.json").write_text(json.dumps(score))
+    with pytest.raises(DataError, match=r"stage\.json: dice: .*; expected three, or `plausible`"):
+        read_record(tmp_path / "stage.json", Score)
+
+
+def test_where_nothing_is_plausible_before_and_after_nothing_is_known(
+    hearts: Path, settings: AdaptSettings, tmp_path: Path, oracle: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(adaptation, "plausible_share", lambda model, frames: 0.0)
+    record = run(hearts, replace(settings, patients=0), tmp_path / "out")
+    assert ([one.name for one in record.stages], record.kept) == (["round-1"], "before")
 
 
 def test_where_nothing_is_plausible_the_weights_stay(hearts: Path, settings: AdaptSettings, tmp_path: Path) -> None:

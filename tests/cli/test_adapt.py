@@ -10,6 +10,7 @@ from PIL import Image
 
 from synthboost.adaptation import adapt as adaptation
 from synthboost.data import open_dataset
+from synthboost.data.source import Source
 from synthboost.training import simulated_stream
 
 
@@ -64,8 +65,10 @@ def test_a_plain_folder_of_pictures_is_enough(
     ],
 )
 def test_what_cannot_work_is_refused_before_anything(
-    synthboost: Callable[..., object], simulated: Path, tmp_path: Path, options: list[str], words: str
-) -> None:
+    synthboost: Callable[..., object], simulated: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+    options: list[str], words: str,
+) -> None:  # fmt: skip
+    monkeypatch.setattr(Source, "check_images", lambda self: pytest.fail("reads images"))
     answer = synthboost("adapt", simulated, "--out", tmp_path / "model", *options)
     assert answer.code == 2
     assert words in answer.err

@@ -71,6 +71,13 @@ def _refused(path: Path, *parts: str) -> None:
         assert part in message
 
 
+def test_a_gzip_file_of_a_hundred_thousand_empty_members_is_refused(write_image, corner):
+    path = write_image(corner)
+    path.write_bytes(100_000 * gzip.compress(b"") + path.read_bytes())
+    with pytest.raises(DataError, match="members: more than 65536"):
+        read_image(path)
+
+
 @pytest.mark.parametrize("kept", [0.9, 0.5, 0.1])
 @pytest.mark.parametrize("suffix", [".nii", ".nii.gz"])
 def test_a_truncated_nifti_is_refused_and_named(write_image, kept, suffix):

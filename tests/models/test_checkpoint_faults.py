@@ -193,7 +193,7 @@ def test_a_card_that_was_changed_is_refused(folder: Path, changes: dict[str, obj
         ({"reduce_width": None}, "settings: reduce_width; expected the settings of this version"),
         ({"colours": 3}, "settings: colours; expected the settings of this version"),
         ({"vision_width": "32"}, 'settings: settings.vision_width: "32"'),
-        ({"input_size": 33}, "settings: input_size: 33"),
+        ({"input_size": 33}, "settings: settings.input_size: 33"),
     ],
 )
 def test_settings_that_form_no_network_are_refused(folder: Path, change: dict[str, object], message: str) -> None:

@@ -11,7 +11,7 @@ import torch
 from safetensors.torch import load_file
 
 from synthboost.cli.main import parse
-from synthboost.errors import CheckpointError
+from synthboost.errors import CheckpointError, SynthboostError
 from synthboost.inference.predictor import Predictor
 from synthboost.models.registry import build_segmenter, load_segmenter
 from synthboost.models.textunet.model import NAMES, TextUNet
@@ -29,9 +29,12 @@ def trained(tmp_path: Path) -> Path:
     build_segmenter("textunet", "tiny").save_pretrained(folder)
     record = {
         "trained_on": "simulated frames alone", "command": "synthboost pretrain --out FOLDER", "model": "textunet",
-        "preset": "tiny", "simulation": [{**SimulationSettings().to_json(), **SIMULATION}], "simulator_version": "1",
-        "patients": 8, "frames": 32, "batch": 4, "recipe": {"steps": 8, "seed": 0}, "versions": {"torch": "2.10"},
-        "device": "CPU", "wall_seconds": 60.0, "weights_sha256": file_sha256(folder / WEIGHTS_FILE),
+        "preset": "tiny", "architecture": {},
+        "simulation": [{**SimulationSettings().to_json(), **SIMULATION}], "simulator_version": "1",
+        "patients": 8, "frames": 32, "shown": 1, "batch": 4, "recipe": {"steps": 8, "seed": 0},
+        "held_out_dice": {"LV": 0.5}, "held_out_patients": 1, "versions": {"torch": "2.10"}, "device": "CPU",
+        "precision": "no", "workers": 0, "threads": 1, "wall_seconds": 60.0,
+        "weights_sha256": file_sha256(folder / WEIGHTS_FILE),
     }  # fmt: skip
     (folder / TRAINING_FILE).write_text(json.dumps(record))
     return folder.parent
@@ -74,6 +77,27 @@ def test_weights_of_unknown_origin_and_of_another_model_are_refused(trained: Pat
     build_segmenter("unet", "tiny").save_pretrained(tmp_path / "unet")
     with pytest.raises(CheckpointError, match="another architecture"):
         pack(tmp_path / "unet", tmp_path / "box")
+    assert not (tmp_path / "box").exists()
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "words"),
+    [
+        ("weights_sha256", "0" * 64, "weights_sha256: 0{16}; expected that of the weights beside it"),
+        ("simulation", [], "simulation: none"),
+        ("simulation", [3], r"simulation\[0\]: 3"),
+        ("simulation", [{"prior": "nobody"}], "nobody"),
+        ("recipe", None, "recipe: null"),
+        ("packaging", {"temperature": 2.0}, "packaging: "),
+    ],
+)
+def test_a_story_that_is_not_that_of_the_weights_or_is_damaged_is_refused(
+    trained: Path, tmp_path: Path, field: str, value: object, words: str
+) -> None:
+    place = trained / "checkpoint" / TRAINING_FILE
+    place.write_text(json.dumps({**json.loads(place.read_text()), field: value}))
+    with pytest.raises(SynthboostError, match=words):
+        pack(trained, tmp_path / "box", patients=1)
     assert not (tmp_path / "box").exists()
 
 

@@ -63,7 +63,9 @@ def test_the_record_tells_the_whole_story(tmp_path: Path) -> None:
 def test_a_finished_one_is_returned_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     record = pretrain(SETTINGS, tmp_path, workers=0)
     monkeypatch.setattr(pretraining, "fit", None)
+    (tmp_path / "state").mkdir()  # a kill between the two last steps
     assert pretrain(SETTINGS, tmp_path, workers=0).weights_sha256 == record.weights_sha256
+    assert not (tmp_path / "state").exists()
 
 
 def test_killed_it_resumes_to_the_same_weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

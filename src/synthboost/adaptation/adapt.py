@@ -104,12 +104,18 @@ class Score:
     plausible: float | None = None
     """Share of plausible predictions, 0-1, where they are not."""
 
+    def __post_init__(self) -> None:
+        """Refuse scores without the one number or the three."""
+        three = self.dice is not None and [*self.dice] == [one.short for one in STRUCTURES]
+        require_fields(self, ("dice", three if self.plausible is None else self.dice is None, "three, or `plausible`"))
+
     @property
     def value(self) -> float:
         """What weights are chosen by: the mean Dice, or the plausible share."""
         if self.dice is not None:
             return math.fsum(self.dice.values()) / len(self.dice)
-        return self.plausible or 0.0
+        assert self.plausible is not None
+        return self.plausible
 
 
 @dataclass(frozen=True)
@@ -167,14 +173,15 @@ def adapt(source: Source, settings: AdaptSettings, out: Path, workers: int | Non
     """Adapt into the folder `out`, go on with what is there, or return at once if it is finished.
 
     Args:
-        source: the images, and their annotations, if any; test patients are not used.
+        source: the images, and their annotations, if any, opened without reading the images, which are compared when
+            all that is cheaper is checked; test patients are not used.
         settings: see there.
         out: gets `checkpoint/` with weights, card and `training.json`; `adapt.json`, and the log of each stage.
         workers: processes that render simulated frames, 0: this one; by default half the cores.
 
     Raises:
         CheckpointError: the weights to begin with are absent, damaged, or no TextUNet.
-        ConfigError, DataError: as `choose_frames`; an image is broken.
+        ConfigError, DataError: as `choose_frames`; an image is broken, or in two parts.
         OutputError: `out` was begun otherwise, another process works in it, or it cannot be written.
         SynthboostError: as `fit`, or a process that renders died.
     """
@@ -182,6 +189,7 @@ def adapt(source: Source, settings: AdaptSettings, out: Path, workers: int | Non
     model = load_segmenter(settings.checkpoint, TextUNet.name)
     assert isinstance(model, TextUNet)
     frames = choose_frames(source, settings.patients, settings.seed)
+    source.check_images()
     begun = {
         "weights": name_with_checksum(model, settings.checkpoint),
         "fingerprint": frames.dataset.fingerprint(),
@@ -308,8 +316,11 @@ class _Adaptation:
         return Score({one.short: round(value, 4) for one, value in zip(STRUCTURES, dice, strict=True)})
 
     def is_better(self, after: Score, before: Score) -> bool:
-        """Whether to keep the later weights: more plausible predictions are no proof, so the same number is enough."""
-        return after.value > before.value if self.frames.scored else after.value >= before.value
+        """Whether to keep the later weights: more plausible predictions are no proof, so the same number is enough.
+
+        Where not one is plausible, nothing is known.
+        """
+        return after.value > before.value if self.frames.scored else 0 < after.value >= before.value
 
 
 def _people(infos: Sequence[FrameInfo]) -> int:

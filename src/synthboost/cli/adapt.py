@@ -36,7 +36,7 @@ class Adapt(WithModel, Unannotated):
         from synthboost.training.recipe import WEIGHTS
 
         settings = AdaptSettings(checkpoint=self.checkpoint, patients=self.patients, seed=self.seed)
-        record = adapt(self.open(self.data), settings, self.out)
+        record = adapt(self.open(self.data, images=False), settings, self.out)
         print(_table(record))
         print(f"weights: {self.out / WEIGHTS}")
 

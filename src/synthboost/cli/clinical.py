@@ -77,8 +77,9 @@ class Clinical(SplitOptions):
             model = predictor.model.name if run else name_with_checksum(predictor.model, self.masks)
             facts |= {"model": model, "sentences": str(prompts), "domain named": spec.domain_named}
             facts |= {"threshold": predictor.threshold, "overlaps": maps.MOST_PROBABLE, "mended": self.mend}
-        source = open_source(self.data, self)
+        source = open_source(self.data, self, images=False)
         frames = source.evaluation_frames(SplitPart.TESTING)
+        source.check_images()
         listed = source.split.parts[SplitPart.TESTING]
         facts |= {
             "data": source.dataset.root.name,

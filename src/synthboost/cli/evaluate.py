@@ -90,8 +90,9 @@ class Evaluate(SplitOptions):
         if checkpoint is not None:
             predictor = Predictor.from_pretrained(checkpoint, threshold=self.threshold)
             run = run_spec_of(checkpoint)
-        source = open_source(self.data, self)
+        source = open_source(self.data, self, images=False)
         frames = source.evaluation_frames(self.part)
+        source.check_images()
         began = datetime.now(UTC), time.monotonic()
         spec = spec_of(self.out, source, frames, run, self.label)
         masks = self.masks or self.out / "masks"

@@ -51,15 +51,15 @@ class Unannotated(SplitOptions):
                 ) from None
         return PictureDefaults(**found)  # type: ignore[arg-type]
 
-    def open(self, root: Path, patients: int | None = None) -> Source:
-        """Open the images in the folder `root`; of the training patients, the first `patients`.
+    def open(self, root: Path, patients: int | None = None, images: bool = True) -> Source:
+        """Open the images in the folder `root`; of the training patients, the first `patients`; see `open_source`.
 
         Raises:
             SynthboostError: as `open_source`.
         """
         from synthboost.data.source import open_source
 
-        return open_source(root, self, patients, defaults=self.defaults)
+        return open_source(root, self, patients, defaults=self.defaults, images=images)
 
 
 @dataclass(frozen=True, kw_only=True)

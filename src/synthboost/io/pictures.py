@@ -166,9 +166,10 @@ def _require_photo(path: Path, opened: Image.Image) -> None:
         raise _not_grey(path, f"sample format {', '.join(map(str, kinds))}, signed or no whole numbers")
     # Pillow leaves black what the directory of a TIFF gives no place for.
     planes = tags.get(CHANNELS, 1) if tags.get(PLANAR) == 2 else 1
-    places = [tile.extents or (0, 0, *opened.size) for tile in opened.tile]
+    tiles = getattr(opened, "tile", ())
+    places = [tile.extents or (0, 0, *opened.size) for tile in tiles]
     have = sum((right - left) * (bottom - top) for left, top, right, bottom in places)
-    if opened.format == "TIFF" and opened.tile[0][0] == "raw" and have < planes * opened.width * opened.height:
+    if opened.format == "TIFF" and tiles and tiles[0][0] == "raw" and have < planes * opened.width * opened.height:
         raise DataError(path, "strips", "fewer than the image has", "the whole image", "Copy it again.")
 
 

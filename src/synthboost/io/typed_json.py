@@ -11,7 +11,7 @@ from pathlib import Path
 from types import NoneType, UnionType
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
-from synthboost.errors import DataError, readable
+from synthboost.errors import ConfigError, DataError, readable
 from synthboost.io.atomic import write_json
 
 _Record = TypeVar("_Record")
@@ -103,7 +103,11 @@ def _dataclass(kind: Any, value: Any, path: Path, place: str) -> Any:
     missing = [f.name for f in fields(kind) if f.name not in value and _has_no_default(f)]
     if missing:
         raise DataError(path, _join(place, missing[0]), "absent", _expected(hints[missing[0]]))
-    return kind(**{name: from_json(hints[name], item, path, _join(place, name)) for name, item in value.items()})
+    held = {name: from_json(hints[name], item, path, _join(place, name)) for name, item in value.items()}
+    try:
+        return kind(**held)
+    except ConfigError as error:  # the dataclass' own checks
+        raise DataError(path, _join(place, error.field), error.value, error.expected) from error
 
 
 @lru_cache(maxsize=64)

@@ -18,7 +18,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from synthboost.errors import CheckpointError, ConfigError, DataError, first_words
+from synthboost.errors import CheckpointError, DataError, first_words
 from synthboost.io.atomic import write_json
 from synthboost.io.typed_json import from_json, read_json
 
@@ -121,7 +121,7 @@ def read_settings(kind: type[Settings], card: Card | None, folder: Path) -> Sett
         raise CheckpointError(folder, "settings", ", ".join(odd), "the settings of this version")
     try:
         settings: Settings = from_json(kind, card.settings, folder / CARD_FILE, "settings")
-    except (DataError, ConfigError) as error:
+    except DataError as error:
         found = f"{error.field}: {error.value}"
         raise CheckpointError(folder / CARD_FILE, "settings", found, error.expected) from error
     return settings

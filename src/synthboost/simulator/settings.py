@@ -8,7 +8,7 @@ from typing import Annotated, Any, Self
 
 from tyro.conf import Suppress
 
-from synthboost.errors import ConfigError, DataError, require_fields
+from synthboost.errors import DataError, require_fields
 from synthboost.io.typed_json import from_json
 from synthboost.simulator.appearance import APPEARANCES, Appearance, AppearanceName
 from synthboost.simulator.conditions import Condition
@@ -113,10 +113,7 @@ class SimulationSettings:
             if not isinstance(plain.get(key), dict):
                 raise DataError(path, f"settings.{key}", str(plain.get(key))[:80], "a JSON object")
             plain[key] = [list(pair) for pair in plain[key].items()]
-        try:
-            settings: Self = from_json(cls, plain, path, "settings")
-        except ConfigError as error:
-            raise DataError(path, f"settings.{error.field}", error.value, error.expected) from error
+        settings: Self = from_json(cls, plain, path, "settings")
         return settings
 
 

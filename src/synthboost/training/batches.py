@@ -236,7 +236,7 @@ def _shared(batch: Batch) -> Batch | SynthboostError:
     try:
         images = batch.images if isinstance(batch.images, tuple) else (batch.images,)
         for tensor in (*images, batch.tokens, batch.image_index, batch.text_index, batch.targets):
-            tensor.share_memory_()
+            tensor.share_memory_()  # type: ignore[no-untyped-call]
     except (RuntimeError, OSError) as error:
         remedy = "Take fewer `workers` (0 needs none). The same command resumes."
         return TrainingError("DataLoader", "shared memory", first_words(error), "room for a batch in /dev/shm", remedy)

@@ -22,14 +22,14 @@ from torch import Tensor
 from synthboost.domain import STRUCTURES
 from synthboost.errors import CheckpointError
 from synthboost.io.atomic import write_json, write_text
-from synthboost.io.typed_json import read_json
+from synthboost.io.typed_json import read_json, read_record, to_json
 from synthboost.models.registry import folder_of, load_segmenter
 from synthboost.models.textunet.model import NAMES, TextUNet
 from synthboost.models.weights_folder import TRAINING_FILE, WEIGHTS_FILE, file_sha256
 from synthboost.reports.box_card import BOX_CARD, box_card
 from synthboost.simulator.render import SimulatedFrame, simulate_patient
 from synthboost.simulator.settings import SimulationSettings
-from synthboost.training.pretrain import TRAINED_ON
+from synthboost.training.pretrain import TRAINED_ON, PretrainingRecord
 
 FIRST_PATIENT = 15_000_000
 """Number of the first simulated patient to calibrate on; no training comes so far."""
@@ -64,7 +64,7 @@ def pack(source: str | Path, out: Path, patients: int = PATIENTS) -> Packaging:
         patients: that are simulated to calibrate.
 
     Raises:
-        CheckpointError: the weights are another model's, or nobody knows how they came about.
+        CheckpointError, DataError: the weights are another model's, or nobody knows how they came about.
     """
     model, folder = load_segmenter(source, TextUNet.name), folder_of(source)
     assert isinstance(model, TextUNet)
@@ -75,6 +75,12 @@ def pack(source: str | Path, out: Path, patients: int = PATIENTS) -> Packaging:
     if training.get("trained_on") != TRAINED_ON:
         raise CheckpointError(folder / TRAINING_FILE, "trained_on", training.get("trained_on"), TRAINED_ON,
                               "Only such weights may be given to anybody.")  # fmt: skip
+    training = to_json(read_record(folder / TRAINING_FILE, PretrainingRecord))
+    if training["weights_sha256"] != file_sha256(folder / WEIGHTS_FILE):
+        raise CheckpointError(folder / TRAINING_FILE, "weights_sha256", training["weights_sha256"][:16],
+                              "that of the weights beside it", "It tells of other weights.")  # fmt: skip
+    if not training["simulation"]:
+        raise CheckpointError(folder / TRAINING_FILE, "simulation", "none", "the settings of the simulator")
     plain = SimulationSettings().to_json()
     simulations = [SimulationSettings.from_json({**plain, **one}, folder) for one in training["simulation"]]
     logits, targets = logits_of(model, held_out(simulations, patients))

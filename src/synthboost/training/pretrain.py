@@ -91,6 +91,7 @@ def pretrain(settings: PretrainSettings, out: Path, workers: int | None = None) 
         claim(out / BEGUN, begun)
         record_file = out / WEIGHTS / TRAINING_FILE
         if (out / DONE).is_file():
+            remove_state(out)
             return read_record(record_file, PretrainingRecord)
         model = build_segmenter(TextUNet.name, settings.preset, settings.seed)
         assert isinstance(model, TextUNet)
