@@ -91,8 +91,12 @@ def visit(browser: Any, served: Served) -> Iterator[Callable[..., Any]]:
         page.on("request", lambda request: page.requested.append(request.url))
         page.on("pageerror", lambda error: page.errors.append(str(error)))
         page.on("dialog", lambda dialog: (page.alerts.append(dialog.message), dialog.dismiss()))
+        before = served.predictor.predicted
         page.goto(served.address)
         page.wait_for_selector("#sb-overlay", timeout=60_000)
+        while served.predictor.predicted == before:  # the example is there at once, the visitor's own session later
+            page.wait_for_timeout(100)
+        page.wait_for_timeout(500)
         return page
 
     yield open_page

@@ -36,12 +36,13 @@ def build_page(controller: Controller, model: str, random_weights: bool, name_do
         random_weights: the page then says that the masks mean nothing.
         name_domain: end the sentences that the menus build with the image's domain.
     """
+    first, words = _first_screen(controller, name_domain)
     font = ["system-ui", "-apple-system", "Segoe UI", "Roboto", "sans-serif"]
     with gr.Blocks(title="synthboost", analytics_enabled=False, delete_cache=(60, int(LEFT_BEHIND_SECONDS))) as page:
         gr.HTML(header(model, random_weights))
         with gr.Row():
             with gr.Column(scale=5, min_width=320):
-                figure = gr.HTML(elem_id="sb-figure")
+                figure = gr.HTML(first.figure, elem_id="sb-figure")
                 frame = gr.Slider(1, 2, value=1, step=1, label="Frame of the clip", visible=False, elem_id="sb-frame")
                 with gr.Row():
                     opacity = gr.Slider(0, 1, value=0.35, step=0.05, label="Opacity", elem_id="sb-opacity")
@@ -49,10 +50,10 @@ def build_page(controller: Controller, model: str, random_weights: bool, name_do
                         0.05, 0.95, value=0.5, step=0.01, label="Threshold (probability)", elem_id="sb-threshold"
                     )
             with gr.Column(scale=4, min_width=320):
-                message = gr.HTML(elem_id="sb-message")
-                table = gr.HTML(elem_id="sb-table")
+                message = gr.HTML(first.message, elem_id="sb-message")
+                table = gr.HTML(first.table, elem_id="sb-table")
                 sentences = gr.Textbox(
-                    label=f"Sentences, one per line (at most {MAX_SENTENCES})", lines=3, max_lines=8,
+                    words, label=f"Sentences, one per line (at most {MAX_SENTENCES})", lines=3, max_lines=8,
                     elem_id="sb-sentences",
                 )  # fmt: skip
                 with gr.Row():
@@ -127,7 +128,7 @@ def build_page(controller: Controller, model: str, random_weights: bool, name_do
         quiet: dict[str, Any] = {"api_visibility": "private", "show_progress": "minimal"}
         of_example = [examples, structures, prompt_set, shape, *display]
         to_example = [*outputs, sentences, view, phase, sex, age, quality]
-        page.load(on_example, of_example, to_example, **quiet)
+        page.load(on_example, of_example, to_example, **{**quiet, "show_progress": "hidden"})
         page.unload(on_leave)
         examples.input(on_example, of_example, to_example, **quiet)
         upload.upload(on_upload, [upload, sentences, *display], [*outputs, upload], **quiet)
@@ -140,6 +141,17 @@ def build_page(controller: Controller, model: str, random_weights: bool, name_do
     page.theme = gr.themes.Default(primary_hue="blue", font=font, font_mono=["ui-monospace", "monospace"])
     page.css = CSS
     return page
+
+
+def _first_screen(controller: Controller, name_domain: bool) -> tuple[Screen, str]:
+    """The first example and its sentences: on the page from the start, before a visitor's own are computed."""
+    image, _ = example(FIRST)
+    _, view, phase = EXAMPLES[FIRST]
+    state = _name(VIEWS, view), _name(PHASES, phase), UNKNOWN, None, UNKNOWN
+    text = _text(name_domain, image.domain, list(NAMES), str(PromptSet.P1), *state, UNKNOWN)
+    screen = controller.open("", image, text, Display())
+    controller.sessions.forget("")
+    return screen, text
 
 
 def _path_of(payload: Any) -> str | None:
