@@ -12,6 +12,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -22,7 +23,7 @@ from torch import Tensor
 from synthboost.domain import STRUCTURES
 from synthboost.errors import CheckpointError
 from synthboost.io.atomic import write_json, write_text
-from synthboost.io.typed_json import read_json, read_record, to_json
+from synthboost.io.typed_json import from_json, read_json, read_record, to_json
 from synthboost.models.registry import folder_of, load_segmenter
 from synthboost.models.textunet.model import NAMES, TextUNet
 from synthboost.models.weights_folder import TRAINING_FILE, WEIGHTS_FILE, file_sha256
@@ -30,6 +31,7 @@ from synthboost.reports.box_card import BOX_CARD, box_card
 from synthboost.simulator.render import SimulatedFrame, simulate_patient
 from synthboost.simulator.settings import SimulationSettings
 from synthboost.training.pretrain import TRAINED_ON, PretrainingRecord
+from synthboost.training.recipe import RecipeSettings
 
 FIRST_PATIENT = 15_000_000
 """Number of the first simulated patient to calibrate on; no training comes so far."""
@@ -68,21 +70,7 @@ def pack(source: str | Path, out: Path, patients: int = PATIENTS) -> Packaging:
     """
     model, folder = load_segmenter(source, TextUNet.name), folder_of(source)
     assert isinstance(model, TextUNet)
-    if not (folder / TRAINING_FILE).is_file():
-        raise CheckpointError(folder, TRAINING_FILE, "absent", "how the weights were trained",
-                              "Pack what `synthboost pretrain` wrote.")  # fmt: skip
-    training = read_json(folder / TRAINING_FILE)
-    if training.get("trained_on") != TRAINED_ON:
-        raise CheckpointError(folder / TRAINING_FILE, "trained_on", training.get("trained_on"), TRAINED_ON,
-                              "Only such weights may be given to anybody.")  # fmt: skip
-    training = to_json(read_record(folder / TRAINING_FILE, PretrainingRecord))
-    if training["weights_sha256"] != file_sha256(folder / WEIGHTS_FILE):
-        raise CheckpointError(folder / TRAINING_FILE, "weights_sha256", training["weights_sha256"][:16],
-                              "that of the weights beside it", "It tells of other weights.")  # fmt: skip
-    if not training["simulation"]:
-        raise CheckpointError(folder / TRAINING_FILE, "simulation", "none", "the settings of the simulator")
-    plain = SimulationSettings().to_json()
-    simulations = [SimulationSettings.from_json({**plain, **one}, folder) for one in training["simulation"]]
+    training, simulations = story_of(folder)
     logits, targets = logits_of(model, held_out(simulations, patients))
     temperature = temperature_of(logits, targets)
     soften(model, temperature)
@@ -96,6 +84,30 @@ def pack(source: str | Path, out: Path, patients: int = PATIENTS) -> Packaging:
     write_json(out / TRAINING_FILE, training)
     write_text(out / BOX_CARD, box_card(training))
     return packaging
+
+
+def story_of(folder: Path) -> tuple[dict[str, Any], list[SimulationSettings]]:
+    """Read how pretrained weights came about: what `training.json` holds, and the settings of the simulator in it.
+
+    Raises:
+        CheckpointError, DataError: it is absent or damaged, or tells of other weights or of patients.
+    """
+    if not (folder / TRAINING_FILE).is_file():
+        raise CheckpointError(folder, TRAINING_FILE, "absent", "how the weights were trained",
+                              "Pack what `synthboost pretrain` wrote.")  # fmt: skip
+    training = read_json(folder / TRAINING_FILE)
+    if training.get("trained_on") != TRAINED_ON:
+        raise CheckpointError(folder / TRAINING_FILE, "trained_on", training.get("trained_on"), TRAINED_ON,
+                              "Only such weights may be given to anybody.")  # fmt: skip
+    training = to_json(read_record(folder / TRAINING_FILE, PretrainingRecord))
+    if training["weights_sha256"] != file_sha256(folder / WEIGHTS_FILE):
+        raise CheckpointError(folder / TRAINING_FILE, "weights_sha256", training["weights_sha256"][:16],
+                              "that of the weights beside it", "It tells of other weights.")  # fmt: skip
+    if not training["simulation"]:
+        raise CheckpointError(folder / TRAINING_FILE, "simulation", "none", "the settings of the simulator")
+    from_json(RecipeSettings, training["recipe"], folder / TRAINING_FILE, "recipe")
+    plain = SimulationSettings().to_json()
+    return training, [SimulationSettings.from_json({**plain, **one}, folder) for one in training["simulation"]]
 
 
 def held_out(simulations: Sequence[SimulationSettings], patients: int) -> list[SimulatedFrame]:
