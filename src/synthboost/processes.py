@@ -31,14 +31,6 @@ def available_cores() -> int:
     return max(1, cores)
 
 
-def cores_for(jobs: int, each: int) -> int:
-    """Return how many of the cores so many jobs are worth: a process with fewer than `each` costs more than it saves.
-
-    No result depends on it.
-    """
-    return max(1, min(available_cores(), jobs // each))
-
-
 @contextmanager
 def process_pool(
     workers: int, method: str | None = None, initializer: Callable[..., object] | None = None, arguments: Any = ()

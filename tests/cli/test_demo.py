@@ -10,9 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from in_process import Here
 
 import synthboost.studies.demo as demo
 from synthboost.diffusion.settings import TINY, DiffusionTraining
+from synthboost.models.catalogue import MODELS
+from synthboost.models.clipseg.settings import ClipSegSettings
 from synthboost.records.rows import read_rows
 from synthboost.studies import recipes
 
@@ -28,12 +31,16 @@ SMALL = partial(
 
 
 @pytest.fixture(scope="module")
-def finished(synthboost: Callable[..., Any], tmp_path_factory: pytest.TempPathFactory) -> tuple[Any, Path]:
+def finished(
+    synthboost: Callable[..., Any], tiny_settings: ClipSegSettings, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Any, Path]:
     """What the demo answers, and the folder that it left."""
     out = tmp_path_factory.mktemp("demo") / "demo"
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(demo, "DemoSettings", SMALL)
         patch.setattr(recipes, "demo", lambda: PRESET)
+        patch.setattr(demo, "LocalExecutor", lambda workers: Here())
+        patch.setitem(MODELS["clipseg"].presets, "tiny", tiny_settings)
         return synthboost("demo", "--out", out), out
 
 
@@ -64,6 +71,7 @@ def test_one_model_can_be_chosen_and_an_unknown_one_costs_no_waiting(
     monkeypatch.setattr(demo, "DemoSettings", SMALL)
     only = replace(PRESET.grid, strategies=PRESET.grid.strategies[:1])
     monkeypatch.setattr(recipes, "demo", lambda: replace(PRESET, grid=only))
+    monkeypatch.setattr(demo, "local_workers", lambda: 1)  # a second process takes longer to start than it saves
     answer = synthboost("demo", "--model", "vnet", "--out", tmp_path / "demo")
     assert answer.code == 2
     assert "model: vnet; expected one of clipseg, cris, dual, textunet, unet" in answer.err

@@ -9,24 +9,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from in_process import Here
 
 from synthboost.domain import Strategy
 from synthboost.io.lock import exclusive
 from synthboost.io.typed_json import read_json
 from synthboost.studies import executors
-from synthboost.studies.executors.base import Job, JobQueue, Report, Work
 
 Call = Callable[..., Any]
-
-
-class Here:
-    """Carries out every job in this process."""
-
-    def run(self, jobs: Sequence[Job], work: Work, report: Report) -> None:
-        queue = JobQueue(jobs)
-        while (job := queue.take()) is not None:
-            for outcome in queue.ended(work(job.name)):
-                report(outcome)
 
 
 @pytest.fixture(scope="session")

@@ -7,11 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from synthboost.errors import ConfigError, people
-from synthboost.processes import cores_for
 from synthboost.simulator.settings import SimulationSettings
-
-PATIENTS_EACH = 4
-"""Of a process that is worth its start: it takes as long as two to four patients of 256 pixels."""
 
 
 @dataclass(frozen=True)
@@ -34,11 +30,17 @@ class Simulate:
 
     def run(self) -> None:
         """Write the data set."""
-        from synthboost.data.simulated_set import FRAMES_PER_PATIENT, write_dataset, write_hearts, write_shards
+        from synthboost.data.simulated_set import (
+            FRAMES_PER_PATIENT,
+            worthwhile_workers,
+            write_dataset,
+            write_hearts,
+            write_shards,
+        )
 
         patients, frames = self.settings.patients, self.frames
         if frames is None:
-            workers = cores_for(patients, PATIENTS_EACH) if self.workers is None else self.workers
+            workers = self.workers if self.workers is not None else worthwhile_workers(patients)
             (write_hearts if self.on_the_fly else write_dataset)(self.out, self.settings, workers)
             kind, place = ("", ", drawn when read:") if self.on_the_fly else ("simulated ", " in")
             print(f"{4 * patients} {kind}frames of {people(patients)}{place} {self.out}")
@@ -53,7 +55,7 @@ class Simulate:
         whole = FRAMES_PER_PATIENT * settings.patients
         if whole != frames:
             print(f"{frames} frames rounded up to {whole}: {people(settings.patients, 'whole')}")
-        workers = cores_for(settings.patients, PATIENTS_EACH) if self.workers is None else self.workers
+        workers = self.workers if self.workers is not None else worthwhile_workers(settings.patients)
         start = time.monotonic()
         made = write_shards(self.out, settings, workers)
         seconds = time.monotonic() - start

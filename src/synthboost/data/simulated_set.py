@@ -23,6 +23,7 @@ from synthboost.io.pictures import png_bytes
 from synthboost.io.shards import read_shard, shard_name, write_index, write_shard
 from synthboost.io.tables import read_typed, write_typed
 from synthboost.io.typed_json import read_json
+from synthboost.processes import available_cores
 from synthboost.simulator.motion import SYSTOLE_SECONDS
 from synthboost.simulator.priors import calibration_of
 from synthboost.simulator.render import SimulatedFrame, describe_patient, simulate_patient
@@ -141,6 +142,14 @@ def export_camus(dataset: Dataset, out: Path) -> int:
     origin = Origin(Domain.SIMULATED, GENERATOR, GENERATOR_VERSION, settings.seed, dataset.release, "export.json")
     split = make_split("official", dataset)
     return remake_dataset(out, dataset, split, origin, settings.to_json(), read, "exporting")
+
+
+def worthwhile_workers(patients: int) -> int:
+    """Return how many processes to simulate so many patients with: one per core, none without work for its start.
+
+    A process takes as long to start as two to four patients of 256 pixels take.
+    """
+    return max(1, min(available_cores(), patients // 4))
 
 
 def release_name(settings: SimulationSettings) -> str:

@@ -12,6 +12,7 @@ import re
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import is_dataclass
+from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar, get_type_hints
@@ -146,7 +147,8 @@ def read_typed(path: Path, kind: type[_Item], allowed: Allowed | None = None) ->
             yield kind(**_parse(f"{path}:{reader.line_num}", cells, types, allowed or {}))
 
 
-def _field_types(kind: type[Any]) -> dict[str, str]:
+@cache
+def _field_types(kind: type[Any]) -> Mapping[str, str]:
     """Names of the fields in order, with their types as written: `float | None`."""
     return {name: getattr(hint, "__name__", str(hint)) for name, hint in get_type_hints(kind).items()}
 

@@ -13,7 +13,7 @@ import csv
 import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import TypeVar, cast, get_type_hints
+from typing import TypeVar, cast
 
 import pandas as pd
 
@@ -171,7 +171,7 @@ def _row(where: str, cells: Mapping[str, str], strategy: Strategy, model: str, p
         "dice": dice / 100,
         "iou": iou / 100,
     }
-    return cast(Row, dict.fromkeys(get_type_hints(Row)) | known)
+    return cast(Row, dict.fromkeys(Row.__annotations__) | known)
 
 
 def _run_name(strategy: Strategy, model: str, prompt_set: PromptSet) -> str:

@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 
 from synthboost.data import fewer_training_patients, make_split, open_dataset
-from synthboost.data.simulated_set import write_dataset
+from synthboost.data.simulated_set import worthwhile_workers, write_dataset
 from synthboost.data.source import Source, open_source
 from synthboost.diffusion.checkpoint import load_diffusion
 from synthboost.diffusion.settings import TINY, DiffusionSettings, DiffusionTraining
@@ -33,7 +33,6 @@ from synthboost.domain import (
 from synthboost.errors import TrainingError
 from synthboost.models.catalogue import settings_of
 from synthboost.models.registry import weights_fingerprint
-from synthboost.processes import available_cores
 from synthboost.prompts import build_prompt
 from synthboost.records.rows import read_rows
 from synthboost.records.run_folder import RunPaths, read_run
@@ -133,7 +132,6 @@ def run_demo(out: Path, data: Path | None, settings: DemoSettings, patients: int
         settings: sizes.
         patients: train (the diffusion model, too) on the first so many target patients only.
     """
-    workers = available_cores()
     began = time.monotonic()
     grid = settings.preset.grid
     for model in grid.models:
@@ -141,10 +139,10 @@ def run_demo(out: Path, data: Path | None, settings: DemoSettings, patients: int
     given = None if data is None else _target(data, patients)  # a mistake in the path costs no waiting
     _say(began, "simulating the synthetic training data")
     source, target = out / "data" / "simulated-source", out / "data" / "simulated-target"
-    write_dataset(source, settings.source, workers)
+    write_dataset(source, settings.source, worthwhile_workers(settings.source.patients))
     if given is None:
         _say(began, 'simulating the target domain (it takes the place of real data and is called "real" below)')
-        write_dataset(target, settings.target, workers)
+        write_dataset(target, settings.target, worthwhile_workers(settings.target.patients))
     real = given or _target(target, patients)
     preset, simulated = with_weights(settings.preset, {}), open_source(source, allow_missing=True)
     study = Study("demo", ours(), preset, real, (simulated,))
