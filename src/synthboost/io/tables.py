@@ -12,15 +12,15 @@ import re
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import is_dataclass
-from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar, get_type_hints
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 import numpy as np
 
 from synthboost.errors import DataError, extra, readable
 from synthboost.io.atomic import from_cell, whole_file, write_csv
+from synthboost.io.typed_json import field_types
 
 if TYPE_CHECKING:  # simulated sets are written without it
     import pandas as pd
@@ -147,10 +147,9 @@ def read_typed(path: Path, kind: type[_Item], allowed: Allowed | None = None) ->
             yield kind(**_parse(f"{path}:{reader.line_num}", cells, types, allowed or {}))
 
 
-@cache
-def _field_types(kind: type[Any]) -> Mapping[str, str]:
+def _field_types(kind: Any) -> dict[str, str]:
     """Names of the fields in order, with their types as written: `float | None`."""
-    return {name: getattr(hint, "__name__", str(hint)) for name, hint in get_type_hints(kind).items()}
+    return {name: getattr(hint, "__name__", str(hint)) for name, hint in field_types(kind).items()}
 
 
 def _to_cell(value: object) -> object:

@@ -97,7 +97,7 @@ def from_json(kind: Any, value: Any, path: Path, place: str = "") -> Any:
 def _dataclass(kind: Any, value: Any, path: Path, place: str) -> Any:
     if not isinstance(value, dict):
         raise DataError(path, place or "file", type(value).__name__, "a JSON object")
-    hints = _hints(kind)
+    hints = field_types(kind)
     if strange := sorted(value.keys() - hints.keys()):
         raise DataError(path, _join(place, strange[0]), json.dumps(value[strange[0]]), f"one of {', '.join(hints)}")
     missing = [f.name for f in fields(kind) if f.name not in value and _has_no_default(f)]
@@ -111,7 +111,8 @@ def _dataclass(kind: Any, value: Any, path: Path, place: str) -> Any:
 
 
 @lru_cache(maxsize=64)
-def _hints(kind: Any) -> dict[str, Any]:
+def field_types(kind: Any) -> dict[str, Any]:
+    """Return the types of a class' fields in order; ask, and never change it."""
     return get_type_hints(kind)
 
 
