@@ -56,6 +56,8 @@ class Segmenter(nn.Module, ABC):
     """A tokenizer of transformers; `None` where `tokenize` and `unknown_words` need none."""
     text_length: int
     """Most tokens a sentence may have, start and end included."""
+    filled: bool = False
+    """Whether every sentence is filled up to so many."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -94,7 +96,7 @@ class Segmenter(nn.Module, ABC):
         return grown[:, 0].sigmoid()
 
     def tokenize(self, sentences: Sequence[str]) -> Tensor:
-        """Turn sentences into token numbers (N, L), L being the longest sentence's length.
+        """Turn sentences into token numbers (N, L), L being the longest one's length, or `text_length` if `filled`.
 
         Raises:
             PromptError: a sentence has more tokens than the text encoder takes; nothing is cut silently.
@@ -106,7 +108,8 @@ class Segmenter(nn.Module, ABC):
                     "sentence", "length", f"{len(tokens)} tokens: {sentence[:80]!r}",
                     f"at most {self.text_length} tokens, start and end included", "Shorten the sentence.",
                 )  # fmt: skip
-        longest, padding = max(map(len, numbers)), self.tokenizer.pad_token_id
+        longest = self.text_length if self.filled else max(map(len, numbers))
+        padding = self.tokenizer.pad_token_id
         return torch.tensor([tokens + [padding] * (longest - len(tokens)) for tokens in numbers])
 
     def unknown_words(self, sentence: str) -> tuple[str, ...]:

@@ -13,6 +13,7 @@ from synthboost.errors import ConfigError
 from synthboost.models.clipseg.settings import PRESETS as CLIPSEG_PRESETS
 from synthboost.models.cris.settings import PRESETS as CRIS_PRESETS
 from synthboost.models.dual.settings import PRESETS as DUAL_PRESETS
+from synthboost.models.sam3.settings import PRESETS as SAM3_PRESETS
 from synthboost.models.textunet.settings import PRESETS as TEXTUNET_PRESETS
 from synthboost.models.unet.settings import PRESETS as UNET_PRESETS
 
@@ -140,6 +141,22 @@ MODELS: dict[str, ModelEntry] = {
             ),
         ),
         layouts=("clip", "siglip", "open_clip_pytorch_model.bin"),
+    ),
+    "sam3": ModelEntry(
+        segmenter=".sam3.model:Sam3",
+        presets=SAM3_PRESETS,
+        rate=1e-4,  # a guess: nobody here could train it
+        cycle_rates={"tiny": 1e-3},
+        published=(
+            Published(
+                name="sam3",
+                trained="all of SAM 3, on images and videos with concepts in words",
+                source="facebook/sam3 (its owner must grant access)",
+                licence="SAM License; see the hub's page",
+                use="--model sam3 --weights facebook/sam3, or a local copy of the folder; on a GPU",
+            ),
+        ),
+        layouts=("sam3", "sam3_video"),
     ),
     "textunet": ModelEntry(
         segmenter=".textunet.model:TextUNet",

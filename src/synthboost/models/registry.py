@@ -76,7 +76,7 @@ def load_segmenter(source: str | Path, model: str | None = None, seed: int = 0) 
             return TextUNet.from_encoders(*encoder_files(str(source))).eval()
     folder = folder_of(source)
     card = read_card(folder, verify=False)
-    name = card.model if card else _publisher(folder)
+    name = card.model if card else _publisher(folder, model)
     if name not in MODELS or (model is not None and name != model):
         wanted = model or ", ".join(MODELS)
         raise CheckpointError(folder, "model", name, wanted, "The weights belong to another architecture.")
@@ -105,15 +105,16 @@ def weights_fingerprint(source: str | Path) -> str:
     return encoders_checksum(str(source)) if names_encoders(source) else folder_checksum(folder_of(source))
 
 
-def _publisher(folder: Path) -> str:
+def _publisher(folder: Path, wanted: str | None) -> str:
     """The architecture that reads a folder without a card, by what its configuration says it is."""
     layout = OPEN_CLIP_FILE
     if not (folder / OPEN_CLIP_FILE).is_file():
         if not (folder / CONFIG_FILE).is_file():
             raise CheckpointError(folder, CARD_FILE, "absent", "a card, or config.json of a CLIPSeg", CONVERT)
+        layout = ""
         with suppress(DataError):  # what reads it says so
             layout = str(read_json(folder / CONFIG_FILE).get("model_type"))
-    return next((name for name, entry in MODELS.items() if layout in entry.layouts), "clipseg")
+    return next((name for name, entry in MODELS.items() if layout in entry.layouts), wanted or "clipseg")
 
 
 @contextmanager

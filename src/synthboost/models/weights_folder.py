@@ -127,6 +127,20 @@ def read_settings(kind: type[Settings], card: Card | None, folder: Path) -> Sett
     return settings
 
 
+def read_library_config(folder: Path, expected: str) -> Any:
+    """Read a configuration of transformers.
+
+    Raises:
+        CheckpointError: there is none, or it is damaged; `expected` says of what it should be.
+    """
+    from transformers import AutoConfig
+
+    try:
+        return AutoConfig.from_pretrained(folder, local_files_only=True)
+    except Exception as error:  # the library checks little, and damaged values can raise anything
+        raise CheckpointError(folder / CONFIG_FILE, "config", first_words(error), expected) from error
+
+
 def _verify(folder: Path, card: Card) -> None:
     said = {name: value for name, value in vars(card).items() if name != "sha256"}
     if _checksum(said) != card.sha256:

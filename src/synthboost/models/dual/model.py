@@ -7,9 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
-import torch.nn.functional as F
 from torch import Tensor, nn
-from transformers import AutoConfig
 from transformers.models.clipseg.modeling_clipseg import CLIPSegDecoder
 
 from synthboost.domain import PromptSet
@@ -25,6 +23,7 @@ from synthboost.models.weights_folder import (
     load_strictly,
     load_weights,
     read_card,
+    read_library_config,
     read_settings,
     read_tensors,
     weights_path,
@@ -32,6 +31,7 @@ from synthboost.models.weights_folder import (
 
 CLIP_PIXELS = (0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711)
 """Mean and standard deviation of CLIP's images."""
+EXPECTED = "the configuration of a CLIP or SigLIP"
 DECISIVE = ("intermediate_size", "hidden_act", "layer_norm_eps", "num_attention_heads")
 """Of each tower: what the library's configuration says and our sizes do not."""
 
@@ -47,6 +47,7 @@ class Dual(TextConditioned):
         """Build with random weights; `from_settings` and `from_pretrained` are the usual ways in."""
         super().__init__()
         self.settings, self.tokenizer, self.text_length = settings, tokenizer, settings.text_length
+        self.filled = settings.family == "siglip"
         self.network = DualNetwork(settings, tokenizer)
         self.input_size = settings.input_size
         self.output_size = settings.input_size // settings.patch_size * (settings.patch_size // 4) ** 2
@@ -77,16 +78,14 @@ class Dual(TextConditioned):
             path = folder / OPEN_CLIP_FILE
             load_strictly(model.network.encoders, from_open_clip(read_tensors(path)), path, OUTDATED_BUFFERS)
         else:
-            _require_alike(model.network.encoders.config, _library_config(folder), folder)
+            _require_alike(model.network.encoders.config, read_library_config(folder, EXPECTED), folder)
             load_weights(model.network.encoders, folder, OUTDATED_BUFFERS)
         return model
 
     def tokenize(self, sentences: Sequence[str]) -> Tensor:
-        """See `Segmenter.tokenize`; SigLIP's sentences are lower case, and filled up to the most tokens."""
-        if self.settings.family != "siglip":
-            return super().tokenize(sentences)
-        tokens = super().tokenize([sentence.lower() for sentence in sentences])
-        return F.pad(tokens, (0, self.text_length - tokens.shape[1]), value=self.tokenizer.pad_token_id)
+        """See `Segmenter.tokenize`; SigLIP was trained on lower case."""
+        siglip = self.settings.family == "siglip"
+        return super().tokenize([sentence.lower() if siglip else sentence for sentence in sentences])
 
 
 class DualNetwork(nn.Module):
@@ -105,7 +104,7 @@ def _published(folder: Path) -> DualSettings:
     if (folder / OPEN_CLIP_FILE).is_file():
         return PRESETS["biomedclip"]
     weights_path(folder)
-    config = _library_config(folder)
+    config = read_library_config(folder, EXPECTED)
     towers = {name: getattr(config, name, config) for name in ("vision_config", "text_config")}
     if config.model_type not in ("clip", "siglip"):
         raise CheckpointError(folder / CONFIG_FILE, "model_type", config.model_type, "clip or siglip")
@@ -122,13 +121,6 @@ def _published(folder: Path) -> DualSettings:
         raise _odd(folder, first_words(error)) from error
 
 
-def _library_config(folder: Path) -> Any:
-    try:
-        return AutoConfig.from_pretrained(folder, local_files_only=True)
-    except Exception as error:  # the library checks little, and damaged values can raise anything
-        raise _odd(folder, first_words(error)) from error
-
-
 def _require_alike(ours: Any, theirs: Any, folder: Path) -> None:
     for part in ("vision_config", "text_config"):
         for name in DECISIVE:
@@ -138,4 +130,4 @@ def _require_alike(ours: Any, theirs: Any, folder: Path) -> None:
 
 
 def _odd(folder: Path, found: str) -> CheckpointError:
-    return CheckpointError(folder / CONFIG_FILE, "config", found, "the configuration of a CLIP or SigLIP")
+    return CheckpointError(folder / CONFIG_FILE, "config", found, EXPECTED)
