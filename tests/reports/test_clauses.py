@@ -107,6 +107,9 @@ def test_the_value_of_each_clause_is_the_one_worked_by_hand(rows: list[ClauseRow
         "sex",
     }
     assert values["sex"].over_patients.high == 0.0  # type: ignore[union-attr]
+    # Where the structure is named, the quality's gain is the whole 0.28 in half of the frames.
+    assert found.value("quality", named=True).mean == pytest.approx(0.14)  # type: ignore[union-attr]
+    assert found.value("structure", named=True) is None
 
 
 def test_a_wrong_sentence_moves_the_mask_as_far_as_worked_by_hand(rows: list[ClauseRow], make_study_run: Any) -> None:

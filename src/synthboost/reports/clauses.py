@@ -19,11 +19,11 @@ from synthboost.records.clauses import SUBSET
 from synthboost.records.run_folder import RunRecord
 from synthboost.reports.figure import INK, QUIET, Plot, dress, file_stem, legend_above, panels, plain_label
 from synthboost.reports.paper import model_heading
-from synthboost.reports.table import Cell, Table, count, fixed, interval, number, signed, words
+from synthboost.reports.table import Cell, Table, absent, count, fixed, interval, number, signed, words
 
 ALL = "all"
 """Structures together."""
-SHAPE, TRUE_SHAPE = "shape", "true shape"
+STRUCTURE, TRUE_SHAPE = "structure", "true shape"
 _PAIR = ["patient", "frame", "structure"]
 _COLOURS = dict(zip((s.short for s in STRUCTURES), ("#0072b2", "#00795a", "#c77700"), strict=True))
 
@@ -59,10 +59,19 @@ class TakenApart:
         return str(max(self._rows[0].said, key=len)).split()
 
     @cached_property
+    def _scores(self) -> dict[frozenset[str], NDArray[np.float64]]:
+        subsets = self._rows[0].said[self._rows[0].probe == SUBSET].unique()
+        return {frozenset(said.split()): self.dice(said) for said in subsets}
+
+    @cached_property
     def shapley(self) -> dict[str, NDArray[np.float64]]:
         """Of each clause, in units of Dice (0-1)."""
-        subsets = self._rows[0].said[self._rows[0].probe == SUBSET].unique()
-        return shapley_values({frozenset(said.split()): self.dice(said) for said in subsets})
+        return shapley_values(self._scores)
+
+    @cached_property
+    def beside_structure(self) -> dict[str, NDArray[np.float64]]:
+        """Of each other clause, among sentences that all name the structure."""
+        return shapley_values({said - {STRUCTURE}: dice for said, dice in self._scores.items() if STRUCTURE in said})
 
     def dice(self, said: str) -> NDArray[np.float64]:
         """Of the sentence with these clauses."""
@@ -85,10 +94,10 @@ class TakenApart:
         patients = tuple(pairs.get_level_values("patient")[chosen])
         return contrast(PairedArms(own, np.zeros_like(own), patients, (self.seeds, self.seeds)))
 
-    def value(self, clause: str, structure: str = ALL) -> Contrast | None:
-        """The Shapley value of a clause by patient; `None` if no sentence says it."""
-        chosen = self.known(clause) & self.of(structure)
-        return self.contrast(self.shapley[clause], chosen, self.pairs) if chosen.any() else None
+    def value(self, clause: str, structure: str = ALL, named: bool = False) -> Contrast | None:
+        """The Shapley value of a clause by patient, or that `beside_structure`; `None` if no sentence says it."""
+        chosen, values = self.known(clause) & self.of(structure), self.beside_structure if named else self.shapley
+        return self.contrast(values[clause], chosen, self.pairs) if clause in values and chosen.any() else None
 
     @cached_property
     def probes(self) -> list[str]:
@@ -127,7 +136,21 @@ def clause_table(found: TakenApart) -> Table:
         for structure in (ALL, *(s.short for s in STRUCTURES)):
             if (value := found.value(clause, structure)) is not None:
                 inset |= {len(lines)} if structure != ALL else set()
-                lines.append({"clause": words(clause), "structure": words(structure), **_cells(value)})
+                beside = found.value(clause, structure, named=True)
+                lines.append(
+                    {
+                        "clause": words(clause),
+                        "structure": words(structure),
+                        **_cells(value),
+                        "where the structure is named": absent() if beside is None else signed(beside.mean, scale=100),
+                        "95 % of it over patients": interval(
+                            beside.over_patients if beside else None, scale=100, sign=True
+                        ),
+                        "95 % of it over patients and seeds": interval(
+                            beside.over_trainings if beside else None, scale=100, sign=True
+                        ),
+                    }
+                )
     everything, nothing = found.dice(" ".join(found.clauses)).mean(), found.dice("").mean()
     caption = (
         f"What each part of the sentence contributes to {found.name}: Shapley values in points of Dice, over every "
@@ -138,7 +161,8 @@ def clause_table(found: TakenApart) -> Table:
         "A clause's gain, averaged over what else is said; they sum up to the difference between everything and "
         "nothing said, where all are known. Dice at the model's own resolution. Frames of which a clause says nothing, "
         "because the fact is unknown, are left out of its line. The shape word is that of the model's own first mask, "
-        "not of the truth. The last interval holds for other patients and other trainings.",
+        "not of the truth. Without the structure's name, other clauses tell something of it; the last columns are the "
+        "values among sentences that name it. Intervals over seeds hold for other patients and other trainings.",
     )
     return Table.of(f"clauses_{found.stem}", caption, lines, notes, inset=frozenset(inset), fold="never")
 
@@ -204,18 +228,22 @@ def clause_plot(found: TakenApart) -> Plot:
     for (structure, own), colour in zip(of.items(), _COLOURS.values(), strict=True):
         places = [(100 * v.mean, place) for place, v in enumerate(own) if v is not None]
         above.plot(*zip(*places, strict=True), "o", color=colour, markersize=3.5, linestyle="none", label=structure)
-    dress(above, "What each part of the sentence adds, in points of Dice")
+    beside = [(100 * v.mean, place) for place, (c, _) in enumerate(values) if (v := found.value(c, named=True))]
+    above.plot(*zip(*beside, strict=True), "D", color=INK, markersize=4.5, markerfacecolor="white", linestyle="none",
+               label="all, where the structure is named")  # fmt: skip
+    dress(above, "What each part of a sentence adds, in points of Dice")
     moved = [(probe, _moved(found, probe)) for probe in found.probes if probe != TRUE_SHAPE]
     _bars(below, moved)
-    dress(below, "How far the mask moves when the sentence is wrong, in %")
+    dress(below, "How far a wrong sentence moves the mask, in %")
     for axes in (above, below):
         axes.grid(visible=False, axis="y")
-    legend_above(figure, [above], columns=3)
+    legend_above(figure, [above], columns=4)
     said = [f"{clause} {fixed(100 * value.mean, 1, sign=True)} points" for clause, value in values]
     said += [f"{probe}: moves {fixed(100 * value.mean, 1)} %" for probe, value in moved]
     caption = (
-        f"{plain_label(found.name)}: Shapley value of each clause (dots: single structures), and 100 minus the Dice "
-        "between the masks of the right and the wrong sentence; 95 % intervals over patients."
+        f"{plain_label(found.name)}: Shapley value of each clause (dots: single structures; diamonds: among sentences "
+        "that name the structure), and 100 minus the Dice between the masks of the right and the wrong sentence; 95 % "
+        "intervals over patients."
     )
     return Plot(f"clauses_{found.stem}", caption, "; ".join(said), figure)
 
@@ -245,20 +273,15 @@ def _cells(value: Contrast) -> dict[str, Cell]:
 
 
 def _bars(axes: Axes, values: Sequence[tuple[str, Contrast]], sign: bool = False) -> None:
-    """A bar for each value, from the top, its interval, and the number beside it."""
+    """A bar for each value, from the top, its interval, and the number at the right edge."""
     means = [100 * value.mean for _, value in values]
     axes.barh(range(len(values)), means, height=0.62, color=QUIET, alpha=0.45)
-    ends = []
     for place, (_, value) in enumerate(values):
-        low, high = (
-            (value.mean,) * 2 if value.over_patients is None else (value.over_patients.low, value.over_patients.high)
-        )
-        axes.plot([100 * low, 100 * high], [place, place], color=INK, linewidth=1.4)
-        ends.append(max(100 * high, 0.0))
-    room = max((*ends, 1.0))
-    for place, (end, mean) in enumerate(zip(ends, means, strict=True)):
-        axes.annotate(f"{fixed(mean, 1, sign)}", (end + 0.03 * room, place), va="center", fontsize=9, color=INK)
+        if value.over_patients is not None:
+            ends = [100 * value.over_patients.low, 100 * value.over_patients.high]
+            axes.plot(ends, [place, place], color=INK, linewidth=1.4)
+        text, right = fixed(means[place], 1, sign), axes.get_yaxis_transform()
+        axes.annotate(text, (1.02, place), xycoords=right, annotation_clip=False, va="center", fontsize=9, color=INK)
     axes.set_yticks(range(len(values)), [plain_label(name) for name, _ in values])
     axes.invert_yaxis()
     axes.axvline(0, color=QUIET, linewidth=1)
-    axes.set_xlim(right=1.15 * room)
