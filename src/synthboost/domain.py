@@ -191,17 +191,31 @@ class FrameInfo:
     """Everything about a frame except its pixels."""
 
     patient: PatientId
-    view: View
-    phase: Phase
+    view: View | None
+    """`None`: the data set does not say."""
+    phase: Phase | None
+    """`None`: between ED and ES, or the data set does not say."""
     attributes: Attributes = field(default_factory=Attributes)
     domain: Domain = Domain.REAL
     source: PatientId | None = None
     """For a diffusion frame: the real patient whose (perturbed) mask it was made from."""
+    number: int | None = None
+    """In its film, from 0: tells apart, and orders, frames of one patient, view and phase."""
+    structures: tuple[Structure, ...] = STRUCTURES
+    """What the data set annotates, if it annotates the frame: of others the label map says nothing."""
+    spacing_known: bool = True
+    """If not, `Frame.spacing_mm` is a placeholder, and nothing that is measured by it is stated."""
+
+    @property
+    def has_place(self) -> bool:
+        """Whether it is the patient's frame of a known view and phase, as CAMUS' layout has them."""
+        return self.view is not None and self.phase is not None and self.number is None
 
     @property
     def name(self) -> str:
-        """e.g. `patient0001_2CH_ED`; unique within one folder of one release."""
-        return f"{self.patient.name}_{self.view}_{self.phase}"
+        """e.g. `patient0001_2CH_ED`, `patient0001_2CH_0007`; unique within one folder of one release."""
+        number = None if self.number is None else f"{self.number:04d}"
+        return "_".join(str(part) for part in (self.patient.name, self.view, self.phase, number) if part is not None)
 
 
 @dataclass(frozen=True, eq=False)
@@ -215,6 +229,11 @@ class Frame:
     """(H, W) uint8 with values 0-3, or `None` when the frame is not annotated."""
     spacing_mm: tuple[float, float]
     """Distance between neighbouring (rows, columns) in mm; they may differ."""
+
+    @property
+    def known_spacing_mm(self) -> tuple[float, float] | None:
+        """`spacing_mm`, or `None` where it is a placeholder."""
+        return self.spacing_mm if self.info.spacing_known else None
 
     def mask(self, structure: Structure) -> Mask:
         """The true mask of one structure, (H, W) bool; asking an unannotated frame is a programming error."""

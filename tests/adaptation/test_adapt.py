@@ -70,7 +70,7 @@ def oracle(hearts: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., NDArr
 
     monkeypatch.setattr(soft_labels, "predict_shares", predict)
     monkeypatch.setattr(soft_labels, "reasons_against_heart", lambda image, probability: ())
-    monkeypatch.setattr(soft_labels, "implausibilities", lambda maps: dict.fromkeys(maps, ()))
+    monkeypatch.setattr(soft_labels, "implausible_frames", lambda frames: [()] * len(frames))
     return predict
 
 

@@ -3,6 +3,7 @@ from __future__ import annotations
 import csv
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,9 +14,11 @@ from synthboost.adaptation.pseudo_labels import (
     RECORD,
     REPORT,
     PseudoLabelSettings,
+    implausible_frames,
     pseudo_label,
 )
 from synthboost.data import open_dataset, without_annotations
+from synthboost.data.nnunet_export import export_nnunet
 from synthboost.data.registry import open_dataset as reopen
 from synthboost.data.simulated_set import write_dataset
 from synthboost.data.source import Source, open_source
@@ -170,3 +173,29 @@ def test_a_seam_between_ventricle_and_wall_goes_to_the_likelier_of_the_two() -> 
 def test_a_confidence_that_cannot_be_is_refused(value: float) -> None:
     with pytest.raises(ConfigError, match="least_confidence"):
         PseudoLabelSettings(least_confidence=value)
+
+
+def test_people_of_other_names_are_numbered_and_stay_the_source(source: Source, tmp_path: Path) -> None:
+    export_nnunet(source.dataset, source.split, tmp_path / "table")
+    path = tmp_path / "table" / "frames.csv"
+    path.write_text(path.read_text().replace(",patient00", ",person-"))
+    renamed = open_source(tmp_path / "table")
+    assert _label(renamed, tmp_path / "out", Oracle(renamed.dataset)) == (52, 52, {})
+    made = reopen(tmp_path / "out")
+    assert {info.patient.name for info in made.frames} == {f"patient{number:04d}" for number in range(1, 14)}
+    assert {info.source for info in made.frames} < {info.patient for info in renamed.dataset.frames}
+
+
+def test_frames_of_one_view_and_phase_are_checked_apart_and_unknown_ones_alone(source: Source) -> None:
+    frames = [source.dataset.load(info) for info in source.dataset.frames[:4]]
+    hearts = [(frame.info, frame.label_map, frame.spacing_mm) for frame in frames]
+    again = replace(frames[0].info, number=1)
+    unknown = replace(frames[0].info, view=None)
+    nothing = np.zeros_like(frames[0].label_map)
+    found = implausible_frames([
+        *hearts, (again, nothing, (0.5, 0.5)), (unknown, frames[0].label_map, None), (unknown, nothing, None)
+    ])  # fmt: skip
+    assert found[:4] == [()] * 4
+    assert found[5] == ()
+    assert "LV pixels" in found[4]
+    assert "LV pixels" in found[6]

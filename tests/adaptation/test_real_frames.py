@@ -74,7 +74,7 @@ def test_only_the_annotations_that_are_used_can_be_read(source: Source) -> None:
 
 def test_frames_without_a_label_map_of_an_annotated_patient_are_unannotated(source: Source) -> None:
     first = source.dataset.frames[0]
-    key = (first.patient, first.view, first.phase)
+    key = (first.patient, first.name)
     files = {**source.dataset.files, key: replace(source.dataset.files[key], label_map=None)}
     frames = choose_frames(replace(source, dataset=replace(source.dataset, files=files)))
     assert (len(frames.annotated), len(frames.unannotated)) == (39, 1)

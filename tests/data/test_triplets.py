@@ -97,3 +97,10 @@ def test_training_on_any_clauses_leaves_some_out_and_evaluation_none(frame):
     assert len(drawn) > 10
     (whole,) = make_triplets(frame, replace(recipe, paraphrase=0))
     assert whole.prompt.text == make_triplets(frame, TripletRecipe(PromptSet.P7, (LV,)))[0].prompt.text
+
+
+def test_what_the_frame_does_not_annotate_is_not_asked_for(frame):
+    partly = replace(frame, info=replace(frame.info, structures=(LV, LA)))
+    assert [triplet.structure for triplet in make_triplets(partly, TripletRecipe(PromptSet.P1))] == [LV, LA]
+    with pytest.raises(DataError, match="structures: LV, LA; expected one of MYO annotated"):
+        make_triplets(partly, TripletRecipe(PromptSet.P1, structures=(MYO,)))

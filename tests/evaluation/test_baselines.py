@@ -93,3 +93,11 @@ def test_fitting_needs_valid_label_maps() -> None:
 
 def test_the_structures_are_the_three_of_the_label_maps() -> None:
     assert set(fit_text_blind([ONE], GRID).masks) == set(Structure)
+
+
+def test_a_structure_that_is_not_annotated_does_not_lower_the_cut() -> None:
+    maps = [label_map("1100", "0000", "0000", "0000"), label_map("1000", "0000", "0000", "0000")]
+    constant = fit_text_blind(maps, GRID, structures=[LV])
+    # Both pixels: Dice 1 and 2/3; the common one: 2/3 and 1. The lower level comes first.
+    assert constant.predict(LV, GRID).sum() == 2
+    assert not constant.predict(MYO, GRID).any()

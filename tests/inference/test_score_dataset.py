@@ -194,3 +194,15 @@ def test_the_size_of_a_batch_changes_no_mask(predictor: Predictor, frames: Frame
         write_predictions(predictor, frames, EvaluationSentences(PromptSet.P2), tmp_path / str(size), batch_images=size)
     for entry in read_index(tmp_path / "1"):
         assert (tmp_path / "1" / entry.file).read_bytes() == (tmp_path / "3" / entry.file).read_bytes()
+
+
+def test_only_what_is_annotated_has_rows_and_nothing_is_in_mm_without_a_spacing(
+    frames: FrameSet, masks: Path, spec: Spec
+) -> None:
+    infos = [replace(info, structures=STRUCTURES[:1], spacing_known=False) for info in frames.infos]
+    _perfect(frames, masks)
+    rows = scored(FrameSet("partly", [(frames.members[0][0], info) for info in infos]), masks, spec)
+    assert [(row.structure, row.probe) for row in rows] == [("LV", ""), ("LV", "swapped")] * 4
+    assert {row.dice for row in rows if not row.probe} == {1.0}
+    unknown = ("row_mm", "column_mm", "nsd", "nsd_tolerance_mm", "hd95_mm", "assd_mm", "area_true_mm2")
+    assert {getattr(row, name) for row in rows for name in unknown} == {None}

@@ -318,3 +318,10 @@ def test_every_subset_of_the_clauses_is_drawn_and_the_structure_rarely_missing()
     shares = {clause: sum(clause in one for one in drawn) / 8000 for clause in PROMPT_SETS[PromptSet.P7]}
     assert shares.pop(Attribute.STRUCTURE) == pytest.approx(1 / 8, abs=0.02)
     assert all(share == pytest.approx(1 / 2, abs=0.03) for share in shares.values())
+
+
+def test_the_clause_of_an_unknown_view_or_phase_is_left_out() -> None:
+    info = FrameInfo(PatientId("r", "f", "p"), None, None, Attributes(sex=Sex.MALE))
+    prompt = build_prompt(PromptSet.P4, LV, info)
+    assert prompt.text == build_prompt(PromptSet.P1, LV, info).text.removesuffix(".") + " of a male."
+    assert prompt.dropped == ("view", "phase", *(("age",) if "age" in prompt.dropped else ()))

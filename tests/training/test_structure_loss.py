@@ -69,3 +69,23 @@ def test_certain_shares_cost_what_label_maps_do_and_half_shares_are_best_met_by_
     met = torch.tensor([math.log(0.2 / 0.8), -40.0, -40.0]).view(1, 3, 1, 1)
     sure = torch.tensor([8.0, -40.0, -40.0]).view(1, 3, 1, 1)
     assert structures_loss([met], half).item() < structures_loss([sure], half).item()
+
+
+def test_what_is_not_annotated_may_be_the_background_or_any_other() -> None:
+    labels = torch.tensor([[[0, 1], [0, 0]]], dtype=torch.uint8)
+    known = torch.tensor([[True, False, False]])
+    # Each share is 1/4. The ventricle's pixel: ln 4; outside, the other three together: -ln 3/4. Its Dice:
+    # (2 * 1/4 + 1) / (1 + 1 + 1) = 1/2. Its sentence: ln 2.
+    expected = (math.log(4) + 3 * math.log(4 / 3)) / 4 + 0.5 + 0.25 * math.log(2)
+    assert structures_loss([torch.zeros(1, 3, 2, 2)], labels, known).item() == pytest.approx(expected)
+    right = torch.where(labels[:, None] == torch.tensor([1, 2, 3])[:, None, None], 40.0, -40.0)
+    right[:, 1, labels[0] == 0] = 80.0  # a wall everywhere outside
+    assert structures_loss([right], labels, known).item() == pytest.approx(0.0, abs=1e-5)
+    assert structures_loss([right], labels).item() > 10
+
+
+def test_of_images_all_annotated_the_two_losses_are_one() -> None:
+    logits = torch.randn(2, 3, 4, 4, generator=torch.Generator().manual_seed(0))
+    labels = torch.randint(0, 4, (2, 4, 4), generator=torch.Generator().manual_seed(1))
+    known = torch.ones(2, 3, dtype=torch.bool)
+    assert structures_loss([logits], labels, known).item() == pytest.approx(structures_loss([logits], labels).item())

@@ -313,7 +313,8 @@ class _Adaptation:
         if isinstance(self.held_out, BareFrames):
             return Score(plausible=round(plausible_share(model, self.held_out), 4))
         dice = dice_of(model, self.held_out)
-        return Score({one.short: round(value, 4) for one, value in zip(STRUCTURES, dice, strict=True)})
+        known = ((one.short, value) for one, value in zip(STRUCTURES, dice, strict=True) if value is not None)
+        return Score({short: round(value, 4) for short, value in known})
 
     def is_better(self, after: Score, before: Score) -> bool:
         """Whether to keep the later weights: more plausible predictions are no proof, so the same number is enough.

@@ -105,7 +105,7 @@ def measure_hearts(predictor: Predictor, images: Source, patients: int, name: st
         for one in annotate(predictor, bare, patient, PseudoLabelSettings()):
             frames += 1
             info, label_map = one.frame.info, one.frame.label_map
-            if one.reasons or label_map is None:
+            if one.reasons or label_map is None or info.view is None or info.phase is None:
                 continue
             try:
                 hearts[info.view, info.phase].append(measure_heart(label_map, one.frame.spacing_mm, info.name))

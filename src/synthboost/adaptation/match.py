@@ -19,7 +19,7 @@ from scipy import ndimage, stats
 from synthboost.data.sector import find_sector
 from synthboost.data.source import Source
 from synthboost.data.writer import MadePatient, Origin, remake_dataset
-from synthboost.domain import Domain, Frame, FrameInfo, GreyImage, Mask, SplitPart, View
+from synthboost.domain import Domain, Frame, FrameInfo, GreyImage, Mask, SplitPart
 from synthboost.errors import ConfigError, DataError
 
 Numbers = NDArray[np.float64]
@@ -52,9 +52,10 @@ def match(simulated: Source, like: Source, out: Path, seed: int = 0, shard: tupl
         raise ConfigError("match", "seed", seed, "zero or more")
     images = like.without_annotations()
     candidates = images.frames(SplitPart.TRAINING, "images", unannotated=True).infos
-    of_view = {view: [info for info in candidates if info.view == view] for view in View}
-    for view in {info.view for info in simulated.dataset.frames}:
-        if not of_view[view]:
+    views = {info.view for info in simulated.dataset.frames}
+    of_view = {view: [info for info in candidates if info.view == view] for view in views}
+    for view, found in of_view.items():
+        if not found:
             raise DataError(images.dataset.root, f"{view} frames", 0, "at least one in the training part")
 
     @cache

@@ -7,9 +7,10 @@ on them, are taken away before anything else happens. What is written is a data 
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -17,13 +18,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from synthboost.data import Dataset
-from synthboost.data.lists import IMAGES
+from synthboost.data.lists import IMAGES, PATIENT_NAME
 from synthboost.data.source import Source
 from synthboost.data.writer import MadePatient, NewPatient, Origin, make_dataset
 from synthboost.domain import (
     STRUCTURES,
     Domain,
     Frame,
+    FrameInfo,
     GreyImage,
     LabelMap,
     PatientId,
@@ -98,7 +100,12 @@ def pseudo_label(
     """
     bare, split = images.without_annotations().dataset, images.split
     present = set(bare.patients)
-    patients = [NewPatient(p.name, part, p) for part in PARTS for p in split.parts[part] if p in present]
+    people = [(part, p) for part in PARTS for p in split.parts[part] if p in present]
+    named = all(PATIENT_NAME.fullmatch(person.name) for _, person in people)  # else they are numbered
+    patients = [
+        NewPatient(person.name if named else f"patient{number:04d}", part, person)
+        for number, (part, person) in enumerate(people, start=1)
+    ]
 
     def make(patient: NewPatient) -> MadePatient:
         assert patient.source is not None
@@ -126,12 +133,12 @@ def annotate(
     own = [info for info in dataset.frames if info.patient == patient]
     annotated = [_annotate(predictor, dataset.load(info)) for info in own]
     frames = [one.frame for one in annotated]
-    maps = {(f.info.view, f.info.phase): (f.label_map, f.spacing_mm) for f in frames if f.label_map is not None}
-    failed = implausibilities(maps) if settings.plausible else {}
-    for one in annotated:
-        reasons = failed.get((one.frame.info.view, one.frame.info.phase), ())
+    maps = [(f.info, f.label_map, f.known_spacing_mm) for f in frames if f.label_map is not None]
+    failed = implausible_frames(maps) if settings.plausible else [()] * len(frames)
+    for one, reasons in zip(annotated, failed, strict=True):
         unsure = ["confidence"] if one.confidence < settings.least_confidence else []
-        yield replace(one, reasons=(*reasons, *unsure))
+        unplaced = [] if one.frame.info.has_place else ["no single frame of a known view and phase"]
+        yield replace(one, reasons=(*reasons, *unsure, *unplaced))
 
 
 def _annotate(predictor: Predictor, frame: Frame) -> AnnotatedFrame:
@@ -143,8 +150,30 @@ def _annotate(predictor: Predictor, frame: Frame) -> AnnotatedFrame:
     return AnnotatedFrame(replace(frame, label_map=label_map), confidence_in(label_map, probability))
 
 
-def implausibilities(maps: LabelMaps) -> dict[tuple[View, Phase], tuple[str, ...]]:
-    """Return which checks that no heart fails each frame of a patient fails, alone or together with the others."""
+def implausible_frames(
+    frames: Sequence[tuple[FrameInfo, LabelMap, tuple[float, float] | None]],
+) -> list[tuple[str, ...]]:
+    """Return which checks that no heart fails each frame fails, alone or together with others of its patient.
+
+    Of several frames of one view and phase each is checked with other others; one whose view or phase is unknown alone.
+
+    Args:
+        frames: what is known, the label map (H, W), and the spacing in mm, `None` if unknown.
+    """
+    beats: defaultdict[tuple[PatientId, int], dict[tuple[View, Phase], int]] = defaultdict(dict)
+    for place, (info, *_) in enumerate(frames):
+        known = info.view is not None and info.phase is not None
+        key = (info.view or View.FOUR_CHAMBER, info.phase or Phase.END_SYSTOLE)  # no check is of this pair alone
+        beat = next(n for n in count() if key not in beats[info.patient, n]) if known else -1 - place
+        beats[info.patient, beat][key] = place
+    found: dict[int, tuple[str, ...]] = {}
+    for places in beats.values():
+        failed = _implausibilities({key: frames[place][1:] for key, place in places.items()})
+        found |= {place: failed[key] for key, place in places.items()}
+    return [found[place] for place in range(len(frames))]
+
+
+def _implausibilities(maps: LabelMaps) -> dict[tuple[View, Phase], tuple[str, ...]]:
     failed: dict[str, list[str]] = {}
     for check in check_patient(maps):
         if not check.passed and check.rule.severity == "implausible":

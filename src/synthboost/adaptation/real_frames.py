@@ -109,8 +109,8 @@ class BareFrames:
     images: NDArray[np.uint8]
     """(N, S, S)."""
     infos: tuple[FrameInfo, ...]
-    spacings_mm: tuple[tuple[float, float], ...]
-    """Of each, on the network's grid."""
+    spacings_mm: tuple[tuple[float, float] | None, ...]
+    """Of each, on the network's grid; `None` where it is unknown."""
 
     def __len__(self) -> int:
         return len(self.images)
@@ -123,7 +123,8 @@ def load_bare(dataset: Dataset, infos: Sequence[FrameInfo], size: int) -> BareFr
         frame = dataset.read(info, annotated=False)
         rows, columns = frame.image.shape
         images.append(shrunk_image(frame.image, size))
-        spacings.append((frame.spacing_mm[0] * rows / size, frame.spacing_mm[1] * columns / size))
+        known = frame.known_spacing_mm
+        spacings.append(None if known is None else (known[0] * rows / size, known[1] * columns / size))
     return BareFrames(np.stack(images), tuple(infos), tuple(spacings))
 
 

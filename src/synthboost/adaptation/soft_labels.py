@@ -6,7 +6,6 @@ Frames whose prediction is no heart, alone or beside the patient's other frames,
 from __future__ import annotations
 
 import math
-from collections import defaultdict
 from collections.abc import Sequence
 from typing import TypeAlias
 
@@ -16,12 +15,11 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
-from synthboost.adaptation.pseudo_labels import confidence_in, implausibilities
+from synthboost.adaptation.pseudo_labels import confidence_in, implausible_frames
 from synthboost.adaptation.real_frames import BareFrames
-from synthboost.domain import STRUCTURES, LabelMap, PatientId, Phase, View
+from synthboost.domain import STRUCTURES, LabelMap
 from synthboost.inference.doubts import reasons_against_heart
 from synthboost.inference.predictor import THRESHOLD, choose_device, resolve, whole_heart
-from synthboost.io.recording import Spacing
 from synthboost.models.textunet.model import NAMES, TextUNet, in_each
 from synthboost.progress import Progress
 from synthboost.training.engine import autocast
@@ -68,13 +66,10 @@ def plausible_frames(frames: BareFrames, shares: NDArray[np.float32], hearts: Se
         shares: (N, 4, S, S) of `predict_shares`.
         hearts: the label map of each, of `whole_heart`.
     """
-    of_patient: defaultdict[PatientId, dict[tuple[View, Phase], tuple[LabelMap, Spacing]]] = defaultdict(dict)
-    for info, heart, spacing_mm in zip(frames.infos, hearts, frames.spacings_mm, strict=True):
-        of_patient[info.patient][info.view, info.phase] = (heart, spacing_mm)
-    failed = {patient: implausibilities(maps) for patient, maps in of_patient.items()}
+    failed = implausible_frames(list(zip(frames.infos, hearts, frames.spacings_mm, strict=True)))
     return np.array([
-        not failed[info.patient][info.view, info.phase] and not reasons_against_heart(image, one[1:])
-        for info, image, one in zip(frames.infos, frames.images, shares, strict=True)
+        not reasons and not reasons_against_heart(image, one[1:])
+        for reasons, image, one in zip(failed, frames.images, shares, strict=True)
     ])  # fmt: skip
 
 

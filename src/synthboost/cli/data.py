@@ -7,10 +7,23 @@ import sys
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
+from typing import Literal
 
 import tyro
 
-from synthboost.domain import STRUCTURES, Attributes, FrameInfo, PatientId, Phase, PromptSet, Quality, Sex, View
+from synthboost.cli.options import refuse_idle
+from synthboost.domain import (
+    STRUCTURES,
+    Attributes,
+    FrameInfo,
+    PatientId,
+    Phase,
+    PromptSet,
+    Quality,
+    Sex,
+    SplitOptions,
+    View,
+)
 from synthboost.errors import people
 from synthboost.processes import available_cores
 
@@ -28,7 +41,7 @@ class Inspect:
     """Print a data set's patients, views, phases, sizes, attributes and splits, and what is missing."""
 
     root: tyro.conf.Positional[Path]
-    """The data set's folder: CAMUS' NIfTI or MHD release, or a simulated set."""
+    """The data set's folder, of any kind that docs/data.md lists."""
     deep: bool = False
     """Read every pixel to find damaged files, odd labels, tiny masks and identical images; list all missing items."""
 
@@ -42,20 +55,29 @@ class Inspect:
         print(render_report(dataset, table, full=self.deep), end="")
 
 
-@dataclass(frozen=True)
-class ExportData:
-    """Write a simulated data set (shards, or rendered on the fly) as NIfTI files in the layout of CAMUS."""
+@dataclass(frozen=True, kw_only=True)
+class ExportData(SplitOptions):
+    """Write a data set as NIfTI files: a simulated one in the layout of CAMUS, or any in that of nnU-Net."""
 
     root: tyro.conf.Positional[Path]
-    """The simulated data set."""
+    """The data set."""
     out: Path
-    """A new folder, or one begun by the same command."""
+    """A new folder; for `camus` also one begun by the same command."""
+    layout: Literal["camus", "nnunet"] = "camus"
+    """`camus`: of a simulated set (shards, or rendered on the fly). `nnunet`: of the annotated frames of any set."""
 
     def run(self) -> None:
         """Export, and print what was made."""
         from synthboost.data import open_dataset
+        from synthboost.data.nnunet_export import export_nnunet
         from synthboost.data.simulated_set import export_camus
+        from synthboost.data.source import open_source
 
+        if self.layout == "nnunet":
+            source = open_source(self.root, self, allow_missing=True, images=False)
+            print(f"{export_nnunet(source.dataset, source.split, self.out)} frames exported: {self.out}")
+            return
+        refuse_idle(self, ("split", "leave_out"), "--layout camus", "Give them with --layout nnunet.")
         made = export_camus(open_dataset(self.root), self.out)
         print(f"{people(made)} exported now: {self.out}")
 

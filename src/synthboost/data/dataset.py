@@ -12,7 +12,7 @@ from typing import Any, ClassVar, Self, TypeVar
 import numpy as np
 
 from synthboost.data.image_file import read_annotated, read_image
-from synthboost.domain import Frame, FrameInfo, GreyImage, PatientId, Phase, SplitPart, View
+from synthboost.domain import STRUCTURES, Frame, FrameInfo, GreyImage, PatientId, SplitPart, Structure
 from synthboost.errors import ConfigError, DataError, readable
 
 Item = TypeVar("Item")
@@ -28,6 +28,8 @@ class FrameFiles:
     image: Path
     label_map: Path | None
     """`None`: the frame is not annotated."""
+    number: int | None = None
+    """Of the frame in these files, from 0, where they are clips."""
 
     @property
     def all(self) -> tuple[Path, ...]:
@@ -48,19 +50,24 @@ class Dataset:
     """What `find_root` looks for, in words for the user."""
     has_images: ClassVar[bool] = True
     """Whether images are on disk; if not, they are drawn when they are read."""
+    has_own_name: ClassVar[bool] = False
+    """Whether it is opened only as `KIND:FOLDER`, because the folder is of another kind, too."""
     labels: ClassVar[Mapping[int, int] | None] = None
     """Number in the label maps -> CAMUS' label (0-3); `None`: they are the same, and PNGs may mark the sector."""
     root: Path
     release: str
     frames: tuple[FrameInfo, ...]
-    """All frames, sorted by patient, view and phase."""
-    files: Mapping[tuple[PatientId, View, Phase], FrameFiles]
+    """All frames, sorted by patient, view, number in their film, and phase."""
+    files: Mapping[tuple[PatientId, str], FrameFiles]
+    """By patient and name of the frame."""
     side_files: tuple[Path, ...] = ()
     """Everything else that was read: `Info_*.cfg`, split lists, `frames.csv`; relative to the root."""
     official: Mapping[SplitPart, tuple[PatientId, ...]] = field(default_factory=dict)
     """The split that the release states, patients without a folder included; empty when it states none."""
     absent: tuple[str, ...] = ()
     """What is missing, one text per item: files of skipped patients, listed patients without a folder."""
+    ignored: Mapping[str, int] = field(default_factory=dict)
+    """What is there and not read, e.g. films of another view, and how many of it."""
 
     @classmethod
     def find_root(cls, path: Path) -> Path | None:
@@ -81,14 +88,19 @@ class Dataset:
     @classmethod
     def of(cls, root: Path, release: str, files: Mapping[FrameInfo, FrameFiles], **others: Any) -> Self:
         """Put a data set together from its frames, in any order, and the other fields."""
-        by_key = {(info.patient, info.view, info.phase): of_frame for info, of_frame in files.items()}
-        frames = tuple(sorted(files, key=lambda info: (info.patient, info.view, info.phase)))
-        return cls(root=root, release=release, frames=frames, files=by_key, **others)
+        by_key = {(info.patient, info.name): of_frame for info, of_frame in files.items()}
+        return cls(root=root, release=release, frames=tuple(sorted(files, key=_place)), files=by_key, **others)
 
     @property
     def patients(self) -> tuple[PatientId, ...]:
         """The patients that have frames, sorted."""
         return tuple(sorted({info.patient for info in self.frames}))
+
+    @property
+    def structures(self) -> tuple[Structure, ...]:
+        """Those that its annotated frames annotate, in the order of their labels."""
+        found = {one for info in self.frames if self.has_annotation(info) for one in info.structures}
+        return tuple(structure for structure in STRUCTURES if structure in found)
 
     def has_annotation(self, info: FrameInfo) -> bool:
         """Whether the frame comes with a label map."""
@@ -105,10 +117,11 @@ class Dataset:
     def read(self, info: FrameInfo, annotated: bool) -> Frame:
         """Read one frame, its label map only if `annotated`; see `load`."""
         files = self.files_of(info)
+        place, number = self.root / files.image, files.number
         if not annotated or files.label_map is None:
-            image, spacing_mm = read_image(self.root / files.image)
+            image, spacing_mm = read_image(place, number)
             return Frame(info, image, None, spacing_mm)
-        image, label_map, spacing_mm = read_annotated(self.root / files.image, self.root / files.label_map, self.labels)
+        image, label_map, spacing_mm = read_annotated(place, self.root / files.label_map, self.labels, number)
         return Frame(info, image, label_map, spacing_mm)
 
     def files_of(self, info: FrameInfo) -> FrameFiles:
@@ -118,7 +131,7 @@ class Dataset:
             DataError: the frame is not of this data set.
         """
         try:
-            return self.files[info.patient, info.view, info.phase]
+            return self.files[info.patient, info.name]
         except KeyError:
             raise DataError(self.root, "frame", f"{info.patient}, {info.name}", "a frame of this data set") from None
 
@@ -154,10 +167,18 @@ class Dataset:
 def without_annotations(dataset: Dataset, except_of: Collection[PatientId] = ()) -> Dataset:
     """Return the data set without label maps, and without ejection fractions and walls, which are measured on them.
 
-    No label file is opened through it, not for its fingerprint either. The label maps of some patients may stay.
+    No label file is opened through it, not for its fingerprint either. The label maps of some patients may stay. In the
+    other frames a model may annotate every structure.
     """
     files = {key: one if key[0] in except_of else replace(one, label_map=None) for key, one in dataset.files.items()}
-    return replace(dataset, files=files, frames=tuple(map(unmeasured, dataset.frames)))
+    infos = map(unmeasured, dataset.frames)
+    annotated = {key for key, one in files.items() if one.label_map is not None}
+    frames = (i if (i.patient, i.name) in annotated else replace(i, structures=STRUCTURES) for i in infos)
+    return replace(dataset, files=files, frames=tuple(frames))
+
+
+def _place(info: FrameInfo) -> tuple[PatientId, str, int, str]:
+    return info.patient, info.view or "", -1 if info.number is None else info.number, info.phase or ""
 
 
 def unmeasured(info: FrameInfo) -> FrameInfo:

@@ -13,6 +13,7 @@ from synthboost.domain import GreyImage, LabelMap
 from synthboost.errors import DataError, shown
 from synthboost.io import mhd, nifti, pictures
 from synthboost.io.recording import Spacing, to_grey_image, to_label_map
+from synthboost.io.recordings import read_frame
 
 SUFFIXES = (".nii.gz", ".nii", ".mhd", ".png")
 UNKNOWN_SPACING: Spacing = (1.0, 1.0)
@@ -31,26 +32,31 @@ that is no structure. No mask lies in between: on 450 CAMUS frames, and on pertu
 has 0.40 to 0.48 and the second 0.56 to 0.94."""
 
 
-def read_image(path: Path) -> tuple[GreyImage, Spacing]:
+def read_image(path: Path, number: int | None = None) -> tuple[GreyImage, Spacing]:
     """Read a grey image as (H, W) uint8, rows running away from the probe, and its spacing in mm.
+
+    With `number` it is that frame of a clip, from 0; a film has `UNKNOWN_SPACING`.
 
     Raises:
         DataError: anything about the file is not as it should be; see the reader of its kind.
     """
-    pixels, spacing_mm = _read(path, pictures.read_grey_png)
+    pixels, spacing_mm = _read(path, pictures.read_grey_png, number)
     return to_grey_image(path, pixels), spacing_mm
 
 
-def read_label_map(path: Path, labels: Mapping[int, int] | None = None) -> tuple[LabelMap, Spacing]:
+def read_label_map(
+    path: Path, labels: Mapping[int, int] | None = None, number: int | None = None
+) -> tuple[LabelMap, Spacing]:
     """Read a label map as (H, W) uint8 with values 0-3, and its spacing in mm.
 
     Args:
         labels: number in the file -> CAMUS' label; `None` is 0-3 as they are, where PNGs may be in either coding.
+        number: of the frame in a clip, from 0.
 
     Raises:
         DataError: as for `read_image`, there are other labels, or the coding of a PNG is unclear.
     """
-    pixels, spacing_mm = _read(path, _read_coded_png if labels is None else pictures.read_labels_png)
+    pixels, spacing_mm = _read(path, _read_coded_png if labels is None else pictures.read_labels_png, number)
     if labels is None:
         return to_label_map(path, pixels), spacing_mm
     found, place = np.unique(pixels, return_inverse=True)
@@ -62,15 +68,15 @@ def read_label_map(path: Path, labels: Mapping[int, int] | None = None) -> tuple
 
 
 def read_annotated(
-    image_path: Path, label_path: Path, labels: Mapping[int, int] | None = None
+    image_path: Path, label_path: Path, labels: Mapping[int, int] | None = None, number: int | None = None
 ) -> tuple[GreyImage, LabelMap, Spacing]:
     """Read an image and its label map, which must lie on the same grid; see `read_label_map`.
 
     Raises:
         DataError: as above, or sizes or spacings differ; names both.
     """
-    image, spacing_mm = read_image(image_path)
-    label_map, label_spacing_mm = read_label_map(label_path, labels)
+    image, spacing_mm = read_image(image_path, number)
+    label_map, label_spacing_mm = read_label_map(label_path, labels, number)
     if image.shape != label_map.shape:
         raise DataError(
             label_path, "size", _size(label_map), f"{_size(image)} as {image_path.name} has",
@@ -115,8 +121,11 @@ def _read_coded_png(path: Path) -> LabelMap:
     return np.array(recognise_coding(labels, path), dtype=np.uint8)[labels]
 
 
-def _read(path: Path, read_png: Callable[[Path], NDArray[Any]]) -> tuple[NDArray[Any], Spacing]:
+def _read(path: Path, read_png: Callable[[Path], NDArray[Any]], number: int | None) -> tuple[NDArray[Any], Spacing]:
     name = path.name.lower()
+    if number is not None:
+        pixels, spacing_mm = read_frame(path, number)
+        return pixels, spacing_mm or UNKNOWN_SPACING
     if name.endswith(".png"):
         return read_png(path), UNKNOWN_SPACING
     if not name.endswith(SUFFIXES):

@@ -23,12 +23,29 @@ def read_info(path: Path) -> Attributes:
     """Read one `Info_*.cfg`. Blank lines, CRLF and a byte order mark are tolerated, guesses are not made.
 
     The ejection fraction is as the release states it (`EF`, or `LVef` in the first release), the quality that of the
-    view. The sequence's length, instants and rate are checked and, like keys of others, not used.
+    view. The sequence's length, instants and rate are checked (see `read_instants`); keys of others are not used.
 
     Raises:
         DataError: a line is not `Key: value`, a key nearly is a known one, a value is not one the key can have, a key
             stands twice with different values, or ED and ES do not fit into the sequence.
     """
+    values = _read_values(path)
+    return Attributes(**{field.name: values.get(field.name) for field in fields(Attributes)})
+
+
+def read_instants(path: Path) -> tuple[int, int, int]:
+    """Return the frames of end diastole and end systole, counted from 1, and how many the sequence has.
+
+    Raises:
+        DataError: as `read_info`, or one of them is not stated.
+    """
+    values = _read_values(path)
+    if absent := [key for key, name in (("ED", "ed"), ("ES", "es"), ("NbFrame", "frames")) if name not in values]:
+        raise DataError(path, ", ".join(absent), "absent", "the instants of the sequence")
+    return values["ed"], values["es"], values["frames"]
+
+
+def _read_values(path: Path) -> dict[str, Any]:
     values: dict[str, Any] = {}
     for number, line in enumerate(_read_text(path).splitlines(), start=1):
         if not line.strip():
@@ -44,7 +61,7 @@ def read_info(path: Path) -> Attributes:
         if values.setdefault(name, value) != value:
             raise DataError(where, key, f"{values[name]} and {value}", "one value", "Remove the wrong line.")
     _check_instants(path, values.get("ed"), values.get("es"), values.get("frames"))
-    return Attributes(**{field.name: values.get(field.name) for field in fields(Attributes)})
+    return values
 
 
 def attributes_of(where: object, said: Mapping[str, object]) -> Attributes:

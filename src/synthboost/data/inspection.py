@@ -58,6 +58,8 @@ def render_report(dataset: Dataset, table: pd.DataFrame, full: bool = False) -> 
         _line("fingerprint", fingerprint),
         _line("patients", len(people)),
         _line("frames", f"{len(table)}, {table['annotated'].sum()} with label map"),
+        _line("annotated", ", ".join(structure.short for structure in dataset.structures) or "nothing"),
+        *([_line("spacing", f"unknown for {bare} frames")] if (bare := (~table["spacing_known"]).sum()) else ()),
         *(_line(f"by {name}", _counts(table[name])) for name in ("view", "phase", "domain", "sex")),
         *(_line(f"by quality {view}", _counts(table["quality"][table["view"] == view])) for view in View),
         _line("age", _range(people["age"], "years")),
@@ -67,10 +69,12 @@ def render_report(dataset: Dataset, table: pd.DataFrame, full: bool = False) -> 
             for part, listed in dataset.official.items()
         ),
         *_list("absent", dataset.absent, shown),
+        *(_line("ignored", f"{count} {what}") for what, count in dataset.ignored.items()),
     ]
     if "fault" in table:
         sound = table[table["fault"].isna()]
-        areas = ((s.short, sound[s.short] * sound["spacing_mm"].map(np.prod) / 100) for s in STRUCTURES)
+        measured = sound[sound["spacing_known"]]
+        areas = ((s.short, measured[s.short] * measured["spacing_mm"].map(np.prod) / 100) for s in STRUCTURES)
         found = findings(table)
         sizes = list(found)[:2]
         lines += [line for title in sizes for line in _list(title, found.pop(title), shown)]
@@ -101,7 +105,7 @@ def findings(table: pd.DataFrame) -> dict[str, list[str]]:
         ],
         "structures without a pixel": [name for name, n, _ in masks if n == 0],
         "spacing exactly 1 mm (perhaps unknown)": [
-            name for name, spacing in zip(sound["frame"], sound["spacing_mm"], strict=True) if spacing == (1.0, 1.0)
+            row["frame"] for row in sound.to_dict("records") if row["spacing_mm"] == (1.0, 1.0) and row["spacing_known"]
         ],
         "identical images": [
             " = ".join(names) for _, names in sound.groupby("digest", sort=False)["frame"] if len(names) > 1
@@ -120,7 +124,8 @@ def _known(dataset: Dataset, info: FrameInfo) -> dict[str, Any]:
     known = info.attributes
     return {
         "frame": f"{info.patient.folder}/{info.name}", "patient": str(info.patient),
-        "view": info.view, "phase": info.phase, "domain": info.domain,
+        "view": info.view or "unknown", "phase": info.phase or "unknown", "domain": info.domain,
+        "spacing_known": info.spacing_known,
         "sex": known.sex or "unknown", "quality": known.quality or "unknown",
         "age": known.age, "ejection_fraction": known.ejection_fraction, "annotated": dataset.has_annotation(info),
     }  # fmt: skip
@@ -128,7 +133,8 @@ def _known(dataset: Dataset, info: FrameInfo) -> dict[str, Any]:
 
 def _measured(frame: Frame) -> dict[str, Any]:
     height, width = frame.image.shape
-    counts = [np.nan] * 4 if frame.label_map is None else np.bincount(frame.label_map.ravel(), minlength=4)
+    known = () if frame.label_map is None else frame.info.structures
+    counts = {s: np.count_nonzero(frame.mask(s)) if s in known else np.nan for s in STRUCTURES}
     return {
         "height": height, "width": width, "spacing_mm": frame.spacing_mm, "digest": image_digest(frame.image),
         "upright": _is_upright(frame.image), "fault": None, **{s.short: counts[s] for s in STRUCTURES},

@@ -115,8 +115,15 @@ def write_picture_list(dataset: PictureFolder, out: Path) -> None:
     write_typed(out / LIST, ListedPicture, rows)
 
 
+def said_by(name: str) -> tuple[str, set[str], set[str]]:
+    """What is left of a name without views and phases (`anna` of `anna_4CH_ED`), and which views and phases it says."""
+    views, phases = ({found.upper() for found in pattern.findall(name)} for pattern in (_VIEWS, _PHASES))
+    parts = re.split(r"[_\-. ]+", _PHASES.sub("", _VIEWS.sub("", name)))
+    return "_".join(part for part in parts if part), views, phases
+
+
 def _shown(path: Path, defaults: PictureDefaults) -> tuple[View, Phase]:
-    views, phases = ({found.upper() for found in pattern.findall(stem(path))} for pattern in (_VIEWS, _PHASES))
+    _, views, phases = said_by(stem(path))
     view = View(views.pop()) if len(views) == 1 else None if views else defaults.view
     phase = Phase(phases.pop()) if len(phases) == 1 else None if phases else defaults.phase
     if view is None or phase is None:
@@ -131,8 +138,7 @@ def _shown(path: Path, defaults: PictureDefaults) -> tuple[View, Phase]:
 def _person(picture: Path) -> str:
     if len(picture.parts) > 1:
         return picture.parent.as_posix() + "/"
-    parts = re.split(r"[_\-. ]+", _PHASES.sub("", _VIEWS.sub("", stem(picture))))
-    return "_".join(part for part in parts if part)
+    return said_by(stem(picture))[0]
 
 
 def _open(path: Path) -> Recording:

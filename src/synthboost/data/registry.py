@@ -6,8 +6,16 @@ from pathlib import Path
 
 from synthboost.data.camus import CamusMhd, CamusNifti
 from synthboost.data.camus_sdm import CamusSdm
+from synthboost.data.cardiac_uda import CardiacUda
 from synthboost.data.dataset import Dataset
+from synthboost.data.echonet import EchoNetDynamic
+from synthboost.data.echonet_pediatric import EchoNetPediatric
+from synthboost.data.hmc_qu import HmcQu
+from synthboost.data.nnunet import NnUnet
+from synthboost.data.sequences import CamusSequences, Ted
 from synthboost.data.simulated_readers import OnTheFly, Shards
+from synthboost.data.table import TableFolder
+from synthboost.data.unity import Unity
 from synthboost.errors import DataError
 
 READERS: dict[str, type[Dataset]] = {
@@ -16,6 +24,15 @@ READERS: dict[str, type[Dataset]] = {
     "camus-sdm": CamusSdm,
     "shards": Shards,
     "on-the-fly": OnTheFly,
+    "table": TableFolder,
+    "echonet-dynamic": EchoNetDynamic,
+    "echonet-pediatric": EchoNetPediatric,
+    "nnunet": NnUnet,
+    "camus-sequences": CamusSequences,
+    "ted": Ted,
+    "hmc-qu": HmcQu,
+    "cardiac-uda": CardiacUda,
+    "unity": Unity,
 }
 """Kind of data set -> its class. A new one is one file and one entry."""
 
@@ -24,18 +41,26 @@ def open_dataset(root: Path, allow_missing: bool = False) -> Dataset:
     """Open the data set in the folder `root`, reading names and attributes but no pixel.
 
     Args:
-        root: the release's folder (for `camus-nifti` also its `database_nifti`).
+        root: the release's folder (for `camus-nifti` also its `database_nifti`); or `KIND:FOLDER` for a folder that is
+            of several kinds.
         allow_missing: skip patients of whom a file is missing, and say so in `Dataset.absent`.
 
     Raises:
         DataError: no known release lies there, two do, a file is missing (unless allowed), or one is broken.
     """
+    kind, separator, folder = str(root).partition(":")
+    if separator and kind in READERS and not root.exists():
+        if (place := READERS[kind].find_root(Path(folder))) is None:
+            raise DataError(folder, "data set", f"no {kind}", READERS[kind].looks_for, "Check the path.")
+        return READERS[kind].open(place, allow_missing)
     if not root.is_dir():
         found = "a file" if root.exists() else "no such folder"
         raise DataError(root, "data set", found, "the folder of a data set", "Check the path.")
-    places = {name: place for name, reader in READERS.items() if (place := reader.find_root(root)) is not None}
+    automatic = {name: reader for name, reader in READERS.items() if not reader.has_own_name}
+    places = {name: place for name, reader in automatic.items() if (place := reader.find_root(root)) is not None}
     if len(places) > 1:
-        raise DataError(root, "data set", f"{' and '.join(places)} at once", "one release", "Give them a folder each.")
+        remedy = f"Give {next(iter(places))}:{root} for this one, or each a folder."
+        raise DataError(root, "data set", f"{' and '.join(places)} at once", "one release", remedy)
     if not places:
         looked_for = " or ".join(f"{reader.looks_for} ({name})" for name, reader in READERS.items())
         raise DataError(root, "data set", "nothing known", looked_for, _hint(root))
@@ -55,4 +80,4 @@ def _hint(root: Path) -> str:
 
 
 def _is_known(folder: Path) -> bool:
-    return folder.is_dir() and any(reader.find_root(folder) for reader in READERS.values())
+    return folder.is_dir() and any(r.find_root(folder) for r in READERS.values() if not r.has_own_name)

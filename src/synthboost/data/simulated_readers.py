@@ -155,6 +155,8 @@ class OnTheFly(Dataset):
         from synthboost.simulator.render import simulate_frame
 
         self.files_of(info)
+        assert info.view is not None
+        assert info.phase is not None
         drawn = simulate_frame(int(info.patient.name.removeprefix("patient")), self.settings, info.view, info.phase)
         return Frame(info, drawn.image, drawn.label_map if annotated else None, drawn.spacing_mm)
 

@@ -38,19 +38,27 @@ class TripletRecipe:
 
 
 def make_triplets(frame: Frame, recipe: TripletRecipe, epoch: int = 0) -> list[Triplet]:
-    """Make one triplet per structure of the recipe, in its order. All share the frame, so an image is held once.
+    """Make one triplet per structure of the recipe that the frame annotates, in the recipe's order.
+
+    All share the frame, so an image is held once.
 
     `epoch` takes part in drawing a `seeded` paraphrase.
 
     Raises:
-        DataError: the frame has no label map.
+        DataError: the frame has no label map, or annotates nothing that the recipe names.
     """
     if frame.label_map is None:
         raise DataError(
             str(frame.info.patient), "label map", f"{frame.info.name} has none", "an annotated frame",
             "Triplets are for training and evaluation; a prediction needs only image and sentence.",
         )  # fmt: skip
-    return [_triplet(frame, structure, recipe, epoch) for structure in recipe.structures]
+    structures = [structure for structure in recipe.structures if structure in frame.info.structures]
+    if not structures:
+        raise DataError(
+            str(frame.info.patient), "structures", ", ".join(s.short for s in frame.info.structures),
+            f"one of {', '.join(s.short for s in recipe.structures)} annotated", "Name one that the set annotates.",
+        )  # fmt: skip
+    return [_triplet(frame, structure, recipe, epoch) for structure in structures]
 
 
 def _triplet(frame: Frame, structure: Structure, recipe: TripletRecipe, epoch: int) -> Triplet:

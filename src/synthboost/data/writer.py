@@ -218,6 +218,11 @@ def _write_patient(make: Callable[[NewPatient], MadePatient], record: str, folde
     with whole_folder(folder) as temporary:
         of_view: dict[View, FrameInfo] = {}
         for frame in made.frames:
+            if not frame.info.has_place or frame.info.view is None:
+                raise DataError(
+                    frame.info.name, "frame", "of no single view and phase", "view and phase, each pair once",
+                    "CAMUS' layout has no place for other frames.",
+                )  # fmt: skip
             of_view.setdefault(frame.info.view, frame.info)
             _write_images(temporary / f"{patient.name}_{frame.info.view}_{frame.info.phase}", [frame])
         for view, clip in made.clips.items():

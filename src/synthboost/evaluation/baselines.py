@@ -35,25 +35,34 @@ class ConstantMasks:
 
     def predict(self, structure: Structure, shape: tuple[int, int]) -> Mask:
         """The mask for one structure on an image of `shape` (H, W); bool. Which image it is does not matter."""
-        return to_grid(self.masks[structure], shape)
+        return to_grid(self.masks[structure], shape) if structure in self.masks else np.zeros(shape, np.bool_)
 
 
-def fit_text_blind(label_maps: Iterable[LabelMap], grid: tuple[int, int] = COMMON_GRID) -> ConstantMasks:
+def fit_text_blind(
+    label_maps: Iterable[LabelMap],
+    grid: tuple[int, int] = COMMON_GRID,
+    structures: Sequence[Structure] = STRUCTURES,
+) -> ConstantMasks:
     """Fit the predictor that gives one mask whatever the sentence.
 
     Args:
         label_maps: (H, W) uint8 with values 0-3; sizes may differ, only training patients.
         grid: the common grid (H, W).
+        structures: those that are annotated; of others the mask is empty.
 
     Raises:
         DataError: there is no label map, or one of them is not valid.
     """
-    return _fit(label_maps, grid, [STRUCTURES])
+    return _fit(label_maps, grid, [structures])
 
 
-def fit_image_blind(label_maps: Iterable[LabelMap], grid: tuple[int, int] = COMMON_GRID) -> ConstantMasks:
+def fit_image_blind(
+    label_maps: Iterable[LabelMap],
+    grid: tuple[int, int] = COMMON_GRID,
+    structures: Sequence[Structure] = STRUCTURES,
+) -> ConstantMasks:
     """Fit the predictor that gives each structure one mask, whatever the image; arguments as for `fit_text_blind`."""
-    return _fit(label_maps, grid, [(structure,) for structure in STRUCTURES])
+    return _fit(label_maps, grid, [(structure,) for structure in structures])
 
 
 def _fit(

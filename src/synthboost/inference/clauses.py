@@ -45,7 +45,8 @@ def _rows(predictor: Predictor, frame: Frame) -> Iterator[ClauseRow]:
     images = predictor.encode_images([frame.image])
     first = predictor.predict_encoded(images, [texts_of(SHAPELESS.first(frame))])[0].masks
     words = [shape_word(mask, frame.spacing_mm) if mask.any() else None for mask in first]
-    asked = {s: _asked(frame, s, word) for s, word in zip(STRUCTURES, words, strict=True)}
+    known = frame.info.structures
+    asked = {s: _asked(frame, s, word) for s, word in zip(STRUCTURES, words, strict=True) if s in known}
     texts = list(dict.fromkeys(text for own in asked.values() for _, _, c in own for text in (c.text, c.like)))
     size = predictor.model.output_size
     drawn = predictor.predict_encoded(replace(images, sizes=((size, size),)), [texts])[0].masks
@@ -64,7 +65,7 @@ def _rows(predictor: Predictor, frame: Frame) -> Iterator[ClauseRow]:
                 sentence=one.text,
                 named="" if one.named is None else one.named.short,
                 dice=float(line[STRUCTURES.index(structure)]),
-                dice_named=None if one.named is None else float(line[STRUCTURES.index(one.named)]),
+                dice_named=None if one.named not in known else float(line[STRUCTURES.index(one.named)]),
                 unmoved=float(line[len(STRUCTURES) + place[one.like]]),
             )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from itertools import groupby
@@ -80,16 +80,19 @@ def measure_cases(found: FrameLabelMaps, with_reference: bool) -> Iterator[Case]
     """
     for patient, group in groupby(found, key=lambda item: item[0].patient):
         frames = list(group)
-        read = [(frame, label_map) for _, frame, label_map in frames if frame is not None]
-        maps = {_key(frame): (found, frame.spacing_mm) for frame, found in read if not isinstance(found, str)}
-        truth = {_key(frame): (frame.label_map, frame.spacing_mm) for frame, _ in read if frame.label_map is not None}
+        # What is of no known view and phase takes no part in a patient's numbers.
+        read = [(key, frame, label_map) for _, frame, label_map in frames if frame is not None and (key := _key(frame))]
+        maps = {key: (found, frame.known_spacing_mm) for key, frame, found in read if not isinstance(found, str)}
+        truth = {
+            key: (frame.label_map, frame.known_spacing_mm) for key, frame, _ in read if frame.label_map is not None
+        }
         numbers = measure_patient(maps)
         yield Case(
             patient=patient,
             stated_ef=frames[0][0].attributes.ejection_fraction,
             numbers=numbers,
             reference=measure_patient(truth) if with_reference else None,
-            checks=check_patient(maps, _sectors(frame for frame, _ in read if _key(frame) in maps), numbers),
+            checks=check_patient(maps, _sectors({key: frame for key, frame, _ in read if key in maps}), numbers),
             by_step=errors_by_step(maps, truth) if with_reference else None,
             unread=tuple(f"{info.name}: {reason}" for info, _, reason in frames if isinstance(reason, str)),
         )
@@ -198,16 +201,17 @@ def _plausibility_counts(cases: Sequence[Case]) -> dict[str, Any]:
     }
 
 
-def _key(frame: Frame) -> tuple[View, Phase]:
-    return frame.info.view, frame.info.phase
+def _key(frame: Frame) -> tuple[View, Phase] | None:
+    view, phase = frame.info.view, frame.info.phase
+    return None if view is None or phase is None else (view, phase)
 
 
-def _sectors(frames: Iterable[Frame]) -> dict[tuple[View, Phase], Mask]:
+def _sectors(frames: Mapping[tuple[View, Phase], Frame]) -> dict[tuple[View, Phase], Mask]:
     """The fans that can be made out; without one, only the image's frame counts as border."""
     sectors = {}
-    for frame in frames:
+    for key, frame in frames.items():
         with suppress(DataError):
-            sectors[_key(frame)] = find_sector(frame.image, frame.info.name).mask(frame.image.shape)
+            sectors[key] = find_sector(frame.image, frame.info.name).mask(frame.image.shape)
     return sectors
 
 

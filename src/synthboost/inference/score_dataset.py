@@ -29,7 +29,8 @@ def score_frames(
 
     Rows come in the order of frames, probes and structures, whatever the number of workers. What cannot be scored
     gets a row with status `failed` and the reason, so that rows in = rows scored + rows failed. A probe that was made
-    of one mask is expected of all.
+    of one mask is expected of all. A structure that a frame does not annotate has no row, and what is measured in mm no
+    value where the spacing is unknown.
 
     Args:
         frames: annotated.
@@ -71,6 +72,7 @@ def _map(scorer: _Scorer, workers: int) -> Iterator[list[Row]]:
 
 FRAMES_AT_A_TIME = 8
 _SCORERS: list[_Scorer] = []
+_IN_MM = ("nsd", "hd95_mm", "assd_mm", "area_true_mm2", "area_predicted_mm2")
 
 
 def _rows_of(position: int) -> list[Row]:
@@ -100,14 +102,17 @@ class _Scorer:
         return score_masks(true, predicted, spacing)
 
     def _row(self, info: FrameInfo, entry: IndexEntry, frame: Frame | DataError) -> Row:
-        scores, (row_mm, column_mm) = None, frame.spacing_mm if isinstance(frame, Frame) else (None, None)
+        spacing_mm = frame.known_spacing_mm if isinstance(frame, Frame) else None
+        scores, (row_mm, column_mm) = None, spacing_mm or (None, None)
         reason = entry.reason or ("" if isinstance(frame, Frame) else str(frame))
         if not reason and isinstance(frame, Frame):
             try:
                 scores = self._scores(frame, entry)
             except SynthboostError as error:
                 reason = str(error)
-        measured = dict.fromkeys(field.name for field in fields(Scores)) if scores is None else vars(scores)
+        measured = dict.fromkeys(field.name for field in fields(Scores)) if scores is None else dict(vars(scores))
+        if not info.spacing_known:
+            measured |= dict.fromkeys(_IN_MM)
         row = {
             **self.facts,
             **{name: value for name, value in vars(entry).items() if name != "file"},
@@ -122,7 +127,7 @@ class _Scorer:
             **measured,
             "status": scores.status if scores else Status.FAILED,
             "reason": reason,
-            "nsd_tolerance_mm": NSD_TOLERANCE_MM,
+            "nsd_tolerance_mm": NSD_TOLERANCE_MM if info.spacing_known else None,
         }
         return cast(Row, row)
 
@@ -141,7 +146,7 @@ def _in_order(
     return [
         found.get((probe, structure.short)) or _missing(info, structure, probe, like)
         for probe in probes
-        for structure in Structure
+        for structure in info.structures
     ]
 
 

@@ -45,10 +45,11 @@ def open_film(path: Path) -> Recording:
     stamps = [time for time in times if time is not None]
     steady = len(stamps) == len(times) and all(a < b for a, b in pairwise(stamps))
     seconds = tuple(time - stamps[0] for time in stamps) if steady else None
-    return Recording(path, "video", len(times), Region.whole(shape), shape, None, seconds, lambda: _frames(path))
+    return Recording(path, "video", len(times), Region.whole(shape), shape, None, seconds, lambda: film_frames(path))
 
 
-def _frames(path: Path) -> Iterator[GreyImage]:
+def film_frames(path: Path) -> Iterator[GreyImage]:
+    """Yield the frames (H, W) one after the other, without counting them first; errors as of `open_film`."""
     for frame in _decoded(path):
         yield np.ascontiguousarray(_upright(path, frame, grey_of_colour(frame.to_ndarray(format="rgb24"))))
 

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+import os
+from collections.abc import Callable, Iterable, Iterator
+from functools import lru_cache
 from pathlib import Path
+from threading import Lock
 
 import numpy as np
 from numpy.typing import NDArray
 
 from synthboost.errors import DataError, readable
 from synthboost.io import dicom, film, mhd, nifti, pictures
-from synthboost.io.recording import Recording, Region
+from synthboost.io.recording import Recording, Region, Spacing
 
-__all__ = ["Recording", "Region", "find_recordings", "open_recording", "stem", "write_labels"]
+__all__ = ["Recording", "Region", "find_recordings", "open_recording", "read_frame", "stem", "write_labels"]
 
 READERS: dict[tuple[str, ...], Callable[[Path], Recording]] = {
     dicom.SUFFIXES: dicom.open_dicom,
@@ -46,6 +49,54 @@ def open_recording(path: Path, whole_image: bool = False) -> Recording:
         if path.name.lower().endswith(suffixes):
             return reader(path)
     raise DataError(path, "kind of file", path.suffix or "no ending", f"one of {', '.join(SUFFIXES)}")
+
+
+def read_frame(path: Path, number: int | None = None) -> tuple[NDArray[np.generic], Spacing | None]:
+    """Read one frame (H, W) as `Recording.source` has it, and its spacing in mm, `None` if the file does not say.
+
+    Of a clip no more is decoded than it takes, and what was decoded of the last two is kept.
+
+    Args:
+        path: of the recording.
+        number: of the frame, from 0; `None` if the recording must have one.
+
+    Raises:
+        DataError: as `open_recording` and `Recording.only`; or the recording has no such frame.
+    """
+    with readable(path):
+        stat = path.stat()
+    if number is None:
+        recording = open_recording(path)
+        return recording.region.crop(recording.only()), recording.spacing_mm
+    # By process: a file that is half read must not be gone on with in a fork of this one.
+    return _clip(path, stat.st_mtime_ns, stat.st_size, os.getpid()).read(number)
+
+
+class _Clip:
+    """A clip in reading: the frames so far."""
+
+    def __init__(self, path: Path) -> None:
+        self.path, self.frames, self.lock, self.spacing_mm = path, list[NDArray[np.generic]](), Lock(), None
+        self.rest: Iterator[NDArray[np.generic]]
+        if path.name.lower().endswith(film.SUFFIXES):
+            self.rest = film.film_frames(path)
+        else:
+            recording = open_recording(path)
+            self.spacing_mm, self.rest = recording.spacing_mm, map(recording.region.crop, recording.source())
+
+    def read(self, number: int) -> tuple[NDArray[np.generic], Spacing | None]:
+        """A frame, and the spacing."""
+        with self.lock:
+            while len(self.frames) <= number:
+                if (frame := next(self.rest, None)) is None:
+                    raise DataError(self.path, "frame", number, f"one of {len(self.frames)}, counted from 0")
+                self.frames.append(frame)
+        return self.frames[number], self.spacing_mm
+
+
+@lru_cache(maxsize=2)
+def _clip(path: Path, changed: int, size: int, process: int) -> _Clip:
+    return _Clip(path)
 
 
 def find_recordings(path: Path) -> list[Path]:

@@ -147,6 +147,47 @@ def read_typed(path: Path, kind: type[_Item], allowed: Allowed | None = None) ->
             yield kind(**_parse(f"{path}:{reader.line_num}", cells, types, allowed or {}))
 
 
+def read_lines(path: Path, *needed: str) -> Iterator[tuple[str, dict[str, str]]]:
+    """Read a table that others wrote, line by line: `file:line` for messages, and the cells by column, stripped.
+
+    Raises:
+        DataError: the file is absent or no CSV in UTF-8, lacks a needed column or has one twice, or a line has more or
+            fewer cells than columns.
+    """
+    wanted = f"a CSV file with the columns {', '.join(needed)}"
+    with readable(path, wanted, UnicodeDecodeError, csv.Error), path.open(encoding="utf-8-sig", newline="") as handle:
+        reader = csv.reader(handle, strict=True)
+        columns = [name.strip() for name in next(reader, [])]
+        if (lacking := [name for name in needed if name not in columns]) or len({*columns}) < len(columns):
+            odd = f"no {', '.join(lacking)}" if lacking else f"{', '.join(columns)}, one of them twice"
+            raise DataError(path, "columns", odd, wanted)
+        for cells in reader:
+            if len(cells) == len(columns):
+                yield f"{path}:{reader.line_num}", dict(zip(columns, map(str.strip, cells), strict=True))
+            elif cells:
+                raise DataError(f"{path}:{reader.line_num}", "cells", len(cells), f"{len(columns)}, one a column")
+
+
+def number_of(where: str, column: str, cell: str, low: float = -math.inf, high: float = math.inf) -> float:
+    """Return the number in a cell of such a table.
+
+    Raises:
+        DataError: it is none, or beyond the limits.
+    """
+    value = float(cell) if _NUMBER.fullmatch(cell) else math.nan
+    if not low <= value <= high or math.isinf(value):
+        raise DataError(where, column, repr(cell[:60]), within(low, high)[1] if low > -math.inf else "a number")
+    return value
+
+
+def count_of(where: str, column: str, cell: str, high: float = math.inf) -> int:
+    """Return the whole number from 0 in a cell; see `number_of`."""
+    value = number_of(where, column, cell, 0, high)
+    if value != int(value):
+        raise DataError(where, column, repr(cell[:60]), "a whole number")
+    return int(value)
+
+
 def _field_types(kind: Any) -> dict[str, str]:
     """Names of the fields in order, with their types as written: `float | None`."""
     return {name: getattr(hint, "__name__", str(hint)) for name, hint in field_types(kind).items()}

@@ -53,7 +53,8 @@ def build_prompt(
     - ejection fraction or wall unknown, or without a sex between the two sexes' limits: only that part goes.
     - age unknown, sex known: "of a male", as in P4.
     - sex unknown, age known: the paper has no wording for an age alone, so both go, and both are named.
-    - structure, view, phase and domain are always known: a frame cannot exist without them.
+    - view or phase unknown: only that clause goes.
+    - structure and domain are always known: a frame cannot exist without them.
 
     Clauses `without` which the sentence is to be are left out and named likewise; the sex alone, or the structure, can
     be among them: "In two-chamber view of the heart at end of the systole cycle of a seventy-three-year-old."
@@ -156,6 +157,8 @@ def _require_length(text: str) -> None:
 def _known(info: FrameInfo, shape: str | None) -> frozenset[Attribute]:
     of = info.attributes
     optional = {
+        Attribute.VIEW: info.view,
+        Attribute.PHASE: info.phase,
         Attribute.SHAPE: shape,
         Attribute.QUALITY: of.quality,
         Attribute.SEX: of.sex,
@@ -173,10 +176,10 @@ def _sentence(
     clauses = [templates.STRUCTURE_NAMES[structure]] if Attribute.STRUCTURE in said else []
     if Attribute.SHAPE in said and shape is not None:
         clauses.append(templates.SHAPE_CLAUSE.format(shape))
-    if Attribute.VIEW in said:
+    if Attribute.VIEW in said and info.view is not None:
         clauses.append(templates.VIEW_CLAUSE.format(templates.CHAMBERS[info.view]))
     clauses.append(f" {PARAPHRASES[paraphrase]}")
-    if Attribute.PHASE in said:
+    if Attribute.PHASE in said and info.phase is not None:
         clauses.append(templates.PHASE_CLAUSE.format(templates.CYCLES[info.phase]))
     if said & {Attribute.SEX, Attribute.AGE}:
         sex, age = (

@@ -59,8 +59,8 @@ class Row(TypedDict):
     domain: str
     patient: str
     frame: str
-    view: str
-    phase: str
+    view: str | None
+    phase: str | None
     structure: str
     quality: str | None
     sex: str | None

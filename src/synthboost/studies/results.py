@@ -84,7 +84,8 @@ def write_result(
 def choose_examples(rows: pd.DataFrame, frames: FrameSet, masks: Path) -> list[Example]:
     """Return the frames with the highest, the median and the lowest mean Dice over their structures."""
     scored = rows[rows.dice.notna() & (rows.probe == "")]
-    complete = {str(name): own for name, own in scored.groupby("frame") if len(own) == len(Structure)}
+    annotated = {info.name: len(info.structures) for info in frames.infos}
+    complete = {str(name): own for name, own in scored.groupby("frame") if len(own) == annotated[str(name)]}
     ranked = sorted(complete, key=lambda frame: (-sum(complete[frame].dice), frame))
     if not ranked:
         return []

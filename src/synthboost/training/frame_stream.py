@@ -29,6 +29,13 @@ class FrameBatch(NamedTuple):
     infos: tuple[FrameInfo, ...] = ()
     """What else is known of each frame, for its sentences; empty when nothing is."""
 
+    @property
+    def annotated(self) -> NDArray[np.bool_] | None:
+        """(B, 3): the structures that each frame annotates; `None`: all of them."""
+        if all(info.structures == STRUCTURES for info in self.infos):
+            return None
+        return np.array([[structure in info.structures for structure in STRUCTURES] for info in self.infos])
+
 
 FrameStream: TypeAlias = Callable[[int], Generator[FrameBatch, None, None]]
 """Given a step, yields the batch of that step, of the next one and so on."""

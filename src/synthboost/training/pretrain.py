@@ -109,7 +109,7 @@ def pretrain(settings: PretrainSettings, out: Path, workers: int | None = None) 
 
 
 def _record(
-    settings: PretrainSettings, stream: SimulatedStream, recipe: RecipeSettings, dice: tuple[float, ...],
+    settings: PretrainSettings, stream: SimulatedStream, recipe: RecipeSettings, dice: tuple[float | None, ...],
     seconds: float, precision: str, out: Path,
 ) -> PretrainingRecord:  # fmt: skip
     simulation = [one.to_json() for one in stream.settings]
@@ -130,7 +130,7 @@ def _record(
         shown=stream.shown,
         batch=stream.batch,
         recipe=decisive,
-        held_out_dice={one.short: round(value, 4) for one, value in zip(STRUCTURES, dice, strict=True)},
+        held_out_dice={s.short: round(v, 4) for s, v in zip(STRUCTURES, dice, strict=True) if v is not None},
         held_out_patients=HELD_OUT_PATIENTS,
         versions=versions,
         device=torch.cuda.get_device_name() if torch.cuda.is_available() else f"CPU {platform.machine()}",

@@ -17,6 +17,7 @@ from typing import Any, Literal
 import numpy as np
 import torch
 import torch.nn.functional as F
+from numpy.typing import NDArray
 from torch import Tensor
 
 from synthboost.domain import STRUCTURES
@@ -188,7 +189,7 @@ class _Fit:
         sentences = draw_sentences(rng, len(labels), batch.infos)
         with self.engine.autocast():
             features = self.model.encode_image(self.model.normalise(grey))
-            loss = self._loss(features, encode_by_length(self.model, sentences), labels)
+            loss = self._loss(features, encode_by_length(self.model, sentences), labels, batch.annotated)
         at = f"At step {self.step + 1}; the last saved state was kept. Lower the learning rate."
         value = self.engine.step(loss, self.parameters, self.optimizer, at)
         self.scheduler.step()
@@ -202,14 +203,17 @@ class _Fit:
         generator = torch.Generator(device).manual_seed(mixed_seed(self.settings.seed, self.step))
         return augment_batch(images[:, None].float().div_(255), labels, generator, self.settings.augmentation)
 
-    def _loss(self, features: Features, text: Features, labels: Tensor) -> Tensor:
+    def _loss(
+        self, features: Features, text: Features, labels: Tensor, annotated: NDArray[np.bool_] | None
+    ) -> Tensor:  # fmt: skip
         """The loss of B images and of the sentences: one of each structure per image, then B that name none."""
         images, structures = len(labels), len(STRUCTURES)
         pairs, absent = images * structures, min(ABSENT_PAIRS, images)
         number = torch.arange(images, device=labels.device)
         image_index = torch.cat([number.repeat_interleave(structures), number[:absent]])
         scales = self.model.decode_scales(features, tuple(f[: pairs + absent] for f in text), image_index)
-        masks = structures_loss([by_image(s[:pairs]) for s in scales], labels)
+        known = None if annotated is None else torch.from_numpy(annotated).to(labels.device)
+        masks = structures_loss([by_image(s[:pairs]) for s in scales], labels, known)
         named = torch.tensor([*STRUCTURES] * images + [0] * images, device=labels.device)
         naming = F.cross_entropy(self.model.structure_logits(text).float(), named)
         return masks + ABSENCE_WEIGHT * absence_loss([s[pairs:] for s in scales]) + NAMING_WEIGHT * naming
@@ -218,16 +222,17 @@ class _Fit:
         """Score the averaged weights, add a line to the log, and write it and the weights."""
         mean = math.fsum(self.losses) / len(self.losses)
         rate = float(self.optimizer.param_groups[0]["lr"])
-        dice = (None,) * len(STRUCTURES) if self.validation is None else self._scores(self.validation)
+        nothing: tuple[float | None, ...] = (None,) * len(STRUCTURES)
+        dice = nothing if self.validation is None else self._scores(self.validation)
         self.log.append(RecipeLog(self.step, round(mean, 6), rate, round(self.engine.seconds, 1), *dice))
         self.losses = []
         write_typed(self.folder / LOG, RecipeLog, self.log)
         self.ema.network.save_pretrained(self.folder / WEIGHTS)
 
-    def _scores(self, frames: FrameBatch) -> tuple[float, ...]:
+    def _scores(self, frames: FrameBatch) -> tuple[float | None, ...]:
         with self.engine.autocast():
             dice = dice_of(self.ema.network.eval(), frames)  # anew: what it keeps for evaluation is of earlier weights
-        return tuple(round(value, 4) for value in dice)
+        return tuple(None if value is None else round(value, 4) for value in dice)
 
     def _note(self, bar: Progress) -> None:
         if self.log:
@@ -274,8 +279,8 @@ def encode_by_length(model: TextUNet, sentences: Sequence[str], parts: int = TEX
 
 
 @torch.no_grad()
-def dice_of(model: TextUNet, frames: FrameBatch, batch: int = 32) -> tuple[float, ...]:
-    """Mean Dice of each structure over annotated frames of the network's size, 0-1, for `NAMES`."""
+def dice_of(model: TextUNet, frames: FrameBatch, batch: int = 32) -> tuple[float | None, ...]:
+    """Mean Dice of each structure over the frames of the network's size that annotate it, 0-1, for `NAMES`."""
     device = next(model.parameters()).device
     text = model.encode_text(model.tokenize(NAMES).to(device))
     found = []
@@ -285,4 +290,8 @@ def dice_of(model: TextUNet, frames: FrameBatch, batch: int = 32) -> tuple[float
         vectors, index = in_each(text[0], len(images))
         logits = model.decode(features, (vectors,), index)
         found.append(structure_dice(by_image(logits), labels))
-    return tuple(torch.cat(found).double().mean(0).tolist())
+    dice = torch.cat(found).double()
+    if (annotated := frames.annotated) is None:
+        return tuple(dice.mean(0).tolist())
+    known = torch.from_numpy(annotated).to(device)
+    return tuple(float(dice[of, n].mean()) if of.any() else None for n, of in enumerate(known.T))

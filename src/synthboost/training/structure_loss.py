@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import torch
@@ -18,7 +19,7 @@ BINARY_WEIGHT = 0.25
 """Of what each sentence's probability costs on its own, as it is when a single sentence is given."""
 
 
-def structures_loss(scales: Sequence[Tensor], labels: Tensor) -> Tensor:
+def structures_loss(scales: Sequence[Tensor], labels: Tensor, annotated: Tensor | None = None) -> Tensor:
     """Cross-entropy over background and structures, soft Dice of their probabilities, and binary cross-entropy.
 
     The background's logit is 0: a structure is where its logit is above 0, as for a sentence alone, and the largest.
@@ -26,12 +27,15 @@ def structures_loss(scales: Sequence[Tensor], labels: Tensor) -> Tensor:
     Args:
         scales: logits (B, 3, h, w) of the three structures, the labels' size first, then coarser ones.
         labels: (B, H, W), 0-3, or shares (B, 4, H, W), 0-255; what is no structure's is the background's.
+        annotated: (B, 3) bool, the structures that each image's labels say something of; `None`: all. Where none of
+            them is, an image may show the background or any other: its marginal probability counts (Shi et al., Med
+            Image Anal 70:101979, 2021).
 
     Returns:
         A scalar: the mean over the scales, weighted.
     """
     inside = shares_of(labels)
-    return weighted_mean([_loss_of(logits.float(), _shrunk(inside, logits)) for logits in scales])
+    return weighted_mean([_loss_of(logits.float(), _shrunk(inside, logits), annotated) for logits in scales])
 
 
 def shares_of(labels: Tensor) -> Tensor:
@@ -69,12 +73,18 @@ def with_background(logits: Tensor) -> Tensor:
     return torch.cat([torch.zeros_like(logits[:, :1]), logits], 1)
 
 
-def _loss_of(logits: Tensor, inside: Tensor) -> Tensor:
+def _loss_of(logits: Tensor, inside: Tensor, annotated: Tensor | None) -> Tensor:
     log_share = with_background(logits).log_softmax(1)
-    cross_entropy = -(inside * log_share).sum(1).mean()
     share, truth = log_share[:, 1:].exp(), inside[:, 1:]
-    binary = F.binary_cross_entropy_with_logits(logits, truth)
-    return cross_entropy + (1 - soft_dice(share, truth)).mean() + BINARY_WEIGHT * binary
+    if annotated is None:
+        cross_entropy = -(inside * log_share).sum(1).mean()
+        binary = F.binary_cross_entropy_with_logits(logits, truth)
+        return cross_entropy + (1 - soft_dice(share, truth)).mean() + BINARY_WEIGHT * binary
+    known = annotated[:, :, None, None]
+    elsewhere = log_share.masked_fill(F.pad(known, (0, 0, 0, 0, 1, 0)), -math.inf).logsumexp(1)
+    cross_entropy = -(inside[:, 0] * elsewhere + (truth * log_share[:, 1:] * known).sum(1)).mean()
+    binary = F.binary_cross_entropy_with_logits(logits, truth, reduction="none")[annotated].mean()
+    return cross_entropy + (1 - soft_dice(share, truth))[annotated].mean() + BINARY_WEIGHT * binary
 
 
 def _shrunk(inside: Tensor, logits: Tensor) -> Tensor:
