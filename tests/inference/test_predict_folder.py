@@ -13,6 +13,7 @@ import pytest
 from PIL import Image
 
 from synthboost.errors import OutputError
+from synthboost.inference import predict_recording
 from synthboost.inference.predict_folder import predict_folder, result_names
 from synthboost.inference.sentences import sentence_targets, structure_targets
 from synthboost.io.recordings import find_recordings
@@ -164,6 +165,14 @@ def test_the_batch_size_changes_no_file(predictor, tmp_path) -> None:
     assert len(files) > 8
     for file in files:
         assert (tmp_path / "1" / file).read_bytes() == (tmp_path / "9" / file).read_bytes(), file
+
+
+def test_more_masks_than_memory_holds_are_refused(predictor, tmp_path, monkeypatch) -> None:
+    (tmp_path / "in").mkdir()
+    Image.fromarray(np.full((20, 30), 90, np.uint8)).save(tmp_path / "in" / "a.png")
+    monkeypatch.setattr(predict_recording, "MOST_PIXELS", 3 * 600 - 1)
+    (outcome,) = _predict(predictor, tmp_path / "in", tmp_path / "out")
+    assert "masks: 3 of 600 pixels; expected at most 1799 pixels together" in outcome.reason
 
 
 def test_patients_who_have_folders_have_rows(predictor, tiny_camus, tmp_path) -> None:

@@ -15,7 +15,7 @@ from contourpy import contour_generator
 from numpy.typing import NDArray
 
 from synthboost.domain import Mask, Structure
-from synthboost.errors import readable
+from synthboost.errors import DataError, readable
 from synthboost.evaluation.clinical.phases import find_phases
 from synthboost.inference.doubts import doubts_about
 from synthboost.inference.overlay import draw_overlay, shown_area, small, write_animation, write_overlay
@@ -30,6 +30,8 @@ FEWEST_POINTS = 4
 """A closed line of fewer points encloses nothing."""
 SECTOR_FRAMES = 8
 """The sector is found in the brightest of the first so many frames: blood and valves move, the sector does not."""
+PIXELS_AT_ONCE, MOST_PIXELS = 2**26, 2**29
+"""Of the masks of a batch, and of a frame; each takes about eight bytes: half a gigabyte, and four."""
 CLIP_FRAMES = 150
 """Of an animation at most; of longer clips every second, third ... frame is shown."""
 
@@ -60,8 +62,13 @@ def predict_recording(
         What `result.json` holds: the recording, its phases, and one row per frame and target.
 
     Raises:
-        DataError: a frame cannot be read; nothing is written then.
+        DataError: a frame cannot be read, or there are more masks than memory holds; nothing is written then.
     """
+    pixels = len(targets) * recording.region.height * recording.region.width
+    if pixels > MOST_PIXELS:
+        raise DataError(recording.path, "masks", f"{len(targets)} of {pixels // len(targets)} pixels",
+                        f"at most {MOST_PIXELS} pixels together", "Name fewer things at a time.")  # fmt: skip
+    batch = max(1, min(batch, PIXELS_AT_ONCE // pixels))
     found = PredictedRecording(recording, targets)
     sentences, labels = [target.sentence for target in targets], [target.label for target in targets]
     for images in recording.batches(batch):
