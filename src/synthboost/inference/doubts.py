@@ -53,10 +53,10 @@ def reasons_against_heart(image: GreyImage, probability: NDArray[np.floating[Any
         `no sector`, the checks of `check_frame` that no heart fails, and `unclear`, as far as they apply.
     """
     reasons = [] if has_sector(image) else ["no sector"]
-    step = math.ceil(max(image.shape) / LONGEST_SIDE)
-    checks = check_frame(whole_heart(probability[:, ::step, ::step], THRESHOLD), None)
+    unclear, mended = _unclarity(image, probability)
+    checks = check_frame(mended, None)
     reasons += [check.name for check in checks if not check.passed and check.rule.severity == "implausible"]
-    return (*reasons, *(["unclear"] if unclarity(image, probability) > MOST_UNCLEAR else []))
+    return (*reasons, *(["unclear"] if unclear > MOST_UNCLEAR else []))
 
 
 def unclarity(image: GreyImage, probability: NDArray[np.floating[Any]]) -> float:
@@ -65,6 +65,11 @@ def unclarity(image: GreyImage, probability: NDArray[np.floating[Any]]) -> float
     The contrast is the probability that a pixel of the wall is brighter than one of the ventricle: 0.5 if blood and
     muscle look alike.
     """
+    return _unclarity(image, probability)[0]
+
+
+def _unclarity(image: GreyImage, probability: NDArray[np.floating[Any]]) -> tuple[float, LabelMap]:
+    """The unclarity, and the mended label map on the coarse grid where it was found."""
     from scipy import ndimage
 
     step = math.ceil(max(image.shape) / LONGEST_SIDE)
@@ -74,7 +79,8 @@ def unclarity(image: GreyImage, probability: NDArray[np.floating[Any]]) -> float
     undecided = ((few > low) & (few < high)).any(axis=0)
     changed = resolve(few, STRUCTURES, THRESHOLD) != mended
     inside = max(1, int(np.count_nonzero(mended)))
-    return float((np.count_nonzero(undecided) + np.count_nonzero(changed)) / inside - _contrast(grey, mended))
+    odd = np.count_nonzero(undecided) + np.count_nonzero(changed)
+    return float(odd / inside - _contrast(grey, mended)), mended
 
 
 def looks_mirrored(predictor: Predictor, images: Sequence[GreyImage], sentences: Sequence[str]) -> bool:
