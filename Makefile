@@ -1,5 +1,7 @@
 # `make demo` and `make test` are all a newcomer needs; both install first, which does nothing when nothing changed.
 PYTHON ?= python3
+# A file's tests stay together: what they share is made once.
+TESTS := -m pytest -n auto --dist loadfile
 BIN := .venv/bin
 INSTALLED := .venv/.installed
 
@@ -18,7 +20,7 @@ demo: install
 	@$(BIN)/synthboost demo --out demo
 
 test: install
-	@$(BIN)/python -m pytest -n auto
+	@$(BIN)/python $(TESTS)
 
 fuzz: install
 	@SYNTHBOOST_FUZZ=$(or $(CASES),5000) $(BIN)/python -m pytest -n auto tests/fuzz
@@ -28,7 +30,7 @@ check: install
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
-	@$(BIN)/python -m pytest -n auto
+	@$(BIN)/python $(TESTS)
 
 torture: install
 	@SYNTHBOOST_TORTURE=1 $(BIN)/python -m pytest tests/torture
