@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import pickle
+import resource
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -322,6 +323,17 @@ def test_a_full_disk_is_told_as_the_system_tells_it(
     monkeypatch.setattr("synthboost.models.weights_folder.save_file", full)
     with pytest.raises(OutputError, match=r"weights: disk: no space left; expected room"):
         tiny_model.save_pretrained(tmp_path / "weights")
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_limit_of_files_under_a_tokenizer_is_told_as_the_system_tells_it(tiny_model: ClipSeg, tmp_path: Path) -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, hard))
+    try:
+        with pytest.raises(OutputError, match="weights: disk: .*File too large"):
+            tiny_model.save_pretrained(tmp_path / "weights")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
     assert not list(tmp_path.iterdir())
 
 

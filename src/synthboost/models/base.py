@@ -22,7 +22,7 @@ from synthboost.errors import ConfigError, PromptError
 from synthboost.io.atomic import whole_folder
 from synthboost.models.adapters import add_adapters, plain_state, remove_adapters
 from synthboost.models.freezing import Encoders, Tuning
-from synthboost.models.weights_folder import save_weights, write_card
+from synthboost.models.weights_folder import save_weights, system_errors, write_card
 
 Features: TypeAlias = tuple[Tensor, ...]
 """What an encoder gives: tensors that all have the images, or the sentences, as their leading dimension."""
@@ -178,7 +178,8 @@ class Segmenter(nn.Module, ABC):
     def write_beside(self, folder: Path) -> None:
         """Write what belongs beside the weights: the tokenizer, if there is one."""
         if self.tokenizer is not None:
-            self.tokenizer.save_pretrained(folder)
+            with system_errors(Exception):
+                self.tokenizer.save_pretrained(folder)
 
     @classmethod
     @abstractmethod

@@ -8,7 +8,8 @@ import json
 import re
 import warnings
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeGuard, TypeVar
@@ -187,11 +188,20 @@ def save_weights(folder: Path, state: Mapping[str, Tensor]) -> None:
 
 
 def write_tensors(path: Path, tensors: dict[str, Tensor], metadata: dict[str, str]) -> None:
-    """Write safetensors; what the library says of a full disk or a lack of rights becomes the `OSError` that it is."""
-    try:
+    """Write safetensors; see `system_errors`."""
+    with system_errors(SafetensorError):
         save_file(tensors, path, metadata=metadata)
-    except SafetensorError as error:
+
+
+@contextmanager
+def system_errors(kind: type[Exception]) -> Iterator[None]:
+    """What a library says, by `kind`, of a full disk or a lack of rights becomes the `OSError` that it is."""
+    try:
+        yield
+    except kind as error:
         number = re.search(r"os error (\d+)", str(error))
+        if number is None and kind is Exception:
+            raise
         raise OSError(int(number[1]) if number else errno.EIO, first_words(error)) from error
 
 
