@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from synthboost.evaluation.clinical.method_agreement import method_agreement
-from synthboost.reports.bland_altman import Compared, agreement_table, bland_altman_plot
+from synthboost.reports.bland_altman import Compared, agreement_lines, agreement_table, bland_altman_plot
 from synthboost.reports.table import to_csv, to_markdown
 
 VALUES = np.array([[52.0, 50.0], [43.0, 40.0], [31.0, 30.0]])
@@ -25,6 +25,15 @@ def test_the_table_counts_who_is_missing_and_names_them():
     assert "patient0004" in text
     assert "not a medical device" in text
     assert len(to_csv(table).splitlines()) == 3
+
+
+def test_the_summary_gives_the_values_themselves_where_there_are_too_few_for_an_interval():
+    one = Compared("EF", "%", "predicted", "stated", np.array([[38.2, 45.0]]), (), None)
+    assert agreement_lines([one, EMPTY]) == [
+        "EF: predicted - stated (%): 38.2 against 45.0 (too few patients for an interval)",
+        "LA volume: predicted - reference (ml): no patient has both (too few patients for an interval)",
+    ]
+    assert agreement_lines([FULL])[0].startswith("EF: predicted - stated (%): bias ")
 
 
 def test_the_plot_leaves_out_what_has_no_agreement_and_says_what_it_shows(tmp_path):

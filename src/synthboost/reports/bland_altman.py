@@ -57,7 +57,8 @@ def agreement_lines(compared: Sequence[Compared]) -> list[str]:
     lines = []
     for item in compared:
         if (found := item.agreement) is None:
-            said = f"too few patients have both values ({len(item.values)})"
+            pairs = ", ".join(f"{fixed(first, 1)} against {fixed(second, 1)}" for first, second in item.values)
+            said = f"{pairs or 'no patient has both'} (too few patients for an interval)"
         else:
             low, high = (fixed(limit.value, 1, sign=True) for limit in (found.lower_limit, found.upper_limit))
             said = f"bias {_estimate(found.bias).text}, 95 % limits {low} to {high}, {people(found.n)}"
