@@ -20,6 +20,7 @@ from synthboost.studies.levels import Level, open_sets
 from synthboost.studies.recipes import RANDOM, RECIPES, SEVERAL_SETS, Grid, Preset, choose_preset, choose_study
 
 ON_A_CLUSTER = 64
+TRANSFER = "transfer"
 FAILED = 1
 """The exit code when a run failed."""
 
@@ -32,6 +33,7 @@ class Study(SplitOptions):
     patients, with real images alone and after each of several synthetic sets. `prompts` measures what each part of a
     sentence contributes, and what wrong sentences do. `ablation` varies the synthetic data, one factor at a time;
     `pretraining` compares encoders pretrained on natural images with random ones, with and without synthetic images.
+    `transfer` trains on each of several data sets, and evaluates on all of them.
 
     Shared work is done once: `synth-PT:real-FT` starts from the `synthetic` run.
 
@@ -39,11 +41,13 @@ class Study(SplitOptions):
     """
 
     name: tyro.conf.Positional[str] = ""
-    """`paper`, `label-free`, `prompts`, `ablation`, `pretraining`."""
+    """`paper`, `label-free`, `prompts`, `ablation`, `pretraining`, `transfer`."""
     data: Path | None = None
     """The real data set, for training, validation and evaluation."""
     synthetic: tuple[Path, ...] = ()
     """The synthetic data set, for strategies that train on one; `label-free` and `ablation` take several."""
+    others: tuple[Path, ...] = ()
+    """For `transfer`: further real data sets; all pairs of training and evaluation set are run."""
     out: Path = Path("study")
     """The study's folder: `study.json`, `runs/`, `logs/`, `report.html`."""
     preset: str = "smoke"
@@ -96,7 +100,10 @@ class Study(SplitOptions):
         preset = replace(preset, grid=self.grid.over(preset.grid))
         preset = with_weights(preset, dict(map(_weights, self.weights)))
         needs_synthetic = uses_synthetic(preset.grid.strategies)
-        require_different(self.data, *self.synthetic)
+        require_different(self.data, *self.synthetic, *self.others)
+        if (self.name == TRANSFER) != bool(self.others):
+            given = ", ".join(map(str, self.others)) or None
+            raise ConfigError("study", "others", given, "other data sets for `study transfer`, and for no other study")
         self._check_sets(needs_synthetic and preset.simulation is None)
         if self.data is None:
             raise ConfigError("study", "data", None, "the folder of the real data set")
@@ -106,11 +113,12 @@ class Study(SplitOptions):
         real = open_source(self.data, splitting, allow_missing=self.allow_missing, images=False)
         folders = self.synthetic if needs_synthetic else ()
         synthetic = tuple(open_source(folder, made_from=real.split, images=False) for folder in folders)
+        others = tuple(open_source(folder, images=False) for folder in self.others)
         with TemporaryDirectory() if self.plan else nullcontext(paths.sets) as sets:
             own = preset.simulation and open_sets(preset.levels, preset.simulation, Path(sets), available_cores())
-            study = Study(self.name, recipe, preset, real, synthetic, own or {})
+            study = Study(self.name, recipe, preset, real, synthetic, own or {}, others)
             check_request(paths, terms_of(study))
-            for source in (real, *synthetic):
+            for source in (real, *synthetic, *others):
                 source.check_images()
             expected = estimate(study, paths.runs)
             text = plan_text(study, expected, self.out, workers)

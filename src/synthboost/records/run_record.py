@@ -15,6 +15,8 @@ RANDOM_WEIGHTS = "random weights"
 """The `encoders` of a zero-shot run whose model was never trained by anybody."""
 NOTHING_TRAINED = "none"
 """The `encoders` of a zero-shot run with pretrained weights, and of a baseline."""
+ADAPTED = ", adapted"
+"""Ends the strategy of a run that was adapted to the images that it is evaluated among."""
 OF_ALL_ROWS = ("model", "strategy", "encoders", "seed")
 """Columns of the rows that are the same in all of a run, and fields of its `Spec`."""
 BASE = "base"

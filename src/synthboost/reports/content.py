@@ -20,7 +20,7 @@ from synthboost.reports.contrasts import STRATEGIES, Difference, training_of_dif
 from synthboost.reports.paper import model_heading
 from synthboost.reports.run_facts import NO_RUNS, Runs
 from synthboost.reports.series import rows_of_runs
-from synthboost.reports.table import fixed
+from synthboost.reports.table import Table, fixed
 
 SIMULATED_TARGET = "simulated target domain"
 """What `real` stands for when the target data come from a simulator."""
@@ -38,7 +38,7 @@ class ReportContent:
     """The words of a report. All are escaped on the page."""
 
     title: str
-    summary: tuple[str, ...] = ()
+    summary: tuple[str | Table, ...] = ()
     """Paragraphs under the headline: what this is."""
     target_is_simulated: bool = False
     """The strategy called `real` was trained and tested on simulated images; the page then says so everywhere."""

@@ -333,12 +333,27 @@ def _own_model(size: Preset) -> tuple[str, ...]:
     return size.grid.models if size.weights else (PRETRAINED_MODEL,)
 
 
+def transfer(size: Preset) -> Preset:
+    """What a model loses on another data set, and what adapting it to that set's images without annotations gives back.
+
+        synthboost study transfer --data CAMUS --others ECHONET CLINIC --out DIR --preset small
+
+    Every set is trained on; every model is evaluated on all sets.
+    """
+    grid = replace(
+        size.grid, models=_own_model(size), strategies=(Strategy.REAL,), encoders=("trained",),
+        prompts=(PromptSet.P1,), patients=("all",),
+    )  # fmt: skip
+    return replace(size, grid=grid)
+
+
 STUDIES: dict[str, Callable[[Preset], Preset]] = {
     "paper": lambda size: size,
     "label-free": label_free,
     "prompts": prompts,
     "ablation": ablation,
     "pretraining": pretraining,
+    "transfer": transfer,
 }
 """Name -> what a study makes of a size: which runs there are. The report shows what these runs have to show."""
 SEVERAL_SETS = frozenset({"label-free", "ablation"})

@@ -17,10 +17,11 @@ from synthboost.records.run_folder import RunPaths
 from synthboost.records.run_record import Evaluation
 from synthboost.studies.baselines import FITS, Baseline
 from synthboost.studies.executors.base import Job
-from synthboost.studies.levels import Level, set_key
+from synthboost.studies.levels import THE_BASE, Level, set_key
 from synthboost.studies.recipes import RANDOM, Cell, Preset, Recipe
 from synthboost.studies.run import execute, is_finished
 from synthboost.studies.spec import DATA_OF, STAGES, Role, RunSpec, learns_from
+from synthboost.studies.transfer import Transfer, transfers
 
 Sources = dict[Role, Source]
 
@@ -29,7 +30,7 @@ Sources = dict[Role, Source]
 class StudyRun:
     """One run of a study."""
 
-    work: RunSpec | Baseline
+    work: RunSpec | Baseline | Transfer
     evaluation: Evaluation
 
     @cached_property
@@ -69,6 +70,8 @@ class Study:
     """Sets of different domains, e.g. simulated, diffusion, pseudo-labelled; tables name them by domain."""
     simulated: Mapping[str, Source] = field(default_factory=dict)
     """The study's own sets, by `set_key`."""
+    others: tuple[Source, ...] = ()
+    """Further real data sets: each is trained on as well, and every model is evaluated on all of them."""
 
     @property
     def runs(self) -> tuple[StudyRun, ...]:
@@ -98,6 +101,8 @@ class Study:
             _require_different(self.synthetic)
         grid, weights = self.preset.grid, self.preset.weights
         cells = list(grid.cells())
+        if self.others:
+            return [(run, "") for run in self._on_each_other(cells)]
         real = {count: self.real if count == "all" else self.real.with_patients(count) for count in grid.patients}
         evaluation = Evaluation(shape_from=self.recipe.shape_from)
         runs = [(StudyRun(Baseline(kind, source), evaluation), "") for source in real.values() for kind in FITS]
@@ -109,6 +114,18 @@ class Study:
                     specs = _with_parents(self._spec(level, cell, sources, checksums))
                     runs += [(StudyRun(spec, evaluated), level.label) for spec in specs]
         return runs
+
+    def _on_each_other(self, cells: Sequence[Cell]) -> Iterator[StudyRun]:
+        """The runs of each data set, and each model on the others."""
+        evaluation, sets = Evaluation(shape_from=self.recipe.shape_from, probe_swapped=False), (self.real, *self.others)
+        weights = self.preset.weights
+        checksums = {name: weights_fingerprint(given) for name, given in weights.items() if given != RANDOM}
+        specs = [self._spec(THE_BASE, cell, {Role.REAL: source}, checksums) for source in sets for cell in cells]
+        yield from (StudyRun(Baseline(kind, source), evaluation) for source in sets for kind in FITS)
+        trained: list[RunSpec | Transfer] = [*specs, *transfers(specs)]
+        for work in trained:
+            threshold = self.recipe.threshold(work.record.model)
+            yield StudyRun(work, replace(evaluation, threshold=threshold))
 
     def jobs(self, root: Path) -> list[Job]:
         """What an executor carries out; `root` is the folder of runs, where what is done can be seen."""

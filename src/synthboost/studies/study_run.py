@@ -24,6 +24,7 @@ from synthboost.records.run_folder import RunPaths, read_run
 from synthboost.records.study_folder import StudyPaths, StudyRecord, StudyRequest, StudyTerms
 from synthboost.records.study_table import write_study_table
 from synthboost.reports import content_from_runs, write_report
+from synthboost.reports.transfer import is_transfer, transfer_table
 from synthboost.studies.executors.base import Executor, Outcome
 from synthboost.studies.manifest import versions
 from synthboost.studies.recipes import Grid
@@ -78,13 +79,16 @@ def write_results(root: Path, failures: Sequence[Outcome] = ()) -> None:
     recipe = str(known.terms.recipe["name"])
     differences = [(what, by["as-written"], instead or by[recipe]) for what, by, instead in recipe_differences()]
     write_study_table(root / "table", records, parquet=has_parquet())
+    own = [record for record in records if not is_transfer(record)]
     content = content_from_runs(
-        records,
+        own,
         recipe=tuple(line for line in differences if line[1] != line[2]),
         unfinished=tuple((outcome.name, outcome.error or "") for outcome in failures),
         levels=known.levels,
     )
-    write_report(root / "report.html", records, content, files=root / "results")
+    if len(own) < len(records):
+        content = replace(content, summary=(*content.summary, transfer_table(records)))
+    write_report(root / "report.html", own, content, files=root / "results")
 
 
 def terms_of(study: Study) -> StudyTerms:
@@ -94,6 +98,7 @@ def terms_of(study: Study) -> StudyTerms:
     compared = study.preset.simulation is not None
     names = {one.dataset.root.name if compared else ", ".join(one.domains): one for one in study.synthetic}
     data = {"real": study.real, **{f"synthetic {name}": one for name, one in names.items()}}
+    data |= {f"other {one.dataset.root.name}": one for one in study.others}
     return StudyTerms(
         study=study.name,
         recipe=json.loads(json.dumps(asdict(study.recipe), default=str)),
