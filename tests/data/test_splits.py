@@ -232,7 +232,7 @@ def _pictures(dataset: Dataset, real: Dataset) -> Dataset:
         replace(i, patient=strangers[i.patient], source=strangers[i.patient], domain=Domain.PSEUDO_LABELLED)
         for i in real.frames
     )
-    files = {(strangers[p], view, phase): f for (p, view, phase), f in real.files.items()}
+    files = {(strangers[p], name): f for (p, name), f in real.files.items()}
     return replace(dataset, frames=frames, files=files)
 
 

@@ -63,7 +63,7 @@ def build(model: ClipSeg, frames: FrameSet, config: TrainingConfig, root: Path |
 def test_the_features_of_every_model_come_back_from_the_folder(name: str, tmp_path: Path) -> None:
     model = build_segmenter(name, "tiny")
     with torch.no_grad():
-        features = model.encode_image(torch.rand(2, 3, 96, 96))
+        features = model.encode_image(torch.rand(2, 3, model.input_size, model.input_size))
     FeatureCache(tmp_path).add(["first", "second"], features)
     again = FeatureCache(tmp_path)
     again.find()

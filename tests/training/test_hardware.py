@@ -97,6 +97,8 @@ def test_memory_order_changes_rounding_at_most(model: Segmenter) -> None:
 
 
 def test_whatever_a_model_computes_is_on_its_own_device(model: Segmenter) -> None:
+    if model.name == "sam3":
+        pytest.skip("transformers reads values of the mask of its words, which this device has none of")
     meta = torch.device("meta")  # in a GPU's stead: it refuses the CPU's tensors, too
     size, index, sentence = model.input_size, torch.tensor([0, 1, 1]), torch.tensor([0, 1, 0])
     tokens = model.tokenize(["Myocardium of the heart.", "Left atrium cavity of the heart."]).to(meta)

@@ -42,7 +42,7 @@ def test_every_grouping_puts_every_row_into_one_of_its_levels_or_into_unknown(ma
         make_row(),
         make_row(structure="LA", view="4CH", phase="ES", quality="Poor", sex="F", age=90, ejection_fraction=20.0),
         make_row(quality=None, sex=None, age=None, ejection_fraction=None),
-        *(make_row(patient=f"p{n}", structure=s, area_true_mm2=float(n)) for n in range(3) for s in ("LV", "MYO")),
+        *(make_row(patient=f"p{n}", structure=s, area_true_mm2=float(n)) for n in range(1, 4) for s in ("LV", "MYO")),
     ]
     groups = group_rows(rows, name)
     assert set(groups) <= {*GROUPINGS[name].levels, UNKNOWN}
