@@ -281,11 +281,7 @@ def prompts(size: Preset) -> Preset:
 
     Models are trained on P7 with clauses dropped at random, so that they know every subset of them.
     """
-    grid = replace(
-        size.grid, models=_own_model(size), strategies=(Strategy.REAL,), encoders=("trained",),
-        prompts=(PromptSet.P7_ANY,), patients=("all",),
-    )  # fmt: skip
-    return replace(size, grid=grid)
+    return replace(size, grid=_own_grid(size, Strategy.REAL, PromptSet.P7_ANY))
 
 
 def ablation(size: Preset) -> Preset:
@@ -297,11 +293,7 @@ def ablation(size: Preset) -> Preset:
     copies or perturbation, is a level of the factor `set`.
     """
     base, levels = synthetic_data_levels(size.images_per_stage or 4096)
-    grid = replace(
-        size.grid, models=_own_model(size), strategies=(Strategy.SYNTHETIC,), encoders=("trained",),
-        prompts=(PromptSet.P1,), patients=("all",),
-    )  # fmt: skip
-    return replace(size, grid=grid, levels=levels, simulation=base)
+    return replace(size, grid=_own_grid(size, Strategy.SYNTHETIC, PromptSet.P1), levels=levels, simulation=base)
 
 
 def pretraining(size: Preset) -> Preset:
@@ -328,9 +320,12 @@ def pretraining(size: Preset) -> Preset:
     return replace(size, grid=grid, levels=levels, architectures=started, weights=started, images_per_stage=images // 2)
 
 
-def _own_model(size: Preset) -> tuple[str, ...]:
-    """The model that studies of ours take where no published weights are asked for: the one that ships."""
-    return size.grid.models if size.weights else (PRETRAINED_MODEL,)
+def _own_grid(size: Preset, strategy: Strategy, prompts: PromptSet) -> Grid:
+    """Of studies that vary something else: of the model that ships, where no published weights are asked for."""
+    models = size.grid.models if size.weights else (PRETRAINED_MODEL,)
+    return replace(
+        size.grid, models=models, strategies=(strategy,), encoders=("trained",), prompts=(prompts,), patients=("all",)
+    )
 
 
 def transfer(size: Preset) -> Preset:
@@ -340,11 +335,7 @@ def transfer(size: Preset) -> Preset:
 
     Every set is trained on; every model is evaluated on all sets.
     """
-    grid = replace(
-        size.grid, models=_own_model(size), strategies=(Strategy.REAL,), encoders=("trained",),
-        prompts=(PromptSet.P1,), patients=("all",),
-    )  # fmt: skip
-    return replace(size, grid=grid)
+    return replace(size, grid=_own_grid(size, Strategy.REAL, PromptSet.P1))
 
 
 STUDIES: dict[str, Callable[[Preset], Preset]] = {

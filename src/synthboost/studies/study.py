@@ -101,12 +101,12 @@ class Study:
             _require_different(self.synthetic)
         grid, weights = self.preset.grid, self.preset.weights
         cells = list(grid.cells())
+        checksums = {name: weights_fingerprint(given) for name, given in weights.items() if given != RANDOM}
         if self.others:
-            return [(run, "") for run in self._on_each_other(cells)]
+            return [(run, "") for run in self._on_each_other(cells, checksums)]
         real = {count: self.real if count == "all" else self.real.with_patients(count) for count in grid.patients}
         evaluation = Evaluation(shape_from=self.recipe.shape_from)
         runs = [(StudyRun(Baseline(kind, source), evaluation), "") for source in real.values() for kind in FITS]
-        checksums = {name: weights_fingerprint(given) for name, given in weights.items() if given != RANDOM}
         for level, cell in ((one, cell) for one in self.preset.levels for cell in _cells_of(one, cells)):
             if self.recipe.has(cell.strategy, cell.prompt_set):
                 evaluated = replace(evaluation, threshold=self.recipe.threshold(cell.model))
@@ -115,11 +115,9 @@ class Study:
                     runs += [(StudyRun(spec, evaluated), level.label) for spec in specs]
         return runs
 
-    def _on_each_other(self, cells: Sequence[Cell]) -> Iterator[StudyRun]:
+    def _on_each_other(self, cells: Sequence[Cell], checksums: Mapping[str, str]) -> Iterator[StudyRun]:
         """The runs of each data set, and each model on the others."""
         evaluation, sets = Evaluation(shape_from=self.recipe.shape_from, probe_swapped=False), (self.real, *self.others)
-        weights = self.preset.weights
-        checksums = {name: weights_fingerprint(given) for name, given in weights.items() if given != RANDOM}
         specs = [self._spec(THE_BASE, cell, {Role.REAL: source}, checksums) for source in sets for cell in cells]
         yield from (StudyRun(Baseline(kind, source), evaluation) for source in sets for kind in FITS)
         trained: list[RunSpec | Transfer] = [*specs, *transfers(specs)]
