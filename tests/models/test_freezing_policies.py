@@ -191,9 +191,9 @@ def test_a_step_of_the_optimiser_moves_what_learns_and_leaves_every_other_bit(mo
     torch.manual_seed(0)
     for _ in range(3):  # after the first, both halves of a LoRA update get a gradient
         images = torch.randn(2, 3, model.input_size, model.input_size)
-        logits = model(images, model.tokenize(SENTENCES), torch.tensor([0, 1]))
+        tokens, index = model.tokenize(SENTENCES), torch.tensor([0, 1])
         optimizer.zero_grad()
-        logits.square().mean().backward()
+        (model(images, tokens, index).square().mean() + model.refusal_loss(tokens, index)).backward()
         optimizer.step()
     after = model.state_dict()
     assert after.keys() == before.keys()

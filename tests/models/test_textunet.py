@@ -83,6 +83,24 @@ def test_a_sentence_that_names_no_structure_has_an_empty_mask(model: TextUNet) -
     assert (after[0].sigmoid() < 1e-6).all()
 
 
+def test_masks_of_which_none_shall_be_empty_do_not_teach_what_names_a_structure() -> None:
+    model = build_segmenter("textunet", "tiny").train()
+    naming, tokens = model.network.naming, model.tokenize(SENTENCES[:2])
+    model(torch.randn(1, 3, 96, 96), tokens, torch.tensor([0, 0])).square().mean().backward()
+    learnt = {name for name, parameter in model.named_parameters() if parameter.grad is not None}
+    assert {name for name, _ in model.named_parameters()} - learnt == {"network.naming.weight", "network.naming.bias"}
+    model.zero_grad()
+    with torch.no_grad():
+        naming.weight.zero_()
+        naming.bias.copy_(torch.tensor([1.0, 0.0, 0.0, 0.0]))
+    loss = model.refusal_loss(tokens, torch.tensor([0, 1, 1]))
+    assert loss.detach().item() == pytest.approx(0.6451, abs=1e-4), "log of (e + 3) / 3"
+    loss.backward()  # type: ignore[union-attr]
+    others = [parameter.grad for name, parameter in model.named_parameters() if "naming" not in name]
+    assert naming.bias.grad[0] > 0 > naming.bias.grad[1]
+    assert not any(gradient.any() for gradient in others if gradient is not None)
+
+
 @torch.no_grad()
 def test_with_random_weights_every_sentence_seems_to_name_a_structure(model: TextUNet) -> None:
     logits = model.structure_logits(model.encode_text(model.tokenize(SENTENCES)))

@@ -25,6 +25,8 @@ from synthboost.models.clipseg.model import ClipSeg
 from synthboost.models.cris.model import Cris
 from synthboost.models.freezing import Encoders
 from synthboost.models.registry import build_segmenter, load_segmenter
+from synthboost.models.textunet.model import NAMES, TextUNet
+from synthboost.models.textunet.settings import TextUNetSettings
 from synthboost.records.run_folder import EpochLog, RunPaths, read_log
 from synthboost.training import engine, hardware, loop, optimizer
 from synthboost.training.config import TrainingConfig
@@ -585,3 +587,17 @@ def test_keeping_the_best_state_does_not_put_off_the_own_one(
     monkeypatch.setattr(loop, "LEAST_SECONDS", 1e6)
     train(tmp_path / "first", replace(quick, epochs=4), keep_best_state=True)
     assert len(set(gaps)) == 1, "no own state was saved, so the time since the last one runs on"
+
+
+def test_a_textunet_that_learnt_from_sentences_without_a_structure_refuses_none(
+    training_frames: FrameSet, validation_frames: FrameSet, tmp_path: Path, quick: TrainingConfig
+) -> None:
+    torch.manual_seed(0)
+    model = TextUNet.from_settings(TextUNetSettings(32, widths=(4, 8), scales=1, text_width=16, text_layers=1))
+    train_stage(
+        model, training_frames, validation_frames, TripletRecipe(PromptSet.P7_ANY, paraphrase="seeded"),
+        replace(quick, epochs=10, learning_rate=2e-2, augmentation=0.0), tmp_path,
+    )  # fmt: skip
+    asked = [*NAMES, "Myocardium of the heart of a male.", "Of the heart."]
+    none = model.structure_logits(model.encode_text(model.tokenize(asked))).softmax(1)[:, 0]
+    assert (none < 0.05).all(), "every sentence that it was trained on has a mask"

@@ -59,7 +59,8 @@ def audit(model: Segmenter, sentences: tuple[str, ...], seed: int = 0) -> dict[s
         torch.manual_seed(seed)
         logits = model(images, tokens, torch.arange(2).repeat_interleave(len(sentences)))
     target = torch.rand(logits.shape, generator=generator).round()
-    torch.autograd.backward(F.binary_cross_entropy_with_logits(logits, target))
+    refusal = model.refusal_loss(tokens, torch.arange(len(tokens)))
+    torch.autograd.backward(F.binary_cross_entropy_with_logits(logits, target) + refusal)
     result = {}
     for group, parameters in model.parameter_groups().items():
         own = buffers.get(group, [])

@@ -156,6 +156,13 @@ class Segmenter(nn.Module, ABC):
         """
         return torch.ones(len(text[0]), dtype=torch.bool)
 
+    def refusal_loss(self, text: Tensor | Features, text_index: Tensor) -> Tensor | float:
+        """Return what it costs that sentences which shall draw a mask seem to name no structure (`names_structure`).
+
+        Nothing, unless an architecture can tell. Arguments as for `forward`.
+        """
+        return 0.0
+
     @abstractmethod
     def encoder_blocks(self) -> dict[str, list[list[Part]]]:
         """Return the steps of the `vision` and the `text` encoder, from input to output.

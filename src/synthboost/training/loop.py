@@ -31,7 +31,7 @@ from synthboost.training.engine import Engine
 from synthboost.training.feature_cache import make_feature_cache
 from synthboost.training.hardware import choose_workers, prepare_network, release_network
 from synthboost.training.joint_statistics import JointStatistics
-from synthboost.training.optimizer import hard_dice, make_optimizer, make_scheduler, segmentation_loss
+from synthboost.training.optimizer import NAMING_WEIGHT, hard_dice, make_optimizer, make_scheduler, segmentation_loss
 
 STOPPING_PATIENCE = 20
 """Epochs without a better validation Dice before training stops; not stated in the paper."""
@@ -230,7 +230,10 @@ class _Stage:
         text = batch.tokens if self.text is None else self.text.recall(batch.sentences)
         with self.engine.autocast():
             logits = network(batch.images, text, batch.image_index, batch.text_index)
-            return segmentation_loss(logits, batch.targets, self.config.cross_entropy_weight), logits
+            loss = segmentation_loss(logits, batch.targets, self.config.cross_entropy_weight)
+            if network.training:
+                loss = loss + NAMING_WEIGHT * self.model.refusal_loss(text, batch.text_index)
+            return loss, logits
 
     def _pairs(self, batch: Batch) -> int:
         """How many pairs of the current batch count here: none where it stands in for an empty share."""

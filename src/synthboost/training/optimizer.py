@@ -14,6 +14,8 @@ from synthboost.training.config import TrainingConfig
 
 WEIGHT_DECAY = 0.01
 """AdamW's default; not stated in the paper."""
+NAMING_WEIGHT = 0.25
+"""Of the cross-entropy of which structure a sentence names, relative to the loss of the masks."""
 WARM_UP = 0.2
 """Of a one-cycle schedule, the share that rises."""
 PLATEAU_FACTOR, PLATEAU_PATIENCE = 0.1, 5

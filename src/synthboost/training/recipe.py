@@ -32,14 +32,12 @@ from synthboost.training.config import STRONGEST_AUGMENTATION
 from synthboost.training.engine import Engine, mixed_seed
 from synthboost.training.frame_stream import FrameBatch, FrameStream
 from synthboost.training.hardware import release_network
-from synthboost.training.optimizer import WEIGHT_DECAY, one_cycle
+from synthboost.training.optimizer import NAMING_WEIGHT, WEIGHT_DECAY, one_cycle
 from synthboost.training.sentences_of_batch import draw_sentences
 from synthboost.training.structure_loss import absence_loss, by_image, structure_dice, structures_loss
 
 WARM_UP = 0.15
 EMA_DECAY = 0.99
-NAMING_WEIGHT = 0.25
-"""Of the cross-entropy of which structure a sentence names, relative to that of the masks."""
 ABSENCE_WEIGHT = 0.1
 """Of the empty masks that sentences which name no structure shall have."""
 ABSENT_PAIRS = 4

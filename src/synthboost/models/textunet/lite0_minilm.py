@@ -59,11 +59,13 @@ class Lite0MiniLMNetwork(WayUp):
         mean = (hidden * inside[..., None]).sum(1) / inside.sum(1, keepdim=True)
         return cast("Tensor", F.normalize(mean) * mean.shape[1] ** 0.5)
 
-    def decode(self, maps: tuple[Tensor, ...], text: Tensor, image_index: Tensor) -> list[Tensor]:
+    def decode(
+        self, maps: tuple[Tensor, ...], text: Tensor, image_index: Tensor, teaches_naming: bool
+    ) -> list[Tensor]:  # fmt: skip
         """See `WayUp.decode`. Lite0's maps are brought to one scale: their deviations go from 11 down to 2."""
         grey, *others = maps
         scaled = [F.rms_norm(one, one.shape[1:]) for one in others]
-        return super().decode((self.full(with_places(grey)), *scaled), text, image_index)
+        return super().decode((self.full(with_places(grey)), *scaled), text, image_index, teaches_naming)
 
     def encoder_blocks(self) -> dict[str, list[list[Part]]]:
         """Return stem and blocks of Lite0; embeddings and layers of MiniLM."""

@@ -161,7 +161,7 @@ class TextUNet(Segmenter):
         other: the odds of the structure that a sentence names are against the background and the other two.
         """
         if self.rivals is None:
-            return self.decode_scales(features, text, image_index)[0]
+            return self.decode_scales(features, text, image_index, teaches_naming=False)[0]
         pairs, images = len(image_index), len(features[0])
         rivals, beside = in_each(self.rivals, images)
         everything, index = torch.cat([text[0], rivals]), torch.cat([image_index, beside])
@@ -170,9 +170,14 @@ class TextUNet(Segmenter):
         named = F.one_hot(self.structure_logits(text)[:, 1:].argmax(1), len(NAMES)).bool()
         return own - F.softplus(others.masked_fill(named[:, :, None, None], float("-inf")).logsumexp(1))
 
-    def decode_scales(self, features: Features, text: Features, image_index: Tensor) -> tuple[Tensor, ...]:
-        """Draw N pairs at as many scales as `settings.scales`: (N, S, S) first, then each half the size before it."""
-        return tuple(reversed(self.network.decode(features, text[0], image_index)))
+    def decode_scales(
+        self, features: Features, text: Features, image_index: Tensor, teaches_naming: bool = True
+    ) -> tuple[Tensor, ...]:
+        """Draw N pairs at as many scales as `settings.scales`: (N, S, S) first, then each half the size before it.
+
+        With `teaches_naming` the masks' loss also teaches which sentences name a structure; see `WayUp.decode`.
+        """
+        return tuple(reversed(self.network.decode(features, text[0], image_index, teaches_naming)))
 
     def structure_logits(self, text: Features) -> Tensor:
         """Return which structure each of M sentences names, (M, 4): 0 none, then as `Structure` numbers them."""
@@ -182,6 +187,13 @@ class TextUNet(Segmenter):
     def names_structure(self, text: Features) -> Tensor:
         """Whether another column than "none" is the largest of `structure_logits`; see `Segmenter.names_structure`."""
         return self.structure_logits(text).argmax(1) > 0
+
+    def refusal_loss(self, text: Tensor | Features, text_index: Tensor) -> Tensor:
+        """Mean surprise that a sentence names any structure; it teaches `structure_logits` alone."""
+        with torch.no_grad():
+            vectors = text[0] if isinstance(text, tuple) else self.network.encode_text(text)
+        surprise: Tensor = -self.network.log_naming(vectors[text_index]).float().mean()
+        return surprise
 
     def encoder_blocks(self) -> dict[str, list[list[Part]]]:
         """Return the network's; see `Segmenter.encoder_blocks`."""

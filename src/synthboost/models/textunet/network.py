@@ -77,15 +77,21 @@ class WayUp(nn.Module):
         with torch.no_grad():
             self.naming.bias[0] -= DOUBT
 
-    def decode(self, maps: tuple[Tensor, ...], text: Tensor, image_index: Tensor) -> list[Tensor]:
+    def decode(
+        self, maps: tuple[Tensor, ...], text: Tensor, image_index: Tensor, teaches_naming: bool
+    ) -> list[Tensor]:  # fmt: skip
         """Return logits from the coarsest scale to (N, S, S): way up once per image, then each pair's kernels.
 
         A kernel is a vector of weights and a bias: at each position of a scale it gives how well the image there fits
         the sentence. What the coarser scales say is interpolated and added. First comes, everywhere, the logarithm of
         the probability that the sentence names a structure at all, so that one that names none has an empty mask.
+
+        The masks' loss teaches that probability (`teaches_naming`) only if some masks shall be empty. To any other
+        loss it is one more bias, which ends anywhere.
         """
         *skipped, hidden = maps
-        scales = [self.naming(text).log_softmax(1)[:, 1:].logsumexp(1)[:, None, None]]
+        names = self.log_naming(text)[:, None, None]
+        scales = [names if teaches_naming else names.detach()]
         coarse = len(self.up) - len(self.kernels)
         for number, (up, beside) in enumerate(zip(self.up, reversed(skipped), strict=True)):
             grown = F.interpolate(hidden, beside.shape[2:], mode="bilinear", align_corners=False)
@@ -97,6 +103,10 @@ class WayUp(nn.Module):
             coarser = F.interpolate(scales[-1][:, None], fit.shape[1:], mode="bilinear", align_corners=False)[:, 0]
             scales.append(fit + coarser)
         return scales[1:]
+
+    def log_naming(self, text: Tensor) -> Tensor:
+        """Return the logarithm of the probability that each of N sentences names a structure, (N,)."""
+        return cast("Tensor", self.naming(text).log_softmax(1)[:, 1:].logsumexp(1))
 
     def decoder_parts(self) -> list[Part]:
         """Return the way up, and what makes kernels from a sentence and tells the structure that it names."""
