@@ -17,7 +17,7 @@ import subprocess
 import sys
 import time
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, Literal
@@ -30,7 +30,8 @@ MARK = "SYNTHBOOST_TORTURE_MARK"
 """In the environment of a command and of all its children, so that none can hide."""
 GRACE_SECONDS = 20.0
 """How long a child may take to notice that its parent was killed."""
-LIMIT_SECONDS = 600.0
+LIMIT_SECONDS = 1800.0
+NICENESS = 10
 Whom = Literal["group", "parent"]
 SYNTHBOOST = (sys.executable, "-m", "synthboost.cli.main")
 ALWAYS_SAVES, ADAPTS, PRETRAINS = (
@@ -62,7 +63,8 @@ def torture(
     Args:
         arguments: of `synthboost`, without `--out`.
         folder: an empty folder.
-        kills: how often it is killed. A command that ends first is started again, and must then change nothing.
+        kills: how often it is killed, each time later, so that the last ones meet its end even if it begins anew; fewer
+            if it ends first. The command is then called once more, and must change nothing.
         seed: of the moments, which lie between the first file that an undisturbed command writes and its end.
         whom: SIGKILL goes to the whole process group, or to the parent alone.
         ignore: patterns of files that need not be equal.
@@ -78,9 +80,10 @@ def torture(
         first = time.monotonic() - began
         process.end()
     whole = time.monotonic() - began
-    for _ in range(kills):
+    for moment in sorted(chance.uniform(0.8 * first, whole) for _ in range(kills)):
         with Running([*command, str(killed)], folder) as process:
-            process.kill_after(chance.uniform(0.8 * first, whole), whom)
+            if not process.kill_after(moment, whom):
+                break
     with Running([*command, str(killed)], folder) as process:
         process.end()
     assert_equal(calm, killed, ignore)
@@ -89,13 +92,17 @@ def torture(
 class Running:
     """A command that runs with its own process group and mark; use as a context manager, which leaves nothing alive."""
 
-    def __init__(self, command: Sequence[str], folder: Path, **more: Any) -> None:
-        """Start it; what it says goes to `folder/said.txt`. `more` goes to `Popen`."""
+    def __init__(
+        self, command: Sequence[str], folder: Path, first: Callable[[], None] = lambda: None, **more: Any
+    ) -> None:
+        """Start it; what it says goes to `folder/said.txt`, `first` is called in it, and `more` goes to `Popen`."""
         self.said, self.mark = folder / "said.txt", uuid.uuid4().hex
         with self.said.open("w") as said:
             outputs = {"stdout": said, "stderr": said, **more}
             environment = {**os.environ, MARK: self.mark, "OMP_NUM_THREADS": "1"}
-            self.process = subprocess.Popen(command, env=environment, start_new_session=True, **outputs)
+            self.process = subprocess.Popen(
+                command, env=environment, start_new_session=True, preexec_fn=lambda: (_step_aside(), first()), **outputs
+            )
 
     @property
     def lives(self) -> bool:
@@ -110,8 +117,8 @@ class Running:
         self.assert_nothing_left()
         return text
 
-    def kill_after(self, seconds: float, whom: Whom) -> None:
-        """Send SIGKILL after a while, unless it has ended; its children must end as well."""
+    def kill_after(self, seconds: float, whom: Whom) -> bool:
+        """Send SIGKILL after a while, unless it has ended; its children must end as well. Return whether sent."""
         try:
             self.process.wait(seconds)
         except subprocess.TimeoutExpired:
@@ -119,6 +126,7 @@ class Running:
         self.process.wait()
         assert self.process.returncode in (0, -signal.SIGKILL), self.said.read_text(errors="replace")[-3000:]
         self.assert_nothing_left()
+        return self.process.returncode != 0
 
     def assert_nothing_left(self) -> None:
         """Wait for children to end; fail if one does not."""
@@ -137,6 +145,13 @@ class Running:
                     os.kill(number, signal.SIGKILL)
             time.sleep(0.02)
         self.process.wait()
+
+
+def _step_aside() -> None:
+    """Leave the processors to others. To Linux a new session is a new group, whatever it descends from."""
+    os.nice(NICENESS)
+    with suppress(OSError):
+        Path("/proc/self/autogroup").write_text(str(NICENESS))
 
 
 def processes_with(mark: str) -> dict[int, str]:

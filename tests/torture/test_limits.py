@@ -90,8 +90,8 @@ def test_a_disk_that_takes_no_more(verb: str, disk: Disk, command: Callable[...,
     disk("nr_inodes=100k", "ro")
     refuse("Read-only file system")
     disk("rw")
-    refuse("File too large", preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (MOST_BYTES, MOST_BYTES)))
-    for out, more in ((small, {"preexec_fn": lambda: os.close(2)}), (calm, {})):
+    refuse("File too large", first=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (MOST_BYTES, MOST_BYTES)))
+    for out, more in ((small, {"first": lambda: os.close(2)}), (calm, {})):
         with Running([*command(verb), str(out)], tmp_path, **more) as process:
             process.end()
     assert_equal(calm, small, SAID)

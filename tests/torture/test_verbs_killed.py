@@ -27,7 +27,7 @@ def test_pseudo_label(simulated: Path, checkpoint: Path, tmp_path: Path) -> None
     torture(["pseudo-label", simulated, "--checkpoint", checkpoint, *settings], tmp_path, kills=4)
 
 
-GRID = ("--models", "clipseg", "--encoders", "trained", "frozen", "--prompts", "P1", "--images-per-stage", "60")
+GRID = ("--models", "clipseg", "--encoders", "trained", "frozen", "--prompts", "P1", "--images-per-stage", "20")
 SAID = ("logs/*", "report.html", "results/**/*")
 """What each run said may differ; so may the times in a report."""
 
