@@ -165,12 +165,57 @@ def test_a_truncated_picture_or_clip_is_refused(tmp_path: Path, name: str) -> No
         list(open_recording(path).frames())
 
 
-def test_a_picture_of_30000_by_30000_is_refused_before_it_is_decoded(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("x.png", {}), ("x.jpg", {}), ("x.jpg", {"progressive": True}), ("x.jpg", {"restart_marker_blocks": 1}),
+        ("x.jpg", {"subsampling": "4:2:0", "colour": True}), ("x.png", {"colour": True}),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("black", [0, 24])
+def test_fewer_rows_than_the_header_says_are_refused_and_as_many_are_shown_whatever_is_black(
+    tmp_path: Path, name: str, options: dict[str, object], black: int
+) -> None:
+    grey = np.random.default_rng(0).integers(0, 256, (64, 48), dtype=np.uint8)
+    grey[64 - black :] = 0
+    picture = Image.fromarray(grey).convert("RGB" if options.pop("colour", False) else "L")
+    picture.save(tmp_path / name, **options)
+    whole = (tmp_path / name).read_bytes()
+    (frame,) = open_recording(tmp_path / name).frames()
+    assert frame.shape == (64, 48)
+    for rows in (72, 128):
+        data = bytearray(whole)
+        if name.endswith("png"):
+            struct.pack_into(">I", data, 20, rows)
+            struct.pack_into(">I", data, 29, zlib.crc32(data[12:29]))
+        else:
+            at = max(data.find(b"\xff\xc0"), data.find(b"\xff\xc2"))
+            struct.pack_into(">H", data, at + 5, rows)
+        (tmp_path / name).write_bytes(data)
+        with pytest.raises(DataError, match=f"rows: fewer are stored; expected {rows}, as its header says"):
+            next(open_recording(tmp_path / name).frames())
+
+
+def _png(side: int, interlaced: bool, content: bytes) -> bytes:
     def chunk(kind: bytes, body: bytes) -> bytes:
         return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
 
-    header = chunk(b"IHDR", struct.pack(">IIBBBBB", 30_000, 30_000, 8, 0, 0, 0, 0))
-    (tmp_path / "huge.png").write_bytes(b"\x89PNG\r\n\x1a\n" + header + chunk(b"IDAT", b"") + chunk(b"IEND", b""))
+    header = chunk(b"IHDR", struct.pack(">IIBBBBB", side, side, 8, 0, 0, 0, interlaced))
+    return b"\x89PNG\r\n\x1a\n" + header + chunk(b"IDAT", zlib.compress(content)) + chunk(b"IEND", b"")
+
+
+def test_an_interlaced_png_is_whole_with_all_seven_passes(tmp_path: Path) -> None:
+    # 8 x 8: passes of 1 x 1, 1 x 1, 2 x 1, 2 x 2, 4 x 2, 4 x 4 and 8 x 4, with a byte before each row
+    whole = 2 + 2 + 3 + 2 * 3 + 2 * 5 + 4 * 5 + 4 * 9
+    (tmp_path / "x.png").write_bytes(_png(8, True, bytes(whole)))
+    assert (next(open_recording(tmp_path / "x.png").frames()) == 0).all()
+    (tmp_path / "x.png").write_bytes(_png(8, True, bytes(whole - 9)))
+    with pytest.raises(DataError, match=r"fewer are stored; expected 8,"):
+        next(open_recording(tmp_path / "x.png").frames())
+
+
+def test_a_picture_of_30000_by_30000_is_refused_before_it_is_decoded(tmp_path: Path) -> None:
+    (tmp_path / "huge.png").write_bytes(_png(30_000, False, b""))
     with pytest.raises(DataError, match="size: "):
         open_recording(tmp_path / "huge.png")
 

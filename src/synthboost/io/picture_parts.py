@@ -1,17 +1,24 @@
 """How many pictures a file holds and when each is shown, by its structure alone, before anything is decoded.
 
-Pillow decodes to count frames, and a few bytes can cost it minutes: what no honest file has is refused here.
+Pillow decodes to count frames, and a few bytes can cost it minutes: what no honest file has is refused here. So is a
+PNG or JPEG with fewer rows than its header says, of which Pillow says nothing.
 Layouts: Adobe TIFF 6.0, section 2 (BigTIFF has wider numbers); GIF89a; PNG, section 5; JPEG, ITU-T T.81, annex B.
 """
 
 from __future__ import annotations
 
+import io
+import re
 import struct
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+from PIL.JpegImagePlugin import JpegImageFile
 
 from synthboost.errors import DataError
 from synthboost.io.recording import MAX_FRAMES
@@ -26,6 +33,18 @@ NEW_SUBFILE_TYPE, REDUCED, MASK = 254, 1, 4
 """A tag of TIFF, and two of its bits."""
 ENTRIES = {False: ("H", "HHII", "I"), True: ("Q", "HHQQ", "Q")}
 """Of a TIFF's directory: how many entries, an entry, where the next directory is; not in BigTIFF, and there."""
+
+ADAM7 = ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2))
+"""First column and row, and steps between columns and rows, of the passes of an interlaced PNG."""
+CHANNELS_OF = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
+"""Of a PNG's kinds of colour."""
+NEXT_MARKER = re.compile(rb"\xff[^\0\xff\xd0-\xd7]")
+"""Behind what a scan of a JPEG holds."""
+END_OF_IMAGE = 0xD9
+MORE = b"".join(bytes(range(255)) + bytes([255, restart]) for restart in range(0xD0, 0xD8)) + bytes(range(255))
+"""What no decoder that lacks rows takes for nothing, behind whichever restart it waits for."""
+CORNER_PX = 8
+"""Of the last row; a guess."""
 
 Parts = tuple[list[int], tuple[float, ...] | None]
 """The numbers of the pictures that count as frames, and when each is shown, if the file says so."""
@@ -112,3 +131,48 @@ def _check_chunks(path: Path, file: BinaryIO) -> None:
         if number == MAX_CHUNKS:
             raise DataError(path, "chunks", f"more than {MAX_CHUNKS}", f"at most {MAX_CHUNKS}")
         file.seek(int.from_bytes(head[:4]) + 4, 1)
+
+
+def require_all_rows(path: Path, file: BinaryIO, opened: Image.Image) -> None:
+    """Refuse a decoded PNG or JPEG that holds fewer rows than its header says: decoders make the rest up in one value.
+
+    Raises:
+        DataError: it does.
+    """
+    (columns, rows), kind = opened.size, opened.format
+    corner = opened.crop((max(0, columns - CORNER_PX), rows - 1, columns, rows)).getextrema()
+    if kind not in ("PNG", "JPEG", "MPO") or np.ptp(np.reshape(corner, (-1, 2)), axis=1).any():
+        return
+    file.seek(0)
+    data = file.read()
+    if not (_png_is_whole(data) if kind == "PNG" else _jpeg_is_whole(data, np.array(opened))):
+        raise DataError(
+            path, "rows", "fewer are stored", f"{rows}, as its header says", "It is damaged: copy it again."
+        )
+
+
+def _png_is_whole(data: bytes) -> bool:
+    columns, rows, depth, colour, _, _, interlaced = struct.unpack_from(">IIBBBBB", data, 16)
+    bits, expected = depth * CHANNELS_OF[colour], 0
+    for left, top, right, down in ADAM7 if interlaced else ((0, 0, 1, 1),):
+        width, height = -((left - columns) // right), -((top - rows) // down)
+        expected += height * (1 + (width * bits + 7) // 8) if width > 0 else 0
+    inflater, at = zlib.decompressobj(), 8
+    while expected > 0 and at < len(data):
+        (length,), kind = struct.unpack_from(">I", data, at), data[at + 4 : at + 8]
+        if kind == b"IDAT":
+            expected -= len(inflater.decompress(data[at + 8 : at + 8 + length], expected))
+        at += 12 + length
+    return expected <= 0
+
+
+def _jpeg_is_whole(data: bytes, decoded: NDArray[np.uint8]) -> bool:
+    """Whether more data behind the last scan change nothing: a decoder that has all rows skips them."""
+    at = 2
+    while data[at + 1] != END_OF_IMAGE:
+        found = NEXT_MARKER.search(data, at + 2 + int.from_bytes(data[at + 2 : at + 4]))
+        if found is None:
+            return True  # nothing marks its end; what Pillow decodes of such a file is whole
+        at = found.start()
+    with JpegImageFile(io.BytesIO(data[:at] + MORE + data[at:])) as longer:
+        return np.array_equal(decoded, np.array(longer))

@@ -7,7 +7,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +16,7 @@ from PIL import Image, ImageOps
 from synthboost.domain import GreyImage, Mask
 from synthboost.errors import DataError
 from synthboost.io.atomic import write_bytes
-from synthboost.io.picture_parts import Parts, parts_of
+from synthboost.io.picture_parts import Parts, parts_of, require_all_rows
 from synthboost.io.recording import (
     MAX_PIXELS,
     Recording,
@@ -45,7 +45,7 @@ def open_picture(path: Path) -> Recording:
         DataError: damaged or something else than it claims, too large, transparent, of a palette (other than GIF), or
             of more than 8 bits.
     """
-    with _opened(path) as (opened, pages, seconds):
+    with _opened(path) as (_, opened, pages, seconds):
         _require_photo(path, opened)
         columns, rows = opened.size
         turned = opened.getexif().get(0x0112, 1)
@@ -109,11 +109,12 @@ def write_png(path: Path, pixels: NDArray[Any]) -> None:
 
 
 def _frames(path: Path) -> Iterator[GreyImage]:
-    with _opened(path) as (opened, pages, _):
+    with _opened(path) as (file, opened, pages, _):
         for number in pages:
             opened.seek(number)
             _require_photo(path, opened)
             opened.load()
+            require_all_rows(path, file, opened)
             if opened.mode in ("LA", "RGBA") and opened.getextrema()[-1] != (255, 255):
                 raise _not_grey(path, f"{opened.mode}, transparent")
             picture = ImageOps.exif_transpose(opened)
@@ -122,19 +123,21 @@ def _frames(path: Path) -> Iterator[GreyImage]:
 
 
 def _read_png(path: Path, modes: tuple[str, ...], content: bytes | None = None) -> NDArray[np.uint8]:
-    with _opened(path, ("PNG",), content) as (opened, *_):
+    with _opened(path, ("PNG",), content) as (file, opened, *_):
         check_size(path, *opened.size)
         if opened.mode not in modes:
             kinds = "a one-bit PNG" if modes == ("1",) else f"one of {', '.join(modes)}, 8 bits a channel"
             raise DataError(path, "kind of pixels", opened.mode, kinds)
+        opened.load()
+        require_all_rows(path, file, opened)
         return np.array(ImageOps.exif_transpose(opened), dtype=np.uint8)
 
 
 @contextmanager
 def _opened(
     path: Path, formats: tuple[str, ...] = FORMATS, content: bytes | None = None
-) -> Iterator[tuple[Image.Image, *Parts]]:
-    """Yield Pillow's file and its parts; errors, which are of nearly every kind on damaged files, become ours."""
+) -> Iterator[tuple[BinaryIO, Image.Image, *Parts]]:
+    """Yield the file, Pillow's picture and its parts; its errors, nearly all kinds on damaged files, become ours."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # our own limit is below the one that it warns of
@@ -143,7 +146,7 @@ def _opened(
                 parts = parts_of(path, file)
                 # Only these formats: others of the library's readers call foreign programs, whatever the ending says.
                 with Image.open(file, formats=formats) as opened:
-                    yield opened, *parts
+                    yield file, opened, *parts
     except DataError:
         raise
     except Image.DecompressionBombError as error:
