@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -42,27 +44,42 @@ class Served:
 @pytest.fixture(scope="module")
 def served(tiny_settings: Any) -> Iterator[Served]:
     pytest.importorskip("gradio")
-    import os
-
     import torch
 
-    from synthboost.app.server import serving
     from synthboost.models.clipseg.model import ClipSeg
 
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         model = ClipSeg.from_settings(replace(tiny_settings)).eval()
-    predictor = Counting(model, "cpu")
+    with _serve(Counting(model, "cpu"), "tiny", random_weights=True) as served:
+        yield served
+
+
+@pytest.fixture(scope="module")
+def served_box() -> Iterator[Served]:
+    pytest.importorskip("gradio")
+    from synthboost.models.catalogue import DEFAULT
+    from synthboost.models.registry import name_with_checksum
+
+    predictor = Counting.default("cpu")
+    with _serve(predictor, name_with_checksum(predictor.model, DEFAULT)) as served:
+        yield served
+
+
+@contextmanager
+def _serve(predictor: Counting, name: str, random_weights: bool = False) -> Iterator[Served]:
+    from synthboost.app.server import serving
+
     before = {name: os.environ.get(name) for name in ("GRADIO_TEMP_DIR", "GRADIO_ANALYTICS_ENABLED")}
-    with serving(predictor, "tiny", "127.0.0.1", None, random_weights=True) as address:
+    with serving(predictor, name, "127.0.0.1", None, random_weights) as address:
         folder = Path(os.environ["GRADIO_TEMP_DIR"])
         yield Served(address, folder, predictor)
     assert not folder.exists()
-    for name, value in before.items():
+    for variable, value in before.items():
         if value is None:
-            os.environ.pop(name, None)
+            os.environ.pop(variable, None)
         else:
-            os.environ[name] = value
+            os.environ[variable] = value
 
 
 @pytest.fixture(scope="module")
@@ -78,11 +95,13 @@ def browser() -> Iterator[Any]:
 
 
 @pytest.fixture
-def visit(browser: Any, served: Served) -> Iterator[Callable[..., Any]]:
-    """A function (width=1280) -> page of a new visitor, with the first example on show; records what it loads."""
+def visit(browser: Any, request: pytest.FixtureRequest) -> Iterator[Callable[..., Any]]:
+    """A function (width=1280, at="served") -> page of a new visitor, with the first example on show; records what it
+    loads."""
     contexts = []
 
-    def open_page(width: int = 1280) -> Any:
+    def open_page(width: int = 1280, at: str = "served") -> Any:
+        served = request.getfixturevalue(at)
         context = browser.new_context(viewport={"width": width, "height": 900}, accept_downloads=True)
         contexts.append(context)
         page = context.new_page()

@@ -9,12 +9,13 @@ from pathlib import Path
 
 import numpy as np
 
+from synthboost.app.beat import find_beat, ventricle_area
 from synthboost.app.images import OpenedImage, Uploads, read_upload
-from synthboost.app.markup import download_link, figure, note, problem, table
-from synthboost.app.results import measure, zip_masks
+from synthboost.app.markup import beat_figure, download_link, figure, note, problem, table
+from synthboost.app.results import measure, structures_named, zip_masks
 from synthboost.app.sentences import NO_WORDS, read_lines, structure_named
 from synthboost.app.sessions import Session, Sessions
-from synthboost.domain import GreyImage
+from synthboost.domain import GreyImage, Phase, Structure
 from synthboost.errors import DataError, SynthboostError
 from synthboost.inference.doubts import doubts_about
 from synthboost.inference.overlay import draw_smooth
@@ -26,6 +27,8 @@ GONE = DataError(
 )
 LOST = DataError("page", "upload", "waited too long", "an upload of the last hour", "Upload it again.")
 NOTHING = DataError("page", "masks", "none yet", "one sentence per line", "Type one, and press Segment.")
+NO_VENTRICLE = "No beat: no sentence begins with “Left ventricular cavity”."
+NO_BEAT = "No beat: no two frames show left ventricles of different size."
 NO_SECTOR = (
     "No ultrasound sector was found: this may be no apical view of a heart. The model draws masks in any picture."
 )
@@ -98,6 +101,42 @@ class Controller:
         """Show the last prediction otherwise."""
         session = self.sessions.get(key)
         return problem(GONE) if session is None else self._screen(session, session.sentences, display)
+
+    def beat(self, key: str) -> str:
+        """Return the beat of a visitor's clip in the masks of his last sentences; nothing for an image.
+
+        Every frame is predicted, other visitors in between, unless he goes on to something else meanwhile.
+        """
+        session = self.sessions.get(key)
+        if session is None or len(session.image.frames) < 2 or not session.sentences:
+            return ""
+        sentences, image = session.sentences, session.image
+        if Structure.LEFT_VENTRICULAR_CAVITY not in structures_named(sentences):
+            return note(NO_VENTRICLE)
+        if session.beat is None or session.beat[0] != sentences:
+            areas = []
+            for number in range(len(image.frames)):
+                if self.sessions.get(key) is not session or session.sentences != sentences:
+                    return ""
+                with self._lock:
+                    prediction = session.predict(self.predictor, sentences, number, self.predictor.threshold)
+                areas.append(ventricle_area(prediction, image.spacing_mm))
+            with self._lock:
+                found = find_beat(self.predictor, image.frames, areas, sentences, image.spacing_mm, image.frame_seconds)
+            session.beat = sentences, found
+        return note(NO_BEAT) if session.beat[1] is None else beat_figure(session.beat[1])
+
+    def waiting(self, key: str) -> str:
+        """Return what is shown until the beat is found."""
+        session = self.sessions.get(key)
+        frames = 1 if session is None else len(session.image.frames)
+        return note(f"Measuring the beat in {frames} frames …") if frames > 1 else ""
+
+    def frame_of(self, key: str, phase: Phase) -> int | None:
+        """Return the frame of ED or ES, from 1, of the beat that was found last; `None` without one."""
+        session = self.sessions.get(key)
+        beat = None if session is None or session.beat is None else session.beat[1]
+        return None if beat is None else beat.frames[phase] + 1
 
     def download(self, key: str, display: Display) -> str:
         """Return a link that holds the masks as a zip."""

@@ -20,7 +20,7 @@ from synthboost.errors import ConfigError, DataError
 from synthboost.inference.doubts import has_sector
 from synthboost.io.dicom import says_dicom
 from synthboost.io.recordings import SUFFIXES as READABLE
-from synthboost.io.recordings import open_recording
+from synthboost.io.recordings import Recording, open_recording
 from synthboost.simulator.render import SimulatedPatient, simulate_patient
 from synthboost.simulator.settings import SimulationSettings
 
@@ -39,13 +39,16 @@ LONGEST_NAME = 60
 """Characters of a file's name that are shown."""
 SEED, SIZE = 2026, 256
 """Of the simulated examples."""
-EXAMPLES: dict[str, tuple[int, View, Phase]] = {
+CLIP = "Heart 1, four-chamber view, clip from ED to ES"
+BETWEEN = 8
+"""Frames of the simulated clip beside those of ED and ES."""
+EXAMPLES: dict[str, tuple[int, View, Phase | None]] = {
     f"Heart {number}, {'two' if view is View.TWO_CHAMBER else 'four'}-chamber view, {phase}": (number, view, phase)
     for number in (1, 2, 3)
     for view in (View.FOUR_CHAMBER, View.TWO_CHAMBER)
     for phase in Phase
-}
-"""Name on the page -> patient number, view, phase."""
+} | {CLIP: (1, View.FOUR_CHAMBER, None)}
+"""Name on the page -> patient number, view, phase; without a phase the clip."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,6 +62,8 @@ class OpenedImage:
     spacing_mm: tuple[float, float] | None
     """(rows, columns), or `None` when the file does not say."""
     domain: Domain = Domain.REAL
+    frame_seconds: float | None = None
+    """Of a clip, if the file says it."""
 
     @cached_property
     def has_sector(self) -> bool:
@@ -76,19 +81,21 @@ def read_upload(path: Path) -> OpenedImage:
     name = shown_name(path.name)
     try:
         _require_kind(path, name)
-        frames, spacing_mm = _read(path, name)
+        recording = _opened(path, name)
+        frames = tuple(recording.frames())
     except (DataError, ConfigError) as error:
         value = error.value.replace(str(path), name).replace(str(path.parent), "")
         raise DataError(name, error.field, value, error.expected, error.remedy) from error
-    return OpenedImage(name, frames, spacing_mm)
+    return OpenedImage(name, frames, recording.spacing_mm, frame_seconds=recording.frame_seconds)
 
 
 def example(name: str) -> tuple[OpenedImage, Attributes]:
     """Return the example and what is known of it; `name` is a key of `EXAMPLES`."""
     number, view, phase = EXAMPLES[name]
-    patient = _simulated(number)
-    frame = patient.frames[view, phase]
-    image = OpenedImage(f"Simulated: {name}", (frame.image,), frame.spacing_mm, Domain.SIMULATED)
+    patient = _simulated(number, 0 if phase else BETWEEN)
+    frames = (patient.frames[view, phase],) if phase else patient.clips[view]
+    images = tuple(frame.image for frame in frames)
+    image = OpenedImage(f"Simulated: {name}", images, frames[0].spacing_mm, Domain.SIMULATED)
     return image, patient.attributes[view]
 
 
@@ -100,11 +107,11 @@ def shown_name(name: str) -> str:
 
 
 @lru_cache(maxsize=4)
-def _simulated(number: int) -> SimulatedPatient:
-    return simulate_patient(number, SimulationSettings(seed=SEED, size=SIZE))
+def _simulated(number: int, between: int) -> SimulatedPatient:
+    return simulate_patient(number, SimulationSettings(seed=SEED, size=SIZE, phases_between=between))
 
 
-def _read(path: Path, name: str) -> tuple[tuple[GreyImage, ...], tuple[float, float] | None]:
+def _opened(path: Path, name: str) -> Recording:
     recording = open_recording(path)
     rows, columns = recording.whole_shape
     if recording.length > MAX_FRAMES:
@@ -113,7 +120,7 @@ def _read(path: Path, name: str) -> tuple[tuple[GreyImage, ...], tuple[float, fl
         size = f"{recording.length} x {columns} x {rows}"
         expected = f"at most {MAX_PIXELS} pixels a frame and {MAX_CLIP_PIXELS} together"
         raise DataError(name, "size", size, expected, "Make it smaller.")
-    return tuple(recording.frames()), recording.spacing_mm
+    return recording
 
 
 def _require_kind(path: Path, name: str) -> None:

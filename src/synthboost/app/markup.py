@@ -6,12 +6,21 @@ import base64
 from collections.abc import Sequence
 from html import escape
 
+from synthboost.app.beat import VIEW, Beat
 from synthboost.app.results import MaskMeasurement
 from synthboost.app.sentences import NO_WORDS
+from synthboost.domain import Phase
 from synthboost.errors import SynthboostError
 from synthboost.inference.overlay import COLOURS
 
 NOT_A_DEVICE = "Research software, not a medical device."
+SINGLE_PLANE = (
+    "From one view, its 20 discs taken as circles: not the biplane ejection fraction. The spread is over other words "
+    "for the same structures and over the mirror image. It shows where the model contradicts itself; the error may be "
+    "far larger."
+)
+WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 560, 190, 52, 16, 24, 164
+"""Of the curve."""
 _TEMPLATE_SIGNS = str.maketrans({"$": "&#36;", "{": "&#123;", "}": "&#125;", "`": "&#96;"})
 
 
@@ -41,6 +50,60 @@ def figure(png: bytes, name: str, measured: Sequence[MaskMeasurement]) -> str:
     return (
         f'<figure class="sb-figure"><img id="sb-overlay" alt="{safe(name)}. {safe(words)}" '
         f'src="data:image/png;base64,{source}"><figcaption>{safe(name)}</figcaption></figure>'
+    )
+
+
+def beat_figure(beat: Beat) -> str:
+    """The curve of a clip's ventricle with ED and ES, and the ejection fraction; read aloud as the same in words."""
+    where = {phase: _instant(beat, frame) for phase, frame in beat.frames.items()}
+    sizes = {
+        phase: f"{beat.smoothed[frame]:,.{0 if beat.unit == 'pixels' else 1}f} {beat.unit}"
+        for phase, frame in beat.frames.items()
+    }
+    words = ", ".join(f"{phase} {where[phase]} ({sizes[phase]})" for phase in Phase)
+    heading = f"Area of the left ventricle ({beat.unit}) over {len(beat.areas)} frames"
+    return (
+        f'<figure class="sb-beat" id="sb-beat-figure"><figcaption>{heading}</figcaption>'
+        f'<svg role="img" aria-label="{heading}: {words}." viewBox="0 0 {WIDTH} {HEIGHT}">{_curve(beat)}</svg>'
+        f'<p role="status"><b>{_fraction(beat)}</b> {words}.</p><p class="sb-quiet">{SINGLE_PLANE}</p></figure>'
+    )
+
+
+def _curve(beat: Beat) -> str:
+    """Dots for the frames, a line for the moving average, a labelled line each for ED and ES."""
+    high = max(*beat.areas, float(beat.smoothed.max()))
+    step = (WIDTH - LEFT - RIGHT) / (len(beat.areas) - 1)
+    x = [LEFT + number * step for number in range(len(beat.areas))]
+    y = [BOTTOM - (BOTTOM - TOP) * area / high for area in (*beat.areas, *beat.smoothed)]
+    dots = "".join(f'<circle cx="{a:.1f}" cy="{b:.1f}" r="2"/>' for a, b in zip(x, y, strict=False))
+    line = " ".join(f"{a:.1f},{b:.1f}" for a, b in zip(x, y[len(x) :], strict=True))
+    marks = "".join(
+        f'<line class="sb-mark" x1="{x[frame]:.1f}" x2="{x[frame]:.1f}" y1="{TOP}" y2="{BOTTOM}"/>'
+        f'<text x="{x[frame]:.1f}" y="{TOP - 8}" text-anchor="middle">{phase}</text>'
+        for phase, frame in beat.frames.items()
+    )
+    top = f"{high:,.{0 if beat.unit == 'pixels' else 1}f}"
+    last = _instant(beat, len(beat.areas) - 1)
+    return (
+        f'<line x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{BOTTOM}" y2="{BOTTOM}"/>{marks}{dots}<polyline points="{line}"/>'
+        f'<text x="{LEFT - 6}" y="{BOTTOM}" text-anchor="end">0</text>'
+        f'<text x="{LEFT - 6}" y="{TOP + 5}" text-anchor="end">{top}</text>'
+        f'<text x="{LEFT}" y="{HEIGHT - 4}">{_instant(beat, 0)}</text>'
+        f'<text x="{WIDTH - RIGHT}" y="{HEIGHT - 4}" text-anchor="end">{last}</text>'
+    )
+
+
+def _instant(beat: Beat, frame: int) -> str:
+    seconds = "" if beat.frame_seconds is None else f", {frame * beat.frame_seconds:.2f} s"
+    return f"frame {frame + 1}{seconds}"
+
+
+def _fraction(beat: Beat) -> str:
+    if beat.fraction.value is None:
+        return f"No ejection fraction: {safe(beat.fraction.reason.removeprefix(f'{VIEW} '))}."
+    low, high = beat.spread or (beat.fraction.value, beat.fraction.value)
+    return (
+        f"Ejection fraction, single plane: {beat.fraction.value:.0f} % (model's own spread {low:.0f} to {high:.0f} %)."
     )
 
 

@@ -60,6 +60,11 @@ def build_page(controller: Controller, model: str, random_weights: bool, name_do
                     predict = gr.Button("Segment", variant="primary", elem_id="sb-predict")
                     download = gr.Button("Download masks", elem_id="sb-download")
                 link = gr.HTML(elem_id="sb-link")
+                beat = gr.HTML(elem_id="sb-beat")
+                with gr.Row(visible=False) as instants:
+                    ends = {
+                        phase: gr.Button(f"Show {name}", elem_id=f"sb-show-{phase}") for name, phase in PHASES.items()
+                    }
         with gr.Row():
             with gr.Column(scale=5, min_width=320):
                 upload = gr.File(label="Your image or clip, up to 64 MB", height=140, elem_id="sb-upload")
@@ -84,6 +89,7 @@ def build_page(controller: Controller, model: str, random_weights: bool, name_do
         menus: list[Any] = [structures, prompt_set, view, phase, sex, age, quality, shape]
         display: list[Any] = [opacity, threshold, frame]
         outputs: list[Any] = [figure, table, message, frame, link]
+        to_beat: list[Any] = [beat, instants]
 
         def write(key: str, *chosen: Any) -> str:
             session = controller.sessions.get(key)
@@ -100,7 +106,8 @@ def build_page(controller: Controller, model: str, random_weights: bool, name_do
             image, known = example(name if name in EXAMPLES else FIRST)
             _, of_view, of_phase = EXAMPLES[name if name in EXAMPLES else FIRST]
             state = (
-                _name(VIEWS, of_view), _name(PHASES, of_phase), _name(SEXES, known.sex), known.age,
+                _name(VIEWS, of_view), _name(PHASES, of_phase or Phase.END_DIASTOLE),
+                _name(SEXES, known.sex), known.age,
                 _name(QUALITIES, known.quality),
             )  # fmt: skip
             text = _text(name_domain, image.domain, names or list(NAMES), wanted, *state, word)
@@ -119,6 +126,18 @@ def build_page(controller: Controller, model: str, random_weights: bool, name_do
         def on_display(request: gr.Request, *shown: Any) -> Any:
             return _outputs(controller.show(_key(request), _display(*shown)))
 
+        def on_beat(request: gr.Request) -> Any:
+            yield controller.waiting(_key(request)), gr.update(visible=False)
+            found = controller.beat(_key(request))
+            yield found, gr.update(visible=controller.frame_of(_key(request), Phase.END_DIASTOLE) is not None)
+
+        def on_end(phase: Phase) -> Any:
+            def show(request: gr.Request, opacity: float, threshold: float) -> Any:
+                number = controller.frame_of(_key(request), phase) or 1
+                return _outputs(controller.show(_key(request), _display(opacity, threshold, number)), number)
+
+            return show
+
         def on_download(request: gr.Request, *shown: Any) -> str:
             return controller.download(_key(request), _display(*shown))
 
@@ -128,11 +147,17 @@ def build_page(controller: Controller, model: str, random_weights: bool, name_do
         quiet: dict[str, Any] = {"api_visibility": "private", "show_progress": "minimal"}
         of_example = [examples, structures, prompt_set, shape, *display]
         to_example = [*outputs, sentences, view, phase, sex, age, quality]
-        page.load(on_example, of_example, to_example, **{**quiet, "show_progress": "hidden"})
+        opened = [page.load(on_example, of_example, to_example, **{**quiet, "show_progress": "hidden"})]
         page.unload(on_leave)
-        examples.input(on_example, of_example, to_example, **quiet)
-        upload.upload(on_upload, [upload, sentences, *display], [*outputs, upload], **quiet)
-        predict.click(on_predict, [sentences, *display], outputs, **quiet)
+        opened += [
+            examples.input(on_example, of_example, to_example, **quiet),
+            upload.upload(on_upload, [upload, sentences, *display], [*outputs, upload], **quiet),
+            predict.click(on_predict, [sentences, *display], outputs, **quiet),
+        ]
+        for event in opened:
+            event.then(on_beat, None, to_beat, **{**quiet, "show_progress": "hidden"})
+        for phase, button in ends.items():
+            button.click(on_end(phase), [opacity, threshold], outputs, **quiet)
         for slider in display:
             slider.input(on_display, display, outputs, trigger_mode="always_last", **quiet)
         for menu in menus:
@@ -147,7 +172,7 @@ def _first_screen(controller: Controller, name_domain: bool) -> tuple[Screen, st
     """The first example and its sentences: on the page from the start, before a visitor's own are computed."""
     image, _ = example(FIRST)
     _, view, phase = EXAMPLES[FIRST]
-    state = _name(VIEWS, view), _name(PHASES, phase), UNKNOWN, None, UNKNOWN
+    state = _name(VIEWS, view), _name(PHASES, phase or Phase.END_DIASTOLE), UNKNOWN, None, UNKNOWN
     text = _text(name_domain, image.domain, list(NAMES), str(PromptSet.P1), *state, UNKNOWN)
     screen = controller.open("", image, text, Display())
     controller.sessions.forget("")

@@ -12,7 +12,7 @@ import numpy as np
 from PIL import Image
 
 from synthboost.app.sentences import file_name_of, structure_named
-from synthboost.domain import Structure
+from synthboost.domain import LabelMap, Structure
 from synthboost.errors import DataError
 from synthboost.evaluation.clinical.apical_view import ApicalView
 from synthboost.inference.predictor import Prediction, resolve
@@ -67,14 +67,23 @@ def measure(prediction: Prediction, spacing_mm: tuple[float, float] | None) -> l
     return lines
 
 
-def _lengths(prediction: Prediction, spacing_mm: tuple[float, float] | None) -> dict[Structure | None, float]:
-    named = {s: n for n, text in enumerate(prediction.sentences) if (s := structure_named(text)) is not None}
+def structures_named(sentences: Sequence[str]) -> dict[Structure, int]:
+    """Return the structures that sentences begin with, each with its sentence's place: of several the last."""
+    return {s: n for n, text in enumerate(sentences) if (s := structure_named(text)) is not None}
+
+
+def heart_of(prediction: Prediction) -> LabelMap:
+    """Return the label map (H, W) of the structures that the sentences name; others take no part."""
+    named = structures_named(prediction.sentences)
     if not named:
-        return {}
-    label_map = resolve(prediction.probability[list(named.values())], list(named), prediction.threshold)
-    view = ApicalView.of(label_map, spacing_mm)
+        return np.zeros(prediction.probability.shape[1:], dtype=np.uint8)
+    return resolve(prediction.probability[list(named.values())], list(named), prediction.threshold)
+
+
+def _lengths(prediction: Prediction, spacing_mm: tuple[float, float] | None) -> dict[Structure | None, float]:
+    view = ApicalView.of(heart_of(prediction), spacing_mm)
     found: dict[Structure | None, float] = {}
-    for structure in named.keys() & CHAMBERS.keys():
+    for structure in structures_named(prediction.sentences).keys() & CHAMBERS.keys():
         try:
             found[structure] = getattr(view, CHAMBERS[structure]).length
         except DataError:
