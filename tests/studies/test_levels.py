@@ -70,3 +70,6 @@ def test_pretraining_compares_starts_and_has_the_control_at_equal_steps() -> Non
         ("real at equal steps: random", (Strategy.REAL,)),
     ]  # fmt: skip
     assert preset.levels[2].change == {"images_per_stage": 7200}
+    recipe, longer = ours(), replace(preset, **preset.levels[2].change)
+    stages = [size.stage(recipe, "textunet", frames=3600) for size in (preset, longer)]
+    assert [stage.epochs for stage in stages] == [1, 2]  # 3,600 synthetic images and then 3,600 real ones, or 7,200

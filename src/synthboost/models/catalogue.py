@@ -162,7 +162,7 @@ MODELS: dict[str, ModelEntry] = {
         segmenter=".textunet.model:TextUNet",
         presets=TEXTUNET_PRESETS,
         rate=1e-3,
-        cycle_rates={"tiny": 4e-3, "base": 4e-3, "lite0-minilm": 2e-3},
+        cycle_rates={"tiny": 4e-3, "base": 4e-3, "lite0-minilm": 5e-4},
         published=(
             Published(
                 name="lite0-minilm",

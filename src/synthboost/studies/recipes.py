@@ -317,7 +317,10 @@ def pretraining(size: Preset) -> Preset:
         Level(CONTROL, "random", {"weights": RANDOM, **longer}, (Strategy.REAL,)),
     )
     started = {PRETRAINED_MODEL: PRETRAINED_ENCODERS}
-    return replace(size, grid=grid, levels=levels, architectures=started, weights=started, images_per_stage=images // 2)
+    return replace(
+        size, grid=grid, levels=levels, architectures=started, weights=started, images_per_stage=images // 2,
+        least_epochs=1,  # more would make the synthetic stage longer than the control is
+    )  # fmt: skip
 
 
 def _own_grid(size: Preset, strategy: Strategy, prompts: PromptSet) -> Grid:
