@@ -14,14 +14,15 @@ import numpy as np
 from contourpy import contour_generator
 from numpy.typing import NDArray
 
-from synthboost.domain import Mask, Structure
+from synthboost.domain import STRUCTURES, Mask, Structure
 from synthboost.errors import DataError, readable
 from synthboost.evaluation.clinical.phases import find_phases
+from synthboost.inference.beats import COLUMNS, beat_rows
 from synthboost.inference.doubts import doubts_about
 from synthboost.inference.overlay import draw_overlay, shown_area, small, write_animation, write_overlay
 from synthboost.inference.predictor import REFUSED, Predictor
 from synthboost.inference.sentences import Target
-from synthboost.io.atomic import whole_folder, write_json
+from synthboost.io.atomic import whole_folder, write_csv, write_json
 from synthboost.io.dicom_seg import write_segmentation
 from synthboost.io.recordings import Recording, write_labels
 
@@ -82,6 +83,10 @@ def predict_recording(
         phases, files = found.phases(), found.write_volumes(temporary)
         write_json(temporary / "contours.json", found.contours(), indent=None)  # thousands of points: ten times faster
         files |= {"contours": "contours.json", **found.write_overlays(temporary, phases)}
+        whole = phases is not None and label_map and {*STRUCTURES} == {target.structure for target in targets}
+        if whole and (rows := beat_rows(predictor, recording, targets, found.labels)):
+            write_csv(temporary / "beats.csv", COLUMNS, rows)
+            files["beats"] = "beats.csv"
         if recording.kind == "dicom" and dicom_seg:
             files["dicom segmentation"] = "segmentation.dcm"
             segments = [(t.structure.short if t.structure else t.sentence, t.structure) for t in targets]

@@ -100,7 +100,7 @@ class Target:
 
 
 def structure_targets(
-    names: Sequence[str] = ALL_NAMES, view: View | None = None, name_domain: bool = False
+    names: Sequence[str] = ALL_NAMES, view: View | None = None, name_domain: bool = False, paraphrase: int = 0
 ) -> tuple[Target, ...]:
     """Turn names into the sentences of prompt set P1, or P2 when the view is known.
 
@@ -110,6 +110,7 @@ def structure_targets(
         names: see `NAMES`; capitals do not matter.
         view: of the recordings, all of them.
         name_domain: end each sentence with `..., in a real image`, as models of the `mixed` strategy were trained.
+        paraphrase: see `EvaluationSentences`.
 
     Raises:
         ConfigError: a name is unknown, or comes twice.
@@ -123,7 +124,7 @@ def structure_targets(
     patient = PatientId("unknown", "unknown", "unknown")
     info = FrameInfo(patient, view or View.FOUR_CHAMBER, Phase.END_DIASTOLE, Attributes(), Domain.REAL)
     prompt_set = PromptSet.P1 if view is None else PromptSet.P2
-    prompts = [build_prompt(prompt_set, structure, info, name_domain=name_domain) for structure in structures]
+    prompts = [build_prompt(prompt_set, s, info, name_domain=name_domain, paraphrase=paraphrase) for s in structures]
     return tuple(Target(s.short, prompt.text, int(s), s) for s, prompt in zip(structures, prompts, strict=True))
 
 

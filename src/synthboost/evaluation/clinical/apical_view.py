@@ -133,6 +133,30 @@ class ApicalView:
         return Chamber(length, self._diameters(self._cavity, axis / length, length))
 
     @cached_property
+    def endocardium(self) -> float:
+        """Length of the ventricle's contour from one hinge over the apex to the other, without the base.
+
+        Of a contour that is smoothed by a pixel: steps between pixels would lengthen it. The hinges are sought where
+        the base would end if nothing of it lay near the wall.
+        """
+        from contourpy import LineType, contour_generator
+        from scipy import ndimage
+
+        soft = ndimage.gaussian_filter(np.pad(self._cavity, 4).astype(np.float64), 1)
+        lines = contour_generator(z=soft, line_type=LineType.Separate).lines(0.5)
+        line = (np.asarray(max(lines, key=len))[:-1, ::-1] - 3.5) * self._spacing  # (n, 2), closed
+        plane = self.plane
+        aside = np.array([-plane.up[1], plane.up[0]]) * (plane.width / 2 + self.scale.gap)
+        first, second = (
+            int(np.linalg.norm(line - hinge, axis=1).argmin()) for hinge in (plane.middle - aside, plane.middle + aside)
+        )
+        line = np.roll(line, -first, axis=0)
+        second = (second - first) % len(line)
+        ways = line[: second + 1], np.concatenate([line[second:], line[:1]])
+        over_apex = max(ways, key=lambda way: float(np.linalg.norm(way - plane.middle, axis=1).max()))
+        return float(np.linalg.norm(np.diff(over_apex, axis=0), axis=1).sum())
+
+    @cached_property
     def atrium(self) -> Chamber:
         """The left atrium, from the middle of the mitral plane, at a right angle to it, to the roof."""
         middle, up = self.plane.middle, self.plane.up

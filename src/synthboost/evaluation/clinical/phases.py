@@ -32,15 +32,22 @@ def find_phases(
         Frames of ED and ES, counted from 0, and the smoothed curve (T,) whose largest and smallest values these are;
         `None` if there are fewer than two frames with a ventricle, or if its area never changes.
     """
-    values = np.array(areas, dtype=np.float64)
-    seen = np.flatnonzero(values > 0)
+    seen = np.flatnonzero(np.array(areas) > 0)
     if len(seen) < 2:
         return None
-    curve = np.interp(np.arange(len(values)), seen, values[seen])
-    if len(curve) >= FEWEST_FRAMES:
-        curve = uniform_filter1d(curve, _window(len(curve), frame_seconds), mode="reflect")
+    curve = smoothed(areas, frame_seconds)
     largest, smallest = seen[curve[seen].argmax()], seen[curve[seen].argmin()]
     return None if largest == smallest else (int(largest), int(smallest), curve)
+
+
+def smoothed(values: Sequence[float], frame_seconds: float | None = None) -> NDArray[np.float64]:
+    """The moving average (T,) of a number of each frame, at least one above 0; see `find_phases`."""
+    curve = np.array(values, dtype=np.float64)
+    seen = np.flatnonzero(curve > 0)
+    curve = np.interp(np.arange(len(curve)), seen, curve[seen])
+    if len(curve) >= FEWEST_FRAMES:
+        curve = uniform_filter1d(curve, _window(len(curve), frame_seconds), mode="reflect")
+    return curve
 
 
 def _window(frames: int, frame_seconds: float | None) -> int:

@@ -1,0 +1,50 @@
+"""Beats of a predicted clip: their numbers, and what other words change."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from synthboost.domain import STRUCTURES
+from synthboost.inference.beats import beat_rows
+from synthboost.inference.predictor import Prediction
+from synthboost.inference.sentences import structure_targets
+
+
+def heart(length: float, half_width: float) -> np.ndarray:
+    """(110, 80) of 1 mm: half an ellipse in a wall of 6 mm, its flat side at row 70, an atrium below."""
+    down, right = np.mgrid[:110, :80] + 0.5 - np.array([70, 40])[:, None, None]
+    labels = np.zeros((110, 80), np.uint8)
+    labels[(down > 0) & ((down / 25) ** 2 + (right / 14) ** 2 < 1)] = 3
+    labels[(down < 0) & ((down / (length + 6)) ** 2 + (right / (half_width + 6)) ** 2 < 1)] = 2
+    labels[(down < 0) & ((down / length) ** 2 + (right / half_width) ** 2 < 1)] = 1
+    return labels
+
+
+class Copying:
+    """Reads the masks out of the picture; in other words it always sees diastole."""
+
+    def predict(self, image, sentences):
+        shown = DIASTOLE if "cardiac ultrasound" in sentences[0] else image
+        return Prediction(tuple(sentences), np.stack([shown == s for s in STRUCTURES]).astype(np.float32), 0.5)
+
+
+DIASTOLE, SYSTOLE = heart(60, 20), heart(50, 15)
+
+
+def test_a_beat_comes_with_how_far_the_model_changes_it() -> None:
+    clip = [DIASTOLE] * 3 + [SYSTOLE] * 5 + [DIASTOLE] * 5 + [SYSTOLE] * 5
+    recording = SimpleNamespace(spacing_mm=(1.0, 1.0), frame_seconds=0.1, frames=lambda: iter(clip))
+    rows = beat_rows(Copying(), recording, structure_targets(), clip)
+    assert len({row["beat"] for row in rows} - {"mean"}) == 2
+    first = {row["number"]: row for row in rows if row["beat"] == 1}
+    # 1 - 15^2 50 / (20^2 60) = 53.1 %; two of four variants see no change: 53.1 / sqrt(3) = 30.7.
+    assert first["ef_single_plane"]["value"] == pytest.approx(53.1, abs=2)
+    assert first["ef_single_plane"]["model_sd"] == pytest.approx(30.7, abs=1.5)
+    assert first["la_volume_max"]["unit"] == "ml"
+    mean = next(row for row in rows if (row["beat"], row["number"]) == ("mean", "ef_single_plane"))
+    assert (mean["value"], mean["beats_sd"]) == (first["ef_single_plane"]["value"], 0)
+    still = [DIASTOLE] * 6
+    assert beat_rows(Copying(), recording, structure_targets(), still) == []
