@@ -143,8 +143,8 @@ class ApicalView:
         from scipy import ndimage
 
         soft = ndimage.gaussian_filter(np.pad(self._cavity, 4).astype(np.float64), 1)
-        lines = contour_generator(z=soft, line_type=LineType.Separate).lines(0.5)
-        line = (np.asarray(max(lines, key=len))[:-1, ::-1] - 3.5) * self._spacing  # (n, 2), closed
+        lines: list[NDArray[np.float64]] = contour_generator(z=soft, line_type=LineType.Separate).lines(0.5)  # type: ignore[assignment]
+        line = (max(lines, key=len)[:-1, ::-1] - 3.5) * self._spacing  # (n, 2), closed
         plane = self.plane
         aside = np.array([-plane.up[1], plane.up[0]]) * (plane.width / 2 + self.scale.gap)
         first, second = (

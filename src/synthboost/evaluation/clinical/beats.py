@@ -107,8 +107,8 @@ def measure_beats(
     found = []
     for ed, es, end in beats:
         ends = {name: (float(curve[ed]), float(curve[es])) for name, curve in curves.items()}
-        atrium = curves["atrium"][ed:end] if "atrium" in curves else []
-        numbers = beat_numbers(ends, (float(max(atrium)), float(min(atrium))) if len(atrium) else None)
+        atrium = curves["atrium"][ed:end] if "atrium" in curves else None
+        numbers = beat_numbers(ends, None if atrium is None else (float(atrium.max()), float(atrium.min())))
         if end is not None and frame_seconds is not None:
             numbers["heart_rate"] = 60 / (frame_seconds * (end - ed))
         found.append(numbers)
