@@ -18,6 +18,7 @@ from synthboost.adaptation import soft_labels
 from synthboost.adaptation.adapt import AdaptationRecord, AdaptSettings, Score, adapt
 from synthboost.data.simulated_set import write_dataset
 from synthboost.data.source import Source, open_source
+from synthboost.domain import Structure
 from synthboost.errors import CheckpointError, ConfigError, DataError, OutputError
 from synthboost.io.typed_json import read_record
 from synthboost.models.registry import build_segmenter, load_segmenter
@@ -129,6 +130,23 @@ def test_with_some_annotations_the_others_images_are_trained_on_in_rounds(
     assert record.kept == "round-2"
 
 
+@pytest.mark.usefixtures("always_better", "oracle")
+def test_where_some_structures_are_annotated_the_score_and_the_choice_are_of_these(
+    hearts: Path, settings: AdaptSettings, tmp_path: Path
+) -> None:
+    source, structures = open_source(hearts), (Structure.LEFT_VENTRICULAR_CAVITY, Structure.LEFT_ATRIUM_CAVITY)
+    frames = tuple(replace(info, structures=structures) for info in source.dataset.frames)
+    without_walls = replace(source, dataset=replace(source.dataset, frames=frames))
+    record = adapt(without_walls, replace(settings, patients=2), tmp_path / "out", workers=0)
+    assert [one.soft_labelled for one in record.stages] == [0, 17, 17]
+    for score in record.scores.values():
+        assert [*score.dice] == ["LV", "LA"]
+        assert score.value == pytest.approx((score.dice["LV"] + score.dice["LA"]) / 2)
+    assert "\n| after | LV | LA |  |\n" in (tmp_path / "out" / "checkpoint" / "MODEL_CARD.md").read_text()
+    with pytest.raises(ConfigError, match="stages: .*expected scores of the same structures as `before`"):
+        replace(record, before=Score({"LV": 0.5}))
+
+
 @pytest.mark.usefixtures("oracle")
 def test_without_annotations_the_last_round_is_kept_while_predictions_stay_plausible(
     hearts: Path, settings: AdaptSettings, tmp_path: Path
@@ -154,11 +172,12 @@ def test_a_round_after_which_fewer_predictions_are_plausible_is_the_last_and_is_
 
 
 @pytest.mark.parametrize(
-    "score", [{}, {"dice": {}}, {"dice": {"LV": 0.5}}, {"dice": {"LV": 0, "MYO": 0, "LA": 0}, "plausible": 0}]
+    "score",
+    [{}, {"dice": {}}, {"dice": {"RV": 0.5}}, {"dice": {"MYO": 0, "LV": 0}}, {"dice": {"LV": 0}, "plausible": 0}],
 )
 def test_a_score_without_its_numbers_is_refused_with_its_file(tmp_path: Path, score: dict[str, object]) -> None:
     (tmp_path / "stage.json").write_text(json.dumps(score))
-    with pytest.raises(DataError, match=r"stage\.json: dice: .*; expected three, or `plausible`"):
+    with pytest.raises(DataError, match=r"stage\.json: dice: .*; expected structures in their order, or `plausible`"):
         read_record(tmp_path / "stage.json", Score)
 
 

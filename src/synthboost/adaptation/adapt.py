@@ -100,14 +100,15 @@ class Score:
     """How well weights do on the frames that were held out, at the network's size."""
 
     dice: Mapping[str, float] | None = None
-    """Mean of each structure, 0-1, where they are annotated."""
+    """Mean of each structure that is annotated, 0-1."""
     plausible: float | None = None
-    """Share of plausible predictions, 0-1, where they are not."""
+    """Share of plausible predictions, 0-1, where nothing is."""
 
     def __post_init__(self) -> None:
-        """Refuse scores without the one number or the three."""
-        three = self.dice is not None and [*self.dice] == [one.short for one in STRUCTURES]
-        require_fields(self, ("dice", three if self.plausible is None else self.dice is None, "three, or `plausible`"))
+        """Refuse scores of nothing, of what is no structure, and of both kinds."""
+        known = [one.short for one in STRUCTURES if one.short in (self.dice or {})]
+        valid = self.dice is None if self.plausible is not None else len(known) > 0 and known == [*(self.dice or {})]
+        require_fields(self, ("dice", valid, "structures in their order, or `plausible`"))
 
     @property
     def value(self) -> float:
@@ -162,6 +163,11 @@ class AdaptationRecord:
     versions: Mapping[str, str]
     weights_sha256: str
     """Of the file of weights."""
+
+    def __post_init__(self) -> None:
+        """Refuse scores that cannot be compared."""
+        alike = {tuple(score.dice or ()) for score in self.scores.values()}
+        require_fields(self, ("stages", len(alike) == 1, "scores of the same structures as `before`"))
 
     @property
     def scores(self) -> dict[str, Score]:
