@@ -5,9 +5,12 @@ from __future__ import annotations
 import gc
 import json
 import os
+import sys
 from collections.abc import Callable
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -26,7 +29,9 @@ hypothesis_settings.register_profile("patient", deadline=None)
 hypothesis_settings.load_profile("patient")
 os.environ.setdefault("ACCELERATE_USE_CPU", "1")  # what must be equal bit for bit is promised for the CPU
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # the tests run side by side: a thread each is faster than two
+os.fsync = lambda file: None  # what a kill leaves is asked, not what a power cut leaves: a flush takes milliseconds
 gc.set_threshold(NEW_OBJECTS)
+_frozen = 0
 
 ROWS, COLUMNS = 64, 48
 SPACING_MM = (0.8, 1.0)  # (rows, columns)
@@ -35,7 +40,20 @@ SHARED = Path(__file__).parents[2] / "shared" / "data"
 
 def pytest_collection_finish() -> None:
     """Leave what was imported out of the collections of garbage from here on."""
+    _freeze()
+
+
+def pytest_runtest_logfinish() -> None:
+    """The same where a test imported much: each training ends with a collection."""
+    if len(sys.modules) > _frozen + 100:
+        gc.collect()
+        _freeze()
+
+
+def _freeze() -> None:
+    global _frozen
     gc.freeze()
+    _frozen = len(sys.modules)
 
 
 @pytest.fixture(scope="session")
@@ -172,19 +190,30 @@ def write_tiny_camus(root: Path, patients: int = 4, first: int = 1) -> Path:
 
 def _write_patient(folder: Path, name: str, number: int) -> None:
     folder.mkdir(parents=True)
-    for view in ("2CH", "4CH"):
-        quality = ("Good", "Medium", "Poor")[number % 3]
-        (folder / f"Info_{view}.cfg").write_text(
-            f"ED: 1\nES: 10\nNbFrame: 20\nSex: {'FM'[number % 2]}\nAge: {40 + number}\n"
-            f"ImageQuality: {quality}\nEF: {50 + number}\nFrameRate: 50.5\n"
-        )
-        for phase in ("ED", "ES"):
-            labels = _ellipses(number, wide=view == "4CH", small=phase == "ES")
-            seed = [number, view == "4CH", phase == "ES"]
-            for ending, pixels in (("", _echo(labels, seed)), ("_gt", labels)):
-                image = sitk.GetImageFromArray(pixels)
-                image.SetSpacing(SPACING_MM[::-1])  # SimpleITK counts columns first
-                sitk.WriteImage(image, str(folder / f"{name}_{view}_{phase}{ending}.nii.gz"))
+    for file, content in _files_of_patient(name, number).items():
+        (folder / file).write_bytes(content)
+
+
+@cache
+def _files_of_patient(name: str, number: int) -> dict[str, bytes]:
+    files = {}
+    with TemporaryDirectory() as folder:
+        for view in ("2CH", "4CH"):
+            quality = ("Good", "Medium", "Poor")[number % 3]
+            files[f"Info_{view}.cfg"] = (
+                f"ED: 1\nES: 10\nNbFrame: 20\nSex: {'FM'[number % 2]}\nAge: {40 + number}\n"
+                f"ImageQuality: {quality}\nEF: {50 + number}\nFrameRate: 50.5\n"
+            ).encode()
+            for phase in ("ED", "ES"):
+                labels = _ellipses(number, wide=view == "4CH", small=phase == "ES")
+                seed = [number, view == "4CH", phase == "ES"]
+                for ending, pixels in (("", _echo(labels, seed)), ("_gt", labels)):
+                    image = sitk.GetImageFromArray(pixels)
+                    image.SetSpacing(SPACING_MM[::-1])  # SimpleITK counts columns first
+                    path = Path(folder, f"{name}_{view}_{phase}{ending}.nii.gz")
+                    sitk.WriteImage(image, str(path))
+                    files[path.name] = path.read_bytes()
+    return files
 
 
 def _ellipses(number: int, wide: bool, small: bool) -> np.ndarray:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import csv
-import resource
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+
+from small_files import files_of_at_most
 
 
 def test_simulate_writes_four_frames_per_patient_in_camus_layout(simulated: Path) -> None:
@@ -45,12 +46,8 @@ def test_files_that_may_not_grow_are_one_line_and_leave_no_cut_image(
     synthboost: Callable[..., Any], tmp_path: Path
 ) -> None:
     arguments = ("simulate", "--out", tmp_path / "set", "--patients", 1, "--size", 96, "--workers", 1)
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (2048, before[1]))
-    try:
+    with files_of_at_most(2048):
         answer = synthboost(*arguments)
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, before)
     assert answer.code == 2
     assert "File too large" in answer.err
     assert not list((tmp_path / "set").rglob("*.nii.gz"))

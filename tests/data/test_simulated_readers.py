@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import pickle
 import re
+import shutil
 from pathlib import Path
 
 import pytest
@@ -21,15 +22,28 @@ from synthboost.simulator.settings import SimulationSettings
 SETTINGS = SimulationSettings(patients=3, size=48)
 
 
+@pytest.fixture(scope="module")
+def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same three patients in each form: `shards`, `drawn`, `camus`."""
+    root = tmp_path_factory.mktemp("written")
+    write_shards(root / "shards", SETTINGS, patients_per_shard=2)
+    write_hearts(root / "drawn", SETTINGS)
+    write_dataset(root / "camus", SETTINGS)
+    return root
+
+
 @pytest.fixture
-def shards(tmp_path):
-    write_shards(tmp_path / "shards", SETTINGS, patients_per_shard=2)
-    return tmp_path / "shards"
+def shards(written: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(written / "shards", tmp_path / "shards"))
+
+
+@pytest.fixture
+def drawn(written: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(written / "drawn", tmp_path / "drawn"))
 
 
 def assert_is_the_layout_of_camus(root: Path, camus: Path) -> None:
-    """What is read from `root` is what `write_dataset` writes to `camus`."""
-    write_dataset(camus, SETTINGS)
+    """What is read from `root` is what `write_dataset` wrote to `camus`."""
     ours, theirs = open_dataset(root), open_dataset(camus)
     assert (ours.frames, ours.official, ours.release) == (theirs.frames, theirs.official, theirs.release)
     for info in ours.frames:
@@ -40,8 +54,8 @@ def assert_is_the_layout_of_camus(root: Path, camus: Path) -> None:
         assert a.spacing_mm == pytest.approx(b.spacing_mm)
 
 
-def test_shards_are_the_same_data_set_as_the_layout_of_camus(shards, tmp_path):
-    assert_is_the_layout_of_camus(shards, tmp_path / "camus")
+def test_shards_are_the_same_data_set_as_the_layout_of_camus(shards, written):
+    assert_is_the_layout_of_camus(shards, written / "camus")
 
 
 def test_pixels_are_those_of_the_simulator(shards):
@@ -127,14 +141,8 @@ def test_a_run_refuses_a_shard_that_was_changed_and_an_inspection_goes_on(shards
     assert "fingerprint        none, checksum" in render_report(dataset, inspect_dataset(dataset))
 
 
-@pytest.fixture
-def drawn(tmp_path: Path) -> Path:
-    write_hearts(tmp_path / "drawn", SETTINGS)
-    return tmp_path / "drawn"
-
-
-def test_drawn_frames_are_the_same_data_set_as_the_layout_of_camus(drawn: Path, tmp_path: Path) -> None:
-    assert_is_the_layout_of_camus(drawn, tmp_path / "camus")
+def test_drawn_frames_are_the_same_data_set_as_the_layout_of_camus(drawn: Path, written: Path) -> None:
+    assert_is_the_layout_of_camus(drawn, written / "camus")
 
 
 def test_the_split_is_checked_without_drawing_anything(drawn: Path, monkeypatch: pytest.MonkeyPatch) -> None:

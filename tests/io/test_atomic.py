@@ -6,19 +6,19 @@ import csv
 import errno
 import json
 import os
-import resource
 import signal
 import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import NoReturn
 
 import numpy as np
 import pytest
 from PIL import Image
+from small_files import files_of_at_most
 
 from synthboost.errors import OutputError
 from synthboost.inference.overlay import write_animation
@@ -259,15 +259,6 @@ def test_a_name_that_is_no_unicode_is_spelt_out(tmp_path: Path) -> None:
     assert (tmp_path / "a.json").read_text() == '{\n  "x": "\\udcff.png"\n}\n'
 
 
-@pytest.fixture
-def small_files() -> Iterator[None]:
-    """No file may grow beyond 1,000 bytes, as on a disk that is full in its midst."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, hard))
-    yield
-    resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-
-
 NOISE = np.random.default_rng(0).integers(0, 255, (2, 64, 64), dtype=np.uint8)
 
 
@@ -283,11 +274,10 @@ NOISE = np.random.default_rng(0).integers(0, 255, (2, 64, 64), dtype=np.uint8)
     ],
     ids=["text", "csv", "png", "nifti", "gif", "tar"],
 )
-def test_what_is_written_short_is_never_called_finished(
-    tmp_path: Path, write: Callable[[Path], None], small_files: None
-) -> None:
+def test_what_is_written_short_is_never_called_finished(tmp_path: Path, write: Callable[[Path], None]) -> None:
     for path in (tmp_path / "x", tmp_path / "folder" / "x"):
-        with pytest.raises(OutputError, match="File too large"), whole_folder(tmp_path / "made"):
+        refused = pytest.raises(OutputError, match="File too large")
+        with files_of_at_most(1000), refused, whole_folder(tmp_path / "made"):
             write(path)
         assert not path.exists()
     assert not (tmp_path / "made").exists()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import pickle
-import resource
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -15,6 +14,7 @@ import pytest
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
+from small_files import files_of_at_most
 
 from synthboost.errors import CheckpointError, OutputError
 from synthboost.models.clipseg.model import ClipSeg
@@ -327,13 +327,8 @@ def test_a_full_disk_is_told_as_the_system_tells_it(
 
 
 def test_a_limit_of_files_under_a_tokenizer_is_told_as_the_system_tells_it(tiny_model: ClipSeg, tmp_path: Path) -> None:
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, hard))
-    try:
-        with pytest.raises(OutputError, match="weights: disk: .*File too large"):
-            tiny_model.save_pretrained(tmp_path / "weights")
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    with files_of_at_most(1000), pytest.raises(OutputError, match="weights: disk: .*File too large"):
+        tiny_model.save_pretrained(tmp_path / "weights")
     assert not list(tmp_path.iterdir())
 
 

@@ -19,13 +19,32 @@ from synthboost.models.registry import load_segmenter
 from synthboost.models.unet.settings import UNetSettings
 from synthboost.models.weights_folder import file_sha256
 from synthboost.records.rows import Row, read_rows
-from synthboost.records.run_folder import read_run
+from synthboost.records.run_folder import RunPaths, read_run
 from synthboost.records.run_record import Evaluation, Spec
 from synthboost.studies import run
 from synthboost.studies.run import FEATURES_FOLDER, execute, stage_frames
 from synthboost.studies.spec import Role, RunSpec
 
 MakeSpec = Callable[..., RunSpec]
+Finish = Callable[..., RunPaths]
+
+
+@pytest.fixture(scope="module")
+def _finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("finished")
+
+
+@pytest.fixture
+def finish(make_spec: MakeSpec, evaluation: Evaluation, tmp_path: Path, _finished: Path) -> Finish:
+    """A function (strategy, **changes) -> the run, finished, in `runs`: executed once, then copied."""
+
+    def copied(strategy: Strategy, **changes: object) -> RunPaths:
+        spec = make_spec(strategy, **changes)
+        if not (_finished / spec.name).exists():
+            execute(spec, _finished, evaluation)
+        return RunPaths(Path(shutil.copytree(_finished / spec.name, tmp_path / "runs" / spec.name)))
+
+    return copied
 
 
 def test_a_finished_run_leaves_everything_that_a_report_needs(
@@ -48,17 +67,19 @@ def test_a_finished_run_leaves_everything_that_a_report_needs(
     assert not list(paths.root.glob(".*"))
 
 
-def test_a_finished_run_is_not_repeated(make_spec: MakeSpec, evaluation: Evaluation, tmp_path: Path) -> None:
-    spec = make_spec(Strategy.REAL)
-    paths = execute(spec, tmp_path / "runs", evaluation)
+def test_a_finished_run_is_not_repeated(
+    make_spec: MakeSpec, finish: Finish, evaluation: Evaluation, tmp_path: Path
+) -> None:
+    spec, paths = make_spec(Strategy.REAL), finish(Strategy.REAL)
     before = {file: file.stat().st_mtime_ns for file in paths.root.rglob("*")}
     execute(spec, tmp_path / "runs", evaluation)
     assert {file: file.stat().st_mtime_ns for file in paths.root.rglob("*")} == before
 
 
-def test_evaluating_otherwise_does_not_train_again(make_spec: MakeSpec, evaluation: Evaluation, tmp_path: Path) -> None:
-    spec = make_spec(Strategy.REAL)
-    paths = execute(spec, tmp_path / "runs", evaluation)
+def test_evaluating_otherwise_does_not_train_again(
+    make_spec: MakeSpec, finish: Finish, evaluation: Evaluation, tmp_path: Path
+) -> None:
+    spec, paths = make_spec(Strategy.REAL), finish(Strategy.REAL)
     trained, parameters = paths.log.stat().st_mtime_ns, read_run(paths.root).manifest.parameters
     execute(spec, tmp_path / "runs", replace(evaluation, part=SplitPart.VALIDATION, probe_swapped=False))
     rows = read_rows(paths.rows)
@@ -71,10 +92,9 @@ def test_evaluating_otherwise_does_not_train_again(make_spec: MakeSpec, evaluati
 
 
 def test_a_kill_between_training_and_scoring_changes_no_count_and_leaves_no_state(
-    make_spec: MakeSpec, evaluation: Evaluation, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    make_spec: MakeSpec, finish: Finish, evaluation: Evaluation, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    spec = make_spec(Strategy.REAL, encoders=Encoders.FROZEN)
-    whole = execute(spec, tmp_path / "whole", evaluation)
+    spec, whole = make_spec(Strategy.REAL, encoders=Encoders.FROZEN), finish(Strategy.REAL, encoders=Encoders.FROZEN)
 
     def killed(*_: object) -> None:
         raise KeyboardInterrupt
@@ -133,14 +153,13 @@ def test_everything_is_handed_over_where_the_recipe_says_so(
 
 
 def test_a_trained_run_needs_its_parent_no_more(
-    make_spec: MakeSpec, evaluation: Evaluation, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    make_spec: MakeSpec, finish: Finish, evaluation: Evaluation, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from synthboost.studies import run
 
-    spec = make_spec(Strategy.SYNTHETIC_THEN_REAL)
-    paths = execute(spec, tmp_path / "runs", evaluation)
+    spec, paths = make_spec(Strategy.SYNTHETIC_THEN_REAL), finish(Strategy.SYNTHETIC_THEN_REAL)
     assert spec.parent is not None
-    shutil.rmtree(tmp_path / "runs" / spec.parent.name)
+    assert not (tmp_path / "runs" / spec.parent.name).exists()
     monkeypatch.setattr(run, "train_stage", _interrupt)  # would be noticed
     assert execute(spec, tmp_path / "runs", evaluation) == paths
     execute(spec, tmp_path / "runs", replace(evaluation, part=SplitPart.VALIDATION))
@@ -152,10 +171,8 @@ def test_a_trained_run_needs_its_parent_no_more(
     assert (tmp_path / "runs" / spec.parent.name).is_dir()
 
 
-def test_zero_shot_trains_nothing_and_says_that_its_weights_are_random(
-    make_spec: MakeSpec, evaluation: Evaluation, tmp_path: Path
-) -> None:
-    record = read_run(execute(make_spec(Strategy.ZERO_SHOT), tmp_path / "runs", evaluation).root)
+def test_zero_shot_trains_nothing_and_says_that_its_weights_are_random(finish: Finish) -> None:
+    record = read_run(finish(Strategy.ZERO_SHOT).root)
     assert record.log == []
     assert record.manifest.parameters.trained == 0
     assert {row.encoders for row in record.rows.itertuples()} == {"random weights"}
@@ -198,22 +215,20 @@ def test_a_part_without_frames_is_refused(make_spec: MakeSpec, evaluation: Evalu
         execute(replace(spec, sources={**spec.sources, Role.REAL: empty}), tmp_path / "runs", evaluation)
 
 
-def test_frozen_encoders_are_frozen_in_the_run(make_spec: MakeSpec, evaluation: Evaluation, tmp_path: Path) -> None:
+def test_frozen_encoders_are_frozen_in_the_run(finish: Finish) -> None:
     trained, frozen = (
-        read_run(execute(make_spec(Strategy.REAL, encoders=encoders), tmp_path / "runs", evaluation).root)
-        for encoders in (Encoders.TRAINED, Encoders.FROZEN)
+        read_run(finish(Strategy.REAL, encoders=encoders).root) for encoders in (Encoders.TRAINED, Encoders.FROZEN)
     )
     assert frozen.manifest.parameters.trained < trained.manifest.parameters.trained
     assert {row.encoders for row in frozen.rows.itertuples()} == {"frozen"}
 
 
-def test_rows_say_what_took_part_in_training(make_spec: MakeSpec, evaluation: Evaluation, tmp_path: Path) -> None:
+def test_rows_say_what_took_part_in_training(make_spec: MakeSpec, finish: Finish) -> None:
     told = {}
     for strategy in (Strategy.ZERO_SHOT, Strategy.REAL, Strategy.SYNTHETIC_THEN_REAL, Strategy.MIXED):
         spec = make_spec(strategy)
         (told[strategy],) = {
-            (row["synthetic"], row["real_patients"])
-            for row in records_of(Row, read_run(execute(spec, tmp_path, evaluation).root).rows)
+            (row["synthetic"], row["real_patients"]) for row in records_of(Row, read_run(finish(strategy).root).rows)
         }
     domain, patients = spec.sources[Role.SYNTHETIC].domains[0], len(spec.sources[Role.REAL].split.parts["training"])
     assert told == {
@@ -247,9 +262,8 @@ def test_the_seed_of_the_run_is_that_of_its_training(
     assert "seed" not in read_run(paths.root).spec.stages[0].training
 
 
-def test_the_spec_on_disk_is_what_was_asked_for(make_spec: MakeSpec, evaluation: Evaluation, tmp_path: Path) -> None:
-    spec = make_spec(Strategy.ZERO_SHOT)
-    paths = execute(spec, tmp_path / "runs", evaluation)
+def test_the_spec_on_disk_is_what_was_asked_for(make_spec: MakeSpec, finish: Finish) -> None:
+    spec, paths = make_spec(Strategy.ZERO_SHOT), finish(Strategy.ZERO_SHOT)
     assert to_json(read_record(paths.spec, Spec)) == to_json(spec.record)
 
 

@@ -1,85 +1,76 @@
-"""A study of real runs on ellipses: failures, growth, two at once, and kills; with processes only where they matter."""
+"""A study of real runs on ellipses, killed some times and carried out once more in peace."""
 
 from __future__ import annotations
 
-import subprocess
-import sys
+import os
+import random
+import signal
+import time
 from collections.abc import Callable
-from pathlib import Path
-
-from synthboost.records.run_folder import read_run
-
-FAST_STUDY = '''
-"""Carries out a small study, killed some times, and once more in peace: `python fast_study.py REAL SYNTHETIC OUT`."""
-import os, random, signal, sys, time
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
 import torch
+from in_process import Here
 
-import synthboost.models.clipseg.model  # before the forks, else each child imports it
-
-from synthboost.domain import PromptSet
-from synthboost.studies.executors.base import JobQueue
-from synthboost.studies.recipes import ours, smoke
 from synthboost.data.source import open_source
-from synthboost.studies.study import Study
-from synthboost.studies import study_run
+from synthboost.domain import PromptSet
 from synthboost.models.catalogue import MODELS
+from synthboost.models.clipseg.settings import ClipSegSettings
+from synthboost.records.run_folder import read_run
+from synthboost.studies import study_run
+from synthboost.studies.recipes import ours, smoke
+from synthboost.studies.study import Study
 
-class Here:
-    def run(self, jobs, work, report):
-        queue = JobQueue(jobs)
-        while (job := queue.take()) is not None:
-            for outcome in queue.ended(work(job.name)):
-                report(outcome)
 
-def carry_out(real, synthetic, out):
+@pytest.fixture
+def study(
+    make_tiny_camus: Callable[..., Path], tiny_settings: ClipSegSettings, tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Study:  # fmt: skip
+    monkeypatch.setitem(MODELS["clipseg"].presets, "tiny", tiny_settings)
+    real, synthetic = make_tiny_camus(tmp_path / "real-data"), make_tiny_camus(tmp_path / "synthetic-data", first=11)
     grid = replace(smoke().grid, models=("clipseg",), prompts=(PromptSet.P1,), patients=(1,))
     preset = replace(smoke(), images_per_stage=16, grid=grid)
-    study = Study("paper", ours(), preset, open_source(real), (open_source(synthetic),))
-    assert not study_run.run_study(out, study, Here())
+    return Study("paper", ours(), preset, open_source(real), (open_source(synthetic),))
 
-def count_files(out):
-    return sum(1 for _ in (out / "killed").rglob("*"))
 
-if __name__ == "__main__":
-    torch.set_num_threads(1)
-    real, synthetic, out = map(Path, sys.argv[1:4])
-    settings = dict(
-        input_size=32, vision_width=32, vision_layers=3, vision_positions=32, text_width=32, text_layers=1,
-        text_length=48, head_width=16, projection_width=32, extract_layers=(0, 1, 2), reduce_width=32, decoder_mlp=32,
-    )
-    presets = MODELS["clipseg"].presets
-    presets["tiny"] = replace(presets["tiny"], **settings)
-    chance, kills = random.Random(3), 0
-    while kills < 4:
-        child = os.fork()
-        if child == 0:
-            carry_out(real, synthetic, out / "killed")
+def _killed_at(moment: Callable[[], bool], out: Path, study: Study) -> None:
+    """Carry out the study in another process until it is time."""
+    child = os.fork()
+    if child == 0:
+        try:
+            study_run.run_study(out, study, Here())
+        finally:
             os._exit(0)
-        moment = time.monotonic() + chance.uniform(0.05, 0.5)
-        files = count_files(out)
-        while time.monotonic() < moment or (chance.random() < 0.5 and count_files(out) == files):
-            time.sleep(0.01)
-        os.kill(child, signal.SIGKILL)
-        _, status = os.waitpid(child, 0)
-        assert os.WIFSIGNALED(status), "it ended before it was killed"
-        kills += 1
-    carry_out(real, synthetic, out / "killed")
-    study_run.write_results = lambda root, failures: None  # one report is enough
-    carry_out(real, synthetic, out / "calm")
-'''
+    while not moment():
+        time.sleep(0.01)
+    os.kill(child, signal.SIGKILL)
+    _, status = os.waitpid(child, 0)
+    assert os.WIFSIGNALED(status), "it ended before it was killed"
 
 
+def _files(folder: Path) -> int:
+    return sum(1 for _ in folder.rglob("*"))
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="a process that used CUDA cannot be forked")
 def test_killed_at_random_moments_the_study_ends_with_the_same_rows(
-    make_tiny_camus: Callable[..., Path], tmp_path: Path
+    study: Study, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (tmp_path / "fast_study.py").write_text(FAST_STUDY)
-    data = [make_tiny_camus(tmp_path / "real-data"), make_tiny_camus(tmp_path / "synthetic-data", first=11)]
-    command = [sys.executable, str(tmp_path / "fast_study.py"), *map(str, data), str(tmp_path)]
-    answer = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert answer.returncode == 0, answer.stderr[-3000:]
+    chance = random.Random(3)
+    for _ in range(4):
+        earliest, files = time.monotonic() + chance.uniform(0.05, 0.5), _files(tmp_path / "killed")
+
+        def now(earliest: float = earliest, files: int = files) -> bool:
+            late = time.monotonic() >= earliest
+            return late and not (chance.random() < 0.5 and _files(tmp_path / "killed") == files)
+
+        _killed_at(now, tmp_path / "killed", study)
+    assert not study_run.run_study(tmp_path / "killed", study, Here())
+    monkeypatch.setattr(study_run, "write_results", lambda root, failures: None)  # one report is enough
+    assert not study_run.run_study(tmp_path / "calm", study, Here())
     calm, killed = ({path.parent.name: path.read_bytes() for path in (tmp_path / name).glob("runs/*/rows.csv")}
                     for name in ("calm", "killed"))  # fmt: skip
     # 2 baselines, zero-shot, and for frozen and trained: synthetic, real, and both.

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
+from functools import cache
+
 import pytest
 
 from synthboost.models.base import Segmenter
@@ -19,7 +22,12 @@ CASES = (*(f"{model} tiny" for model in sorted(MODELS)), *SETTINGS)
 
 
 def build_smallest(case: str, seed: int = 0) -> Segmenter:
-    """Build one of `CASES` with random weights."""
+    """Build one of `CASES` with random weights: a copy of what was built before."""
+    return deepcopy(_built(case, seed))
+
+
+@cache
+def _built(case: str, seed: int) -> Segmenter:
     model, preset = case.split()
     with pytest.MonkeyPatch.context() as patch:
         if case in SETTINGS:

@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 import torch
+from smallest_models import build_smallest
 
 from synthboost.data import TripletRecipe
 from synthboost.data.source import FrameSet
@@ -22,9 +23,10 @@ from synthboost.domain import PromptSet
 from synthboost.errors import CheckpointError, DataError, OutputError, TrainingError
 from synthboost.models.catalogue import MODELS
 from synthboost.models.clipseg.model import ClipSeg
+from synthboost.models.clipseg.settings import ClipSegSettings
 from synthboost.models.cris.model import Cris
 from synthboost.models.freezing import Encoders
-from synthboost.models.registry import build_segmenter, load_segmenter
+from synthboost.models.registry import load_segmenter
 from synthboost.models.textunet.model import NAMES, TextUNet
 from synthboost.models.textunet.settings import TextUNetSettings
 from synthboost.records.run_folder import EpochLog, RunPaths, read_log
@@ -35,11 +37,18 @@ from synthboost.training.loop import train_stage
 
 MakeModel = Callable[..., ClipSeg]
 Train = Callable[..., tuple[ClipSeg, list[EpochLog]]]
+Uninterrupted = Callable[[TrainingConfig], tuple[ClipSeg, list[EpochLog]]]
 
 
-@pytest.fixture(autouse=True)
-def _every_epoch_saves_its_state(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def every_epoch_saves_its_state(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(loop, "LEAST_SECONDS", 0.0)
+
+
+@pytest.fixture(scope="module")
+def tiny_settings(tiny_settings: ClipSegSettings) -> ClipSegSettings:
+    """With two layers: a third changes nothing here and takes a third of the time."""
+    return replace(tiny_settings, vision_layers=2, extract_layers=(0, 1), conditional_layer=1)
 
 
 @pytest.fixture
@@ -53,6 +62,25 @@ def train(
         model.set_encoders(other.pop("encoders", Encoders.TRAINED))
         values = {"training": training_frames, "validation": validation_frames, "recipe": recipe} | other
         return model, train_stage(model, config=config, folder=folder, **values)
+
+    return run
+
+
+@pytest.fixture(scope="module")
+def _uninterrupted() -> dict[TrainingConfig, tuple[ClipSeg, list[EpochLog]]]:
+    return {}
+
+
+@pytest.fixture
+def uninterrupted(
+    train: Train, tmp_path: Path, _uninterrupted: dict[TrainingConfig, tuple[ClipSeg, list[EpochLog]]]
+) -> Uninterrupted:
+    """A function (config) -> the model and log of a training that nothing disturbed, done once for all tests."""
+
+    def run(config: TrainingConfig) -> tuple[ClipSeg, list[EpochLog]]:
+        if config not in _uninterrupted:
+            _uninterrupted[config] = train(tmp_path / "whole", config)
+        return _uninterrupted[config]
 
     return run
 
@@ -105,12 +133,13 @@ def test_what_a_stage_leaves_behind(train: Train, tmp_path: Path, quick: Trainin
 
 
 def test_training_again_gives_the_same_bits_whatever_the_number_of_workers(
-    train: Train, tmp_path: Path, quick: TrainingConfig
+    train: Train, uninterrupted: Uninterrupted, tmp_path: Path, quick: TrainingConfig
 ) -> None:
+    config = replace(quick, epochs=3)
     torch.manual_seed(1)
-    one, log = train(tmp_path / "a", quick)
+    one, log = uninterrupted(config)
     torch.manual_seed(2)
-    other, log_of_other = train(tmp_path / "b", replace(quick, workers=2))
+    other, log_of_other = train(tmp_path, replace(config, workers=2))
     assert timeless(log) == timeless(log_of_other)
     assert_same_weights(one, other)
 
@@ -119,13 +148,14 @@ def test_training_again_gives_the_same_bits_whatever_the_number_of_workers(
 @pytest.mark.parametrize(
     ("step", "save_seconds"), [(4, 3600.0), (5, 0.0)], ids=["at an epoch's end", "inside an epoch"]
 )
+@pytest.mark.usefixtures("every_epoch_saves_its_state")
 def test_interrupted_and_resumed_equals_uninterrupted(
-    train: Train, tmp_path: Path, quick: TrainingConfig, monkeypatch: pytest.MonkeyPatch,
+    train: Train, uninterrupted: Uninterrupted, tmp_path: Path, quick: TrainingConfig, monkeypatch: pytest.MonkeyPatch,
     schedule: Any, step: int, save_seconds: float,
 ) -> None:  # fmt: skip
-    monkeypatch.setattr(engine.Engine, "save_seconds", save_seconds)
     config = replace(quick, epochs=3, schedule=schedule)
-    whole, log = train(tmp_path / "whole", config)
+    whole, log = uninterrupted(config)
+    monkeypatch.setattr(engine.Engine, "save_seconds", save_seconds)
     with monkeypatch.context() as patched, pytest.raises(Interrupted):
         interrupt_at(patched, step)
         train(tmp_path / "halved", config)
@@ -159,13 +189,13 @@ def test_dropout_and_running_statistics_come_back_after_an_interruption(
 def test_frozen_encoders_are_resumed_to_the_same_bits(
     train: Train, tmp_path: Path, quick: TrainingConfig, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
-    monkeypatch.setattr(engine.Engine, "save_seconds", 0.0)
-    config = replace(quick, epochs=3)
-    whole, log = train(tmp_path / "whole", config, model=build_segmenter(name, "tiny"), encoders=Encoders.FROZEN)
+    config = replace(quick, epochs=2)
+    whole, log = train(tmp_path / "whole", config, model=build_smallest(f"{name} tiny"), encoders=Encoders.FROZEN)
     with monkeypatch.context() as patch, pytest.raises(Interrupted):
+        patch.setattr(engine.Engine, "save_seconds", 0.0)
         interrupt_at(patch, 5)  # when most sentences have been encoded, each with those that were new beside it
-        train(tmp_path / "broken", config, model=build_segmenter(name, "tiny"), encoders=Encoders.FROZEN)
-    resumed, again = train(tmp_path / "broken", config, model=build_segmenter(name, "tiny"), encoders=Encoders.FROZEN)
+        train(tmp_path / "broken", config, model=build_smallest(f"{name} tiny"), encoders=Encoders.FROZEN)
+    resumed, again = train(tmp_path / "broken", config, model=build_smallest(f"{name} tiny"), encoders=Encoders.FROZEN)
     assert timeless(again) == timeless(log)
     assert_same_weights(resumed, whole)
 
@@ -189,6 +219,7 @@ def test_the_main_process_statistics_are_judged_and_saved(
     assert all((buffer == 7).all() for buffer in load_segmenter(tmp_path).network.neck.buffers() if buffer.dim() == 1)
 
 
+@pytest.mark.usefixtures("every_epoch_saves_its_state")
 def test_what_was_done_is_not_done_again(
     train: Train, tmp_path: Path, quick: TrainingConfig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -208,16 +239,16 @@ def test_what_was_done_is_not_done_again(
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="a process that used CUDA cannot be forked")
 def test_a_killed_process_is_resumed_to_the_same_bits(
-    train: Train, tmp_path: Path, quick: TrainingConfig, monkeypatch: pytest.MonkeyPatch
+    train: Train, uninterrupted: Uninterrupted, tmp_path: Path, quick: TrainingConfig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    config = replace(quick, epochs=3)
+    whole, log = uninterrupted(config)
     monkeypatch.setattr(engine.Engine, "save_seconds", 0.0)
-    config = replace(quick, epochs=4)
-    whole, log = train(tmp_path / "whole", config)
     process = get_context("fork").Process(target=train, args=(tmp_path / "killed", config))
     process.start()
     deadline = time.monotonic() + 300
     while not (tmp_path / "killed" / "state").is_dir() and time.monotonic() < deadline:
-        time.sleep(0.01)
+        time.sleep(0.002)
     assert process.pid is not None
     os.kill(process.pid, signal.SIGKILL)
     process.join()
@@ -369,6 +400,7 @@ def test_a_frame_without_annotation_is_named(
         train(tmp_path, quick)
 
 
+@pytest.mark.usefixtures("every_epoch_saves_its_state")
 @pytest.mark.parametrize("damage", ["truncated", "absent", "other model"])
 def test_a_damaged_state_is_refused_with_its_remedy(
     train: Train, make_tiny_model: MakeModel, tmp_path: Path, quick: TrainingConfig, damage: str
@@ -394,6 +426,7 @@ class Payload:
         return eval, (f"open({str(self.trace)!r}, 'w').close()",)
 
 
+@pytest.mark.usefixtures("every_epoch_saves_its_state")
 @pytest.mark.parametrize("state", ["state", "best_state"])
 def test_code_in_a_state_is_not_run_and_no_message_advises_to_run_it(
     train: Train, tmp_path: Path, quick: TrainingConfig, state: str
@@ -408,6 +441,7 @@ def test_code_in_a_state_is_not_run_and_no_message_advises_to_run_it(
     assert not (tmp_path / "trace").exists()
 
 
+@pytest.mark.usefixtures("every_epoch_saves_its_state")
 def test_a_state_that_cannot_be_written_is_an_output_error_and_the_old_one_stays(
     train: Train, tmp_path: Path, quick: TrainingConfig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -509,6 +543,7 @@ def test_a_one_cycle_schedule_begins_anew(train: Train, tmp_path: Path, quick: T
     assert [line.learning_rate for line in log] == [line.learning_rate for line in alone[:2]]
 
 
+@pytest.mark.usefixtures("every_epoch_saves_its_state")
 def test_an_interrupted_stage_that_took_over_resumes_from_its_own_state(
     train: Train, tmp_path: Path, quick: TrainingConfig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -530,11 +565,11 @@ def test_a_state_that_is_absent_is_not_taken_over(train: Train, tmp_path: Path, 
 
 
 def test_epochs_that_end_soon_after_one_another_save_no_state_and_are_trained_again(
-    train: Train, tmp_path: Path, quick: TrainingConfig, monkeypatch: pytest.MonkeyPatch
+    train: Train, uninterrupted: Uninterrupted, tmp_path: Path, quick: TrainingConfig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(loop, "LEAST_SECONDS", 600.0)
     config = replace(quick, epochs=3)
-    whole, log = train(tmp_path / "whole", config)
+    whole, log = uninterrupted(config)
     with monkeypatch.context() as patched, pytest.raises(Interrupted):
         interrupt_at(patched, 8)
         train(tmp_path / "halved", config)
@@ -546,6 +581,7 @@ def test_epochs_that_end_soon_after_one_another_save_no_state_and_are_trained_ag
     assert_same_weights(whole, resumed)
 
 
+@pytest.mark.usefixtures("every_epoch_saves_its_state")
 def test_the_state_of_the_best_epoch_is_never_older_than_the_own_state_says(
     train: Train, tmp_path: Path, quick: TrainingConfig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
