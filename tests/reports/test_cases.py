@@ -9,13 +9,13 @@ import pytest
 
 from synthboost.domain import Structure
 from synthboost.records.examples import Example
-from synthboost.reports.pictures import case_text, extreme_cases, hardest_pairs
+from synthboost.reports.pictures import case_text, hardest_pairs, shown_cases
 from synthboost.reports.series import rows_of_runs
 
 
-def example(frame, dice):
+def example(frame, dice, note="worst"):
     mask = np.zeros((8, 8), bool)
-    return Example(frame, "worst", np.zeros((8, 8), np.uint8), np.zeros((8, 8), np.uint8), {Structure(1): mask},
+    return Example(frame, note, np.zeros((8, 8), np.uint8), np.zeros((8, 8), np.uint8), {Structure(1): mask},
                    {Structure(1): "LV."}, {Structure(1): dice}, (1.0, 1.0))  # fmt: skip
 
 
@@ -31,19 +31,30 @@ def runs(make_study_run):
 
 
 def test_the_worst_and_the_best_are_chosen_over_all_runs(runs):
-    worst, best = extreme_cases(runs, 2)
+    worst, median, best = shown_cases(runs, 2).values()
+    assert median == []
     assert [(case.frame, case.dice) for _, case in worst] == [("b", "20.0 %"), ("c", "50.0 %")]
     assert [(case.frame, case.dice) for _, case in best] == [("a", "90.0 %")]
     assert case_text(worst[1][0]) == "cris, real, trained, P6, seed 0"
 
 
 def test_every_picture_has_a_key_of_its_own(runs):
-    keys = [case.key for cases in extreme_cases(runs, 2) for _, case in cases]
+    keys = [case.key for cases in shown_cases(runs, 2).values() for _, case in cases]
     assert len(keys) == len(set(keys)) == 3
 
 
 def test_none_asked_for_are_none(runs):
-    assert extreme_cases(runs, 0) == ([], [])
+    assert shown_cases(runs, 0) == {"worst": [], "median": [], "best": []}
+
+
+def test_the_median_is_that_of_the_medians_of_the_runs(make_study_run):
+    kept = {"a": 0.5, "b": 0.6, "c": 0.9}
+    runs = [
+        replace(make_study_run([0.8]), examples=[example(frame, dice, "median"), example("w", 0.1), example("x", 0.95)])
+        for frame, dice in kept.items()
+    ]
+    found = {kind: [case.frame for _, case in cases] for kind, cases in shown_cases(runs, 1).items()}
+    assert found == {"worst": ["w"], "median": ["b"], "best": ["x"]}
 
 
 def test_the_hardest_pairs_are_hard_for_all_runs(make_study_run):

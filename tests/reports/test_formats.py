@@ -14,8 +14,10 @@ from synthboost.reports.table import (
     MEAN_SD,
     Column,
     Table,
+    absent,
     count,
     mean_sd,
+    number,
     to_csv,
     to_html,
     to_latex,
@@ -80,15 +82,36 @@ HOSTILE = "a|b\n<script>x</script> [c](javascript:d) `e` &lt; \x1b[2J\u202e"
 
 
 def test_a_hostile_name_means_itself_in_every_format():
-    table = Table.of("t", HOSTILE, [{"name": words(HOSTILE), HOSTILE: words("")}], (HOSTILE,))
+    table = Table.of("t", HOSTILE, [{"name": words(HOSTILE), HOSTILE: words("x")}], (HOSTILE,))
     escaped = r"a\|b &lt;script>x&lt;/script> [c\](javascript:d) \`e\` &amp;lt; \\x1b[2J\\u202e"
     assert to_markdown(table) == (
-        f"**{escaped}**\n\n| name | {escaped} |\n| --- | --- |\n| {escaped} |  |\n\n{escaped}\n"
+        f"**{escaped}**\n\n| name | {escaped} |\n| --- | --- |\n| {escaped} | x |\n\n{escaped}\n"
     )
     assert "<script" not in to_html(table)
     assert to_csv(table).count("\n") == 2
     for formatter in (to_markdown, to_latex, to_csv, to_html, to_text):
         assert not {"\x1b", "\u202e"} & set(formatter(table))
+
+
+def test_a_column_without_a_value_is_for_programs_alone():
+    lines = [{"arm": words(""), "a": number(1), "b": absent(), "c": absent()}, {"arm": words("x"), "a": absent(),
+             "b": number(2), "c": words("")}]  # fmt: skip
+    table = Table.of("t", "c", lines)
+    assert [column.heading for column in table.shown.columns] == ["arm", "a", "b"]
+    assert to_csv(table).startswith("arm,a,b,c\n")
+    for formatter in (to_markdown, to_latex, to_html, to_text):
+        assert formatter(table) == formatter(table.shown)
+
+
+def test_a_table_of_many_lines_says_by_what_it_sorts():
+    lines = [
+        {"arm": words(f"a{n}"), "Dice %": mean_sd([0.5, 0.6], scale=100) if n else absent(MEAN_SD)} for n in range(6)
+    ]
+    assert '<table class="sortable" aria-labelledby="caption-t">' in to_html(Table.of("t", "c", lines))
+    assert '<td data-value="55">55.00 ± 7.07</td>' in to_html(Table.of("t", "c", lines))
+    assert "<td>–</td>" in to_html(Table.of("t", "c", lines))
+    assert "sortable" not in to_html(Table.of("t", "c", lines[:5]))
+    assert "sortable" not in to_html(Table.of("t", "c", lines, inset=frozenset({1})))
 
 
 def test_files_of_others_are_not_overwritten_and_own_ones_are(tmp_path):

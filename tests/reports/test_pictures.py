@@ -66,9 +66,17 @@ def test_the_picture_has_the_bodys_proportions_not_the_pixels(example):
 
 
 def test_an_empty_prediction_is_said_in_words(example):
-    (panel,) = picture(example, "k").panels
-    assert panel.dice == "0.0 %"
-    assert "left ventricular cavity; Dice 0.0 %. Nothing was predicted." in panel.alternative
+    shown = picture(example, "k")
+    assert shown.said == (("LV", "0.0 %", ""),)
+    assert "left ventricular cavity; Dice 0.0 %. Nothing was predicted." in shown.panels[-1].alternative
+
+
+def test_image_truth_and_prediction_stand_side_by_side(example):
+    image, truth, prediction = picture(example, "k").panels
+    assert [image.heading, truth.heading, prediction.heading] == ["image", "truth", "prediction, the truth dashed"]
+    assert [image.outlines, [kind for kind, _ in truth.outlines]] == [(), ["LV"]]
+    assert [kind for kind, _ in prediction.outlines] == ["true", "LV"]
+    assert prediction.outlines[0][1] == truth.outlines[0][1] != ""
 
 
 def test_a_large_image_is_embedded_small():

@@ -44,7 +44,7 @@ class Outline(HTMLParser):
     def note(self, tag, attributes):
         if tag == "section":
             self.sections.append(attributes["id"])
-        assert tag not in ("script", "link", "iframe", "object")
+        assert tag not in ("link", "iframe", "object")
         self.references += [v for k, v in attributes.items() if k in ("src", "href", "xlink:href") and tag != "a"]
 
 
@@ -84,7 +84,7 @@ def test_every_section_is_there_and_nests(plain):
         "about", "runs", "paper", "strategies", "encoders", "dice", "sentence", "learning", "breakdown",
         "distances", "pictures", "deviations", "sentences", "provenance", "limits",
     ]  # fmt: skip
-    assert "<script>" not in text
+    assert text.count("<script") == 1
     assert "raised mean Dice by 10.0" in text
     assert "keep it as confidential as the data set" in text
 
@@ -177,8 +177,8 @@ def test_tables_and_figures_are_files(runs, tmp_path):
                  for line in csv.DictReader(handle)}  # fmt: skip
     assert float(cells["trained", "real", "clipseg", "P1"]["difference"]) == pytest.approx(75 - 88.53)
 
-    text = (tmp_path / "files/tables/paper_table_2.tex").read_text(encoding="utf-8")  # balanced, 9 cells a line
+    text = (tmp_path / "files/tables/paper_table_2.tex").read_text(encoding="utf-8")  # balanced, 2 cells a line
     assert text.count("{") == text.count("}")
     assert text.count("$") % 2 == 0
     lines = [line for line in text.splitlines() if line.endswith(r"\\")]
-    assert {len(re.findall(r"(?<!\\)&", line)) for line in lines} == {8}
+    assert {len(re.findall(r"(?<!\\)&", line)) for line in lines} == {1}

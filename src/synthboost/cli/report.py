@@ -13,7 +13,7 @@ from synthboost.errors import ConfigError
 @dataclass(frozen=True)
 class Report:
     """Write the report of finished runs: the paper's values beside ours, differences with intervals, pooled seeds,
-    learning curves, worst and best cases, provenance.
+    learning curves, worst, median and best cases, provenance.
 
     The page shows images of the data set: keep it as confidential as the data.
     """

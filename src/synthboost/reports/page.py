@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import re
 from collections.abc import Sequence
 from functools import cache
+from importlib import resources
 from itertools import groupby
 from pathlib import Path
 
@@ -17,7 +20,7 @@ from synthboost.io.atomic import output_errors, write_text
 from synthboost.records.run_folder import RunRecord
 from synthboost.records.run_record import BASE
 from synthboost.reports.content import SIMULATED_TARGET, TARGET_NOTE, ReportContent, answer, headline, weakest_group
-from synthboost.reports.figure import PREDICTED_CONTOUR, TRUE_CONTOUR, Plot
+from synthboost.reports.figure import Plot
 from synthboost.reports.pictures import Picture
 from synthboost.reports.run_facts import by_name
 from synthboost.reports.sections import Block, Section, sections_of
@@ -25,6 +28,8 @@ from synthboost.reports.series import Series, series_of
 from synthboost.reports.table import Table, claim_files, to_html
 
 FIGURES, TABLES = "figures", "tables"
+SCRIPT = "sort.js"
+"""The one script of the page; its checksum is the only one that the page lets a browser run."""
 GENERATOR = '<meta name="generator" content="synthboost">'
 """Stands in the head of every page."""
 _UNSEEN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
@@ -88,6 +93,7 @@ def render(series: Sequence[Series], sections: Sequence[Section], content: Repor
     headlines = [(name, text.strip().replace(" %", "\u00a0%")) for name, text in said]
     lead = answer([arm for one in series for arm in one.arms]) if any(one.differences for one in series) else ""
     shown = [(section, _html(section)) for section in sections]
+    script = (resources.files("synthboost.reports") / "templates" / SCRIPT).read_text(encoding="utf-8")
     page = (
         _templates()
         .get_template("page.html.j2")
@@ -98,10 +104,10 @@ def render(series: Sequence[Series], sections: Sequence[Section], content: Repor
             headlines=headlines,
             sections=[(section.anchor, section.title, html) for section, html in shown if html],
             version=__version__,
+            script=Markup(script),
+            script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
             simulated_target=SIMULATED_TARGET,
             target_note=TARGET_NOTE,
-            true_colour=TRUE_CONTOUR,
-            predicted_colour=PREDICTED_CONTOUR,
         )
     )
     return _UNSEEN.sub(lambda found: printable(found[0]), page)

@@ -131,7 +131,8 @@ def cell_table(series: Series) -> Table:
 
 
 def _table(encoders: str, place: str, blocks: Sequence[Block], note: str) -> Table:
-    names = _columns(blocks)
+    blocks = [block for block in blocks if block.cells]
+    names = [name for name in _columns(blocks) if any(name in block.cells for block in blocks)]
     cells = [cell for block in blocks for cell in block.cells.values()]
     most = max(len(cell.seeds) for cell in cells)
     pooling = (

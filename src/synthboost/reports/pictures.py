@@ -1,4 +1,4 @@
-"""Example pictures: image, true and predicted contour, sentence and Dice; and which cases of a study are hardest."""
+"""Example pictures: image, truth and prediction side by side; and which cases of a study are hardest."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ from synthboost.records.run_record import BASELINE_MODEL
 from synthboost.reports.run_facts import fact_text, is_trained
 from synthboost.reports.table import Table, absent, count, number, words
 
-CASES = 4
-"""Worst and best cases that a page shows, so many of each."""
+CASES = 2
+"""Worst, median and best cases that a page shows, so many of each."""
 HARDEST = 15
 """Lines of the table of hard pairs (a guess at what a reader looks through)."""
 LONGEST_SIDE = 320
@@ -30,26 +30,21 @@ LONGEST_SIDE = 320
 
 
 class Panel(NamedTuple):
-    """One structure of one example. Lengths are mm."""
+    """The image alone, with the true contours, or with the predicted ones. Lengths are mm."""
 
-    structure: str
-    sentence: str
-    """Empty when the run was given no words (P0)."""
-    dice: str
-    true_path: str
-    """SVG path data."""
-    predicted_path: str
+    heading: str
+    outlines: tuple[tuple[str, str], ...]
+    """A structure (or `true`, over a prediction), and SVG path data."""
     alternative: str
-    """The picture in words."""
+    """The panel in words."""
 
 
 class Picture(NamedTuple):
-    """One example: an image shared by one panel per structure."""
+    """One example: an image shared by its panels."""
 
     key: str
     """Unique in the page."""
     frame: str
-    note: str
     dice: str
     """Mean over the structures."""
     image: str
@@ -57,25 +52,31 @@ class Picture(NamedTuple):
     width_mm: float
     height_mm: float
     panels: tuple[Panel, ...]
+    said: tuple[tuple[str, str, str], ...]
+    """Of each structure its name, Dice and sentence, which is empty when the run was given no words (P0)."""
 
 
 Shown = tuple[RunRecord, Picture]
 """A picture, and the run that drew its masks."""
 
 
-def extreme_cases(runs: Sequence[RunRecord], number_of_each: int) -> tuple[list[Shown], list[Shown]]:
-    """The worst and the best frames over all trained runs that were given words, else over all; each at most once.
+def shown_cases(runs: Sequence[RunRecord], number_of_each: int) -> dict[str, list[Shown]]:
+    """The worst, median and best frames over all trained runs that were given words, else over all; each at most once.
 
-    Every run keeps its own worst and best frame, so the first of each list is the study's; behind it, a frame that is
-    bad in a run but not that run's worst is not seen.
+    Every run keeps its own worst, median and best frame, so the worst and the best are the study's, and the median is
+    that of the runs' medians; a frame that is bad in a run but not that run's worst is not seen.
     """
     chosen = [run for run in runs if is_trained(run) and run.spec.prompt_set != PromptSet.P0] or runs
     kept = [(run, example) for run in chosen for example in run.examples if example.dice]
     kept.sort(key=lambda pair: (mean_dice(pair[1]), pair[0].spec.name, pair[1].frame))
-    worst = _each_frame_once(kept, number_of_each)
-    taken = {example.frame for _, example in worst}
-    best = _each_frame_once((pair for pair in reversed(kept) if pair[1].frame not in taken), number_of_each)
-    return _pictures(worst, "worst"), _pictures(best, "best")
+    medians = [pair for pair in kept if pair[1].note == "median"]
+    outwards = sorted(range(len(medians)), key=lambda place: abs(place - (len(medians) - 1) / 2))
+    found, taken = dict[str, list[Shown]](), set[str]()
+    for kind, pairs in {"worst": kept, "best": kept[::-1], "median": [medians[k] for k in outwards]}.items():
+        own = _each_frame_once((pair for pair in pairs if pair[1].frame not in taken), number_of_each)
+        taken |= {example.frame for _, example in own}
+        found[kind] = _pictures(own, kind)
+    return {kind: found[kind] for kind in ("worst", "median", "best")}
 
 
 def case_text(run: RunRecord) -> str:
@@ -119,12 +120,12 @@ def picture(example: Example, key: str) -> Picture:
     return Picture(
         key=key,
         frame=example.frame,
-        note=example.note,
         dice=f"{100 * mean_dice(example):.1f} %" if example.dice else "not scored",
         image=_png_data_uri(example.image),
         width_mm=round(width * column_mm, 3),
         height_mm=round(height * row_mm, 3),
-        panels=tuple(_panel(example, structure) for structure in STRUCTURES if structure in example.predicted),
+        panels=_panels(example),
+        said=tuple((s.short, _dice(example, s), example.sentences.get(s, "")) for s in _structures(example)),
     )
 
 
@@ -144,22 +145,36 @@ def contour_path(mask: Mask, spacing_mm: tuple[float, float]) -> str:
     return "".join(parts)
 
 
-def _panel(example: Example, structure: Structure) -> Panel:
-    predicted, sentence = example.predicted[structure], example.sentences.get(structure, "")
-    dice = example.dice.get(structure)
-    percent = "not scored" if dice is None else f"{100 * dice:.1f} %"
-    nothing = "" if predicted.any() else " Nothing was predicted."
-    return Panel(
-        structure=structure.short,
-        sentence=sentence,
-        dice=percent,
-        true_path=contour_path(np.asarray(example.true == int(structure)), example.spacing_mm),
-        predicted_path=contour_path(predicted, example.spacing_mm),
-        alternative=(
-            f"Ultrasound image {example.frame} with the true and the predicted contour of the "
-            f"{structure.name.lower().replace('_', ' ')}; Dice {percent}.{nothing}"
-        ),
+def _panels(example: Example) -> tuple[Panel, ...]:
+    drawn, spacing = _structures(example)[::-1], example.spacing_mm  # the ventricle last: its wall would cover it
+    true = [(s.short, contour_path(np.asarray(example.true == int(s)), spacing)) for s in drawn]
+    predicted = [(s.short, contour_path(example.predicted[s], spacing)) for s in drawn]
+    name, names = f"Ultrasound image {example.frame}", ", ".join(map(_words, drawn[::-1]))
+    scores = " ".join(
+        f"{_words(s)}; Dice {_dice(example, s)}.{'' if example.predicted[s].any() else ' Nothing was predicted.'}"
+        for s in drawn[::-1]
     )
+    return (
+        Panel("image", (), f"{name}."),
+        Panel("truth", tuple(true), f"{name} with the true contours: {names}."),
+        Panel(
+            "prediction, the truth dashed", (*(("true", path) for _, path in true), *predicted),
+            f"{name} with the predicted contours: {scores}",
+        ),
+    )  # fmt: skip
+
+
+def _structures(example: Example) -> list[Structure]:
+    return [structure for structure in STRUCTURES if structure in example.predicted]
+
+
+def _words(structure: Structure) -> str:
+    return structure.name.lower().replace("_", " ")
+
+
+def _dice(example: Example, structure: Structure) -> str:
+    dice = example.dice.get(structure)
+    return "not scored" if dice is None else f"{100 * dice:.1f} %"
 
 
 def mean_dice(example: Example) -> float:

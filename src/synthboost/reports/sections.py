@@ -23,7 +23,7 @@ from synthboost.reports.figure import Plot
 from synthboost.reports.learning import convergence_table, learning_plots
 from synthboost.reports.levels import level_blocks
 from synthboost.reports.paper_tables import cell_table, paper_tables, reasons_against
-from synthboost.reports.pictures import CASES, Picture, case_text, extreme_cases, hardest_pairs
+from synthboost.reports.pictures import CASES, Picture, case_text, hardest_pairs, shown_cases
 from synthboost.reports.run_facts import (
     Runs,
     by_name,
@@ -40,10 +40,6 @@ from synthboost.reports.run_facts import (
 from synthboost.reports.series import Series, rows_of_runs
 from synthboost.reports.table import Table, named
 
-_LEGEND = Markup(
-    '<p class="legend"><svg viewBox="0 0 36 8" aria-hidden="true"><path class="true" d="M1 4H35"/></svg> true contour\n'
-    '<svg viewBox="0 0 36 8" aria-hidden="true"><path class="predicted" d="M1 4H35"/></svg> predicted contour.</p>'
-)
 _Item = TypeVar("_Item", Table, Plot)
 
 
@@ -213,28 +209,26 @@ def _learning(series: Series, content: ReportContent) -> Iterator[Block]:
 
 
 def _breakdown(series: Series) -> Iterator[Block]:
-    for by, grouping in GROUPINGS.items():
+    for by in GROUPINGS:
         table = breakdown_table(series.arms, by)
         if table.lines:
-            yield Markup("<h4>By {}</h4>").format(grouping.heading)
-            yield pooled_breakdown(series.arms, by)
+            yield replace(pooled_breakdown(series.arms, by), fold="never" if by == "structure" else "always")
             yield replace(table, fold="file")
 
 
 def _cases(runs: Sequence[RunRecord]) -> Iterator[Block]:
-    worst, best = extreme_cases(runs, CASES)
-    if worst:
+    shown = shown_cases(runs, CASES)
+    if any(shown.values()):
         yield (
-            "Each run keeps its best, its median and its worst image; these are the worst and the best of all that the "
-            "trained runs kept, P0 left out, each image once."
+            "Each run keeps its best, its median and its worst image; these are the worst, the median and the best of "
+            "all that the trained runs kept, P0 left out, each image once."
         )
-        yield _LEGEND
-    for kind, cases in (("worst", worst), ("best", best)):
+    for kind, cases in shown.items():
         if cases:
-            yield Markup("<h3>The {} cases</h3>").format(kind)
+            yield Markup("<h3>{}</h3>").format(kind.capitalize())
         for run, picture in cases:
-            yield Markup('<p class="frame quiet">Mean Dice {}: {}</p>').format(picture.dice, case_text(run))
             yield picture
+            yield Markup('<p class="frame quiet">{}</p>').format(case_text(run))
 
 
 def _deviations(series: Sequence[Series], content: ReportContent) -> Iterator[Block]:

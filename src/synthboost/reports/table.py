@@ -7,7 +7,7 @@ import io
 import re
 import textwrap
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from html import escape
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
@@ -64,6 +64,14 @@ class Table:
     """Places of lines that belong to the line above them."""
     fold: Literal["long", "always", "never", "file"] = "long"
     """Whether the page hides the lines behind one to press; `file` is not on the page."""
+
+    @property
+    def shown(self) -> Table:
+        """Without the columns that hold no value in any line, except the first: what people read."""
+        places = range(len(self.columns))
+        kept = [k for k in places if k == 0 or any(line[k].text not in ("", NO_VALUE) for line in self.lines)]
+        lines = tuple(tuple(line[k] for k in kept) for line in self.lines)
+        return replace(self, columns=tuple(self.columns[k] for k in kept), lines=lines) if lines else self
 
     suffixes = ("md", "tex", "csv", "html")
     """Of the files that `write` makes."""
@@ -160,6 +168,8 @@ def fixed(value: float, decimals: int, sign: bool = False) -> str:
     return text.replace("-", "−")
 
 
+SORTABLE = 6
+"""Lines from which the page sorts a table by a press on a heading; of fewer everything is seen at once (a guess)."""
 LONG_TEXT = 40
 """Characters from which a cell of words is set wide, so that it does not become a tower on a narrow screen."""
 MANY_COLUMNS = 8
@@ -179,6 +189,7 @@ _LATEX_CHARACTERS = {
 
 def to_markdown(table: Table) -> str:
     """A pipe table under its caption in bold, notes below."""
+    table = table.shown
     lines = [
         markdown_line([column.heading for column in table.columns]),
         markdown_line(["---" if column.is_text else "---:" for column in table.columns]),
@@ -193,6 +204,7 @@ def to_latex(table: Table) -> str:
 
     A table of many columns is set in small type, and whatever is still wider than the text is scaled to its width.
     """
+    table = table.shown
     small = [r"\scriptsize", r"\setlength{\tabcolsep}{3pt}"] if len(table.columns) >= MANY_COLUMNS else []
     alignment = "".join("l" if column.is_text else "r" for column in table.columns)
     body = [" & ".join(latex_text(cell.text) for cell in line) + r" \\" for line in table.lines]
@@ -230,6 +242,8 @@ def to_csv(table: Table) -> str:
 
 def to_html(table: Table) -> str:
     """A captioned table; the first column heads its line; everything is escaped."""
+    table = table.shown
+    sortable = "" if table.inset or len(table.lines) < SORTABLE else ' class="sortable"'
     label = f"caption-{escape(table.name)}"
     head = "".join(f'<th scope="col"{_class(column)}>{escape(column.heading)}</th>' for column in table.columns)
     inset = ("", ' class="inset"')
@@ -242,13 +256,14 @@ def to_html(table: Table) -> str:
     return (
         f'<div class="table">\n<p class="caption" id="{label}">{escape(table.caption)}</p>\n'
         f'<div class="scroll" role="region" aria-labelledby="{label}" tabindex="0">\n'
-        f'<table aria-labelledby="{label}">\n<thead><tr>{head}</tr></thead>\n<tbody>\n{body}\n</tbody>\n</table>\n'
-        f"</div>\n</div>\n{notes}"
+        f'<table{sortable} aria-labelledby="{label}">\n<thead><tr>{head}</tr></thead>\n'
+        f"<tbody>\n{body}\n</tbody>\n</table>\n</div>\n</div>\n{notes}"
     )
 
 
 def to_text(table: Table) -> str:
     """Lines for a terminal: aligned columns, the caption above, the notes below."""
+    table = table.shown
     lines = [[column.heading for column in table.columns], *([cell.text for cell in line] for line in table.lines)]
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     texts = []
@@ -313,9 +328,15 @@ def _part_names(column: Column) -> list[str]:
 
 def _html_line(columns: tuple[Column, ...], line: tuple[Cell, ...]) -> str:
     first, *others = zip(columns, line, strict=True)
-    cells = [f'<th scope="row"{_class(*first)}>{escape(first[1].text)}</th>']
-    cells += [f"<td{_class(column, cell)}>{escape(cell.text)}</td>" for column, cell in others]
+    cells = [f'<th scope="row"{_class(*first)}{_value(first[1])}>{escape(first[1].text)}</th>']
+    cells += [f"<td{_class(column, cell)}{_value(cell)}>{escape(cell.text)}</td>" for column, cell in others]
     return "".join(cells)
+
+
+def _value(cell: Cell) -> str:
+    """The number by which a table is sorted."""
+    value = cell.values[0]
+    return "" if cell.is_text or not isinstance(value, float | int) else f' data-value="{value:.6g}"'
 
 
 def _class(column: Column, cell: Cell | None = None) -> str:
