@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from synthboost import progress
-from synthboost.progress import Progress, track
+from synthboost.progress import Progress, duration, track
 
 
 def test_items_pass_unchanged_and_the_end_is_told_in_one_line(capsys: pytest.CaptureFixture[str]) -> None:
@@ -36,3 +36,21 @@ def test_the_time_left_counts_only_what_was_done_in_this_sitting(
     bar.note("Dice 0.5")
     bar.advance(2)  # 2 batches in 20 s, 2 are left
     assert capsys.readouterr().err == "training: 8/10 batch, 20 s, about 20 s left; Dice 0.5\n"
+
+
+def test_the_facts_are_told_once_with_a_time_that_knows_the_slow_first_unit_and_the_pauses(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = iter([0.0, 5.0, 6.0, 7.0, 8.0, 16.0])
+    monkeypatch.setattr(progress.time, "monotonic", lambda: next(now))
+    bar = Progress("training", total=124, unit="batch", facts="cpu, 10 parameters", pauses=0.5)
+    for _ in range(4):
+        bar.advance()  # the first in 5 s, the others in 1 s each, and half as long for validation
+    assert capsys.readouterr().err == "training: cpu, 10 parameters; expected time: 3 min\n"
+    bar.note("Dice 50 %")
+    bar._print_line()  # validated until 16 s: 11 s for 3 batches, which no longer needs a guess
+    assert capsys.readouterr().err == "training: 4/124 batch, 16 s, about 7 min left; Dice 50 %\n"
+
+
+def test_a_length_of_time_is_said_as_people_say_it() -> None:
+    assert [duration(s) for s in (0.4, 99, 150, 5999, 9000)] == ["0 s", "99 s", "2 min", "100 min", "2.5 h"]

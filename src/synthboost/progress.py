@@ -13,24 +13,47 @@ from tqdm import tqdm
 Item = TypeVar("Item")
 LOG_SECONDS = 10.0
 """Between two lines when the output is no terminal."""
+TIMED_UNITS = 3
+"""After the first, from which the expected time is told (a guess)."""
 
 
 class Progress:
     """Counts steps of something long; use as a context manager."""
 
-    def __init__(self, description: str, total: int, unit: str = "it", done: int = 0, shown: bool = True) -> None:
+    def __init__(
+        self,
+        description: str,
+        total: int,
+        unit: str = "it",
+        done: int = 0,
+        shown: bool = True,
+        facts: str = "",
+        pauses: float = 0.0,
+    ) -> None:
         """Show `description` and how many of `total` units are done, how fast, and how long the rest will take.
 
-        Of several processes that do the same work, only one should be `shown`.
+        Args:
+            description: what is done.
+            total: units.
+            unit: what is counted.
+            done: units before, by another process.
+            shown: of several processes that do the same work, only one should be.
+            facts: said once in a line of their own with the time that is expected, after a few units.
+            pauses: between units (validation), as a share of the time of the units: expected until the first `note`.
         """
+        self._facts, self._pauses = facts, pauses
         self.shown = shown
         self.description, self.total, self.unit, self.done = description, total, unit, done
         self.remark = ""
         self._first = done
         self._start = self._last_line = time.monotonic()
+        self._warm: tuple[float, int] | None = None
+        """When the first unit was done, which takes longer than others: how fast counts from here."""
         live = sys.stderr.isatty()
         self._bar = (
-            tqdm(total=total, initial=done, desc=description, unit=unit, dynamic_ncols=True, file=sys.stderr)
+            tqdm(
+                total=total, initial=done, desc=description, unit=unit, dynamic_ncols=True, smoothing=0, file=sys.stderr
+            )
             if live and shown
             else None
         )
@@ -38,14 +61,20 @@ class Progress:
     def advance(self, steps: int = 1) -> None:
         """Count `steps` more units as done."""
         self.done += steps
+        now = time.monotonic()
+        if self._warm is None:
+            self._warm = now, self.done
+        elif self._facts and self.done >= self._warm[1] + TIMED_UNITS:
+            self._say(f"{self.description}: {self._facts}; expected time: {duration(self._seconds_left(now))}")
+            self._facts = ""
         if self._bar is not None:
             self._bar.update(steps)
-        elif time.monotonic() - self._last_line >= LOG_SECONDS:
+        elif now - self._last_line >= LOG_SECONDS:
             self._print_line()
 
     def note(self, remark: str) -> None:
         """Show a short remark behind the counts, e.g. the current validation score."""
-        self.remark = remark
+        self.remark, self._pauses = remark, 0.0 if self._warm else self._pauses
         if self._bar is not None:
             self._bar.set_postfix_str(remark, refresh=False)
 
@@ -60,15 +89,32 @@ class Progress:
         elif kind is None:
             self._print_line()
 
+    def _seconds_left(self, now: float) -> float:
+        since, units = self._warm or (self._start, self._first)
+        if units == self.done:
+            since, units = self._start, self._first
+        return (now - since) / (self.done - units) * (1 + self._pauses) * (self.total - self.done)
+
+    def _say(self, line: str) -> None:
+        if self.shown and self._bar is not None:
+            self._bar.write(line, file=sys.stderr)
+        elif self.shown:
+            print(line, file=sys.stderr, flush=True)
+
     def _print_line(self) -> None:
-        if not self.shown:
-            return
         self._last_line = time.monotonic()
         seconds = self._last_line - self._start
         line = f"{self.description}: {self.done}/{self.total} {self.unit}, {seconds:.0f} s"
         if self._first < self.done < self.total:
-            line += f", about {seconds / (self.done - self._first) * (self.total - self.done):.0f} s left"
-        print(f"{line}; {self.remark}" if self.remark else line, file=sys.stderr, flush=True)
+            line += f", about {duration(self._seconds_left(self._last_line))} left"
+        self._say(f"{line}; {self.remark}" if self.remark else line)
+
+
+def duration(seconds: float) -> str:
+    """A length of time as people say it: `40 s`, `12 min`, `2.5 h`."""
+    if seconds < 100:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 6000 else f"{seconds / 3600:.1f} h"
 
 
 def track(items: Iterable[Item], description: str, total: int | None = None, unit: str = "it") -> Iterator[Item]:

@@ -33,7 +33,7 @@ from synthboost.io.typed_json import read_record, to_json, write_record
 from synthboost.progress import Progress
 from synthboost.records.run_record import DataSet
 from synthboost.training.averaging import Ema
-from synthboost.training.engine import Engine, mixed_seed
+from synthboost.training.engine import Engine, mixed_seed, training_facts
 
 LOG_COLUMNS = ("step", "images_seen", "loss", "learning_rate", "seconds")
 LOG_STEPS = 100
@@ -125,7 +125,9 @@ def train_diffusion(
     """
     stage = _DiffusionStage(network, examples, config, folder)
     stage.resume()
-    with Progress("training the diffusion model", config.steps, "step", stage.step, stage.engine.is_main) as bar:
+    facts = f"{training_facts(network, stage.engine.device)}, {len(examples.images):,} images, {config.steps:,} steps"
+    name = "training the diffusion model"
+    with Progress(name, config.steps, "step", stage.step, stage.engine.is_main, facts) as bar:
         while stage.step < config.steps:
             loss = stage.take_step()
             bar.advance()

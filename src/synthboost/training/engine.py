@@ -177,3 +177,10 @@ def autocast(device: torch.device, precision: str) -> AbstractContextManager[Any
 def mixed_seed(*numbers: int) -> int:
     """Return one seed of several numbers, so that neighbouring steps have unrelated generators."""
     return int(np.random.SeedSequence(numbers).generate_state(2, np.uint64)[0] >> np.uint64(1))
+
+
+def training_facts(model: nn.Module, device: torch.device) -> str:
+    """What is trained where, as is said when it begins: `cpu, 2,097 parameters (1,024 of them trained)`."""
+    own = [(p.numel(), p.requires_grad) for p in model.parameters()]
+    total, trained = sum(n for n, _ in own), sum(n for n, learns in own if learns)
+    return f"{device}, {total:,} parameters" + (f" ({trained:,} of them trained)" if trained < total else "")

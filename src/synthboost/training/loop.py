@@ -27,7 +27,7 @@ from synthboost.training.batches import (
     naming_dead_workers,
 )
 from synthboost.training.config import TrainingConfig
-from synthboost.training.engine import Engine
+from synthboost.training.engine import Engine, training_facts
 from synthboost.training.feature_cache import make_feature_cache
 from synthboost.training.hardware import choose_workers, prepare_network, release_network
 from synthboost.training.joint_statistics import JointStatistics
@@ -71,6 +71,10 @@ class Progressed:
         """Epochs since the best one, or since the beginning when none is better than the stage before."""
         dice = [self.dice_to_beat, *(line["validation_dice"] for line in self.log)]
         return len(self.log) - dice.index(max(dice))
+
+
+BACKWARD = 3
+"""Times as long as a forward pass takes training on an image (a guess)."""
 
 
 @naming_dead_workers()
@@ -143,6 +147,7 @@ class _Stage:
             len(training), config.batch_images, config.seed, True, training.groups, self.engine.process,
             self.engine.processes,
         )  # fmt: skip
+        self.images, self.validation_images = len(training), len(validation)
         self.total_batches = config.epochs * len(self.batches)
         self.scheduler = make_scheduler(self.optimizer, config, len(self.batches))
         prepare_network(model, config, self.engine.device, self.total_batches)
@@ -190,7 +195,10 @@ class _Stage:
     def train(self) -> None:
         """Train and validate epoch by epoch until the last one, or until it no longer gets better."""
         name, done = f"training on {self.name}", self.progress.epoch * len(self.batches) + self.progress.batch
-        with Progress(name, self.total_batches, "batch", done, self.engine.is_main) as bar:
+        facts = f"{training_facts(self.model, self.engine.device)}, {self.images:,} images, "
+        facts += f"at most {self.config.epochs} epochs"
+        pauses = self.validation_images / (self.images * BACKWARD)
+        with Progress(name, self.total_batches, "batch", done, self.engine.is_main, facts, pauses) as bar:
             while not self.finished:
                 self.train_epoch(bar)
                 self.validate()

@@ -11,6 +11,7 @@ import shutil
 from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import asdict, dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any, Literal
 
@@ -29,7 +30,7 @@ from synthboost.progress import Progress
 from synthboost.training.augment_batch import augment_batch
 from synthboost.training.averaging import Ema
 from synthboost.training.config import STRONGEST_AUGMENTATION
-from synthboost.training.engine import Engine, mixed_seed
+from synthboost.training.engine import Engine, mixed_seed, training_facts
 from synthboost.training.frame_stream import FrameBatch, FrameStream
 from synthboost.training.hardware import release_network
 from synthboost.training.optimizer import NAMING_WEIGHT, WEIGHT_DECAY, one_cycle
@@ -168,17 +169,23 @@ class _Fit:
     def run(self, stream: FrameStream) -> None:
         """Take the steps that are left."""
         total = self.settings.steps
-        with Progress("training", total, "step", self.step) as bar, closing(stream(self.step)) as batches:
-            self._note(bar)
-            while self.step < total:
-                self.losses.append(self.take_step(next(batches)))
-                self.step += 1
-                bar.advance()
-                if self.step % self.settings.log_every == 0 or self.step == total:
-                    self.write_log()
-                    self._note(bar)
-                if self.engine.is_overdue(SAVE_SECONDS) or self.step == total:
-                    self.save_state()
+        with closing(stream(self.step)) as batches:
+            first = [next(batches)] if self.step < total else []
+            images = f"{total:,} steps of {sum(len(batch.images) for batch in first)} images"
+            facts = f"{training_facts(self.model, self.engine.device)}, {images}"
+            with Progress("training", total, "step", self.step, facts=facts) as bar:
+                self._note(bar)
+                for batch in chain(first, batches) if first else ():
+                    self.losses.append(self.take_step(batch))
+                    self.step += 1
+                    bar.advance()
+                    if self.step % self.settings.log_every == 0 or self.step == total:
+                        self.write_log()
+                        self._note(bar)
+                    if self.engine.is_overdue(SAVE_SECONDS) or self.step == total:
+                        self.save_state()
+                    if self.step == total:
+                        break
 
     def take_step(self, batch: FrameBatch) -> float:
         """Draw augmentation and sentences, take a step downhill, and return the loss."""
