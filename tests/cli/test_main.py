@@ -134,6 +134,7 @@ def test_a_word_that_is_like_no_verb_gets_the_list(synthboost: Callable[..., Any
         (["evaluate", "--data", "no", "--checkpoint", "w", "--masks", "m", "--out", "new"], ["both given"]),
         (["report", "nowhere"], ["nowhere", "no such folder"]),
         (["report"], ["runs: none", "a run's folder"]),
+        (["predict", "", "--checkpoint", "w", "--out", "new"], ["predict: word: empty", "a variable of the shell"]),
     ],
     ids=lambda value: " ".join(value) if value[0].islower() else "",
 )

@@ -218,3 +218,16 @@ def test_without_its_regions_a_file_shows_the_whole_image(make_dicom, make_regio
     with pytest.raises(DataError, match=r"ultrasound region: columns 2-500.*predict --whole-image"):
         open_recording(path)
     np.testing.assert_array_equal(next(open_recording(path, whole_image=True).frames()), CINE[0])
+
+
+def test_padding_behind_the_pixels_is_skipped_and_gigabytes_of_it_are_refused_at_once(make_dicom) -> None:
+    for syntax in (None, "jpeg"):
+        path = make_dicom("x.dcm", np.full((2, 16, 16), 100, np.uint8), syntax)
+        end = path.stat().st_size
+        with path.open("r+b") as file:
+            file.truncate(end + 1000)  # a hundred empty tags, as pydicom reads them
+        assert [int(frame[0, 0]) for frame in open_recording(path).frames()] == [100, 100]
+        with path.open("r+b") as file:
+            file.truncate(end + 2**32)
+        with pytest.raises(DataError, match=f"length: {2**32} bytes behind the pixels; expected at most 1048576"):
+            open_recording(path)

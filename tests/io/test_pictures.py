@@ -214,6 +214,15 @@ def test_an_interlaced_png_is_whole_with_all_seven_passes(tmp_path: Path) -> Non
         next(open_recording(tmp_path / "x.png").frames())
 
 
+@pytest.mark.parametrize("name", ["x.png", "x.jpg"])
+def test_a_still_picture_of_gigabytes_is_refused_by_its_length(tmp_path: Path, name: str) -> None:
+    Image.fromarray(GREY).save(tmp_path / name)
+    with (tmp_path / name).open("r+b") as file:
+        file.truncate(2**32)
+    with pytest.raises(DataError, match=f"length: {2**32} bytes; expected at most {2**28}"):
+        open_recording(tmp_path / name)
+
+
 def test_a_picture_of_30000_by_30000_is_refused_before_it_is_decoded(tmp_path: Path) -> None:
     (tmp_path / "huge.png").write_bytes(_png(30_000, False, b""))
     with pytest.raises(DataError, match="size: "):

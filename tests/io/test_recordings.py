@@ -34,6 +34,16 @@ def test_predictions_in_a_folder_below_are_no_recordings_but_may_be_asked_for(tm
     assert find_recordings(tmp_path / "out") == [tmp_path / "out" / "a" / "overlay.png"]
 
 
+def test_recordings_in_linked_folders_are_found_once_and_links_to_a_folder_above_end(tmp_path: Path) -> None:
+    for name in ("elsewhere/a.png", "set/b.png"):
+        (tmp_path / name).parent.mkdir()
+        (tmp_path / name).write_bytes(b"x")
+    (tmp_path / "set" / "patient").symlink_to(tmp_path / "elsewhere")
+    (tmp_path / "set" / "above").symlink_to(tmp_path / "set")
+    (tmp_path / "elsewhere" / "back").symlink_to(tmp_path / "set")
+    assert find_recordings(tmp_path / "set") == [tmp_path / "set" / "b.png", tmp_path / "set" / "patient" / "a.png"]
+
+
 def test_dicom_without_an_ending_is_found_by_its_mark(tmp_path: Path, make_dicom) -> None:
     made = make_dicom("IM0001", np.zeros((1, 4, 4), np.uint8))
     (tmp_path / "DICOMDIR2").write_bytes(b"no dicom")

@@ -171,6 +171,8 @@ def parse(arguments: Sequence[str] | None = None) -> Verb:
     name = next((" ".join(words[:n]) for n in (2, 1) if " ".join(words[:n]) in VERBS), None)
     if name is None:
         _answer_without_verb(words)
+    if "" in words:
+        raise ConfigError(f"{NAME} {name}", "word", "empty", "a value", "Has a variable of the shell none?")
     entry = VERBS[name]
     options = getattr(importlib.import_module(entry.module, "synthboost.cli"), entry.options)
     verb: Verb = tyro.cli(

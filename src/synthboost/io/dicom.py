@@ -7,6 +7,7 @@ repeated in a message, because it could.
 from __future__ import annotations
 
 import logging
+import os
 import warnings
 import zlib
 from collections.abc import Iterable, Iterator
@@ -46,6 +47,8 @@ DEFERRED_BYTES = 1 << 18
 """Longer values (the pixels) are not read with the header."""
 MAX_INFLATED_BYTES = 1 << 27
 """Of a deflated file, which is inflated in memory; a guess: a colour clip of 40 frames of 1,000 x 1,000."""
+PIXEL_DATA, MAX_BEHIND_BYTES = 0x7FE00010, 1 << 20
+"""A tag, and how much may stand behind its value, such as padding and signatures; a guess."""
 UNDEFINED = 0xFFFFFFFF
 """Length of pixels that are compressed frame by frame (DICOM PS3.5, A.4)."""
 FIRST_BYTES = (b"\xff\xd8", b"\xff\x4f")
@@ -97,9 +100,21 @@ def read_header(path: Path, tags: tuple[str, ...]) -> Any:
     """
     with extra("dicom", "pydicom"):
         import pydicom
+        from pydicom.filereader import read_partial
     logging.getLogger("pydicom").setLevel(logging.CRITICAL)  # its warnings repeat what stands in tags
+    passed = False
+
+    def is_behind(tag: int, *_: object) -> bool:
+        nonlocal passed
+        behind, passed = passed, passed or tag == PIXEL_DATA
+        return behind
+
     with _silent(path), _source(path) as file:
-        return pydicom.dcmread(file, specific_tags=list(tags), defer_size=DEFERRED_BYTES)
+        # Not `dcmread`, which goes on behind the pixels: a gigabyte of zeros is a hundred million empty tags.
+        header = read_partial(file, is_behind, DEFERRED_BYTES, specific_tags=[pydicom.tag.Tag(tag) for tag in tags])
+        if (behind := -file.tell() + file.seek(0, os.SEEK_END)) > MAX_BEHIND_BYTES:
+            raise DataError(path, "length", f"{behind} bytes behind the pixels", f"at most {MAX_BEHIND_BYTES}")
+    return header
 
 
 def _source(path: Path) -> BinaryIO:

@@ -8,6 +8,7 @@ Layouts: Adobe TIFF 6.0, section 2 (BigTIFF has wider numbers); GIF89a; PNG, sec
 from __future__ import annotations
 
 import io
+import os
 import re
 import struct
 import zlib
@@ -23,6 +24,8 @@ from PIL.JpegImagePlugin import JpegImageFile
 from synthboost.errors import DataError
 from synthboost.io.recording import MAX_FRAMES
 
+MAX_STILL_BYTES = 1 << 28
+"""Of a PNG or JPEG; a guess: three times 20 megapixels of noise in four channels."""
 MAX_SCANS = 100
 """Of a JPEG, which is refined by each; a guess: those that are sent piece by piece have about ten."""
 MAX_CHUNKS = 20_000
@@ -57,8 +60,11 @@ def parts_of(path: Path, file: BinaryIO) -> Parts:
         DataError: it has more scans, chunks, directories or frames than the limits, or is an animated PNG.
         struct.error: it is cut off.
     """
+    length, _ = file.seek(0, os.SEEK_END), file.seek(0)
     head = file.read(16)
     parts: Parts = [0], None
+    if length > MAX_STILL_BYTES and head[:2] in (b"\x89P", b"\xff\xd8"):
+        raise DataError(path, "length", f"{length} bytes", f"at most {MAX_STILL_BYTES}")
     if head[:4] in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"):
         parts = list(_tiff_pages(path, file, head)), None
     elif head[:4] == b"GIF8":

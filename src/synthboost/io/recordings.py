@@ -110,12 +110,24 @@ def find_recordings(path: Path) -> list[Path]:
     """
     if path.is_file():
         return [path]
-    results = {file.parent for file in path.rglob(CLAIM)} - {path}
-    found = sorted(f for f in path.rglob("*") if _is_recording(f, path) and results.isdisjoint(f.parents))
+    every = list(_walk(path, frozenset()))
+    results = {file.parent for file in every if file.name == CLAIM} - {path}
+    found = sorted(f for f in every if _is_recording(f, path) and results.isdisjoint(f.parents))
     if not found:
         there = "none" if path.is_dir() else "no such file or folder"
         raise DataError(path, "images", there, f"files {', '.join(SUFFIXES)}")
     return found
+
+
+def _walk(folder: Path, above: frozenset[Path]) -> Iterator[Path]:
+    """What is in a folder and its folders, those that are linked included, but not in a link to a folder above."""
+    if not folder.is_dir() or (real := folder.resolve()) in above:
+        return
+    with readable(folder):
+        inside = list(folder.iterdir())
+    for path in inside:
+        yield path
+        yield from _walk(path, above | {real})
 
 
 def stem(path: Path) -> str:
