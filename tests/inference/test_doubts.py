@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
 from synthboost.domain import STRUCTURES
-from synthboost.inference.doubts import doubts_about, looks_mirrored, reasons_against_heart, unclarity
+from synthboost.inference.doubts import doubts_about, mirror_odds, orientation_note, reasons_against_heart, unclarity
 from synthboost.inference.predictor import Prediction
 
 SIZE = 96
@@ -100,10 +102,30 @@ class ExpectsLeft:
         return Prediction(tuple(sentences), _heart() if found else np.full_like(_heart(), 0.5), 0.5)
 
 
-def test_images_that_are_clearer_in_their_mirror_images_look_mirrored() -> None:
+def test_images_in_whose_mirror_images_the_model_is_surer_look_mirrored() -> None:
     left = _image()
     left[:, :48][left[:, :48] > 0] += 20
     right, names = np.ascontiguousarray(left[:, ::-1]), ["ventricle", "wall", "atrium"]
-    assert not looks_mirrored(ExpectsLeft(), [left] * 8, names)  # type: ignore[arg-type]
-    assert looks_mirrored(ExpectsLeft(), [right] * 8, names)  # type: ignore[arg-type]
-    assert looks_mirrored(ExpectsLeft(), [left, *[right] * 7], names)  # type: ignore[arg-type]
+    predictor: Any = ExpectsLeft()
+    assert mirror_odds(predictor, left, names) == -mirror_odds(predictor, right, names) < -2
+    assert orientation_note(predictor, [left] * 8, names) == orientation_note(predictor, [], names) == ""
+    assert "in these images left and right look exchanged" in orientation_note(predictor, [left, *[right] * 7], names)
+    assert "--mirrored" in orientation_note(predictor, [right], names)
+
+
+class Undecided(ExpectsLeft):
+    """As sure either way."""
+
+    def predict(self, image, sentences):
+        return Prediction(tuple(sentences), _heart(), 0.5)
+
+
+def test_a_single_image_that_does_not_tell_its_orientation_says_so() -> None:
+    image, names, predictor = _image(), ["ventricle", "wall", "atrium"], Undecided()
+    darker = image.copy()
+    darker[:, 49:][image[:, 49:] == 160] = 120
+    assert "that is not sure" in orientation_note(predictor, [darker], names)  # type: ignore[arg-type]
+    brighter = image.copy()
+    brighter[:, 49:][image[:, 49:] == 160] = 211  # by 51 of 255: odds of 2 x 2.6 x 0.2
+    assert mirror_odds(predictor, brighter, names) == pytest.approx(1.04, abs=0.1)  # type: ignore[arg-type]
+    assert "may be exchanged" in orientation_note(predictor, [brighter], names)  # type: ignore[arg-type]

@@ -121,3 +121,10 @@ def test_the_empty_sentence_of_p0_is_a_sentence(predictor: Predictor) -> None:
 def test_a_sentence_that_is_too_long_is_refused_not_cut(predictor: Predictor) -> None:
     with pytest.raises(PromptError, match="at most"):
         predictor.predict(_image(8, 8), ["heart " * 200])
+
+
+def test_mirrored_images_are_predicted_in_their_mirror_images(predictor: Predictor, tiny_model: ClipSeg) -> None:
+    image = np.random.default_rng(0).integers(0, 255, (20, 30), dtype=np.uint8)
+    found = Predictor(tiny_model, "cpu", mirrored=True).predict(image, ["Myocardium of the heart."]).probability
+    other = predictor.predict(np.ascontiguousarray(image[:, ::-1]), ["Myocardium of the heart."]).probability
+    np.testing.assert_array_equal(found, other[..., ::-1])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from synthboost.models.catalogue import DEFAULT
 CLAIM = "clinical.json"
 REFERENCE = "reference"
 """In the place of a model: the data set's own label maps."""
-FOR_PREDICTING = ("prompts", "mend", "uncertainty")
+FOR_PREDICTING = ("prompts", "mend", "mirrored", "uncertainty")
 """Options that label maps which are not predicted now do not take."""
 
 
@@ -38,6 +39,8 @@ class Clinical(SplitOptions):
     """The prompt set for prediction; by default the run's, or P6."""
     mend: bool = False
     """Repair predictions: largest piece of each structure, holes filled, gaps between ventricle and wall closed."""
+    mirrored: bool = False
+    """The images show left and right exchanged: predict in their mirror images; masks fit the images as they are."""
     uncertainty: bool = False
     """Also write the agreement over sentences and mirror images (`uncertainty.csv`); takes about 20 times as long."""
 
@@ -71,12 +74,13 @@ class Clinical(SplitOptions):
             facts |= {"model": run.model if run else "masks on disk", "sentences": ", ".join(sets)}
             facts["overlaps"] = maps.resolved_by(folder)
         elif not reference:
-            predictor = Predictor.from_pretrained(self.masks)
+            predictor = Predictor.from_pretrained(self.masks, mirrored=self.mirrored)
             prompts = self.prompts or PromptSet(spec.prompt_set or PromptSet.P6)
             sentences = EvaluationSentences(prompts, name_domain=spec.domain_named)
             model = predictor.model.name if run else name_with_checksum(predictor.model, self.masks)
             facts |= {"model": model, "sentences": str(prompts), "domain named": spec.domain_named}
             facts |= {"threshold": predictor.threshold, "overlaps": maps.MOST_PROBABLE, "mended": self.mend}
+            facts |= {"mirrored": self.mirrored}
         source = open_source(self.data, self, images=False)
         frames = source.evaluation_frames(SplitPart.TESTING)
         source.check_images()
@@ -92,6 +96,8 @@ class Clinical(SplitOptions):
             "patients without a folder": sorted(p.name for p in set(listed) - set(source.dataset.patients)),
         }
         if predictor is not None and sentences is not None:
+            if self.masks == DEFAULT and not self.mirrored and (note := maps.orientation_of(predictor, frames)):
+                print(f"note: {note}", file=sys.stderr)
             found = maps.predicted_label_maps(predictor, frames, sentences, self.mend)
         else:
             found = maps.true_label_maps(frames) if reference else maps.stored_label_maps(folder, frames)

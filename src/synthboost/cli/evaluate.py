@@ -18,7 +18,16 @@ from synthboost.records.run_record import Evaluation, ShapeFrom
 
 CLAIM = "evaluate.json"
 """In the folder: what was asked for, so that the same command may go on in it, and no other."""
-FOR_PREDICTING = ("prompts", "paraphrase", "shape_from", "name_domain", "threshold", "probe_swapped", "shift")
+FOR_PREDICTING = (
+    "prompts",
+    "paraphrase",
+    "shape_from",
+    "name_domain",
+    "threshold",
+    "probe_swapped",
+    "shift",
+    "mirrored",
+)
 """Options that masks predicted earlier do not take."""
 
 
@@ -55,13 +64,15 @@ class Evaluate(SplitOptions):
     """A pixel is inside if its probability is larger."""
     probe_swapped: bool = False
     """Also predict each structure with another structure's sentence, to test whether the sentence is used."""
+    mirrored: bool = False
+    """The images show left and right exchanged: predict in their mirror images; masks fit the images as they are."""
     shift: int = 0
     """Also evaluate so many patients under changes of protocol, such as gain, depth and shadows (`shift/`)."""
 
     def run(self) -> None:
         """Predict unless masks are given, evaluate, write `rows.csv`, print the mean."""
         from synthboost.data.source import open_source
-        from synthboost.inference.predict_dataset import write_predictions
+        from synthboost.inference.predict_dataset import orientation_of, write_predictions
         from synthboost.inference.predictor import Predictor
         from synthboost.inference.robustness import write_robustness
         from synthboost.inference.score_dataset import score_frames
@@ -88,7 +99,7 @@ class Evaluate(SplitOptions):
         require_own(self.out / CLAIM)
         predictor = run = None
         if checkpoint is not None:
-            predictor = Predictor.from_pretrained(checkpoint, threshold=self.threshold)
+            predictor = Predictor.from_pretrained(checkpoint, threshold=self.threshold, mirrored=self.mirrored)
             run = run_spec_of(checkpoint)
         source = open_source(self.data, self, images=False)
         frames = source.evaluation_frames(self.part)
@@ -99,6 +110,7 @@ class Evaluate(SplitOptions):
         asked: dict[str, object] = {**to_json(spec), **to_json(evaluation), "masks": self.masks and str(self.masks)}
         if checkpoint is not None:
             asked |= {"sha256": weights_fingerprint(checkpoint), "sentences": f"{self.prompts} {self.name_domain}"}
+            asked |= {"mirrored": self.mirrored}
         shifts = None
         with exclusive(self.out):
             claim(self.out / CLAIM, asked)
@@ -106,6 +118,8 @@ class Evaluate(SplitOptions):
                 if unknown := predictor.model.unknown_words(" ".join(vocabulary([self.prompts]))):
                     words = ", ".join(unknown)
                     print(f"note: the model does not know {words}, used by {self.prompts}", file=sys.stderr)
+                if checkpoint == DEFAULT and not self.mirrored and (note := orientation_of(predictor, frames)):
+                    print(f"note: {note}", file=sys.stderr)
                 named = self.name_domain == "yes" or (self.name_domain == "as-trained" and spec.domain_named)
                 sentences = EvaluationSentences(self.prompts, self.paraphrase, self.shape_from, name_domain=named)
                 write_predictions(predictor, frames, sentences, masks, probe_swapped=self.probe_swapped)

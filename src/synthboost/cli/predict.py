@@ -44,10 +44,12 @@ class Predict(WithModel):
     """Predict in the whole image of DICOM files, not in the region that the scanner names."""
     threshold: float = 0.5
     """A pixel is inside if its probability is larger."""
+    mirrored: bool = False
+    """The images show left and right exchanged: predict in their mirror images; masks fit the images as they are."""
 
     def run(self) -> None:
         """Predict everything; unreadable recordings are listed with the reason, and make the exit code 2."""
-        from synthboost.inference.doubts import FEWEST_VOTES, MOST_VOTES, looks_mirrored
+        from synthboost.inference.doubts import MOST_VOTES, orientation_note
         from synthboost.inference.predict_folder import beside, first_picture, predict_folder
         from synthboost.inference.predictor import REFUSED, Predictor
         from synthboost.inference.sentences import ALL_NAMES, sentence_targets, structure_targets
@@ -74,7 +76,7 @@ class Predict(WithModel):
                 print(f"note: the model was trained on sentences that end with the domain: {said}", file=sys.stderr)
         else:
             targets = structure_targets(self.structures or ALL_NAMES, self.view, named)
-        predictor = Predictor.from_pretrained(self.checkpoint, threshold=self.threshold)
+        predictor = Predictor.from_pretrained(self.checkpoint, threshold=self.threshold, mirrored=self.mirrored)
         model = name_with_checksum(predictor.model, self.checkpoint)
         sha256 = weights_fingerprint(self.checkpoint)
         print(f"model: {model}")
@@ -103,15 +105,11 @@ class Predict(WithModel):
         if len(doubtful) > MOST_NOTES:
             print(f"note: {len(doubtful) - MOST_NOTES} more: {out / 'recordings.csv'}", file=sys.stderr)
         read = [path for path, outcome in zip(paths, outcomes, strict=True) if outcome.result is not None]
-        if len(read) >= FEWEST_VOTES and kept < len(read):
+        if kept < len(read) and not self.mirrored:
             some = read[:: math.ceil(len(read) / MOST_VOTES)]
             firsts = [next(open_recording(path, self.whole_image).frames()) for path in some]
-            if looks_mirrored(predictor, firsts, [target.sentence for target in structure_targets()]):
-                print(
-                    "note: these images look mirrored: the right ventricle is expected on the left-hand side. Mirror "
-                    "them and predict again, or look at the overlays.",
-                    file=sys.stderr,
-                )
+            if note := orientation_note(predictor, firsts, [target.sentence for target in structure_targets()]):
+                print(f"note: {note}", file=sys.stderr)
         for outcome in failed:
             print(f"failed: {outcome.reason}", file=sys.stderr)
         if failed:

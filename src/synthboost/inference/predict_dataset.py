@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,8 +13,9 @@ import numpy as np
 from synthboost.data.source import FrameSet
 from synthboost.domain import STRUCTURES, Frame, FrameInfo, LabelMap, Mask, Prompt, Structure
 from synthboost.errors import DataError
+from synthboost.inference.doubts import MOST_VOTES, orientation_note
 from synthboost.inference.predictor import EncodedImages, Prediction, Predictor
-from synthboost.inference.sentences import EvaluationSentences, texts_of
+from synthboost.inference.sentences import EvaluationSentences, structure_targets, texts_of
 from synthboost.io.atomic import whole_folder
 from synthboost.io.pictures import read_labels_png, write_png
 from synthboost.progress import track
@@ -124,6 +126,13 @@ def write_predicted(
                 entries += _write_frame(temporary, found, probe_swapped)
                 write_png(temporary / label_map_name(info.name), found.prediction.label_map())
         write_index(temporary, entries)
+
+
+def orientation_of(predictor: Predictor, frames: FrameSet) -> str:
+    """Whether the frames look mirrored, asked of some of them; see `orientation_note`."""
+    positions = range(0, len(frames), math.ceil(len(frames) / MOST_VOTES) or 1)
+    some = [frame.image for n in positions if isinstance(frame := load_frame(frames, n), Frame)]
+    return orientation_note(predictor, some, [target.sentence for target in structure_targets()])
 
 
 def true_label_maps(frames: FrameSet) -> FrameLabelMaps:

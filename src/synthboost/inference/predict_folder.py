@@ -89,6 +89,7 @@ def predict_folder(
         "model": model,
         "weights_sha256": weights_sha256,
         "threshold": predictor.threshold,
+        "mirrored": predictor.mirrored,
         "sentences": {target.name: target.sentence for target in targets},
         "label_map": label_map,
         "dicom_seg": dicom_seg,

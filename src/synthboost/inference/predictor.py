@@ -70,8 +70,13 @@ class EncodedImages:
 class Predictor:
     """A model that segments: `Predictor.from_pretrained(folder).predict(image, ["Myocardium of the heart."])`."""
 
-    def __init__(self, model: Segmenter, device: str = "auto", threshold: float = THRESHOLD) -> None:
+    def __init__(
+        self, model: Segmenter, device: str = "auto", threshold: float = THRESHOLD, mirrored: bool = False
+    ) -> None:  # fmt: skip
         """Move `model` to `device` (`auto` takes a GPU if there is one) and switch it to evaluation.
+
+        With `mirrored` the images show left and right exchanged: the model gets their mirror images, and masks are
+        mirrored back.
 
         Raises:
             ConfigError: the threshold is not between 0 and 1, or the device does not exist.
@@ -81,13 +86,15 @@ class Predictor:
         self.device = choose_device(device)
         self.model = model.to(self.device).eval()
         limit_threads(self.model)
-        self.threshold = threshold
+        self.threshold, self.mirrored = threshold, mirrored
         self.texts = TextMemory(self.model)
 
     @classmethod
-    def from_pretrained(cls, source: str | Path, device: str = "auto", threshold: float = THRESHOLD) -> Self:
+    def from_pretrained(
+        cls, source: str | Path, device: str = "auto", threshold: float = THRESHOLD, mirrored: bool = False
+    ) -> Self:
         """Load a folder of weights, a finished run's folder, or a model from the hub; see `load_segmenter`."""
-        return cls(load_segmenter(source), device, threshold)
+        return cls(load_segmenter(source), device, threshold, mirrored)
 
     @classmethod
     def default(cls, device: str = "auto", threshold: float = THRESHOLD) -> Self:
@@ -127,6 +134,8 @@ class Predictor:
                     "image", "array", f"{image.dtype} of shape {image.shape}", "uint8 of shape (rows, columns)",
                     "Convert to grey values 0-255 first.",
                 )  # fmt: skip
+        if self.mirrored:
+            images = [np.ascontiguousarray(image[:, ::-1]) for image in images]
         pixels = torch.stack([self.model.preprocess(image) for image in images]).to(self.device)
         sizes = tuple((image.shape[0], image.shape[1]) for image in images)
         return EncodedImages(self.model.encode_image(pixels), sizes)
@@ -162,6 +171,8 @@ class Predictor:
         predictions, unnamed = [], self.refused(distinct)
         for size, own, part in zip(images.sizes, sentences, torch.split(logits, counts), strict=True):
             probability = self.model.postprocess(part, size).cpu().numpy()
+            if self.mirrored:
+                probability = np.ascontiguousarray(probability[..., ::-1])
             refused = tuple(sentence for sentence in own if sentence in unnamed)
             probability[[sentence in refused for sentence in own]] = 0
             predictions.append(Prediction(tuple(own), probability, self.threshold, refused))
