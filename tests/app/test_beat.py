@@ -7,17 +7,17 @@ from typing import Any
 import numpy as np
 import pytest
 
-from synthboost.app.beat import Beat, find_beat, ventricle_area
+from synthboost.app.beat import ClipBeats, measure_clip, ventricle_area
 from synthboost.app.controller import Controller, Display
 from synthboost.app.images import OpenedImage, Uploads
 from synthboost.app.markup import beat_figure
 from synthboost.domain import STRUCTURES, Phase
+from synthboost.evaluation.clinical.beats import Beat, measure_frame
 from synthboost.evaluation.clinical.patient_numbers import Measurement
 from synthboost.inference.predictor import Prediction
 from synthboost.prompts.templates import STRUCTURE_NAMES
 
 SENTENCES = tuple(f"{STRUCTURE_NAMES[structure]} of the heart." for structure in STRUCTURES)
-OWN = Measurement("ef_4CH", 50.0, "%")
 
 
 def _heart(radius: float) -> Any:
@@ -60,41 +60,45 @@ def test_a_ventricle_has_the_area_of_its_pixels() -> None:
     assert ventricle_area(Prediction(SENTENCES[1:], _heart(6.0)[1:], 0.5), None) == 0
 
 
-def test_the_fraction_is_that_of_the_largest_and_the_smallest_ventricle_and_its_spread_that_of_other_words() -> None:
-    radii = (6, 9, 7)
-    areas = [float(_heart(radius)[0].sum()) for radius in radii]
-    beat = find_beat(Reading(), _clip(*radii), areas, SENTENCES, (1.0, 1.0), 0.5)  # type: ignore[arg-type]
-    assert beat is not None
-    assert beat.frames == {Phase.END_DIASTOLE: 1, Phase.END_SYSTOLE: 0}
-    assert beat.fraction.value == pytest.approx(100 * (1 - 6**3 / 9**3), abs=3)  # volumes of one shape go with its cube
-    assert beat.spread is not None
-    low, high = beat.spread
-    assert high == beat.fraction.value
-    assert low == pytest.approx(100 * (1 - 7**3 / 10**3), abs=3)
-    assert len(beat.fractions) == 4  # two wordings (those of P1 are the visitor's), each also in the mirror image
+def _measured(radii: Any) -> tuple[list[float], list[dict[str, float]]]:
+    maps = [Prediction(SENTENCES, _heart(radius), 0.5).label_map() for radius in radii]
+    return [float((own == 1).sum()) for own in maps], [measure_frame(own, (1.0, 1.0)) for own in maps]
+
+
+def test_the_fraction_is_the_mean_over_the_beats_and_its_sd_that_of_other_words_and_the_mirror_image() -> None:
+    radii = (9, 6, 9, 7)
+    areas, measured = _measured(radii)
+    clip = measure_clip(Reading(), _clip(*radii), areas, measured, SENTENCES, (1.0, 1.0), 0.5)  # type: ignore[arg-type]
+    assert clip is not None
+    assert [beat[:2] for beat in clip.beats] == [(0, 1), (2, 3)]
+    first, second = 100 * (1 - 6**3 / 9**3), 100 * (1 - 7**3 / 9**3)  # volumes of one shape go with its cube
+    assert clip.fraction.value == pytest.approx((first + second) / 2, abs=3)
+    wider = 100 * (1 - 7**3 / 10**3)  # two values twice: sqrt(4 d^2 / 3) where each is d from the mean
+    assert clip.model_sd == pytest.approx(math.sqrt(4 / 3) * (first - wider) / 2, abs=1)
 
 
 def test_a_ventricle_that_never_changes_has_no_beat() -> None:
-    assert find_beat(Reading(), _clip(6, 6), [9.0, 9.0], SENTENCES, None, None) is None  # type: ignore[arg-type]
+    areas, measured = _measured((6, 6))
+    assert measure_clip(Reading(), _clip(6, 6), areas, measured, SENTENCES, None, None) is None  # type: ignore[arg-type]
 
 
 def test_the_page_draws_the_curve_and_says_it_in_words_and_shows_the_instants() -> None:
     with Uploads() as uploads:
         controller = Controller(Reading(), uploads)  # type: ignore[arg-type]
         controller._screen = lambda *_: "shown"  # type: ignore[assignment, method-assign, return-value]
-        controller.open("me", OpenedImage("clip", _clip(6, 9, 7), (1.0, 1.0), frame_seconds=0.5), "\n".join(SENTENCES),
+        controller.open("me", OpenedImage("clip", _clip(9, 8, 6), (1.0, 1.0), frame_seconds=0.5), "\n".join(SENTENCES),
                         Display())  # fmt: skip
         assert "3 frames" in controller.waiting("me")
         assert controller.frame_of("me", Phase.END_SYSTOLE) is None
         drawn = controller.beat("me")
-        assert [controller.frame_of("me", phase) for phase in Phase] == [2, 1]
+        assert [controller.frame_of("me", phase) for phase in Phase] == [1, 3]
         session = controller.sessions.get("me")
         assert session is not None
         session.sentences = SENTENCES[1:]
         assert "Left ventricular cavity" in controller.beat("me")
         controller.open("me", OpenedImage("still", _clip(6), None), "\n".join(SENTENCES), Display())
         assert controller.beat("me") == controller.waiting("me") == ""
-    assert "ED frame 2, 0.50 s (3.8 cm²), ES frame 1, 0.00 s" in drawn
+    assert "ED frame 1, 0.00 s (3.8 cm²), ES frame 3, 1.00 s" in drawn
     assert "Ejection fraction, single plane:" in drawn
     assert re.search(r'role="img" aria-label="Area of the left ventricle \(cm²\) over 3 frames: ED', drawn)
     assert drawn.count("<circle") == 3
@@ -102,9 +106,7 @@ def test_the_page_draws_the_curve_and_says_it_in_words_and_shows_the_instants() 
 
 def test_without_a_wall_the_page_says_why_there_is_no_fraction() -> None:
     why = Measurement("ef_4CH", None, "%", "4CH ED: myocardium: absent; expected <one>")
-    frames = {Phase.END_DIASTOLE: 0, Phase.END_SYSTOLE: 1}
-    beat = Beat((4.0, 2.0), np.array([4.0, 2.0]), frames, "pixels", None, (why, OWN))
+    beat = ClipBeats((4.0, 2.0), np.array([4.0, 2.0]), (Beat(0, 1, None),), "pixels", None, why, None)
     drawn = beat_figure(beat)
     assert "No ejection fraction: ED: myocardium: absent; expected &lt;one&gt;." in drawn
-    assert beat.spread is None
     assert "frame 2 (2 pixels)" in drawn

@@ -9,14 +9,15 @@ from pathlib import Path
 
 import numpy as np
 
-from synthboost.app.beat import find_beat, ventricle_area
+from synthboost.app.beat import measure_clip, ventricle_area
 from synthboost.app.images import OpenedImage, Uploads, read_upload
 from synthboost.app.markup import beat_figure, download_link, figure, note, problem, table
-from synthboost.app.results import measure, structures_named, zip_masks
+from synthboost.app.results import heart_of, measure, structures_named, zip_masks
 from synthboost.app.sentences import NO_WORDS, read_lines, structure_named
 from synthboost.app.sessions import Session, Sessions
 from synthboost.domain import GreyImage, Phase, Structure
 from synthboost.errors import DataError, SynthboostError
+from synthboost.evaluation.clinical.beats import measure_frame
 from synthboost.inference.doubts import doubts_about
 from synthboost.inference.overlay import draw_smooth
 from synthboost.inference.predictor import REFUSED, Prediction, Predictor
@@ -28,7 +29,7 @@ GONE = DataError(
 LOST = DataError("page", "upload", "waited too long", "an upload of the last hour", "Upload it again.")
 NOTHING = DataError("page", "masks", "none yet", "one sentence per line", "Type one, and press Segment.")
 NO_VENTRICLE = "No beat: no sentence begins with “Left ventricular cavity”."
-NO_BEAT = "No beat: no two frames show left ventricles of different size."
+NO_BEAT = "No beat: the area of the left ventricle hardly changes."
 NO_SECTOR = (
     "No ultrasound sector was found: this may be no apical view of a heart. The model draws masks in any picture."
 )
@@ -114,15 +115,18 @@ class Controller:
         if Structure.LEFT_VENTRICULAR_CAVITY not in structures_named(sentences):
             return note(NO_VENTRICLE)
         if session.beat is None or session.beat[0] != sentences:
-            areas = []
+            areas, measured = [], []
             for number in range(len(image.frames)):
                 if self.sessions.get(key) is not session or session.sentences != sentences:
                     return ""
                 with self._lock:
                     prediction = session.predict(self.predictor, sentences, number, self.predictor.threshold)
                 areas.append(ventricle_area(prediction, image.spacing_mm))
+                measured.append(measure_frame(heart_of(prediction), image.spacing_mm))
             with self._lock:
-                found = find_beat(self.predictor, image.frames, areas, sentences, image.spacing_mm, image.frame_seconds)
+                found = measure_clip(
+                    self.predictor, image.frames, areas, measured, sentences, image.spacing_mm, image.frame_seconds
+                )
             session.beat = sentences, found
         return note(NO_BEAT) if session.beat[1] is None else beat_figure(session.beat[1])
 

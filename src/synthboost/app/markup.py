@@ -6,7 +6,7 @@ import base64
 from collections.abc import Sequence
 from html import escape
 
-from synthboost.app.beat import VIEW, Beat
+from synthboost.app.beat import VIEW, ClipBeats
 from synthboost.app.results import MaskMeasurement
 from synthboost.app.sentences import NO_WORDS
 from synthboost.domain import Phase
@@ -15,9 +15,8 @@ from synthboost.inference.overlay import COLOURS
 
 NOT_A_DEVICE = "Research software, not a medical device."
 SINGLE_PLANE = (
-    "From one view, its 20 discs taken as circles: not the biplane ejection fraction. The spread is over other words "
-    "for the same structures and over the mirror image. It shows where the model contradicts itself; the error may be "
-    "far larger."
+    "From one view, its 20 discs taken as circles: not the biplane ejection fraction. The SD is over two wordings, "
+    "each of the image and its mirror image. It shows where the model contradicts itself; the error may be far larger."
 )
 WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 560, 190, 52, 16, 24, 164
 """Of the curve."""
@@ -53,7 +52,7 @@ def figure(png: bytes, name: str, measured: Sequence[MaskMeasurement]) -> str:
     )
 
 
-def beat_figure(beat: Beat) -> str:
+def beat_figure(beat: ClipBeats) -> str:
     """The curve of a clip's ventricle with ED and ES, and the ejection fraction; read aloud as the same in words."""
     where = {phase: _instant(beat, frame) for phase, frame in beat.frames.items()}
     sizes = {
@@ -69,7 +68,7 @@ def beat_figure(beat: Beat) -> str:
     )
 
 
-def _curve(beat: Beat) -> str:
+def _curve(beat: ClipBeats) -> str:
     """Dots for the frames, a line for the moving average, a labelled line each for ED and ES."""
     high = max(*beat.areas, float(beat.smoothed.max()))
     step = (WIDTH - LEFT - RIGHT) / (len(beat.areas) - 1)
@@ -80,7 +79,8 @@ def _curve(beat: Beat) -> str:
     marks = "".join(
         f'<line class="sb-mark" x1="{x[frame]:.1f}" x2="{x[frame]:.1f}" y1="{TOP}" y2="{BOTTOM}"/>'
         f'<text x="{x[frame]:.1f}" y="{TOP - 8}" text-anchor="middle">{phase}</text>'
-        for phase, frame in beat.frames.items()
+        for own in beat.beats
+        for phase, frame in zip(Phase, own[:2], strict=True)
     )
     top = f"{high:,.{0 if beat.unit == 'pixels' else 1}f}"
     last = _instant(beat, len(beat.areas) - 1)
@@ -93,18 +93,17 @@ def _curve(beat: Beat) -> str:
     )
 
 
-def _instant(beat: Beat, frame: int) -> str:
+def _instant(beat: ClipBeats, frame: int) -> str:
     seconds = "" if beat.frame_seconds is None else f", {frame * beat.frame_seconds:.2f} s"
     return f"frame {frame + 1}{seconds}"
 
 
-def _fraction(beat: Beat) -> str:
+def _fraction(beat: ClipBeats) -> str:
     if beat.fraction.value is None:
         return f"No ejection fraction: {safe(beat.fraction.reason.removeprefix(f'{VIEW} '))}."
-    low, high = beat.spread or (beat.fraction.value, beat.fraction.value)
-    return (
-        f"Ejection fraction, single plane: {beat.fraction.value:.0f} % (model's own spread {low:.0f} to {high:.0f} %)."
-    )
+    several = f", mean of {len(beat.beats)} beats" if len(beat.beats) > 1 else ""
+    spread = "" if beat.model_sd is None else f" ± {beat.model_sd:.1f} (the model's own SD)"
+    return f"Ejection fraction, single plane{several}: {beat.fraction.value:.0f} %{spread}."
 
 
 def table(measured: Sequence[MaskMeasurement], spacing_known: bool) -> str:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from synthboost.app.beat import Beat
+from synthboost.app.beat import ClipBeats
 from synthboost.app.images import OpenedImage
 from synthboost.inference.predictor import THRESHOLD, EncodedImages, Prediction, Predictor
 
@@ -29,7 +29,7 @@ class Session:
         self.image = image
         self.sentences: tuple[str, ...] = ()
         """Those whose masks are on show."""
-        self.beat: tuple[tuple[str, ...], Beat | None] | None = None
+        self.beat: tuple[tuple[str, ...], ClipBeats | None] | None = None
         """Of a clip, and the sentences that it was found with."""
         self._encoded: OrderedDict[int, EncodedImages] = OrderedDict()
         self._predicted: OrderedDict[tuple[int, str], NDArray[np.float32]] = OrderedDict()
