@@ -8,7 +8,6 @@ from typing import Annotated
 
 import tyro
 
-from synthboost.domain import Metric
 from synthboost.errors import ConfigError
 
 
@@ -25,8 +24,6 @@ class Compare:
     """The first side: folders of finished runs."""
     second: Annotated[tuple[Path, ...], tyro.conf.arg(name="with")] = ()
     """The second side: folders of finished runs."""
-    metric: Metric = "dice"
-    """The metric to compare."""
     draws: int = 10_000
     """Bootstrap resamples."""
     out: Path | None = None
@@ -53,15 +50,13 @@ class Compare:
                 )  # fmt: skip
             first, second = (by_name(map(read_run, side)) for side in (self.runs, self.second))
             ours, theirs = (rows_of_runs([*runs.values()]) for runs in (first, second))
-            family = contrast_family(ours, theirs, self.metric, draws=self.draws)
+            family = contrast_family(ours, theirs, draws=self.draws)
             shared = [column for column, _ in family.members[0][0]]
             training = training_of_rows(ours, theirs, shared, {**first, **second})
             tables = [family_table(family, training=training)]
         else:
             if self.runs or self.second:
                 raise ConfigError("compare", "published", "given together with runs", "one of the two")
-            if self.metric != "dice":
-                raise ConfigError("compare", "metric", self.metric, "dice, where published scores are compared")
             tables = published_tables(read_published(self.published), draws=self.draws)
         print("\n".join(map(to_text, tables)), end="")
         if self.out is not None:

@@ -69,10 +69,9 @@ class Study(SplitOptions):
     """How real patients are split; by default the recipe's. Use `no-test` for copies without the test patients."""
     allow_missing: bool = False
     """Continue when listed patients or files are absent."""
-    executor: str = "local"
-    """Where runs are executed: `local` processes, a `slurm` cluster, or `ray`; see `docs/studies.md`."""
-    executor_options: tuple[str, ...] = ()
-    """Resources of each run on the cluster, e.g. `partition=gpu hours=4 gpus=1`."""
+    executor: tuple[str, ...] = ("local",)
+    """Where runs are executed: `local` processes, a `slurm` cluster, or `ray`; then the resources of each run there,
+    e.g. `slurm partition=gpu hours=4 gpus=1`; see `docs/studies.md`."""
     workers: int | None = None
     """Runs at a time; by default one per core with one thread each, one on a GPU, and 64 on a cluster."""
 
@@ -95,8 +94,9 @@ class Study(SplitOptions):
             size = replace(size, images_per_stage=self.images_per_stage)
         preset = self._varied(choose_study(self.name, size))
         paths = StudyPaths(self.out)
-        workers = self.workers or (local_workers() if self.executor == "local" else ON_A_CLUSTER)
-        executor = make_executor(self.executor, workers, paths.executor, self.executor_options)
+        where, *resources = self.executor or ("",)
+        workers = self.workers or (local_workers() if where == "local" else ON_A_CLUSTER)
+        executor = make_executor(where, workers, paths.executor, resources)
         preset = replace(preset, grid=self.grid.over(preset.grid))
         preset = with_weights(preset, dict(map(_weights, self.weights)))
         needs_synthetic = uses_synthetic(preset.grid.strategies)
