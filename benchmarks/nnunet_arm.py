@@ -81,7 +81,7 @@ def main() -> None:
     record = FOLDER / "trained.json"
     trained = json.loads(record.read_text()) if record.is_file() else train()
     record.write_text(json.dumps(trained))
-    trained["inference_cpu_s"] = predict(trained)
+    trained["image_cpu_s"] = predict(trained)
     shutil.rmtree(FOLDER / "preprocessed", ignore_errors=True)
     (FOLDER / "done.json").write_text(json.dumps(trained))
 
