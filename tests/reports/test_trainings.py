@@ -49,6 +49,10 @@ def test_pretraining_counts_and_is_missed_when_its_run_is_not_given(trained):
         "At equal steps: both sides were trained for 10 epochs, 40 optimiser steps."
     )
     assert text_of(first, second).endswith("Pretraining whose run was not given is not counted.")
+    as_long = trained([0.7], "real", 5)
+    assert text_of(first, as_long).startswith(
+        "Apart from pretraining, at equal steps: both sides were trained for 5 epochs"
+    )
     assert "the first side was trained for 5 epochs, 20 optimiser steps" in text_of(first, second)
 
 

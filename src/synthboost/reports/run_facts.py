@@ -76,7 +76,9 @@ def trainings_text(pairs: Sequence[tuple[Collection[str], Collection[str]]], kno
     elif any(len({s for side in pair for _, s, _ in side}) > 1 for pair in found):
         text = f"Not at equal steps: {apart}"
     else:
-        text = f"At equal steps: both sides were trained for {said[0]}."
+        text = (
+            f"{'Apart from pretraining, at' if lacking else 'At'} equal steps: both sides were trained for {said[0]}."
+        )
     return f"{text}{' Pretraining whose run was not given is not counted.' if lacking else ''}"
 
 
