@@ -6,7 +6,7 @@ import pytest
 
 from synthboost.reports.arms import ordered_arms
 from synthboost.reports.bars import encoder_bars, series_bars, strategy_bars
-from synthboost.reports.contrasts import STRATEGIES, difference_table, differences
+from synthboost.reports.contrasts import ENCODERS, STRATEGIES, difference_table, differences
 from synthboost.reports.series import rows_of_runs
 
 
@@ -58,6 +58,19 @@ def test_frozen_is_compared_with_trained_under_the_same_strategy(make_study_run)
     (found,) = of(make_study_run([0.8, 0.8]), make_study_run([0.7, 0.7], encoders="frozen"))
     assert (found.name, found.encoders, found.points) == ("real", "frozen − trained", pytest.approx(-10))
     assert found.paper == pytest.approx(88.41 - 91.00)
+
+
+def test_every_other_policy_is_compared_with_trained_encoders(make_study_run):
+    policies = {"frozen": 0.7, "vision=trained,text=lora-8": 0.75}
+    found = of(make_study_run([0.8, 0.8]), *(make_study_run([d, d], encoders=name) for name, d in policies.items()))
+    table = difference_table(found, ENCODERS)
+    assert [[line[n].text for n in (0, 2, 4)] for line in table.lines] == [
+        ["real", "frozen − trained", "−10.00"],
+        ["real", "vision=trained,text=lora-8 − trained", "−5.00"],
+    ]
+    [plot] = encoder_bars(found)
+    assert plot.name == "encoders-minus-trained"
+    assert "cris real vision=trained text=lora-8, P1 -5.0" in plot.alternative
 
 
 def test_one_patient_gives_no_interval_and_no_reading(make_study_run):

@@ -9,6 +9,7 @@ from synthboost.errors import ConfigError
 from synthboost.models.catalogue import settings_of
 from synthboost.models.freezing import Encoders
 from synthboost.studies.recipes import PRESETS, RECIPES, STUDIES, choose_preset, choose_study, small, smoke
+from synthboost.studies.study import with_weights
 
 
 def test_the_recipes_differ_as_the_paper_and_its_code_do() -> None:
@@ -65,6 +66,19 @@ def test_the_study_of_sentences_trains_on_any_of_their_clauses() -> None:
         ("textunet",),
         ("clipseg", "cris"),
     )
+
+
+def test_the_study_of_freezing_changes_one_encoder_at_a_time_and_pretrains_what_it_can() -> None:
+    preset = choose_study("freezing", small())
+    policies = [Encoders.parse(policy) for policy in preset.grid.encoders]
+    assert len(set(policies)) == 8
+    assert policies[:2] == [Encoders.TRAINED, Encoders.FROZEN]
+    assert all(Encoders.TRAINED.vision in (policy.vision, policy.text) for policy in policies[2:])
+    assert preset.grid.models == ("textunet", "clipseg", "cris", "dual", "sam3")
+    assert with_weights(preset, {}).weights == {
+        "textunet": "lite0-minilm", "clipseg": "random", "cris": "random", "dual": "random", "sam3": "random",
+    }  # fmt: skip
+    assert choose_study("freezing", choose_preset("paper")).weights["clipseg"] == "CIDAS/clipseg-rd64-refined"
 
 
 def test_a_study_that_does_not_exist_is_told_the_known_ones() -> None:

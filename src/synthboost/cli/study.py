@@ -33,7 +33,8 @@ class Study(SplitOptions):
     patients, with real images alone and after each of several synthetic sets. `prompts` measures what each part of a
     sentence contributes, and what wrong sentences do. `ablation` varies the synthetic data, one factor at a time;
     `pretraining` compares encoders pretrained on natural images with random ones, with and without synthetic images.
-    `transfer` trains on each of several data sets, and evaluates on all of them.
+    `freezing` compares which encoder learns, and how far, for five architectures. `transfer` trains on each of several
+    data sets, and evaluates on all of them.
 
     Shared work is done once: `synth-PT:real-FT` starts from the `synthetic` run.
 
@@ -41,7 +42,7 @@ class Study(SplitOptions):
     """
 
     name: tyro.conf.Positional[str] = ""
-    """`paper`, `label-free`, `prompts`, `ablation`, `pretraining`, `transfer`."""
+    """`paper`, `label-free`, `prompts`, `ablation`, `pretraining`, `freezing`, `transfer`."""
     data: Path | None = None
     """The real data set, for training, validation and evaluation."""
     synthetic: tuple[Path, ...] = ()

@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 
 from synthboost.evaluation.statistics.arms import Arm
 from synthboost.reports.arms import has_choice_of, is_baseline, mean_percent, strategy_label
-from synthboost.reports.contrasts import ENCODERS, STRATEGIES, Difference
+from synthboost.reports.contrasts import ENCODERS, FROZEN, STRATEGIES, Difference, encoders_caption
 from synthboost.reports.figure import (
     INK,
     QUIET,
@@ -79,10 +79,17 @@ def strategy_bars(found: Sequence[Difference]) -> list[Plot]:
 
 
 def encoder_bars(found: Sequence[Difference]) -> list[Plot]:
-    """Frozen minus trained encoders by prompt set, one colour per strategy; no figure without frozen runs."""
-    chosen = [(d.first["prompt_set"], d) for d in found if d.kind == ENCODERS]
-    caption = "Frozen minus trained encoders under each strategy, by prompt set."
-    return [_plot("frozen-minus-trained", caption, sorted({p for p, _ in chosen}), chosen)] if chosen else []
+    """Frozen (or other) minus trained encoders by prompt set, one colour per strategy; no figure without such runs."""
+    chosen = [d for d in found if d.kind == ENCODERS]
+    others = {d.first["encoders"] for d in chosen} - {FROZEN}
+    said = {d.first["encoders"]: " ".join(d.first["encoders"].split(",")) for d in chosen}
+    of = [
+        (f"{said[d.first['encoders']]}, {d.first['prompt_set']}" if others else d.first["prompt_set"], d)
+        for d in chosen
+    ]
+    name = "encoders-minus-trained" if others else "frozen-minus-trained"
+    caption = f"{encoders_caption(chosen)} under each strategy, by prompt set."
+    return [_plot(name, caption, sorted({label for label, _ in of}), of)] if of else []
 
 
 def series_bars(found: Mapping[str, Sequence[Difference]]) -> list[Plot]:

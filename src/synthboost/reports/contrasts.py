@@ -39,6 +39,8 @@ STRATEGY_PAIRS = (
 )
 """The paper's two comparisons, and the one it left to the future."""
 STRATEGIES, ENCODERS = "strategies", "encoders"
+FROZEN, TRAINED = "frozen", "trained"
+"""Encoders."""
 BLIND = "neither beats a constant mask"
 TOO_FEW = "1 run per arm: training noise not covered"
 """What is said instead of an interval over trainings."""
@@ -58,14 +60,15 @@ class Difference(NamedTuple):
 
     @property
     def name(self) -> str:
-        """e.g. `synthetic − real`, or `real` for frozen minus trained under that strategy."""
+        """e.g. `synthetic − real`, or `real` for other encoders minus trained ones under that strategy."""
         first = str(self.first["strategy"])
         return f"{first} − {self.base['strategy']}" if self.kind == STRATEGIES else first
 
     @property
     def encoders(self) -> str:
-        """Of both sides; `frozen − trained` when they are what differs."""
-        return str(self.first["encoders"]) if self.kind == STRATEGIES else "frozen − trained"
+        """Of both sides; e.g. `frozen − trained` when they are what differs."""
+        own = str(self.first["encoders"])
+        return own if self.kind == STRATEGIES else f"{own} − {TRAINED}"
 
     @property
     def points(self) -> float:
@@ -108,7 +111,7 @@ class Difference(NamedTuple):
 
 
 def differences(arms: Sequence[Arm]) -> list[Difference]:
-    """Strategies against `real` in the same setting with as many real patients, then frozen against trained encoders.
+    """Strategies against `real` in the same setting with as many real patients, then encoders against trained ones.
 
     Sides without a common pair are left out.
     """
@@ -127,12 +130,12 @@ def differences(arms: Sequence[Arm]) -> list[Difference]:
 def difference_table(found: Sequence[Difference], kind: str, known: Runs = NO_RUNS) -> Table:
     """The differences of one kind as lines, in points of Dice (0-100); `known` runs tell of their trainings."""
     of_strategies, chosen = kind == STRATEGIES, [d for d in found if d.kind == kind]
-    kinds = len({d.first["synthetic"] for d in chosen} - {""}) > 1
+    kinds, policies = len({d.first["synthetic"] for d in chosen} - {""}) > 1, len({d.encoders for d in chosen}) > 1
     lines = [
         {
             "comparison" if of_strategies else "strategy": words(d.name),
             "model": words(model_heading(d.first["model"])),
-            **({"encoders": words(d.encoders)} if of_strategies else {}),
+            **({"encoders": words(d.encoders)} if of_strategies or policies else {}),
             "sentences": words(d.first["prompt_set"]),
             **({"synthetic images": words(d.first["synthetic"] or NO_VALUE)} if kinds else {}),
             "difference": signed(d.points),
@@ -151,7 +154,7 @@ def difference_table(found: Sequence[Difference], kind: str, known: Runs = NO_RU
         }
         for d in chosen
     ]  # fmt: skip
-    what = "Differences between strategies" if of_strategies else "Frozen minus trained encoders"
+    what = "Differences between strategies" if of_strategies else encoders_caption(chosen)
     caption = (
         f"{what} in points of Dice, over the pairs that all trainings of both sides scored: the mean, and its 95 % "
         "interval with patients resampled (seeds averaged first). The intervals are not corrected for their number."
@@ -161,6 +164,12 @@ def difference_table(found: Sequence[Difference], kind: str, known: Runs = NO_RU
         sides.setdefault(f"{d.name}, {d.encoders}", []).append(d)
     notes = [f"{name}: {text}" for name, own in sides.items() if (text := training_of_differences(own, known))]
     return Table.of(f"differences_{kind}", caption, lines, notes)
+
+
+def encoders_caption(found: Sequence[Difference]) -> str:
+    """What is compared with trained encoders."""
+    kinds = {d.first["encoders"] for d in found}
+    return "Frozen minus trained encoders" if kinds <= {FROZEN} else "Other encoders minus trained ones"
 
 
 def training_of_differences(found: Sequence[Difference], known: Runs) -> str:
@@ -178,7 +187,7 @@ def training_of_rows(first: pd.DataFrame, second: pd.DataFrame, columns: Sequenc
 def family_tables(rows: pd.DataFrame, known: Runs = NO_RUNS) -> tuple[list[Table], list[str]]:
     """Tests by patient, corrected together: one table per contrast of one series, and why a contrast has none.
 
-    A family is a contrast (a strategy against `real`; frozen against trained encoders under a strategy) over all
+    A family is a contrast (a strategy against `real`; other encoders against trained ones under a strategy) over all
     models, encoders and prompt sets that both sides were run with, for each kind of synthetic images; P0, which names
     no structure, is left out.
     """
@@ -237,8 +246,8 @@ def _is_base(base: Arm, first: Arm) -> bool:
 
 
 def _is_trained(base: Arm, first: Arm) -> bool:
-    """Whether an arm is `first` with trained encoders, and that has frozen ones."""
-    return first["encoders"] == "frozen" and {**first.values, "encoders": "trained"} == base.values
+    """Whether an arm is `first` with trained encoders, and that has others."""
+    return first["encoders"] != TRAINED and {**first.values, "encoders": TRAINED} == base.values
 
 
 def _place(d: Difference) -> tuple[object, ...]:
@@ -251,15 +260,10 @@ def _sides(rows: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame, pd.DataFrame
     for ours, theirs in STRATEGY_PAIRS:
         columns = ["model", "encoders", "prompt_set"]
         yield f"{ours} minus {theirs}", rows[rows.strategy == ours], rows[rows.strategy == theirs], columns
-    frozen, trained = (rows[rows.encoders == name] for name in ("frozen", "trained"))
-    columns = [name for name in METHOD if name != "encoders"]
-    for name in sorted(frozen.strategy.unique()):
-        yield (
-            f"frozen minus trained {name}",
-            frozen[frozen.strategy == name],
-            trained[trained.strategy == name],
-            columns,
-        )
+    columns, trained = [name for name in METHOD if name != "encoders"], rows[rows.encoders == TRAINED]
+    others = rows[rows.strategy.isin(trained.strategy) & (rows.encoders != TRAINED)]
+    for (policy, name), first in others.groupby(["encoders", "strategy"]):
+        yield f"{policy} minus {TRAINED} {name}", first, trained[trained.strategy == name], columns
 
 
 def _with_partners(first: pd.DataFrame, second: pd.DataFrame, columns: list[str]) -> tuple[pd.DataFrame, pd.DataFrame]:

@@ -85,7 +85,7 @@ def sections_of(runs: Sequence[RunRecord], series: Sequence[Series], content: Re
         ),
         Section(
             "encoders",
-            "Frozen against trained encoders",
+            "Frozen or trained encoders",
             each(lambda one: [*encoder_bars(one.differences), difference_table(one.differences, ENCODERS, known)]),
         ),
         Section("dice", "Dice", each(_dice), no_row),

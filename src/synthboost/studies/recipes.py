@@ -26,6 +26,8 @@ RANDOM = "random"
 """In the place of weights: start from random ones."""
 PRETRAINED_ENCODERS = "lite0-minilm"
 """Weights, and the preset of the same network: encoders of the extra `pretrained`."""
+PARTLY = ("frozen", "last-1", "lora-8")
+"""What one encoder may do while the other is trained."""
 
 
 @dataclass(frozen=True)
@@ -323,6 +325,25 @@ def pretraining(size: Preset) -> Preset:
     )  # fmt: skip
 
 
+def freezing(size: Preset) -> Preset:
+    """Which encoder should learn, and how far, under which architecture: each policy for one encoder, and for both.
+
+        synthboost study freezing --data CAMUS --synthetic SIM --out DIR --preset small --patients 50
+
+    `textunet` starts from pretrained encoders, others from the preset's weights or `--weights`, or else from random
+    ones, which the report says: freezing those keeps noise.
+    """
+    parts = [f"vision={own},text=trained" for own in PARTLY] + [f"vision=trained,text={own}" for own in PARTLY]
+    grid = replace(
+        size.grid, models=(PRETRAINED_MODEL, "clipseg", "cris", "dual", "sam3"), prompts=(PromptSet.P1,),
+        strategies=(Strategy.REAL, Strategy.SYNTHETIC_THEN_REAL), encoders=("trained", "frozen", *parts),
+    )  # fmt: skip
+    started = {PRETRAINED_MODEL: PRETRAINED_ENCODERS}
+    return replace(
+        size, grid=grid, architectures={**size.architectures, **started}, weights={**size.weights, **started}
+    )
+
+
 def _own_grid(size: Preset, strategy: Strategy, prompts: PromptSet) -> Grid:
     """Of studies that vary something else: of the model that ships, where no published weights are asked for."""
     models = size.grid.models if size.weights else (PRETRAINED_MODEL,)
@@ -347,6 +368,7 @@ STUDIES: dict[str, Callable[[Preset], Preset]] = {
     "prompts": prompts,
     "ablation": ablation,
     "pretraining": pretraining,
+    "freezing": freezing,
     "transfer": transfer,
 }
 """Name -> what a study makes of a size: which runs there are. The report shows what these runs have to show."""
