@@ -123,6 +123,12 @@ def test_a_folder_that_is_no_patient_is_refused_rather_than_left_out(tiny_camus,
         open_dataset(tiny_camus)
 
 
+def test_what_predict_wrote_beside_a_patient_is_left_out(tiny_camus):
+    before = open_dataset(tiny_camus).frames
+    (tiny_camus / "database_nifti" / "patient0002-predicted").mkdir()
+    assert open_dataset(tiny_camus).frames == before
+
+
 def test_a_broken_cfg_stops_the_opening_even_if_files_may_be_missing(tiny_camus):
     path = tiny_camus / "database_nifti" / "patient0002" / "Info_2CH.cfg"
     path.write_text("Sex = F\n")

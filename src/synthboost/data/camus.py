@@ -94,11 +94,12 @@ class CamusMhd(Dataset):
 
 
 def _find_patients(parent: Path, release: str) -> list[PatientId]:
-    """The patients whose folders lie in `parent`, sorted; hidden folders and plain files are passed over.
+    """The patients whose folders lie in `parent`, sorted; hidden folders, plain files and results of `predict` are not.
 
     Other folders are refused, so `Patient0001` too, on disks that tell upper from lower case and on others.
     """
     names = sorted(entry.name for entry in _entries(parent) if entry.is_dir() and not entry.name.startswith("."))
+    names = [name for name in names if not name.endswith("-predicted")]
     foreign = [ascii(unicodedata.normalize("NFC", name)) for name in names if not PATIENT_NAME.fullmatch(name)]
     if foreign:
         raise DataError(

@@ -11,7 +11,7 @@ from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, UnidentifiedImageError
 
 from synthboost.domain import GreyImage, Mask
 from synthboost.errors import DataError
@@ -151,6 +151,8 @@ def _opened(
         raise
     except Image.DecompressionBombError as error:
         raise DataError(path, "size", "too large to decode", f"at most {MAX_PIXELS} pixels") from error
+    except UnidentifiedImageError as error:
+        raise DataError(path, "file", "no picture of a known kind", f"a readable {', '.join(formats)}") from error
     except Exception as error:
         reason = f"{type(error).__name__}: {error}"
         raise DataError(path, "file", reason, f"a readable {', '.join(formats)}") from error
