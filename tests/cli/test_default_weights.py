@@ -83,7 +83,7 @@ def test_a_data_set_is_evaluated_and_measured(
     answer = synthboost("evaluate", "--data", simulated, "--out", tmp_path / "scores")
     assert answer.code == 0, answer.err
     spec = json.loads((tmp_path / "scores" / "spec.json").read_text())
-    assert (spec["model"], spec["weights"]) == ("textunet", named)
+    assert (spec["model"], spec["preset"], spec["weights"]) == ("textunet", "tiny", named)
     answer = synthboost("clinical", "--data", simulated, "--out", tmp_path / "measured")
     assert answer.code == 0, answer.err
     assert json.loads((tmp_path / "measured" / "agreement.json").read_text())["model"] == named
@@ -101,7 +101,8 @@ def test_training_starts_from_them(synthboost: Callable[..., Any], box: Path, si
     answer = synthboost("train", "--data", simulated, "--out", tmp_path / "runs", *options)
     assert answer.code == 0, answer.err
     (run,) = (tmp_path / "runs").glob("textunet-*")
-    assert json.loads((run / "spec.json").read_text())["weights"] == weights_fingerprint(box)
+    spec = json.loads((run / "spec.json").read_text())
+    assert (spec["weights"], spec["preset"]) == (weights_fingerprint(box), "tiny")
 
 
 def test_they_are_verified_by_their_name(synthboost: Callable[..., Any], box: Path) -> None:

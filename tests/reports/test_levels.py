@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from synthboost.records.run_folder import RunRecord
 from synthboost.reports import content_from_runs, write_report
-from synthboost.reports.levels import factor_table, level_arms, level_plot, level_table, scaling_law
+from synthboost.reports.levels import factor_table, level_arms, level_blocks, level_plot, level_table, scaling_law
+from synthboost.reports.table import Table
 
 DICE = {"images: 16": 0.2, "images: 64": 0.6, "images: 256": 0.8, "appearance: clean": 0.7, "prior: camus": 0.8}
 """Of the first patient and seed; a second seed has as much, the second patient 0.1 less error."""
@@ -55,13 +57,49 @@ def test_the_scaling_curve_is_fitted_to_the_mean_error(study: Any) -> None:
     assert "to the power of −0.580" in " ".join(level_table("x", level_arms(*study)).notes)
 
 
-def test_a_control_is_what_synthetic_then_real_images_are_compared_with(make_study_run: Any) -> None:
-    both = make_study_run([0.8, 0.9], "synth-PT:real-FT", patients=10)
-    longer = make_study_run([0.7, 0.7], "real", patients=10)
-    levels = {both.spec.name: ("base",), longer.spec.name: ("real at equal steps: pretrained",)}
-    [arm] = level_arms([both, longer], levels)
-    assert arm.gain is not None
-    assert arm.gain.mean == pytest.approx(0.15)
+@pytest.fixture
+def controlled(make_study_run: Any) -> tuple[list[RunRecord], dict[str, tuple[str, ...]]]:
+    """Weights that were given gain 0.15 from synthetic images and random ones lose 0.1, against equal steps."""
+    runs, levels = [], {}
+    for weights, both, longer in (("abc", 0.85, 0.7), (None, 0.4, 0.5)):
+        for seed in (0, 1):
+            start: dict[str, Any] = {"patients": 10, "seed": seed, "spec": {"weights": weights}}
+            value, label = ("pretrained", "base") if weights else ("random", "encoders: random")
+            for strategy, dice, own in (
+                ("synth-PT:real-FT", both, label), ("real", longer, f"real at equal steps: {value}")
+            ):  # fmt: skip
+                run = make_study_run([dice, dice], strategy, **start)
+                name = f"{run.spec.name}-{value}"
+                runs.append(replace(run, spec=replace(run.spec, name=name), rows=run.rows.assign(run=name)))
+                levels[name] = (own,)
+    return runs, levels
+
+
+def test_a_control_belongs_to_synthetic_then_real_images_from_the_same_weights(controlled: Any) -> None:
+    arms = level_arms(*controlled)
+    gains = {(arm.factor, arm.value): round(arm.gain.mean, 6) for arm in arms}  # type: ignore[union-attr]
+    assert gains == {
+        ("real at equal steps", "pretrained"): 0.15, ("real at equal steps", "random"): -0.1,
+        ("encoders", "random"): -0.45,
+    }  # fmt: skip
+    assert factor_table("x", arms).lines == ()  # controls are no levels of a factor
+
+
+def test_each_synthetic_set_of_the_base_has_blocks_of_its_own(controlled: Any) -> None:
+    runs, levels = controlled
+    others, labels = [], {}
+    for run in runs:
+        if run.spec.strategy == "real":
+            continue
+        name = f"{run.spec.name}-more"
+        rows = run.rows.assign(run=name, synthetic="simulated", dice=run.rows.dice + 0.05)
+        others.append(replace(run, spec=replace(run.spec, name=name), rows=rows))
+        labels[name] = levels[run.spec.name]
+    blocks = level_blocks([*runs, *others], {**levels, **labels})
+    tables = [block for block in blocks if isinstance(block, Table) and block.name.startswith("levels")]
+    assert [table.caption.rpartition(", ")[2] for table in tables] == ["diffusion images.", "simulated images."]
+    gains = [[line[7].text for line in table.lines] for table in tables]
+    assert gains == [["−45.00", "+15.00", "−10.00"], ["−45.00", "+20.00", "−5.00"]]
 
 
 def test_the_figure_has_a_panel_per_factor_and_says_its_numbers(study: Any) -> None:

@@ -84,7 +84,14 @@ class Evaluate(SplitOptions):
         from synthboost.records.run_folder import RunPaths
         from synthboost.reports.table import to_text
         from synthboost.studies.manifest import make_manifest
-        from synthboost.studies.results import choose_examples, dice_line, run_spec_of, spec_of, write_result
+        from synthboost.studies.results import (
+            choose_examples,
+            dice_line,
+            run_spec_of,
+            spec_of,
+            with_sizes,
+            write_result,
+        )
 
         if self.checkpoint is not None and self.masks is not None:
             raise ConfigError("evaluate", "checkpoint, masks", "both given", "one of the two")
@@ -125,6 +132,7 @@ class Evaluate(SplitOptions):
                 write_predictions(predictor, frames, sentences, masks, probe_swapped=self.probe_swapped)
                 weights = spec.weights if run else name_with_checksum(predictor.model, checkpoint or DEFAULT)
                 spec = replace(spec, model=predictor.model.name, weights=weights, domain_named=named)
+                spec = with_sizes(spec, predictor.model)
                 if self.shift:
                     shifts = write_robustness(self.out / "shift", predictor, frames, sentences, self.shift)
             rows = score_frames(frames, masks, spec, source.split.name, evaluation, available_cores())

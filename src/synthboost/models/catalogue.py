@@ -208,6 +208,11 @@ def settings_of(model: str, preset: str) -> Any:
     return presets[preset]
 
 
+def preset_of(model: str, settings: Any) -> str | None:
+    """Return the preset that has these sizes; `None` if no preset has."""
+    return next((name for name, own in entry_of(model).presets.items() if own == settings), None)
+
+
 def published_with(sha256: str) -> Published | None:
     """Return the publication whose stated checksum this is."""
     return next((one for entry in MODELS.values() for one in entry.published if one.sha256 == sha256), None)

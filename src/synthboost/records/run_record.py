@@ -60,12 +60,13 @@ class Spec:
     """What was trained on what: `spec.json`. `None` stands for what does not apply or nobody recorded."""
 
     name: str
-    """Of the run; ends in its identity, the hash of all other fields but the names of folders."""
+    """Of the run; ends in its identity, the hash of all other fields but the names of folders, and but preset and
+    architecture of given weights, which their checksum stands for."""
     model: str
     preset: str | None
-    """Of the architecture, when training began from random weights."""
+    """Of the architecture; of given weights the one that has their sizes, if any."""
     architecture: Mapping[str, Any] | None
-    """The preset's sizes."""
+    """The sizes."""
     weights: str | None
     """What training began from instead: SHA-256, or the name on the hub."""
     strategy: str

@@ -18,6 +18,7 @@ from synthboost.records.run_folder import RunRecord
 from synthboost.records.run_record import BASE, CONTROL
 from synthboost.reports.figure import INK, Plot, dress, file_stem, panels, plain_label
 from synthboost.reports.paper import model_heading
+from synthboost.reports.run_facts import synthetic_domain
 from synthboost.reports.series import rows_of_runs
 from synthboost.reports.table import Cell, Table, absent, count, fixed, interval, number, signed, words
 
@@ -58,21 +59,24 @@ def level_arms(runs: Sequence[RunRecord], levels: Mapping[str, Sequence[str]]) -
     for run in runs:
         for label in levels.get(run.spec.name, ()):
             by_label.setdefault(label, []).append(run)
-    base = {_key(arm.values): arm.rows for arm in _arms(by_label.get(BASE, []))}
+    arms = {label: _arms(own) for label, own in by_label.items()}
+    base = {_key(arm): arm.rows for arm in arms.get(BASE, [])}
+    starts = {run.spec.name: run.spec.weights or run.spec.preset for run in runs}
     found = []
     for label in sorted((label for label in by_label if label != BASE), key=_order):
         factor, _, value = label.partition(": ")
-        for arm in _arms(by_label[label]):
+        for arm in arms[label]:
             if arm.rows.patient.nunique() > 1 and arm.rows.dice.notna().all():
-                cell = _key(arm.values)
-                found.append(LevelArm(factor, value, cell, arm.rows, _partner(factor, cell, base)))
+                cell = _key(arm)
+                partner = _synthetic_then_real(arm, arms, starts) if factor == CONTROL else _partner(cell, base)
+                found.append(LevelArm(factor, value, cell, arm.rows, partner))
     return found
 
 
 def factor_table(name: str, arms: Sequence[LevelArm]) -> Table:
     """Per factor whose levels share strategy and real patients: its best level minus its worst, the longest first."""
     lines = list[tuple[float, dict[str, Cell]]]()
-    for factor, group in groupby(arms, lambda arm: arm.factor):
+    for factor, group in groupby((arm for arm in arms if arm.factor != CONTROL), lambda arm: arm.factor):
         own = sorted(group, key=lambda arm: arm.dice.mean)
         alike = len(own) > 1 and len({arm.cell for arm in own}) == 1
         if alike and (found := contrast_in_common(own[-1].rows, own[0].rows)) is not None:
@@ -99,7 +103,9 @@ def level_table(name: str, arms: Sequence[LevelArm]) -> Table:
         "Trainings see equally many images, unless validation stops them."
     ]
     if any(arm.factor == CONTROL for arm in arms):
-        notes.append(f"For “{CONTROL}” the difference is that of synthetic, then real images minus these.")
+        notes.append(
+            f"For “{CONTROL}” the difference is that of synthetic, then real images from the same weights minus these."
+        )
     if (law := scaling_law(arms)) is not None:
         notes.append(
             f"Error (1 − Dice) falls with the number of images to the power of −{fixed(law.mean, 3)} "
@@ -138,33 +144,43 @@ def level_plot(name: str, arms: Sequence[LevelArm]) -> Plot:
 
 
 def level_blocks(runs: Sequence[RunRecord], levels: Mapping[str, Sequence[str]]) -> Iterator[Plot | Table]:
-    """A figure and two tables for each model, encoders and prompt set whose study varied something."""
-    arms = level_arms(runs, levels)
-    for setting in dict.fromkeys(arm.cell[: len(_SETTING)] for arm in arms):
-        own = [arm for arm in arms if arm.cell[: len(_SETTING)] == setting]
-        model, encoders, prompt_set = map(str, setting)
-        name = f"{model_heading(model)}, {encoders} encoders, {prompt_set}"
-        yield level_plot(name, own)
-        yield factor_table(name, own)
-        yield level_table(name, own)
+    """A figure and two tables for each model, encoders, prompt set and synthetic set whose study varied something."""
+    domains = sorted({synthetic_domain(run) for run in runs if BASE in levels.get(run.spec.name, ())} - {""})
+    for domain in domains if len(domains) > 1 else [""]:
+        arms = level_arms([run for run in runs if not domain or synthetic_domain(run) in ("", domain)], levels)
+        for setting in dict.fromkeys(arm.cell[: len(_SETTING)] for arm in arms):
+            own = [arm for arm in arms if arm.cell[: len(_SETTING)] == setting]
+            model, encoders, prompt_set = map(str, setting)
+            name = f"{model_heading(model)}, {encoders} encoders, {prompt_set}{f', {domain} images' if domain else ''}"
+            yield level_plot(name, own)
+            yield factor_table(name, own)
+            yield level_table(name, own)
 
 
 def _arms(runs: Sequence[RunRecord]) -> list[Arm]:
     return arms_of(rows_of_runs(runs), columns=_CELL) if runs else []
 
 
-def _key(values: Mapping[str, object]) -> tuple[object, ...]:
-    return tuple(values[name] for name in _CELL)
+def _key(arm: Arm) -> tuple[object, ...]:
+    return tuple(arm[name] for name in _CELL)
 
 
-def _partner(
-    factor: str, cell: tuple[object, ...], base: Mapping[tuple[object, ...], pd.DataFrame]
+def _synthetic_then_real(
+    control: Arm, arms: Mapping[str, Sequence[Arm]], starts: Mapping[str, str | None]
 ) -> pd.DataFrame | None:
-    """The base under the same strategy and patients; of a control synthetic, then real; else the only one there is."""
-    *setting, _, patients = cell
-    if factor == CONTROL:
-        return base.get((*setting, str(Strategy.SYNTHETIC_THEN_REAL), patients))
-    alike = [rows for key, rows in base.items() if [*key[: len(_SETTING)]] == setting]
+    """What a control belongs to: the arm, of the base or a level, that starts from the same weights."""
+    wanted = {**control.values, "strategy": str(Strategy.SYNTHETIC_THEN_REAL)}
+    start = starts[control.rows.run.iloc[0]]
+    alike = (
+        arm for own in (arms.get(BASE, ()), *arms.values()) for arm in own if starts[arm.rows.run.iloc[0]] == start
+    )
+    return next((arm.rows for arm in alike if arm.values == wanted), None)
+
+
+def _partner(cell: tuple[object, ...], base: Mapping[tuple[object, ...], pd.DataFrame]) -> pd.DataFrame | None:
+    """The base under the same strategy and patients, else the only one there is."""
+    setting = cell[: len(_SETTING)]
+    alike = [rows for key, rows in base.items() if key[: len(_SETTING)] == setting]
     return base.get(cell, alike[0] if len(alike) == 1 else None)
 
 

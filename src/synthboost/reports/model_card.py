@@ -136,7 +136,7 @@ def _limits(run: RunRecord) -> list[str]:
 
 
 def _start(run: RunRecord) -> str:
-    return run.spec.weights or f"{RANDOM_WEIGHTS} (preset {fact_text(run.spec.preset)})"
+    return f"{run.spec.weights or RANDOM_WEIGHTS} (preset {fact_text(run.spec.preset)})"
 
 
 def _restricted(run: RunRecord) -> bool:

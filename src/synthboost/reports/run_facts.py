@@ -271,7 +271,7 @@ def start_text(run: RunRecord) -> str:
     if run.spec.model == BASELINE_MODEL:
         return "nothing"
     if run.spec.weights:
-        return f"weights {run.spec.weights[:40]}"
+        return f"weights {run.spec.weights[:40]}{f' (preset {run.spec.preset})' if run.spec.preset else ''}"
     return f"random weights (preset {run.spec.preset})" if run.spec.starts_at_random else NOT_RECORDED
 
 

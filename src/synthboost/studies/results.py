@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,7 +11,7 @@ from synthboost.domain import Frame, Structure
 from synthboost.errors import people
 from synthboost.io.atomic import write_text
 from synthboost.io.typed_json import read_record, write_record
-from synthboost.models.catalogue import DEFAULT
+from synthboost.models.catalogue import DEFAULT, preset_of
 from synthboost.records.examples import Example, write_examples
 from synthboost.records.masks import read_index, read_mask
 from synthboost.records.rows import write_rows
@@ -20,6 +20,8 @@ from synthboost.records.run_record import Evaluation, Manifest, Spec
 
 if TYPE_CHECKING:  # as in `records.rows`
     import pandas as pd
+
+    from synthboost.models.base import Segmenter
 
 UNKNOWN = Spec(
     name="", model="masks", preset=None, architecture=None, weights=None, strategy="", encoders="", prompt_set="",
@@ -43,6 +45,13 @@ def spec_of(out: Path, source: Source, frames: FrameSet, run: Spec | None, label
     strategy = known.strategy if own or run is None else f"{known.strategy}, on other data"
     data = {**known.data, "evaluation": source.describe(frames)}
     return replace(known, name=name, strategy=label or strategy or name, seed=known.seed or 0, data=data)
+
+
+def with_sizes(spec: Spec, model: Segmenter) -> Spec:
+    """Return the spec with preset and architecture, which those of given weights tell once they are loaded."""
+    if spec.architecture is not None:
+        return spec
+    return replace(spec, preset=preset_of(model.name, model.settings), architecture=asdict(model.settings))
 
 
 def run_spec_of(checkpoint: str) -> Spec | None:

@@ -34,7 +34,7 @@ from synthboost.records.run_folder import RunPaths, RunRecord, read_log
 from synthboost.records.run_record import Evaluation, Parameters
 from synthboost.reports.model_card import CARD, model_card
 from synthboost.studies.manifest import make_manifest
-from synthboost.studies.results import choose_examples, write_result
+from synthboost.studies.results import choose_examples, with_sizes, write_result
 from synthboost.studies.spec import DATA_OF, STAGES, Role, RunSpec, learns_from
 from synthboost.training.hardware import choose_precision, this_process
 from synthboost.training.loop import require_frames, train_stage
@@ -172,8 +172,9 @@ def _evaluate(
         mask_patients=spec.sources[Role.SYNTHETIC].mask_patients if spec.record.synthetic else 0,
         parameters=parameters,
     )
-    write_text(paths.checkpoint / CARD, model_card(RunRecord(paths.root, spec.record, manifest, log, rows, [])))
-    write_result(paths, spec.record, manifest, evaluation, rows, examples)
+    record = with_sizes(spec.record, model)
+    write_text(paths.checkpoint / CARD, model_card(RunRecord(paths.root, record, manifest, log, rows, [])))
+    write_result(paths, record, manifest, evaluation, rows, examples)
 
 
 def is_finished(paths: RunPaths, evaluation: Evaluation) -> bool:

@@ -24,7 +24,7 @@ from synthboost.models.textunet.model import TextUNet
 from synthboost.records.run_folder import RunPaths
 from synthboost.records.run_record import ADAPTED, Evaluation, Spec
 from synthboost.studies.manifest import make_manifest
-from synthboost.studies.results import write_result
+from synthboost.studies.results import with_sizes, write_result
 from synthboost.studies.run import execute, is_finished
 from synthboost.studies.spec import Role, RunSpec, identity_of
 from synthboost.training.recipe import WEIGHTS
@@ -87,7 +87,8 @@ class Transfer:
             write_predictions(predictor, frames, sentences, paths.masks)
             rows = score_frames(frames, paths.masks, self.record, self.target.split.name, evaluation, workers)
             data = {"evaluation": self.target.fingerprint}
-            write_result(paths, self.record, make_manifest(began, seed, data, self.parent.name), evaluation, rows)
+            manifest = make_manifest(began, seed, data, self.parent.name)
+            write_result(paths, with_sizes(self.record, predictor.model), manifest, evaluation, rows)
         return paths
 
 
