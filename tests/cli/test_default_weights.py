@@ -6,7 +6,9 @@ import json
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import numpy as np
@@ -41,6 +43,8 @@ def test_a_picture_is_predicted_and_the_model_is_named(
     assert json.loads((tmp_path / "out" / "predict.json").read_text())["model"] == named
     again = synthboost("predict", picture, "--checkpoint", "default", "--out", tmp_path / "out")
     assert "(1 of them before)" in again.out
+    note = next(line for line in answer.err.splitlines() if "left and right" in line)
+    assert note in again.err.splitlines()
 
 
 def test_the_results_lie_beside_the_picture_where_no_folder_is_named(
@@ -130,3 +134,16 @@ def test_without_them_the_error_says_so_and_what_to_do(
     assert not (tmp_path / "out").exists()
     with pytest.raises(CheckpointError, match="expected the weights that ship"):
         Predictor.default()
+
+
+def test_ctrl_c_closes_the_page_and_is_no_failure(
+    synthboost: Callable[..., Any], box: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(_: Event) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("synthboost.app.server.serving", lambda *_: nullcontext("http://here"))
+    monkeypatch.setattr(Event, "wait", interrupted)
+    answer = synthboost("serve")
+    assert (answer.code, answer.err) == (0, "")
+    assert answer.out.endswith("at http://here  (Ctrl-C ends it)\n\nThe page is closed; nothing was stored.\n")

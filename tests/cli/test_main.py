@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from synthboost import __version__ as synthboost_version
-from synthboost.cli.main import GROUPS, VERBS
+from synthboost.cli.main import GROUPS, VERBS, parse
 
 HEAVY = ("torch", "transformers", "accelerate", "scipy", "matplotlib", "pandas", "nibabel", "SimpleITK", "PIL")
 ASK_EVERYONE_FOR_HELP = f"""
@@ -174,6 +174,15 @@ def test_arguments_that_are_not_ours_exit_with_2_and_point_to_the_help(
 def test_choices_are_spelled_as_in_tables_and_docs(synthboost: Callable[..., Any]) -> None:
     answer = synthboost("train", "--help")
     assert "zero-shot,real,synthetic,synth-PT:real-FT" in "".join(answer.out.split())
+
+
+def test_choices_are_taken_in_any_case_and_nothing_else_changes() -> None:
+    verb: Any = parse(["prompts", "--sets", "p1", "p6-sdm"])
+    assert verb.sets == ("P1", "P6-SDM")
+    verb = parse(["predict", "p1.png", "--view", "4ch", "--sentences", "p1", "4ch"])
+    assert (str(verb.images), verb.view, verb.sentences) == ("p1.png", "4CH", ("p1", "4ch"))
+    study: Any = parse(["study", "paper", "--prompts", "p1", "--strategies", "SYNTH-pt:REAL-ft", "--recipe=AS-RUN"])
+    assert (study.grid.prompts, study.grid.strategies, study.recipe) == (("P1",), ("synth-PT:real-FT",), "as-run")
 
 
 @pytest.mark.parametrize(

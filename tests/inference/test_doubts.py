@@ -108,9 +108,24 @@ def test_images_in_whose_mirror_images_the_model_is_surer_look_mirrored() -> Non
     right, names = np.ascontiguousarray(left[:, ::-1]), ["ventricle", "wall", "atrium"]
     predictor: Any = ExpectsLeft()
     assert mirror_odds(predictor, left, names) == -mirror_odds(predictor, right, names) < -2
-    assert orientation_note(predictor, [left] * 8, names) == orientation_note(predictor, [], names) == ""
-    assert "in these images left and right look exchanged" in orientation_note(predictor, [left, *[right] * 7], names)
-    assert "--mirrored" in orientation_note(predictor, [right], names)
+    assert orientation_note(predictor, _named([left] * 8), names) == orientation_note(predictor, {}, names) == ""
+    note = orientation_note(predictor, _named([right] * 8), names)
+    assert "in these images left and right look exchanged" in note
+    assert "--mirrored" in orientation_note(predictor, _named([right]), names)
+
+
+def _named(images: list[np.ndarray]) -> dict[str, np.ndarray]:
+    return {f"i{number}": image for number, image in enumerate(images)}
+
+
+def test_of_mixed_orientations_each_is_counted_and_the_exchanged_ones_are_named() -> None:
+    left, even, names = _image(), np.zeros((SIZE, SIZE), np.uint8), ["ventricle", "wall", "atrium"]
+    left[:, :48][left[:, :48] > 0] += 20
+    right = np.ascontiguousarray(left[:, ::-1])
+    note = orientation_note(ExpectsLeft(), _named([left, right, left, even, right, left]), names)  # type: ignore[arg-type]
+    assert note.startswith(
+        "of 6 images that were tried, left and right look exchanged in 2 (i1, i4), as expected in 3, and 1 are not sure"
+    )
 
 
 class Undecided(ExpectsLeft):
@@ -124,8 +139,8 @@ def test_a_single_image_that_does_not_tell_its_orientation_says_so() -> None:
     image, names, predictor = _image(), ["ventricle", "wall", "atrium"], Undecided()
     darker = image.copy()
     darker[:, 49:][image[:, 49:] == 160] = 120
-    assert "that is not sure" in orientation_note(predictor, [darker], names)  # type: ignore[arg-type]
+    assert "that is not sure" in orientation_note(predictor, {"a": darker}, names)  # type: ignore[arg-type]
     brighter = image.copy()
     brighter[:, 49:][image[:, 49:] == 160] = 211  # by 51 of 255: odds of 2 x 2.6 x 0.2
     assert mirror_odds(predictor, brighter, names) == pytest.approx(1.04, abs=0.1)  # type: ignore[arg-type]
-    assert "may be exchanged" in orientation_note(predictor, [brighter], names)  # type: ignore[arg-type]
+    assert "may be exchanged" in orientation_note(predictor, {"a": brighter}, names)  # type: ignore[arg-type]

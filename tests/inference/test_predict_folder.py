@@ -203,3 +203,22 @@ def test_names_of_results_never_meet(tmp_path) -> None:
 def test_a_name_that_is_no_unicode_is_spelt_out(tmp_path) -> None:
     path = Path(os.fsdecode(os.fsencode(tmp_path) + b"/\xff.png"))
     assert result_names(path, [path]) == ["\\udcff"]
+
+
+def test_a_films_own_times_are_in_the_tables(predictor, make_film, tmp_path) -> None:
+    _predict(predictor, make_film("film.mp4"), tmp_path / "out")
+    (recording,) = _rows(tmp_path / "out" / "recordings.csv")
+    assert recording["frame_seconds"] == "0.04"
+    seconds = [row["seconds"] for row in _rows(tmp_path / "out" / "predictions.csv")[::3]]
+    assert seconds == ["0.0", "0.04", "0.08", "0.12", "0.16", "0.2", "0.24", "0.28", "0.32", "0.36"]
+
+
+@pytest.mark.parametrize("values", [(0, 1, 2, 3), (0, 255)])
+def test_a_label_map_or_a_mask_is_no_recording_and_says_so(predictor, tmp_path, values) -> None:
+    root = tmp_path / "in"
+    root.mkdir()
+    Image.fromarray(np.array(values, np.uint8).repeat(100).reshape(20, -1)).save(root / "labels.png")
+    Image.fromarray(np.array((*values, 4), np.uint8).repeat(100).reshape(20, -1)).save(root / "image.png")
+    image, labels = _predict(predictor, root, tmp_path / "out")
+    assert image.reason == ""
+    assert "this is a label map or a mask" in labels.reason

@@ -25,13 +25,32 @@ def test_annotations_hidden_files_and_others_are_left_out(tiny_camus: Path) -> N
     assert not any("_gt" in path.name for path in found)
 
 
-def test_predictions_in_a_folder_below_are_no_recordings_but_may_be_asked_for(tmp_path: Path) -> None:
+def test_predictions_are_no_recordings_wherever_they_lie(tmp_path: Path) -> None:
     for name in ("a.png", "out/a/overlay.png"):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         Image.fromarray(np.zeros((3, 3), np.uint8)).save(tmp_path / name)
-    (tmp_path / "out" / "predict.json").write_text("{}")
+    result = tmp_path / "out" / "a"
+    for name in ("result.json", "contours.json"):
+        (result / name).write_text("{}")
     assert find_recordings(tmp_path) == [tmp_path / "a.png"]
-    assert find_recordings(tmp_path / "out") == [tmp_path / "out" / "a" / "overlay.png"]
+    for asked in (tmp_path / "out", result, result / "overlay.png"):
+        with pytest.raises(DataError, match="what `predict` wrote; expected recordings"):
+            find_recordings(asked)
+
+
+@pytest.mark.parametrize(
+    ("name", "head", "inside"),
+    [
+        ("x.dcm", b"\0\0\0\x20ftypisom", ".mp4"), ("x.png", b"RIFF\0\0\0\0AVI LIST", ".avi"),
+        ("x.mp4", b"\x89PNG\r\n", ".png"), ("x", b"\xff\xd8\xff\xe0", ".jpg"),
+    ],
+)  # fmt: skip
+def test_a_file_that_is_something_else_than_its_name_says_gets_its_right_name(
+    tmp_path: Path, name: str, head: bytes, inside: str
+) -> None:
+    (tmp_path / name).write_bytes(head)
+    with pytest.raises(DataError, match=rf"content: that of a {inside}; .*Rename it to x{inside}"):
+        open_recording(tmp_path / name)
 
 
 def test_recordings_in_linked_folders_are_found_once_and_links_to_a_folder_above_end(tmp_path: Path) -> None:

@@ -29,7 +29,7 @@ class Clinical(SplitOptions):
     """
 
     data: Path
-    """The annotated data set."""
+    """The data set; if nothing of it is annotated, patients are measured and not compared."""
     out: Path
     """A new folder, or one begun by the same command."""
     masks: tyro.conf.Positional[str] = DEFAULT
@@ -48,7 +48,13 @@ class Clinical(SplitOptions):
         """Get the label maps, measure, compare, write, print the table."""
         from synthboost.data.source import open_source
         from synthboost.inference import predict_dataset as maps
-        from synthboost.inference.clinical import AGAINST_STATED, compare_cases, measure_cases, write_clinical
+        from synthboost.inference.clinical import (
+            AGAINST_STATED,
+            compare_cases,
+            fractions,
+            measure_cases,
+            write_clinical,
+        )
         from synthboost.inference.predictor import Predictor
         from synthboost.inference.sentences import EvaluationSentences
         from synthboost.inference.uncertainty import write_uncertainty
@@ -82,7 +88,7 @@ class Clinical(SplitOptions):
             facts |= {"threshold": predictor.threshold, "overlaps": maps.MOST_PROBABLE, "mended": self.mend}
             facts |= {"mirrored": self.mirrored}
         source = open_source(self.data, self, images=False)
-        frames = source.evaluation_frames(SplitPart.TESTING)
+        frames = source.evaluation_frames(SplitPart.TESTING, or_unannotated=not reference)
         source.check_images()
         listed = source.split.parts[SplitPart.TESTING]
         facts |= {
@@ -110,5 +116,7 @@ class Clinical(SplitOptions):
             compared = compare_cases(cases, "reference" if reference else "predicted")
             table = write_clinical(self.out, cases, compared, {**facts, "software": to_json(versions())})
         *_, hearts, notice = table.notes
-        print("\n".join([table.caption, *agreement_lines(compared[: len(AGAINST_STATED)]), hearts, notice]))
+        alone = all(case.stated_ef is None and case.reference is None for case in cases)
+        lines = [fractions(cases)] if alone else agreement_lines(compared[: len(AGAINST_STATED)])
+        print("\n".join([table.caption, *lines, hearts, notice]))
         print(f"all numbers: {self.out / 'agreement.md'}, by patient: {self.out / 'patients.csv'}")

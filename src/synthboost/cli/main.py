@@ -9,9 +9,22 @@ import os
 import resource
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import redirect_stderr, redirect_stdout
-from typing import NamedTuple, NoReturn, Protocol, TextIO, cast
+from dataclasses import is_dataclass
+from enum import StrEnum
+from itertools import chain
+from typing import (
+    Literal,
+    NamedTuple,
+    NoReturn,
+    Protocol,
+    TextIO,
+    cast,
+    get_args,
+    get_origin,
+    get_type_hints,
+)
 
 import tyro
 
@@ -178,10 +191,34 @@ def parse(arguments: Sequence[str] | None = None) -> Verb:
     verb: Verb = tyro.cli(
         options,
         prog=f"{NAME} {name}",
-        args=words[len(name.split()) :],
+        args=list(_as_spelt(options, words[len(name.split()) :])),
         config=(tyro.conf.OmitArgPrefixes, tyro.conf.EnumChoicesFromValues),
     )
     return verb
+
+
+def _as_spelt(options: type, words: Sequence[str]) -> Iterator[str]:
+    """The words of a verb, those of a choice as its list spells them: `--prompts p1` becomes `--prompts P1`."""
+    known, own = dict(_choices(options)), dict[str, str]()
+    for word in words:
+        if word.startswith("--"):
+            option, equals, value = word.partition("=")
+            own = {one.lower(): one for one in known.get(option, ())}
+            yield f"{option}{equals}{own.get(value.lower(), value)}"
+        else:
+            yield own.get(word.lower(), word)
+
+
+def _choices(options: type) -> Iterator[tuple[str, list[str]]]:
+    """Each option that takes one of a few words, and these words."""
+    for name, hint in get_type_hints(options).items():
+        if is_dataclass(hint) and isinstance(hint, type):
+            yield from _choices(hint)
+        for part in (hint, *get_args(hint), *chain.from_iterable(map(get_args, get_args(hint)))):
+            if isinstance(part, type) and issubclass(part, StrEnum):
+                yield _option(name), [str(member) for member in part]
+            elif get_origin(part) is Literal:
+                yield _option(name), [word for word in get_args(part) if isinstance(word, str)]
 
 
 def help_text(beginning: str = "") -> str:

@@ -104,10 +104,10 @@ class Predict(WithModel):
             print(f"note: {note}", file=sys.stderr)
         if len(doubtful) > MOST_NOTES:
             print(f"note: {len(doubtful) - MOST_NOTES} more: {out / 'recordings.csv'}", file=sys.stderr)
-        read = [path for path, outcome in zip(paths, outcomes, strict=True) if outcome.result is not None]
-        if kept < len(read) and not self.mirrored:
+        read = [(one.name, path) for path, one in zip(paths, outcomes, strict=True) if one.result is not None]
+        if read and not self.mirrored:
             some = read[:: math.ceil(len(read) / MOST_VOTES)]
-            firsts = [next(open_recording(path, self.whole_image).frames()) for path in some]
+            firsts = {name: next(open_recording(path, self.whole_image).frames()) for name, path in some}
             if note := orientation_note(predictor, firsts, [target.sentence for target in structure_targets()]):
                 print(f"note: {note}", file=sys.stderr)
         for outcome in failed:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -50,4 +51,6 @@ class Serve:
         named = spec is not None and spec.domain_named
         with serving(predictor, name, self.host, self.port or None, random_weights, named) as address:
             print(f"synthboost serves {name} at {address}  (Ctrl-C ends it)", flush=True)
-            threading.Event().wait()
+            with suppress(KeyboardInterrupt):
+                threading.Event().wait()
+            print("\nThe page is closed; nothing was stored.")

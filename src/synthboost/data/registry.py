@@ -11,12 +11,14 @@ from synthboost.data.dataset import Dataset
 from synthboost.data.echonet import EchoNetDynamic
 from synthboost.data.echonet_pediatric import EchoNetPediatric
 from synthboost.data.hmc_qu import HmcQu
+from synthboost.data.lists import FRAMES_CSV
 from synthboost.data.nnunet import NnUnet
 from synthboost.data.sequences import CamusSequences, Ted
 from synthboost.data.simulated_readers import OnTheFly, Shards
 from synthboost.data.table import TableFolder
 from synthboost.data.unity import Unity
 from synthboost.errors import DataError
+from synthboost.io.recordings import find_recordings
 
 READERS: dict[str, type[Dataset]] = {
     "camus-nifti": CamusNifti,
@@ -35,6 +37,11 @@ READERS: dict[str, type[Dataset]] = {
     "unity": Unity,
 }
 """Kind of data set -> its class. A new one is one file and one entry."""
+BARE = (
+    "`synthboost predict` segments bare recordings. For a biplane ejection fraction, name the ED and ES frames of both "
+    "views in a frames.csv with the columns image, number, patient, view, phase: docs/your-clinic.md shows it."
+)
+"""What to do with recordings that are no data set."""
 
 
 def open_dataset(root: Path, allow_missing: bool = False) -> Dataset:
@@ -63,7 +70,12 @@ def open_dataset(root: Path, allow_missing: bool = False) -> Dataset:
         raise DataError(root, "data set", f"{' and '.join(places)} at once", "one release", remedy)
     if not places:
         looked_for = " or ".join(f"{reader.looks_for} ({name})" for name, reader in READERS.items())
-        raise DataError(root, "data set", "nothing known", looked_for, _hint(root))
+        child, bare = next(filter(_is_known, sorted(root.iterdir())), None), _recordings(root)
+        if bare and child is None:
+            raise DataError(root, "data set", f"{bare} recordings, but nothing that says what they show",
+                            f"{FRAMES_CSV} or another known layout", BARE)  # fmt: skip
+        hint = "Give the folder that contains this." if child is None else f"Did you mean {child}?"
+        raise DataError(root, "data set", "nothing known", looked_for, hint)
     name, place = next(iter(places.items()))
     return READERS[name].open(place, allow_missing)
 
@@ -73,10 +85,11 @@ def looks_like_dataset(root: Path) -> bool:
     return root.is_dir() and (_is_known(root) or any(map(_is_known, root.iterdir())))
 
 
-def _hint(root: Path) -> str:
-    """The usual slip: the archive was unpacked into one folder more than was given."""
-    child = next(filter(_is_known, sorted(root.iterdir())), None)
-    return "Give the folder that contains this." if child is None else f"Did you mean {child}?"
+def _recordings(root: Path) -> int:
+    try:
+        return len(find_recordings(root))
+    except DataError:
+        return 0
 
 
 def _is_known(folder: Path) -> bool:

@@ -150,13 +150,18 @@ class Source:
         wanted = (info for info in infos if unannotated or self.dataset.has_annotation(info))
         return FrameSet(name, [(self.dataset, info) for info in wanted])
 
-    def evaluation_frames(self, part: SplitPart) -> FrameSet:
+    def evaluation_frames(self, part: SplitPart, or_unannotated: bool = False) -> FrameSet:
         """Return the annotated frames of a part to evaluate on; reads no pixel, so ask before you train.
+
+        With `or_unannotated`, all its frames if none is annotated.
 
         Raises:
             DataError: there are none.
         """
-        frames = self.frames(part, f"{self.dataset.root.name} {part}")
+        name = f"{self.dataset.root.name} {part}"
+        frames = self.frames(part, name)
+        if or_unannotated and not len(frames):
+            frames = self.frames(part, name, unannotated=True)
         if not len(frames):
             raise DataError(
                 self.dataset.root, "part", part, f"annotated frames in the {part} part of split {self.split.name}",

@@ -15,7 +15,7 @@ import pandas as pd
 
 from synthboost.data.sector import find_sector
 from synthboost.domain import Frame, Mask, PatientId, Phase, View
-from synthboost.errors import DataError, people
+from synthboost.errors import DataError, people, shown
 from synthboost.evaluation.clinical.error_by_step import errors_by_step
 from synthboost.evaluation.clinical.method_agreement import FEWEST, method_agreement
 from synthboost.evaluation.clinical.patient_numbers import Measurement, measure_patient
@@ -50,7 +50,7 @@ class Case:
     numbers: dict[str, Measurement]
     """Of the label maps."""
     reference: dict[str, Measurement] | None
-    """Of the annotation; `None` when the annotation itself is measured."""
+    """Of the annotation; `None` when that itself is measured, or there is none."""
     checks: list[Check]
     by_step: dict[str, float] | None
     """Error of the ejection fraction, see `errors_by_step`; `None` when the annotation itself is measured."""
@@ -76,7 +76,7 @@ def measure_cases(found: FrameLabelMaps, with_reference: bool) -> Iterator[Case]
 
     Args:
         found: label maps of frames; those of a patient follow one another.
-        with_reference: also measure the frames' annotations.
+        with_reference: also measure the frames' annotations, if they have any.
     """
     for patient, group in groupby(found, key=lambda item: item[0].patient):
         frames = list(group)
@@ -91,9 +91,9 @@ def measure_cases(found: FrameLabelMaps, with_reference: bool) -> Iterator[Case]
             patient=patient,
             stated_ef=frames[0][0].attributes.ejection_fraction,
             numbers=numbers,
-            reference=measure_patient(truth) if with_reference else None,
+            reference=measure_patient(truth) if with_reference and truth else None,
             checks=check_patient(maps, _sectors({key: frame for key, frame, _ in read if key in maps}), numbers),
-            by_step=errors_by_step(maps, truth) if with_reference else None,
+            by_step=errors_by_step(maps, truth) if with_reference and truth else None,
             unread=tuple(f"{info.name}: {reason}" for info, _, reason in frames if isinstance(reason, str)),
         )
 
@@ -169,6 +169,15 @@ def write_clinical(out: Path, cases: Sequence[Case], compared: Sequence[Compared
         },
     )
     return table
+
+
+def fractions(cases: Sequence[Case]) -> str:
+    """The biplane ejection fraction of each patient, for a terminal: where there is nothing to compare it with."""
+    said = []
+    for case in cases:
+        value = case.numbers["ef_biplane"].value
+        said.append(f"{case.patient.name} {'not measured' if value is None else f'{value:.1f} %'}")
+    return f"EF, biplane (Lang 2015): {shown(said)}"
 
 
 def _step_table(cases: Sequence[Case], caption: str) -> Table | None:

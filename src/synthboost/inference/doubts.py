@@ -8,7 +8,7 @@ Masks stay as they are; a person should look at the image.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from synthboost.data.sector import find_sector
 from synthboost.domain import STRUCTURES, GreyImage, LabelMap, Structure
-from synthboost.errors import DataError
+from synthboost.errors import DataError, shown
 from synthboost.evaluation.clinical.plausibility import check_frame
 from synthboost.inference.predictor import THRESHOLD, Prediction, Predictor, resolve, whole_heart
 
@@ -25,7 +25,7 @@ UNDECIDED = (0.2, 0.8)
 MOST_UNCLEAR = -0.15
 """See `unclarity`; of simulated hearts 97 % lie below."""
 MOST_VOTES = 16
-"""Images that are asked for their orientation at most."""
+"""Images whose orientation callers ask for at most."""
 SURER, BRIGHTER = 19.4, 2.6
 """Of `mirror_odds`: a logistic fit to 200 simulated frames and their mirror images, with the weights that ship."""
 SURE = 2.0
@@ -87,31 +87,42 @@ def _unclarity(image: GreyImage, probability: NDArray[np.floating[Any]]) -> tupl
     return float(odd / inside - _contrast(grey, mended)), mended
 
 
-def orientation_note(predictor: Predictor, images: Sequence[GreyImage], sentences: Sequence[str]) -> str:
-    """Say whether left and right are exchanged in images of one machine, or that it is not sure; else nothing.
+def orientation_note(predictor: Predictor, images: Mapping[str, GreyImage], sentences: Sequence[str]) -> str:
+    """Say whether left and right are exchanged in images, in how many if not in all, or that it is not sure.
 
     Of CAMUS' validation frames and their mirror images `mirror_odds` has the right sign in 84 % (4CH 92 %, 2CH 76 %);
     the sum over frames of 2, 4, 8 patients in 91, 98, 99.9 % (`docs/recordings.md`).
 
     Args:
         predictor: a model that did not learn from mirrored images.
-        images: of different recordings; of more than `MOST_VOTES` some.
+        images: by name, of different recordings; `MOST_VOTES` are enough.
         sentences: that name `STRUCTURES`.
+
+    Returns:
+        Nothing if all look as expected. Images that surely differ are counted, as no machine shows both ways.
     """
-    votes = images[:: math.ceil(len(images) / MOST_VOTES)] if images else images
-    odds = math.fsum(mirror_odds(predictor, image, sentences) for image in votes)
-    if odds < -SURE or not votes:
+    each = {name: mirror_odds(predictor, image, sentences) for name, image in images.items()}
+    exchanged, expected = ([name for name, own in each.items() if sign * own > SURE] for sign in (1, -1))
+    if exchanged and expected:
+        return (
+            f"of {len(each)} images that were tried, left and right look exchanged in {len(exchanged)} "
+            f"({shown(exchanged, 4)}), as expected in {len(expected)}, and {len(each) - len(exchanged + expected)} are "
+            "not sure: put those with the right ventricle on the right-hand side into a folder of their own, and give "
+            "--mirrored for it."
+        )
+    odds = math.fsum(each.values())
+    if odds < -SURE or not each:
         return ""
-    seen = (
+    said = (
         "look exchanged"
         if odds > SURE
         else "may be exchanged"
         if odds > 0
         else "look as expected, but that is not sure"
     )
-    where = "these images" if len(votes) > 1 else "this image"
+    where = "these images" if len(each) > 1 else "this image"
     return (
-        f"in {where} left and right {seen}: the right ventricle is expected on the left-hand side. If it is on the "
+        f"in {where} left and right {said}: the right ventricle is expected on the left-hand side. If it is on the "
         "other, give --mirrored."
     )
 

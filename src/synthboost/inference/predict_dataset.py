@@ -131,7 +131,8 @@ def write_predicted(
 def orientation_of(predictor: Predictor, frames: FrameSet) -> str:
     """Whether the frames look mirrored, asked of some of them; see `orientation_note`."""
     positions = range(0, len(frames), math.ceil(len(frames) / MOST_VOTES) or 1)
-    some = [frame.image for n in positions if isinstance(frame := load_frame(frames, n), Frame)]
+    found = (load_frame(frames, n) for n in positions)
+    some = {frame.info.name: frame.image for frame in found if isinstance(frame, Frame)}
     return orientation_note(predictor, some, [target.sentence for target in structure_targets()])
 
 

@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from synthboost.errors import DataError, OutputError, SynthboostError
-from synthboost.inference.predict_recording import RESULT, input_sha256, predict_recording
+from synthboost.inference.predict_recording import input_sha256, predict_recording
 from synthboost.inference.predictor import Predictor
 from synthboost.inference.sentences import Target
 from synthboost.io.atomic import write_csv
 from synthboost.io.lock import claim, exclusive
-from synthboost.io.recordings import CLAIM, open_recording, stem
+from synthboost.io.recordings import CLAIM, RESULT, open_recording, stem
 from synthboost.io.typed_json import read_json
 from synthboost.progress import track
 

@@ -24,9 +24,8 @@ from synthboost.inference.predictor import REFUSED, Predictor
 from synthboost.inference.sentences import Target
 from synthboost.io.atomic import whole_folder, write_csv, write_json
 from synthboost.io.dicom_seg import write_segmentation
-from synthboost.io.recordings import Recording, write_labels
+from synthboost.io.recordings import CONTOURS, RESULT, Recording, write_labels
 
-RESULT = "result.json"
 FEWEST_POINTS = 4
 """A closed line of fewer points encloses nothing."""
 SECTOR_FRAMES = 8
@@ -63,7 +62,8 @@ def predict_recording(
         What `result.json` holds: the recording, its phases, and one row per frame and target.
 
     Raises:
-        DataError: a frame cannot be read, or there are more masks than memory holds; nothing is written then.
+        DataError: a frame cannot be read, all together are a label map or a mask, or there are more masks than memory
+            holds; nothing is written then.
     """
     pixels = len(targets) * recording.region.height * recording.region.width
     if pixels > MOST_PIXELS:
@@ -72,17 +72,20 @@ def predict_recording(
     batch = max(1, min(batch, PIXELS_AT_ONCE // pixels))
     found = PredictedRecording(recording, targets)
     sentences, labels = [target.sentence for target in targets], [target.label for target in targets]
+    greys: NDArray[np.int64] = np.zeros(256, np.int64)
     for images in recording.batches(batch):
         for image, prediction in zip(images, predictor.predict_batch(images, [sentences] * len(images)), strict=True):
+            greys += np.bincount(image.ravel(), minlength=256)
             found.packed.append(np.packbits(prediction.masks, axis=-1))
             found.refused = prediction.refused
             found.doubts.append(doubts_about(image, prediction, [target.structure for target in targets]))
             if label_map:
                 found.labels.append(prediction.label_map(labels))
+    _require_image(recording.path, np.flatnonzero(greys).tolist())
     with whole_folder(folder) as temporary:
         phases, files = found.phases(), found.write_volumes(temporary)
-        write_json(temporary / "contours.json", found.contours(), indent=None)  # thousands of points: ten times faster
-        files |= {"contours": "contours.json", **found.write_overlays(temporary, phases)}
+        write_json(temporary / CONTOURS, found.contours(), indent=None)  # thousands of points: ten times faster
+        files |= {"contours": CONTOURS, **found.write_overlays(temporary, phases)}
         whole = phases is not None and label_map and {*STRUCTURES} == {target.structure for target in targets}
         if whole and (rows := beat_rows(predictor, recording, targets, found.labels)):
             write_csv(temporary / "beats.csv", COLUMNS, rows)
@@ -95,6 +98,12 @@ def predict_recording(
         result = found.result(phases, files)
         write_json(temporary / RESULT, result)
     return result
+
+
+def _require_image(path: Path, greys: list[int]) -> None:
+    if greys == [0, 255] or 0 < greys[-1] <= max(STRUCTURES):
+        raise DataError(path, "grey values", ", ".join(map(str, greys)), "an image; this is a label map or a mask",
+                        "Give the image that it was drawn for.")  # fmt: skip
 
 
 class PredictedRecording:

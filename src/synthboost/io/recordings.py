@@ -26,8 +26,14 @@ READERS: dict[tuple[str, ...], Callable[[Path], Recording]] = {
 }
 """Ends of file names -> reader. A file without an ending is DICOM if it says so itself."""
 SUFFIXES = tuple(suffix for suffixes in READERS for suffix in suffixes)
-CLAIM = "predict.json"
-"""In every folder of predictions: what it was begun for."""
+MARKS = (
+    (0, b"\x89PNG", ".png"), (0, b"\xff\xd8\xff", ".jpg"), (0, b"GIF8", ".gif"), (0, b"BM", ".bmp"),
+    (0, b"II*\0", ".tif"), (0, b"MM\0*", ".tif"), (4, b"ftyp", ".mp4"), (8, b"AVI ", ".avi"),
+    (0, b"\x1aE\xdf\xa3", ".mkv"), (0, b"\0\0\1\xba", ".mpg"), (344, b"n+1\0", ".nii"),
+)  # fmt: skip
+"""Place and first bytes by which a file says what it is, and the ending that it should have."""
+CLAIM, RESULT, CONTOURS = "predict.json", "result.json", "contours.json"
+"""In every folder of predictions: what it was begun for; and in the folder of each recording."""
 
 
 def open_recording(path: Path, whole_image: bool = False) -> Recording:
@@ -45,10 +51,24 @@ def open_recording(path: Path, whole_image: bool = False) -> Recording:
         is_dicom = dicom.says_dicom(path)
     if is_dicom:  # whatever it is called
         return dicom.open_dicom(path, whole_image)
-    for suffixes, reader in READERS.items():
-        if path.name.lower().endswith(suffixes):
-            return reader(path)
-    raise DataError(path, "kind of file", path.suffix or "no ending", f"one of {', '.join(SUFFIXES)}")
+    reader, inside = _reader_of(path.name), _said_inside(path)
+    if inside and _reader_of(inside) is not reader:
+        expected = f"one of a {path.suffix}" if path.suffix else "a name that says so"
+        raise DataError(path, "content", f"that of a {inside}", expected, f"Rename it to {stem(path)}{inside}.")
+    if reader is None:
+        raise DataError(path, "kind of file", path.suffix or "no ending", f"one of {', '.join(SUFFIXES)}")
+    return reader(path)
+
+
+def _reader_of(name: str) -> Callable[[Path], Recording] | None:
+    return next((reader for suffixes, reader in READERS.items() if name.lower().endswith(suffixes)), None)
+
+
+def _said_inside(path: Path) -> str:
+    """The ending that the first bytes of a file ask for, or nothing if they say nothing."""
+    with path.open("rb") as handle:
+        head = handle.read(348)
+    return next((ending for place, mark, ending in MARKS if head[place:].startswith(mark)), "")
 
 
 def read_frame(path: Path, number: int | None = None) -> tuple[NDArray[np.generic], Spacing | None]:
@@ -102,21 +122,25 @@ def _clip(path: Path, changed: int, size: int, process: int) -> _Clip:
 def find_recordings(path: Path) -> list[Path]:
     """Return the file itself, or the recordings in a folder and its folders, sorted.
 
-    Annotations (`..._gt.*`), hidden files, what no reader knows and what `predict` wrote into a folder below are left
-    out.
+    Annotations (`..._gt.*`), hidden files, what no reader knows and what `predict` wrote are left out.
 
     Raises:
-        DataError: there is nothing there, or nothing of a known kind.
+        DataError: there is nothing there, or nothing of a known kind, or it is what `predict` wrote.
     """
-    if path.is_file():
-        return [path]
-    every = list(_walk(path, frozenset()))
-    results = {file.parent for file in every if file.name == CLAIM} - {path}
-    found = sorted(f for f in every if _is_recording(f, path) and results.isdisjoint(f.parents))
+    every = [path] if path.is_file() else list(_walk(path, frozenset()))
+    results = {folder for folder in {file.parent for file in every} if _is_result(folder)}
+    found = sorted(f for f in every if f.parent not in results and (f == path or _is_recording(f, path)))
     if not found:
+        if results:
+            raise DataError(path, "images", "what `predict` wrote", "recordings", "Give those that it was made from.")
         there = "none" if path.is_dir() else "no such file or folder"
         raise DataError(path, "images", there, f"files {', '.join(SUFFIXES)}")
     return found
+
+
+def _is_result(folder: Path) -> bool:
+    """Whether a folder is that of a recording which `predict` wrote."""
+    return (folder / RESULT).is_file() and (folder / CONTOURS).is_file()
 
 
 def _walk(folder: Path, above: frozenset[Path]) -> Iterator[Path]:
