@@ -74,7 +74,7 @@ def test_one_model_can_be_chosen_and_an_unknown_one_costs_no_waiting(
     monkeypatch.setattr(demo, "local_workers", lambda: 1)  # a second process takes longer to start than it saves
     answer = synthboost("demo", "--model", "vnet", "--out", tmp_path / "demo")
     assert answer.code == 2
-    assert "model: vnet; expected one of clipseg, cris, dual, sam3, textunet, unet" in answer.err
+    assert "model: vnet; expected one of clipseg, cris, dual, medclipseg, sam3, textunet, unet" in answer.err
     assert not (tmp_path / "demo").exists()
     for made in ("data", "diffusion"):  # what is made need not be made again
         shutil.copytree(finished[1] / made, tmp_path / "demo" / made)

@@ -97,7 +97,7 @@ def test_a_word_that_is_like_no_verb_gets_the_list(synthboost: Callable[..., Any
         (["train", "--data", "nowhere", "--epochs", "0"], ["ERROR --epochs: 0; expected 1 or more"]),
         (
             ["train", "--data", "nowhere", "--model", "nonsense"],
-            ["model: nonsense", "one of clipseg, cris, dual, sam3, textunet, unet"],
+            ["model: nonsense", "one of clipseg, cris, dual, medclipseg, sam3, textunet, unet"],
         ),
         (["train", "--data", "nowhere", "--encoders", "nonsense"], ["encoders", "nonsense"]),
         (["train", "--data", "nowhere", "--strategy", "synthetic"], ["no synthetic data", "--synthetic FOLDER"]),

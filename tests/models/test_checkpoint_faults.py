@@ -150,7 +150,8 @@ def test_weights_of_another_architecture_are_refused(folder: Path) -> None:
         load_segmenter(folder, model="cris")
     edit_card(folder, model="vnet")
     with pytest.raises(
-        CheckpointError, match="model: vnet; expected clipseg, cris, dual, sam3, textunet, unet.*another architecture"
+        CheckpointError,
+        match="model: vnet; expected clipseg, cris, dual, medclipseg, sam3, textunet, unet.*another architecture",
     ):
         load_segmenter(folder)
 

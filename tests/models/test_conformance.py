@@ -239,7 +239,9 @@ def test_every_parameter_is_in_exactly_one_group(model: Segmenter) -> None:
 
 
 def test_an_unknown_model_or_preset_lists_the_known_ones() -> None:
-    with pytest.raises(ConfigError, match="model: vnet; expected one of clipseg, cris, dual, sam3, textunet, unet"):
+    with pytest.raises(
+        ConfigError, match="model: vnet; expected one of clipseg, cris, dual, medclipseg, sam3, textunet, unet"
+    ):
         build_segmenter("vnet", "tiny")
     with pytest.raises(ConfigError, match="preset: huge; expected one of tiny, rd64"):
         build_segmenter("clipseg", "huge")

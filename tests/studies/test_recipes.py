@@ -74,10 +74,11 @@ def test_the_study_of_freezing_changes_one_encoder_at_a_time_and_pretrains_what_
     assert len(set(policies)) == 8
     assert policies[:2] == [Encoders.TRAINED, Encoders.FROZEN]
     assert all(Encoders.TRAINED.vision in (policy.vision, policy.text) for policy in policies[2:])
-    assert preset.grid.models == ("textunet", "clipseg", "cris", "dual", "sam3")
+    assert preset.grid.models == ("textunet", "clipseg", "cris", "dual", "medclipseg", "sam3")
     assert with_weights(preset, {}).weights == {
-        "textunet": "lite0-minilm", "clipseg": "random", "cris": "random", "dual": "random", "sam3": "random",
-    }  # fmt: skip
+        "textunet": "lite0-minilm",
+        **dict.fromkeys(("clipseg", "cris", "dual", "medclipseg", "sam3"), "random"),
+    }
     assert choose_study("freezing", choose_preset("paper")).weights["clipseg"] == "CIDAS/clipseg-rd64-refined"
 
 

@@ -39,5 +39,7 @@ def test_the_papers_rate_depends_on_the_model_and_a_given_one_does_not() -> None
         == TrainingConfig(learning_rate=1e-3).rate_for("new")
         == 1e-3
     )
-    with pytest.raises(ConfigError, match="model: new; expected one of clipseg, cris, dual, sam3, textunet, unet"):
+    with pytest.raises(
+        ConfigError, match="model: new; expected one of clipseg, cris, dual, medclipseg, sam3, textunet, unet"
+    ):
         TrainingConfig().rate_for("new")

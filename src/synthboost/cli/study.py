@@ -33,7 +33,7 @@ class Study(SplitOptions):
     patients, with real images alone and after each of several synthetic sets. `prompts` measures what each part of a
     sentence contributes, and what wrong sentences do. `ablation` varies the synthetic data, one factor at a time;
     `pretraining` compares encoders pretrained on natural images with random ones, with and without synthetic images.
-    `freezing` compares which encoder learns, and how far, for five architectures. `transfer` trains on each of several
+    `freezing` compares which encoder learns, and how far, for six architectures. `transfer` trains on each of several
     data sets, and evaluates on all of them.
 
     Shared work is done once: `synth-PT:real-FT` starts from the `synthetic` run.

@@ -36,7 +36,7 @@ class Train(SplitOptions):
     real_share: float | None = None
     """For `mixed`: the share of real images in an epoch, e.g. 0.5; by default every image once."""
     model: str = "clipseg"
-    """The architecture: `clipseg`, `cris`, `dual`, `sam3`, `textunet`, or `unet`, a baseline without text."""
+    """The architecture: `clipseg`, `cris`, `dual`, `medclipseg`, `sam3`, `textunet`, or, without text, `unet`."""
     preset: str = "tiny"
     """The size from random weights: `tiny`, `rd64` (CLIPSeg), `rn50` (CRIS), `base`, `lite0-minilm` (TextUNet) ..."""
     weights: str | None = None

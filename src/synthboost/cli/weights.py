@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -44,16 +44,17 @@ class ConvertWeights:
     """
 
     file: tyro.conf.Positional[Path]
-    """`cris_best.pth`, OpenAI's `RN50.pt`, a bare state dict of either, a diffusion model's `ema_*.pt`, or `pretrain`'s
-    folder."""
+    """`cris_best.pth`, OpenAI's `RN50.pt`, a bare state dict of either, MedCLIPSeg's `*.pth`, a diffusion model's
+    `ema_*.pt`, or `pretrain`'s folder."""
     out: Path
     """A new folder."""
     tokenizer: str = "openai/clip-vit-base-patch32"
-    """CLIP's tokenizer: a folder with `tokenizer.json`, or `vocab.json` and `merges.txt`; or a hub name."""
+    """CLIP's tokenizer: a folder with `tokenizer.json`, or `vocab.json` and `merges.txt`; or a hub name. Of MedCLIPSeg:
+    a folder with the `tokenizer.json` of BiomedBERT or BiomedCLIP."""
     input_size: int | None = None
     """Pixels of the square images; 416 for CRIS, whose weights fit any multiple of 32, and 256 for diffusion models."""
-    origin: Literal["cris", "sdm", "echo-from-noise"] = "cris"
-    """Who trained it: CRIS or CLIP; or, a semantic diffusion model, the authors of SDM or of Echo from Noise."""
+    origin: Literal["cris", "medclipseg", "sdm", "echo-from-noise"] = "cris"
+    """Who trained it: CRIS or CLIP, MedCLIPSeg, or, for a diffusion model, the authors of SDM or of Echo from Noise."""
 
     def run(self) -> None:
         """Convert, and print which tensors matched."""
@@ -62,6 +63,8 @@ class ConvertWeights:
         from synthboost.models.catalogue import published_with
         from synthboost.models.cris.published import convert
         from synthboost.models.cris.settings import CrisSettings
+        from synthboost.models.medclipseg.published import convert as convert_medclipseg
+        from synthboost.models.medclipseg.settings import PRESETS
         from synthboost.models.weights_folder import file_sha256
 
         require_new_folder(self.out, "out")
@@ -73,6 +76,10 @@ class ConvertWeights:
                 warnings.simplefilter("ignore", UserWarning)  # the lines below say it
                 size = self.input_size or CrisSettings.input_size
                 lines = _lines(convert(self.file, self.out, self.tokenizer, input_size=size))
+        elif self.origin == "medclipseg":
+            sizes = replace(PRESETS["unimed-b16"], input_size=self.input_size or PRESETS["unimed-b16"].input_size)
+            model = convert_medclipseg(self.file, self.out, Path(self.tokenizer), sizes)
+            lines = [f"kind: medclipseg\nmatched: {len(model.state_dict())}"]
         else:
             network = diffusion.convert(self.file, self.out, self.origin, self.input_size or diffusion.SIZE)
             lines = [f"kind: semantic diffusion ({self.origin})", f"matched: {len(network.state_dict())}"]

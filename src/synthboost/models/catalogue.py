@@ -13,6 +13,7 @@ from synthboost.errors import ConfigError
 from synthboost.models.clipseg.settings import PRESETS as CLIPSEG_PRESETS
 from synthboost.models.cris.settings import PRESETS as CRIS_PRESETS
 from synthboost.models.dual.settings import PRESETS as DUAL_PRESETS
+from synthboost.models.medclipseg.settings import PRESETS as MEDCLIPSEG_PRESETS
 from synthboost.models.sam3.settings import PRESETS as SAM3_PRESETS
 from synthboost.models.textunet.settings import PRESETS as TEXTUNET_PRESETS
 from synthboost.models.unet.settings import PRESETS as UNET_PRESETS
@@ -141,6 +142,22 @@ MODELS: dict[str, ModelEntry] = {
             ),
         ),
         layouts=("clip", "siglip", "open_clip_pytorch_model.bin"),
+    ),
+    "medclipseg": ModelEntry(
+        segmenter=".medclipseg.model:MedClipSeg",
+        presets=MEDCLIPSEG_PRESETS,
+        rate=3e-4,
+        cycle_rates={"tiny": 1e-3},
+        published=(
+            Published(
+                name="medclipseg",
+                trained="all of MedCLIPSeg over UniMed-CLIP, on one medical data set each",
+                source="files *.pth of TahaKoleilat/MedCLIPSeg on the hub",
+                licence="see the hub's page; the code is Apache-2.0",
+                use="weights convert FILE.pth --origin medclipseg --out FOLDER --tokenizer BIOMEDCLIP, a folder, "
+                "then --model medclipseg --weights FOLDER",
+            ),
+        ),
     ),
     "sam3": ModelEntry(
         segmenter=".sam3.model:Sam3",

@@ -335,7 +335,7 @@ def freezing(size: Preset) -> Preset:
     """
     parts = [f"vision={own},text=trained" for own in PARTLY] + [f"vision=trained,text={own}" for own in PARTLY]
     grid = replace(
-        size.grid, models=(PRETRAINED_MODEL, "clipseg", "cris", "dual", "sam3"), prompts=(PromptSet.P1,),
+        size.grid, models=(PRETRAINED_MODEL, "clipseg", "cris", "dual", "medclipseg", "sam3"), prompts=(PromptSet.P1,),
         strategies=(Strategy.REAL, Strategy.SYNTHETIC_THEN_REAL), encoders=("trained", "frozen", *parts),
     )  # fmt: skip
     started = {PRETRAINED_MODEL: PRETRAINED_ENCODERS}

@@ -45,10 +45,15 @@ class BiomedClip(nn.Module):
         self.config = type("Config", (), {"vision_config": vision})
         self.vision_model = ViTModel(vision, add_pooling_layer=False)
         self.text_model = BertModel(text, add_pooling_layer=False)
-        hidden = (text.hidden_size + projection_width) // 2
-        self.projection = nn.Sequential(
-            nn.Linear(text.hidden_size, hidden, bias=False), nn.GELU(), nn.Linear(hidden, projection_width, bias=False)
-        )
+        self.projection = text_projection(text.hidden_size, projection_width)
+
+
+def text_projection(width: int, projection_width: int) -> nn.Sequential:
+    """Return the two layers that project a sentence, as open_clip puts them behind a BERT."""
+    hidden = (width + projection_width) // 2
+    return nn.Sequential(
+        nn.Linear(width, hidden, bias=False), nn.GELU(), nn.Linear(hidden, projection_width, bias=False)
+    )
 
 
 class BiomedTowers(Towers):
