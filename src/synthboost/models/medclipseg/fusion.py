@@ -14,8 +14,8 @@ LEAST_VARIANCE = 1e-6
 class ProbabilisticAttention(nn.Module):
     """Attention of queries to a context of which each token has a mean and a variance.
 
-    A key that is uncertain in what a query asks for is attended to less. Values are drawn while `sampling`, else they
-    are their means.
+    A key that is uncertain in what a query asks for is attended to less. In training values are drawn, in evaluation
+    they are their means.
     """
 
     def __init__(self, width: int, beta: float) -> None:
@@ -24,7 +24,7 @@ class ProbabilisticAttention(nn.Module):
         self.k_proj, self.v_proj = nn.Linear(width, 2 * width), nn.Linear(width, 2 * width)
         self.norm_k, self.norm_v = nn.LayerNorm(width), nn.LayerNorm(width)
         self.gate = nn.Parameter(torch.zeros(()))
-        self.beta, self.sampling = beta, False
+        self.beta = beta
 
     def forward(self, queries: Tensor, context: Tensor) -> Tensor:
         """Return the queries (N, Q, width), mixed by a learnt gate with what they read in the context (N, K, width)."""
@@ -35,7 +35,7 @@ class ProbabilisticAttention(nn.Module):
         )
         doubt = (asked.square() @ key_variance.transpose(1, 2) / width).sqrt()
         attention = (asked @ keys.transpose(1, 2) / width**0.5 - self.beta * doubt).softmax(-1)
-        if self.sampling:
+        if self.training:
             values = values + variance.sqrt() * torch.randn_like(variance)
         share = self.gate.sigmoid()
         return cast("Tensor", share * self.out_proj(attention @ values) + (1 - share) * queries)

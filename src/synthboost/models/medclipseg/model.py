@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
-from contextlib import contextmanager
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
@@ -15,7 +14,7 @@ from transformers import BertConfig, BertModel, CLIPVisionConfig, CLIPVisionMode
 from synthboost.domain import PromptSet
 from synthboost.models.base import Features, Part, Segmenter
 from synthboost.models.dual.encoders import text_projection
-from synthboost.models.medclipseg.fusion import Fusion, ProbabilisticAttention, Upscaling
+from synthboost.models.medclipseg.fusion import Fusion, Upscaling
 from synthboost.models.medclipseg.settings import MedClipSegSettings
 from synthboost.models.tokenizing import grammar_tokenizer, read_tokenizer
 from synthboost.models.weights_folder import load_weights, read_card, read_settings
@@ -96,40 +95,23 @@ class MedClipSeg(Segmenter):
         seen = network.vision.visual_projection(vision.post_layernorm(patches[:, 1:]))
         return seen, network.text_projection(words[:, 0])
 
-    def train(self, mode: bool = True) -> Self:
-        """See `Segmenter.train`; values are drawn in training alone."""
-        super().train(mode)
-        self._sample(mode)
-        return self
-
-    def _sample(self, drawn: bool) -> None:
-        for part in self.network.pvl_adapters.modules():
-            if isinstance(part, ProbabilisticAttention):
-                part.sampling = drawn
-
     @torch.no_grad()
     def uncertainty(
         self, images: Tensor, tokens: Tensor, image_index: Tensor, samples: int = 30, seed: int = 0
     ) -> tuple[Tensor, Tensor]:
-        """Draw each pair several times; return mean probability and its entropy in nats, both (N, s, s).
+        """Draw each pair several times, the authors 30 times; return mean probability and its entropy in nats.
 
-        The authors draw 30 times. Arguments as for `forward`; the drawn values depend on the seed alone.
+        Both are (N, s, s) and depend on the seed alone. Arguments as for `forward`.
         """
-        features, text = self.encode_image(images), self.encode_text(tokens)
-        with self._drawn(seed, images.device):
-            drawn = [self.decode(features, text, image_index).sigmoid() for _ in range(samples)]
+        features, adapters = self.encode_image(images), self.network.pvl_adapters.train()
+        try:
+            with torch.random.fork_rng(devices=[images.device] if images.is_cuda else []):
+                torch.manual_seed(seed)
+                drawn = [self.decode(features, (tokens,), image_index).sigmoid() for _ in range(samples)]
+        finally:
+            adapters.train(self.training)
         mean = torch.stack(drawn).mean(0)
         return mean, -(torch.xlogy(mean, mean) + torch.xlogy(1 - mean, 1 - mean))
-
-    @contextmanager
-    def _drawn(self, seed: int, device: torch.device) -> Iterator[None]:
-        with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
-            torch.manual_seed(seed)
-            self._sample(True)
-            try:
-                yield
-            finally:
-                self._sample(self.training)
 
     def encoder_blocks(self) -> dict[str, list[list[Part]]]:
         """Return embeddings and layers, the last with normalisation and projection; see `Segmenter.encoder_blocks`."""
