@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import json
 import os
+import signal
 import sys
 from collections.abc import Callable
 from dataclasses import replace
@@ -31,6 +32,7 @@ os.environ.setdefault("ACCELERATE_USE_CPU", "1")  # what must be equal bit for b
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # the tests run side by side: a thread each is faster than two
 os.fsync = lambda file: None  # what a kill leaves is asked, not what a power cut leaves: a flush takes milliseconds
 gc.set_threshold(NEW_OBJECTS)
+signal.signal(signal.SIGINT, signal.default_int_handler)  # in the background it is ignored, by children too
 _frozen = 0
 
 ROWS, COLUMNS = 64, 48

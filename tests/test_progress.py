@@ -43,7 +43,8 @@ def test_the_facts_are_told_once_with_a_time_that_knows_the_slow_first_unit_and_
 ) -> None:
     now = iter([0.0, 5.0, 6.0, 7.0, 8.0, 16.0])
     monkeypatch.setattr(progress.time, "monotonic", lambda: next(now))
-    bar = Progress("training", total=124, unit="batch", facts="cpu, 10 parameters", pauses=0.5)
+    bar = Progress("training", total=124, unit="batch")
+    bar.announce("cpu, 10 parameters", pauses=0.5)
     for _ in range(4):
         bar.advance()  # the first in 5 s, the others in 1 s each, and half as long for validation
     assert capsys.readouterr().err == "training: cpu, 10 parameters; expected time: 3 min\n"

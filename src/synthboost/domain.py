@@ -5,13 +5,14 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 from enum import IntEnum, StrEnum
-from typing import Literal, TypeAlias
+from typing import Literal, TypeAlias, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from synthboost.errors import DataError
 
+Scalar = TypeVar("Scalar", bound=np.generic)
 GreyImage: TypeAlias = NDArray[np.uint8]
 """(H, W), 0-255, rows run from the probe (top) into the body."""
 LabelMap: TypeAlias = NDArray[np.uint8]
@@ -267,6 +268,11 @@ class Triplet:
     def mask(self) -> Mask:
         """The true mask of the structure that the sentence names, (H, W) bool."""
         return self.frame.mask(self.structure)
+
+
+def mirror_image(array: NDArray[Scalar]) -> NDArray[Scalar]:
+    """Left and right of images or masks (..., H, W) exchanged."""
+    return np.ascontiguousarray(array[..., ::-1])
 
 
 def largest_piece(mask: Mask, corners_join: bool = True) -> Mask:

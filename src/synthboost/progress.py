@@ -20,16 +20,7 @@ TIMED_UNITS = 3
 class Progress:
     """Counts steps of something long; use as a context manager."""
 
-    def __init__(
-        self,
-        description: str,
-        total: int,
-        unit: str = "it",
-        done: int = 0,
-        shown: bool = True,
-        facts: str = "",
-        pauses: float = 0.0,
-    ) -> None:
+    def __init__(self, description: str, total: int, unit: str = "it", done: int = 0, shown: bool = True) -> None:
         """Show `description` and how many of `total` units are done, how fast, and how long the rest will take.
 
         Args:
@@ -38,12 +29,10 @@ class Progress:
             unit: what is counted.
             done: units before, by another process.
             shown: of several processes that do the same work, only one should be.
-            facts: said once in a line of their own with the time that is expected, after a few units.
-            pauses: between units (validation), as a share of the time of the units: expected until the first `note`.
         """
-        self._facts, self._pauses = facts, pauses
-        self.shown = shown
-        self.description, self.total, self.unit, self.done = description, total, unit, done
+        self._facts: str | None = None
+        self._pauses = 0.0
+        self.description, self.total, self.unit, self.done, self.shown = description, total, unit, done, shown
         self.remark = ""
         self._first = done
         self._start = self._last_line = time.monotonic()
@@ -57,6 +46,16 @@ class Progress:
             if live and shown
             else None
         )
+
+    def announce(self, facts: str, pauses: float = 0.0) -> None:
+        """Say facts once, after a few units, in a line of their own with the time that is expected.
+
+        Args:
+            facts: the first that are given.
+            pauses: between units (validation), as a share of the time of the units: expected until the first `note`.
+        """
+        if self._facts is None:
+            self._facts, self._pauses = facts, pauses
 
     def advance(self, steps: int = 1) -> None:
         """Count `steps` more units as done."""

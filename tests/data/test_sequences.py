@@ -42,6 +42,7 @@ def opened(root, **options):
 
 def test_a_half_sequence_gives_every_frame_in_its_order(tiny_camus):
     write_half(tiny_camus)
+    (tiny_camus / "database_nifti" / "patient0001-predicted").mkdir()
     dataset = opened(tiny_camus)
     assert isinstance(dataset, CamusSequences)
     assert [info.name for info in dataset.frames] == [

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from synthboost.domain import STRUCTURES
-from synthboost.inference.beats import beat_rows
+from synthboost.inference.beats import beat_rows, beats_of
 from synthboost.inference.predictor import Prediction
 from synthboost.inference.sentences import structure_targets
 
@@ -26,9 +26,13 @@ def heart(length: float, half_width: float) -> np.ndarray:
 class Copying:
     """Reads the masks out of the picture; in other words it always sees diastole."""
 
-    def predict(self, image, sentences):
-        shown = DIASTOLE if "cardiac ultrasound" in sentences[0] else image
-        return Prediction(tuple(sentences), np.stack([shown == s for s in STRUCTURES]).astype(np.float32), 0.5)
+    def encode_images(self, images):
+        return images
+
+    def predict_encoded(self, images, sentences):
+        [shown], [sentences] = images, sentences
+        shown = DIASTOLE if "cardiac ultrasound" in sentences[0] else shown
+        return [Prediction(tuple(sentences), np.stack([shown == s for s in STRUCTURES]).astype(np.float32), 0.5)]
 
 
 DIASTOLE, SYSTOLE = heart(60, 20), heart(50, 15)
@@ -36,8 +40,10 @@ DIASTOLE, SYSTOLE = heart(60, 20), heart(50, 15)
 
 def test_a_beat_comes_with_how_far_the_model_changes_it() -> None:
     clip = [DIASTOLE] * 3 + [SYSTOLE] * 5 + [DIASTOLE] * 5 + [SYSTOLE] * 5
-    recording = SimpleNamespace(spacing_mm=(1.0, 1.0), frame_seconds=0.1, frames=lambda: iter(clip))
-    rows = beat_rows(Copying(), recording, structure_targets(), clip)
+    recording = SimpleNamespace(spacing_mm=(1.0, 1.0), frame_seconds=0.1)
+    beats = beats_of(clip, 0.1)
+    ends = {number: clip[number] for beat in beats for number in beat[:2]}
+    rows = beat_rows(Copying(), recording, structure_targets(), clip, beats, ends)
     assert len({row["beat"] for row in rows} - {"mean"}) == 2
     first = {row["number"]: row for row in rows if row["beat"] == 1}
     # 1 - 15^2 50 / (20^2 60) = 53.1 %; two of four variants see no change: 53.1 / sqrt(3) = 30.7.
@@ -46,5 +52,4 @@ def test_a_beat_comes_with_how_far_the_model_changes_it() -> None:
     assert first["la_volume_max"]["unit"] == "ml"
     mean = next(row for row in rows if (row["beat"], row["number"]) == ("mean", "ef_single_plane"))
     assert (mean["value"], mean["beats_sd"]) == (first["ef_single_plane"]["value"], 0)
-    still = [DIASTOLE] * 6
-    assert beat_rows(Copying(), recording, structure_targets(), still) == []
+    assert beats_of([DIASTOLE] * 6, 0.1) == []

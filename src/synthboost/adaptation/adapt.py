@@ -106,8 +106,9 @@ class Score:
 
     def __post_init__(self) -> None:
         """Refuse scores of nothing, of what is no structure, and of both kinds."""
-        known = [one.short for one in STRUCTURES if one.short in (self.dice or {})]
-        valid = self.dice is None if self.plausible is not None else len(known) > 0 and known == [*(self.dice or {})]
+        given = [*(self.dice or {})]
+        ordered = [one.short for one in STRUCTURES if one.short in given]
+        valid = given == ordered != [] if self.plausible is None else self.dice is None
         require_fields(self, ("dice", valid, "structures in their order, or `plausible`"))
 
     @property

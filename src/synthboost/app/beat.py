@@ -13,7 +13,9 @@ from synthboost.domain import FrameInfo, GreyImage, PatientId, Phase, PromptSet,
 from synthboost.evaluation.clinical.beats import Beat, find_beats, measure_beats
 from synthboost.evaluation.clinical.patient_numbers import Measurement, measure_patient
 from synthboost.evaluation.clinical.phases import smoothed
+from synthboost.inference.beats import model_spread
 from synthboost.inference.predictor import Prediction, Predictor
+from synthboost.inference.uncertainty import predict_variants
 from synthboost.prompts import PARAPHRASES, build_prompt
 
 VIEW = View.FOUR_CHAMBER
@@ -75,29 +77,18 @@ def measure_clip(
     beats = find_beats(areas, frame_seconds)
     if not beats:
         return None
-    variants = _variants(predictor, [images[number] for number in beats[0][:2]], sentences, spacing_mm)
+    wordings, ends = _wordings(sentences), beats[0][:2]
+    maps = {n: [*map(heart_of, predict_variants(predictor, images[n], wordings))] for n in ends}
+    plain = {(VIEW, phase): (maps[number][0], spacing_mm) for phase, number in zip(Phase, ends, strict=True)}
+    fraction = measure_patient(plain)[f"ef_{VIEW}"]
     values = [one["ef_single_plane"] for one in measure_beats(measured, beats, frame_seconds)]
-    known, others = [value for value in values if value is not None], [one.value for one in variants]
-    fraction = Measurement(variants[0].name, float(np.mean(known)), "%") if known else variants[0]
-    model_sd = None if None in others else float(np.std(np.array(others, dtype=np.float64), ddof=1))
+    if known := [value for value in values if value is not None]:
+        fraction = Measurement(fraction.name, float(np.mean(known)), "%")
+    model_sd = model_spread(maps, spacing_mm, beats[:1])[0].get("ef_single_plane")
     unit = "pixels" if spacing_mm is None else "cm²"
     return ClipBeats(
         tuple(areas), smoothed(areas, frame_seconds), tuple(beats), unit, frame_seconds, fraction, model_sd
     )
-
-
-def _variants(
-    predictor: Predictor, ends: Sequence[GreyImage], sentences: Sequence[str], spacing_mm: tuple[float, float] | None
-) -> list[Measurement]:
-    """The fraction of ED and ES from the visitor's sentences, then from other words, and all that mirrored."""
-    found = []
-    for shown in (ends, [np.ascontiguousarray(image[:, ::-1]) for image in ends]):
-        encoded = predictor.encode_images(shown)
-        for words in _wordings(sentences):
-            maps = map(heart_of, predictor.predict_encoded(encoded, [words] * len(shown)))
-            views = {(VIEW, phase): (own, spacing_mm) for phase, own in zip(Phase, maps, strict=True)}
-            found.append(measure_patient(views)[f"ef_{VIEW}"])
-    return found
 
 
 def _wordings(sentences: Sequence[str]) -> list[tuple[str, ...]]:

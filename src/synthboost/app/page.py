@@ -104,12 +104,7 @@ def build_page(controller: Controller, model: str, random_weights: bool, name_do
 
         def on_example(request: gr.Request, name: str, names: list[str], wanted: str, word: str, *shown: Any) -> Any:
             image, known = example(name if name in EXAMPLES else FIRST)
-            _, of_view, of_phase = EXAMPLES[name if name in EXAMPLES else FIRST]
-            state = (
-                _name(VIEWS, of_view), _name(PHASES, of_phase or Phase.END_DIASTOLE),
-                _name(SEXES, known.sex), known.age,
-                _name(QUALITIES, known.quality),
-            )  # fmt: skip
+            state = _state(name if name in EXAMPLES else FIRST, known)
             text = _text(name_domain, image.domain, names or list(NAMES), wanted, *state, word)
             screen = controller.open(_key(request), image, text, _display(shown[0], shown[1], 1))
             return [*_outputs(screen, 1), text, *state]
@@ -171,8 +166,7 @@ def build_page(controller: Controller, model: str, random_weights: bool, name_do
 def _first_screen(controller: Controller, name_domain: bool) -> tuple[Screen, str]:
     """The first example and its sentences: on the page from the start, before a visitor's own are computed."""
     image, _ = example(FIRST)
-    _, view, phase = EXAMPLES[FIRST]
-    state = _name(VIEWS, view), _name(PHASES, phase or Phase.END_DIASTOLE), UNKNOWN, None, UNKNOWN
+    state = _state(FIRST, Attributes())
     text = _text(name_domain, image.domain, list(NAMES), str(PromptSet.P1), *state, UNKNOWN)
     screen = controller.open("", image, text, Display())
     controller.sessions.forget("")
@@ -207,6 +201,13 @@ def _text(
     info = FrameInfo(PatientId("page", "page", "image"), VIEWS[view], PHASES[phase], attributes, domain)
     word = None if shape == UNKNOWN else shape
     return "\n".join(sentences_of(structures, PromptSet(prompt_set), info, word, name_domain))
+
+
+def _state(name: str, known: Attributes) -> tuple[str, str, str, int | None, str]:
+    """What the menus show beside an example; of a clip ED."""
+    _, view, phase = EXAMPLES[name]
+    shown = _name(VIEWS, view), _name(PHASES, phase or Phase.END_DIASTOLE)
+    return *shown, _name(SEXES, known.sex), known.age, _name(QUALITIES, known.quality)
 
 
 def _name(names: dict[str, Any], value: object) -> str:

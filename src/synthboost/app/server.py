@@ -113,7 +113,7 @@ def serving(
                 theme=page.theme, css=page.css,
             )  # fmt: skip
         except OSError as error:
-            raise ConfigError("serve", "port", port, "a free port", "Choose another with --port.") from error
+            raise ConfigError("serve", "port", port, "a free port", "Choose another with --address.") from error
         try:
             yield address
         finally:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import tyro
 
-from synthboost.cli.options import refuse_idle
+from synthboost.cli.options import note_orientation, refuse_idle
 from synthboost.domain import PromptSet, SplitOptions, SplitPart
 from synthboost.models.catalogue import DEFAULT
 
@@ -102,8 +101,7 @@ class Clinical(SplitOptions):
             "patients without a folder": sorted(p.name for p in set(listed) - set(source.dataset.patients)),
         }
         if predictor is not None and sentences is not None:
-            if self.masks == DEFAULT and not self.mirrored and (note := maps.orientation_of(predictor, frames)):
-                print(f"note: {note}", file=sys.stderr)
+            note_orientation(predictor, frames, self.masks)
             found = maps.predicted_label_maps(predictor, frames, sentences, self.mend)
         else:
             found = maps.true_label_maps(frames) if reference else maps.stored_label_maps(folder, frames)

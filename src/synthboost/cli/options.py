@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -13,7 +14,8 @@ from synthboost.models.catalogue import DEFAULT
 
 if TYPE_CHECKING:
     from synthboost.data.picture_folder import PictureDefaults
-    from synthboost.data.source import Source
+    from synthboost.data.source import FrameSet, Source
+    from synthboost.inference.predictor import Predictor
 
 SENTENCES = (
     "Left ventricular cavity of the heart.",
@@ -99,6 +101,14 @@ class Sampled(Sharded):
     """The sampler; by default Euler for a flow, DPM-Solver++ for predicted noise."""
     steps: int | None = None
     """Steps from noise to image; by default 10 for a flow, 20 for predicted noise. `refine` takes its share of them."""
+
+
+def note_orientation(predictor: Predictor, frames: FrameSet, weights: str | None) -> None:
+    """Say on stderr if left and right look exchanged in frames; asked of the weights that ship alone."""
+    from synthboost.inference.predict_dataset import orientation_of
+
+    if weights == DEFAULT and not predictor.mirrored and (note := orientation_of(predictor, frames)):
+        print(f"note: {note}", file=sys.stderr)
 
 
 def refuse_idle(verb: object, names: Sequence[str], beside: str, remedy: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -44,7 +45,7 @@ class CamusNifti(Dataset):
         """
         path = root / FRAMES_CSV
         release, listed = read_frames_csv(path, cls.RELEASE, IMAGES) if path.is_file() else (cls.RELEASE, None)
-        patients = _find_patients(root / IMAGES, release)
+        patients = find_patients(root / IMAGES, release)
         official, lists = read_split_lists(root, release, IMAGES)
         files, texts, missing = _read_patients(root, patients, ".nii.gz", allow_missing, listed)
         without_folder = [
@@ -86,21 +87,22 @@ class CamusMhd(Dataset):
     @classmethod
     def open(cls, root: Path, allow_missing: bool = False) -> Self:
         """Read the release; see `Dataset.open`. Its official split is its two folders; it has no validation part."""
-        by_folder = {f: _find_patients(root / f, cls.RELEASE) for f in cls.FOLDERS if (root / f).is_dir()}
+        by_folder = {f: find_patients(root / f, cls.RELEASE) for f in cls.FOLDERS if (root / f).is_dir()}
         official = {cls.FOLDERS[folder]: tuple(patients) for folder, patients in by_folder.items()}
         everyone = [patient for patients in by_folder.values() for patient in patients]
         files, texts, missing = _read_patients(root, everyone, ".mhd", allow_missing)
         return cls.of(root, cls.RELEASE, files, side_files=texts, official=official, absent=missing)
 
 
-def _find_patients(parent: Path, release: str) -> list[PatientId]:
-    """The patients whose folders lie in `parent`, sorted; hidden folders, plain files and results of `predict` are not.
+def find_patients(parent: Path, release: str, pattern: re.Pattern[str] = PATIENT_NAME) -> list[PatientId]:
+    """Return the patients whose folders lie in `parent`, sorted; hidden folders and results of `predict` are none.
 
-    Other folders are refused, so `Patient0001` too, on disks that tell upper from lower case and on others.
+    Raises:
+        DataError: another folder lies there, so `Patient0001` too, whether the disk tells upper from lower case or not.
     """
     names = sorted(entry.name for entry in _entries(parent) if entry.is_dir() and not entry.name.startswith("."))
     names = [name for name in names if not name.endswith("-predicted")]
-    foreign = [ascii(unicodedata.normalize("NFC", name)) for name in names if not PATIENT_NAME.fullmatch(name)]
+    foreign = [ascii(unicodedata.normalize("NFC", name)) for name in names if not pattern.fullmatch(name)]
     if foreign:
         raise DataError(
             parent, "folders", shown(foreign), "only folders named like patient0001",

@@ -13,12 +13,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar, Self
 
-from synthboost.data.camus import CamusNifti
+from synthboost.data.camus import CamusNifti, find_patients
 from synthboost.data.dataset import Dataset, FrameFiles
 from synthboost.data.info_cfg import read_info, read_instants
 from synthboost.data.lists import FRAMES_CSV, IMAGES, read_frames_csv, read_split_lists
 from synthboost.data.splits import drawn_split
-from synthboost.domain import Domain, FrameInfo, PatientId, Phase, View
+from synthboost.domain import Domain, FrameInfo, Phase, View
 from synthboost.errors import DataError, shown
 
 
@@ -53,10 +53,8 @@ class CamusSequences(Dataset):
         files: dict[FrameInfo, FrameFiles] = {}
         texts, absent, ignored, table = list[Path](), list[str](), 0, root / FRAMES_CSV
         release, listed = read_frames_csv(table, cls.RELEASE, cls.FOLDER) if table.is_file() else (cls.RELEASE, {})
-        folders = sorted(p for p in (root / cls.FOLDER).iterdir() if p.is_dir() and not p.name.startswith("."))
-        if foreign := [ascii(path.name) for path in folders if not cls.PATIENT.fullmatch(path.name)]:
-            raise DataError(root / cls.FOLDER, "folders", shown(foreign), "only folders named like patient0001")
-        for folder in folders:
+        for patient in find_patients(root / cls.FOLDER, release, cls.PATIENT):
+            folder = root / patient.folder / patient.name
             present = {path.name for path in folder.iterdir()}
             for view in View:
                 clip, text = (cls._name(kind, folder.name, view) for kind in (cls.FILE, cls.INFO))
@@ -67,7 +65,6 @@ class CamusSequences(Dataset):
                 else:
                     texts.append((folder / text).relative_to(root))
                     labels = cls._name(cls.FILE, folder.name, view, "_gt")
-                    patient = PatientId(release, cls.FOLDER, folder.name)
                     origin = listed.get(f"{folder.name}_{view}_{Phase.END_DIASTOLE}", (Domain.REAL, None))
                     there = FrameFiles(Path(clip), Path(labels) if labels in present else None)
                     any_frame = FrameInfo(patient, view, None, read_info(folder / text), *origin)

@@ -127,7 +127,8 @@ def train_diffusion(
     stage.resume()
     facts = f"{training_facts(network, stage.engine.device)}, {len(examples.images):,} images, {config.steps:,} steps"
     name = "training the diffusion model"
-    with Progress(name, config.steps, "step", stage.step, stage.engine.is_main, facts) as bar:
+    with Progress(name, config.steps, "step", stage.step, stage.engine.is_main) as bar:
+        bar.announce(facts)
         while stage.step < config.steps:
             loss = stage.take_step()
             bar.advance()

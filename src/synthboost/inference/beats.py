@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,6 +11,7 @@ from synthboost.domain import GreyImage, LabelMap, Structure
 from synthboost.evaluation.clinical.beats import NUMBERS, Beat, beat_numbers, find_beats, measure_beats, measure_frame
 from synthboost.inference.predictor import Predictor
 from synthboost.inference.sentences import Target, structure_targets
+from synthboost.inference.uncertainty import predict_variants
 from synthboost.io.recordings import Recording
 
 COLUMNS = ("beat", "ED", "ES", "end", "number", "value", "unit", "model_sd", "beats_sd")
@@ -18,24 +19,36 @@ COLUMNS = ("beat", "ED", "ES", "end", "number", "value", "unit", "model_sd", "be
 over two wordings, each of the image and its mirror image, at the beat's ED and ES; `beats_sd`: over the beats."""
 
 
+def beats_of(label_maps: Sequence[LabelMap], frame_seconds: float | None) -> list[Beat]:
+    """Find the beats in the label map of each frame of a clip; see `find_beats`."""
+    areas = [float(np.count_nonzero(labels == Structure.LEFT_VENTRICULAR_CAVITY)) for labels in label_maps]
+    return find_beats(areas, frame_seconds)
+
+
 def beat_rows(
-    predictor: Predictor, recording: Recording, targets: Sequence[Target], label_maps: Sequence[LabelMap]
-) -> list[dict[str, Any]]:
-    """Find and measure the beats of a clip; none if its ventricle hardly changes.
+    predictor: Predictor, recording: Recording, targets: Sequence[Target], label_maps: Sequence[LabelMap],
+    beats: Sequence[Beat], ends: Mapping[int, GreyImage],
+) -> list[dict[str, Any]]:  # fmt: skip
+    """Measure the beats of a clip.
 
     Args:
         predictor: predicts the ends of each beat again, four times.
-        recording: its frames are read once more.
+        recording: the clip.
         targets: that the label maps were predicted for; all three structures.
         label_maps: (h, w) of each frame.
+        beats: see `beats_of`.
+        ends: the frames of ED and ES of each beat.
     """
-    areas = [float(np.count_nonzero(labels == Structure.LEFT_VENTRICULAR_CAVITY)) for labels in label_maps]
-    beats = find_beats(areas, recording.frame_seconds)
-    if not beats:
-        return []
     frames = [measure_frame(labels, recording.spacing_mm) for labels in label_maps]
     numbers = measure_beats(frames, beats, recording.frame_seconds)
-    spread = _model_spread(predictor, recording, targets, beats)
+    other = structure_targets([target.name for target in targets], paraphrase=1)
+    wordings = [[target.sentence for target in wording] for wording in (targets, other)]
+    labels = [target.label for target in targets]
+    found = {
+        number: [one.label_map(labels) for one in predict_variants(predictor, image, wordings)]
+        for number, image in ends.items()
+    }
+    spread = model_spread(found, recording.spacing_mm, beats)
     units = {name: unit if recording.spacing_mm or unit != "ml" else "px3" for name, unit in NUMBERS.items()}
     rows = [
         {"beat": n, "ED": beat.ed, "ES": beat.es, "end": beat.end, "number": name, "value": _rounded(value),
@@ -54,14 +67,17 @@ def _means(numbers: Sequence[dict[str, float | None]], units: dict[str, str]) ->
             yield {"beat": "mean", "number": name, "value": _rounded(mean), "unit": unit, "beats_sd": _rounded(spread)}
 
 
-def _model_spread(
-    predictor: Predictor, recording: Recording, targets: Sequence[Target], beats: Sequence[Beat]
+def model_spread(
+    label_maps: Mapping[int, Sequence[LabelMap]], spacing_mm: tuple[float, float] | None, beats: Sequence[Beat]
 ) -> list[dict[str, float]]:
-    wanted = {number for beat in beats for number in (beat.ed, beat.es)}
-    found = {
-        number: [measure_frame(labels, recording.spacing_mm) for labels in _variants(predictor, image, targets)]
-        for number, image in enumerate(recording.frames()) if number in wanted
-    }  # fmt: skip
+    """Standard deviation of each beat's numbers, those that all variants give, over variants of its label maps.
+
+    Args:
+        label_maps: of the frames of ED and ES, of each all variants in the same order; see `predict_variants`.
+        spacing_mm: (rows, columns), if known.
+        beats: at least one.
+    """
+    found = {number: [measure_frame(one, spacing_mm) for one in maps] for number, maps in label_maps.items()}
     spread = []
     for ed, es, _ in beats:
         variants = []
@@ -72,16 +88,6 @@ def _model_spread(
         columns = {name: [value for own in variants if (value := own[name]) is not None] for name in NUMBERS}
         spread.append({name: float(np.std(c, ddof=1)) for name, c in columns.items() if len(c) == len(variants)})
     return spread
-
-
-def _variants(predictor: Predictor, image: GreyImage, targets: Sequence[Target]) -> Iterator[LabelMap]:
-    """Label maps in two wordings, each of the image and of its mirror image, mirrored back."""
-    other = structure_targets([target.name for target in targets], paraphrase=1)
-    for wording in (targets, other):
-        sentences, labels = [target.sentence for target in wording], [target.label for target in wording]
-        yield predictor.predict(image, sentences).label_map(labels)
-        mirrored = predictor.predict(np.ascontiguousarray(image[:, ::-1]), sentences).label_map(labels)
-        yield np.ascontiguousarray(mirrored[:, ::-1])
 
 
 def _rounded(value: float | None) -> float | None:

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from synthboost.data.sector import find_sector
-from synthboost.domain import STRUCTURES, GreyImage, LabelMap, Structure
+from synthboost.domain import STRUCTURES, GreyImage, LabelMap, Structure, mirror_image
 from synthboost.errors import DataError, shown
 from synthboost.evaluation.clinical.plausibility import check_frame
 from synthboost.inference.predictor import THRESHOLD, Prediction, Predictor, resolve, whole_heart
@@ -133,8 +133,8 @@ def mirror_odds(predictor: Predictor, image: GreyImage, sentences: Sequence[str]
     For it speak a model that is surer in the mirror image, and a wall that is brighter on the right-hand side: that of
     the lateral wall lies along the beams.
     """
-    mirrored = np.ascontiguousarray(image[:, ::-1])
-    plain, mirror = (_strangeness(i, predictor.predict(i, sentences).probability) for i in (image, mirrored))
+    images = image, mirror_image(image)
+    plain, mirror = (_strangeness(i, predictor.predict(i, sentences).probability) for i in images)
     return plain - mirror
 
 

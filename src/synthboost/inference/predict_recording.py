@@ -14,10 +14,11 @@ import numpy as np
 from contourpy import contour_generator
 from numpy.typing import NDArray
 
-from synthboost.domain import STRUCTURES, Mask, Structure
+from synthboost.domain import STRUCTURES, GreyImage, Mask, Structure
 from synthboost.errors import DataError, readable
+from synthboost.evaluation.clinical.beats import Beat
 from synthboost.evaluation.clinical.phases import find_phases
-from synthboost.inference.beats import COLUMNS, beat_rows
+from synthboost.inference.beats import COLUMNS, beat_rows, beats_of
 from synthboost.inference.doubts import doubts_about
 from synthboost.inference.overlay import draw_overlay, shown_area, small, write_animation, write_overlay
 from synthboost.inference.predictor import REFUSED, Predictor
@@ -86,8 +87,8 @@ def predict_recording(
         phases, files = found.phases(), found.write_volumes(temporary)
         write_json(temporary / CONTOURS, found.contours(), indent=None)  # thousands of points: ten times faster
         files |= {"contours": CONTOURS, **found.write_overlays(temporary, phases)}
-        whole = phases is not None and label_map and {*STRUCTURES} == {target.structure for target in targets}
-        if whole and (rows := beat_rows(predictor, recording, targets, found.labels)):
+        if found.beats:
+            rows = beat_rows(predictor, recording, targets, found.labels, found.beats, found.ends)
             write_csv(temporary / "beats.csv", COLUMNS, rows)
             files["beats"] = "beats.csv"
         if recording.kind == "dicom" and dicom_seg:
@@ -120,6 +121,8 @@ class PredictedRecording:
         """Of each frame; see `doubts_about`."""
         self.refused: tuple[str, ...] = ()
         """The sentences that name no structure, the same in every frame."""
+        self.ends: dict[int, GreyImage] = {}
+        """The frames of ED and ES of each beat, kept when overlays are drawn."""
 
     def single_masks(self, number: int) -> NDArray[np.bool_]:
         """(N, h, w) of one frame, each for itself."""
@@ -154,7 +157,10 @@ class PredictedRecording:
         first = list(islice(frames, SECTOR_FRAMES))
         shown = shown_area(np.max(first, axis=0))
         step, animation = -(-length // CLIP_FRAMES), []
+        ends = {number for beat in self.beats for number in beat[:2]}
         for number, image in enumerate(chain(first, frames)):
+            if number in ends:
+                self.ends[number] = image
             for name in (name for name, wanted in stills.items() if wanted == number):
                 write_overlay(folder / f"{name}.png", image, self.masks(number), spacing, shown)
             if length > 1 and number % step == 0:
@@ -182,6 +188,12 @@ class PredictedRecording:
             "areas": [round(float(area), 3) for area in areas],
             "smoothed": [round(float(area), 3) for area in found[2]],
         }
+
+    @cached_property
+    def beats(self) -> list[Beat]:
+        """Of a clip with a label map of all three structures; none if its ventricle hardly changes."""
+        whole = self.labels and {*STRUCTURES} == {target.structure for target in self.targets}
+        return beats_of(self.labels, self.recording.frame_seconds) if whole else []
 
     def contours(self) -> dict[str, Any]:
         """The outlines of every frame's masks, and what their numbers mean."""

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 from torch import Tensor
 
-from synthboost.domain import STRUCTURES, GreyImage, LabelMap, Mask, largest_piece
+from synthboost.domain import STRUCTURES, GreyImage, LabelMap, Mask, largest_piece, mirror_image
 from synthboost.errors import OPTIONS, ConfigError, DataError, PromptError
 from synthboost.models.base import Features, Segmenter, TextMemory
 from synthboost.models.catalogue import DEFAULT
@@ -135,7 +135,7 @@ class Predictor:
                     "Convert to grey values 0-255 first.",
                 )  # fmt: skip
         if self.mirrored:
-            images = [np.ascontiguousarray(image[:, ::-1]) for image in images]
+            images = [mirror_image(image) for image in images]
         pixels = torch.stack([self.model.preprocess(image) for image in images]).to(self.device)
         sizes = tuple((image.shape[0], image.shape[1]) for image in images)
         return EncodedImages(self.model.encode_image(pixels), sizes)
@@ -172,7 +172,7 @@ class Predictor:
         for size, own, part in zip(images.sizes, sentences, torch.split(logits, counts), strict=True):
             probability = self.model.postprocess(part, size).cpu().numpy()
             if self.mirrored:
-                probability = np.ascontiguousarray(probability[..., ::-1])
+                probability = mirror_image(probability)
             refused = tuple(sentence for sentence in own if sentence in unnamed)
             probability[[sentence in refused for sentence in own]] = 0
             predictions.append(Prediction(tuple(own), probability, self.threshold, refused))

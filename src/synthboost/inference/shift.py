@@ -20,7 +20,7 @@ from PIL import Image, ImageDraw, ImageFont
 from scipy import ndimage
 
 from synthboost.data.sector import find_sector
-from synthboost.domain import Frame, GreyImage, Mask, Structure
+from synthboost.domain import Frame, Mask, Structure, mirror_image
 from synthboost.errors import ConfigError
 
 DISPLAY_DB = 60.0
@@ -184,9 +184,8 @@ def _burned_in(fan: Fan, share: float, rng: Generator) -> Frame:
 
 def mirrored(frame: Frame) -> Frame:
     """Left and right exchanged, as some machines show them."""
-    labels = None if frame.label_map is None else np.ascontiguousarray(frame.label_map[:, ::-1])
-    image: GreyImage = np.ascontiguousarray(frame.image[:, ::-1])
-    return replace(frame, image=image, label_map=labels)
+    labels = None if frame.label_map is None else mirror_image(frame.label_map)
+    return replace(frame, image=mirror_image(frame.image), label_map=labels)
 
 
 CHANGES: Mapping[str, Change] = MappingProxyType(

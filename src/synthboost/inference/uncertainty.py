@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 from typing import TypeVar
 
-import numpy as np
-
 from synthboost.data.source import FrameSet
-from synthboost.domain import STRUCTURES, Frame, GreyImage, PromptSet, Structure
+from synthboost.domain import STRUCTURES, Frame, GreyImage, PromptSet, Structure, mirror_image
 from synthboost.errors import ConfigError, DataError
 from synthboost.evaluation.metrics.score import SelfAgreement, self_agreement
 from synthboost.inference.predict_dataset import final_prompts
-from synthboost.inference.predictor import EncodedImages, Predictor
+from synthboost.inference.predictor import EncodedImages, Prediction, Predictor
 from synthboost.inference.sentences import EvaluationSentences
 from synthboost.io.atomic import write_csv
 from synthboost.progress import track
@@ -98,12 +98,23 @@ def uncertainty_of_sentences(
         PromptError: there is no sentence, or one is too long.
     """
     distinct = list(dict.fromkeys(text for own in sentences.values() for text in own))
-    encoded = images or predictor.encode_images([image])
-    masks = [predictor.predict_encoded(encoded, [distinct])[0].masks]
-    if flip:
-        masks.append(predictor.predict(np.ascontiguousarray(image[:, ::-1]), distinct).masks[:, :, ::-1])
+    ways = predict_variants(predictor, image, [distinct], images)
+    masks = [one.masks for one in islice(ways, None if flip else 1)]
     places = {key: [distinct.index(text) for text in dict.fromkeys(own)] for key, own in sentences.items()}
     return {key: self_agreement([some[n] for some in masks for n in own]) for key, own in places.items()}
+
+
+def predict_variants(
+    predictor: Predictor, image: GreyImage, wordings: Sequence[Sequence[str]], images: EncodedImages | None = None
+) -> Iterator[Prediction]:
+    """Predict each wording in an image (H, W), encoded already or not, then each in its mirror image, mirrored back."""
+    encoded = images or predictor.encode_images([image])
+    for words in wordings:
+        yield predictor.predict_encoded(encoded, [words])[0]
+    encoded = predictor.encode_images([mirror_image(image)])
+    for words in wordings:
+        [found] = predictor.predict_encoded(encoded, [words])
+        yield replace(found, probability=mirror_image(found.probability))
 
 
 def varied_sentences(

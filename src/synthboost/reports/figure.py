@@ -21,7 +21,6 @@ from synthboost.errors import printable
 from synthboost.io.atomic import whole_file, write_text
 
 TRUE_CONTOUR = "#56b4e9"
-PREDICTED_CONTOUR = "#f0a030"
 INK = "#1d2733"
 QUIET = "#5b6672"
 RULE = "#d9dee3"

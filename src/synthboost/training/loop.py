@@ -198,7 +198,8 @@ class _Stage:
         facts = f"{training_facts(self.model, self.engine.device)}, {self.images:,} images, "
         facts += f"at most {self.config.epochs} epochs"
         pauses = self.validation_images / (self.images * BACKWARD)
-        with Progress(name, self.total_batches, "batch", done, self.engine.is_main, facts, pauses) as bar:
+        with Progress(name, self.total_batches, "batch", done, self.engine.is_main) as bar:
+            bar.announce(facts, pauses)
             while not self.finished:
                 self.train_epoch(bar)
                 self.validate()

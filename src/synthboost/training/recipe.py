@@ -11,7 +11,7 @@ import shutil
 from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import asdict, dataclass
-from itertools import chain
+from itertools import islice
 from pathlib import Path
 from typing import Any, Literal
 
@@ -168,24 +168,19 @@ class _Fit:
 
     def run(self, stream: FrameStream) -> None:
         """Take the steps that are left."""
-        total = self.settings.steps
-        with closing(stream(self.step)) as batches:
-            first = [next(batches)] if self.step < total else []
-            images = f"{total:,} steps of {sum(len(batch.images) for batch in first)} images"
-            facts = f"{training_facts(self.model, self.engine.device)}, {images}"
-            with Progress("training", total, "step", self.step, facts=facts) as bar:
-                self._note(bar)
-                for batch in chain(first, batches) if first else ():
-                    self.losses.append(self.take_step(batch))
-                    self.step += 1
-                    bar.advance()
-                    if self.step % self.settings.log_every == 0 or self.step == total:
-                        self.write_log()
-                        self._note(bar)
-                    if self.engine.is_overdue(SAVE_SECONDS) or self.step == total:
-                        self.save_state()
-                    if self.step == total:
-                        break
+        total, facts = self.settings.steps, training_facts(self.model, self.engine.device)
+        with closing(stream(self.step)) as batches, Progress("training", total, "step", self.step) as bar:
+            self._note(bar)
+            for batch in islice(batches, total - self.step):
+                bar.announce(f"{facts}, {total:,} steps of {len(batch.images)} images")
+                self.losses.append(self.take_step(batch))
+                self.step += 1
+                bar.advance()
+                if self.step % self.settings.log_every == 0 or self.step == total:
+                    self.write_log()
+                    self._note(bar)
+                if self.engine.is_overdue(SAVE_SECONDS) or self.step == total:
+                    self.save_state()
 
     def take_step(self, batch: FrameBatch) -> float:
         """Draw augmentation and sentences, take a step downhill, and return the loss."""
