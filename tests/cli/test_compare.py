@@ -87,7 +87,7 @@ def test_unequal_trainings_are_told(synthboost: Callable[..., Any], runs: dict[s
 def test_the_published_scores_are_summarised(
     synthboost: Callable[..., Any], published_scores: Path, tmp_path: Path
 ) -> None:
-    answer = synthboost("compare", "--published", published_scores, "--out", tmp_path / "tables", "--draws", 100)
+    answer = synthboost("compare", published_scores, "--out", tmp_path / "tables", "--draws", 100)
     assert answer.code == 0, answer.err
     assert "published-" not in answer.out
     assert "-5.19, p = 8.8e-73" in answer.out

@@ -35,7 +35,7 @@ def test_true_masks_score_one_and_a_missing_one_fails_with_its_reason(
     entries = _write_true_masks(tiny_camus, masks)
     (masks / entries[0].file).unlink()
     out = tmp_path / "scores"
-    answer = synthboost("evaluate", "--data", tiny_camus, "--masks", masks, "--out", out)
+    answer = synthboost("evaluate", "--data", tiny_camus, "--checkpoint", masks, "--out", out)
     assert answer.code == 0, answer.err
     first, *others = read_rows(out / "rows.csv").itertuples()
     assert first.status == "failed"
@@ -49,7 +49,7 @@ def test_another_grid_is_named_in_every_row(synthboost: Callable[..., Any], tiny
     masks, out = tmp_path / "masks", tmp_path / "scores"
     _write_true_masks(tiny_camus, masks)
     grid = ("--grid", 512, 512)
-    assert synthboost("evaluate", "--data", tiny_camus, "--masks", masks, "--out", out, *grid).code == 0
+    assert synthboost("evaluate", "--data", tiny_camus, "--checkpoint", masks, "--out", out, *grid).code == 0
     assert {row.grid for row in read_rows(out / "rows.csv").itertuples()} == {"512x512"}
 
 
@@ -59,7 +59,7 @@ def test_options_for_predicting_are_refused_with_masks(
     masks, out = tmp_path / "masks", tmp_path / "scores"
     _write_true_masks(tiny_camus, masks)
     idle = ("--threshold", 0.4, "--prompts", "P1")
-    answer = synthboost("evaluate", "--data", tiny_camus, "--masks", masks, "--out", out, *idle)
+    answer = synthboost("evaluate", "--data", tiny_camus, "--checkpoint", masks, "--out", out, *idle)
     assert answer.code == 2
     assert "prompts, threshold: given together with masks" in answer.err
     assert not out.exists()
@@ -81,7 +81,8 @@ def test_a_part_without_patients_is_refused(synthboost: Callable[..., Any], tiny
     tested = (lists / "subgroup_testing.txt").read_text()
     (lists / "subgroup_testing.txt").write_text("")
     (lists / "subgroup_training.txt").write_text((lists / "subgroup_training.txt").read_text() + tested)
-    answer = synthboost("evaluate", "--data", tiny_camus, "--masks", tmp_path, "--out", tmp_path / "new")
+    (tmp_path / "index.csv").touch()
+    answer = synthboost("evaluate", "--data", tiny_camus, "--checkpoint", tmp_path, "--out", tmp_path / "new")
     assert answer.code == 2
     assert "part: testing" in answer.err
     assert not (tmp_path / "new").exists()

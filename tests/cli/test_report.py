@@ -19,7 +19,7 @@ def test_report_is_one_page_without_outside_links_and_tables_in_three_formats(
     synthboost: Callable[..., Any], trained_run: Path, tmp_path: Path
 ) -> None:
     page, tables = tmp_path / "report.html", tmp_path / "tables"
-    answer = synthboost("report", trained_run, "--out", page, "--tables", tmp_path)
+    answer = synthboost("report", trained_run, "--out", tmp_path)
     assert answer.code == 0, answer.err
     assert answer.out == f"report: {page}\n"
     text = page.read_text()
@@ -45,8 +45,9 @@ def test_a_folder_of_runs_is_reported_as_a_study_with_tables_and_figures(
     broken = tmp_path / "study" / "runs" / "broken"
     broken.mkdir()
     (broken / "spec.json").write_text("{}")
-    page, files = tmp_path / "report.html", tmp_path / "files"
-    answer = synthboost("report", tmp_path / "study", "--out", page, "--tables", files)
+    files = tmp_path / "files"
+    page = files / "report.html"
+    answer = synthboost("report", tmp_path / "study", "--out", files)
     assert answer.code == 0, answer.err
     text = page.read_text()
     assert "broken: not finished" in text
@@ -66,7 +67,7 @@ def test_another_file_than_fidelity_json_is_refused(
 ) -> None:
     other = tmp_path / "fidelity.json"
     other.write_text("{}")
-    answer = synthboost("report", trained_run, "--out", tmp_path / "r.html", "--fidelity", other)
+    answer = synthboost("report", trained_run, other, "--out", tmp_path / "r.html")
     assert answer.code == 2
     assert "synthboost synthesize fidelity" in answer.err
 
@@ -81,7 +82,7 @@ def test_an_evaluation_stands_beside_the_run_that_it_judged(
     synthboost: Callable[..., Any], evaluated: Path, trained_run: Path, tmp_path: Path
 ) -> None:
     page, tables = tmp_path / "report.html", tmp_path / "tables"
-    answer = synthboost("report", trained_run, evaluated, "--out", page, "--tables", tmp_path)
+    answer = synthboost("report", trained_run, evaluated, "--out", tmp_path)
     assert answer.code == 0, answer.err
     lines = _dice_lines(tables)
     assert [line["part"] for line in lines] == ["testing", "validation"]
@@ -102,7 +103,7 @@ def test_the_same_scores_twice_are_refused_unless_they_are_named_apart(
     judge = ("evaluate", "--data", simulated, "--checkpoint", trained_run / "checkpoint")
     assert synthboost(*judge, "--out", tmp_path / "a").code == 0
     assert synthboost(*judge, "--out", tmp_path / "b", "--threshold", 0.4, "--label", "real, 0.4").code == 0
-    page = ("--out", tmp_path / "report.html", "--tables", tmp_path)
+    page = ("--out", tmp_path)
     refused = synthboost("report", trained_run, tmp_path / "a", *page)
     assert refused.code == 2
     assert "scored twice under the same condition" in refused.err
@@ -121,8 +122,8 @@ def test_masks_that_somebody_else_drew_can_be_reported(
     index = (masks / "index.csv").read_text()
     (masks / "index.csv").write_text(re.sub(r"(patient\d+_\w+\.png)", r"x-\1", index))
     part = ("--part", "validation")
-    assert synthboost("evaluate", "--data", simulated, "--masks", masks, "--out", out, *part).code == 0
-    answer = synthboost("report", evaluated, out, "--out", tmp_path / "r.html", "--tables", tmp_path)
+    assert synthboost("evaluate", "--data", simulated, "--checkpoint", masks, "--out", out, *part).code == 0
+    answer = synthboost("report", evaluated, out, "--out", tmp_path)
     assert answer.code == 0, answer.err
     lines = {line["model"]: line for line in _dice_lines(tmp_path / "tables")}
     assert lines["masks"]["strategy"].startswith("rival")

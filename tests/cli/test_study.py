@@ -146,7 +146,7 @@ def test_mistakes_are_answered_before_anything_is_written(
 
 
 def test_the_differences_between_recipes_need_no_data(synthboost: Call) -> None:
-    answer = synthboost("study", "paper", "--recipe-differences")
+    answer = synthboost("study", "paper", "--recipe", "differences")
     assert answer.code == 0
     assert "as-run     clipseg 0.5, cris 0.35" in answer.out
 

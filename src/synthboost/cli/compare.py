@@ -16,25 +16,25 @@ class Compare:
     """Compare finished runs on the same images: first minus second, patient by patient.
 
     Runs of one side that differ only in seed are averaged. Runs that also differ in model, encoders or sentences are
-    paired with their counterparts on the other side, and their p-values are corrected together (Holm). With
-    `--published FOLDER` the scores published by the paper's authors are summarised and compared instead.
+    paired with their counterparts on the other side, and their p-values are corrected together (Holm).
+
+    The folder `metrics` of a clone of github.com/naamiinepal/synthetic-boost, alone, summarises and compares the scores
+    that the paper's authors published.
     """
 
     runs: tyro.conf.Positional[tuple[Path, ...]] = ()
-    """The first side: folders of finished runs."""
+    """The first side: folders of finished runs; or the published scores."""
     second: Annotated[tuple[Path, ...], tyro.conf.arg(name="with")] = ()
     """The second side: folders of finished runs."""
     draws: int = 10_000
     """Bootstrap resamples."""
     out: Path | None = None
     """Also write the tables as Markdown, LaTeX, CSV and HTML into this folder."""
-    published: Path | None = None
-    """The folder `metrics` of a clone of the authors' repository, github.com/naamiinepal/synthetic-boost."""
 
     def run(self) -> None:
         """Compare and print."""
         from synthboost.evaluation.statistics.contrast import contrast_family
-        from synthboost.records.published import read_published
+        from synthboost.records.published import is_published, read_published
         from synthboost.records.run_folder import read_run
         from synthboost.reports.contrasts import family_table, training_of_rows
         from synthboost.reports.published import published_tables
@@ -42,7 +42,7 @@ class Compare:
         from synthboost.reports.series import rows_of_runs
         from synthboost.reports.table import to_text, write_tables
 
-        if self.published is None:
+        if self.second or not is_published(self.runs):
             if not (self.runs and self.second):
                 raise ConfigError(
                     "compare", "runs, with", f"{len(self.runs)} and {len(self.second)} folders", "runs on both sides",
@@ -55,9 +55,7 @@ class Compare:
             training = training_of_rows(ours, theirs, shared, {**first, **second})
             tables = [family_table(family, training=training)]
         else:
-            if self.runs or self.second:
-                raise ConfigError("compare", "published", "given together with runs", "one of the two")
-            tables = published_tables(read_published(self.published), draws=self.draws)
+            tables = published_tables(read_published(self.runs[0]), draws=self.draws)
         print("\n".join(map(to_text, tables)), end="")
         if self.out is not None:
             write_tables(self.out, tables)

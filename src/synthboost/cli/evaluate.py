@@ -9,9 +9,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
 
-from synthboost.cli.options import refuse_idle
+from synthboost.cli.options import note_orientation, refuse_idle
 from synthboost.domain import PromptSet, SplitOptions, SplitPart
-from synthboost.errors import ConfigError
 from synthboost.models.catalogue import DEFAULT
 from synthboost.processes import available_cores
 from synthboost.records.run_record import Evaluation, ShapeFrom
@@ -42,10 +41,8 @@ class Evaluate(SplitOptions):
     """The annotated data set."""
     out: Path
     """A new folder for `masks/`, `rows.csv` and the files that `report` needs, or one begun by the same command."""
-    checkpoint: str | None = None
-    """A run's folder, a folder of weights, or a hub name; by default the weights that ship with the package."""
-    masks: Path | None = None
-    """A folder of masks with `index.csv`, predicted earlier; instead of `checkpoint`."""
+    checkpoint: str = DEFAULT
+    """A run's folder, weights or hub name, by default the package's weights; or a folder of masks with `index.csv`."""
     label: str | None = None
     """The name in tables; by default the strategy of the checkpoint's run, or the name of `out`."""
     prompts: PromptSet = PromptSet.P6
@@ -72,7 +69,7 @@ class Evaluate(SplitOptions):
     def run(self) -> None:
         """Predict unless masks are given, evaluate, write `rows.csv`, print the mean."""
         from synthboost.data.source import open_source
-        from synthboost.inference.predict_dataset import orientation_of, write_predictions
+        from synthboost.inference.predict_dataset import write_predictions
         from synthboost.inference.predictor import Predictor
         from synthboost.inference.robustness import write_robustness
         from synthboost.inference.score_dataset import score_frames
@@ -81,6 +78,7 @@ class Evaluate(SplitOptions):
         from synthboost.io.typed_json import to_json
         from synthboost.models.registry import name_with_checksum, weights_fingerprint
         from synthboost.prompts import vocabulary
+        from synthboost.records.masks import INDEX_FILE
         from synthboost.records.run_folder import RunPaths
         from synthboost.reports.table import to_text
         from synthboost.studies.manifest import make_manifest
@@ -93,30 +91,28 @@ class Evaluate(SplitOptions):
             write_result,
         )
 
-        if self.checkpoint is not None and self.masks is not None:
-            raise ConfigError("evaluate", "checkpoint, masks", "both given", "one of the two")
-        checkpoint = None if self.masks is not None else self.checkpoint or DEFAULT
-        if self.masks is not None:
+        stored = (Path(self.checkpoint) / INDEX_FILE).is_file()
+        if stored:
             refuse_idle(self, FOR_PREDICTING, "masks", "Their index lists the sentences that they were predicted for.")
         evaluation = Evaluation(
             self.part, self.threshold, self.shape_from, self.paraphrase, self.probe_swapped, self.grid
         )
-        if self.masks is not None:  # they may have been predicted in any way
+        if stored:  # they may have been predicted in any way
             evaluation = Evaluation(self.part, None, None, None, None, self.grid)
         require_own(self.out / CLAIM)
         predictor = run = None
-        if checkpoint is not None:
-            predictor = Predictor.from_pretrained(checkpoint, threshold=self.threshold, mirrored=self.mirrored)
-            run = run_spec_of(checkpoint)
+        if not stored:
+            predictor = Predictor.from_pretrained(self.checkpoint, threshold=self.threshold, mirrored=self.mirrored)
+            run = run_spec_of(self.checkpoint)
         source = open_source(self.data, self, images=False)
         frames = source.evaluation_frames(self.part)
         source.check_images()
         began = datetime.now(UTC), time.monotonic()
         spec = spec_of(self.out, source, frames, run, self.label)
-        masks = self.masks or self.out / "masks"
-        asked: dict[str, object] = {**to_json(spec), **to_json(evaluation), "masks": self.masks and str(self.masks)}
-        if checkpoint is not None:
-            asked |= {"sha256": weights_fingerprint(checkpoint), "sentences": f"{self.prompts} {self.name_domain}"}
+        masks = Path(self.checkpoint) if stored else self.out / "masks"
+        asked: dict[str, object] = {**to_json(spec), **to_json(evaluation), "masks": str(masks) if stored else None}
+        if not stored:
+            asked |= {"sha256": weights_fingerprint(self.checkpoint), "sentences": f"{self.prompts} {self.name_domain}"}
             asked |= {"mirrored": self.mirrored}
         shifts = None
         with exclusive(self.out):
@@ -125,12 +121,11 @@ class Evaluate(SplitOptions):
                 if unknown := predictor.model.unknown_words(" ".join(vocabulary([self.prompts]))):
                     words = ", ".join(unknown)
                     print(f"note: the model does not know {words}, used by {self.prompts}", file=sys.stderr)
-                if checkpoint == DEFAULT and not self.mirrored and (note := orientation_of(predictor, frames)):
-                    print(f"note: {note}", file=sys.stderr)
+                note_orientation(predictor, frames, self.checkpoint)
                 named = self.name_domain == "yes" or (self.name_domain == "as-trained" and spec.domain_named)
                 sentences = EvaluationSentences(self.prompts, self.paraphrase, self.shape_from, name_domain=named)
                 write_predictions(predictor, frames, sentences, masks, probe_swapped=self.probe_swapped)
-                weights = spec.weights if run else name_with_checksum(predictor.model, checkpoint or DEFAULT)
+                weights = spec.weights if run else name_with_checksum(predictor.model, self.checkpoint)
                 spec = replace(spec, model=predictor.model.name, weights=weights, domain_named=named)
                 spec = with_sizes(spec, predictor.model)
                 if self.shift:

@@ -6,6 +6,7 @@ import math
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import tyro
 
@@ -34,12 +35,11 @@ class Predict(WithModel):
     """Structures by name: lv, myocardium (myo), la; by default all three. Excludes `sentences`."""
     sentences: tuple[str, ...] | None = None
     """Free sentences instead of structures, one mask each."""
-    label_map: bool | None = None
-    """Merge all masks into one label map without overlaps; by default for structures only."""
+    files: tuple[Literal["label-map", "dicom-seg"], ...] | None = None
+    """Which files beside the masks: all merged into a label map, by default for structures only; and, for each DICOM
+    recording, a DICOM Segmentation, by default always."""
     view: View | None = None
     """The view of all recordings, to name it in the sentences of structures."""
-    dicom_seg: bool = True
-    """Write a DICOM Segmentation for each DICOM recording."""
     whole_image: bool = False
     """Predict in the whole image of DICOM files, not in the region that the scanner names."""
     threshold: float = 0.5
@@ -85,10 +85,10 @@ class Predict(WithModel):
                 print(f"note: the model does not know {', '.join(unknown)} ({target.sentence!r})", file=sys.stderr)
         for sentence in predictor.refused([target.sentence for target in targets]):
             print(f"note: {REFUSED}: {sentence!r}; its mask is empty", file=sys.stderr)
-        label_map = self.sentences is None if self.label_map is None else self.label_map
+        label_map = self.sentences is None if self.files is None else "label-map" in self.files
+        dicom_seg = self.files is None or "dicom-seg" in self.files
         outcomes = predict_folder(
-            predictor, model, sha256, self.images, paths, out, targets, label_map, self.dicom_seg,
-            self.whole_image,
+            predictor, model, sha256, self.images, paths, out, targets, label_map, dicom_seg, self.whole_image,
         )  # fmt: skip
         failed = [outcome for outcome in outcomes if outcome.reason]
         kept = sum(outcome.result is not None and not outcome.new for outcome in outcomes)

@@ -19,13 +19,9 @@ class Report:
     """
 
     runs: tyro.conf.Positional[tuple[Path, ...]]
-    """Folders of finished runs, or folders of such folders."""
+    """Folders of finished runs, or folders of such folders; and files of `synthesize fidelity` to show on the page."""
     out: Path = Path("report.html")
-    """The page."""
-    tables: Path | None = None
-    """Also write tables (Markdown, LaTeX, CSV, HTML) and figures (SVG, PDF) into its `tables/` and `figures/`."""
-    fidelity: tuple[Path, ...] = ()
-    """`fidelity.json` files of synthetic sets, from `synthesize fidelity`, to show on the page."""
+    """The page, `NAME.html`; or a folder for `report.html`, `tables/` (Markdown, LaTeX, CSV, HTML) and `figures/`."""
 
     def run(self) -> None:
         """Read the runs and write the page."""
@@ -34,16 +30,19 @@ class Report:
         from synthboost.records.study_folder import find_runs
         from synthboost.reports import content_from_runs, write_report
 
-        if not (self.runs or self.fidelity):
+        measured = [path for path in self.runs if path.suffix == ".json"]
+        if not self.runs:
             raise ConfigError(
                 "report", "runs", "none", "folders of finished runs", "Give a run's folder, or a folder of runs."
             )
-        finished, unfinished = find_runs(self.runs)
+        finished, unfinished = find_runs([path for path in self.runs if path not in measured])
         records = [read_run(path) for path in finished]
         content = content_from_runs(
             records,
-            fidelity=tuple((path.absolute().parent.name, read_json(path)) for path in self.fidelity),
+            fidelity=tuple((path.absolute().parent.name, read_json(path)) for path in measured),
             unfinished=tuple((path.name, "not finished") for path in unfinished),
         )
-        write_report(self.out, records, content, files=self.tables)
-        print(f"report: {self.out}")
+        alone = self.out.suffix == ".html"
+        page = self.out if alone else self.out / "report.html"
+        write_report(page, records, content, files=None if alone else self.out)
+        print(f"report: {page}")

@@ -25,10 +25,8 @@ class Serve:
     checkpoint: str = DEFAULT
     """A run's folder, a folder of weights, a hub name, or `random`, a small untrained model; by default the weights
     that ship with the package."""
-    port: int = 7860
-    """The port; 0 picks a free one."""
-    host: str = "127.0.0.1"
-    """The address to listen on; any other than this exposes the page to other machines."""
+    address: str = "127.0.0.1:7860"
+    """Where to listen; port 0 picks a free one. Any other host than this exposes the page to other machines."""
 
     def run(self) -> None:
         """Serve until Ctrl-C."""
@@ -37,8 +35,9 @@ class Serve:
         from synthboost.models.registry import build_segmenter, name_with_checksum
         from synthboost.studies.results import run_spec_of
 
-        if not 0 <= self.port <= 65535:
-            raise ConfigError("serve", "port", self.port, "0 to 65535")
+        host, _, port = self.address.rpartition(":")
+        if not (host and port.isdecimal() and int(port) <= 65535):
+            raise ConfigError("serve", "address", self.address, "HOST:PORT, the port 0 to 65535")
         if self.checkpoint == RANDOM:
             predictor, spec, name = Predictor(build_segmenter("clipseg", "tiny")), None, "random weights"
         else:
@@ -46,10 +45,10 @@ class Serve:
             place = Path(self.checkpoint)
             name = place.absolute().name if place.exists() else self.checkpoint
             name = name_with_checksum(predictor.model, DEFAULT) if self.checkpoint == DEFAULT else name
-        warn_of_host(self.host)
+        warn_of_host(host)
         random_weights = self.checkpoint == RANDOM or (spec is not None and spec.encoders == RANDOM_WEIGHTS)
         named = spec is not None and spec.domain_named
-        with serving(predictor, name, self.host, self.port or None, random_weights, named) as address:
+        with serving(predictor, name, host, int(port) or None, random_weights, named) as address:
             print(f"synthboost serves {name} at {address}  (Ctrl-C ends it)", flush=True)
             with suppress(KeyboardInterrupt):
                 threading.Event().wait()

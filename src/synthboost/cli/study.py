@@ -43,25 +43,21 @@ class Study(SplitOptions):
 
     name: tyro.conf.Positional[str] = ""
     """`paper`, `label-free`, `prompts`, `ablation`, `pretraining`, `freezing`, `transfer`."""
-    data: Path | None = None
-    """The real data set, for training, validation and evaluation."""
+    factors: tyro.conf.Positional[tuple[str, ...]] = ()
+    """What `ablation` varies, e.g. `images appearance`; by default everything."""
+    data: tuple[Path, ...] = ()
+    """The real data set, for training, validation and evaluation; `transfer` takes several, and runs all pairs."""
     synthetic: tuple[Path, ...] = ()
     """The synthetic data set, for strategies that train on one; `label-free` and `ablation` take several."""
-    others: tuple[Path, ...] = ()
-    """For `transfer`: further real data sets; all pairs of training and evaluation set are run."""
     out: Path = Path("study")
     """The study's folder: `study.json`, `runs/`, `logs/`, `report.html`."""
     preset: str = "smoke"
     """The size: `smoke` (minutes, tiny models), `small` (hours, tiny models), `paper` (published weights, GPUs)."""
-    recipe: Literal["as-written", "as-run", "ours"] = "ours"
-    """The settings: the paper's text, its published code, or ours, which corrects both."""
-    recipe_differences: bool = False
-    """Print how the three recipes differ, and exit."""
+    recipe: Literal["as-written", "as-run", "ours", "differences"] = "ours"
+    """The settings: the paper's text, its published code, or ours, which corrects both; or print their differences."""
     plan: bool = False
     """Print the runs, what is shared, and the estimated time and disk, and exit."""
     grid: Grid = field(default_factory=Grid)
-    factors: tuple[str, ...] = ()
-    """What `ablation` varies, e.g. `images appearance`; by default everything."""
     images_per_stage: int | None = None
     """Images per stage, instead of the preset's; e.g. twice as many for a control of real images at equal steps."""
     weights: tuple[str, ...] = ()
@@ -87,7 +83,7 @@ class Study(SplitOptions):
         from synthboost.studies.study_run import check_request, run_study, terms_of
         from synthboost.studies.study_text import differences_text, plan_text
 
-        if self.recipe_differences:
+        if self.recipe == "differences":
             print(differences_text())
             return
         recipe, size = RECIPES[self.recipe](), choose_preset(self.preset)
@@ -101,20 +97,19 @@ class Study(SplitOptions):
         preset = replace(preset, grid=self.grid.over(preset.grid))
         preset = with_weights(preset, dict(map(_weights, self.weights)))
         needs_synthetic = uses_synthetic(preset.grid.strategies)
-        require_different(self.data, *self.synthetic, *self.others)
-        if (self.name == TRANSFER) != bool(self.others):
-            given = ", ".join(map(str, self.others)) or None
-            raise ConfigError("study", "others", given, "other data sets for `study transfer`, and for no other study")
+        require_different(*self.data, *self.synthetic)
         self._check_sets(needs_synthetic and preset.simulation is None)
-        if self.data is None:
-            raise ConfigError("study", "data", None, "the folder of the real data set")
+        if not self.data or (self.name == TRANSFER) != (len(self.data) > 1):
+            given = ", ".join(map(str, self.data)) or None
+            wanted = "folders of several real data sets" if self.name == TRANSFER else "the folder of the real data set"
+            raise ConfigError("study", "data", given, wanted)
         for folder in {source for source in preset.weights.values() if source != RANDOM}:
             weights_fingerprint(folder)  # before data are read
         splitting = SplitOptions(self.split or recipe.split, self.leave_out)
-        real = open_source(self.data, splitting, allow_missing=self.allow_missing, images=False)
+        real = open_source(self.data[0], splitting, allow_missing=self.allow_missing, images=False)
         folders = self.synthetic if needs_synthetic else ()
         synthetic = tuple(open_source(folder, made_from=real.split, images=False) for folder in folders)
-        others = tuple(open_source(folder, images=False) for folder in self.others)
+        others = tuple(open_source(folder, images=False) for folder in self.data[1:])
         with TemporaryDirectory() if self.plan else nullcontext(paths.sets) as sets:
             own = preset.simulation and open_sets(preset.levels, preset.simulation, Path(sets), available_cores())
             study = Study(self.name, recipe, preset, real, synthetic, own or {}, others)

@@ -63,7 +63,7 @@ def write_segmentation(
     if missing := [tag for tag in IDENTITY_TAGS if not source.get(tag)]:
         raise DataError(
             recording.path, ", ".join(missing), "absent", "identifiers, without which nothing can refer to the image",
-            "Predict with --no-dicom-seg.",
+            "Predict with --files label-map.",
         )  # fmt: skip
     # One bit a pixel, frame after frame without a gap, the first in the lowest bit (DICOM PS3.5, 8.1.1).
     frames, bits, rest = list[tuple[int, int]](), bytearray(), np.zeros(0, dtype=bool)

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import csv
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TypeVar, cast
 
@@ -51,6 +51,11 @@ _PATIENTS = "camus-mhd/testing/"
 """Release and folder of the official test patients: the names begin at patient0001 again, for other people."""
 _AGREEMENT = 0.01
 """Percent: Dice computed from their IoU agrees with their Dice to about 0.0002; what differs by more is no percent."""
+
+
+def is_published(paths: Sequence[Path]) -> bool:
+    """Whether `paths` are one folder of published scores."""
+    return len(paths) == 1 and any(paths[0].glob(f"*/*/*/{FILE}"))
 
 
 def read_published(folder: Path) -> list[RunRecord]:

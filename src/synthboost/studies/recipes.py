@@ -355,7 +355,7 @@ def _own_grid(size: Preset, strategy: Strategy, prompts: PromptSet) -> Grid:
 def transfer(size: Preset) -> Preset:
     """What a model loses on another data set, and what adapting it to that set's images without annotations gives back.
 
-        synthboost study transfer --data CAMUS --others ECHONET CLINIC --out DIR --preset small
+        synthboost study transfer --data CAMUS ECHONET CLINIC --out DIR --preset small
 
     Every set is trained on; every model is evaluated on all sets.
     """

@@ -46,7 +46,7 @@ def _head(study: Study) -> list[str]:
     grid = preset.grid
     pairs = [f"{own} after {first}" for own, first in needed_prompts(study) if own != first]
     return [
-        f"study: preset {preset.name}, recipe {recipe.name} (--recipe-differences says what that means)",
+        f"study: preset {preset.name}, recipe {recipe.name} (--recipe differences says what that means)",
         f"real data: {study.real.dataset.root} ({study.real.split.name} split)",
         *(f"synthetic data: {source.dataset.root} ({source.split.name} split)" for source in study.synthetic),
         *(f"{model} starts from: {source} ({preset.architecture(model)})" for model, source in preset.weights.items()),
