@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import time
+from pathlib import Path
+
 import pytest
 
 from synthboost import progress
-from synthboost.progress import Progress, duration, track
+from synthboost.progress import Progress, duration, following, news, track
 
 
 def test_items_pass_unchanged_and_the_end_is_told_in_one_line(capsys: pytest.CaptureFixture[str]) -> None:
@@ -55,3 +58,18 @@ def test_the_facts_are_told_once_with_a_time_that_knows_the_slow_first_unit_and_
 
 def test_a_length_of_time_is_said_as_people_say_it() -> None:
     assert [duration(s) for s in (0.4, 99, 150, 5999, 9000)] == ["0 s", "99 s", "2 min", "100 min", "2.5 h"]
+
+
+def test_of_other_processes_logs_the_last_line_that_is_new_is_said(tmp_path: Path, capsys) -> None:
+    seen: dict[Path, int] = {}
+    (tmp_path / "a.txt").write_text("training: 1/9\n")
+    (tmp_path / "b.txt").touch()
+    assert news(tmp_path, seen) == ["a: training: 1/9"]
+    with (tmp_path / "a.txt").open("a") as log:
+        log.write("training: 2/9\ntraining: 3/9\n")
+    (tmp_path / "b.txt").write_text("scoring: 1/2\n")
+    assert news(tmp_path, seen) == ["a: training: 3/9", "b: scoring: 1/2"]
+    assert news(tmp_path, seen) == []
+    with following(tmp_path, every_seconds=0.01):
+        time.sleep(0.1)
+    assert capsys.readouterr().err.startswith(f"  nothing new in {tmp_path} after 0 s: still at it\n")

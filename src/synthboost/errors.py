@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -65,6 +65,25 @@ class TrainingError(SynthboostError):
 
 class OutputError(SynthboostError):
     """A result cannot be written: the folder is in use, not empty, not writable, or the disk is full."""
+
+
+def all_of(*checks: Callable[[], object]) -> None:
+    """Carry out all checks; of the user's mistakes, all are raised, not the first alone.
+
+    Raises:
+        SynthboostError: one check failed.
+        ExceptionGroup: several did.
+    """
+    mistakes: list[SynthboostError] = []
+    for check in checks:
+        try:
+            check()
+        except SynthboostError as mistake:
+            mistakes.append(mistake)
+    if len(mistakes) > 1:
+        raise ExceptionGroup(f"{len(mistakes)} mistakes", mistakes)
+    if mistakes:
+        raise mistakes[0]
 
 
 @contextmanager

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import sys
+import threading
 import time
 from collections.abc import Iterable, Iterator, Sized
+from contextlib import contextmanager
+from pathlib import Path
 from types import TracebackType
 from typing import Self, TypeVar
 
@@ -13,6 +16,8 @@ from tqdm import tqdm
 Item = TypeVar("Item")
 LOG_SECONDS = 10.0
 """Between two lines when the output is no terminal."""
+FOLLOWED_SECONDS = 20.0
+"""Between two looks at the logs of other processes."""
 TIMED_UNITS = 3
 """After the first, from which the expected time is told (a guess)."""
 
@@ -125,3 +130,36 @@ def track(items: Iterable[Item], description: str, total: int | None = None, uni
         for item in items:
             yield item
             progress.advance()
+
+
+@contextmanager
+def following(logs: Path, every_seconds: float = FOLLOWED_SECONDS) -> Iterator[None]:
+    """While the block waits for other processes, say what is new in their logs: `*.txt` in the folder `logs`."""
+    ended, seen, began = threading.Event(), dict[Path, int](), time.monotonic()
+    news(logs, seen)
+
+    def follow() -> None:
+        while not ended.wait(every_seconds):
+            lines = news(logs, seen) or [
+                f"nothing new in {logs} after {duration(time.monotonic() - began)}: still at it"
+            ]
+            print("\n".join(f"  {line}" for line in lines), file=sys.stderr, flush=True)
+
+    thread = threading.Thread(target=follow, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join()
+
+
+def news(logs: Path, seen: dict[Path, int]) -> list[str]:
+    """Return the last line of each log that is longer than `seen` (in bytes), which is brought up to date."""
+    lines = []
+    for path in sorted(logs.glob("*.txt")):
+        content = path.read_bytes()
+        if len(content) > seen.get(path, 0):
+            lines.append(f"{path.stem}: {content.decode(errors='replace').splitlines()[-1]}")
+        seen[path] = len(content)
+    return lines

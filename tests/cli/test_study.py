@@ -145,6 +145,22 @@ def test_mistakes_are_answered_before_anything_is_written(
     assert not (tmp_path / "study").exists()
 
 
+def test_all_mistakes_of_a_request_are_told_at_once(synthboost: Call, tmp_path: Path) -> None:
+    asked = ("--data", tmp_path / "a", "--synthetic", tmp_path / "b", "--out", tmp_path / "study", "--plan")
+    answer = synthboost("study", "paper", *asked, "--weights", "clipseg", "--executor", "abacus", "--preset", "huge")
+    assert answer.code == 2
+    first = [line.split("; expected")[0] for line in answer.err.splitlines()]
+    assert first == ["ERROR study: preset: huge", "ERROR study: weights: clipseg", "ERROR study: executor: abacus"]
+    answer = synthboost("study", "paper", *asked, "--weights", "unet=random", "--others", tmp_path / "c")
+    assert [line.split("; expected")[0] for line in answer.err.splitlines()] == [
+        f"ERROR study: others: {tmp_path / 'c'}"
+    ]
+    answer = synthboost("study", "paper", *asked, "--weights", "unet=random")
+    first = [line.split("; expected")[0] for line in answer.err.splitlines()]
+    folders = [f"ERROR {tmp_path / name}: data set: no such folder" for name in ("a", "b")]
+    assert first == ["ERROR study: weights: unet", *folders]
+
+
 def test_the_differences_between_recipes_need_no_data(synthboost: Call) -> None:
     answer = synthboost("study", "paper", "--recipe", "differences")
     assert answer.code == 0

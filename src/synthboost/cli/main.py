@@ -135,8 +135,13 @@ def _run(arguments: Sequence[str] | None) -> int:
         _require_memory()
         parse(arguments).run()
     except SynthboostError as error:
-        option = f"{OPTIONS}: {error.field}"
-        print(f"ERROR {str(error).replace(option, _option(error.field), 1)}", file=sys.stderr)
+        _tell(error)
+        return USER_ERROR
+    except ExceptionGroup as group:
+        if group.split(SynthboostError)[1] is not None:
+            raise
+        for one in group.exceptions:
+            _tell(cast(SynthboostError, one))
         return USER_ERROR
     except KeyboardInterrupt:
         print("\nInterrupted. Every file is whole; the same command resumes.", file=sys.stderr)
@@ -151,6 +156,11 @@ def _run(arguments: Sequence[str] | None) -> int:
         print(f"ERROR {' '.join(limit.split())} Every file is whole; the same command resumes.", file=sys.stderr)
         return USER_ERROR
     return 0
+
+
+def _tell(error: SynthboostError) -> None:
+    option = f"{OPTIONS}: {error.field}"
+    print(f"ERROR {str(error).replace(option, _option(error.field), 1)}", file=sys.stderr)
 
 
 def _option(field: str) -> str:

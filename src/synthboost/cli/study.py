@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Literal
@@ -13,7 +14,7 @@ import tyro
 
 from synthboost.cli.options import require_different
 from synthboost.domain import SplitOptions
-from synthboost.errors import ConfigError
+from synthboost.errors import ConfigError, all_of
 from synthboost.processes import available_cores
 from synthboost.records.run_record import BASE
 from synthboost.studies.levels import Level, open_sets
@@ -74,7 +75,8 @@ class Study(SplitOptions):
 
     def run(self) -> None:
         """Plan, print the plan, and run it."""
-        from synthboost.data.source import open_source
+        from synthboost.data import open_dataset
+        from synthboost.data.source import Source, open_source
         from synthboost.models.registry import weights_fingerprint
         from synthboost.records.study_folder import StudyPaths
         from synthboost.studies.executors import local_workers, make_executor
@@ -86,48 +88,70 @@ class Study(SplitOptions):
         if self.recipe == "differences":
             print(differences_text())
             return
-        recipe, size = RECIPES[self.recipe](), choose_preset(self.preset)
-        if self.images_per_stage is not None:
-            size = replace(size, images_per_stage=self.images_per_stage)
-        preset = self._varied(choose_study(self.name, size))
-        paths = StudyPaths(self.out)
+        recipe, paths = RECIPES[self.recipe](), StudyPaths(self.out)
         where, *resources = self.executor or ("",)
         workers = self.workers or (local_workers() if where == "local" else ON_A_CLUSTER)
-        executor = make_executor(where, workers, paths.executor, resources)
-        preset = replace(preset, grid=self.grid.over(preset.grid))
-        preset = with_weights(preset, dict(map(_weights, self.weights)))
+        executor = partial(make_executor, where, workers, paths.executor, resources)
+        all_of(self._sized, self._given_weights, self._check_data, executor)
+        preset = replace(self._sized(), grid=self.grid.over(self._sized().grid))
         needs_synthetic = uses_synthetic(preset.grid.strategies)
-        require_different(*self.data, *self.synthetic)
-        self._check_sets(needs_synthetic and preset.simulation is None)
-        if not self.data or (self.name == TRANSFER) != (len(self.data) > 1):
-            given = ", ".join(map(str, self.data)) or None
-            wanted = "folders of several real data sets" if self.name == TRANSFER else "the folder of the real data set"
-            raise ConfigError("study", "data", given, wanted)
-        for folder in {source for source in preset.weights.values() if source != RANDOM}:
-            weights_fingerprint(folder)  # before data are read
         splitting = SplitOptions(self.split or recipe.split, self.leave_out)
-        real = open_source(self.data[0], splitting, allow_missing=self.allow_missing, images=False)
-        folders = self.synthetic if needs_synthetic else ()
-        synthetic = tuple(open_source(folder, made_from=real.split, images=False) for folder in folders)
-        others = tuple(open_source(folder, images=False) for folder in self.data[1:])
+        real, synthetic, others, presets = list[Source](), list[Source](), list[Source](), list[Preset]()
+
+        def start_from_weights() -> None:
+            presets.append(with_weights(preset, self._given_weights()))
+            for folder in {*presets[0].weights.values()} - {RANDOM}:
+                weights_fingerprint(folder)
+
+        def open_synthetic(folder: Path) -> None:
+            if real:
+                synthetic.append(open_source(folder, made_from=real[0].split, images=False))
+            else:  # only to see whether it is one
+                open_dataset(folder)
+
+        all_of(
+            partial(self._check_sets, needs_synthetic and preset.simulation is None),
+            start_from_weights,
+            lambda: real.append(open_source(self.data[0], splitting, allow_missing=self.allow_missing, images=False)),
+            *(partial(open_synthetic, folder) for folder in (self.synthetic if needs_synthetic else ())),
+            *(partial(lambda folder: others.append(open_source(folder, images=False)), one) for one in self.data[1:]),
+        )
+        (preset,) = presets
         with TemporaryDirectory() if self.plan else nullcontext(paths.sets) as sets:
             own = preset.simulation and open_sets(preset.levels, preset.simulation, Path(sets), available_cores())
-            study = Study(self.name, recipe, preset, real, synthetic, own or {}, others)
+            study = Study(self.name, recipe, preset, real[0], tuple(synthetic), own or {}, tuple(others))
             check_request(paths, terms_of(study))
-            for source in (real, *synthetic, *others):
+            for source in (*real, *synthetic, *others):
                 source.check_images()
             expected = estimate(study, paths.runs)
             text = plan_text(study, expected, self.out, workers)
         if self.plan:
             print(text)
             return
-        failures = run_study(self.out, study, executor, expected.seconds, note=text)
+        failures = run_study(self.out, study, executor(), expected.seconds, note=text)
         print(f"{len(study.runs) - len(failures)} of {len(study.runs)} runs finished in {self.out}")
         for outcome in failures:
             print(f"FAILED {outcome.name}: {outcome.error}", file=sys.stderr)
         if failures:
             print(f"What each run said is in {paths.logs}. The same command tries them again.", file=sys.stderr)
             sys.exit(FAILED)
+
+    def _check_data(self) -> None:
+        require_different(*self.data, *self.synthetic)
+        if not self.data or (self.name == TRANSFER) != (len(self.data) > 1):
+            given = ", ".join(map(str, self.data)) or None
+            wanted = "folders of several real data sets" if self.name == TRANSFER else "the folder of the real data set"
+            raise ConfigError("study", "data", given, wanted)
+
+    def _given_weights(self) -> dict[str, str]:
+        return dict(map(_weights, self.weights))
+
+    def _sized(self) -> Preset:
+        """The study in its size, before the grid and the weights that were asked for."""
+        size = choose_preset(self.preset)
+        if self.images_per_stage is not None:
+            size = replace(size, images_per_stage=self.images_per_stage)
+        return self._varied(choose_study(self.name, size))
 
     def _varied(self, preset: Preset) -> Preset:
         """The preset with the factors that were asked for, and a level for each synthetic set of an ablation."""

@@ -33,6 +33,7 @@ from synthboost.domain import (
 from synthboost.errors import TrainingError
 from synthboost.models.catalogue import settings_of
 from synthboost.models.registry import weights_fingerprint
+from synthboost.progress import following
 from synthboost.prompts import build_prompt
 from synthboost.records.rows import read_rows
 from synthboost.records.run_folder import RunPaths, read_run
@@ -172,7 +173,8 @@ def _carry_out(study: Study, out: Path, began: float, first: Mapping[str, Callab
 
     jobs = [job for job in study.jobs(out / "runs") if job.is_done is None or not job.is_done()]
     if jobs := [*map(Job, first), *jobs]:
-        LocalExecutor(local_workers()).run(jobs, StudyWork(study.runs, out, first), report)
+        with following(out / "logs"):
+            LocalExecutor(local_workers()).run(jobs, StudyWork(study.runs, out, first), report)
     if failed:
         raise TrainingError(
             failed[0].name, "run", failed[0].error, "a run that ends",
