@@ -296,6 +296,12 @@ class Segmenter(nn.Module, ABC):
         return [] if tuning.kind == "frozen" else steps
 
 
+def steps_of(embedding: list[Part], blocks: Iterable[Part], end: list[Part]) -> list[list[Part]]:
+    """Return the steps of an encoder (see `Segmenter.encoder_blocks`) whose last block takes in what comes after it."""
+    *first, last = blocks
+    return [embedding, *([block] for block in first), [last, *end]]
+
+
 def resized(planes: Tensor, size: int) -> Tensor:
     """Turn planes (K, H, W) into squares (K, size, size), low-pass filtered before they are made smaller."""
     return F.interpolate(planes[None], (size, size), mode="bilinear", align_corners=False, antialias=True)[0]

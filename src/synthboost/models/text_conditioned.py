@@ -12,7 +12,7 @@ from typing import Any, cast
 
 from torch import Tensor, nn
 
-from synthboost.models.base import Features, Part, Segmenter
+from synthboost.models.base import Features, Part, Segmenter, steps_of
 
 
 class Towers(ABC):
@@ -77,9 +77,7 @@ class ClipTowers(Towers):
     def text_steps(self) -> list[list[Part]]:
         """See `Towers.text_steps`."""
         text = self.model.text_model
-        *first, last = text.encoder.layers
-        end = [last, text.final_layer_norm, self.model.text_projection]
-        return [[text.embeddings], *([block] for block in first), end]
+        return steps_of([text.embeddings], text.encoder.layers, [text.final_layer_norm, self.model.text_projection])
 
 
 class TextConditioned(Segmenter):

@@ -14,7 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from synthboost.models.base import Part
+from synthboost.models.base import Part, steps_of
 from synthboost.models.cris.settings import CrisSettings
 
 EXPANSION = 4
@@ -58,9 +58,10 @@ class ClipBackbone(nn.Module):
 
     def text_blocks(self) -> list[list[Part]]:
         """Return all parts of the text encoder from input to output: embeddings, then each block."""
-        blocks: list[list[Part]] = [[block] for block in self.transformer["resblocks"].children()]
-        blocks[-1] += [self.ln_final, self.text_projection]
-        return [[self.token_embedding, self.positional_embedding], *blocks]
+        blocks = self.transformer["resblocks"].children()
+        return steps_of(
+            [self.token_embedding, self.positional_embedding], blocks, [self.ln_final, self.text_projection]
+        )
 
 
 class ModifiedResNet(nn.Module):

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from transformers import BertConfig, BertModel, CLIPConfig, CLIPModel, SiglipConfig, SiglipModel, ViTConfig, ViTModel
 
-from synthboost.models.base import Part
+from synthboost.models.base import Part, steps_of
 from synthboost.models.dual.settings import DualSettings, Family
 from synthboost.models.text_conditioned import ClipTowers, Towers
 
@@ -32,8 +32,7 @@ class SiglipTowers(ClipTowers):
     def text_steps(self) -> list[list[Part]]:
         """See `Towers.text_steps`."""
         text = self.model.text_model
-        *first, last = text.encoder.layers
-        return [[text.embeddings], *([block] for block in first), [last, text.final_layer_norm, text.head]]
+        return steps_of([text.embeddings], text.encoder.layers, [text.final_layer_norm, text.head])
 
 
 class BiomedClip(nn.Module):
@@ -83,8 +82,7 @@ class BiomedTowers(Towers):
     def text_steps(self) -> list[list[Part]]:
         """See `Towers.text_steps`."""
         text = self.model.text_model
-        *first, last = text.encoder.layer
-        return [[text.embeddings], *([block] for block in first), [last, self.model.projection]]
+        return steps_of([text.embeddings], text.encoder.layer, [self.model.projection])
 
 
 TOWERS: dict[Family, type[Towers]] = {"clip": ClipTowers, "siglip": SiglipTowers, "biomedclip": BiomedTowers}

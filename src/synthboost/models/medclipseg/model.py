@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from transformers import BertConfig, BertModel, CLIPVisionConfig, CLIPVisionModelWithProjection
 
 from synthboost.domain import PromptSet
-from synthboost.models.base import Features, Part, Segmenter
+from synthboost.models.base import Features, Part, Segmenter, steps_of
 from synthboost.models.dual.encoders import text_projection
 from synthboost.models.medclipseg.fusion import Fusion, Upscaling
 from synthboost.models.medclipseg.settings import MedClipSegSettings
@@ -117,15 +117,10 @@ class MedClipSeg(Segmenter):
         """Return embeddings and layers, the last with normalisation and projection; see `Segmenter.encoder_blocks`."""
         network = self.network
         vision, bert = network.vision.vision_model, network.text_model
-        *blocks, last = vision.encoder.layers
-        *layers, end = bert.encoder.layer
+        start, end = [vision.embeddings, vision.pre_layrnorm], [vision.post_layernorm, network.vision.visual_projection]
         return {
-            "vision": [
-                [vision.embeddings, vision.pre_layrnorm],
-                *([block] for block in blocks),
-                [last, vision.post_layernorm, network.vision.visual_projection],
-            ],
-            "text": [[bert.embeddings], *([layer] for layer in layers), [end, network.text_projection]],
+            "vision": steps_of(start, vision.encoder.layers, end),
+            "text": steps_of([bert.embeddings], bert.encoder.layer, [network.text_projection]),
         }
 
     def decoder_parts(self) -> list[Part]:

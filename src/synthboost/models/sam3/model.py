@@ -14,7 +14,7 @@ from transformers.models.sam3.configuration_sam3 import Sam3Config
 from transformers.models.sam3.modeling_sam3 import Sam3Model
 
 from synthboost.domain import PromptSet
-from synthboost.models.base import Features, Part, Segmenter
+from synthboost.models.base import Features, Part, Segmenter, steps_of
 from synthboost.models.cris.backbone import padding_of
 from synthboost.models.sam3.settings import CONFIGURATIONS, Sam3Settings
 from synthboost.models.tokenizing import grammar_tokenizer, read_tokenizer
@@ -112,19 +112,10 @@ class Sam3(Segmenter):
     def encoder_blocks(self) -> dict[str, list[list[Part]]]:
         """Return embeddings and blocks, the last with what makes the pyramid, or the words' projection."""
         vision, text = self.network.vision_encoder, self.network.text_encoder.text_model
-        *blocks, last = vision.backbone.layers
-        *layers, end = text.encoder.layers
+        body, end = vision.backbone, [text.final_layer_norm, self.network.text_projection]
         return {
-            "vision": [
-                [vision.backbone.embeddings, vision.backbone.layer_norm],
-                *([block] for block in blocks),
-                [last, *vision.neck.fpn_layers[:-1]],
-            ],
-            "text": [
-                [text.embeddings],
-                *([layer] for layer in layers),
-                [end, text.final_layer_norm, self.network.text_projection],
-            ],
+            "vision": steps_of([body.embeddings, body.layer_norm], body.layers, vision.neck.fpn_layers[:-1]),
+            "text": steps_of([text.embeddings], text.encoder.layers, end),
         }
 
     def decoder_parts(self) -> list[Part]:

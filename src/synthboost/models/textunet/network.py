@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from synthboost.domain import STRUCTURES
-from synthboost.models.base import Part
+from synthboost.models.base import Part, steps_of
 from synthboost.models.textunet.settings import TextUNetSettings
 
 SLOPE = 0.1
@@ -148,11 +148,8 @@ class TextUNetNetwork(WayUp):
 
     def encoder_blocks(self) -> dict[str, list[list[Part]]]:
         """Return the levels of the way down; and characters, blocks and pooling of the text encoder."""
-        *first, last = list[list[Part]]([block] for block in self.text)
-        return {
-            "vision": [[level] for level in self.down],
-            "text": [[self.characters], *first, [*last, self.text_norm]],
-        }
+        text = steps_of([self.characters], self.text, [self.text_norm])
+        return {"vision": [[level] for level in self.down], "text": text}
 
 
 def with_places(grey: Tensor) -> Tensor:
