@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from synthboost.domain import Phase, Structure, View
+from synthboost.errors import DataError
 from synthboost.evaluation.clinical.apical_view import ApicalView
 from synthboost.evaluation.clinical.beats import Beat, find_beats, measure_beats, measure_frame
 
@@ -38,6 +39,16 @@ def test_the_endocardial_contour_of_a_half_ellipse_has_its_length(make_maps, spa
     # pi (a + b)(1 + 3 h / (10 + sqrt(4 - 3 h))) / 2 with h = ((a - b) / (a + b))^2: 196.3 and 162.0 mm.
     lengths = [ApicalView.of(*maps[key]).endocardium for key in FOUR]
     assert lengths == pytest.approx([196.3, 162.0], rel=0.02)
+
+
+def test_a_cavity_one_pixel_wide_has_a_length_and_no_contour() -> None:
+    label_map = np.zeros((16, 16), np.uint8)
+    label_map[3:11, 6:9] = Structure.MYOCARDIUM
+    label_map[4:11, 7] = Structure.LEFT_VENTRICULAR_CAVITY
+    label_map[11:14, 6:9] = Structure.LEFT_ATRIUM_CAVITY
+    with pytest.raises(DataError, match="a line of single pixels"):
+        _ = ApicalView.of(label_map, (1.0, 1.0)).endocardium
+    assert measure_frame(label_map, (1.0, 1.0))["contour"] == 0.0
 
 
 def test_every_beat_of_a_drawn_clip_has_its_numbers(make_maps) -> None:

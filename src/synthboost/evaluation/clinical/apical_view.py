@@ -144,6 +144,8 @@ class ApicalView:
 
         soft = ndimage.gaussian_filter(np.pad(self._cavity, 4).astype(np.float64), 1)
         lines: list[NDArray[np.float64]] = contour_generator(z=soft, line_type=LineType.Separate).lines(0.5)  # type: ignore[assignment]
+        if not lines:
+            raise self._error("left ventricle", "a line of single pixels", "a cavity a few pixels wide")
         line = (max(lines, key=len)[:-1, ::-1] - 3.5) * self._spacing  # (n, 2), closed
         plane = self.plane
         aside = np.array([-plane.up[1], plane.up[0]]) * (plane.width / 2 + self.scale.gap)
