@@ -151,10 +151,6 @@ def test_all_mistakes_of_a_request_are_told_at_once(synthboost: Call, tmp_path: 
     assert answer.code == 2
     first = [line.split("; expected")[0] for line in answer.err.splitlines()]
     assert first == ["ERROR study: preset: huge", "ERROR study: weights: clipseg", "ERROR study: executor: abacus"]
-    answer = synthboost("study", "paper", *asked, "--weights", "unet=random", "--others", tmp_path / "c")
-    assert [line.split("; expected")[0] for line in answer.err.splitlines()] == [
-        f"ERROR study: others: {tmp_path / 'c'}"
-    ]
     answer = synthboost("study", "paper", *asked, "--weights", "unet=random")
     first = [line.split("; expected")[0] for line in answer.err.splitlines()]
     folders = [f"ERROR {tmp_path / name}: data set: no such folder" for name in ("a", "b")]
