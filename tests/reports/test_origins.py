@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from synthboost.reports.run_facts import origin_statement, origin_table
+from synthboost.reports.run_facts import origin_statement, origin_table, runs_table
 
 
 def test_runs_of_one_origin_share_a_line_and_stages_stand_in_order(make_study_run):
@@ -32,3 +32,14 @@ def test_a_baseline_began_with_nothing(make_run):
     run = make_run(spec={"model": "baseline", "strategy": "text-blind"})
     assert [cell.text for cell in origin_table([run]).lines[0][3:5]] == ["nothing", "its label maps"]
     assert origin_statement([run]) == ""
+
+
+def test_a_baseline_has_no_preset_and_given_weights_show_theirs(make_run, make_study_run):
+    given = make_study_run([0.8], spec={"weights": "CIDAS/clipseg"})
+    runs = [make_run(spec={"model": "baseline"}), make_run(spec={"model": "cris"}), given]
+    table = runs_table(runs)
+    places = {column.heading: place for place, column in enumerate(table.columns)}
+    preset, trained = ([line[places[name]].text for line in table.lines] for name in ("preset", "trained parameters"))
+    assert preset == ["–", "not recorded", "tiny"]
+    assert trained == ["–", "not recorded", "not recorded"]
+    assert origin_table([given]).lines[0][3].text == "weights CIDAS/clipseg (preset tiny)"

@@ -115,9 +115,14 @@ def synthetic_domain(run: RunRecord) -> str:
 
 
 def parameters_text(run: RunRecord) -> str:
-    """Trained of all parameters, e.g. `1,127,009 of 150,747,746`."""
+    """Trained of all parameters, e.g. `1,127,009 of 150,747,746`; a baseline has none."""
     parameters = run.manifest and run.manifest.parameters
-    return f"{parameters.trained:,} of {parameters.total:,}" if parameters else NOT_RECORDED
+    return f"{parameters.trained:,} of {parameters.total:,}" if parameters else _lacking(run)
+
+
+def _lacking(run: RunRecord) -> str:
+    """What stands for a fact of a network that a run does not state."""
+    return NO_VALUE if run.spec.model == BASELINE_MODEL else NOT_RECORDED
 
 
 def duration_text(seconds: float) -> str:
@@ -146,7 +151,7 @@ def runs_table(runs: Sequence[RunRecord]) -> Table:
     for run in runs:
         s, manifest = run.spec, run.manifest
         stages = NOT_RECORDED if s.stages is None else " → ".join(stage.role for stage in s.stages) or "none"
-        facts = map(fact_text, (s.name, s.strategy, s.model, s.preset, s.encoders, s.prompt_set))
+        facts = map(fact_text, (s.name, s.strategy, s.model, s.preset or _lacking(run), s.encoders, s.prompt_set))
         lines.append(
             named(names, (*facts, stages, synthetic_domain(run) or NO_VALUE))
             | {
