@@ -12,7 +12,6 @@ DiceCELoss and AdamW; their learning rate follows the share of the time that is 
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
 import shutil
@@ -27,7 +26,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from bench_recipe import Stopwatch
+from harness import NO_DATA, Stopwatch, annotated_parser
 from torch import Tensor
 
 from synthboost.adaptation.adapt import ENCODERS
@@ -100,24 +99,18 @@ class Trained:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument(
-        "--data", type=Path, default=os.environ.get("SYNTHBOOST_CAMUS"), help="default: SYNTHBOOST_CAMUS"
-    )
-    parser.add_argument("--split", default="no-test")
-    parser.add_argument("--leave-out", nargs="*", default=["patient0068"])
-    parser.add_argument("--patients", type=int, default=50)
+    parser = annotated_parser(__doc__)
+    parser.set_defaults(leave_out=["patient0068"])
     parser.add_argument("--minutes", type=float, default=20.0, help="of processor time for each model")
-    parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--only", nargs="*", choices=(*ARMS, "nnU-Net"), default=(*ARMS, "nnU-Net"))
     parser.add_argument("--nnunet", type=Path, help="the Python of an environment that holds nnunetv2; else left out")
     parser.add_argument("--out", type=Path, required=True, help="a folder for beside.csv and nnU-Net's files")
     options = parser.parse_args()
     if options.data is None:
-        print("nothing measured: give --data, or set SYNTHBOOST_CAMUS")
+        print(NO_DATA)
         return
     torch.set_num_threads(1)
-    chosen = SplitOptions(split=options.split, leave_out=tuple(options.leave_out))
+    chosen = SplitOptions(options.split, tuple(options.leave_out))
     source = open_source(options.data, chosen, options.patients, images=False)
     frames, path = source.evaluation_frames(SplitPart.VALIDATION), options.out / "beside.csv"
     options.out.mkdir(parents=True, exist_ok=True)

@@ -11,10 +11,7 @@ augmentation. The time is that of the first score that reaches the goal, or "nev
 
 from __future__ import annotations
 
-import argparse
-import os
 import tempfile
-import time
 from argparse import Namespace
 from collections.abc import Iterator
 from pathlib import Path
@@ -22,6 +19,7 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
+from harness import NO_DATA, Stopwatch, annotated_parser
 from torch import Tensor
 
 from synthboost.data.source import open_source
@@ -47,45 +45,26 @@ class Score(NamedTuple):
     """Mean of the structures, 0-1."""
 
 
-class Stopwatch:
-    """CPU seconds of this process, those in which it is stopped excluded."""
-
-    def __init__(self) -> None:
-        self.total, self.began = 0.0, time.process_time()
-
-    def stop(self) -> float:
-        self.total += time.process_time() - self.began
-        return self.total
-
-    def go(self) -> None:
-        self.began = time.process_time()
-
-
 class EnoughError(Exception):
     """The goal is reached, or the time is over."""
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument(
-        "--data", type=Path, default=os.environ.get("SYNTHBOOST_CAMUS"), help="default: SYNTHBOOST_CAMUS"
-    )
-    parser.add_argument("--split", default="no-test")
-    parser.add_argument("--patients", type=int, default=50)
+    parser = annotated_parser(__doc__)
     parser.add_argument("--goal", type=float, default=0.85)
     parser.add_argument("--steps", type=int, default=250, help="of the recipe's cycle")
     parser.add_argument("--every", type=int, default=25, help="steps between two scores")
     parser.add_argument("--batch", type=int, default=16)
     parser.add_argument("--limit", type=float, default=1800.0, help="CPU seconds for each way")
-    parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--only", choices=("recipe", "plain"))
     options = parser.parse_args()
     if options.data is None:
-        print("nothing measured: give --data, or set SYNTHBOOST_CAMUS")
+        print(NO_DATA)
         return
     torch.set_num_threads(1)
     size = build_segmenter("textunet", "base").input_size
-    source = open_source(options.data, SplitOptions(split=options.split), options.patients)
+    chosen = SplitOptions(options.split, tuple(options.leave_out))
+    source = open_source(options.data, chosen, options.patients)
     training, validation = (shrunk_frames(source.evaluation_frames(part), size) for part in PARTS)
     print(f"{options.patients} patients, {len(training.images)} frames; scored on {len(validation.images)} frames\n")
     print("| way | steps | CPU s | CPU s per step | Dice |\n|---|---|---|---|---|")

@@ -6,6 +6,7 @@ process of its own tells the memory of each variant.
 
 from __future__ import annotations
 
+import argparse
 import os
 import resource
 import time
@@ -14,6 +15,7 @@ from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from multiprocessing import get_context
+from pathlib import Path
 from statistics import median
 from typing import Any
 
@@ -22,12 +24,42 @@ import torch
 from numpy.typing import NDArray
 from torch.utils.flop_counter import FlopCounterMode
 
+NO_DATA = "nothing measured: give --data, or set SYNTHBOOST_CAMUS"
 SAME_MEMORY = 0.98
 """Naive peak over ours that still counts as no higher; a choice, so that the last pages decide nothing."""
 
 
 UNEVEN = 1.25
 """Cores that one variant got over those of another, beyond which their times by the clock are not compared."""
+
+
+def annotated_parser(description: str | None) -> argparse.ArgumentParser:
+    """Options of what trains on a few annotated patients; `data` is `None` where there are none, see `NO_DATA`."""
+    parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
+    camus = os.environ.get("SYNTHBOOST_CAMUS")
+    parser.add_argument("--data", type=Path, default=camus, help="default: SYNTHBOOST_CAMUS")
+    parser.add_argument("--split", default="no-test")
+    parser.add_argument("--leave-out", nargs="*", default=[])
+    parser.add_argument("--patients", type=int, default=50)
+    parser.add_argument("--seed", type=int, default=0)
+    return parser
+
+
+class Stopwatch:
+    """CPU seconds of this process, those in which it is stopped excluded."""
+
+    def __init__(self) -> None:
+        """Begin."""
+        self.total, self.began = 0.0, time.process_time()
+
+    def stop(self) -> float:
+        """Return what was counted so far."""
+        self.total += time.process_time() - self.began
+        return self.total
+
+    def go(self) -> None:
+        """Count on."""
+        self.began = time.process_time()
 
 
 @dataclass

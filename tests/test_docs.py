@@ -25,8 +25,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from in_process import Here
 
 from synthboost.cli.main import VERBS, main, parse
+from synthboost.studies.executors import EXECUTORS
 
 ROOT = Path(__file__).parents[1]
 README = ROOT / "README.md"
@@ -89,6 +91,7 @@ def test_every_snippet_of_the_page_works(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
+    monkeypatch.setitem(EXECUTORS, "local", lambda workers, folder, options: Here())
     folder, done = (tmp_path, set()) if _own_folder(page) else shared
     monkeypatch.chdir(folder)
     printed = ""
