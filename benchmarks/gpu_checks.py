@@ -12,7 +12,7 @@ import tempfile
 from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 
 import torch
@@ -21,6 +21,7 @@ from bench_training import RECIPE, simulated, some_frames
 from harness import in_new_process
 from torch import Tensor, nn
 
+from synthboost.data.source import FrameSet
 from synthboost.diffusion.network import SemanticUNet
 from synthboost.diffusion.sampling import default_schedule, sample_images
 from synthboost.diffusion.settings import PRESETS, DiffusionTraining
@@ -178,9 +179,17 @@ def taken(network: nn.Module, loss: Callable[[], Tensor]) -> list[float]:
     return found
 
 
+@cache
 def frames() -> FrameBatch:
     """The four frames of a simulated patient, of the size of TextUNet `tiny`."""
     return SimulatedStream((SimulationSettings(),), build_segmenter("textunet", "tiny").input_size).held_out(1)
+
+
+@cache
+def kept() -> tuple[tempfile.TemporaryDirectory[str], FrameSet]:
+    """Four simulated frames of `SIZE`, and the folder that holds them as long as this process."""
+    folder = tempfile.TemporaryDirectory()
+    return folder, some_frames(simulated(Path(folder.name), 4, SIZE), 4)
 
 
 def fitted(augmentation: float, precision: str = "no") -> list[float]:
@@ -220,7 +229,7 @@ def _fitted(stream: FrameStream, augmentation: float, precision: str, folder: Pa
 def stage() -> list[float]:
     """Losses of a stage of CLIPSeg with kept features, workers and pinned memory where the device has them."""
     with tempfile.TemporaryDirectory() as temporary:
-        some = some_frames(simulated(Path(temporary), 4, SIZE), 4)
+        _, some = kept()
         model = build_segmenter("clipseg", "tiny")
         model.set_encoders(Encoders.FROZEN)
         config = TrainingConfig(epochs=1, batch_images=2, precision="no", learning_rate=1e-4)
@@ -231,7 +240,7 @@ def stage() -> list[float]:
 def diffusion_losses() -> list[float]:
     """Losses of a diffusion training, and the averaged weights' sum."""
     with tempfile.TemporaryDirectory() as temporary:
-        examples = make_examples(some_frames(simulated(Path(temporary), 4, SIZE), 4), PRESETS["tiny"].size)
+        examples = make_examples(kept()[1], PRESETS["tiny"].size)
         torch.manual_seed(0)
         network, _ = diffusion("tiny")
         assert isinstance(network, SemanticUNet)

@@ -53,9 +53,9 @@ def test_a_changed_story_of_weights_is_refused_or_gives_a_card(tmp_path: Path) -
 
 
 ADAPTED = AdaptationRecord(
-    "weights, then frames", "textunet 0123", "data", "release", "official", "f00d", 2, 3, 1, 0, "7",
-    Score(plausible=0.5),
-    (Stage("round-1", 250, 8, 17, 5, 2e-3, 60.0, Score(plausible=0.75)),), "round-1", {"torch": "2.13"}, "beef",
+    "weights, then frames", "7", 1, {"torch": "2.13"}, "beef", "textunet 0123", "data", "release", "official", "f00d",
+    2, 3, 0, Score(plausible=0.5),
+    (Stage("round-1", 250, 8, 17, 5, 2e-3, 60.0, Score(plausible=0.75)),), "round-1",
 )  # fmt: skip
 
 

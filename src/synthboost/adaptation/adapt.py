@@ -7,7 +7,6 @@ own. After each, the weights that do best on patients who were held out are kept
 from __future__ import annotations
 
 import math
-import platform
 import shutil
 from collections.abc import Mapping, Sequence
 from copy import deepcopy
@@ -16,9 +15,6 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import torch
-
-import synthboost
 from synthboost.adaptation.real_frames import BareFrames, RealFrames, choose_frames, load_annotated, load_bare
 from synthboost.adaptation.soft_labels import plausible_share, soft_labels
 from synthboost.data.simulated_set import GENERATOR_VERSION
@@ -39,6 +35,7 @@ from synthboost.training.config import PretrainSettings
 from synthboost.training.engine import mixed_seed
 from synthboost.training.frame_stream import FrameBatch, FrameStream, mixed, repeated
 from synthboost.training.hardware import rendering_workers, threads_beside
+from synthboost.training.pretrain import TrainingRecord, software
 from synthboost.training.recipe import WEIGHTS, RecipeSettings, dice_of, fit, remove_state
 from synthboost.training.simulated_stream import SimulatedStream
 
@@ -139,11 +136,9 @@ class Stage:
 
 
 @dataclass(frozen=True)
-class AdaptationRecord:
-    """What was done: `adapt.json`, and `training.json` beside the weights."""
+class AdaptationRecord(TrainingRecord):
+    """What was done: `adapt.json`, and `training.json` beside the weights; `trained_on` is never `TRAINED_ON`."""
 
-    trained_on: str
-    """Never what `pretrain` writes, so that adapted weights are not taken for ones that may be given to anybody."""
     began_with: str
     """Name and checksum of the weights."""
     data: str
@@ -154,16 +149,11 @@ class AdaptationRecord:
     """Of its images, and of the label maps that were used."""
     annotated_patients: int
     unannotated_patients: int
-    held_out_patients: int
     seed: int
-    simulator_version: str
     before: Score
     stages: tuple[Stage, ...]
     kept: str
     """The name of the stage whose weights these are, or `BEFORE`."""
-    versions: Mapping[str, str]
-    weights_sha256: str
-    """Of the file of weights."""
 
     def __post_init__(self) -> None:
         """Refuse scores that cannot be compared."""
@@ -341,7 +331,6 @@ def _record(
 ) -> AdaptationRecord:  # fmt: skip
     weights, name = begun["weights"], source.dataset.root.name
     unchanged = f"what {weights} was trained on; no stage did better"
-    versions = {"synthboost": synthboost.__version__, "torch": torch.__version__, "python": platform.python_version()}
     return AdaptationRecord(
         trained_on=unchanged if kept == BEFORE else f"{weights}, then frames of {name} and simulated frames",
         began_with=weights,
@@ -357,6 +346,6 @@ def _record(
         before=before,
         stages=tuple(stages),
         kept=kept,
-        versions=versions,
+        versions=software(),
         weights_sha256=sha256,
     )

@@ -46,8 +46,12 @@ class MaskMeasurement:
     confidence: float | None
     """Mean probability inside, 0-1; `None` when the mask is empty."""
     length: float | None = None
-    """Of a chamber's long axis, in `length_unit`; `None` when it cannot be measured."""
-    length_unit: str = "px"
+    """Of a chamber's long axis, in mm where the spacing is known, else in pixels; `None` when it cannot be measured."""
+
+    @property
+    def length_unit(self) -> str:
+        """Of `length`."""
+        return "px" if self.area_mm2 is None else "mm"
 
 
 def measure(prediction: Prediction, spacing_mm: tuple[float, float] | None) -> list[MaskMeasurement]:
@@ -56,14 +60,13 @@ def measure(prediction: Prediction, spacing_mm: tuple[float, float] | None) -> l
     The long axis needs the mitral plane, which lies where the ventricle has no myocardium near: both have to be among
     the masks, under their own names.
     """
-    unit, lengths = "px" if spacing_mm is None else "mm", _lengths(prediction, spacing_mm)
-    lines = []
+    lengths, lines = _lengths(prediction, spacing_mm), []
     for sentence, mask, own in zip(prediction.sentences, prediction.masks, prediction.probability, strict=True):
         pixels = int(mask.sum())
         area = None if spacing_mm is None else pixels * spacing_mm[0] * spacing_mm[1]
         confidence = float(own[mask].mean()) if pixels else None
         length = lengths.get(structure_named(sentence))
-        lines.append(MaskMeasurement(sentence, pixels, pixels / mask.size, area, confidence, length, unit))
+        lines.append(MaskMeasurement(sentence, pixels, pixels / mask.size, area, confidence, length))
     return lines
 
 

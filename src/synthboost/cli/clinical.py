@@ -8,7 +8,7 @@ from typing import Any
 
 import tyro
 
-from synthboost.cli.options import note_orientation, refuse_idle
+from synthboost.cli.options import Mirrored, note_orientation, refuse_idle
 from synthboost.domain import PromptSet, SplitOptions, SplitPart
 from synthboost.models.catalogue import DEFAULT
 
@@ -20,7 +20,7 @@ FOR_PREDICTING = ("prompts", "mend", "mirrored", "uncertainty")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Clinical(SplitOptions):
+class Clinical(SplitOptions, Mirrored):
     """Measure patients from masks and compare with the reference: research software, not a medical device.
 
     Writes `patients.csv` (all numbers of each patient, and why a number is missing), `checks.csv` (plausibility),
@@ -38,8 +38,6 @@ class Clinical(SplitOptions):
     """The prompt set for prediction; by default the run's, or P6."""
     mend: bool = False
     """Repair predictions: largest piece of each structure, holes filled, gaps between ventricle and wall closed."""
-    mirrored: bool = False
-    """The images show left and right exchanged: predict in their mirror images; masks fit the images as they are."""
     uncertainty: bool = False
     """Also write the agreement over sentences and mirror images (`uncertainty.csv`); takes about 20 times as long."""
 

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
 
-from synthboost.cli.options import note_orientation, refuse_idle
+from synthboost.cli.options import Mirrored, note_orientation, refuse_idle
 from synthboost.domain import PromptSet, SplitOptions, SplitPart
 from synthboost.models.catalogue import DEFAULT
 from synthboost.processes import available_cores
@@ -31,7 +31,7 @@ FOR_PREDICTING = (
 
 
 @dataclass(frozen=True, kw_only=True)
-class Evaluate(SplitOptions):
+class Evaluate(SplitOptions, Mirrored):
     """Evaluate masks: Dice, IoU, NSD, HD95 and ASSD in mm, one row per image and structure.
 
     `report` accepts the folder beside those of runs.
@@ -61,8 +61,6 @@ class Evaluate(SplitOptions):
     """A pixel is inside if its probability is larger."""
     probe_swapped: bool = False
     """Also predict each structure with another structure's sentence, to test whether the sentence is used."""
-    mirrored: bool = False
-    """The images show left and right exchanged: predict in their mirror images; masks fit the images as they are."""
     shift: int = 0
     """Also evaluate so many patients under changes of protocol, such as gain, depth and shadows (`shift/`)."""
 

@@ -73,6 +73,14 @@ class WithModel:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Mirrored:
+    """How images lie."""
+
+    mirrored: bool = False
+    """The images show left and right exchanged: predict in their mirror images; masks fit the images as they are."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Sharded:
     """Which share of the work to do, and the seed."""
 

@@ -10,7 +10,7 @@ from typing import Literal
 
 import tyro
 
-from synthboost.cli.options import WithModel
+from synthboost.cli.options import Mirrored, WithModel
 from synthboost.domain import Domain, View
 from synthboost.errors import ConfigError, DataError, PromptError
 
@@ -19,7 +19,7 @@ MOST_NOTES = 8
 
 
 @dataclass(frozen=True, kw_only=True)
-class Predict(WithModel):
+class Predict(WithModel, Mirrored):
     """Segment structures, or what sentences name, in each image and each frame of each clip.
 
     Writes one folder per recording (label map, masks, outlines, overlay, and for DICOM a Segmentation object), and
@@ -44,8 +44,6 @@ class Predict(WithModel):
     """Predict in the whole image of DICOM files, not in the region that the scanner names."""
     threshold: float = 0.5
     """A pixel is inside if its probability is larger."""
-    mirrored: bool = False
-    """The images show left and right exchanged: predict in their mirror images; masks fit the images as they are."""
 
     def run(self) -> None:
         """Predict everything; unreadable recordings are listed with the reason, and make the exit code 2."""

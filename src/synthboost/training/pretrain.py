@@ -34,18 +34,28 @@ _IGNORED = ("patients", "size", "split_counts", "phases_between", "quality_rule"
 
 
 @dataclass(frozen=True)
-class PretrainingRecord:
+class TrainingRecord:
     """Where weights come from: `training.json` beside them."""
 
     trained_on: str
-    """`TRAINED_ON`."""
+    """`TRAINED_ON`, if they may be given to anybody."""
+    simulator_version: str
+    held_out_patients: int
+    versions: Mapping[str, str]
+    weights_sha256: str
+    """Of the file of weights."""
+
+
+@dataclass(frozen=True)
+class PretrainingRecord(TrainingRecord):
+    """Of weights that `pretrain` made."""
+
     command: str
     model: str
     preset: str
     architecture: Mapping[str, Any]
     simulation: tuple[Mapping[str, Any], ...]
     """Settings of the simulator, that patients took in turn."""
-    simulator_version: str
     patients: int
     """Simulated, different ones."""
     frames: int
@@ -56,15 +66,16 @@ class PretrainingRecord:
     """Settings of the training."""
     held_out_dice: Mapping[str, float]
     """Mean Dice of each structure on simulated patients that were not trained on, 0-1, at the network's size."""
-    held_out_patients: int
-    versions: Mapping[str, str]
     device: str
     precision: str
     workers: int
     threads: int
     wall_seconds: float
-    weights_sha256: str
-    """Of the file of weights."""
+
+
+def software() -> dict[str, str]:
+    """Return the versions that a `TrainingRecord` holds."""
+    return {"synthboost": synthboost.__version__, "torch": torch.__version__, "python": platform.python_version()}
 
 
 def pretrain(settings: PretrainSettings, out: Path, workers: int | None = None) -> PretrainingRecord:
@@ -116,7 +127,6 @@ def _record(
     decisive = {
         name: value for name, value in asdict(recipe).items() if name not in ("log_every", "threads", "precision")
     }
-    versions = {"synthboost": synthboost.__version__, "torch": torch.__version__, "python": platform.python_version()}
     return PretrainingRecord(
         trained_on=TRAINED_ON,
         command=settings.command,
@@ -132,7 +142,7 @@ def _record(
         recipe=decisive,
         held_out_dice={s.short: round(v, 4) for s, v in zip(STRUCTURES, dice, strict=True) if v is not None},
         held_out_patients=HELD_OUT_PATIENTS,
-        versions=versions,
+        versions=software(),
         device=torch.cuda.get_device_name() if torch.cuda.is_available() else f"CPU {platform.machine()}",
         precision=precision,
         workers=stream.workers,
