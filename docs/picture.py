@@ -17,7 +17,7 @@ import numpy as np
 from synthboost.data import open_dataset
 from synthboost.data.simulated_set import write_dataset
 from synthboost.domain import Phase, View
-from synthboost.inference.overlay import COLOURS, draw_smooth
+from synthboost.inference.overlay import colours_for, draw_smooth
 from synthboost.inference.predictor import Predictor
 from synthboost.simulator.settings import SimulationSettings
 
@@ -42,8 +42,8 @@ def draw(path: Path) -> None:
     rows_mm, columns_mm = frame.spacing_mm or (1, 1)
     axes[0].imshow(frame.image, cmap="gray", aspect=rows_mm / columns_mm)
     axes[2].imshow(np.asarray(masked))
-    for n, sentence in enumerate(SENTENCES):
-        axes[1].text(0.5, 0.72 - 0.2 * n, f"“{sentence}”", color=np.array(COLOURS[n]) / 255, fontsize=13, ha="center")
+    for n, (sentence, colour) in enumerate(zip(SENTENCES, colours_for(SENTENCES), strict=True)):
+        axes[1].text(0.5, 0.72 - 0.2 * n, f"“{sentence}”", color=np.divide(colour, 255), fontsize=13, ha="center")
     axes[1].annotate("", (1, 0.12), (0, 0.12), arrowprops={"color": "white", "arrowstyle": "->", "lw": 2})
     axes[1].text(0.5, 0.0, "simulated frame", color="0.7", fontsize=10, ha="center")
     figure.savefig(path, dpi=100, metadata={"Software": None})

@@ -58,11 +58,21 @@ class Structure(IntEnum):
         """`LV`, `MYO` or `LA`: the name in tables and file names."""
         return _SHORT_NAMES[self]
 
+    @property
+    def colour(self) -> tuple[int, int, int]:
+        """In every picture: of Okabe and Ito's palette, which colour-blind people can tell apart too."""
+        return _COLOURS[self]
+
 
 _SHORT_NAMES = {
     Structure.LEFT_VENTRICULAR_CAVITY: "LV",
     Structure.MYOCARDIUM: "MYO",
     Structure.LEFT_ATRIUM_CAVITY: "LA",
+}
+_COLOURS = {
+    Structure.LEFT_VENTRICULAR_CAVITY: (0, 158, 115),
+    Structure.MYOCARDIUM: (230, 159, 0),
+    Structure.LEFT_ATRIUM_CAVITY: (86, 180, 233),
 }
 STRUCTURES: tuple[Structure, ...] = tuple(Structure)
 

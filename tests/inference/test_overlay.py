@@ -5,8 +5,11 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from synthboost.domain import STRUCTURES
 from synthboost.inference.overlay import (
-    COLOURS,
+    LINE,
+    OTHERS,
+    colours_for,
     draw_overlay,
     draw_smooth,
     paint,
@@ -17,6 +20,7 @@ from synthboost.inference.overlay import (
     write_overlay,
 )
 from synthboost.inference.predictor import Prediction
+from synthboost.reports import content
 
 
 def test_an_overlay_shows_pixels_square_in_millimetres(tmp_path: Path) -> None:
@@ -24,7 +28,31 @@ def test_an_overlay_shows_pixels_square_in_millimetres(tmp_path: Path) -> None:
     write_overlay(tmp_path / "overlay.png", image, np.stack([image > 100, image > 50]), (0.8, 1.0))
     drawn = Image.open(tmp_path / "overlay.png")
     assert drawn.mode == "RGB"
-    assert drawn.size == (60, 64)  # 48 columns of 1 mm on rows of 0.8 mm
+    assert drawn.size == (600, 640)  # 48 columns of 1 mm on rows of 0.8 mm
+
+
+def test_a_structure_has_one_colour_in_every_picture_wherever_its_sentence_stands() -> None:
+    green, orange, blue = (structure.colour for structure in STRUCTURES)
+    said = ["please outline the left atrium", "the liver", "wall of the LV", "LV", "left ventricle", "right atrium"]
+    assert colours_for(said) == [blue, OTHERS[0], orange, green, OTHERS[1], OTHERS[2]]
+    assert len({*colours_for(["liver"] * 7)}) == len({*colours_for(["LV"] * 7)}) == 7
+    css = (Path(content.__file__).parent / "templates" / "report.css").read_text()
+    for structure in STRUCTURES:
+        colour = "#{:02x}{:02x}{:02x}".format(*structure.colour)
+        assert f".{structure.short} {{ stroke: {colour}; background: {colour} }}" in css
+
+
+def test_a_legend_below_the_picture_says_each_sentence_in_its_colour() -> None:
+    image, masks = np.full((64, 64), 100, np.uint8), np.zeros((2, 64, 64), bool)
+    masks[0, 10:20, 10:20] = True
+    drawn = np.array(draw_overlay(image, masks, None, said=["Left atrium", "x" * 500]))
+    assert drawn.shape == (640 + 2 * LINE + 4, 640, 3)
+    legend = drawn[640:]
+    for line, colour in enumerate(colours_for(["Left atrium", "x"])):
+        own = legend[4 + LINE * line : 4 + LINE * (line + 1)]
+        assert (own == colour).all(axis=2).any()
+        assert (own > 150).all(axis=2).any()
+    assert not legend[:, -6:].any()  # a long sentence is cut
 
 
 def test_what_must_not_be_shown_is_black() -> None:
@@ -32,13 +60,14 @@ def test_what_must_not_be_shown_is_black() -> None:
     shown = np.zeros((4, 4), bool)
     shown[:, :2] = True
     drawn = np.array(draw_overlay(image, np.zeros((1, 4, 4), bool), None, shown))
-    assert (drawn[:, :2] == 100).all()
-    assert (drawn[:, 2:] == 0).all()
+    assert drawn.shape == (640, 640, 3)
+    assert (drawn[:, :240] == 100).all()
+    assert (drawn[:, 400:] == 0).all()
 
 
 def test_an_animation_has_all_frames_at_their_pace(tmp_path: Path) -> None:
     images = [np.full((700, 350), 40 * n, np.uint8) for n in range(3)]
-    frames = [small(draw_overlay(image, np.zeros((0, 700, 350), bool), None)) for image in images]
+    frames = [small(draw_overlay(image, np.zeros((0, 700, 350), bool), None, side=320)) for image in images]
     write_animation(tmp_path / "a.gif", frames, 0.05)
     with Image.open(tmp_path / "a.gif") as film:
         assert (film.n_frames, film.size, film.info["duration"]) == (3, (160, 320), 50)
@@ -48,11 +77,11 @@ def test_an_outline_is_as_wide_as_the_rim_and_the_images_edge_counts_as_one() ->
     mask = np.zeros((11, 11), bool)
     mask[1:10, 1:10] = True
     drawn = np.array(paint(np.zeros((11, 11), np.uint8), [mask], opacity=0, rim=2))
-    rim = (drawn == COLOURS[0]).all(axis=2)
+    rim = (drawn == STRUCTURES[0].colour).all(axis=2)
     assert not rim[3:8, 3:8].any()
     assert rim.sum() == 81 - 25
     whole = np.array(paint(np.zeros((5, 5), np.uint8), [np.ones((5, 5), bool)], opacity=0))
-    assert (whole == COLOURS[0]).all(axis=2).sum() == 25 - 9
+    assert (whole == STRUCTURES[0].colour).all(axis=2).sum() == 25 - 9
 
 
 def _fan() -> np.ndarray:
@@ -97,11 +126,11 @@ def test_a_tint_is_mixed_by_the_opacity_and_its_rim_is_pure() -> None:
     image = np.full((64, 64), 100, np.uint8)
     probability = np.zeros((1, 64, 64), np.float32)
     probability[0, 16:48, 16:48] = 1
-    drawn = np.asarray(draw_smooth(image, Prediction(("it",), probability, 0.5), None, 0.5))
+    drawn = np.asarray(draw_smooth(image, Prediction(("LV",), probability, 0.5), None, 0.5))
     assert drawn.shape == (640, 640, 3)
     assert drawn[320, 320].tolist() == [50, 129, 108]  # half of 100 and half of 0, 158, 115
     assert drawn[5, 5].tolist() == [100, 100, 100]
-    assert (drawn == COLOURS[0]).all(axis=2).any()
+    assert (drawn == STRUCTURES[0].colour).all(axis=2).any()
 
 
 def test_a_higher_threshold_draws_less() -> None:

@@ -11,7 +11,7 @@ from synthboost.app.results import MaskMeasurement
 from synthboost.app.sentences import NO_WORDS
 from synthboost.domain import Phase
 from synthboost.errors import SynthboostError
-from synthboost.inference.overlay import COLOURS
+from synthboost.inference.overlay import Colour, colours_for
 
 NOT_A_DEVICE = "Research software, not a medical device."
 SINGLE_PLANE = (
@@ -109,7 +109,8 @@ def _fraction(beat: ClipBeats) -> str:
 def table(measured: Sequence[MaskMeasurement], spacing_known: bool) -> str:
     """Legend and numbers in one."""
     unit = "mm²" if spacing_known else "pixels"
-    rows = "".join(_row(line, number, spacing_known) for number, line in enumerate(measured))
+    colours = colours_for([line.sentence for line in measured])
+    rows = "".join(_row(line, colour, spacing_known) for line, colour in zip(measured, colours, strict=True))
     note = (
         ""
         if spacing_known
@@ -142,8 +143,8 @@ def note(text: str) -> str:
     return f'<p class="sb-quiet" role="status">{safe(text)}</p>' if text else ""
 
 
-def _row(line: MaskMeasurement, number: int, spacing_known: bool) -> str:
-    colour = "#{:02x}{:02x}{:02x}".format(*COLOURS[number])
+def _row(line: MaskMeasurement, own: Colour, spacing_known: bool) -> str:
+    colour = "#{:02x}{:02x}{:02x}".format(*own)
     area = f"{line.area_mm2:,.0f}" if spacing_known and line.area_mm2 is not None else f"{line.pixels:,}"
     length = "–" if line.length is None else f"{line.length:.0f} {line.length_unit}"
     sure = "–" if line.confidence is None else f"{line.confidence:.2f}"

@@ -2,50 +2,79 @@
 
 from __future__ import annotations
 
-import math
+import re
 from collections.abc import Iterable, Sequence
 from io import BytesIO
+from itertools import cycle
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, ImageDraw, ImageFont
 from scipy import ndimage
 
 from synthboost.data.sector import BRIGHT, find_sector
-from synthboost.domain import GreyImage, Mask, largest_piece
+from synthboost.domain import STRUCTURES, GreyImage, Mask, Structure, largest_piece
 from synthboost.errors import DataError
 from synthboost.io.atomic import write_bytes
 from synthboost.io.pictures import write_png
+from synthboost.prompts.build import spell_out
 
 if TYPE_CHECKING:  # torch is loaded where something is predicted
     from synthboost.inference.predictor import Prediction
 
-COLOURS = (
-    (0, 158, 115), (230, 159, 0), (86, 180, 233), (204, 121, 167), (240, 228, 66), (213, 94, 0), (0, 114, 178),
-)  # fmt: skip
-"""Okabe and Ito's colour-blind safe palette without black."""
+Colour: TypeAlias = tuple[int, int, int]
+OTHERS: tuple[Colour, ...] = ((204, 121, 167), (240, 228, 66), (213, 94, 0), (0, 114, 178))
+"""What is left of Okabe and Ito's palette, without black, for what is none of the structures."""
 CLIP_SIDE = 320
-"""Longest side of an animation, in pixels."""
+"""Longer side of an animation, in pixels."""
 USUAL_SECONDS = 0.04
 SHORTEST, LONGEST = 640, 1024
 """Pixels of the longer side on a screen: smaller images are enlarged, so that outlines stay thin."""
+LINE, MOST_LINES = 22, 12
+"""Of a legend: pixels of a line, and how many there are at most."""
+_MEANT = {
+    Structure.MYOCARDIUM: re.compile(r"\bmyo|walls?\b|muscle|muskel|miocard"),
+    Structure.LEFT_ATRIUM_CAVITY: re.compile(r"atri|vorhof|oreillette|aurícula"),
+    Structure.LEFT_VENTRICULAR_CAVITY: re.compile(r"ventri|herzkammer|endocard"),
+}
+"""Words that tell which structure a sentence is about; the wall of the ventricle is no ventricle."""
+
+
+def colours_for(sentences: Sequence[str]) -> list[Colour]:
+    """Return a colour for each sentence: that of the structure it is about, at the first such sentence, or another."""
+    meant = [_meant(spell_out(sentence).lower()) for sentence in sentences]
+    free = cycle((*OTHERS, *(structure.colour for structure in STRUCTURES if structure not in meant)))
+    return [
+        next(free) if structure is None or structure in meant[:number] else structure.colour
+        for number, structure in enumerate(meant)
+    ]
+
+
+def _meant(words: str) -> Structure | None:
+    return None if "right" in words else next((s for s, pattern in _MEANT.items() if pattern.search(words)), None)
 
 
 def paint(
-    image: NDArray[np.floating[Any] | np.integer[Any]], masks: Iterable[Mask], opacity: float = 0.25, rim: int = 1
+    image: NDArray[np.floating[Any] | np.integer[Any]],
+    masks: Iterable[Mask],
+    opacity: float = 0.25,
+    rim: int = 1,
+    colours: Sequence[Colour] = (),
 ) -> Image.Image:
-    """Paint masks over a grey image (H, W), each in its colour of `COLOURS`: first all tints, then all outlines.
+    """Paint masks over a grey image (H, W), each in its colour: first all tints, then all outlines.
 
     Args:
         image: grey values 0-255.
         masks: (H, W) each.
         opacity: of the tints, 0 (outlines only) to 1.
         rim: width of the outlines in pixels; they lie inside the masks, the image's edge counts as one.
+        colours: of the masks; without them, those of the structures, then others.
     """
     canvas = np.repeat(image[..., None].astype(np.float32), 3, axis=2)
-    coloured = [(mask, np.array(COLOURS[n % len(COLOURS)], dtype=np.float32)) for n, mask in enumerate(masks)]
+    own = colours or cycle((*(structure.colour for structure in STRUCTURES), *OTHERS))
+    coloured = [(mask, np.array(colour, dtype=np.float32)) for mask, colour in zip(masks, own, strict=False)]
     for mask, colour in coloured:
         canvas[mask] = (1 - opacity) * canvas[mask] + opacity * colour
     for mask, colour in coloured:
@@ -54,15 +83,52 @@ def paint(
 
 
 def draw_overlay(
-    image: GreyImage, masks: NDArray[np.bool_], spacing_mm: tuple[float, float] | None, shown: Mask | None = None
+    image: GreyImage,
+    masks: NDArray[np.bool_],
+    spacing_mm: tuple[float, float] | None,
+    shown: Mask | None = None,
+    said: Sequence[str] = (),
+    side: int | None = None,
 ) -> Image.Image:
-    """Draw masks (N, H, W) over an image (H, W), which is black where it must not be `shown` (H, W)."""
-    drawn = paint(image if shown is None else np.where(shown, image, 0), masks)
-    if spacing_mm is None or math.isclose(*spacing_mm, rel_tol=1e-3):
-        return drawn
-    finer = min(spacing_mm)
-    size = round(drawn.width * spacing_mm[1] / finer), round(drawn.height * spacing_mm[0] / finer)
-    return drawn.resize(size, Image.Resampling.BILINEAR)
+    """Draw masks (N, H, W) over an image (H, W), pixels in their true shape, enlarged to `SHORTEST` if it is small.
+
+    Args:
+        image, masks, spacing_mm: of one frame.
+        shown: (H, W); the rest of the image is black.
+        said: the sentence of each mask, for its colour (`colours_for`) and a legend below; without, as for `paint`.
+        side: pixels of the longer side instead.
+    """
+    size = shown_size(image.shape, spacing_mm, side or SHORTEST, side or max(image.shape))
+    grey = np.asarray(_resized(image if shown is None else np.where(shown, image, 0), size))
+    enlarged = [np.asarray(_resized(mask.astype(np.float32), size)) > 0.5 for mask in masks]
+    colours = colours_for(said)
+    drawn = paint(grey, enlarged, rim=1 if side else 2, colours=colours)
+    return _with_legend(drawn, said, colours, [bool(mask.any()) for mask in masks]) if said else drawn
+
+
+def _resized(pixels: NDArray[Any], size: tuple[int, int]) -> Image.Image:
+    picture = Image.fromarray(pixels)
+    return picture if picture.size == size else picture.resize(size, Image.Resampling.BILINEAR)
+
+
+def _with_legend(
+    drawn: Image.Image, said: Sequence[str], colours: Sequence[Colour], found: Sequence[bool]
+) -> Image.Image:
+    """The picture, and below it a line for each sentence: its colour, its words, and whether its mask is empty."""
+    lines = [text if inside else f"{text} (nothing found)" for text, inside in zip(said, found, strict=True)]
+    if len(lines) > MOST_LINES:
+        lines[MOST_LINES - 1 :] = [f"and {len(lines) - MOST_LINES + 1} more"]
+    whole = Image.new("RGB", (drawn.width, drawn.height + LINE * len(lines) + 4))
+    whole.paste(drawn)
+    draw, font = ImageDraw.Draw(whole), ImageFont.load_default(LINE * 0.65)
+    for number, line in enumerate(lines):
+        top, text = drawn.height + 4 + LINE * number, line
+        while text and draw.textlength(text, font) > drawn.width - LINE - 12:
+            text = f"{text.removesuffix('…')[:-1]}…"
+        if not line.startswith("and ") or len(said) <= MOST_LINES:
+            draw.rectangle((6, top + 3, LINE - 2, top + LINE - 7), fill=colours[number])
+        draw.text((LINE + 6, top), text, fill="white", font=font)
+    return whole
 
 
 def draw_smooth(
@@ -76,14 +142,17 @@ def draw_smooth(
     size = shown_size(image.shape, spacing_mm)
     grey = np.asarray(Image.fromarray(image).resize(size, Image.Resampling.BICUBIC))
     enlarged = (np.asarray(Image.fromarray(p).resize(size, Image.Resampling.BILINEAR)) for p in prediction.probability)
-    return paint(grey, [own > prediction.threshold for own in enlarged], opacity, rim=2)
+    masks = [own > prediction.threshold for own in enlarged]
+    return paint(grey, masks, opacity, rim=2, colours=colours_for(prediction.sentences))
 
 
-def shown_size(shape: tuple[int, ...], spacing_mm: tuple[float, float] | None) -> tuple[int, int]:
-    """Return (columns, rows) in which an image (H, W) is shown on a screen."""
+def shown_size(
+    shape: tuple[int, ...], spacing_mm: tuple[float, float] | None, shortest: int = SHORTEST, longest: int = LONGEST
+) -> tuple[int, int]:
+    """Return (columns, rows) in which an image (H, W) is shown, its longer side from `shortest` to `longest`."""
     rows_mm, columns_mm = spacing_mm or (1.0, 1.0)
     height, width = shape[0] * rows_mm, shape[1] * columns_mm
-    scale = min(max(max(shape), SHORTEST), LONGEST) / max(height, width)
+    scale = max(min(max(shape), longest), shortest) / max(height, width)
     return max(1, round(scale * width)), max(1, round(scale * height))
 
 
@@ -93,9 +162,10 @@ def write_overlay(
     masks: NDArray[np.bool_],
     spacing_mm: tuple[float, float] | None = None,
     shown: Mask | None = None,
+    said: Sequence[str] = (),
 ) -> None:
     """Write what `draw_overlay` draws as a PNG."""
-    write_png(path, np.asarray(draw_overlay(image, masks, spacing_mm, shown)))
+    write_png(path, np.asarray(draw_overlay(image, masks, spacing_mm, shown, said)))
 
 
 def write_animation(path: Path, frames: Sequence[Image.Image], frame_seconds: float | None) -> None:
@@ -107,8 +177,7 @@ def write_animation(path: Path, frames: Sequence[Image.Image], frame_seconds: fl
 
 
 def small(drawn: Image.Image) -> Image.Image:
-    """A picture as it goes into an animation: at most `CLIP_SIDE` a side, 256 colours."""
-    drawn.thumbnail((CLIP_SIDE, CLIP_SIDE))
+    """A picture as it goes into an animation: 256 colours."""
     return drawn.quantize(colors=256, method=Image.Quantize.FASTOCTREE)
 
 

@@ -20,7 +20,7 @@ from synthboost.evaluation.clinical.beats import Beat
 from synthboost.evaluation.clinical.phases import find_phases
 from synthboost.inference.beats import COLUMNS, beat_rows, beats_of
 from synthboost.inference.doubts import doubts_about
-from synthboost.inference.overlay import draw_overlay, shown_area, small, write_animation, write_overlay
+from synthboost.inference.overlay import CLIP_SIDE, draw_overlay, shown_area, small, write_animation, write_overlay
 from synthboost.inference.predictor import REFUSED, Predictor
 from synthboost.inference.sentences import Target
 from synthboost.io.atomic import whole_folder, write_csv, write_json
@@ -155,16 +155,17 @@ class PredictedRecording:
         stills = {"overlay": 0} if phases is None else {"overlay_ED": phases["ED"], "overlay_ES": phases["ES"]}
         frames = self.recording.frames()
         first = list(islice(frames, SECTOR_FRAMES))
-        shown = shown_area(np.max(first, axis=0))
+        shown, said = shown_area(np.max(first, axis=0)), [target.sentence for target in self.targets]
         step, animation = -(-length // CLIP_FRAMES), []
         ends = {number for beat in self.beats for number in beat[:2]}
         for number, image in enumerate(chain(first, frames)):
             if number in ends:
                 self.ends[number] = image
             for name in (name for name, wanted in stills.items() if wanted == number):
-                write_overlay(folder / f"{name}.png", image, self.masks(number), spacing, shown)
+                write_overlay(folder / f"{name}.png", image, self.masks(number), spacing, shown, said)
             if length > 1 and number % step == 0:
-                animation.append(small(draw_overlay(image, self.masks(number), spacing, shown)))
+                drawn = draw_overlay(image, self.masks(number), spacing, shown, said, CLIP_SIDE)
+                animation.append(small(drawn))
         if animation:
             write_animation(folder / "overlay.gif", animation, self.recording.frame_seconds)
             return {**{name: f"{name}.png" for name in stills}, "animation": "overlay.gif"}

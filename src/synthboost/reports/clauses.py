@@ -25,7 +25,6 @@ ALL = "all"
 """Structures together."""
 STRUCTURE, TRUE_SHAPE = "structure", "true shape"
 _PAIR = ["patient", "frame", "structure"]
-_COLOURS = dict(zip((s.short for s in STRUCTURES), ("#0072b2", "#00795a", "#c77700"), strict=True))
 
 
 class TakenApart:
@@ -223,11 +222,13 @@ def clause_plot(found: TakenApart) -> Plot:
     """Shapley values and moved masks, as bars: what matters is long."""
     figure, (above, below) = panels(2, 2.6)
     values = [(clause, value) for clause in found.clauses if (value := found.value(clause)) is not None]
-    of = {s.short: [found.value(clause, s.short) for clause, _ in values] for s in STRUCTURES}
+    of = {s: [found.value(clause, s.short) for clause, _ in values] for s in STRUCTURES}
     _bars(above, [(clause, value) for clause, value in values], sign=True)
-    for (structure, own), colour in zip(of.items(), _COLOURS.values(), strict=True):
+    for structure, own in of.items():
         places = [(100 * v.mean, place) for place, v in enumerate(own) if v is not None]
-        above.plot(*zip(*places, strict=True), "o", color=colour, markersize=3.5, linestyle="none", label=structure)
+        colour = np.divide(structure.colour, 255)
+        above.plot(*zip(*places, strict=True), "o", color=colour, markeredgecolor=INK, markeredgewidth=0.4,
+                   markersize=4, linestyle="none", label=structure.short)  # fmt: skip
     beside = [(100 * v.mean, place) for place, (c, _) in enumerate(values) if (v := found.value(c, named=True))]
     above.plot(*zip(*beside, strict=True), "D", color=INK, markersize=4.5, markerfacecolor="white", linestyle="none",
                label="all, where the structure is named")  # fmt: skip

@@ -7,7 +7,7 @@ import pytest
 
 from synthboost.domain import Structure
 from synthboost.errors import DataError
-from synthboost.evaluation.fidelity.echo_set import COLOURS, contact_sheet, outlined
+from synthboost.evaluation.fidelity.echo_set import contact_sheet, outlined
 
 
 def test_images_lie_where_row_and_column_say_and_gaps_are_white():
@@ -25,7 +25,7 @@ def test_an_outline_colours_the_inner_border_and_nothing_else():
     labels = np.zeros((6, 6), np.uint8)
     labels[1:5, 1:5] = 1
     picture = outlined(np.full((6, 6), 50, np.uint8), labels)
-    cavity = np.array(COLOURS[Structure.LEFT_VENTRICULAR_CAVITY])
+    cavity = np.array(Structure.LEFT_VENTRICULAR_CAVITY.colour)
     assert (picture[1, 1:5] == cavity).all()
     assert (picture[2:4, 2:4] == 50).all()
     assert (picture[0] == 50).all()

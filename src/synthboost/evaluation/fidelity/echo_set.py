@@ -76,10 +76,6 @@ class EchoSet:
         return np.asarray(sector & (label_map == label))
 
 
-COLOURS = dict(zip(STRUCTURES, ((230, 159, 0), (86, 180, 233), (0, 158, 115)), strict=True))
-"""Okabe and Ito's colours, which colour-blind people can tell apart too."""
-
-
 def contact_sheet(rows: Sequence[Sequence[NDArray[np.uint8]]], tile: int = 128, gap: int = 4) -> Image.Image:
     """Rows of images, grey (H, W) or coloured (H, W, 3), each squeezed to a square tile; rows may differ in length.
 
@@ -111,7 +107,7 @@ def outlined(image: GreyImage, label_map: LabelMap) -> NDArray[np.uint8]:
     if image.shape != label_map.shape:
         raise DataError("outline", "label map", label_map.shape, f"{image.shape}, as the image has")
     picture = np.repeat(image[..., None], 3, axis=2)
-    for structure, colour in COLOURS.items():
+    for structure in STRUCTURES:
         mask = label_map == int(structure)
-        picture[mask & ~ndimage.binary_erosion(mask)] = colour
+        picture[mask & ~ndimage.binary_erosion(mask)] = structure.colour
     return np.asarray(picture)
