@@ -2,12 +2,13 @@
 
     SYNTHBOOST_CAMUS=CAMUS OMP_NUM_THREADS=1 python benchmarks/bench_beside.py --out beside --nnunet VENV/bin/python
 
-Every model trains for `--minutes` of processor time on one thread, scoring excluded, and is scored on the validation
-patients at native size: label maps without overlaps, as predicted; ejection fractions after `whole_heart`. A row is
-written as it comes, and the same command goes on. `textunet` is our recipe from random weights, `textunet, pretrained`
-the same from the weights that ship, whose training on simulated frames is not counted, with a frozen text encoder as in
-`adapt`. MONAI's networks see the same frames at 128 px under the same augmentation, in bf16 where ours do, with
-DiceCELoss and AdamW; their learning rate follows the share of the time that is spent. nnU-Net: see `nnunet_arm.py`.
+Every model trains for `--minutes` of processor time on one thread, scoring excluded, and is scored on the testing
+part (with `no-test` the official validation patients) at native size: label maps without overlaps, as predicted;
+ejection fractions after `whole_heart`. A row is written as it comes, and the same command goes on. `textunet` is our
+recipe from random weights, `textunet, pretrained` the same from the weights that ship, whose training on simulated
+frames is not counted, with a frozen text encoder as in `adapt`. MONAI's networks see the same frames at 128 px under
+the same augmentation, in bf16 where ours do, with DiceCELoss and AdamW; their learning rate follows the share of the
+time that is spent. nnU-Net: see `nnunet_arm.py`.
 """
 
 from __future__ import annotations
@@ -112,7 +113,7 @@ def main() -> None:
     torch.set_num_threads(1)
     chosen = SplitOptions(options.split, tuple(options.leave_out))
     source = open_source(options.data, chosen, options.patients, images=False)
-    frames, path = source.evaluation_frames(SplitPart.VALIDATION), options.out / "beside.csv"
+    frames, path = source.evaluation_frames(SplitPart.TESTING), options.out / "beside.csv"
     options.out.mkdir(parents=True, exist_ok=True)
     rows = [*read_typed(path, Row)] if path.is_file() else []
     for name in options.only:
@@ -258,7 +259,10 @@ def train_nnunet(source: Source, options: Namespace) -> Trained:
     raw, done = folder / "raw" / "Dataset050_CAMUS", folder / "done.json"
     if not raw.is_dir():
         raw.parent.mkdir(parents=True, exist_ok=True)
-        parts = {**source.split.parts, SplitPart.VALIDATION: ()}  # the patients to score are `Ts`: planning sees none
+        parts = {
+            **source.split.parts,
+            SplitPart.VALIDATION: (),
+        }  # which would be trained on too; those to score are `Ts`
         export_nnunet(source.dataset, replace(source.split, parts=parts), raw)
     if not done.is_file():
         arm = Path(__file__).parent / "nnunet_arm.py"

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import torch
 from fuzzing import fuzz, mutated_bytes, mutated_text
+from medclipseg_files import published
 
 from synthboost.diffusion.checkpoint import load_diffusion, save_diffusion
 from synthboost.diffusion.network import SemanticUNet
@@ -21,7 +22,11 @@ from synthboost.models.base import Segmenter
 from synthboost.models.cris.model import CrisNetwork
 from synthboost.models.cris.published import check
 from synthboost.models.cris.settings import CrisSettings
+from synthboost.models.medclipseg.model import MedClipSeg
+from synthboost.models.medclipseg.published import convert
+from synthboost.models.medclipseg.settings import MedClipSegSettings
 from synthboost.models.registry import load_segmenter, weights_fingerprint
+from synthboost.models.tokenizing import grammar_tokenizer
 
 SMALL = CrisSettings(
     input_size=64, vision_layers=(1, 1, 1, 1), vision_width=4, vision_positions=2, text_width=8, text_layers=1,
@@ -108,3 +113,18 @@ def test_a_published_diffusion_model_is_refused_or_complete(tmp_path: Path) -> N
         for name, tensor in SemanticUNet(settings).state_dict().items()
     }
     fuzz(tmp_path / "ema.pt", [saved(state)], lambda path: load_published(path, size=16), usual=40)
+
+
+def test_a_published_medclipseg_is_refused_or_draws(tmp_path: Path) -> None:
+    settings = MedClipSegSettings(
+        input_size=16, patch_size=8, layers=2, vision_width=8, text_width=8, text_length=12, head_width=8,
+        projection_width=8, fused=(1,), fusion_width=4, upscalings=1,
+    )  # fmt: skip
+    tokenizer = grammar_tokenizer()
+    tokenizer.save_pretrained(tmp_path)
+    sound = saved({"model": published(MedClipSeg(settings, tokenizer).network.state_dict()), "epoch": 1})
+
+    def converted(path: Path) -> Segmenter:
+        return convert(path, tmp_path / "folder", tmp_path, settings)
+
+    fuzz(tmp_path / "latest.pth", [sound], converted, check=draws, usual=20)

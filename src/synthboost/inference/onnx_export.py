@@ -87,16 +87,19 @@ def export_onnx(model: Segmenter, sentences: Sequence[str], path: Path, name: st
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Without what the exporter says of torchvision, which is not needed, and of its own old parts."""
-    log = logging.getLogger("torch.onnx")
-    level = log.level
-    log.setLevel(logging.ERROR)
+    """Without what the exporter says of torchvision, which is not needed, of its own old parts, and of constants that
+    it cannot fold."""
+    logs = {logging.getLogger("torch.onnx"): logging.ERROR, logging.getLogger("onnxscript"): logging.CRITICAL}
+    levels = {log: log.level for log in logs}
+    for log, level in logs.items():
+        log.setLevel(level)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             yield
     finally:
-        log.setLevel(level)
+        for log, level in levels.items():
+            log.setLevel(level)
 
 
 def _description(
