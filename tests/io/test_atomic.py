@@ -303,3 +303,13 @@ def test_a_folder_that_holds_something_is_refused_untouched(tmp_path: Path) -> N
     with pytest.raises(OutputError, match=r"--out: the folder holds 'mine.txt' already"):
         require_new_folder(tmp_path, "--out")
     assert (tmp_path / "mine.txt").read_text() == "dear"
+
+
+def test_numbers_for_people_have_seven_digits_and_those_for_programs_all(tmp_path: Path) -> None:
+    row = {"area": 37318.159251175515, "share": 1 / 3, "count": 123456789, "name": "a", "none": None}
+    write_csv(tmp_path / "people.csv", tuple(row), [row], for_people=True)
+    write_csv(tmp_path / "programs.csv", tuple(row), [row])
+    assert (tmp_path / "people.csv").read_text().splitlines()[1] == "37318.16,0.3333333,123456789,a,"
+    assert (tmp_path / "programs.csv").read_text().splitlines()[
+        1
+    ] == "37318.159251175515,0.3333333333333333,123456789,a,"

@@ -147,8 +147,9 @@ def write_clinical(out: Path, cases: Sequence[Case], compared: Sequence[Compared
         OutputError: a file cannot be written.
     """
     lines = [_line(case) for case in cases]
-    write_csv(out / "patients.csv", tuple(lines[0]) if lines else PATIENT_COLUMNS, lines)
-    write_csv(out / "checks.csv", CHECK_COLUMNS, (_check_line(case, check) for case in cases for check in case.checks))
+    write_csv(out / "patients.csv", tuple(lines[0]) if lines else PATIENT_COLUMNS, lines, for_people=True)
+    checks = (_check_line(case, check) for case in cases for check in case.checks)
+    write_csv(out / "checks.csv", CHECK_COLUMNS, checks, for_people=True)
     caption = f"Agreement over {people(len(cases))}: {facts['model']}, split {facts['split']}, {facts['part']}."
     plausibility = _plausibility_counts(cases)
     hearts = f"Plausible hearts: {plausibility['plausible patients']} of {people(len(cases))}; checks.csv says why."

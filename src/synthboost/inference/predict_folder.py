@@ -164,8 +164,9 @@ def _up_to_date(path: Path, folder: Path) -> dict[str, Any] | None:
 
 
 def _write_tables(out: Path, outcomes: Sequence[Outcome]) -> None:
-    write_csv(out / "predictions.csv", FRAME_COLUMNS, [row for outcome in outcomes for row in _frame_rows(outcome)])
-    write_csv(out / "recordings.csv", RECORDING_COLUMNS, map(_recording_row, outcomes))
+    frames = [row for outcome in outcomes for row in _frame_rows(outcome)]
+    write_csv(out / "predictions.csv", FRAME_COLUMNS, frames, for_people=True)
+    write_csv(out / "recordings.csv", RECORDING_COLUMNS, map(_recording_row, outcomes), for_people=True)
     patients: dict[str, list[Outcome]] = {}
     for outcome in outcomes:
         patients.setdefault(outcome.patient, []).append(outcome)

@@ -47,7 +47,7 @@ def write_uncertainty(path: Path, predictor: Predictor, frames: FrameSet, name_d
             own = {name: value for name, value in vars(agreement).items() if name in COLUMNS}
             more = {"structure": structure.short, "flipped": True, "sentences": agreement.masks // 2}
             lines.append({**head, **own, **more})
-    write_csv(path, COLUMNS, lines)
+    write_csv(path, COLUMNS, lines, for_people=True)
 
 
 def uncertainty_of_frame(

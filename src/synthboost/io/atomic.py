@@ -110,8 +110,11 @@ def write_json(path: Path, value: Mapping[str, Any], indent: int | None = 2) -> 
     write_text(path, json.dumps(value, indent=indent, ensure_ascii=False, allow_nan=False) + "\n")
 
 
-def write_csv(path: Path, header: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> None:
-    """Write rows under `header`, see `to_cell`; a row with a column that is not there is an error of ours."""
+def write_csv(path: Path, header: Sequence[str], rows: Iterable[Mapping[str, Any]], for_people: bool = False) -> None:
+    """Write rows under `header`, see `to_cell`; a row with a column that is not there is an error of ours.
+
+    With `for_people`, numbers are those of `to_read`: for tables that nothing here reads back.
+    """
     with (
         whole_file(path) as temporary,
         temporary.open("w", encoding="utf-8", errors="backslashreplace", newline="") as handle,
@@ -120,7 +123,7 @@ def write_csv(path: Path, header: Sequence[str], rows: Iterable[Mapping[str, Any
         quoted = csv.DictWriter(handle, header, lineterminator="\n", quoting=csv.QUOTE_ALL)
         plain.writeheader()
         for row in rows:
-            cells = {name: to_cell(value) for name, value in row.items()}
+            cells = {name: to_cell(to_read(value) if for_people else value) for name, value in row.items()}
             # The plain writer leaves a carriage return bare, and every reader takes it for the line's end.
             returns = any(isinstance(value, str) and "\r" in value for value in cells.values())
             (quoted if returns else plain).writerow(cells)
@@ -129,6 +132,11 @@ def write_csv(path: Path, header: Sequence[str], rows: Iterable[Mapping[str, Any
 def to_cell(value: object) -> object:
     """Return a value as it goes into a CSV file: text that a spreadsheet would run as a formula gets an apostrophe."""
     return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULAS) else value
+
+
+def to_read(value: object) -> object:
+    """A value with seven significant digits if it is a number with more: what a person can use of it, and no more."""
+    return float(f"{value:.7g}") if isinstance(value, float) else value
 
 
 def from_cell(cell: str) -> str:
