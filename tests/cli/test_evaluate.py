@@ -105,3 +105,16 @@ def _write_true_masks(root: Path, folder: Path) -> list[IndexEntry]:
             entries.append(replace(template, frame=info.name, structure=structure.short, file=name))
     write_index(folder, entries)
     return entries
+
+
+def test_a_folder_of_neither_weights_nor_masks_is_told_where_its_masks_are(
+    synthboost: Callable[..., Any], tiny_camus: Path, tmp_path: Path
+) -> None:
+    given = tmp_path / "scores"
+    given.mkdir()
+    judge = ("evaluate", "--data", tiny_camus, "--checkpoint", given, "--out", tmp_path / "out")
+    answer = synthboost(*judge)
+    assert (answer.code, "or a folder of masks with index.csv. Convert" in answer.err) == (2, True)
+    _write_true_masks(tiny_camus, given / "masks")
+    answer = synthboost(*judge)
+    assert (answer.code, f"or a folder of masks with index.csv. Give {given / 'masks'}." in answer.err) == (2, True)

@@ -188,3 +188,21 @@ def test_the_length_of_stages_can_be_chosen_and_is_part_of_the_studys_terms(stud
     assert read_json(tmp_path / "study" / "study.json")["terms"]["preset"]["images_per_stage"] == 8
     assert "images_per_stage" in study("--images-per-stage", "9").err
     assert "at least 1" in study("--images-per-stage", "0").err
+
+
+def test_allow_missing_is_true_of_all_sets_of_a_transfer(
+    synthboost: Call, make_tiny_camus: Callable[..., Path], tmp_path: Path
+) -> None:
+    one, other = make_tiny_camus(tmp_path / "one"), make_tiny_camus(tmp_path / "other", first=11)
+    next(other.rglob("patient0011_2CH_ED.nii.gz")).unlink()
+    grid = ("--models", "clipseg", "--weights", "clipseg=random", "--prompts", "P1", "--out", tmp_path / "study")
+    asked = ("study", "transfer", "--data", one, other, *grid, "--plan")
+    refused = synthboost(*asked)
+    assert (refused.code, "--allow-missing" in refused.err) == (2, True)
+    assert synthboost(*asked, "--allow-missing").code == 0
+
+
+def test_only_a_transfer_takes_several_real_sets(study: Call, simulated: Path, tmp_path: Path) -> None:
+    answer = study("--data", simulated, tmp_path)
+    assert answer.code == 2
+    assert "expected the one folder of the real data set. Only `study transfer` takes several." in answer.err

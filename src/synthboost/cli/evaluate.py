@@ -7,13 +7,17 @@ import time
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from synthboost.cli.options import Mirrored, note_orientation, refuse_idle
 from synthboost.domain import PromptSet, SplitOptions, SplitPart
+from synthboost.errors import CheckpointError
 from synthboost.models.catalogue import DEFAULT
 from synthboost.processes import available_cores
 from synthboost.records.run_record import Evaluation, ShapeFrom
+
+if TYPE_CHECKING:
+    from synthboost.inference.predictor import Predictor
 
 CLAIM = "evaluate.json"
 """In the folder: what was asked for, so that the same command may go on in it, and no other."""
@@ -68,7 +72,6 @@ class Evaluate(SplitOptions, Mirrored):
         """Predict unless masks are given, evaluate, write `rows.csv`, print the mean."""
         from synthboost.data.source import open_source
         from synthboost.inference.predict_dataset import write_predictions
-        from synthboost.inference.predictor import Predictor
         from synthboost.inference.robustness import write_robustness
         from synthboost.inference.score_dataset import score_frames
         from synthboost.inference.sentences import EvaluationSentences
@@ -100,7 +103,7 @@ class Evaluate(SplitOptions, Mirrored):
         require_own(self.out / CLAIM)
         predictor = run = None
         if not stored:
-            predictor = Predictor.from_pretrained(self.checkpoint, threshold=self.threshold, mirrored=self.mirrored)
+            predictor = self._load()
             run = run_spec_of(self.checkpoint)
         source = open_source(self.data, self, images=False)
         frames = source.evaluation_frames(self.part)
@@ -136,3 +139,19 @@ class Evaluate(SplitOptions, Mirrored):
         print(f"{dice_line(rows)}\nrows: {self.out / 'rows.csv'}")
         if shifts is not None:
             print(to_text(shifts))
+
+    def _load(self) -> Predictor:
+        """Load the model; of a folder without weights, say that it could be one of masks."""
+        from synthboost.inference.predictor import Predictor
+        from synthboost.models.weights_folder import CARD_FILE
+        from synthboost.records.masks import INDEX_FILE
+
+        try:
+            return Predictor.from_pretrained(self.checkpoint, threshold=self.threshold, mirrored=self.mirrored)
+        except CheckpointError as error:
+            if (error.field, error.value) != (CARD_FILE, "absent"):
+                raise
+            masks = Path(self.checkpoint) / "masks"
+            remedy = f"Give {masks}." if (masks / INDEX_FILE).is_file() else error.remedy
+            expected = f"{error.expected}, or a folder of masks with {INDEX_FILE}"
+            raise CheckpointError(error.where, error.field, error.value, expected, remedy) from error

@@ -47,7 +47,8 @@ class Study(SplitOptions):
     factors: tyro.conf.Positional[tuple[str, ...]] = ()
     """What `ablation` varies, e.g. `images appearance`; by default everything."""
     data: tuple[Path, ...] = ()
-    """The real data set, for training, validation and evaluation; `transfer` takes several, and runs all pairs."""
+    """The real data set, for training, validation and evaluation; `transfer` takes several, and runs all pairs.
+    `--split` and `--leave-out` are the first set's; further sets keep their official splits."""
     synthetic: tuple[Path, ...] = ()
     """The synthetic data set, for strategies that train on one; `label-free` and `ablation` take several."""
     out: Path = Path("study")
@@ -109,12 +110,15 @@ class Study(SplitOptions):
             else:  # only to see whether it is one
                 open_dataset(folder)
 
+        def open_other(folder: Path) -> None:
+            others.append(open_source(folder, allow_missing=self.allow_missing, images=False))
+
         all_of(
             partial(self._check_sets, needs_synthetic and preset.simulation is None),
             start_from_weights,
             lambda: real.append(open_source(self.data[0], splitting, allow_missing=self.allow_missing, images=False)),
             *(partial(open_synthetic, folder) for folder in (self.synthetic if needs_synthetic else ())),
-            *(partial(lambda folder: others.append(open_source(folder, images=False)), one) for one in self.data[1:]),
+            *(partial(open_other, folder) for folder in self.data[1:]),
         )
         (preset,) = presets
         with TemporaryDirectory() if self.plan else nullcontext(paths.sets) as sets:
@@ -140,8 +144,10 @@ class Study(SplitOptions):
         require_different(*self.data, *self.synthetic)
         if not self.data or (self.name == TRANSFER) != (len(self.data) > 1):
             given = ", ".join(map(str, self.data)) or None
-            wanted = "folders of several real data sets" if self.name == TRANSFER else "the folder of the real data set"
-            raise ConfigError("study", "data", given, wanted)
+            if self.name == TRANSFER:
+                raise ConfigError("study", "data", given, "folders of several real data sets")
+            remedy = f"Only `study {TRANSFER}` takes several." if self.data else ""
+            raise ConfigError("study", "data", given, "the one folder of the real data set", remedy)
 
     def _given_weights(self) -> dict[str, str]:
         return dict(map(_weights, self.weights))
