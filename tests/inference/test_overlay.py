@@ -8,6 +8,8 @@ from PIL import Image
 from synthboost.domain import STRUCTURES
 from synthboost.inference.overlay import (
     LINE,
+    MOST_LINES,
+    NARROWEST,
     OTHERS,
     colours_for,
     draw_overlay,
@@ -35,6 +37,7 @@ def test_a_structure_has_one_colour_in_every_picture_wherever_its_sentence_stand
     green, orange, blue = (structure.colour for structure in STRUCTURES)
     said = ["please outline the left atrium", "the liver", "wall of the LV", "LV", "left ventricle", "right atrium"]
     assert colours_for(said) == [blue, OTHERS[0], orange, green, OTHERS[1], OTHERS[2]]
+    assert colours_for(["the bright LV", "an upright LA"]) == [green, blue]
     assert len({*colours_for(["liver"] * 7)}) == len({*colours_for(["LV"] * 7)}) == 7
     css = (Path(content.__file__).parent / "templates" / "report.css").read_text()
     for structure in STRUCTURES:
@@ -53,6 +56,38 @@ def test_a_legend_below_the_picture_says_each_sentence_in_its_colour() -> None:
         assert (own == colour).all(axis=2).any()
         assert (own > 150).all(axis=2).any()
     assert not legend[:, -6:].any()  # a long sentence is cut
+
+
+def test_a_picture_too_narrow_for_its_legend_becomes_wider() -> None:
+    image = np.full((700, 30), 100, np.uint8)
+    drawn = np.array(draw_overlay(image, np.zeros((1, 700, 30), bool), None, said=["the left ventricle" * 9]))
+    assert drawn.shape == (700 + LINE + 4, NARROWEST, 3)
+    assert (drawn[:700, :30] == 100).all()
+    assert not drawn[:700, 30:].any()
+
+
+def test_of_a_long_sentence_whose_mask_is_empty_the_legend_still_says_so() -> None:
+    image, mask = np.full((64, 64), 100, np.uint8), np.ones((1, 64, 64), bool)
+    full, empty = (np.array(draw_overlay(image, m, None, said=["x" * 500]))[640:] for m in (mask, ~mask))
+    assert not empty[:, -6:].any()
+    assert (full[:, :400] == empty[:, :400]).all()
+    assert (full[:, 520:] != empty[:, 520:]).any()
+
+
+def test_a_legend_has_letters_for_accents_and_cyrillic() -> None:
+    def letter(one: str) -> bytes:
+        return np.array(draw_overlay(np.zeros((9, 9), np.uint8), np.ones((1, 9, 9), bool), None, said=[one]))[
+            640:
+        ].tobytes()
+
+    assert len({letter(one) for one in "aüéжΩ\u0378"}) == 6  # the last is no letter: a box
+
+
+def test_of_more_sentences_than_lines_only_the_last_line_has_no_square() -> None:
+    masks, said = np.ones((14, 9, 9), bool), ["and the liver"] * 14
+    legend = np.array(draw_overlay(np.zeros((9, 9), np.uint8), masks, None, said=said))[640:]
+    squares = [legend[4 + LINE * n + 8, 10] for n in range(MOST_LINES)]
+    assert [bool(square.any()) for square in squares] == [True] * 11 + [False]
 
 
 def test_what_must_not_be_shown_is_black() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
+from importlib.util import find_spec
 from io import BytesIO
 from itertools import cycle
 from pathlib import Path
@@ -34,12 +35,16 @@ SHORTEST, LONGEST = 640, 1024
 """Pixels of the longer side on a screen: smaller images are enlarged, so that outlines stay thin."""
 LINE, MOST_LINES = 22, 12
 """Of a legend: pixels of a line, and how many there are at most."""
+NARROWEST = 240
+"""Pixels of a picture with a legend: a narrower one is black on its right."""
+BLACK: Colour = (0, 0, 0)
 _MEANT = {
     Structure.MYOCARDIUM: re.compile(r"\bmyo|walls?\b|muscle|muskel|miocard"),
     Structure.LEFT_ATRIUM_CAVITY: re.compile(r"atri|vorhof|oreillette|aurícula"),
     Structure.LEFT_VENTRICULAR_CAVITY: re.compile(r"ventri|herzkammer|endocard"),
 }
 """Words that tell which structure a sentence is about; the wall of the ventricle is no ventricle."""
+_RIGHT = re.compile(r"\bright\b")
 
 
 def colours_for(sentences: Sequence[str]) -> list[Colour]:
@@ -53,7 +58,7 @@ def colours_for(sentences: Sequence[str]) -> list[Colour]:
 
 
 def _meant(words: str) -> Structure | None:
-    return None if "right" in words else next((s for s, pattern in _MEANT.items() if pattern.search(words)), None)
+    return None if _RIGHT.search(words) else next((s for s, pattern in _MEANT.items() if pattern.search(words)), None)
 
 
 def paint(
@@ -115,20 +120,29 @@ def _with_legend(
     drawn: Image.Image, said: Sequence[str], colours: Sequence[Colour], found: Sequence[bool]
 ) -> Image.Image:
     """The picture, and below it a line for each sentence: its colour, its words, and whether its mask is empty."""
-    lines = [text if inside else f"{text} (nothing found)" for text, inside in zip(said, found, strict=True)]
+    found_or_not = ["" if inside else " (nothing found)" for inside in found]
+    lines = list(zip(said, found_or_not, colours, strict=True))
     if len(lines) > MOST_LINES:
-        lines[MOST_LINES - 1 :] = [f"and {len(lines) - MOST_LINES + 1} more"]
-    whole = Image.new("RGB", (drawn.width, drawn.height + LINE * len(lines) + 4))
+        lines[MOST_LINES - 1 :] = [(f"and {len(lines) - MOST_LINES + 1} more", "", BLACK)]
+    whole = Image.new("RGB", (max(drawn.width, NARROWEST), drawn.height + LINE * len(lines) + 4))
     whole.paste(drawn)
-    draw, font = ImageDraw.Draw(whole), ImageFont.load_default(LINE * 0.65)
-    for number, line in enumerate(lines):
-        top, text = drawn.height + 4 + LINE * number, line
-        while text and draw.textlength(text, font) > drawn.width - LINE - 12:
-            text = f"{text.removesuffix('…')[:-1]}…"
-        if not line.startswith("and ") or len(said) <= MOST_LINES:
-            draw.rectangle((6, top + 3, LINE - 2, top + LINE - 7), fill=colours[number])
-        draw.text((LINE + 6, top), text, fill="white", font=font)
+    draw, font = ImageDraw.Draw(whole), ImageFont.truetype(_font_file(), LINE * 0.6)
+    for number, (text, ending, colour) in enumerate(lines):
+        top = drawn.height + 4 + LINE * number
+        shorter = (f"{text[:length].rstrip()}…{ending}" for length in range(len(text) - 1, 0, -1))
+        widest = whole.width - LINE - 12
+        fitting = (line for line in (text + ending, *shorter) if draw.textlength(line, font) <= widest)
+        draw.rectangle((6, top + 3, LINE - 2, top + LINE - 7), fill=colour)
+        draw.text((LINE + 6, top), next(fitting, f"…{ending}"), fill="white", font=font)
     return whole
+
+
+def _font_file() -> Path:
+    """DejaVu Sans as matplotlib brings it: Pillow's own font has neither accents nor Cyrillic."""
+    found = find_spec("matplotlib")  # not `matplotlib.get_data_path`: to import it takes a third of a second
+    if found is None or found.origin is None:
+        raise ModuleNotFoundError("matplotlib")
+    return Path(found.origin).parent / "mpl-data" / "fonts" / "ttf" / "DejaVuSans.ttf"
 
 
 def draw_smooth(
