@@ -184,6 +184,16 @@ def test_choices_are_taken_in_any_case_and_nothing_else_changes() -> None:
     assert (str(verb.images), verb.view, verb.sentences) == ("p1.png", "4CH", ("p1", "4ch"))
     study: Any = parse(["study", "paper", "--prompts", "p1", "--strategies", "SYNTH-pt:REAL-ft", "--recipe=AS-RUN"])
     assert (study.grid.prompts, study.grid.strategies, study.recipe) == (("P1",), ("synth-PT:real-FT",), "as-run")
+    verb = parse(["evaluate", "--data", "d", "--out", "o", "--name_domain", "YES"])
+    assert verb.name_domain == "yes"
+    verb = parse(["prompts", "--sets=p1", "p2"])
+    assert verb.sets == ("P1", "P2")
+
+
+@pytest.mark.parametrize("words", [["--origin", "CRIS", "CRIS"], ["--origin=CRIS", "CRIS"]])
+def test_what_follows_a_choice_is_left_as_it_is(words: list[str]) -> None:
+    verb: Any = parse(["weights", "convert", *words, "--out", "o"])
+    assert (verb.origin, str(verb.file)) == ("cris", "CRIS")
 
 
 @pytest.mark.parametrize(

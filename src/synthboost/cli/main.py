@@ -208,27 +208,32 @@ def parse(arguments: Sequence[str] | None = None) -> Verb:
 
 
 def _as_spelt(options: type, words: Sequence[str]) -> Iterator[str]:
-    """The words of a verb, those of a choice as its list spells them: `--prompts p1` becomes `--prompts P1`."""
-    known, own = dict(_choices(options)), dict[str, str]()
+    """The words of a verb, the values of an option as its list spells them: `--prompts p1` becomes `--prompts P1`."""
+    known = {option: (choices, several) for option, choices, several in _choices(options)}
+    own, several = dict[str, str](), False
     for word in words:
         if word.startswith("--"):
             option, equals, value = word.partition("=")
-            own = {one.lower(): one for one in known.get(option, ())}
+            choices, several = known.get(option.replace("_", "-"), ([], False))
+            own = {one.lower(): one for one in choices}
             yield f"{option}{equals}{own.get(value.lower(), value)}"
+            own = {} if equals and not several else own
         else:
             yield own.get(word.lower(), word)
+            own = own if several else {}  # what follows the value of a single choice is no value of it
 
 
-def _choices(options: type) -> Iterator[tuple[str, list[str]]]:
-    """Each option that takes one of a few words, and these words."""
+def _choices(options: type) -> Iterator[tuple[str, list[str], bool]]:
+    """Each option that takes some of a few words, these words, and whether it takes several."""
     for name, hint in get_type_hints(options).items():
         if is_dataclass(hint) and isinstance(hint, type):
             yield from _choices(hint)
+        several = any(get_origin(part) is tuple for part in (hint, *get_args(hint)))
         for part in (hint, *get_args(hint), *chain.from_iterable(map(get_args, get_args(hint)))):
             if isinstance(part, type) and issubclass(part, StrEnum):
-                yield _option(name), [str(member) for member in part]
+                yield _option(name), [str(member) for member in part], several
             elif get_origin(part) is Literal:
-                yield _option(name), [word for word in get_args(part) if isinstance(word, str)]
+                yield _option(name), [word for word in get_args(part) if isinstance(word, str)], several
 
 
 def help_text(beginning: str = "") -> str:
