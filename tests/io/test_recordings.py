@@ -42,14 +42,14 @@ def test_predictions_are_no_recordings_wherever_they_lie(tmp_path: Path) -> None
     ("name", "head", "inside"),
     [
         ("x.dcm", b"\0\0\0\x20ftypisom", ".mp4"), ("x.png", b"RIFF\0\0\0\0AVI LIST", ".avi"),
-        ("x.mp4", b"\x89PNG\r\n", ".png"), ("x", b"\xff\xd8\xff\xe0", ".jpg"),
+        ("x.mp4", b"\x89PNG\r\n", ".png"), ("x", b"\xff\xd8\xff\xe0", ".jpg"), ("x.png.txt", b"\x89PNG\r\n", ".png"),
     ],
 )  # fmt: skip
 def test_a_file_that_is_something_else_than_its_name_says_gets_its_right_name(
     tmp_path: Path, name: str, head: bytes, inside: str
 ) -> None:
     (tmp_path / name).write_bytes(head)
-    with pytest.raises(DataError, match=rf"content: that of a {inside}; .*Rename it to x{inside}"):
+    with pytest.raises(DataError, match=rf"content: that of a {inside} file; .* Rename it to x{inside}\.$"):
         open_recording(tmp_path / name)
 
 

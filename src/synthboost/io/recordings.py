@@ -53,8 +53,9 @@ def open_recording(path: Path, whole_image: bool = False) -> Recording:
         return dicom.open_dicom(path, whole_image)
     reader, inside = _reader_of(path.name), _said_inside(path)
     if inside and _reader_of(inside) is not reader:
-        expected = f"one of a {path.suffix}" if path.suffix else "a name that says so"
-        raise DataError(path, "content", f"that of a {inside}", expected, f"Rename it to {stem(path)}{inside}.")
+        expected = f"that of a {path.suffix} file" if path.suffix else "a name that says so"
+        name = path.stem if _reader_of(path.stem) is _reader_of(inside) else f"{stem(path)}{inside}"
+        raise DataError(path, "content", f"that of a {inside} file", expected, f"Rename it to {name}.")
     if reader is None:
         raise DataError(path, "kind of file", path.suffix or "no ending", f"one of {', '.join(SUFFIXES)}")
     return reader(path)
