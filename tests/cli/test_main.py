@@ -149,9 +149,12 @@ def test_a_mistake_is_answered_by_one_line_and_exit_code_2(
     monkeypatch.chdir(tmp_path)
     answer = synthboost(*arguments)
     assert answer.code == 2
-    (line,) = answer.err.splitlines()
+    line, *others = answer.err.splitlines()
     assert line.startswith("ERROR ")
     assert all(word in line for word in words), line
+    if others:  # several mistakes are told at once
+        assert arguments[:2] == ["study", "paper"]
+        assert [other.split(":")[0] for other in others] == ["ERROR nowhere", "ERROR x"]
     assert answer.out == ""
     assert not (tmp_path / "new").exists()
 

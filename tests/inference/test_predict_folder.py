@@ -119,7 +119,13 @@ def test_finished_recordings_are_not_made_again_and_another_sentence_is_refused(
     assert [(outcome.name, outcome.new) for outcome in again] == [("a", False), ("b", True)]
     assert (out / "a" / "labels.png").stat().st_mtime_ns == made.st_mtime_ns
     assert {row["recording"] for row in _rows(out / "predictions.csv")} == {"a", "b"}
+    _predict(predictor, root / "b.png", out)
+    assert {row["recording"] for row in _rows(out / "recordings.csv")} == {"a", "b"}
     before = sorted(out.rglob("*"))
+    (tmp_path / "of another patient").mkdir()
+    (root / "a.png").rename(other := tmp_path / "of another patient" / "a.png")
+    with pytest.raises(OutputError, match="images: not as the folder was begun with"):
+        _predict(predictor, other, out)
     with pytest.raises(OutputError, match="sentences: not as the folder was begun with"):
         _predict(predictor, root, out, sentence_targets(["The wall."]))
     with pytest.raises(OutputError, match="weights_sha256"):

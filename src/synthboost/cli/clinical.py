@@ -87,7 +87,7 @@ class Clinical(SplitOptions, Mirrored):
         source = open_source(self.data, self, images=False)
         frames = source.evaluation_frames(SplitPart.TESTING, or_unannotated=not reference)
         source.check_images()
-        listed = source.split.parts[SplitPart.TESTING]
+        listed = {*source.split.parts[SplitPart.TESTING], *(info.patient for info in frames.infos)}
         facts |= {
             "data": source.dataset.root.name,
             "release": source.dataset.release,

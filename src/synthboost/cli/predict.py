@@ -24,13 +24,15 @@ class Predict(WithModel, Mirrored):
 
     Writes one folder per recording (label map, masks, outlines, overlay, and for DICOM a Segmentation object), and
     `predictions.csv`, `recordings.csv` and, if patients have folders, `patients.csv`. The same command resumes.
-    Patients' names and dates, and text burnt in beside the sector, are not copied to the outputs.
+    Patients' names and dates are not copied to the outputs, nor is text burnt in beside the ultrasound sector where a
+    sector is found: check overlays before you share them.
     """
 
     images: tyro.conf.Positional[Path]
     """A recording (DICOM, NIfTI, MHD, PNG, JPEG, BMP, TIFF, GIF, MP4, AVI ...) or a folder of recordings."""
     out: Path | None = None
-    """A new folder, or one begun with the same weights and sentences; by default NAME-predicted beside the images."""
+    """A new folder, or one begun with the same images, weights and sentences; by default NAME-predicted beside
+    the images."""
     structures: tuple[str, ...] | None = None
     """Structures by name: lv, myocardium (myo), la; by default all three. Excludes `sentences`."""
     sentences: tuple[str, ...] | None = None

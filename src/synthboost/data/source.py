@@ -153,7 +153,8 @@ class Source:
     def evaluation_frames(self, part: SplitPart, or_unannotated: bool = False) -> FrameSet:
         """Return the annotated frames of a part to evaluate on; reads no pixel, so ask before you train.
 
-        With `or_unannotated`, all its frames if none is annotated.
+        With `or_unannotated`, all its frames if none of them is annotated; of a data set without annotations the frames
+        of every part, since nothing was held out.
 
         Raises:
             DataError: there are none.
@@ -162,6 +163,8 @@ class Source:
         frames = self.frames(part, name)
         if or_unannotated and not len(frames):
             frames = self.frames(part, name, unannotated=True)
+            if not any(map(self.dataset.has_annotation, self.dataset.frames)):
+                frames = FrameSet(self.dataset.root.name, [(self.dataset, info) for info in self.dataset.frames])
         if not len(frames):
             raise DataError(
                 self.dataset.root, "part", part, f"annotated frames in the {part} part of split {self.split.name}",

@@ -178,7 +178,9 @@ def fractions(cases: Sequence[Case]) -> str:
     for case in cases:
         value = case.numbers["ef_biplane"].value
         said.append(f"{case.patient.name} {'not measured' if value is None else f'{value:.1f} %'}")
-    return f"EF, biplane (Lang 2015): {shown(said)}"
+    in_pixels = any(number.unit == "px" for case in cases for number in case.numbers.values())
+    caution = "; without a spacing right only if a pixel of both clips is as large" if in_pixels else ""
+    return f"EF, biplane (Lang 2015): {shown(said)}{caution}"
 
 
 def _step_table(cases: Sequence[Case], caption: str) -> Table | None:

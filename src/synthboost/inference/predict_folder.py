@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -70,7 +71,7 @@ def predict_folder(
     whole_image: bool = False,
     batch: int = 8,
 ) -> list[Outcome]:
-    """Predict each recording that has no result, or one of another file, then write the tables of all.
+    """Predict each recording that has no result, or one of another file, then write the tables of all results in `out`.
 
     Args:
         predictor: holds the model.
@@ -78,7 +79,7 @@ def predict_folder(
         weights_sha256: of its weights.
         root: what the user named: a file, or the folder that holds all `paths`.
         paths: the recordings.
-        out: new, empty, or begun with the same weights, threshold and sentences.
+        out: new, empty, or begun with images of the same folder, and the same weights, threshold and sentences.
         targets, label_map, dicom_seg, batch: as for `predict_recording`.
         whole_image: see `open_dicom`.
 
@@ -98,7 +99,7 @@ def predict_folder(
     fingerprint = json.dumps(wanted, sort_keys=True)
     outcomes, names = [], dict(zip(paths, result_names(root, paths), strict=True))
     with exclusive(out):
-        claim(out / CLAIM, wanted)
+        claim(out / CLAIM, {**wanted, "images": str((root if root.is_dir() else root.parent).resolve())})
         for path in track(paths, "predicting", unit="recording"):
             folder = out / names[path]
             try:
@@ -112,8 +113,17 @@ def predict_folder(
                 raise
             except SynthboostError as error:
                 outcomes.append(Outcome(names[path], None, str(error)))
-        _write_tables(out, outcomes)
+        _write_tables(out, [*outcomes, *_earlier(out, names.values())])
     return outcomes
+
+
+def _earlier(out: Path, names: Iterable[str]) -> Iterator[Outcome]:
+    """Results of other recordings, which an earlier call left."""
+    known = {out / name for name in names}
+    for path in sorted(out.rglob(RESULT)):
+        if path.parent not in known:
+            with suppress(DataError):  # damaged, and made again by a call for its recording
+                yield Outcome(path.parent.relative_to(out).as_posix(), read_json(path))
 
 
 def beside(images: Path) -> Path:
