@@ -57,6 +57,7 @@ def test_a_side_without_runs_and_runs_without_partners_are_refused(
     first = runs["published-cris-synth-PT-real-FT-P1-0"]
     answer = synthboost("compare", first)
     assert (answer.code, "1 and 0 folders" in answer.err) == (2, True)
+    assert "published scores are in the clone's folder `metrics`" in answer.err
     answer = synthboost(
         "compare", first, "--with", runs["published-clipseg-real-P2-0"], runs["published-cris-real-P1-0"]
     )

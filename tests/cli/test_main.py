@@ -133,6 +133,7 @@ def test_a_word_that_is_like_no_verb_gets_the_list(synthboost: Callable[..., Any
         (["train", "--data", "same", "--synthetic", "./same", "--strategy", "synthetic"], ["same twice"]),
         (["serve", "--address", "127.0.0.1"], ["address: 127.0.0.1", "HOST:PORT"]),
         (["compare", "one", "two"], ["runs, with: 2 and 0 folders"]),
+        (["compare", "nowhere"], ["nowhere: runs: no such folder"]),
         (["report", "nowhere"], ["nowhere", "no such folder"]),
         (["report"], ["runs: none", "a run's folder"]),
         (["predict", "", "--checkpoint", "w", "--out", "new"], ["predict: word: empty", "a variable of the shell"]),

@@ -57,19 +57,20 @@ def test_a_folder_of_runs_is_reported_as_a_study_with_tables_and_figures(
 
 
 def test_one_run_stands_beside_the_paper(synthboost: Callable[..., Any], trained_run: Path, tmp_path: Path) -> None:
-    answer = synthboost("report", trained_run, "--out", tmp_path / "report.html")
-    assert answer.code == 0, answer.err
-    assert "Beside the paper" in (tmp_path / "report.html").read_text()
+    for name in ("report.html", "report.htm", "page.HTML"):
+        answer = synthboost("report", trained_run, "--out", tmp_path / name)
+        assert answer.code == 0, answer.err
+        assert "Beside the paper" in (tmp_path / name).read_text()
 
 
 def test_another_file_than_fidelity_json_is_refused(
     synthboost: Callable[..., Any], trained_run: Path, tmp_path: Path
 ) -> None:
-    other = tmp_path / "fidelity.json"
-    other.write_text("{}")
+    other = trained_run / "manifest.json"
     answer = synthboost("report", trained_run, other, "--out", tmp_path / "r.html")
     assert answer.code == 2
-    assert "synthboost synthesize fidelity" in answer.err
+    assert f"{other}: fidelity: another content" in answer.err
+    assert "expected fidelity.json of `synthboost synthesize fidelity`" in answer.err
 
 
 def _dice_lines(tables: Path) -> list[dict[str, str]]:

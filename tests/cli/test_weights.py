@@ -148,3 +148,9 @@ def test_published_weights_of_a_diffusion_model_become_a_folder_to_sample_from(
     assert (verified.code, verified.err) == (0, "")
     assert f"kind: semantic-diffusion\nmatched: {len(state)}\nmissing: 0\n" in verified.out
     assert verified.out.endswith("It can be used with --model.\n")
+
+
+def test_medclipseg_requires_its_tokenizer(synthboost: Callable[..., Any], trained_file: Path, tmp_path: Path) -> None:
+    answer = synthboost("weights", "convert", trained_file, "--origin", "medclipseg", "--out", tmp_path / "out")
+    assert (answer.code, "--origin medclipseg requires --tokenizer." in answer.err) == (2, True)
+    assert not list((tmp_path / "out").iterdir())

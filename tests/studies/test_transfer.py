@@ -18,7 +18,9 @@ from synthboost.studies.executors.base import JobQueue
 from synthboost.studies.recipes import choose_study, ours, smoke
 from synthboost.studies.spec import RunSpec
 from synthboost.studies.study import Study, with_weights
+from synthboost.studies.study_estimate import Estimate
 from synthboost.studies.study_run import run_study
+from synthboost.studies.study_text import plan_text
 from synthboost.studies.transfer import Transfer, transfers
 
 
@@ -55,6 +57,18 @@ def test_every_set_is_trained_on_and_every_model_goes_to_the_others(study: Study
         "synthetic-data",
     )
     assert [run.needs for run in study.runs][-2:] == [(first.name,), (second.name,)]
+
+
+def test_the_plan_names_all_sets_and_those_of_each_run(study: Study, tmp_path: Path) -> None:
+    text = plan_text(study, Estimate({run.name: 1.0 for run in study.runs}, 1, ()), tmp_path, 1)
+    for source in (study.real, *study.others):
+        assert f"real data: {source.dataset.root} (official split)\n" in text
+    lines = {line.partition(":")[0].strip(): line for line in text.split("\n\n")[1].splitlines()}
+    ends = [lines[run.name].partition(", starts")[0].partition(", trained on ")[2] for run in study.runs[-4:]]
+    assert ends == [
+        "real-data", "synthetic-data", "real-data, evaluated on synthetic-data",
+        "synthetic-data, evaluated on real-data",
+    ]  # fmt: skip
 
 
 def test_only_a_textunet_is_adapted_too(study: Study) -> None:

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import tyro
 
-from synthboost.errors import ConfigError
+from synthboost.errors import ConfigError, DataError, SynthboostError
 
 
 @dataclass(frozen=True)
@@ -44,10 +44,7 @@ class Compare:
 
         if self.second or not is_published(self.runs):
             if not (self.runs and self.second):
-                raise ConfigError(
-                    "compare", "runs, with", f"{len(self.runs)} and {len(self.second)} folders", "runs on both sides",
-                    "Say synthboost compare RUN ... --with RUN ...",
-                )  # fmt: skip
+                raise self._one_sided()
             first, second = (by_name(map(read_run, side)) for side in (self.runs, self.second))
             ours, theirs = (rows_of_runs([*runs.values()]) for runs in (first, second))
             family = contrast_family(ours, theirs, draws=self.draws)
@@ -60,3 +57,11 @@ class Compare:
         if self.out is not None:
             write_tables(self.out, tables)
             print(f"\ntables: {self.out}")
+
+    def _one_sided(self) -> SynthboostError:
+        """What is wrong with folders on one side: one alone may be meant as that of the published scores."""
+        remedy = "Say synthboost compare RUN ... --with RUN ...; published scores are in the clone's folder `metrics`."
+        if len(self.runs) == 1 and not self.runs[0].is_dir():
+            return DataError(self.runs[0], "runs", "no such folder", "a run's folder, or that of the published scores")
+        given = f"{len(self.runs)} and {len(self.second)} folders"
+        return ConfigError("compare", "runs, with", given, "runs on both sides", remedy)

@@ -21,7 +21,8 @@ class Report:
     runs: tyro.conf.Positional[tuple[Path, ...]]
     """Folders of finished runs, or folders of such folders; and files of `synthesize fidelity` to show on the page."""
     out: Path = Path("report.html")
-    """The page, `NAME.html`; or a folder for `report.html`, `tables/` (Markdown, LaTeX, CSV, HTML) and `figures/`."""
+    """The page, `NAME.html` or `.htm`; or a folder of `report.html`, `tables/` (Markdown, LaTeX, CSV, HTML),
+    `figures/`."""
 
     def run(self) -> None:
         """Read the runs and write the page."""
@@ -29,12 +30,15 @@ class Report:
         from synthboost.records.run_folder import read_run
         from synthboost.records.study_folder import find_runs
         from synthboost.reports import content_from_runs, write_report
+        from synthboost.reports.fidelity import fidelity_tables
 
         measured = [path for path in self.runs if path.suffix == ".json"]
         if not self.runs:
             raise ConfigError(
                 "report", "runs", "none", "folders of finished runs", "Give a run's folder, or a folder of runs."
             )
+        for path in measured:  # one that is none is told by its own name
+            fidelity_tables(str(path), read_json(path))
         finished, unfinished = find_runs([path for path in self.runs if path not in measured])
         records = [read_run(path) for path in finished]
         content = content_from_runs(
@@ -42,7 +46,7 @@ class Report:
             fidelity=tuple((path.absolute().parent.name, read_json(path)) for path in measured),
             unfinished=tuple((path.name, "not finished") for path in unfinished),
         )
-        alone = self.out.suffix == ".html"
+        alone = self.out.suffix.lower() in (".html", ".htm")
         page = self.out if alone else self.out / "report.html"
         write_report(page, records, content, files=None if alone else self.out)
         print(f"report: {page}")

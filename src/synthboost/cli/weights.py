@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Literal
 
 import tyro
 
+from synthboost.errors import ConfigError
 from synthboost.models.catalogue import DEFAULT
 
 if TYPE_CHECKING:
@@ -48,9 +49,9 @@ class ConvertWeights:
     `ema_*.pt`, or `pretrain`'s folder."""
     out: Path
     """A new folder."""
-    tokenizer: str = "openai/clip-vit-base-patch32"
-    """CLIP's tokenizer: a folder with `tokenizer.json`, or `vocab.json` and `merges.txt`; or a hub name. Of MedCLIPSeg:
-    a folder with the `tokenizer.json` of BiomedBERT or BiomedCLIP."""
+    tokenizer: str | None = None
+    """CLIP's tokenizer: a folder with `tokenizer.json`, or `vocab.json` and `merges.txt`; or a hub name, by default
+    `openai/clip-vit-base-patch32`. MedCLIPSeg requires a folder with `tokenizer.json` of BiomedBERT or BiomedCLIP."""
     input_size: int | None = None
     """Pixels of the square images; 416 for CRIS, whose weights fit any multiple of 32, and 256 for diffusion models."""
     origin: Literal["cris", "medclipseg", "sdm", "echo-from-noise"] = "cris"
@@ -61,7 +62,7 @@ class ConvertWeights:
         from synthboost.diffusion import published as diffusion
         from synthboost.io.atomic import require_new_folder
         from synthboost.models.catalogue import published_with
-        from synthboost.models.cris.published import convert
+        from synthboost.models.cris.published import TOKENIZER, convert
         from synthboost.models.cris.settings import CrisSettings
         from synthboost.models.medclipseg.published import convert as convert_medclipseg
         from synthboost.models.medclipseg.settings import PRESETS
@@ -75,8 +76,13 @@ class ConvertWeights:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore", UserWarning)  # the lines below say it
                 size = self.input_size or CrisSettings.input_size
-                lines = _lines(convert(self.file, self.out, self.tokenizer, input_size=size))
+                lines = _lines(convert(self.file, self.out, self.tokenizer or TOKENIZER, input_size=size))
         elif self.origin == "medclipseg":
+            if self.tokenizer is None:
+                raise ConfigError(
+                    "weights convert", "tokenizer", None, "a folder with tokenizer.json of BiomedBERT or BiomedCLIP",
+                    f"--origin {self.origin} requires --tokenizer.",
+                )  # fmt: skip
             sizes = replace(PRESETS["unimed-b16"], input_size=self.input_size or PRESETS["unimed-b16"].input_size)
             model = convert_medclipseg(self.file, self.out, Path(self.tokenizer), sizes)
             lines = [f"kind: medclipseg\nmatched: {len(model.state_dict())}"]

@@ -43,8 +43,9 @@ def fidelity_tables(name: str, report: Mapping[str, Any], place: int = 1) -> lis
         ]
     except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
         raise DataError(
-            name, "fidelity", f"{type(error).__name__} {error}", "the fidelity.json of `synthboost synthesize fidelity`"
-        ) from error
+            name, "fidelity", f"another content ({type(error).__name__} {error})",
+            "fidelity.json of `synthboost synthesize fidelity`",
+        ) from error  # fmt: skip
 
 
 def _parts(name: str, report: Mapping[str, Any]) -> Iterator[tuple[str, str, tuple[str, ...], _Lines]]:

@@ -12,9 +12,10 @@ from synthboost.models.freezing import Encoders
 from synthboost.records.run_record import BASE
 from synthboost.records.study_folder import StudyPaths
 from synthboost.studies.recipes import RECIPES, Preset, Recipe
-from synthboost.studies.spec import RunSpec
+from synthboost.studies.spec import Role, RunSpec
 from synthboost.studies.study import Study, StudyRun, needed_prompts
 from synthboost.studies.study_estimate import Estimate, cache_groups
+from synthboost.studies.transfer import Transfer
 
 LISTED = (
     ("epoch that is kept", "best Dice on the test set", "best on validation", "best on validation"),
@@ -34,7 +35,7 @@ def plan_text(study: Study, expected: Estimate, root: Path, workers: int) -> str
     finished = {run.name for run in study.runs if run.is_finished(runs)}
     levels = study.levels
     done = f", {len(finished)} of them finished" if finished else ""
-    each = (_run(run, finished, expected, levels.get(run.name, ())) for run in study.runs)
+    each = (_run(run, finished, expected, _data(study, run), levels.get(run.name, ())) for run in study.runs)
     lines = [f"{len(study.runs)} runs{done}:", *each]
     costs = _costs(expected, root, workers) if len(finished) < len(study.runs) else ["everything is finished"]
     paragraphs = [_head(study), lines, _shared(study, finished), costs]
@@ -47,7 +48,7 @@ def _head(study: Study) -> list[str]:
     pairs = [f"{own} after {first}" for own, first in needed_prompts(study) if own != first]
     return [
         f"study: preset {preset.name}, recipe {recipe.name} (--recipe differences says what that means)",
-        f"real data: {study.real.dataset.root} ({study.real.split.name} split)",
+        *(f"real data: {source.dataset.root} ({source.split.name} split)" for source in (study.real, *study.others)),
         *(f"synthetic data: {source.dataset.root} ({source.split.name} split)" for source in study.synthetic),
         *(f"{model} starts from: {source} ({preset.architecture(model)})" for model, source in preset.weights.items()),
         f"grid: models {_words(grid.models)}; strategies {_words(grid.strategies)}; encoders {_words(grid.encoders)}; "
@@ -69,13 +70,25 @@ def _varied(preset: Preset) -> Iterator[str]:
         yield f"{factor}: {_words(level.value for level in preset.levels if level.factor == factor)}"
 
 
-def _run(run: StudyRun, finished: set[str], expected: Estimate, levels: Iterable[str]) -> str:
+def _run(run: StudyRun, finished: set[str], expected: Estimate, data: str, levels: Iterable[str]) -> str:
     state = "finished" if run.name in finished else f"at most {duration(expected.seconds[run.name])}"
     encoders = f", {run.work.encoders_label}" if isinstance(run.work, RunSpec) else ""
     count = run.work.record.real_patients
     patients = "" if count is None else f", {people(count, 'real')}"
     needs = f", starts from {run.needs[0]}" if run.needs else ""
-    return f"  {run.name}: {state}{encoders}{patients}{needs}{''.join(f', {level}' for level in levels)}"
+    return f"  {run.name}: {state}{encoders}{patients}{data}{needs}{''.join(f', {level}' for level in levels)}"
+
+
+def _data(study: Study, run: StudyRun) -> str:
+    """Where there are several real sets: which a run is trained on, and which it is adapted to or evaluated on."""
+    if not study.others:
+        return ""
+    work = run.work
+    target = work.sources[Role.REAL].dataset.root.name
+    if not isinstance(work, Transfer):
+        return f", trained on {target}"
+    own = work.parent.sources[Role.REAL].dataset.root.name
+    return f", trained on {own}, {'adapted to and ' if work.adapted else ''}evaluated on {target}"
 
 
 def _shared(study: Study, finished: set[str]) -> list[str]:

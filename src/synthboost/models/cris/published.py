@@ -35,6 +35,8 @@ HEAD_WIDTH = 64
 """Channels per attention head in everything that was published; no tensor's shape tells."""
 COUNTER = ".num_batches_tracked"
 """Of a normalisation layer. No result depends on it, and old or exported files leave it out; torch fills it in too."""
+TOKENIZER = "openai/clip-vit-base-patch32"
+"""CLIP's, on the hub."""
 
 
 Kind: TypeAlias = Literal["cris", "clip"]
@@ -101,7 +103,7 @@ def read_published(path: Path) -> tuple[Kind, dict[str, Tensor], tuple[str, ...]
 
 
 def convert(
-    path: Path, folder: Path, tokenizer: str | Path = "openai/clip-vit-base-patch32", seed: int = 0,
+    path: Path, folder: Path, tokenizer: str | Path = TOKENIZER, seed: int = 0,
     input_size: int = CrisSettings.input_size,
 ) -> ConversionReport:  # fmt: skip
     """Turn a published file into a folder that `load_segmenter` reads.
