@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 MOST_SHOWN = 1000
 """Characters of a value in a message."""
@@ -67,23 +68,24 @@ class OutputError(SynthboostError):
     """A result cannot be written: the folder is in use, not empty, not writable, or the disk is full."""
 
 
-def all_of(*checks: Callable[[], object]) -> None:
-    """Carry out all checks; of the user's mistakes, all are raised, not the first alone.
+def all_of(*checks: Callable[[], Any]) -> list[Any]:
+    """Carry out all checks and return what they return; of the user's mistakes, all are raised, not the first alone.
 
     Raises:
         SynthboostError: one check failed.
         ExceptionGroup: several did.
     """
-    mistakes: list[SynthboostError] = []
+    results, mistakes = list[Any](), list[SynthboostError]()
     for check in checks:
         try:
-            check()
+            results.append(check())
         except SynthboostError as mistake:
             mistakes.append(mistake)
     if len(mistakes) > 1:
         raise ExceptionGroup(f"{len(mistakes)} mistakes", mistakes)
     if mistakes:
         raise mistakes[0]
+    return results
 
 
 @contextmanager

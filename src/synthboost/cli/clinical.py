@@ -96,7 +96,7 @@ class Clinical(SplitOptions, Mirrored):
             "split": source.split.name,
             "part": str(SplitPart.TESTING),
             "patients listed": len(listed),
-            "patients without a folder": sorted(p.name for p in set(listed) - set(source.dataset.patients)),
+            "patients without a folder": sorted(p.name for p in listed - set(source.dataset.patients)),
         }
         if predictor is not None and sentences is not None:
             note_orientation(predictor, frames, self.masks)

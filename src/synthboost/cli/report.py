@@ -32,18 +32,18 @@ class Report:
         from synthboost.reports import content_from_runs, write_report
         from synthboost.reports.fidelity import fidelity_tables
 
-        measured = [path for path in self.runs if path.suffix == ".json"]
         if not self.runs:
             raise ConfigError(
                 "report", "runs", "none", "folders of finished runs", "Give a run's folder, or a folder of runs."
             )
-        for path in measured:  # one that is none is told by its own name
-            fidelity_tables(str(path), read_json(path))
-        finished, unfinished = find_runs([path for path in self.runs if path not in measured])
+        measured = [(path, read_json(path)) for path in self.runs if path.suffix == ".json"]
+        for path, found in measured:  # one that is none is told by its own name
+            fidelity_tables(str(path), found)
+        finished, unfinished = find_runs([path for path in self.runs if path.suffix != ".json"])
         records = [read_run(path) for path in finished]
         content = content_from_runs(
             records,
-            fidelity=tuple((path.absolute().parent.name, read_json(path)) for path in measured),
+            fidelity=tuple((path.absolute().parent.name, found) for path, found in measured),
             unfinished=tuple((path.name, "not finished") for path in unfinished),
         )
         alone = self.out.suffix.lower() in (".html", ".htm")

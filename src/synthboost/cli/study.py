@@ -92,35 +92,43 @@ class Study(SplitOptions):
         recipe, paths = RECIPES[self.recipe](), StudyPaths(self.out)
         where, *resources = self.executor or ("",)
         workers = self.workers or (local_workers() if where == "local" else ON_A_CLUSTER)
-        executor = partial(make_executor, where, workers, paths.executor, resources)
-        all_of(self._sized, self._given_weights, self._check_data, executor)
-        preset = replace(self._sized(), grid=self.grid.over(self._sized().grid))
+        sized, weights, _, executor = all_of(
+            self._sized,
+            self._given_weights,
+            self._check_data,
+            partial(make_executor, where, workers, paths.executor, resources),
+        )
+        preset = replace(sized, grid=self.grid.over(sized.grid))
         needs_synthetic = uses_synthetic(preset.grid.strategies)
         splitting = SplitOptions(self.split or recipe.split, self.leave_out)
-        real, synthetic, others, presets = list[Source](), list[Source](), list[Source](), list[Preset]()
+        folders, real = self.synthetic if needs_synthetic else (), list[Source]()
 
-        def start_from_weights() -> None:
-            presets.append(with_weights(preset, self._given_weights()))
-            for folder in {*presets[0].weights.values()} - {RANDOM}:
+        def start_from_weights() -> Preset:
+            started = with_weights(preset, weights)
+            for folder in {*started.weights.values()} - {RANDOM}:
                 weights_fingerprint(folder)
+            return started
 
-        def open_synthetic(folder: Path) -> None:
+        def open_real() -> None:
+            real.append(open_source(self.data[0], splitting, allow_missing=self.allow_missing, images=False))
+
+        def open_synthetic(folder: Path) -> Source | None:
             if real:
-                synthetic.append(open_source(folder, made_from=real[0].split, images=False))
-            else:  # only to see whether it is one
-                open_dataset(folder)
+                return open_source(folder, made_from=real[0].split, images=False)
+            open_dataset(folder)  # only to see whether it is one
+            return None
 
-        def open_other(folder: Path) -> None:
-            others.append(open_source(folder, allow_missing=self.allow_missing, images=False))
+        def open_other(folder: Path) -> Source:
+            return open_source(folder, allow_missing=self.allow_missing, images=False)
 
-        all_of(
+        _, preset, _, *opened = all_of(
             partial(self._check_sets, needs_synthetic and preset.simulation is None),
             start_from_weights,
-            lambda: real.append(open_source(self.data[0], splitting, allow_missing=self.allow_missing, images=False)),
-            *(partial(open_synthetic, folder) for folder in (self.synthetic if needs_synthetic else ())),
+            open_real,
+            *(partial(open_synthetic, folder) for folder in folders),
             *(partial(open_other, folder) for folder in self.data[1:]),
         )
-        (preset,) = presets
+        synthetic, others = opened[: len(folders)], opened[len(folders) :]
         with TemporaryDirectory() if self.plan else nullcontext(paths.sets) as sets:
             own = preset.simulation and open_sets(preset.levels, preset.simulation, Path(sets), available_cores())
             study = Study(self.name, recipe, preset, real[0], tuple(synthetic), own or {}, tuple(others))
@@ -132,7 +140,7 @@ class Study(SplitOptions):
         if self.plan:
             print(text)
             return
-        failures = run_study(self.out, study, executor(), expected.seconds, note=text)
+        failures = run_study(self.out, study, executor, expected.seconds, note=text)
         print(f"{len(study.runs) - len(failures)} of {len(study.runs)} runs finished in {self.out}")
         for outcome in failures:
             print(f"FAILED {outcome.name}: {outcome.error}", file=sys.stderr)

@@ -70,8 +70,8 @@ def open_dataset(root: Path, allow_missing: bool = False) -> Dataset:
         raise DataError(root, "data set", f"{' and '.join(places)} at once", "one release", remedy)
     if not places:
         looked_for = " or ".join(f"{reader.looks_for} ({name})" for name, reader in READERS.items())
-        child, bare = next(filter(_is_known, sorted(root.iterdir())), None), _recordings(root)
-        if bare and child is None:
+        child = next(filter(_is_known, sorted(root.iterdir())), None)
+        if child is None and (bare := _recordings(root)):
             raise DataError(root, "data set", f"{bare} recordings, but nothing that says what they show",
                             f"{FRAMES_CSV} or another known layout", BARE)  # fmt: skip
         hint = "Give the folder that contains this." if child is None else f"Did you mean {child}?"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
+from functools import cache
 from importlib.util import find_spec
 from io import BytesIO
 from itertools import cycle
@@ -126,7 +127,7 @@ def _with_legend(
         lines[MOST_LINES - 1 :] = [(f"and {len(lines) - MOST_LINES + 1} more", "", BLACK)]
     whole = Image.new("RGB", (max(drawn.width, NARROWEST), drawn.height + LINE * len(lines) + 4))
     whole.paste(drawn)
-    draw, font = ImageDraw.Draw(whole), ImageFont.truetype(_font_file(), LINE * 0.6)
+    draw, font = ImageDraw.Draw(whole), _font()
     for number, (text, ending, colour) in enumerate(lines):
         top = drawn.height + 4 + LINE * number
         shorter = (f"{text[:length].rstrip()}…{ending}" for length in range(len(text) - 1, 0, -1))
@@ -137,12 +138,14 @@ def _with_legend(
     return whole
 
 
-def _font_file() -> Path:
+@cache  # an animation has a legend in each frame
+def _font() -> ImageFont.FreeTypeFont:
     """DejaVu Sans as matplotlib brings it: Pillow's own font has neither accents nor Cyrillic."""
     found = find_spec("matplotlib")  # not `matplotlib.get_data_path`: to import it takes a third of a second
     if found is None or found.origin is None:
         raise ModuleNotFoundError("matplotlib")
-    return Path(found.origin).parent / "mpl-data" / "fonts" / "ttf" / "DejaVuSans.ttf"
+    path = Path(found.origin).parent / "mpl-data" / "fonts" / "ttf" / "DejaVuSans.ttf"
+    return ImageFont.truetype(path, LINE * 0.6)
 
 
 def draw_smooth(

@@ -8,7 +8,7 @@ import json
 import re
 import warnings
 import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -298,6 +298,14 @@ def load_strictly(module: nn.Module, state: Mapping[str, Tensor], source: Path, 
             "Nothing was loaded. Check that the weights belong to this model and preset.",
         )  # fmt: skip
     module.load_state_dict(state, strict=True)
+
+
+def renamed(name: str, table: Iterable[tuple[str, str]]) -> str:
+    """Return a name whose beginning is replaced by the first entry (pattern, replacement) that fits, if one does."""
+    for pattern, ours in table:
+        if re.match(pattern, name):
+            return re.sub(f"^{pattern}", ours, name)
+    return name
 
 
 def refuse_non_finite(path: Path, state: Mapping[str, Tensor]) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
@@ -13,6 +12,7 @@ from transformers import BertConfig, BertModel, CLIPConfig, CLIPModel, SiglipCon
 from synthboost.models.base import Part, steps_of
 from synthboost.models.dual.settings import DualSettings, Family
 from synthboost.models.text_conditioned import ClipTowers, Towers
+from synthboost.models.weights_folder import renamed
 
 
 class SiglipTowers(ClipTowers):
@@ -147,11 +147,4 @@ def from_open_clip(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
                 apart[name.replace("qkv", letter)] = part
         elif not name.startswith(NOT_USED):
             apart[name] = tensor
-    return {_renamed(name): tensor for name, tensor in apart.items()}
-
-
-def _renamed(name: str) -> str:
-    for pattern, ours in NAMES:
-        if re.match(pattern, name):
-            return re.sub(f"^{pattern}", ours, name)
-    return name
+    return {renamed(name, NAMES): tensor for name, tensor in apart.items()}

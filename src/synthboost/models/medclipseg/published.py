@@ -12,7 +12,7 @@ from synthboost.errors import CheckpointError
 from synthboost.models.medclipseg.model import MedClipSeg
 from synthboost.models.medclipseg.settings import MedClipSegSettings
 from synthboost.models.tokenizing import read_tokenizer
-from synthboost.models.weights_folder import load_strictly, read_file, refuse_non_finite
+from synthboost.models.weights_folder import load_strictly, read_file, refuse_non_finite, renamed
 
 _VISION = "vision.vision_model."
 _BLOCK, _LAYER = r"vision_model\.transformer\.resblocks\.(\d+)\.", rf"{_VISION}encoder.layers.\1."
@@ -71,16 +71,9 @@ def from_published(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
     for name, tensor in state.items():
         if found := JOINED.fullmatch(name):
             parts = zip("qkv", tensor.chunk(3), strict=True)
-            ours |= {_renamed(f"{found[1]}{letter}_proj.{found[2]}"): part for letter, part in parts}
+            ours |= {renamed(f"{found[1]}{letter}_proj.{found[2]}", NAMES): part for letter, part in parts}
         elif name == PROJECTION:
             ours["vision.visual_projection.weight"] = tensor.T
         elif name != UNUSED:
-            ours[_renamed(name)] = tensor
+            ours[renamed(name, NAMES)] = tensor
     return ours
-
-
-def _renamed(name: str) -> str:
-    for pattern, our_name in NAMES:
-        if re.match(pattern, name):
-            return re.sub(f"^{pattern}", our_name, name)
-    return name
