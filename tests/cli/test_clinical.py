@@ -6,6 +6,7 @@ import csv
 import json
 import shutil
 
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -118,6 +119,23 @@ def test_true_masks_on_disk_agree_with_the_reference_in_everything(synthboost, f
     ]
     assert len(of_reference) == 9
     assert all(item["agreement"]["bias"]["value"] == item["agreement"]["sd"] == 0 for item in of_reference)
+
+
+def test_a_patient_in_pixels_stands_beside_one_in_millimetres(synthboost, tmp_path):
+    root, lines = tmp_path / "clinic", ["image,mask,patient,view,phase,split,spacing"]
+    root.mkdir()
+    labels = np.zeros((40, 40), np.uint8)
+    labels[10:20, 10:18] = 1
+    Image.fromarray(np.full((40, 40), 50, np.uint8)).save(root / "image.png")
+    for patient, spacing in (("anna", "0.5"), ("ben", "unknown")):
+        shutil.copy(root / "image.png", root / f"{patient}.png")
+        Image.fromarray(labels).save(root / f"{patient}_mask.png")
+        lines.append(f"{patient}.png,{patient}_mask.png,{patient},4CH,ED,test,{spacing}")
+    (root / "frames.csv").write_text("\n".join(lines))
+    answer = synthboost("clinical", "reference", "--data", root, "--out", tmp_path / "out")
+    assert answer.code == 0, answer.err
+    areas = [(row["lv_area_4CH_ED_mm2"], row["lv_area_4CH_ED_px2"]) for row in read(tmp_path / "out" / "patients.csv")]
+    assert areas == [("20.0", ""), ("", "80.0")]  # 8 x 10 pixels of 0.5 mm
 
 
 def test_options_for_a_model_are_refused_without_one(synthboost, few, tmp_path):

@@ -89,8 +89,8 @@ def test_a_frame_of_a_clip_is_found_by_its_number_and_its_mask_may_be_a_picture(
 
 
 def test_a_split_is_drawn_by_patient_where_none_is_stated(folder):
-    lines = [f"a.png,p{number}" for number in range(10)]
-    parts = open_dataset(table(folder, "image,patient", *lines)).official
+    lines = [f"a.png,{number},p{number}" for number in range(10)]
+    parts = open_dataset(table(folder, "image,number,patient", *lines)).official
     assert [len(parts[part]) for part in SplitPart] == [7, 1, 2]
     assert sorted(p.name for own in parts.values() for p in own) == [f"p{number}" for number in range(10)]
 
@@ -135,6 +135,8 @@ def test_an_inspection_tells_structures_unknown_spacings_and_ignored_columns(fol
         (("image,patient,split", "a.png,p,train", "b.png,p,test"), "split", "p is testing"),
         (("image,split", "a.png,train", "b.png,"), "split", "empty for b.png"),
         (("image,number,patient", "a.png,1,p", "b.png,1,p"), "frame", "p_0001 again"),
+        (("image,patient,split", "a.png,p,train", "./a.png,q,test"), "image", "a.png again"),
+        (("image,patient,split", "a.png,Mu\u0308ller,train", "b.png,M\xfcller,test"), "split", "M\xfcller is testing"),
         (("image",), "images", "none complete of 0"),
     ],
 )

@@ -29,8 +29,9 @@ def test_one_slice_is_a_frame_with_rows_before_columns(frame, corner):
     assert spacing_mm == (0.154, 0.308)
 
 
-def test_two_axes_and_wide_numbers_are_read_as_simpleitk_reads_them(write_image):
-    path = write_image(np.array([[1, 2, 255]], np.uint16), (0.5, 0.25), "wide.mhd")
+@pytest.mark.parametrize("kind", [np.uint16, np.int64, np.uint64])
+def test_two_axes_and_wide_numbers_are_read_as_simpleitk_reads_them(write_image, kind):
+    path = write_image(np.array([[1, 2, 255]], kind), (0.5, 0.25), "wide.mhd")
     assert np.array_equal(open_mhd(path).only(), sitk.GetArrayFromImage(sitk.ReadImage(str(path))))
     assert open_mhd(path).spacing_mm == sitk.ReadImage(str(path)).GetSpacing()[::-1] == (0.5, 0.25)
 
@@ -79,6 +80,8 @@ def test_a_lost_raw_file_is_named(frame):
         ("0.154", "nan", "ElementSpacing of the rows"),
         ("CompressedData = False", "CompressedData = True", "CompressedData"),
         ("MET_UCHAR", "MET_STRING", "ElementType"),
+        ("ObjectType", "DistanceUnits = cm\nObjectType", "DistanceUnits"),
+        ("ByteOrderMSB = False", "ByteOrderMSB = 1", "BinaryDataByteOrderMSB"),
         ("BinaryData = True", "BinaryData True", ":3: line"),
         ("NDims = 3", "NDims = 3\nNDims = 2", "NDims"),
     ],

@@ -31,7 +31,7 @@ def test_the_first_axis_on_disk_becomes_the_columns(write_image, corner):
     assert open_nifti(path).only()[0, 4] == 200
 
 
-@pytest.mark.parametrize("kind", [np.uint8, np.int16, np.uint16, np.int32, np.float32, np.float64])
+@pytest.mark.parametrize("kind", [np.uint8, np.int16, np.uint16, np.int32, np.int64, np.float32, np.float64])
 @pytest.mark.parametrize("suffix", [".nii", ".nii.gz"])
 def test_every_number_type_is_read_as_simpleitk_reads_it(write_image, kind, suffix):
     grey = np.random.default_rng(3).integers(0, 256, (7, 4)).astype(kind)
@@ -149,6 +149,8 @@ def test_spacing_in_metres_or_microns_becomes_millimetres(write_image, patch_hea
 
 def test_a_volume_is_refused_and_one_slice_is_not(write_image):
     _refused(write_image(np.zeros((4, 3, 5), np.uint8), (1, 0.5, 0.5)), "5 x 3 x 4", "2-D")
+    with pytest.raises(DataError, match="1 x 3 x 5; expected one 2-D image or clip"):  # a frame saved as a slice
+        open_nifti(write_image(np.zeros((5, 3, 1), np.uint8), (1, 0.5, 0.5)))
     assert read_image(write_image(np.zeros((1, 3, 5), np.uint8), (1, 0.5, 0.25)))[0].shape == (3, 5)
 
 

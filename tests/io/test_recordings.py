@@ -10,6 +10,7 @@ import SimpleITK as sitk
 from PIL import Image
 
 from synthboost.errors import DataError
+from synthboost.io.pictures import read_labels_png
 from synthboost.io.recordings import find_recordings, open_recording, write_labels
 
 LABELS = np.random.default_rng(0).integers(0, 4, (4, 3, 5)).astype(np.uint8)
@@ -131,6 +132,9 @@ def test_labels_of_a_picture_are_a_png_whose_greys_are_the_labels(tmp_path: Path
     Image.fromarray(np.zeros((3, 5), np.uint8)).save(tmp_path / "x.png")
     file = write_labels(tmp_path, "labels", LABELS[:1], open_recording(tmp_path / "x.png"))
     np.testing.assert_array_equal(np.array(Image.open(tmp_path / file)), LABELS[0])
+    ventricle = np.minimum(LABELS[0], 1)  # without another label a bit is enough
+    file = write_labels(tmp_path, "labels", [ventricle], open_recording(tmp_path / "x.png"))
+    np.testing.assert_array_equal(read_labels_png(tmp_path / file), ventricle)
 
 
 def test_labels_of_a_clip_without_a_spacing_are_a_nifti_of_unknown_unit(tmp_path: Path) -> None:

@@ -97,7 +97,11 @@ def _told_apart(lines: Iterable[Line]) -> list[Line]:
         DataError: two lines mean the same frame.
     """
     same: defaultdict[str, list[Line]] = defaultdict(list)
+    seen = set[tuple[Path, int]]()
     for line in lines:
+        if (place := (line.files.image, line.files.number or 0)) in seen:
+            raise DataError(line.where, "image", f"{line.files.image} again", "each frame once")
+        seen.add(place)
         same[line.info.name].append(line)
     for name, group in same.items():
         numbers = [n if line.files.number is None else line.files.number for n, line in enumerate(group)]

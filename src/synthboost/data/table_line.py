@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple
@@ -71,8 +72,10 @@ def understood(root: Path, where: str, row: Mapping[str, str], release: str) -> 
         raise DataError(where, "image", "empty", "the path of an image")
     labels = _labels(where, row.get("structures", ""))
     spacing_mm, known = _spacing(root / image, where, row.get("spacing", ""))
+    # Of letters with marks there are two spellings that look alike: who is written in both is one person.
+    name = unicodedata.normalize("NFC", row.get("patient", image.as_posix().replace("/", "-")))
     try:
-        patient = PatientId(release, "images", row.get("patient", image.as_posix().replace("/", "-")))
+        patient = PatientId(release, "images", name)
     except DataError as error:
         raise DataError(where, "patient", error.value, error.expected) from error
     attributes = attributes_of(where, {key: row[column] for key, column in _KEYS.items() if row.get(column)})

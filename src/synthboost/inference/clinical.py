@@ -111,9 +111,15 @@ def compare_cases(cases: Sequence[Case], measured: str) -> list[Compared]:
         compared.append(_compare(name, pairs, "EF", "%", f"{measured}, {convention}", "stated"))
     if any(case.reference is not None for case in cases):
         for name in AGAINST_REFERENCE:
+            units = [case.numbers[name].unit for case in cases]
+            unit = max(units, key=units.count)
             found = [(case, case.reference[name]) for case in cases if case.reference is not None]
-            pairs = [(case, number.value, f"reference: {number.reason}") for case, number in found]
-            unit = cases[0].numbers[name].unit
+            pairs = [
+                (case, own.value, f"reference: {own.reason}")
+                if own.unit == case.numbers[name].unit == unit
+                else (case, None, f"in {own.unit}")
+                for case, own in found
+            ]
             compared.append(_compare(name, pairs, name, unit, measured, "reference label maps"))
     return compared
 
@@ -147,7 +153,8 @@ def write_clinical(out: Path, cases: Sequence[Case], compared: Sequence[Compared
         OutputError: a file cannot be written.
     """
     lines = [_line(case) for case in cases]
-    write_csv(out / "patients.csv", tuple(lines[0]) if lines else PATIENT_COLUMNS, lines, for_people=True)
+    columns = dict.fromkeys([*PATIENT_COLUMNS, *(name for line in lines for name in line)])  # some may be in pixels
+    write_csv(out / "patients.csv", tuple(columns), lines, for_people=True)
     checks = (_check_line(case, check) for case in cases for check in case.checks)
     write_csv(out / "checks.csv", CHECK_COLUMNS, checks, for_people=True)
     caption = f"Agreement over {people(len(cases))}: {facts['model']}, split {facts['split']}, {facts['part']}."

@@ -23,12 +23,16 @@ MAX_HEADER_BYTES = 1 << 16
 _TYPES = {
     "MET_UCHAR": "u1", "MET_CHAR": "i1", "MET_USHORT": "u2", "MET_SHORT": "i2",
     "MET_UINT": "u4", "MET_INT": "i4", "MET_FLOAT": "f4", "MET_DOUBLE": "f8",
+    "MET_ULONG_LONG": "u8", "MET_LONG_LONG": "i8",
 }  # fmt: skip
 _SYNONYMS = {
     "Position": "Offset", "Origin": "Offset", "Rotation": "TransformMatrix", "Orientation": "TransformMatrix",
     "ElementByteOrderMSB": "BinaryDataByteOrderMSB",
 }  # fmt: skip
-_MUST_BE = {"BinaryData": "True", "CompressedData": "False", "ElementNumberOfChannels": "1", "HeaderSize": "0"}
+_MUST_BE = {
+    "BinaryData": "True", "CompressedData": "False", "ElementNumberOfChannels": "1", "HeaderSize": "0",
+    "DistanceUnits": "mm",
+}  # fmt: skip
 """Values of the optional keys that this reader understands; also their defaults."""
 
 
@@ -43,7 +47,7 @@ def open_mhd(path: Path) -> Recording:
     fields = _parse_header(path)
     for key, value in _MUST_BE.items():
         if fields.get(key, value).casefold() != value.casefold():
-            raise DataError(path, key, fields[key], value, "Save it uncompressed, as one grey image.")
+            raise DataError(path, key, fields[key], value, "Save it uncompressed, as one grey image, in mm.")
     frames, *sides = _shape(path, fields)
     shape = (sides[0], sides[1])
     dtype, spacing_mm, raw = _number_type(path, fields), _spacing(path, fields), path.with_suffix(".raw")
@@ -123,6 +127,8 @@ def _number_type(path: Path, fields: dict[str, str]) -> np.dtype[Any]:
     if name not in _TYPES:
         raise DataError(path, "ElementType", name, f"one of {', '.join(_TYPES)}")
     big_endian = fields.get("BinaryDataByteOrderMSB", "False")
+    if big_endian.casefold() not in ("true", "false"):
+        raise DataError(path, "BinaryDataByteOrderMSB", repr(big_endian), "True or False")
     return np.dtype((">" if big_endian.casefold() == "true" else "<") + _TYPES[name])
 
 

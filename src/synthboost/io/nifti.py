@@ -35,7 +35,9 @@ MAX_FILE_BYTES = 1 << 28
 MAX_MEMBERS = 1 << 16
 """Of a gzip file; a guess: programs that compress in blocks make one per 64 KiB."""
 _CHUNK = 1 << 16
-_TYPES = {2: "u1", 4: "i2", 8: "i4", 16: "f4", 64: "f8", 256: "i1", 512: "u2", 768: "u4"}
+_TYPES = {
+    2: "u1", 4: "i2", 8: "i4", 16: "f4", 64: "f8", 256: "i1", 512: "u2", 768: "u4", 1024: "i8", 1280: "u8",
+}  # fmt: skip
 _COLOUR_TYPES = {128: "RGB", 2304: "RGBA"}
 _UNKNOWN_UNIT, _MM, _SECONDS = 0, 2, 8
 _MM_PER_UNIT = {_UNKNOWN_UNIT: 1.0, 1: 1000.0, _MM: 1.0, 3: 0.001}
@@ -218,7 +220,8 @@ def _plane(path: Path, dim: list[int]) -> tuple[int, int, int, bool]:
         raise DataError(path, "dim[0]", axes, "2 axes (more only if their size is 1)")
     columns, rows, *others = dim[1 : axes + 1]
     longer = [axis for axis, size in enumerate(others) if size != 1]
-    if longer and not (len(longer) == 1 and longer[0] < 2 and others[longer[0]] > 0):
+    # Of a line of pixels there is no clip: it is one image, saved across another axis.
+    if longer and not (len(longer) == 1 and longer[0] < 2 and others[longer[0]] > 0 and 1 not in (columns, rows)):
         raise DataError(
             path, "dim", " x ".join(map(str, dim[1 : axes + 1])), "one 2-D image or clip",
             "Save the frame or the clip that you mean by itself.",

@@ -75,12 +75,12 @@ def read_grey_png(path: Path, content: bytes | None = None) -> GreyImage:
 
 
 def read_labels_png(path: Path) -> NDArray[np.uint8]:
-    """Read labels (H, W) as they stand in the file: of a palette its indices, of three channels any one.
+    """Read labels (H, W) as they stand in the file: of a palette its indices, of three channels any one, of a bit 0, 1.
 
     Raises:
         DataError: as for `read_grey_png`, or the channels differ anywhere.
     """
-    pixels = _read_png(path, ("L", "P", "RGB"))
+    pixels = _read_png(path, ("1", "L", "P", "RGB"))
     if pixels.ndim == 2:
         return pixels
     if (pixels != pixels[..., :1]).any():

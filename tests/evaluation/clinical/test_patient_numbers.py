@@ -70,8 +70,17 @@ def test_spacing_known_of_one_view_only_leaves_the_other_numbers_standing(make_m
     }
     numbers = measure_patient(maps)
     assert numbers["lv_length_2CH_ED"].value == pytest.approx(90, abs=0.5)
-    assert numbers["ef_biplane"].value is None
-    assert "known of some frames only" in numbers["ef_biplane"].reason
+    for name in ("ef_biplane", "lv_length_4CH_ED", "ef_4CH"):
+        assert numbers[name].value is None
+        assert "known of some frames only" in numbers[name].reason
+
+
+def test_no_fraction_is_of_millilitres_and_pixels(make_maps):
+    maps = {key: (labels, spacing if key[1] == Phase.END_DIASTOLE else None)
+            for key, (labels, spacing) in make_maps().items()}  # fmt: skip
+    numbers = measure_patient(maps)
+    assert numbers["lv_volume_biplane_ED"].value is not None
+    assert [numbers[name].value for name in ("ef_biplane", "ef_2CH", "stroke_volume", "lv_volume_2CH_ES")] == [None] * 4
 
 
 def test_one_view_gives_single_plane_numbers_and_says_what_the_others_lack(make_maps):

@@ -68,8 +68,8 @@ class Measurement:
 def measure_patient(maps: LabelMaps) -> dict[str, Measurement]:
     """Measure whatever the label maps at hand allow.
 
-    Where spacings are unknown, lengths are in pixels, and volumes and fractions take the pixels of both views for
-    equal squares. The spacing must be known of all frames or of none for a number that needs several.
+    Where no spacing is known, lengths are in pixels, and volumes and fractions take the pixels of both views for equal
+    squares. Where some are known, the other frames are not measured.
 
     Args:
         maps: any of the four frames of a patient; what is missing leaves the numbers that need it without a value.
@@ -150,6 +150,8 @@ class PatientViews:
         key, name = (view, phase), f"{view} {phase}"
         if key not in self.maps:
             raise DataError(name, "label map", "absent", "a label map of this view and phase")
+        if self.maps[key][1] is None and any(spacing is not None for _, spacing in self.maps.values()):
+            raise DataError(name, "spacing", "known of some frames only", "all in mm, or all in pixels")
         if key not in self._views:
             self._views[key] = ApicalView.of(*self.maps[key], name)
         return self._views[key]
@@ -171,14 +173,14 @@ class PatientViews:
         kind = "atrium" if atrium else "ventricle"
         longest = max(getattr(self.view(view, p), kind).length for view in View for p in phases)
         two, four = (getattr(self.view(view, phase), kind) for view in View)
-        return discs_volume(two, four, longest, self._scale(*phases))
+        return discs_volume(two, four, longest, self.view(View.TWO_CHAMBER, phase).scale)
 
     def atrium_by_area(self) -> float:
         """Volume of the left atrium at end-systole from areas: 8 / (3 pi) * A2CH * A4CH / the shorter length."""
         end = Phase.END_SYSTOLE
         shorter = min(self.view(view, end).atrium.length for view in View)
         two, four = (self.view(view, end).area(Structure.LEFT_ATRIUM_CAVITY) for view in View)
-        return area_length_volume(two, four, shorter, self._scale(end))
+        return area_length_volume(two, four, shorter, self.view(View.TWO_CHAMBER, end).scale)
 
     def ejection_fraction(self, one_height: bool = False) -> float:
         """Percent of the end-diastolic biplane volume, negative if the systolic one is the larger.
@@ -187,13 +189,6 @@ class PatientViews:
             one_height: the fraction that CAMUS' NIfTI release states, instead of the clinical one.
         """
         return ejection_fraction(*(self.biplane(phase, one_height) for phase in Phase))
-
-    def _scale(self, *phases: Phase) -> Scale:
-        """The scale of all these frames of both views."""
-        scales = [self.view(view, phase).scale for view in View for phase in phases]
-        if len({scale.length_unit for scale in scales}) > 1:
-            raise DataError("frames", "spacing", "known of some frames only", "all in mm, or all in pixels")
-        return scales[0]
 
 
 def ejection_fraction(diastole: float, systole: float) -> float:
