@@ -1,9 +1,11 @@
 # `make demo` and `make test` are all a newcomer needs; both install first, which does nothing when nothing changed.
 PYTHON ?= python3
-# A file's tests stay together: what they share is made once.
-TESTS := -m pytest -n auto --dist loadfile
+# A file's tests stay together: what they share is made once. tests/conftest.py puts long files first.
+TESTS := -m pytest -n auto --dist loadfile --no-loadscope-reorder
 BIN := .venv/bin
 INSTALLED := .venv/.installed
+# Each process would compile the package anew.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: install demo test fuzz check torture docs format clean
 

@@ -35,9 +35,19 @@ gc.set_threshold(NEW_OBJECTS)
 signal.signal(signal.SIGINT, signal.default_int_handler)  # in the background it is ignored, by children too
 _frozen = 0
 
+LONG_FILES = {
+    "test_adapt.py", "test_demo.py", "test_docs.py", "test_examples.py", "test_feature_cache.py",
+    "test_freezing_policies.py", "test_gpu.py", "test_loop.py", "test_onnx_export.py", "test_processes.py",
+    "test_simulated_set.py", "test_study.py", "test_study_page.py", "test_study_run.py",
+}  # fmt: skip
 ROWS, COLUMNS = 64, 48
 SPACING_MM = (0.8, 1.0)  # (rows, columns)
 SHARED = Path(__file__).parents[2] / "shared" / "data"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put files of ten seconds and more first, so that no process ends long before another."""
+    items.sort(key=lambda item: item.path.name not in LONG_FILES)
 
 
 def pytest_collection_finish() -> None:

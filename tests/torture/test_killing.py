@@ -21,6 +21,12 @@ for number in range(20):
 ORPHAN = "import subprocess, sys, time; subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(9)'])"
 
 
+@pytest.fixture(autouse=True)
+def beside_other_tests(monkeypatch: pytest.MonkeyPatch) -> None:
+    """These programs compute nothing; stepping aside, they would wait for the tests that do."""
+    monkeypatch.setattr(killing, "NICENESS", 0)
+
+
 def test_a_program_that_resumes_passes_and_times_do_not_count(tmp_path: Path) -> None:
     killing.torture([], tmp_path, kills=3, program=[sys.executable, "-c", WRITER], ignore=["*.writing"])
 

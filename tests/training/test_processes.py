@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import os
 import runpy
-import subprocess
+import socket
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import torch
+from accelerate.state import AcceleratorState
+from forked import in_forks
 
 from synthboost.cli.main import main
 from synthboost.models.registry import load_segmenter
@@ -65,15 +67,26 @@ def two(make_tiny_camus: Callable[..., Path], tmp_path_factory: pytest.TempPathF
     root = tmp_path_factory.mktemp("two")
     data = make_tiny_camus(root / "data", patients=5)
     (root / "train_cris.py").write_text(TRAIN_CRIS)
-    launch("train_cris.py", str(data), "cris", *TRAIN, "--data", str(data), "--out", "runs", folder=root)
+    launch(root / "train_cris.py", str(data), "cris", *TRAIN, "--data", str(data), "--out", "runs")
     return root
 
 
-def launch(*program: str, folder: Path) -> None:
-    settings = {**os.environ, "OMP_NUM_THREADS": "1", "ACCELERATE_USE_CPU": "1"}
-    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2", *program]
-    done = subprocess.run(command, cwd=folder, env=settings, capture_output=True, text=True, timeout=300, check=False)
-    assert done.returncode == 0, done.stderr[-3000:]
+def launch(program: Path, *arguments: str) -> None:
+    """Run a program in two processes as `torchrun --nproc_per_node 2` does: it only sets these variables."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+
+    def part(rank: int) -> None:
+        os.environ.update(
+            MASTER_ADDR="127.0.0.1", MASTER_PORT=str(port), WORLD_SIZE="2", LOCAL_WORLD_SIZE="2", RANK=str(rank),
+            LOCAL_RANK=str(rank), ACCELERATE_USE_CPU="1",
+        )  # fmt: skip
+        AcceleratorState._reset_state(reset_partial_state=True)  # this process trained alone before
+        sys.argv = [str(program), *arguments]
+        runpy.run_path(str(program), run_name="__main__")
+
+    in_forks(part, program.parent, count=2)
 
 
 def assert_same_course(two: list[EpochLog], one: list[EpochLog]) -> None:
