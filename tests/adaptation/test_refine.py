@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import nn
 
-from synthboost.adaptation.refine import Condition, RefineSettings, refine
+from synthboost.adaptation.refine import MapCondition, RefineSettings, refine
 from synthboost.data import open_dataset
 from synthboost.data.sector import find_sector
 from synthboost.data.simulated_set import write_dataset
@@ -18,10 +18,10 @@ from synthboost.data.splits import make_split
 from synthboost.diffusion.condition import condition_map
 from synthboost.diffusion.network import SemanticUNet
 from synthboost.diffusion.settings import TINY, DiffusionSettings
-from synthboost.diffusion.training_data import shrink
 from synthboost.domain import Domain
 from synthboost.errors import ConfigError, DataError, OutputError
 from synthboost.simulator.settings import SimulationSettings
+from synthboost.training.frame_stream import shrunk_image
 
 SMALL = replace(TINY, size=32, width=8, multipliers=(1, 2), attention=(16,), head_width=8, groups=4, spade_width=6)
 SETTINGS = RefineSettings()
@@ -87,7 +87,7 @@ def test_strength_zero_only_shrinks_and_the_rim_is_black_at_every_strength(
     for old_info, info in zip(before.frames, after.frames, strict=True):
         old = before.load(old_info)
         fan = condition_map(np.zeros_like(old.image), find_sector(old.image).mask(old.image.shape), 32, "majority") > 0
-        np.testing.assert_array_equal(after.load(info).image, np.where(fan, shrink(old.image, 32), 0))
+        np.testing.assert_array_equal(after.load(info).image, np.where(fan, shrunk_image(old.image, 32), 0))
         changed = other.load(info).image
         assert (changed != after.load(info).image).any()
         assert not changed[~fan].any()
@@ -115,7 +115,7 @@ def test_a_folder_begun_with_another_strength_is_refused(simulated: Path, refine
 def test_without_a_map_other_pixels_come_out_and_a_network_that_needs_maps_says_so(
     simulated: Path, refined: Path, tmp_path: Path
 ) -> None:
-    told_nothing = RefineSettings(condition=Condition.NULL)
+    told_nothing = RefineSettings(condition=MapCondition.NULL)
     run(simulated, tmp_path / "out", told_nothing)
     one, other = open_dataset(refined), open_dataset(tmp_path / "out")
     assert (one.load(one.frames[0]).image != other.load(other.frames[0]).image).any()

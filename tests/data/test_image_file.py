@@ -6,13 +6,16 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from synthboost.data.image_file import read_annotated, read_image, read_label_map
+from synthboost.data.image_file import check_grid, read_image, read_label_map
 from synthboost.errors import DataError
 
 
 def test_an_image_and_its_label_map_come_on_one_grid(write_image, corner):
     label_path = write_image((corner > 0).astype(np.uint8), name="frame_gt.nii.gz")
-    image, label_map, spacing_mm = read_annotated(write_image(corner), label_path)
+    path = write_image(corner)
+    (image, spacing_mm), labels = read_image(path), read_label_map(label_path)
+    check_grid(path, (image, spacing_mm), label_path, labels)
+    label_map = labels[0]
     assert (image[0, 4], label_map[0, 4], label_map.sum()) == (200, 1, 1)
     assert spacing_mm == (0.5, 0.25)
 
@@ -24,15 +27,15 @@ def test_images_are_writable_and_contiguous(write_image, corner):
 
 
 def test_different_sizes_are_refused_and_both_named(write_image, corner):
-    label_path = write_image(np.zeros((5, 3), np.uint8), name="frame_gt.nii.gz")
+    path, label_path = write_image(corner), write_image(np.zeros((5, 3), np.uint8), name="frame_gt.nii.gz")
     with pytest.raises(DataError, match=r"frame_gt.*3 x 5 \(columns x rows\); expected 5 x 3 .*as image\.nii\.gz has"):
-        read_annotated(write_image(corner), label_path)
+        check_grid(path, read_image(path), label_path, read_label_map(label_path))
 
 
 def test_different_spacings_are_refused_and_both_named(write_image, corner):
-    label_path = write_image(np.zeros_like(corner), (0.25, 0.5), name="frame_gt.nii.gz")
+    path, label_path = write_image(corner), write_image(np.zeros_like(corner), (0.25, 0.5), name="frame_gt.nii.gz")
     with pytest.raises(DataError, match=r"\(0\.25, 0\.5\); expected \(0\.5, 0\.25\)"):
-        read_annotated(write_image(corner), label_path)
+        check_grid(path, read_image(path), label_path, read_label_map(label_path))
 
 
 def test_an_unknown_kind_of_file_is_refused_with_the_known_ones(tmp_path):

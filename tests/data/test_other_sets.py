@@ -58,7 +58,7 @@ def test_hmc_qu_has_the_wall_over_one_heartbeat(hmc):
         ("ES0001 _4CH_1,1,6,5,x", "End of Cycle"),
         ("ES0001 _4CH_1,1,a,5,x", "Reference Frame"),
         ("ES0001 _4CH_1,1,3,5,x\nES0001 _4CH_1,1,3,5,x", "ECHO"),
-        ("ES0002 _4CH_1,1,3,5,", "films"),
+        ("ES0002 _4CH_1,1,3,5,", "frames"),
     ],
 )
 def test_hmc_qu_refuses_a_broken_line(hmc, line, field):
@@ -70,7 +70,7 @@ def test_hmc_qu_refuses_a_broken_line(hmc, line, field):
 
 def test_hmc_qu_says_how_to_get_the_list_and_which_film_is_missing(hmc):
     (hmc / "HMC-QU" / "A4C" / "ES0001 _4CH_1.avi").unlink()
-    with pytest.raises(DataError, match="1 missing films: HMC-QU/A4C/ES0001 _4CH_1.avi"):
+    with pytest.raises(DataError, match="1 missing files: HMC-QU/A4C/ES0001 _4CH_1.avi"):
         open_dataset(hmc)
     (hmc / "A4C.csv").unlink()
     with pytest.raises(DataError, match=r"Open A4C\.xlsx and save it as CSV"):
@@ -175,8 +175,8 @@ def test_unity_has_the_cavity_inside_the_curve_and_the_valve(unity):
         (f"{CODE}-0007.png", [{"type": "curve", "x": "1 2", "y": "1 2"}], f"curve-lv-endo of {CODE}-0007.png"),
         (f"{CODE}-0007.png", [{"type": "curve", "x": "1 2 a", "y": "1 2 3"}], f"curve-lv-endo of {CODE}-0007.png"),
         (f"{CODE}-0007.png", [{"type": "curve", "x": "1 1 2", "y": "1 1 3"}], f"curve-lv-endo of {CODE}-0007.png"),
-        (f"{CODE}-0007.png", [], "curve-lv-endo"),
-        (f"{CODE}-0009.png", [{"type": "curve", "x": "1 2 3", "y": "1 2 1"}], "1 missing pictures"),
+        (f"{CODE}-0007.png", [], "frames"),
+        (f"{CODE}-0009.png", [{"type": "curve", "x": "1 2 3", "y": "1 2 1"}], "1 missing files"),
     ],
 )
 def test_unity_refuses_broken_labels(unity, name, curve, field):

@@ -252,11 +252,12 @@ def test_a_frame_of_frames_csv_without_a_folder_is_absent(tiny_camus):
     ("text", "part"),
     [
         ("frame,domain\n", "columns"),
+        (RELEASE_HEADER.replace("release", "releases") + "patient0001_2CH_ED,real,,,,,,a\n", "columns: releases"),
         (FRAMES_HEADER + "patient0001_2CH_ED,fake,,,,,\n", ":2: domain: 'fake'"),
         (FRAMES_HEADER + "patient0001_2CH_ED,diffusion,,,,,\n", ":2: source_patient: empty"),
         (FRAMES_HEADER + "patient0001_2CH_ED,diffusion,a/b,,,,\n", ":2: source_patient: 'a/b'"),
         (FRAMES_HEADER + "patient0001_2CH_ED,real,,,,,\n" * 2, ":3: frame: patient0001_2CH_ED again"),
-        (FRAMES_HEADER + "patient0001_2CH_ED,real\n", ":2: line"),
+        (FRAMES_HEADER + "patient0001_2CH_ED,real\n", ":2: cells"),
         (FRAMES_HEADER + "patient0001_2CH_ED,real,,,,,\n", "15 frames without a line"),
         (FRAMES_HEADER + "patient0001_3CH_ED,real,,,,,\n", ":2: frame: 'patient0001_3CH_ED'"),
         (FRAMES_HEADER + "patient0001_2CH_ED,diffusion,=1+1,,,,\n", ":2: source_patient: '=1+1'"),
@@ -265,7 +266,7 @@ def test_a_frame_of_frames_csv_without_a_folder_is_absent(tiny_camus):
         (FRAMES_HEADER + "patient0001_2CH_ED,real,,,,,-1\n", ":2: seed: '-1'"),
         (RELEASE_HEADER + "patient0001_2CH_ED,real,,,,,,\n", ":2: release: ''"),
         (RELEASE_HEADER + "patient0001_2CH_ED,real,,,,,,a/b\n", ":2: release: 'a/b'"),
-        (RELEASE_HEADER + "patient0001_2CH_ED,real,,,,,\n", ":2: line: too many or too few cells; expected 8"),
+        (RELEASE_HEADER + "patient0001_2CH_ED,real,,,,,\n", ":2: cells: 7; expected 8"),
         (
             RELEASE_HEADER + "patient0001_2CH_ED,real,,,,,,one\npatient0001_2CH_ES,real,,,,,,two\n",
             ":3: release: two; expected one",

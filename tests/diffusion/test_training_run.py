@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from synthboost.adaptation.refine import Condition, condition_of
+from synthboost.adaptation.refine import MapCondition, condition_of
 from synthboost.data.simulated_set import write_dataset
 from synthboost.data.source import open_source
 from synthboost.diffusion.settings import TINY, DiffusionTraining
@@ -90,9 +90,9 @@ def test_a_model_is_told_what_it_learned_and_asked_for_nothing_else(tmp_path: Pa
         return tmp_path / name
 
     unannotated, labelled = record("u", unannotated=True), record("l", unannotated=False)
-    assert condition_of(unannotated, SMALL) is condition_of(unannotated / "checkpoint", SMALL) is Condition.SECTOR
-    assert condition_of(labelled, SMALL) is Condition.NULL
+    assert condition_of(unannotated, SMALL) is condition_of(unannotated / "checkpoint", SMALL) is MapCondition.SECTOR
+    assert condition_of(labelled, SMALL) is MapCondition.NULL
     (tmp_path / "published").mkdir()
-    assert condition_of(tmp_path / "published", SMALL) is Condition.NULL
+    assert condition_of(tmp_path / "published", SMALL) is MapCondition.NULL
     with pytest.raises(ConfigError, match="has no weights for that"):
         condition_of(tmp_path / "published", replace(SMALL, null_label=False))

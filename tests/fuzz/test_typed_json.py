@@ -10,7 +10,7 @@ from pathlib import Path
 from fuzzing import fuzz, mutated_text
 from json_records import Inner, Outer
 
-from synthboost.adaptation.adapt import AdaptationRecord, Score, Stage
+from synthboost.adaptation.adapt import AdaptationRecord, AdaptationStage, Score
 from synthboost.cli.adapt import _table
 from synthboost.domain import PromptSet
 from synthboost.io.typed_json import read_json, read_record, to_json
@@ -55,7 +55,7 @@ def test_a_changed_story_of_weights_is_refused_or_gives_a_card(tmp_path: Path) -
 ADAPTED = AdaptationRecord(
     "weights, then frames", "7", 1, {"torch": "2.13"}, "beef", "textunet 0123", "data", "release", "official", "f00d",
     2, 3, 0, Score(plausible=0.5),
-    (Stage("round-1", 250, 8, 17, 5, 2e-3, 60.0, Score(plausible=0.75)),), "round-1",
+    (AdaptationStage("round-1", 250, 8, 17, 5, 2e-3, 60.0, Score(plausible=0.75)),), "round-1",
 )  # fmt: skip
 
 
@@ -72,5 +72,7 @@ def test_a_changed_adaptation_is_refused_or_gives_a_card_and_a_table(tmp_path: P
 
     sound = [json.dumps(to_json(one)).encode() for one in (ADAPTED, scored)]
     fuzz(tmp_path / "adapt.json", sound, parse, mutate=mutated_text, usual=100)
-    fuzz(tmp_path / "stage.json", [json.dumps(to_json(stage)).encode()], lambda path: read_record(path, Stage),
-         mutate=mutated_text, usual=100)  # fmt: skip
+    fuzz(
+        tmp_path / "stage.json", [json.dumps(to_json(stage)).encode()], lambda path: read_record(path, AdaptationStage),
+        mutate=mutated_text, usual=100,
+    )  # fmt: skip

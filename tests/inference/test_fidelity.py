@@ -7,12 +7,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 from scipy.ndimage import binary_dilation
 
 from synthboost.data import open_dataset
 from synthboost.data.simulated_set import write_dataset
 from synthboost.errors import ConfigError, DataError, OutputError
-from synthboost.inference.fidelity import _averaged, compare_sets, read_echo_set
+from synthboost.inference.fidelity import _averaged, _write_sheet, compare_sets, read_echo_set
 from synthboost.simulator.settings import SimulationSettings
 
 
@@ -52,6 +53,16 @@ def test_four_frames_come_on_one_grid_with_the_fan_they_were_painted_in(simulate
     assert found.images[beyond].max() == 0
     assert found.sectors[:, 50, 32].all()
     assert (found.label_maps > 0).any(axis=(1, 2)).all()
+
+
+def test_a_sheet_has_every_other_image_outlined_and_white_gaps(simulated, tmp_path):
+    _write_sheet(tmp_path / "sheet.png", read_echo_set(simulated, simulated.frames, 64))
+    sheet = np.asarray(Image.open(tmp_path / "sheet.png")).astype(int)
+    assert sheet.shape == (136, 4 * 132 + 4, 3)
+    assert (sheet[:4] == 255).all()
+    assert (sheet[:, 132:136] == 255).all()
+    coloured = np.ptp(sheet, axis=2).max(axis=0) > 0
+    assert [coloured[first : first + 128].any() for first in (4, 136, 268, 400)] == [True, False, True, False]
 
 
 def test_a_smaller_image_holds_means():

@@ -80,13 +80,13 @@ def test_lines_come_in_the_order_of_patients_and_structures(tmp_path: Path) -> N
         (LINE.replace("mask_3", "mask_4"), r"metrics\.csv:2: filename: mask_4/patient0032_4CH_ED_gt\.png"),
         (LINE.replace("4CH", "3CH"), "filename"),
         (LINE.replace("_gt.png", ".png"), "filename"),
-        (LINE.replace("66.6667,1431", "106.6667,1431"), r"dice: 106\.6667; expected a value from 0 to 100"),
-        (LINE.replace("50.0000", "-1"), "iou: -1"),
-        (LINE.replace("50.0000", "nan"), "iou: nan"),
-        (LINE.replace("50.0000", "high"), "iou: 'high'; expected a number"),
+        (LINE.replace("66.6667,1431", "106.6667,1431"), r"dice: '106\.6667'; expected a number from 0 to 100"),
+        (LINE.replace("50.0000", "-1"), "iou: '-1'"),
+        (LINE.replace("50.0000", "nan"), "iou: 'nan'"),
+        (LINE.replace("50.0000", "high"), "iou: 'high'; expected a number from 0 to 100"),
         (LINE.replace("50.0000", "51.0000"), r"dice: 66\.6667 with an IoU of 51\.0"),
         (LINE.replace("50.0000", "0.5").replace("66.6667", "0.666667"), "both in percent"),
-        ("/a/mask_3/patient0032_4CH_ED_gt.png,50.0000", "dice: None; expected a number"),
+        ("/a/mask_3/patient0032_4CH_ED_gt.png,50.0000", "cells: 2; expected 6"),
     ],
 )
 def test_a_line_that_is_no_score_in_percent_is_refused_and_named(tmp_path: Path, line: str, message: str) -> None:

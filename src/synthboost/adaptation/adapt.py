@@ -118,7 +118,7 @@ class Score:
 
 
 @dataclass(frozen=True)
-class Stage:
+class AdaptationStage:
     """One training: `stage.json` in its folder, when it is over."""
 
     name: str
@@ -151,7 +151,7 @@ class AdaptationRecord(TrainingRecord):
     unannotated_patients: int
     seed: int
     before: Score
-    stages: tuple[Stage, ...]
+    stages: tuple[AdaptationStage, ...]
     kept: str
     """The name of the stage whose weights these are, or `BEFORE`."""
 
@@ -218,7 +218,7 @@ class _Adaptation:
     def __init__(self, model: TextUNet, frames: RealFrames, seed: int, out: Path, workers: int | None) -> None:
         self.best, self.frames, self.seed, self.out = model, frames, seed, out
         self.workers = rendering_workers() if workers is None else workers
-        self.size, self.stages = model.input_size, list[Stage]()
+        self.size, self.stages = model.input_size, list[AdaptationStage]()
 
     @cached_property
     def annotated(self) -> FrameBatch:
@@ -254,16 +254,16 @@ class _Adaptation:
         rounds = [f"round-{number}" for number in range(1, ROUNDS + 1)]
         return [*(["annotated"] if self.frames.annotated else []), *(rounds if self.frames.unannotated else [])]
 
-    def finished(self, name: str) -> tuple[TextUNet, Stage] | None:
+    def finished(self, name: str) -> tuple[TextUNet, AdaptationStage] | None:
         """The weights and the record of a stage that is over."""
         folder = self.out / STAGES / name
         if not (folder / STAGE).is_file():
             return None
         model = load_segmenter(folder / WEIGHTS, TextUNet.name)
         assert isinstance(model, TextUNet)
-        return model, read_record(folder / STAGE, Stage)
+        return model, read_record(folder / STAGE, AdaptationStage)
 
-    def train(self, number: int, name: str) -> tuple[TextUNet, Stage | None]:
+    def train(self, number: int, name: str) -> tuple[TextUNet, AdaptationStage | None]:
         """Train a stage, from the best weights so far; no stage if not one unannotated frame gets a plausible label."""
         folder, seed = self.out / STAGES / name, mixed_seed(self.seed, number) % _SEEDS
         annotated, soft = len(self.frames.annotated), None
@@ -285,7 +285,7 @@ class _Adaptation:
         log = fit(model, mixed(streams), settings, folder, validation)
         model.save_pretrained(folder / WEIGHTS)
         labelled = 0 if soft is None else len(soft.images)
-        stage = Stage(name, steps, annotated, labelled, simulated, rate, log[-1].seconds, self.score(model))
+        stage = AdaptationStage(name, steps, annotated, labelled, simulated, rate, log[-1].seconds, self.score(model))
         write_record(folder / STAGE, stage)
         return model, stage
 
@@ -326,8 +326,8 @@ def _people(infos: Sequence[FrameInfo]) -> int:
 
 
 def _record(
-    source: Source, frames: RealFrames, begun: Mapping[str, Any], before: Score, stages: Sequence[Stage], kept: str,
-    sha256: str,
+    source: Source, frames: RealFrames, begun: Mapping[str, Any], before: Score, stages: Sequence[AdaptationStage],
+    kept: str, sha256: str,
 ) -> AdaptationRecord:  # fmt: skip
     weights, name = begun["weights"], source.dataset.root.name
     unchanged = f"what {weights} was trained on; no stage did better"

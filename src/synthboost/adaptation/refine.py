@@ -25,16 +25,17 @@ from synthboost.diffusion.sampling import Schedule, Start, default_schedule, sam
 from synthboost.diffusion.settings import DiffusionSettings
 from synthboost.diffusion.synthesize import ImageBatches
 from synthboost.diffusion.training import read_training_record
-from synthboost.diffusion.training_data import frame_codes, shrink
+from synthboost.diffusion.training_data import frame_codes
 from synthboost.domain import Domain, Frame, FrameInfo
 from synthboost.errors import ConfigError, require_fields
 from synthboost.evaluation.metrics.resample import spacing_on_grid
+from synthboost.training.frame_stream import shrunk_image
 
 GENERATOR, GENERATOR_VERSION = "synthboost.refine", "1"
 RECORD = "refinement.json"
 
 
-class Condition(StrEnum):
+class MapCondition(StrEnum):
     """What conditions the network besides a frame's attributes; never its labels.
 
     `sector`: the frame's sector without a heart in it, for a network that was trained on unannotated images. `null`: no
@@ -50,7 +51,7 @@ class RefineSettings:
 
     strength: float = 0.4
     """How far a frame goes towards noise and back: 0 leaves it as it is, 1 keeps nothing. The default is a guess."""
-    condition: Condition = Condition.SECTOR
+    condition: MapCondition = MapCondition.SECTOR
     seed: int = 0
     batch: int = 16
     """Images made together; halved by itself when memory runs out. Without influence on any image but for rounding."""
@@ -60,7 +61,7 @@ class RefineSettings:
         require_fields(
             self,
             ("strength", 0 <= self.strength <= 1, "0 to 1"),
-            ("condition", self.condition in tuple(Condition), " or ".join(Condition)),
+            ("condition", self.condition in tuple(MapCondition), " or ".join(MapCondition)),
             ("seed", self.seed >= 0, "zero or more"),
             ("batch", self.batch >= 1, "1 or more"),
         )
@@ -93,8 +94,10 @@ def refine(
         DataError: frames are not simulated, or no sector can be found, naming the frame.
         OutputError: the folder holds something else, or cannot be written.
     """
-    if settings.condition is Condition.NULL and not network.settings.null_label:
-        raise ConfigError("refine", "condition", settings.condition, f"{Condition.SECTOR}: it has no weights for null")
+    if settings.condition is MapCondition.NULL and not network.settings.null_label:
+        raise ConfigError(
+            "refine", "condition", settings.condition, f"{MapCondition.SECTOR}: it has no weights for null"
+        )
     chosen = schedule or default_schedule(network.settings)
     version = f"{GENERATOR_VERSION}, weights {weights_sha256[:8]}"
     origin = Origin(Domain.REFINED, GENERATOR, version, settings.seed, simulated.dataset.release, RECORD)
@@ -108,7 +111,7 @@ def refine(
     return remake_dataset(out, simulated.dataset, simulated.split, origin, wanted, refiner.remake, "refining", shard)
 
 
-def condition_of(model: Path, settings: DiffusionSettings) -> Condition:
+def condition_of(model: Path, settings: DiffusionSettings) -> MapCondition:
     """Choose what conditions a model that shall not see labels: what it was trained with beside them.
 
     Args:
@@ -122,13 +125,13 @@ def condition_of(model: Path, settings: DiffusionSettings) -> Condition:
     """
     record = read_training_record(model)
     if record is not None and record.unannotated:
-        return Condition.SECTOR
+        return MapCondition.SECTOR
     if not settings.null_label:
         raise ConfigError(
-            "refine", "condition", Condition.NULL, "a model that can do without labels",
+            "refine", "condition", MapCondition.NULL, "a model that can do without labels",
             "This one has no weights for that. Train another, best with --unannotated.",
         )  # fmt: skip
-    return Condition.NULL
+    return MapCondition.NULL
 
 
 class _Refiner:
@@ -140,9 +143,9 @@ class _Refiner:
         frames = [self.dataset.load(info) for info in infos]
         sectors = [find_sector(frame.image, frame.info.name).mask(frame.image.shape) for frame in frames]
         size = self.network.settings.size
-        images = np.stack([shrink(frame.image, size) for frame in frames])
+        images = np.stack([shrunk_image(frame.image, size) for frame in frames])
         pairs = list(zip(frames, sectors, strict=True))
-        fans = np.stack([condition_map(np.zeros_like(f.image), s, size, "majority") for f, s in pairs])
+        fans = np.stack([condition_map(np.zeros_like(f.image), s, size) for f, s in pairs])
         codes = np.array([frame_codes(frame) for frame in frames])
         names = [info.name for info in infos]
         refined = self.batches.make(
@@ -151,7 +154,7 @@ class _Refiner:
         made = []
         for (frame, sector), image in zip(pairs, refined, strict=True):
             assert frame.label_map is not None
-            label_map = label_map_of(condition_map(frame.label_map, sector, size, "majority"))
+            label_map = label_map_of(condition_map(frame.label_map, sector, size))
             spacing_mm = spacing_on_grid(frame.spacing_mm, frame.image.shape, image.shape)
             made.append(Frame(frame.info, image, label_map, spacing_mm))
         return MadePatient(made, {"strength": self.settings.strength, "condition": str(self.settings.condition)})
@@ -163,7 +166,7 @@ class _Refiner:
         grey = torch.from_numpy(images).float()[:, None] / 127.5 - 1
         start = Start(grey.expand(-1, network.channels, -1, -1), settings.strength)
         labels = torch.from_numpy(fans).long()
-        if settings.condition is Condition.NULL:
+        if settings.condition is MapCondition.NULL:
             labels = torch.full_like(labels, network.null)
         attributes = torch.from_numpy(codes) if network.attributes else None
         drawn = sample_images(self.network, labels, attributes, names, self.schedule, settings.seed, start=start)

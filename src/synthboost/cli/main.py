@@ -74,7 +74,7 @@ GROUPS: dict[str, dict[str, Entry]] = {
         "pretrain": Entry(".pretrain", "Pretrain", "train a model on simulated frames alone"),
         "adapt": Entry(".adapt", "Adapt", "adapt the model of the package to your own images"),
         "train": Entry(".train", "Train", "train one run: a model, a strategy, a prompt set"),
-        "study": Entry(".study", "Study", "run a grid of runs that share stages, with its report"),
+        "study": Entry(".study", "RunStudy", "run a grid of runs that share stages, with its report"),
         "compare": Entry(".compare", "Compare", "compare two methods, patient by patient"),
         "report": Entry(".report", "Report", "write tables, figures and one page from finished runs"),
     },

@@ -27,7 +27,7 @@ FAILED = 1
 
 
 @dataclass(frozen=True, kw_only=True)
-class Study(SplitOptions):
+class RunStudy(SplitOptions):
     """Run a study: strategies x models x encoders x prompt sets x seeds.
 
     `paper` is the paper's. `label-free` measures the value of annotation: Dice against the number of annotated real

@@ -13,7 +13,7 @@ from typing import ClassVar, Self
 
 from synthboost.data.dataset import Dataset, FrameFiles
 from synthboost.domain import Domain, FrameInfo, PatientId, Phase, SplitPart, View
-from synthboost.errors import DataError, shown
+from synthboost.errors import DataError
 
 RELEASE = "camus-sdm"
 IMAGES = "images"
@@ -63,23 +63,16 @@ class CamusSdm(Dataset):
         images, labels = (_by_stem(root, folder) for folder in (IMAGES, label_folder))
         alone = sorted(images.keys() ^ labels.keys())
         absent = [f"{label_folder if stem in images else IMAGES}/.../{stem}.png" for stem in alone]
-        if absent and not allow_missing:
-            raise DataError(
-                root, f"{len(absent)} missing files", shown(absent), "an image for every label map",
-                "Complete the data set; or --allow-missing skips such frames, where a verb has it.",
-            )  # fmt: skip
         files: dict[FrameInfo, FrameFiles] = {}
         for stem in sorted(images.keys() & labels.keys()):
             info = _parse(root, images[stem])
             if info in files:
                 raise DataError(root / images[stem], "frame", f"{stem} again under another number", "each copy once")
             files[info] = FrameFiles(images[stem], labels[stem])
-        if not files:
-            raise DataError(root, "frames", "none complete", "at least one image with its label map")
         patients = sorted({info.patient for info in files})
         parts = {part: tuple(p for p in patients if p.folder.partition("-")[0] == part) for part in SplitPart}
         official = {part: own for part, own in parts.items() if own}
-        return cls.of(root, RELEASE, files, official=official, absent=tuple(absent))
+        return cls.of(root, RELEASE, files, absent, allow_missing, official=official)
 
 
 def _has_png(folder: Path) -> bool:

@@ -11,10 +11,10 @@ from typing import ClassVar, Self
 import numpy as np
 
 from synthboost.data.dataset import Dataset, FrameFiles
-from synthboost.data.image_file import UNKNOWN_SPACING, read_image
+from synthboost.data.image_file import UNKNOWN_SPACING
 from synthboost.data.splits import drawn_split
-from synthboost.domain import Frame, FrameInfo, LabelMap, PatientId, Structure, View
-from synthboost.errors import DataError, shown
+from synthboost.domain import FrameInfo, LabelMap, PatientId, Structure, View
+from synthboost.errors import DataError
 from synthboost.io.nifti import open_nifti
 from synthboost.io.recordings import read_frame
 from synthboost.progress import track
@@ -69,25 +69,16 @@ class CardiacUda(Dataset):
                         spacing_known=known,
                     )  # fmt: skip
                     files[info] = FrameFiles(image, label, number)
-        if absent and not allow_missing:
-            raise DataError(root, f"{len(absent)} missing files", shown(absent), "a label map for every clip")
-        if not files:
-            raise DataError(root, "label maps", "no frame with LV or LA", cls.looks_for)
         if again := len([*(root / ALL_FRAMES).glob(f"*{IMAGE}")]):
             ignored[f"clips in {ALL_FRAMES}, whose labels have another coding"] = again
         official = drawn_split({info.patient for info in files})
-        return cls.of(root, "cardiac-uda", files, official=official, absent=tuple(absent), ignored=ignored)
+        return cls.of(root, "cardiac-uda", files, absent, allow_missing, official=official, ignored=ignored)
 
-    def read(self, info: FrameInfo, annotated: bool) -> Frame:
-        """Read a frame of a clip; outlines are filled. See `Dataset.read`."""
+    def label_map_of(self, info: FrameInfo, shape: tuple[int, ...]) -> tuple[LabelMap, None]:
+        """Fill the outlines; see `Dataset.label_map_of`."""
         files = self.files_of(info)
-        image, spacing_mm = read_image(self.root / files.image, files.number)
-        if not annotated or files.label_map is None:
-            return Frame(info, image, None, spacing_mm)
-        labels, _ = read_frame(self.root / files.label_map, files.number)
-        if labels.shape != image.shape:
-            raise DataError(self.root / files.label_map, "size", labels.shape, f"{image.shape}, as the image has")
-        return Frame(info, image, _filled(self.root / files.label_map, labels), spacing_mm)
+        path = self.root / str(files.label_map)
+        return _filled(path, read_frame(path, files.number)[0]), None
 
 
 def _filled(path: Path, labels: np.ndarray) -> LabelMap:

@@ -11,9 +11,10 @@ from typing import Any, ClassVar, Self, TypeVar
 
 import numpy as np
 
-from synthboost.data.image_file import read_annotated, read_image
-from synthboost.domain import STRUCTURES, Frame, FrameInfo, GreyImage, PatientId, SplitPart, Structure
-from synthboost.errors import ConfigError, DataError, readable
+from synthboost.data.image_file import check_grid, read_image, read_label_map
+from synthboost.domain import STRUCTURES, Frame, FrameInfo, GreyImage, LabelMap, PatientId, SplitPart, Structure
+from synthboost.errors import ConfigError, DataError, readable, shown
+from synthboost.io.recording import Spacing
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -43,7 +44,8 @@ class Dataset:
     """Frames of one release in one folder. A plain value: it holds no open file and travels between processes.
 
     Each kind of data set on disk is a class: it says how a folder is recognised (`looks_for`, `find_root`) and opened
-    (`open`), and, unless images and label maps are files of their own, how a frame is read (`read`).
+    (`open`), and, unless they are files of their own, how an image (`image_of`) and its label map (`label_map_of`) are
+    read.
     """
 
     looks_for: ClassVar[str]
@@ -52,8 +54,6 @@ class Dataset:
     """Whether images are on disk; if not, they are drawn when they are read."""
     has_own_name: ClassVar[bool] = False
     """Whether it is opened only as `KIND:FOLDER`, because the folder is of another kind, too."""
-    labels: ClassVar[Mapping[int, int] | None] = None
-    """Number in the label maps -> CAMUS' label (0-3); `None`: they are the same, and PNGs may mark the sector."""
     root: Path
     release: str
     frames: tuple[FrameInfo, ...]
@@ -68,6 +68,8 @@ class Dataset:
     """What is missing, one text per item: files of skipped patients, listed patients without a folder."""
     ignored: Mapping[str, int] = field(default_factory=dict)
     """What is there and not read, e.g. films of another view, and how many of it."""
+    labels: Mapping[int, int] | None = None
+    """Number in the label maps -> CAMUS' label (0-3); `None`: they are the same, and PNGs may mark the sector."""
 
     @classmethod
     def find_root(cls, path: Path) -> Path | None:
@@ -86,10 +88,26 @@ class Dataset:
         raise NotImplementedError
 
     @classmethod
-    def of(cls, root: Path, release: str, files: Mapping[FrameInfo, FrameFiles], **others: Any) -> Self:
-        """Put a data set together from its frames, in any order, and the other fields."""
+    def of(
+        cls, root: Path, release: str, files: Mapping[FrameInfo, FrameFiles], absent: Collection[str] = (),
+        allow_missing: bool = True, **others: Any,
+    ) -> Self:  # fmt: skip
+        """Put a data set together from its frames, in any order, and the other fields.
+
+        Raises:
+            DataError: something is absent that is not allowed to be, or there is no frame.
+        """
+        if absent and not allow_missing:
+            raise DataError(
+                root, f"{len(absent)} missing files", shown([*absent], 20), f"a whole {cls.looks_for}",
+                "Complete the data set; or --allow-missing skips such patients or frames, where a verb has it.",
+            )  # fmt: skip
+        if not files:
+            left = [f"{count} {what}" for what, count in others.get("ignored", {}).items()]
+            raise DataError(root, "frames", ", ".join(["none complete", *left]), cls.looks_for)
         by_key = {(info.patient, info.name): of_frame for info, of_frame in files.items()}
-        return cls(root=root, release=release, frames=tuple(sorted(files, key=_place)), files=by_key, **others)
+        frames = tuple(sorted(files, key=_place))
+        return cls(root=root, release=release, frames=frames, files=by_key, absent=tuple(absent), **others)
 
     @property
     def patients(self) -> tuple[PatientId, ...]:
@@ -116,13 +134,23 @@ class Dataset:
 
     def read(self, info: FrameInfo, annotated: bool) -> Frame:
         """Read one frame, its label map only if `annotated`; see `load`."""
-        files = self.files_of(info)
-        place, number = self.root / files.image, files.number
-        if not annotated or files.label_map is None:
-            image, spacing_mm = read_image(place, number)
+        image, spacing_mm = self.image_of(info)
+        if not annotated or not self.has_annotation(info):
             return Frame(info, image, None, spacing_mm)
-        image, label_map, spacing_mm = read_annotated(place, self.root / files.label_map, self.labels, number)
+        label_map, its_spacing_mm = self.label_map_of(info, image.shape)
+        files = self.files_of(info)
+        check_grid(files.image, (image, spacing_mm), self.root / str(files.label_map), (label_map, its_spacing_mm))
         return Frame(info, image, label_map, spacing_mm)
+
+    def image_of(self, info: FrameInfo) -> tuple[GreyImage, Spacing]:
+        """Read the image (H, W) of a frame, and its spacing (rows, columns) in mm; see `load`."""
+        files = self.files_of(info)
+        return read_image(self.root / files.image, files.number)
+
+    def label_map_of(self, info: FrameInfo, shape: tuple[int, ...]) -> tuple[LabelMap, Spacing | None]:
+        """Read the label map of an annotated frame whose image has this shape, and its spacing if it has its own."""
+        files = self.files_of(info)
+        return read_label_map(self.root / str(files.label_map), self.labels, files.number)
 
     def files_of(self, info: FrameInfo) -> FrameFiles:
         """The files of a frame.

@@ -15,10 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from synthboost.data.dataset import Dataset, FrameFiles
-from synthboost.data.image_file import UNKNOWN_SPACING, read_image
 from synthboost.data.info_cfg import attributes_of
 from synthboost.data.traces import area, filled
-from synthboost.domain import Attributes, Frame, FrameInfo, PatientId, Phase, SplitPart, Structure, View
+from synthboost.domain import Attributes, FrameInfo, LabelMap, PatientId, Phase, SplitPart, Structure, View
 from synthboost.errors import DataError, shown
 from synthboost.io.tables import count_of, number_of, read_lines
 
@@ -63,9 +62,7 @@ class EchoNetDynamic(Dataset):
         listed = {film for film, *_ in rows}
         if strange := sorted(outlines.keys() - listed):
             raise DataError(base / TRACINGS, "FileName", shown(strange), f"films of {LIST}")
-        absent = tuple((folder / FILMS / film).as_posix() for film, *_ in rows if film not in present)
-        if absent and not allow_missing:
-            raise DataError(base, f"{len(absent)} missing films", shown(absent), f"every film of {LIST}")
+        absent = [(folder / FILMS / film).as_posix() for film, *_ in rows if film not in present]
         files: dict[FrameInfo, FrameFiles] = {}
         kept: dict[tuple[PatientId, str], NDArray[np.float32]] = {}
         official: dict[SplitPart, list[PatientId]] = {part: [] for part in SplitPart}
@@ -82,23 +79,16 @@ class EchoNetDynamic(Dataset):
                 )  # fmt: skip
                 files[info] = FrameFiles(folder / FILMS / film, folder / TRACINGS, number)
                 kept[patient, info.name] = outline
-        if not files:
-            raise DataError(base / LIST, "films", f"none with a tracing of {len(listed)}", "at least one")
         split = {part: tuple(patients) for part, patients in official.items()}
         return cls.of(
-            root, cls.RELEASE, files, side_files=(folder / LIST,), official=split, absent=absent,
+            root, cls.RELEASE, files, absent, allow_missing, side_files=(folder / LIST,), official=split,
             ignored={what: count for what, count in ignored.items() if count} | cls._elsewhere(root), outlines=kept,
         )  # fmt: skip
 
-    def read(self, info: FrameInfo, annotated: bool) -> Frame:
-        """Decode a film up to the frame, and fill its tracing; see `Dataset.read`."""
-        files = self.files_of(info)
-        image, _ = read_image(self.root / files.image, files.number)
-        if not annotated or files.label_map is None:
-            return Frame(info, image, None, UNKNOWN_SPACING)
-        # As the authors' code: at whole pixels.
-        mask = filled(np.rint(self.outlines[info.patient, info.name]), image.shape)
-        return Frame(info, image, mask.astype(np.uint8) * np.uint8(LV), UNKNOWN_SPACING)
+    def label_map_of(self, info: FrameInfo, shape: tuple[int, ...]) -> tuple[LabelMap, None]:
+        """Fill the frame's tracing, at whole pixels as the authors' code; see `Dataset.label_map_of`."""
+        mask = filled(np.rint(self.outlines[info.patient, info.name]), shape)
+        return mask.astype(np.uint8) * np.uint8(LV), None
 
     @classmethod
     def _films(cls, path: Path) -> Iterator[tuple[str, SplitPart, Attributes]]:

@@ -15,10 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from synthboost.data.dataset import Dataset, FrameFiles
-from synthboost.data.image_file import UNKNOWN_SPACING, read_image
 from synthboost.data.splits import drawn_split
-from synthboost.domain import Frame, FrameInfo, PatientId, Structure, View
-from synthboost.errors import DataError, readable, shown
+from synthboost.domain import FrameInfo, LabelMap, PatientId, Structure, View
+from synthboost.errors import DataError, readable
 from synthboost.evaluation.metrics.resample import to_grid
 from synthboost.io.tables import count_of, read_lines
 
@@ -77,28 +76,23 @@ class HmcQu(Dataset):
                     if info in files:
                         raise DataError(where, "ECHO", row["ECHO"], f"one film of {patient.name}")
                     files[info] = FrameFiles(film, mask, number)
-        if absent and not allow_missing:
-            raise DataError(root, f"{len(absent)} missing films", shown(absent), "a film for every file of masks")
-        if not files:
-            raise DataError(root, "films", "none with masks", cls.looks_for)
         ignored = {"films without masks": bare, "films of the view A2C": len([*(root / FILMS / "A2C").glob("*.avi")])}
         return cls.of(
-            root, "hmc-qu", files, side_files=(Path(LIST),), absent=tuple(absent), first=first,
+            root, "hmc-qu", files, absent, allow_missing, side_files=(Path(LIST),), first=first,
             official=drawn_split({info.patient for info in files}), ignored={k: n for k, n in ignored.items() if n},
         )  # fmt: skip
 
-    def read(self, info: FrameInfo, annotated: bool) -> Frame:
-        """Decode a film up to the frame; its mask, of another size, is brought to the film's. See `Dataset.read`."""
+    def label_map_of(self, info: FrameInfo, shape: tuple[int, ...]) -> tuple[LabelMap, None]:
+        """Bring the frame's mask, of another size, to the film's; see `Dataset.label_map_of`."""
         files = self.files_of(info)
-        image, _ = read_image(self.root / files.image, files.number)
-        if not annotated or files.label_map is None or files.number is None:
-            return Frame(info, image, None, UNKNOWN_SPACING)
+        assert files.label_map is not None
+        assert files.number is not None
         path, place = self.root / files.label_map, files.number - self.first[files.label_map]
         masks = _masks(path)
         if place >= len(masks):
             raise DataError(path, "masks", len(masks), f"one for each frame of the cycle, {place + 1} or more")
-        wall = to_grid(masks[place] > 0, image.shape)
-        return Frame(info, image, wall.astype(np.uint8) * np.uint8(MYO), UNKNOWN_SPACING)
+        wall = to_grid(masks[place] > 0, (shape[0], shape[1]))
+        return wall.astype(np.uint8) * np.uint8(MYO), None
 
 
 def _masks(path: Path) -> NDArray[np.generic]:

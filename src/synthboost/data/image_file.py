@@ -67,26 +67,22 @@ def read_label_map(
     return ours[place].reshape(pixels.shape), spacing_mm
 
 
-def read_annotated(
-    image_path: Path, label_path: Path, labels: Mapping[int, int] | None = None, number: int | None = None
-) -> tuple[GreyImage, LabelMap, Spacing]:
-    """Read an image and its label map, which must lie on the same grid; see `read_label_map`.
+def check_grid(
+    image_path: Path, image: tuple[GreyImage, Spacing], label_path: Path, labels: tuple[LabelMap, Spacing | None]
+) -> None:
+    """Accept an image and its label map, each with its spacing, if they lie on the same grid.
 
     Raises:
-        DataError: as above, or sizes or spacings differ; names both.
+        DataError: sizes differ, or spacings that both have; names both.
     """
-    image, spacing_mm = read_image(image_path, number)
-    label_map, label_spacing_mm = read_label_map(label_path, labels, number)
-    if image.shape != label_map.shape:
+    if image[0].shape != labels[0].shape:
         raise DataError(
-            label_path, "size", _size(label_map), f"{_size(image)} as {image_path.name} has",
+            label_path, "size", _size(labels[0]), f"{_size(image[0])} as {image_path.name} has",
             "Resample the label map with nearest neighbour, or find the one that belongs to this image.",
         )  # fmt: skip
-    if not np.allclose(spacing_mm, label_spacing_mm, rtol=SPACING_TOLERANCE, atol=0):
-        raise DataError(
-            label_path, "spacing (rows, columns) in mm", label_spacing_mm, f"{spacing_mm} as {image_path.name} has"
-        )
-    return image, label_map, spacing_mm
+    if labels[1] is not None and not np.allclose(image[1], labels[1], rtol=SPACING_TOLERANCE, atol=0):
+        found = f"{image[1]} as {image_path.name} has"
+        raise DataError(label_path, "spacing (rows, columns) in mm", labels[1], found)
 
 
 def recognise_coding(labels: NDArray[np.uint8], path: Path) -> tuple[int, ...]:

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import csv
 import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, TypeAlias
 
 from synthboost.domain import Domain, PatientId, Phase, SplitPart, View
-from synthboost.errors import DataError, readable
+from synthboost.errors import DataError, readable, shown
 from synthboost.io.atomic import from_cell, write_csv, write_text
+from synthboost.io.tables import read_lines
 
 IMAGES, SPLIT, FRAMES_CSV = "database_nifti", "database_split", "frames.csv"
 """What a data set in CAMUS' layout holds; the last if it is synthetic."""
@@ -76,26 +76,17 @@ def read_frames_csv(path: Path, release: str, folder: str) -> tuple[str, dict[st
         DataError: columns differ, a frame stands twice, a domain is unknown, a diffusion frame has no source, or the
             release is no name or not the same in every line.
     """
+    known = (*FRAMES_COLUMNS, RELEASE_COLUMN)
     lines: dict[str, Provenance] = {}
     own = ""
-    with (
-        readable(path, "a CSV file in UTF-8", UnicodeDecodeError, csv.Error),
-        path.open(encoding="utf-8-sig", newline="") as handle,
-    ):
-        reader = csv.DictReader(handle, strict=True)
-        header = tuple(reader.fieldnames or ())
-        if header not in (FRAMES_COLUMNS, (*FRAMES_COLUMNS, RELEASE_COLUMN)):
-            expected = f"{','.join(FRAMES_COLUMNS)}, and perhaps {RELEASE_COLUMN}"
-            raise DataError(path, "columns", ",".join(header), expected)
-        for cells in reader:
-            where = f"{path}:{reader.line_num}"
-            if None in cells or None in cells.values():
-                raise DataError(where, "line", "too many or too few cells", f"{len(header)} cells")
-            cells = {name: from_cell(cell) for name, cell in cells.items()}
-            if cells["frame"] in lines:
-                raise DataError(where, "frame", f"{cells['frame']} again", "each frame once")
-            lines[cells["frame"]] = _parse(where, cells, release, folder)
-            own = _same_release(where, cells.get(RELEASE_COLUMN, release), own)
+    for where, cells in read_lines(path, *FRAMES_COLUMNS):
+        if unknown := [name for name in cells if name not in known]:
+            raise DataError(path, "columns", shown(unknown), f"only {', '.join(known)}")
+        cells = {name: from_cell(cell) for name, cell in cells.items()}
+        if cells["frame"] in lines:
+            raise DataError(where, "frame", f"{cells['frame']} again", "each frame once")
+        lines[cells["frame"]] = _parse(where, cells, release, folder)
+        own = _same_release(where, cells.get(RELEASE_COLUMN, release), own)
     return own or release, lines
 
 

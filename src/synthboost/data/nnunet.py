@@ -6,17 +6,16 @@ As of `documentation/dataset_format.md` of its repository. `nnunet_export.py` wr
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
 from synthboost.data.dataset import Dataset, FrameFiles
-from synthboost.data.image_file import SUFFIXES, read_annotated, read_image
+from synthboost.data.image_file import SUFFIXES
 from synthboost.data.picture_folder import said_by
 from synthboost.data.splits import drawn_split
 from synthboost.data.table import TableFolder
-from synthboost.domain import STRUCTURES, Frame, FrameInfo, PatientId, Phase, SplitPart, Structure, View
-from synthboost.errors import DataError, shown
+from synthboost.domain import STRUCTURES, FrameInfo, PatientId, Phase, SplitPart, Structure, View
+from synthboost.errors import DataError
 from synthboost.io.typed_json import read_json
 from synthboost.prompts.templates import STRUCTURE_NAMES
 
@@ -30,13 +29,10 @@ NAMES = {
 """What labels may be called, in any case, with _ or - for blanks. Others are background here."""
 
 
-@dataclass(frozen=True, eq=False)
 class NnUnet(Dataset):
     """A folder as `nnUNet_raw/DatasetXXX_Name`."""
 
     looks_for: ClassVar[str] = f"{FACTS} beside imagesTr/CASE_0000{ENDING} and labelsTr/CASE{ENDING}"
-    numbers: Mapping[int, int] = field(default_factory=dict)
-    """Number in the label maps -> CAMUS' label."""
 
     @classmethod
     def find_root(cls, path: Path) -> Path | None:
@@ -79,27 +75,16 @@ class NnUnet(Dataset):
                     continue
                 testing |= {info.patient} if part == "Ts" else set()
                 files[info] = FrameFiles(image.relative_to(root), label_map if annotated else None)
-        if absent and not allow_missing:
-            raise DataError(root, f"{len(absent)} missing files", shown(absent), "a label map for every image")
         training = sum(files[info].image.parts[0] == "imagesTr" for info in files) + len(absent)
         if training != facts.get("numTraining", training):
             raise DataError(root / FACTS, "numTraining", facts["numTraining"], f"{training}, which imagesTr holds")
-        if not files:
-            raise DataError(root, "cases", "none complete", cls.looks_for)
         official = drawn_split({info.patient for info in files} - testing)
         if testing:
             official[SplitPart.TRAINING] = tuple(sorted((*official[SplitPart.TRAINING], *official[SplitPart.TESTING])))
             official[SplitPart.TESTING] = tuple(sorted(testing))
-        return cls.of(root, release, files, side_files=(FACTS,), official=official, absent=tuple(absent),
-                      numbers=numbers)  # fmt: skip
-
-    def read(self, info: FrameInfo, annotated: bool) -> Frame:
-        """Read a case; see `Dataset.read`."""
-        files = self.files_of(info)
-        if not annotated or files.label_map is None:
-            image, spacing_mm = read_image(self.root / files.image)
-            return Frame(info, image, None, spacing_mm)
-        return Frame(info, *read_annotated(self.root / files.image, self.root / files.label_map, self.numbers))
+        return cls.of(
+            root, release, files, absent, allow_missing, side_files=(FACTS,), official=official, labels=numbers
+        )
 
 
 def _numbers(root: Path, facts: Mapping[str, Any]) -> dict[int, int]:

@@ -15,7 +15,7 @@ from typing import TypedDict
 from synthboost.data.dataset import Dataset, FrameFiles
 from synthboost.data.lists import IMAGES
 from synthboost.data.splits import PICTURES_RELEASE
-from synthboost.domain import Frame, FrameInfo, PatientId, Phase, SplitPart, View
+from synthboost.domain import FrameInfo, GreyImage, PatientId, Phase, SplitPart, View
 from synthboost.errors import ConfigError, DataError
 from synthboost.io.recording import Spacing
 from synthboost.io.recordings import Recording, find_recordings, open_recording, stem
@@ -57,11 +57,11 @@ class PictureFolder(Dataset):
 
     defaults: PictureDefaults = PictureDefaults()
 
-    def read(self, info: FrameInfo, annotated: bool) -> Frame:
-        """Read one picture; see `Dataset.read`."""
+    def image_of(self, info: FrameInfo) -> tuple[GreyImage, Spacing]:
+        """Read one picture; see `Dataset.image_of`."""
         recording = _open(self.root / self.files_of(info).image)
         (image,) = recording.frames()
-        return Frame(info, image, None, _spacing(recording, self.defaults))
+        return image, _spacing(recording, self.defaults)
 
     def fingerprint(self) -> str:
         """SHA-256 (hex) of the pictures, and of what was said of them; see `Dataset.fingerprint`."""

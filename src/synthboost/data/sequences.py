@@ -19,7 +19,6 @@ from synthboost.data.info_cfg import read_info, read_instants
 from synthboost.data.lists import FRAMES_CSV, IMAGES, read_frames_csv, read_split_lists
 from synthboost.data.splits import drawn_split
 from synthboost.domain import Domain, FrameInfo, Phase, View
-from synthboost.errors import DataError, shown
 
 
 class CamusSequences(Dataset):
@@ -69,14 +68,10 @@ class CamusSequences(Dataset):
                     there = FrameFiles(Path(clip), Path(labels) if labels in present else None)
                     any_frame = FrameInfo(patient, view, None, read_info(folder / text), *origin)
                     files |= dict(_frames(any_frame, read_instants(folder / text), folder.relative_to(root), there))
-        if absent and not allow_missing:
-            raise DataError(root, f"{len(absent)} missing files", shown(absent), "the instants of every sequence")
-        if not files:
-            raise DataError(root, "sequences", "none complete", cls.looks_for)
         official, lists = read_split_lists(root, release, cls.FOLDER)
         side_files = (*texts, *lists, *((Path(FRAMES_CSV),) if listed else ()))
         return cls.of(
-            root, release, files, side_files=side_files, absent=tuple(absent),
+            root, release, files, absent, allow_missing, side_files=side_files,
             official=official or drawn_split({info.patient for info in files}),
             ignored={"views of patients without a sequence": ignored} if ignored else {},
         )  # fmt: skip

@@ -14,7 +14,7 @@ from synthboost.data.dataset import Dataset, FrameFiles
 from synthboost.data.info_cfg import attributes_of
 from synthboost.data.lists import IMAGES as FOLDER
 from synthboost.data.lists import read_split_lists
-from synthboost.domain import Domain, Frame, FrameInfo, PatientId, Phase, View
+from synthboost.domain import Domain, Frame, FrameInfo, GreyImage, LabelMap, PatientId, Phase, View
 from synthboost.errors import DataError
 from synthboost.io.pictures import read_grey_png
 from synthboost.io.recording import Spacing, check_spacing, to_label_map
@@ -85,18 +85,19 @@ class Shards(Dataset):
         side_files = (Path(INDEX), *lists)
         return cls.of(root, release, files, side_files=side_files, official=official, members=members, sums=sums)
 
-    def read(self, info: FrameInfo, annotated: bool) -> Frame:
-        """Read the members of one frame; see `Dataset.read`."""
+    def image_of(self, info: FrameInfo) -> tuple[GreyImage, Spacing]:
+        """Read the frame's member; see `Dataset.image_of`."""
+        place, _, spacing_mm = self.members[info.name]
+        return self._pixels(info, IMAGE, place)[1], spacing_mm
+
+    def label_map_of(self, info: FrameInfo, shape: tuple[int, ...]) -> tuple[LabelMap, None]:
+        """Read the frame's member; see `Dataset.label_map_of`."""
+        return to_label_map(*self._pixels(info, MASK, self.members[info.name][1])), None
+
+    def _pixels(self, info: FrameInfo, kind: str, place: Place) -> tuple[Path, GreyImage]:
         shard = self.root / self.files_of(info).image
-        image_place, mask_place, spacing_mm = self.members[info.name]
-        image_path, mask_path = (shard / f"{info.name}.{kind}" for kind in (IMAGE, MASK))
-        image = read_grey_png(image_path, read_member(shard, image_path.name, image_place))
-        if not annotated:
-            return Frame(info, image, None, spacing_mm)
-        label_map = to_label_map(mask_path, read_grey_png(mask_path, read_member(shard, mask_path.name, mask_place)))
-        if image.shape != label_map.shape:
-            raise DataError(mask_path, "size", label_map.shape, f"{image.shape} as {image_path.name} has")
-        return Frame(info, image, label_map, spacing_mm)
+        path = shard / f"{info.name}.{kind}"
+        return path, read_grey_png(path, read_member(shard, path.name, place))
 
     def broken_files(self) -> list[Path]:
         """The shards whose bytes are not those of the index; see `Dataset.broken_files`."""

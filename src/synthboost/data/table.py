@@ -18,9 +18,9 @@ from synthboost.data.image_file import UNKNOWN_SPACING, read_label_map
 from synthboost.data.lists import FRAMES_CSV
 from synthboost.data.splits import drawn_split
 from synthboost.data.table_line import COLUMNS, STATES_SPACING, Line, understood
-from synthboost.domain import Frame, FrameInfo, PatientId, SplitPart
+from synthboost.domain import FrameInfo, GreyImage, LabelMap, PatientId, SplitPart
 from synthboost.errors import DataError, shown
-from synthboost.io.recording import to_grey_image
+from synthboost.io.recording import Spacing, to_grey_image
 from synthboost.io.recordings import open_recording, read_frame
 from synthboost.io.tables import read_lines
 
@@ -61,33 +61,27 @@ class TableFolder(Dataset):
         release = f"table-{hashlib.sha256(repr([row['image'] for _, row in rows]).encode()).hexdigest()[:12]}"
         lines = _told_apart([understood(root, where, row, release) for where, row in rows])
         lost = {path: line for line in lines for path in line.files.all if not (root / path).is_file()}
-        if lost and not allow_missing:
-            names = shown(sorted(path.as_posix() for path in lost))
-            raise DataError(root, f"{len(lost)} missing files", names, f"every file that {FRAMES_CSV} names")
         skipped = {line.info.patient for line in lost.values()}
         kept = {(line.info.patient, line.info.name): line for line in lines if line.info.patient not in skipped}
-        if not kept:
-            raise DataError(root / FRAMES_CSV, "images", f"none complete of {len(lines)}", "at least one")
         return cls.of(
-            root, release, {line.info: line.files for line in kept.values()}, side_files=(Path(FRAMES_CSV),),
-            official=_parts(root / FRAMES_CSV, lines), absent=tuple(sorted(path.as_posix() for path in lost)),
+            root, release, {line.info: line.files for line in kept.values()}, sorted(path.as_posix() for path in lost),
+            allow_missing, side_files=(Path(FRAMES_CSV),), official=_parts(root / FRAMES_CSV, lines),
             ignored={f"cells of the column {name}": len(rows) for name in columns if name not in COLUMNS}, lines=kept,
         )  # fmt: skip
 
-    def read(self, info: FrameInfo, annotated: bool) -> Frame:
-        """Read an image and, if `annotated`, its label map, which must have the same size; see `Dataset.read`."""
+    def image_of(self, info: FrameInfo) -> tuple[GreyImage, Spacing]:
+        """Read an image of any kind; the spacing is the table's, or else its own. See `Dataset.image_of`."""
         files, line = self.files_of(info), self.lines[info.patient, info.name]
         pixels, stated = read_frame(self.root / files.image, files.number)
-        image = to_grey_image(self.root / files.image, pixels)
         spacing_mm = line.spacing_mm or stated if info.spacing_known else None
-        if not annotated or files.label_map is None:
-            return Frame(info, image, None, spacing_mm or UNKNOWN_SPACING)
-        path = self.root / files.label_map
+        return to_grey_image(self.root / files.image, pixels), spacing_mm or UNKNOWN_SPACING
+
+    def label_map_of(self, info: FrameInfo, shape: tuple[int, ...]) -> tuple[LabelMap, None]:
+        """Read a label map, which may be a clip beside one; see `Dataset.label_map_of`."""
+        files, line = self.files_of(info), self.lines[info.patient, info.name]
+        path = self.root / str(files.label_map)
         is_clip = path.name.lower().endswith(STATES_SPACING) and open_recording(path).length > 1
-        label_map, _ = read_label_map(path, line.labels, files.number if is_clip else None)
-        if image.shape != label_map.shape:
-            raise DataError(path, "size", label_map.shape, f"{image.shape}, as {files.image.name} has")
-        return Frame(info, image, label_map, spacing_mm or UNKNOWN_SPACING)
+        return read_label_map(path, line.labels, files.number if is_clip else None)[0], None
 
 
 def _told_apart(lines: Iterable[Line]) -> list[Line]:

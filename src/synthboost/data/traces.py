@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from synthboost.domain import Mask
 
 
-def filled(outline: NDArray[np.floating], shape: tuple[int, int]) -> Mask:
+def filled(outline: NDArray[np.floating], shape: tuple[int, ...]) -> Mask:
     """The pixels (H, W) whose middle lies inside a closed outline, or on it.
 
     Args:

@@ -20,9 +20,9 @@ from synthboost.data.dataset import Dataset, FrameFiles
 from synthboost.data.image_file import UNKNOWN_SPACING
 from synthboost.data.splits import drawn_split
 from synthboost.data.traces import filled
-from synthboost.domain import Frame, FrameInfo, PatientId, Structure
-from synthboost.errors import DataError, shown
-from synthboost.io.recording import to_grey_image
+from synthboost.domain import FrameInfo, GreyImage, LabelMap, PatientId, Structure
+from synthboost.errors import DataError
+from synthboost.io.recording import Spacing, to_grey_image
 from synthboost.io.recordings import read_frame
 from synthboost.io.typed_json import read_json
 
@@ -75,22 +75,18 @@ class Unity(Dataset):
                     spacing_known=False,
                 )  # fmt: skip
                 files[info], curves[info.patient, info.name] = FrameFiles(picture, path.relative_to(root)), curve
-        if absent and not allow_missing:
-            raise DataError(root, f"{len(absent)} missing pictures", shown(absent), f"every picture of {path.name}")
-        if not files:
-            raise DataError(path, CURVE, "in no picture", "at least one")
         official = drawn_split({info.patient for info in files})
-        return cls.of(root, "unity", files, official=official, absent=tuple(absent), ignored=ignored, curves=curves)
+        return cls.of(root, "unity", files, absent, allow_missing, official=official, ignored=ignored, curves=curves)
 
-    def read(self, info: FrameInfo, annotated: bool) -> Frame:
-        """Read a picture; the curve is closed by a straight line, the mitral plane. See `Dataset.read`."""
-        files = self.files_of(info)
-        pixels, _ = read_frame(self.root / files.image)
-        image = to_grey_image(self.root / files.image, pixels)
-        if not annotated or files.label_map is None:
-            return Frame(info, image, None, UNKNOWN_SPACING)
-        mask = filled(_smooth(self.curves[info.patient, info.name]), image.shape)
-        return Frame(info, image, mask.astype(np.uint8) * np.uint8(LV), UNKNOWN_SPACING)
+    def image_of(self, info: FrameInfo) -> tuple[GreyImage, Spacing]:
+        """Read a picture, in colour or not; see `Dataset.image_of`."""
+        path = self.root / self.files_of(info).image
+        return to_grey_image(path, read_frame(path)[0]), UNKNOWN_SPACING
+
+    def label_map_of(self, info: FrameInfo, shape: tuple[int, ...]) -> tuple[LabelMap, None]:
+        """Close the curve by a straight line, the mitral plane; see `Dataset.label_map_of`."""
+        mask = filled(_smooth(self.curves[info.patient, info.name]), shape)
+        return mask.astype(np.uint8) * np.uint8(LV), None
 
 
 def _labels(root: Path) -> Path | None:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from enum import IntEnum
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from synthboost.domain import LabelMap, Mask, Structure
+from synthboost.domain import LabelMap, Mask
 from synthboost.errors import ConfigError, DataError
-from synthboost.evaluation.metrics.resample import area_weights, to_grid
+from synthboost.evaluation.checks import require_label_map
+from synthboost.evaluation.metrics.resample import area_weights
 
 ConditionMap = NDArray[np.uint8]
 """(H, W) with values of `ConditionClass`."""
@@ -28,35 +28,33 @@ class ConditionClass(IntEnum):
     LEFT_ATRIUM_CAVITY = 4
 
 
-def condition_map(
-    label_map: LabelMap, sector: Mask, size: int, resize: Literal["nearest", "majority"] = "nearest"
-) -> ConditionMap:
+def condition_map(label_map: LabelMap, sector: Mask, size: int) -> ConditionMap:
     """Merge labels and sector into five classes and bring them to (size, size), the frame squeezed as the image is.
 
     Outside the sector there is no image, so a structure is clipped there: experts outline hearts past the sector's rim.
+    A new pixel gets the class that covers most of it (of equal ones the smaller number), which thins no wall.
 
     Args:
         label_map: (H, W) uint8, 0-3.
         sector: (H, W) bool, of `Sector.mask`.
         size: rows and columns of the result.
-        resize: `nearest` takes the class in which a new pixel's centre lies; `majority` the class that covers most of
-            the new pixel (of equal ones the smaller number), which thins no wall when the map shrinks much.
 
     Raises:
         DataError: shapes or types differ from the above, a label is above 3, or the sector is empty.
-        ConfigError: `size` is less than 1, or `resize` is another word.
+        ConfigError: `size` is less than 1.
     """
-    _require(label_map, sector)
+    require_label_map(label_map, "label map")
+    if sector.dtype != np.bool_ or sector.shape != label_map.shape:
+        found = f"{sector.dtype} {sector.shape}"
+        raise DataError("sector", "array", found, f"bool {label_map.shape}, as the label map has")
+    if not sector.any():
+        raise DataError("sector", "pixels", "none", "at least one", "Find the sector in the image first.")
     if size < 1:
         raise ConfigError("condition map", "size", size, "at least 1 pixel")
     whole = np.where(sector, label_map + np.uint8(ConditionClass.TISSUE), np.uint8(ConditionClass.BACKGROUND))
-    if resize == "nearest":
-        return to_grid(whole, (size, size))
-    if resize == "majority":
-        down, across = area_weights(whole.shape[0], size), area_weights(whole.shape[1], size)
-        cover = np.stack([down @ (whole == c) @ across.T for c in ConditionClass])
-        return np.asarray((cover > cover.max(axis=0) - 1e-9).argmax(axis=0), dtype=np.uint8)
-    raise ConfigError("condition map", "resize", resize, "nearest or majority")
+    down, across = area_weights(whole.shape[0], size), area_weights(whole.shape[1], size)
+    cover = np.stack([down @ (whole == c) @ across.T for c in ConditionClass])
+    return np.asarray((cover > cover.max(axis=0) - 1e-9).argmax(axis=0), dtype=np.uint8)
 
 
 def label_map_of(condition: ConditionMap) -> LabelMap:
@@ -68,16 +66,3 @@ def label_map_of(condition: ConditionMap) -> LabelMap:
     if condition.dtype != np.uint8 or (condition.size and condition.max() >= len(ConditionClass)):
         raise DataError("condition map", "array", f"{condition.dtype}, up to {condition.max()}", "uint8, 0 to 4")
     return np.maximum(condition, np.uint8(ConditionClass.TISSUE)) - np.uint8(ConditionClass.TISSUE)
-
-
-def _require(label_map: LabelMap, sector: Mask) -> None:
-    if label_map.dtype != np.uint8 or label_map.ndim != 2 or label_map.size == 0:
-        raise DataError("label map", "array", f"{label_map.dtype} {label_map.shape}", "uint8 (H, W)")
-    if label_map.max() > max(Structure):
-        raise DataError("label map", "labels", int(label_map.max()), "0 to 3")
-    if sector.dtype != np.bool_ or sector.shape != label_map.shape:
-        raise DataError(
-            "sector", "array", f"{sector.dtype} {sector.shape}", f"bool {label_map.shape}, as the label map has"
-        )
-    if not sector.any():
-        raise DataError("sector", "pixels", "none", "at least one", "Find the sector in the image first.")

@@ -33,7 +33,7 @@ PERIOD = 10_000.0
 
 
 @dataclass(frozen=True)
-class Condition:
+class Conditioning:
     """All that conditions a network on a batch; good for any image and time until its weights change."""
 
     modulations: tuple[Modulation, ...]
@@ -85,7 +85,7 @@ class SemanticUNet(nn.Module):
             if isinstance(module, nn.Conv2d):  # as the features are laid out: 7-15 % less time per step on a CPU
                 module.weight.data = module.weight.data.contiguous(memory_format=torch.channels_last)
 
-    def forward(self, images: Tensor, times: Tensor, condition: Condition) -> Tensor:
+    def forward(self, images: Tensor, times: Tensor, condition: Conditioning) -> Tensor:
         """Predict.
 
         Args:
@@ -95,7 +95,7 @@ class SemanticUNet(nn.Module):
         """
         return self.decode(self.encode(images, times, condition), condition)
 
-    def encode(self, images: Tensor, times: Tensor, condition: Condition) -> Encoded:
+    def encode(self, images: Tensor, times: Tensor, condition: Conditioning) -> Encoded:
         """Run the half that sees images, times and attributes, but no map."""
         time = self.time(embed_times(times, self.settings.width).to(images.dtype))
         if condition.attributes is not None:
@@ -106,7 +106,7 @@ class SemanticUNet(nn.Module):
             features += level(features[-1], time)
         return time, features
 
-    def decode(self, encoded: Encoded, condition: Condition) -> Tensor:
+    def decode(self, encoded: Encoded, condition: Conditioning) -> Tensor:
         """Run the half that sees the map."""
         modulations = dict(zip(self.spades, condition.modulations, strict=True))
         time, features = encoded[0], list(encoded[1])
@@ -117,7 +117,7 @@ class SemanticUNet(nn.Module):
 
     def condition(
         self, labels: Tensor, attributes: Tensor | None = None, tables: bool = True, expand: bool = False
-    ) -> Condition:
+    ) -> Conditioning:
         """Work out all that depends on the map and the attributes alone. Gradients reach the weights.
 
         Args:
@@ -140,7 +140,7 @@ class SemanticUNet(nn.Module):
             seen = known[spade.side]
             made = spade.from_map(seen) if isinstance(seen, Tensor) else spade.from_neighbourhoods(seen)
             modulations.append(made.expanded() if expand else made)
-        return Condition(tuple(modulations), self._embed_attributes(attributes, labels))
+        return Conditioning(tuple(modulations), self._embed_attributes(attributes, labels))
 
     def _labels_at(self, side: int, labels: Tensor, tables: bool) -> Neighbourhoods | Tensor:
         """Return what SPADE layers need to know of the maps at one resolution."""

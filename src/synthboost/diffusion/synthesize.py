@@ -157,7 +157,7 @@ class _Maker:
             rng = perturbation_rng(self.settings.seed, str(info.patient) + info.name, number)
             found = perturb(label_map, sector, self.settings.perturbation, rng, info.name)
             label_map, note = found.label_map, found.note
-        return frame, condition_map(label_map, sector, self.network.settings.size, "majority"), note
+        return frame, condition_map(label_map, sector, self.network.settings.size), note
 
     def _sample_batch(self, maps: NDArray[np.uint8], codes: NDArray[np.int64], names: list[str]) -> NDArray[np.uint8]:
         attributes = torch.from_numpy(codes) if self.network.settings.attributes else None

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -17,6 +16,7 @@ from synthboost.diffusion.network import attribute_codes
 from synthboost.domain import Frame, GreyImage
 from synthboost.errors import DataError
 from synthboost.progress import track
+from synthboost.training.frame_stream import shrunk_image
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,17 +75,9 @@ def frame_codes(frame: Frame) -> tuple[int, ...]:
     return attribute_codes(view=info.view, phase=info.phase, quality=info.attributes.quality)
 
 
-def shrink(image: GreyImage, size: int) -> GreyImage:
-    """Bring an image (H, W) to (size, size) with a low-pass filter; the aspect ratio is not kept."""
-    pixels = torch.from_numpy(image.copy()).float()[None, None]
-    small = F.interpolate(pixels, (size, size), mode="bilinear", align_corners=False, antialias=True)
-    grey: GreyImage = small[0, 0].clamp(0, 255).round().to(torch.uint8).numpy()
-    return grey
-
-
 def _example(frame: Frame, size: int, unannotated: bool) -> tuple[GreyImage, NDArray[np.uint8], tuple[int, ...]]:
     label_map = np.zeros_like(frame.image) if unannotated else frame.label_map
     if label_map is None:
         raise DataError(frame.info.name, "label map", "absent", "an annotated frame")
     sector = find_sector(frame.image, frame.info.name).mask(frame.image.shape)
-    return shrink(frame.image, size), condition_map(label_map, sector, size, "majority"), frame_codes(frame)
+    return shrunk_image(frame.image, size), condition_map(label_map, sector, size), frame_codes(frame)

@@ -7,15 +7,17 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
+from PIL import Image
 
 from synthboost.data import Dataset
 from synthboost.data.sector import find_sector
 from synthboost.data.source import Source, open_source
-from synthboost.domain import Domain, FrameInfo, GreyImage, LabelMap, SplitOptions, SplitPart
+from synthboost.domain import STRUCTURES, Domain, FrameInfo, GreyImage, LabelMap, SplitOptions, SplitPart
 from synthboost.errors import ConfigError, DataError
-from synthboost.evaluation.fidelity.echo_set import EchoSet, contact_sheet, outlined
+from synthboost.evaluation.fidelity.echo_set import EchoSet
 from synthboost.evaluation.fidelity.measure import measure_fidelity
 from synthboost.evaluation.metrics.resample import area_weights, to_grid
+from synthboost.inference.overlay import paint
 from synthboost.inference.predictor import Predictor
 from synthboost.inference.sentences import structure_targets
 from synthboost.io.atomic import require_new_folder, write_json, write_text
@@ -29,6 +31,8 @@ from synthboost.reports.table import to_markdown
 
 SHEET = (4, 8)
 """Rows and columns of a contact sheet."""
+TILE, GAP = 128, 4
+"""Pixels of a picture's side on it, and between two."""
 MOST_IMAGES = 400
 """Of each set."""
 MOST_WITHOUT_SECTOR = 0.05
@@ -156,12 +160,16 @@ def _predict(checkpoint: str, images: EchoSet) -> LabelMap:
 
 
 def _write_sheet(path: Path, images: EchoSet) -> None:
-    rows, columns = SHEET
+    """Draw tiles of some images, from left to right and from above; every other one with its structures' outlines."""
+    rows, columns = SHEET[0], min(SHEET[1], len(images))
     chosen = np.random.default_rng(0).permutation(len(images))[: rows * columns]
-    tiles = [
-        images.images[k] if n % 2 else outlined(images.images[k], images.label_maps[k]) for n, k in enumerate(chosen)
-    ]
-    sheet = contact_sheet([tiles[first : first + columns] for first in range(0, len(tiles), columns)])
+    steps = TILE + GAP
+    sheet = Image.new("RGB", (columns * steps + GAP, -(-len(chosen) // columns) * steps + GAP), "white")
+    for place, number in enumerate(chosen):
+        outlined = [] if place % 2 else [images.label_maps[number] == structure for structure in STRUCTURES]
+        tile = paint(images.images[number], outlined, opacity=0).resize((TILE, TILE), Image.Resampling.BILINEAR)
+        down, right = divmod(place, columns)
+        sheet.paste(tile, (GAP + right * steps, GAP + down * steps))
     write_png(path, np.asarray(sheet))
 
 

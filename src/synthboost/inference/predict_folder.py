@@ -31,7 +31,7 @@ PATIENT_COLUMNS = ("patient", "recordings", "frames", "failed")
 
 
 @dataclass(frozen=True)
-class Outcome:
+class RecordingResult:
     """What became of one recording."""
 
     name: str
@@ -70,7 +70,7 @@ def predict_folder(
     dicom_seg: bool = True,
     whole_image: bool = False,
     batch: int = 8,
-) -> list[Outcome]:
+) -> list[RecordingResult]:
     """Predict each recording that has no result, or one of another file, then write the tables of all results in `out`.
 
     Args:
@@ -108,22 +108,22 @@ def predict_folder(
                     predictor, open_recording(path, whole_image), folder, targets, fingerprint, label_map, dicom_seg,
                     batch,
                 )  # fmt: skip
-                outcomes.append(Outcome(names[path], result, new=not found))
+                outcomes.append(RecordingResult(names[path], result, new=not found))
             except OutputError:
                 raise
             except SynthboostError as error:
-                outcomes.append(Outcome(names[path], None, str(error)))
+                outcomes.append(RecordingResult(names[path], None, str(error)))
         _write_tables(out, [*outcomes, *_earlier(out, names.values())])
     return outcomes
 
 
-def _earlier(out: Path, names: Iterable[str]) -> Iterator[Outcome]:
+def _earlier(out: Path, names: Iterable[str]) -> Iterator[RecordingResult]:
     """Results of other recordings, which an earlier call left."""
     known = {out / name for name in names}
     for path in sorted(out.rglob(RESULT)):
         if path.parent not in known:
             with suppress(DataError):  # damaged, and made again by a call for its recording
-                yield Outcome(path.parent.relative_to(out).as_posix(), read_json(path))
+                yield RecordingResult(path.parent.relative_to(out).as_posix(), read_json(path))
 
 
 def beside(images: Path) -> Path:
@@ -173,18 +173,18 @@ def _up_to_date(path: Path, folder: Path) -> dict[str, Any] | None:
     return found if whole and found.get("input_sha256") == input_sha256(path) else None
 
 
-def _write_tables(out: Path, outcomes: Sequence[Outcome]) -> None:
+def _write_tables(out: Path, outcomes: Sequence[RecordingResult]) -> None:
     frames = [row for outcome in outcomes for row in _frame_rows(outcome)]
     write_csv(out / "predictions.csv", FRAME_COLUMNS, frames, for_people=True)
     write_csv(out / "recordings.csv", RECORDING_COLUMNS, map(_recording_row, outcomes), for_people=True)
-    patients: dict[str, list[Outcome]] = {}
+    patients: dict[str, list[RecordingResult]] = {}
     for outcome in outcomes:
         patients.setdefault(outcome.patient, []).append(outcome)
     if "" not in patients:
         write_csv(out / "patients.csv", PATIENT_COLUMNS, (_patient_row(*patient) for patient in patients.items()))
 
 
-def _frame_rows(outcome: Outcome) -> Iterator[dict[str, Any]]:
+def _frame_rows(outcome: RecordingResult) -> Iterator[dict[str, Any]]:
     if outcome.result is None:
         yield {"recording": outcome.name, "reason": outcome.reason}
         return
@@ -192,7 +192,7 @@ def _frame_rows(outcome: Outcome) -> Iterator[dict[str, Any]]:
         yield {**row, "recording": outcome.name, "mask": f"{outcome.name}/{row['mask']}"}
 
 
-def _recording_row(outcome: Outcome) -> dict[str, Any]:
+def _recording_row(outcome: RecordingResult) -> dict[str, Any]:
     row: dict[str, Any] = {"recording": outcome.name, "patient": outcome.patient, "reason": outcome.reason}
     if (result := outcome.result) is None:
         return row
@@ -205,7 +205,7 @@ def _recording_row(outcome: Outcome) -> dict[str, Any]:
     return row
 
 
-def _patient_row(patient: str, outcomes: list[Outcome]) -> dict[str, Any]:
+def _patient_row(patient: str, outcomes: list[RecordingResult]) -> dict[str, Any]:
     done = [outcome.result for outcome in outcomes if outcome.result is not None]
     frames = sum(result["frames"] for result in done)
     return {"patient": patient, "recordings": len(done), "frames": frames, "failed": len(outcomes) - len(done)}

@@ -35,7 +35,7 @@ UNCHANGED = "unchanged"
 Floats = NDArray[np.floating[Any]]
 
 
-class Fan(NamedTuple):
+class FanPixels(NamedTuple):
     """A frame's grey values and each pixel's place in the fan."""
 
     frame: Frame
@@ -52,7 +52,7 @@ class Change(NamedTuple):
     """What the level is."""
     levels: tuple[float, ...]
     """From the mildest on."""
-    apply: Callable[[Fan, float, Generator], Frame]
+    apply: Callable[[FanPixels, float, Generator], Frame]
 
 
 def shifted(frame: Frame, change: str, severity: int) -> Frame:
@@ -75,7 +75,7 @@ def shifted(frame: Frame, change: str, severity: int) -> Frame:
     return CHANGES[change].apply(_fan(frame), CHANGES[change].levels[severity - 1], np.random.default_rng(own))
 
 
-def _fan(frame: Frame) -> Fan:
+def _fan(frame: Frame) -> FanPixels:
     sector = find_sector(frame.image, frame.info.name)
     down, right = (np.arange(n, dtype=np.float64) for n in frame.image.shape)
     below, aside = down[:, None] - sector.apex[0], right[None, :] - sector.apex[1]
@@ -83,10 +83,10 @@ def _fan(frame: Frame) -> Fan:
     depth = np.hypot(below / sector.radii[0], aside / sector.radii[1])
     angle = (aside / np.maximum(below, 1e-6) - left) / span
     inside = sector.mask((frame.image.shape[0], frame.image.shape[1]))
-    return Fan(frame, frame.image.astype(np.float64), inside, depth, angle)
+    return FanPixels(frame, frame.image.astype(np.float64), inside, depth, angle)
 
 
-def _with(fan: Fan, grey: Floats) -> Frame:
+def _with(fan: FanPixels, grey: Floats) -> Frame:
     """The frame with other grey values in the fan, 1-255."""
     image = np.where(fan.inside, grey.round().clip(1, 255), fan.frame.image).astype(np.uint8)
     return replace(fan.frame, image=image)
@@ -96,15 +96,15 @@ def _steps(decibel: Floats | float) -> Any:
     return np.asarray(decibel) * 255 / DISPLAY_DB
 
 
-def _gain(fan: Fan, decibel: float, rng: Generator) -> Frame:
+def _gain(fan: FanPixels, decibel: float, rng: Generator) -> Frame:
     return _with(fan, fan.grey + _steps(decibel))
 
 
-def _dynamic_range(fan: Fan, decibel: float, rng: Generator) -> Frame:
+def _dynamic_range(fan: FanPixels, decibel: float, rng: Generator) -> Frame:
     return _with(fan, 255 + (fan.grey - 255) * DISPLAY_DB / decibel)
 
 
-def _cropped(fan: Fan, kept: Mask) -> Frame:
+def _cropped(fan: FanPixels, kept: Mask) -> Frame:
     """What is kept of the fan, in the smallest picture that holds it; masks outside are cut away."""
     frame = fan.frame
     assert frame.label_map is not None
@@ -114,15 +114,15 @@ def _cropped(fan: Fan, kept: Mask) -> Frame:
     return replace(frame, image=image, label_map=labels)
 
 
-def _depth(fan: Fan, share: float, rng: Generator) -> Frame:
+def _depth(fan: FanPixels, share: float, rng: Generator) -> Frame:
     return _cropped(fan, fan.inside & (fan.depth <= share))
 
 
-def _angle(fan: Fan, share: float, rng: Generator) -> Frame:
+def _angle(fan: FanPixels, share: float, rng: Generator) -> Frame:
     return _cropped(fan, fan.inside & (np.abs(fan.angle - 0.5) <= share / 2))
 
 
-def _speckle(fan: Fan, times: float, rng: Generator) -> Frame:
+def _speckle(fan: FanPixels, times: float, rng: Generator) -> Frame:
     sigma = [times * grain / mm for grain, mm in zip(GRAIN_MM, fan.frame.spacing_mm, strict=True)]
     smooth = ndimage.gaussian_filter(fan.grey, sigma)
     contrast = np.sqrt(ndimage.gaussian_filter((fan.grey - smooth) ** 2, sigma))
@@ -130,7 +130,7 @@ def _speckle(fan: Fan, times: float, rng: Generator) -> Frame:
     return _with(fan, smooth + contrast * noise / noise.std())
 
 
-def _haze(fan: Fan, decibel: float, rng: Generator) -> Frame:
+def _haze(fan: FanPixels, decibel: float, rng: Generator) -> Frame:
     echo = 10 ** ((fan.grey / 255 - 1) * DISPLAY_DB / 10)
     sigma = [grain / mm for grain, mm in zip(GRAIN_MM, fan.frame.spacing_mm, strict=True)]
     parts = [ndimage.gaussian_filter(rng.standard_normal(fan.grey.shape), sigma) for _ in range(2)]
@@ -139,13 +139,13 @@ def _haze(fan: Fan, decibel: float, rng: Generator) -> Frame:
     return _with(fan, 255 * (1 + 10 * np.log10(echo + clutter) / DISPLAY_DB))
 
 
-def _shadow(fan: Fan, decibel: float, rng: Generator) -> Frame:
+def _shadow(fan: FanPixels, decibel: float, rng: Generator) -> Frame:
     across = np.exp(-(np.abs((fan.angle - rng.uniform(0.2, 0.8)) / SHADOW_WIDTH) ** 4))
     reach = np.clip((fan.depth - SHADOW_FROM) / 0.04, 0, 1)
     return _with(fan, fan.grey - _steps(decibel * across * reach))
 
 
-def _dropout(fan: Fan, decibel: float, rng: Generator) -> Frame:
+def _dropout(fan: FanPixels, decibel: float, rng: Generator) -> Frame:
     """The wall right of the cavity: lateral in 4CH, anterior in 2CH."""
     assert fan.frame.label_map is not None
     cavity = np.argwhere(fan.frame.label_map == int(Structure.LEFT_VENTRICULAR_CAVITY))
@@ -156,20 +156,20 @@ def _dropout(fan: Fan, decibel: float, rng: Generator) -> Frame:
     return _with(fan, fan.grey - _steps(decibel * soft))
 
 
-def _resolution(fan: Fan, pixels: float, rng: Generator) -> Frame:
+def _resolution(fan: FanPixels, pixels: float, rng: Generator) -> Frame:
     picture = Image.fromarray(fan.frame.image)
     factor = min(1.0, pixels / max(picture.size))
     small = picture.resize((max(1, round(factor * picture.width)), max(1, round(factor * picture.height))))
     return replace(fan.frame, image=np.asarray(small.resize(picture.size, Image.Resampling.BICUBIC)))
 
 
-def _jpeg(fan: Fan, quality: float, rng: Generator) -> Frame:
+def _jpeg(fan: FanPixels, quality: float, rng: Generator) -> Frame:
     stream = BytesIO()
     Image.fromarray(fan.frame.image).save(stream, format="JPEG", quality=round(quality))
     return replace(fan.frame, image=np.asarray(Image.open(stream).convert("L")))
 
 
-def _burned_in(fan: Fan, share: float, rng: Generator) -> Frame:
+def _burned_in(fan: FanPixels, share: float, rng: Generator) -> Frame:
     """Lines of text from the upper left corner on, and an electrocardiogram along the bottom, each of that height."""
     picture = Image.fromarray(fan.frame.image)
     draw, high = ImageDraw.Draw(picture), share * picture.height

@@ -9,9 +9,8 @@ squashed to 512 x 512, and no number of millimetres can be made of it.
 
 from __future__ import annotations
 
-import csv
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TypeVar, cast
 
@@ -19,6 +18,7 @@ import pandas as pd
 
 from synthboost.domain import Domain, Phase, PromptSet, SplitPart, Strategy, Structure, View
 from synthboost.errors import DataError
+from synthboost.io.tables import number_of, read_lines
 from synthboost.records.rows import TINY_SHARE, Row, Status, rows_frame
 from synthboost.records.run_folder import RunRecord
 from synthboost.records.run_record import Spec
@@ -84,8 +84,7 @@ def read_metrics(path: Path, strategy: Strategy, model: str, prompt_set: PromptS
             percentage, Dice and IoU contradict each other, or two lines score the same structure of one image.
     """
     rows = dict[tuple[str, str], Row]()
-    for line, cells in _lines(path):
-        where = f"{path}:{line}"
+    for where, cells in read_lines(path, *_COLUMNS):
         row = _row(where, cells, strategy, model, prompt_set)
         key = row["frame"], row["structure"]
         if key in rows:
@@ -130,24 +129,12 @@ def _known(path: Path, field: str, name: str, names: Mapping[str, _T]) -> _T:
     return names[name]
 
 
-def _lines(path: Path) -> Iterable[tuple[int, dict[str, str]]]:
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as handle:
-            reader = csv.DictReader(handle)
-            header = reader.fieldnames or ()
-            if missing := [name for name in _COLUMNS if name not in header]:
-                raise DataError(path, "columns", f"no {', '.join(missing)}", f"the columns {', '.join(_COLUMNS)}")
-            yield from enumerate(reader, start=2)
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise DataError(path, "file", error, f"a readable {FILE}") from error
-
-
 def _row(where: str, cells: Mapping[str, str], strategy: Strategy, model: str, prompt_set: PromptSet) -> Row:
-    name = "/".join(Path(cells["filename"] or "").parts[-2:])
+    name = "/".join(Path(cells["filename"]).parts[-2:])
     found = _NAME.fullmatch(name)
     if found is None:
         raise DataError(where, "filename", name or "empty", "a path that ends as mask_1/patient0001_2CH_ED_gt.png")
-    dice, iou = (_percent(where, column, cells[column]) for column in ("dice", "iou"))
+    dice, iou = (number_of(where, column, cells[column], 0, 100) for column in ("dice", "iou"))
     if abs(200 * iou / (100 + iou) - dice) > _AGREEMENT:
         raise DataError(where, "dice", f"{dice} with an IoU of {iou}", "2 IoU / (1 + IoU), both in percent")
     view, phase = View(found["view"]), Phase(found["phase"])
@@ -171,7 +158,7 @@ def _row(where: str, cells: Mapping[str, str], strategy: Strategy, model: str, p
         "phase": phase,
         "structure": Structure(int(found["label"])).short,
         "grid": GRID,
-        "status": _status(dice, _percent(where, "ones_dice_diff", cells["ones_dice_diff"], -100)),
+        "status": _status(dice, number_of(where, "ones_dice_diff", cells["ones_dice_diff"], -100, 100)),
         "reason": "",
         "dice": dice / 100,
         "iou": iou / 100,
@@ -182,16 +169,6 @@ def _row(where: str, cells: Mapping[str, str], strategy: Strategy, model: str, p
 def _run_name(strategy: Strategy, model: str, prompt_set: PromptSet) -> str:
     short, _, rest = model.partition(" (published)")[0].partition(", ")
     return f"published-{short}{'-second' if rest else ''}-{strategy}-{prompt_set}".replace(":", "-")
-
-
-def _percent(where: str, column: str, text: str, least: float = 0.0) -> float:
-    try:
-        value = float(text)
-    except (TypeError, ValueError):
-        raise DataError(where, column, repr(text), "a number") from None
-    if not least <= value <= 100:
-        raise DataError(where, column, text, f"a value from {least:g} to 100")
-    return value
 
 
 def _status(dice: float, gain_over_all: float) -> Status:

@@ -120,7 +120,7 @@ class Grid:
         """Return the grid with the other's values where this one has none."""
         return replace(other, **{name: values for name, values in vars(self).items() if values})
 
-    def cells(self) -> Iterator[Cell]:
+    def cells(self) -> Iterator[GridCell]:
         """Everything combined with everything.
 
         Raises:
@@ -135,10 +135,10 @@ class Grid:
             if count != "all" and count < 1:
                 raise ConfigError("study", "patients", count, "numbers from 1 on, or all")
         axes = (self.patients, self.prompts, self.encoders, self.seeds, self.models, self.strategies)
-        return (Cell(*values) for values in product(*axes))
+        return (GridCell(*values) for values in product(*axes))
 
 
-class Cell(NamedTuple):
+class GridCell(NamedTuple):
     """One combination of a grid."""
 
     patients: int | Literal["all"]

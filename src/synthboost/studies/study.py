@@ -18,7 +18,7 @@ from synthboost.records.run_record import Evaluation
 from synthboost.studies.baselines import FITS, Baseline
 from synthboost.studies.executors.base import Job
 from synthboost.studies.levels import THE_BASE, Level, set_key
-from synthboost.studies.recipes import RANDOM, Cell, Preset, Recipe
+from synthboost.studies.recipes import RANDOM, GridCell, Preset, Recipe
 from synthboost.studies.run import execute, is_finished
 from synthboost.studies.spec import DATA_OF, STAGES, Role, RunSpec, learns_from
 from synthboost.studies.transfer import Transfer, transfers
@@ -115,7 +115,7 @@ class Study:
                     runs += [(StudyRun(spec, evaluated), level.label) for spec in specs]
         return runs
 
-    def _on_each_other(self, cells: Sequence[Cell], checksums: Mapping[str, str]) -> Iterator[StudyRun]:
+    def _on_each_other(self, cells: Sequence[GridCell], checksums: Mapping[str, str]) -> Iterator[StudyRun]:
         """The runs of each data set, and each model on the others."""
         evaluation, sets = Evaluation(shape_from=self.recipe.shape_from, probe_swapped=False), (self.real, *self.others)
         specs = [self._spec(THE_BASE, cell, {Role.REAL: source}, checksums) for source in sets for cell in cells]
@@ -141,7 +141,7 @@ class Study:
             return [{Role.REAL: real, Role.SYNTHETIC: own.with_patients(level.change["patients"])}]
         return [{Role.REAL: real, Role.SYNTHETIC: one} for one in self.synthetic] or [{Role.REAL: real}]
 
-    def _spec(self, level: Level, cell: Cell, sources: Sources, checksums: Mapping[str, str]) -> RunSpec:
+    def _spec(self, level: Level, cell: GridCell, sources: Sources, checksums: Mapping[str, str]) -> RunSpec:
         model, stages, change = cell.model, STAGES[cell.strategy], level.change
         size = replace(self.preset, images_per_stage=change.get("images_per_stage", self.preset.images_per_stage))
         configs = {role: size.stage(self.recipe, model, _frames(sources, role)) for role in stages}
@@ -163,7 +163,7 @@ class Study:
         )
 
 
-def _cells_of(level: Level, cells: Sequence[Cell]) -> list[Cell]:
+def _cells_of(level: Level, cells: Sequence[GridCell]) -> list[GridCell]:
     """The cells of the grid, under the level's own strategies if it has any."""
     if not level.strategies:
         return list(cells)

@@ -33,7 +33,7 @@ class ClipBackbone(nn.Module):
         super().__init__()
         width, layers = settings.text_width, settings.text_layers
         self.visual = ModifiedResNet(settings)
-        blocks = [TextBlock(width, settings.text_heads, layers) for _ in range(layers)]
+        blocks = [CausalBlock(width, settings.text_heads, layers) for _ in range(layers)]
         self.transformer = nn.ModuleDict({"resblocks": nn.Sequential(*blocks)})
         self.token_embedding = nn.Embedding(vocabulary, width)
         self.positional_embedding = nn.Parameter(torch.empty(settings.text_positions, width))
@@ -166,7 +166,7 @@ def _stage(inputs: int, planes: int, blocks: int, stride: int) -> nn.Sequential:
     return nn.Sequential(Bottleneck(inputs, planes, stride), *rest)
 
 
-class TextBlock(nn.Module):
+class CausalBlock(nn.Module):
     """Attention, in which a word sees itself and what stands before it, then a perceptron of four times the width.
 
     Each is normalised before and added after.
