@@ -263,14 +263,14 @@ def test_another_stage_takes_the_weights_and_nothing_else(
 ) -> None:
     parent, _ = train(tmp_path / "parent", quick)
     begun: list[Any] = []
-    original = loop._Stage.resume
+    original = loop._Stage.train
 
     def look(self: Any) -> None:
-        original(self)
         state = {name: tensor.clone() for name, tensor in self.model.state_dict().items()}
         begun.append((state, self.progress.epoch, len(self.optimizer.state), self.optimizer.param_groups[0]["lr"]))
+        original(self)
 
-    monkeypatch.setattr(loop._Stage, "resume", look)
+    monkeypatch.setattr(loop._Stage, "train", look)
     child, log = train(
         tmp_path / "child", replace(quick, learning_rate=5e-4), model=load_segmenter(tmp_path / "parent")
     )
@@ -587,17 +587,18 @@ def test_the_state_of_the_best_epoch_is_never_older_than_the_own_state_says(
 ) -> None:
     dice = iter([0.1, 0.2, 0.1])
     monkeypatch.setattr(loop._Stage, "_validation_scores", lambda self: (1.0, next(dice)))
-    original, saved = loop._Stage.save_state, []
+    original, saved = engine.Engine.save, []
 
-    def interrupted(self: Any) -> None:
-        original(self)
-        saved.append(self.progress.epoch)
+    def interrupted(self: Any, progress: Any, folder: Path | None = None) -> None:
+        original(self, progress, folder)
+        if folder is None:
+            saved.append(len(progress["log"]))
         if saved == [1, 2]:
             raise Interrupted
 
     config = replace(quick, epochs=3)
     with monkeypatch.context() as patched, pytest.raises(Interrupted):
-        patched.setattr(loop._Stage, "save_state", interrupted)
+        patched.setattr(engine.Engine, "save", interrupted)
         train(tmp_path / "first", config, keep_best_state=True)
     train(tmp_path / "first", config, keep_best_state=True)
     best = RunPaths(tmp_path / "first").best_state

@@ -10,13 +10,10 @@ import math
 import shutil
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from synthboost.data.source import Source
@@ -33,7 +30,8 @@ from synthboost.io.typed_json import read_record, to_json, write_record
 from synthboost.progress import Progress
 from synthboost.records.run_record import DataSet
 from synthboost.training.averaging import Ema
-from synthboost.training.engine import Engine, mixed_seed, training_facts
+from synthboost.training.engine import STATE, Engine, mixed_seed, training_facts
+from synthboost.training.frame_stream import positions_of
 
 LOG_COLUMNS = ("step", "images_seen", "loss", "learning_rate", "seconds")
 LOG_STEPS = 100
@@ -41,7 +39,7 @@ LOG_STEPS = 100
 DROPPED = 0.1
 """Share of images whose map is hidden (and, each on its own, of attributes), so that guidance works and images without
 masks can be sampled. Echo from Noise hides none."""
-STATE, LOG, WEIGHTS, RECORD, DONE = "state", "log.csv", "checkpoint", "training.json", "DONE"
+LOG, WEIGHTS, RECORD, DONE = "log.csv", "checkpoint", "training.json", "DONE"
 
 
 @dataclass(frozen=True)
@@ -124,7 +122,7 @@ def train_diffusion(
         OutputError: the folder cannot be written.
     """
     stage = _DiffusionStage(network, examples, config, folder)
-    stage.resume()
+    stage.engine.resume(stage.restore)
     facts = f"{training_facts(network, stage.engine.device)}, {len(examples.images):,} images, {config.steps:,} steps"
     name = "training the diffusion model"
     with Progress(name, config.steps, "step", stage.step, stage.engine.is_main) as bar:
@@ -148,6 +146,7 @@ class _DiffusionStage:
         self.network = self.engine.accelerator.prepare(_Loss(network))
         self.step, self.losses = 0, list[float]()
         self.log: list[dict[str, Any]] = []
+        self.engine.parts = {"network": network, "average": self.ema, "optimizer": self.optimizer}
 
     def take_step(self) -> float:
         images, maps, codes, generator = self._draw()
@@ -164,18 +163,13 @@ class _DiffusionStage:
 
     def _draw(self) -> tuple[Tensor, Tensor, Tensor, torch.Generator]:
         config, engine, settings = self.config, self.engine, self.bare.settings
-        first = (self.step * engine.processes + engine.process) * config.batch
-        positions = np.array([self._position(first + k) for k in range(config.batch)], dtype=np.intp)
+        number = self.step * engine.processes + engine.process
+        positions = positions_of(len(self.examples), config.batch, config.seed, number)
         images, maps, codes = self.examples.batch(positions, settings.channels)
         generator = torch.Generator().manual_seed(mixed_seed(config.seed, self.step, engine.process))
         if settings.attributes:
             maps, codes = drop_conditions(maps, codes, settings, DROPPED, generator)
         return images.to(engine.device), maps.to(engine.device), codes.to(engine.device), generator
-
-    def _position(self, number: int) -> int:
-        """The n-th image ever seen: all examples in one order, then all in another, and so on."""
-        passed, place = divmod(number, len(self.examples))
-        return int(_order(self.config.seed, passed, len(self.examples))[place])
 
     def _record(self, loss: float) -> None:
         self.losses.append(loss)
@@ -194,25 +188,9 @@ class _DiffusionStage:
             if self.engine.is_main:
                 write_csv(self.folder / LOG, LOG_COLUMNS, self.log)
         if self.engine.is_overdue(self.engine.save_seconds):
-            self.save()
+            self.engine.save({"step": self.step, "losses": self.losses, "log": self.log})
 
-    def save(self) -> None:
-        tensors = {
-            "network": self.bare.state_dict(),
-            "average": self.ema.state_dict(),
-            "optimizer": self.optimizer.state_dict(),
-        }
-        self.engine.save(self.folder / STATE, tensors, {"step": self.step, "losses": self.losses, "log": self.log})
-        self.engine.note_saved()
-
-    def resume(self) -> None:
-        if (self.folder / STATE).is_dir():
-            self.engine.load(self.folder / STATE, self._restore, "the state of this training, as it was left")
-
-    def _restore(self, tensors: dict[str, Any], progress: dict[str, Any]) -> None:
-        self.bare.load_state_dict(tensors["network"])
-        self.ema.load_state_dict(tensors["average"])
-        self.optimizer.load_state_dict(tensors["optimizer"])
+    def restore(self, progress: dict[str, Any]) -> None:
         self.step, self.losses, self.log = progress["step"], progress["losses"], progress["log"]
 
     def close(self) -> SemanticUNet:
@@ -243,11 +221,6 @@ class _Loss(nn.Module):
             return output
 
         return loss_of(settings, denoiser, images, noise, self.schedule, generator).mean()
-
-
-@lru_cache(maxsize=2)
-def _order(seed: int, passed: int, count: int) -> NDArray[np.intp]:
-    return np.random.default_rng([seed, passed]).permutation(count)
 
 
 def _claim(out: Path, wanted: DiffusionRecord) -> None:

@@ -27,7 +27,7 @@ from synthboost.training.hardware import choose_precision, limit_threads
 
 GRADIENT_CLIP = 1.0
 """Largest norm of the gradient; not stated in the papers."""
-TENSORS, PROGRESS = "tensors.pt", "progress.json"
+STATE, TENSORS, PROGRESS = "state", "tensors.pt", "progress.json"
 DTYPES = {"bf16": torch.bfloat16, "fp16": torch.float16}
 
 
@@ -44,6 +44,8 @@ class Engine:
         """Choose device, precision and number of threads."""
         limit_threads(model, threads)
         self.folder, self.precision = folder, choose_precision(precision, model)
+        self.parts: dict[str, Any] = {}
+        """By its name in a state, each thing that has a `state_dict`."""
         self.accelerator = Accelerator(mixed_precision="no")
         self.device: torch.device = self.accelerator.device
         self.process, self.processes = int(self.accelerator.process_index), int(self.accelerator.num_processes)
@@ -111,8 +113,8 @@ class Engine:
         """Whether so much time has gone since the last saved state, by any process' clock: all must save together."""
         return self.sum(float(time.monotonic() - self._saved >= seconds)) > 0
 
-    def save(self, folder: Path, tensors: Mapping[str, Any], progress: Mapping[str, Any]) -> None:
-        """Write a state, the main process for all; `progress` holds plain values.
+    def save(self, progress: Mapping[str, Any], folder: Path | None = None) -> None:
+        """Write the state that `resume` reads, or a copy elsewhere, the main process for all: `parts` and plain values.
 
         Raises:
             OutputError: it cannot be written; the state that was there stays.
@@ -120,20 +122,24 @@ class Engine:
         on_gpu = {"cuda": torch.cuda.get_rng_state()} if torch.cuda.is_available() else {}
         generators = gather_object([{"cpu": torch.get_rng_state(), **on_gpu}])  # which dropout draws from
         if self.is_main:
-            held = {**tensors, "scaler": self.scaler.state_dict(), "generators": generators}
-            with whole_folder(folder) as temporary:
+            parts = {**self.parts, "scaler": self.scaler}
+            held = {name: part.state_dict() for name, part in parts.items()} | {"generators": generators}
+            with whole_folder(folder or self.folder / STATE) as temporary:
                 save_tensors(temporary / TENSORS, held)
                 write_json(temporary / PROGRESS, {**progress, "seconds": self.seconds})
         self.accelerator.wait_for_everyone()
+        if folder is None:
+            self._saved = time.monotonic()
 
-    def note_saved(self) -> None:
-        """Begin to wait for the next saving."""
-        self._saved = time.monotonic()
+    def resume(self, restore: Callable[[dict[str, Any]], None]) -> bool:
+        """Go on from the state that the folder holds; whether there is one. See `load`."""
+        if not (self.folder / STATE).is_dir():
+            return False
+        self.load(self.folder / STATE, restore, "the state of this training, as it was left")
+        return True
 
-    def load(
-        self, folder: Path, restore: Callable[[dict[str, Any], dict[str, Any]], None], expected: str
-    ) -> None:  # fmt: skip
-        """Read a state, give its tensors and progress to `restore`, and go on with its clock and random generators.
+    def load(self, folder: Path, restore: Callable[[dict[str, Any]], None], expected: str) -> None:
+        """Read a state into `parts`, give its plain values to `restore`, and go on with its clock and generators.
 
         Raises:
             CheckpointError: it is absent, damaged, or of another training.
@@ -142,8 +148,9 @@ class Engine:
             tensors = torch.load(folder / TENSORS, map_location="cpu", weights_only=True)
             progress = json.loads((folder / PROGRESS).read_text(encoding="utf-8"))
             self.restart_clock(float(progress.pop("seconds")))
-            restore(tensors, progress)
-            self.scaler.load_state_dict(tensors["scaler"])
+            for name, part in (self.parts | {"scaler": self.scaler}).items():
+                part.load_state_dict(tensors[name])
+            restore(progress)
             if self.process < len(tensors["generators"]):
                 states = tensors["generators"][self.process]
                 torch.set_rng_state(states["cpu"])

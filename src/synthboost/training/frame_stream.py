@@ -46,19 +46,20 @@ def repeated(frames: FrameBatch, batch: int, seed: int) -> FrameStream:
 
     Batch k is a function of the arguments and of k alone.
     """
-    total = len(frames.images)
-
-    def order(number: int) -> NDArray[np.intp]:
-        return np.random.default_rng([seed, number]).permutation(total)
 
     def stream(step: int) -> Generator[FrameBatch, None, None]:
         for number in count(step):
-            first, last = number * batch, (number + 1) * batch
-            passes = range(first // total, -(-last // total))
-            shown = np.concatenate([order(each) for each in passes])[first - passes[0] * total :][:batch]
-            yield chosen(frames, shown)
+            yield chosen(frames, positions_of(len(frames.images), batch, seed, number))
 
     return stream
+
+
+def positions_of(total: int, batch: int, seed: int, number: int) -> NDArray[np.intp]:
+    """Which of `total` items are in a batch, when all are shown in random order, then all in another one, and so on."""
+    first, last = number * batch, (number + 1) * batch
+    passes = range(first // total, -(-last // total))
+    orders = [np.random.default_rng([seed, each]).permutation(total) for each in passes]
+    return np.concatenate(orders)[first - passes[0] * total :][:batch]
 
 
 def shrunk_frames(frames: Iterable[Frame], size: int) -> FrameBatch:

@@ -119,7 +119,7 @@ def train_stage(
     stage = _Stage(model, training, validation, recipe, config, folder, caches, keep_best_state)
     with torch.random.fork_rng():  # dropout draws from torch's global generator, which is the caller's
         torch.manual_seed(config.seed + stage.engine.process)
-        if not stage.resume() and take_over is not None:
+        if not stage.engine.resume(stage.restore) and take_over is not None:
             stage.take_over(take_over)
         stage.train()
         return stage.close()
@@ -161,23 +161,17 @@ class _Stage:
         self.validation_loader = make_loader(samples, order, workers, pinned)
         self.joint = JointStatistics(model)
         self.network = self.engine.accelerator.prepare(model)
+        self.engine.parts = {"network": model, "optimizer": self.optimizer, "scheduler": self.scheduler}
 
     @property
     def finished(self) -> bool:
         progress, config = self.progress, self.config
         return progress.epoch >= config.epochs or progress.epochs_without_gain >= STOPPING_PATIENCE
 
-    def resume(self) -> bool:
-        """Go on from this stage's own state; whether there is one."""
-        if not self.paths.state.is_dir():
-            return False
-        self.engine.load(self.paths.state, self._restore, "the state of this training, as it was left")
-        return True
-
     def take_over(self, state: Path) -> None:
         """Go on from another stage's state: everything but its log, and the choice of the epoch that is kept."""
         fresh_schedule = self.scheduler.state_dict()
-        self.engine.load(state, self._restore, "the state of the best epoch of the stage before")
+        self.engine.load(state, self.restore, "the state of the best epoch of the stage before")
         if self.config.schedule == "one-cycle":
             self.scheduler.load_state_dict(fresh_schedule)
         self.progress = Progressed(epochs_before=self.progress.epoch, dice_to_beat=self.progress.best_dice)
@@ -186,10 +180,8 @@ class _Stage:
             self.model.save_pretrained(self.paths.checkpoint)
             write_log(self.paths.log, [])
 
-    def _restore(self, tensors: dict[str, Any], progress: dict[str, Any]) -> None:
-        self.model.load_state_dict(tensors["network"])
-        self.optimizer.load_state_dict(tensors["optimizer"])
-        self.scheduler.load_state_dict(tensors["scheduler"])
+    def restore(self, progress: dict[str, Any]) -> None:
+        """Take the values that a state was saved with."""
         self.progress = Progressed(**progress)
 
     def train(self) -> None:
@@ -217,7 +209,7 @@ class _Stage:
             progress.batch += 1
             bar.advance()
             if self.engine.is_overdue(self.engine.save_seconds):
-                self.save_state()
+                self.engine.save(vars(progress))
 
     def _step(self, batch: Batch) -> float:
         pairs, processes = float(self._pairs(batch)), self.engine.processes
@@ -277,9 +269,9 @@ class _Stage:
                 self.model.save_pretrained(self.paths.checkpoint)
             write_log(self.paths.log, self._log())
         if better and self.keep_best_state:  # before the own state, which says that this was the best epoch
-            self._save_state(self.paths.best_state)
+            engine.save(vars(progress), self.paths.best_state)
         if engine.is_overdue(LEAST_SECONDS):
-            self.save_state()
+            engine.save(vars(progress))
 
     @torch.no_grad()
     def _validation_scores(self) -> tuple[float, float]:
@@ -297,16 +289,6 @@ class _Stage:
         loss_value, dice_value = (total / pairs for total in totals)
         self.engine.require_finite("validation loss", loss_value)
         return loss_value, dice_value
-
-    def save_state(self) -> None:
-        """Save everything that going on takes, where this stage resumes from."""
-        self._save_state(self.paths.state)
-        self.engine.note_saved()
-
-    def _save_state(self, folder: Path) -> None:
-        parts = {"network": self.model, "optimizer": self.optimizer, "scheduler": self.scheduler}
-        tensors = {name: part.state_dict() for name, part in parts.items()}
-        self.engine.save(folder, tensors, vars(self.progress))
 
     def close(self) -> list[EpochLog]:
         """Load the best epoch's weights into the caller's model, as it was given."""

@@ -30,7 +30,7 @@ from synthboost.progress import Progress
 from synthboost.training.augment_batch import augment_batch
 from synthboost.training.averaging import Ema
 from synthboost.training.config import STRONGEST_AUGMENTATION
-from synthboost.training.engine import Engine, mixed_seed, training_facts
+from synthboost.training.engine import STATE, Engine, mixed_seed, training_facts
 from synthboost.training.frame_stream import FrameBatch, FrameStream
 from synthboost.training.hardware import release_network
 from synthboost.training.optimizer import NAMING_WEIGHT, WEIGHT_DECAY, one_cycle
@@ -47,7 +47,7 @@ TEXT_PARTS = 4
 """A batch's sentences are encoded in so many parts: half the time of one, at 16 images."""
 SAVE_SECONDS = 180.0
 """Between saved states."""
-STATE, LOG, WEIGHTS = "state", "log.csv", "checkpoint"
+LOG, WEIGHTS = "log.csv", "checkpoint"
 
 
 @dataclass(frozen=True)
@@ -130,7 +130,7 @@ def fit(
     training = _Fit(model, settings, folder, validation)
     with torch.random.fork_rng():  # dropout draws from torch's global generator, which is the caller's
         torch.manual_seed(settings.seed)
-        training.resume()
+        training.engine.resume(training.restore)
         training.run(stream)
     return training.close()
 
@@ -160,11 +160,9 @@ class _Fit:
         )
         self.scheduler = one_cycle(self.optimizer, settings.steps + 1, WARM_UP)
         self.step, self.losses, self.log = 0, list[float](), list[RecipeLog]()
-
-    def resume(self) -> None:
-        """Go on from the state of this training, if there is one."""
-        if (self.folder / STATE).is_dir():
-            self.engine.load(self.folder / STATE, self._restore, "the state of this training, as it was left")
+        self.engine.parts = {
+            "network": model, "average": self.ema, "optimizer": self.optimizer, "scheduler": self.scheduler,
+        }  # fmt: skip
 
     def run(self, stream: FrameStream) -> None:
         """Take the steps that are left."""
@@ -242,21 +240,11 @@ class _Fit:
 
     def save_state(self) -> None:
         """Save everything that going on takes."""
-        tensors = {
-            "network": self.model.state_dict(),
-            "average": self.ema.state_dict(),
-            "optimizer": self.optimizer.state_dict(),
-            "scheduler": self.scheduler.state_dict(),
-        }
-        progress = {"step": self.step, "losses": self.losses, "log": [asdict(line) for line in self.log]}
-        self.engine.save(self.folder / STATE, tensors, progress)
-        self.engine.note_saved()
+        log = [asdict(line) for line in self.log]
+        self.engine.save({"step": self.step, "losses": self.losses, "log": log})
 
-    def _restore(self, tensors: dict[str, Any], progress: dict[str, Any]) -> None:
-        self.model.load_state_dict(tensors["network"])
-        self.ema.load_state_dict(tensors["average"])
-        self.optimizer.load_state_dict(tensors["optimizer"])
-        self.scheduler.load_state_dict(tensors["scheduler"])
+    def restore(self, progress: dict[str, Any]) -> None:
+        """Take the values that a state was saved with."""
         self.step, self.losses = progress["step"], progress["losses"]
         self.log = [RecipeLog(**line) for line in progress["log"]]
 
