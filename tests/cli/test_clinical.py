@@ -122,7 +122,7 @@ def test_true_masks_on_disk_agree_with_the_reference_in_everything(synthboost, f
 
 
 def test_a_patient_in_pixels_stands_beside_one_in_millimetres(synthboost, tmp_path):
-    root, lines = tmp_path / "clinic", ["image,mask,patient,view,phase,split,spacing"]
+    root, lines = tmp_path / "clinic", ["image,mask,patient,view,phase,split,spacing,ef"]
     root.mkdir()
     labels = np.zeros((40, 40), np.uint8)
     labels[10:20, 10:18] = 1
@@ -130,12 +130,15 @@ def test_a_patient_in_pixels_stands_beside_one_in_millimetres(synthboost, tmp_pa
     for patient, spacing in (("anna", "0.5"), ("ben", "unknown")):
         shutil.copy(root / "image.png", root / f"{patient}.png")
         Image.fromarray(labels).save(root / f"{patient}_mask.png")
-        lines.append(f"{patient}.png,{patient}_mask.png,{patient},4CH,ED,test,{spacing}")
+        lines.append(f"{patient}.png,{patient}_mask.png,{patient},4CH,ED,test,{spacing},")
+    shutil.copy(root / "image.png", root / "later.png")  # the fraction may stand in any of a patient's lines
+    lines.append("later.png,ben_mask.png,ben,4CH,ES,test,unknown,55")
     (root / "frames.csv").write_text("\n".join(lines))
     answer = synthboost("clinical", "reference", "--data", root, "--out", tmp_path / "out")
     assert answer.code == 0, answer.err
     areas = [(row["lv_area_4CH_ED_mm2"], row["lv_area_4CH_ED_px2"]) for row in read(tmp_path / "out" / "patients.csv")]
     assert areas == [("20.0", ""), ("", "80.0")]  # 8 x 10 pixels of 0.5 mm
+    assert [row["stated_ef_percent"] for row in read(tmp_path / "out" / "patients.csv")] == ["", "55.0"]
 
 
 def test_options_for_a_model_are_refused_without_one(synthboost, few, tmp_path):

@@ -61,6 +61,7 @@ def test_cases_are_read_with_what_their_names_and_labels_say(raw):
         ({"channel_names": {"0": "a", "1": "b"}}, "channel_names"),
         ({"labels": {"background": 0, "tumour": 1}}, "labels"),
         ({"labels": {"background": 0, "whole": [1, 2]}}, "labels"),
+        ({"labels": {"background": 0, "LV": 1, "ignore": 2}}, "labels"),
         ({"numTraining": 3}, "numTraining"),
         ({"file_ending": ".tif"}, "file_ending"),
     ],
@@ -142,9 +143,10 @@ def test_labels_are_numbered_from_1_where_few_structures_are_annotated(tmp_path)
 
 
 def test_frames_that_annotate_different_structures_are_not_mixed(tmp_path):
-    write(tmp_path / "a.nii.gz", [[1, 2, 3, 4]])
+    for name in "ab":
+        write(tmp_path / f"{name}.nii.gz", [[1, 2, 3, 4]])
     write(tmp_path / "m.nii.gz", [[0, 1, 1, 0]])
-    lines = "image,mask,structures,patient,split", "a.nii.gz,m.nii.gz,LV,p,train", "a.nii.gz,m.nii.gz,LV=1 LA=3,q,test"
+    lines = "image,mask,structures,patient,split", "a.nii.gz,m.nii.gz,LV,p,train", "b.nii.gz,m.nii.gz,LV=1 LA=3,q,test"
     (tmp_path / "frames.csv").write_text("\n".join(lines) + "\n")
     with pytest.raises(DataError, match="structures of 1 frames: p; expected LV, LA in each"):
         ExportData(root=tmp_path, out=tmp_path / "raw", layout="nnunet").run()

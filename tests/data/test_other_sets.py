@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -14,8 +15,10 @@ from scipy.io import savemat
 from synthboost.data import open_dataset
 from synthboost.data.cardiac_uda import CardiacUda
 from synthboost.data.hmc_qu import HmcQu
+from synthboost.data.nnunet_export import export_nnunet
+from synthboost.data.source import open_source
 from synthboost.data.unity import Unity
-from synthboost.domain import Structure, View
+from synthboost.domain import SplitPart, Structure, View
 from synthboost.errors import DataError
 
 LV, MYO, LA = Structure
@@ -119,6 +122,17 @@ def test_cardiac_uda_has_the_frames_that_are_outlined_filled(uda):
     assert [int(frame.mask(s).sum()) for s in (LV, LA)] == [9, 1]
     assert frame.known_spacing_mm is None
     assert len(open_dataset(uda / "Site_G_100").frames) == 1
+
+
+def test_patients_of_two_sites_with_one_name_are_never_scored_or_exported_as_one(uda):
+    for kind in ("image", "label"):
+        (uda / "Site_R_126" / f"normal-8-4_{kind}.nii.gz").rename(uda / "Site_R_126" / f"patient-7-4_{kind}.nii.gz")
+    source = open_source(uda, images=False)  # whose images are alike
+    every = replace(source.split, parts={part: source.dataset.patients for part in SplitPart})
+    with pytest.raises(DataError, match="two are called patient-7_4CH_0001; expected patients with names of their own"):
+        replace(source, split=every).evaluation_frames(SplitPart.TESTING)
+    with pytest.raises(DataError, match="two are called patient-7_4CH_0001"):
+        export_nnunet(source.dataset, source.split, uda / "raw")
 
 
 def test_cardiac_uda_keeps_a_spacing_that_is_stated_and_refuses_what_is_missing_or_odd(uda):

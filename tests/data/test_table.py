@@ -11,6 +11,7 @@ from synthboost.data.inspection import inspect_dataset, render_report
 from synthboost.data.table import TableFolder
 from synthboost.domain import Phase, Quality, Sex, SplitPart, Structure, View
 from synthboost.errors import DataError
+from synthboost.io.nifti import new_header, write_nifti
 
 LV, MYO, LA = Structure
 IMAGE = np.arange(48, dtype=np.uint8).reshape(6, 8)
@@ -88,6 +89,21 @@ def test_a_frame_of_a_clip_is_found_by_its_number_and_its_mask_may_be_a_picture(
     assert int(frames[1].mask(LV).sum()) == 6
 
 
+def test_a_mask_of_another_spacing_is_refused_unless_the_table_states_it(folder):
+    for name, pixels, spacing in (
+        ("x", IMAGE, (0.3, 0.4)),
+        ("m", MASK // 255, (0.4, 0.3)),
+        ("bare", MASK // 255, None),
+    ):
+        write_nifti(folder / f"{name}.nii.gz", [pixels], new_header((6, 8), spacing))
+    for mask, cell, spacing in (("bare", "", (0.3, 0.4)), ("m", "0.5", (0.5, 0.5))):
+        dataset = open_dataset(table(folder, "image,mask,spacing", f"x.nii.gz,{mask}.nii.gz,{cell}"))
+        assert dataset.load(dataset.frames[0]).spacing_mm == spacing
+    dataset = open_dataset(table(folder, "image,mask", "x.nii.gz,m.nii.gz"))
+    with pytest.raises(DataError, match=r"spacing .*\(0\.4, 0\.3\); expected \(0\.3, 0\.4\) as x\.nii\.gz has"):
+        dataset.load(dataset.frames[0])
+
+
 def test_a_split_is_drawn_by_patient_where_none_is_stated(folder):
     lines = [f"a.png,{number},p{number}" for number in range(10)]
     parts = open_dataset(table(folder, "image,number,patient", *lines)).official
@@ -130,10 +146,13 @@ def test_an_inspection_tells_structures_unknown_spacings_and_ignored_columns(fol
         (("image,sex", "a.png,X"), "Sex", "'X'"),
         (("image,age", "a.png,200"), "Age", "'200'"),
         (("image,ef", "a.png,101"), "EF", "'101'"),
+        (("image,ef", "a.png,0.55"), "ef", "0.55"),
         (("image,patient", "a.png,"), "patient", "''"),
         (("image,split", "a.png,dev"), "split", "'dev'"),
         (("image,patient,split", "a.png,p,train", "b.png,p,test"), "split", "p is testing"),
         (("image,split", "a.png,train", "b.png,"), "split", "empty for b.png"),
+        (("image,patient,sex", "a.png,p,F", "b.png,p,M"), "sex", "M"),
+        (("image,patient,ef", "a.png,p,50", "b.png,p,", "sub/c.png,p,51"), "ef", "51.0"),
         (("image,number,patient", "a.png,1,p", "b.png,1,p"), "frame", "p_0001 again"),
         (("image,patient,split", "a.png,p,train", "./a.png,q,test"), "image", "a.png again"),
         (("image,patient,split", "a.png,Mu\u0308ller,train", "b.png,M\xfcller,test"), "split", "M\xfcller is testing"),

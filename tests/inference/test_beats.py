@@ -40,7 +40,8 @@ DIASTOLE, SYSTOLE = heart(60, 20), heart(50, 15)
 
 def test_a_beat_comes_with_how_far_the_model_changes_it() -> None:
     clip = [DIASTOLE] * 3 + [SYSTOLE] * 5 + [DIASTOLE] * 5 + [SYSTOLE] * 5
-    recording = SimpleNamespace(spacing_mm=(1.0, 1.0), frame_seconds=0.1)
+    seconds = [0.1 * number for number in range(9)] + [0.2 * number - 0.8 for number in range(9, 18)]  # half as fast
+    recording = SimpleNamespace(spacing_mm=(1.0, 1.0), frame_seconds=0.15, seconds=seconds)
     beats = beats_of(clip, 0.1)
     ends = {number: clip[number] for beat in beats for number in beat[:2]}
     rows = beat_rows(Copying(), recording, structure_targets(), clip, beats, ends)
@@ -50,6 +51,8 @@ def test_a_beat_comes_with_how_far_the_model_changes_it() -> None:
     assert first["ef_single_plane"]["value"] == pytest.approx(53.1, abs=2)
     assert first["ef_single_plane"]["model_sd"] == pytest.approx(30.7, abs=1.5)
     assert first["la_volume_max"]["unit"] == "ml"
+    assert (beats[0].ed, beats[0].end) == (0, 9)
+    assert first["heart_rate"]["value"] == 60  # over 1 s
     mean = next(row for row in rows if (row["beat"], row["number"]) == ("mean", "ef_single_plane"))
     assert (mean["value"], mean["beats_sd"]) == (first["ef_single_plane"]["value"], 0)
     assert beats_of([DIASTOLE] * 6, 0.1) == []

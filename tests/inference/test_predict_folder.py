@@ -6,6 +6,7 @@ import csv
 import gzip
 import json
 import os
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -189,6 +190,10 @@ def test_patients_who_have_folders_have_rows(predictor, tiny_camus, tmp_path) ->
         ("patient0001", "4", "0"),
         ("patient0002", "4", "0"),
     ]
+    images = tiny_camus / "database_nifti"
+    shutil.copy(next(images.rglob("*_ED.nii.gz")), images / "nobody.nii.gz")
+    _predict(predictor, images, tmp_path / "out")
+    assert not (tmp_path / "out" / "patients.csv").exists()  # of somebody it is not known who it is
 
 
 def test_sentences_give_masks_that_may_overlap_and_no_label_map(predictor, tmp_path) -> None:

@@ -6,8 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from synthboost.domain import SplitPart
 from synthboost.errors import DataError
-from synthboost.records.study_folder import find_runs
+from synthboost.io.typed_json import write_record
+from synthboost.records.study_folder import StudyRecord, StudyTerms, find_runs
 
 
 def run(folder: Path, finished: bool = True) -> Path:
@@ -34,6 +36,13 @@ def test_a_folder_of_runs_is_a_study(tmp_path, inside):
     finished, unfinished = find_runs([tmp_path / "study"])
     assert [path.name for path in finished] == ["a", "b"]
     assert [path.name for path in unfinished] == ["c"]
+
+
+def test_a_run_of_a_study_whose_folder_was_deleted_is_not_finished(tmp_path):
+    run(tmp_path / "study" / "runs" / "a")
+    terms = StudyTerms("paper", {}, {}, {}, {}, SplitPart.TESTING)
+    write_record(tmp_path / "study" / "study.json", StudyRecord(terms, (), ("a", "b")))
+    assert [[path.name for path in found] for found in find_runs([tmp_path / "study"])] == [["a"], ["b"]]
 
 
 def test_a_run_named_twice_is_found_once(tmp_path):

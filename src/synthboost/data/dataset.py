@@ -2,7 +2,7 @@
 
 import hashlib
 import os
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
@@ -190,6 +190,16 @@ class Dataset:
         """
         with readable(self.root / path), (self.root / path).open("rb") as handle:
             return hashlib.file_digest(handle, "sha256").digest()
+
+
+def require_own_names(root: Path, infos: Iterable[FrameInfo]) -> None:
+    """Refuse frames (`DataError`) of which two have one name, by which their files are called."""
+    counts = Counter(info.name for info in infos)
+    if twice := [name for name, count in counts.items() if count > 1]:
+        raise DataError(
+            root, "frames", f"two are called {shown(twice, 3)}", "patients with names of their own",
+            "Patients of two folders have one name: give each folder by itself, or rename them.",
+        )  # fmt: skip
 
 
 def without_annotations(dataset: Dataset, except_of: Collection[PatientId] = ()) -> Dataset:

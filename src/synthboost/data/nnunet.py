@@ -94,6 +94,8 @@ def _numbers(root: Path, facts: Mapping[str, Any]) -> dict[int, int]:
     if not isinstance(labels, dict) or not all(isinstance(number, int) for number in labels.values()):
         raise DataError(path, "labels", labels, 'names with a number each, as {"background": 0, "LV": 1}')
     named = {name.lower().replace("_", " ").replace("-", " "): number for name, number in labels.items()}
+    if "ignore" in named:  # nnU-Net leaves such pixels out of loss and score; here they would count as background
+        raise DataError(path, "labels", "ignore", "label maps in which every pixel has a meaning")
     numbers = {number: int(NAMES[name]) if name in NAMES else 0 for name, number in named.items()}
     if not any(numbers.values()):
         raise DataError(path, "labels", ", ".join(labels), f"one of {', '.join(NAMES)}")

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from synthboost.data.dataset import Dataset
+from synthboost.data.dataset import Dataset, require_own_names
 from synthboost.data.lists import FRAMES_CSV
 from synthboost.data.nnunet import ENDING, FACTS
 from synthboost.data.splits import Split
@@ -40,8 +40,8 @@ def export_nnunet(dataset: Dataset, split: Split, out: Path) -> int:
         The number of frames.
 
     Raises:
-        DataError: a frame annotates fewer structures than others (to nnU-Net the others would be background), there is
-            no annotated training frame, or one is broken.
+        DataError: a frame annotates fewer structures than others (to nnU-Net the others would be background), two have
+            one name, there is no annotated training frame, or one is broken.
         OutputError: `out` is there, or cannot be written.
     """
     require_new_folder(out, "out")
@@ -51,6 +51,7 @@ def export_nnunet(dataset: Dataset, split: Split, out: Path) -> int:
         raise DataError(dataset.root, f"structures of {len(partly)} frames", shown(partly, 5), expected)
     if not any(split.part_of(info.patient) is SplitPart.TRAINING for info in infos):
         raise DataError(dataset.root, "training frames", "none annotated", "at least one")
+    require_own_names(dataset.root, infos)
     numbers = {structure: number for number, structure in enumerate(dataset.structures, start=1)}
     folds: dict[str, list[str]] = {"train": [], "val": []}
     with whole_folder(out) as temporary:

@@ -8,7 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple, Self
 
-from synthboost.data.dataset import Dataset, image_digest, without_annotations
+from synthboost.data.dataset import Dataset, image_digest, require_own_names, without_annotations
 from synthboost.data.picture_folder import PictureDefaults, open_pictures
 from synthboost.data.registry import looks_like_dataset, open_dataset
 from synthboost.data.splits import (
@@ -157,7 +157,7 @@ class Source:
         of every part, since nothing was held out.
 
         Raises:
-            DataError: there are none.
+            DataError: there are none, or two have one name.
         """
         name = f"{self.dataset.root.name} {part}"
         frames = self.frames(part, name)
@@ -170,6 +170,7 @@ class Source:
                 self.dataset.root, "part", part, f"annotated frames in the {part} part of split {self.split.name}",
                 "For a copy without the test patients give --split no-test; --allow-missing only skips what is absent.",
             )  # fmt: skip
+        require_own_names(self.dataset.root, frames.infos)
         return frames
 
     @cached_property

@@ -48,8 +48,8 @@ class TableFolder(Dataset):
         """Read the table, no pixel; the official split is its column `split`, or else `drawn_split`.
 
         Raises:
-            DataError: a line is wrong, two mean the same frame, a patient is in two parts or in none, or a file is
-                absent (unless allowed: its patient is then left out).
+            DataError: a line is wrong, two mean the same frame, a patient is in two parts or in none or of two sexes or
+                ejection fractions, or a file is absent (unless allowed: its patient is then left out).
         """
         rows = list(read_lines(root / FRAMES_CSV, "image"))
         columns = list(rows[0][1]) if rows else []
@@ -76,12 +76,14 @@ class TableFolder(Dataset):
         spacing_mm = line.spacing_mm or stated if info.spacing_known else None
         return to_grey_image(self.root / files.image, pixels), spacing_mm or UNKNOWN_SPACING
 
-    def label_map_of(self, info: FrameInfo, shape: tuple[int, ...]) -> tuple[LabelMap, None]:
+    def label_map_of(self, info: FrameInfo, shape: tuple[int, ...]) -> tuple[LabelMap, Spacing | None]:
         """Read a label map, which may be a clip beside one; see `Dataset.label_map_of`."""
         files, line = self.files_of(info), self.lines[info.patient, info.name]
         path = self.root / str(files.label_map)
         is_clip = path.name.lower().endswith(STATES_SPACING) and open_recording(path).length > 1
-        return read_label_map(path, line.labels, files.number if is_clip else None)[0], None
+        labels, spacing_mm = read_label_map(path, line.labels, files.number if is_clip else None)
+        compared = info.spacing_known and line.spacing_mm is None and spacing_mm != UNKNOWN_SPACING
+        return labels, spacing_mm if compared else None
 
 
 def _told_apart(lines: Iterable[Line]) -> list[Line]:
@@ -113,10 +115,15 @@ def _told_apart(lines: Iterable[Line]) -> list[Line]:
 
 def _parts(path: Path, lines: Iterable[Line]) -> dict[SplitPart, tuple[PatientId, ...]]:
     of_patient: dict[PatientId, SplitPart | None] = {}
+    known: dict[tuple[object, ...], object] = {}
     for line in lines:
-        if (first := of_patient.setdefault(line.info.patient, line.part)) != line.part:
-            said = f"{line.info.patient.name} is {line.part or 'in no part'}"
-            raise DataError(line.where, "split", said, f"{first or 'no part'}, as in the lines above")
+        patient, view, attributes = line.info.patient, line.info.view, line.info.attributes
+        for said, *what in ((attributes.sex, "sex"), (attributes.ejection_fraction, "ef", view)):
+            if said is not None and (first := known.setdefault((patient, *what), said)) != said:
+                raise DataError(line.where, str(what[0]), said, f"{first}, as in the lines above of {patient.name}")
+        if (part := of_patient.setdefault(patient, line.part)) != line.part:
+            wrong = f"{patient.name} is {line.part or 'in no part'}"
+            raise DataError(line.where, "split", wrong, f"{part or 'no part'}, as in the lines above")
     if not any(of_patient.values()):
         return drawn_split(of_patient)
     if none := [patient.name for patient, part in of_patient.items() if part is None]:

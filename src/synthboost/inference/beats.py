@@ -40,7 +40,7 @@ def beat_rows(
         ends: the frames of ED and ES of each beat.
     """
     frames = [measure_frame(labels, recording.spacing_mm) for labels in label_maps]
-    numbers = measure_beats(frames, beats, recording.frame_seconds)
+    numbers = measure_beats(frames, beats, recording.frame_seconds, recording.seconds)
     other = structure_targets([target.name for target in targets], paraphrase=1)
     wordings = [[target.sentence for target in wording] for wording in (targets, other)]
     labels = [target.label for target in targets]

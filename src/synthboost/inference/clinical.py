@@ -89,7 +89,7 @@ def measure_cases(found: FrameLabelMaps, with_reference: bool) -> Iterator[Case]
         numbers = measure_patient(maps)
         yield Case(
             patient=patient,
-            stated_ef=frames[0][0].attributes.ejection_fraction,
+            stated_ef=next((ef for info, *_ in frames if (ef := info.attributes.ejection_fraction) is not None), None),
             numbers=numbers,
             reference=measure_patient(truth) if with_reference and truth else None,
             checks=check_patient(maps, _sectors({key: frame for key, frame, _ in read if key in maps}), numbers),

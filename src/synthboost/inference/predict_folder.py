@@ -182,6 +182,8 @@ def _write_tables(out: Path, outcomes: Sequence[RecordingResult]) -> None:
         patients.setdefault(outcome.patient, []).append(outcome)
     if "" not in patients:
         write_csv(out / "patients.csv", PATIENT_COLUMNS, (_patient_row(*patient) for patient in patients.items()))
+    else:
+        (out / "patients.csv").unlink(missing_ok=True)  # an older one would lack these recordings
 
 
 def _frame_rows(outcome: RecordingResult) -> Iterator[dict[str, Any]]:

@@ -9,6 +9,7 @@ from typing import Any
 
 from synthboost.domain import SplitPart
 from synthboost.errors import DataError
+from synthboost.io.typed_json import read_record
 from synthboost.records.run_folder import Below, Folder, RunPaths
 from synthboost.records.run_record import Versions
 
@@ -75,12 +76,15 @@ def find_runs(paths: Sequence[Path]) -> tuple[list[Path], list[Path]]:
     """Find finished and unfinished runs; a path that is no folder of runs is taken for a finished run.
 
     Raises:
-        DataError: a folder of runs holds no finished one.
+        DataError: a folder of runs holds no finished one, or what a study was asked for cannot be read.
     """
     finished: list[Path] = []
     unfinished: list[Path] = []
     for path in paths:
-        members = _members(path)
+        members, paths = _members(path), StudyPaths(path)
+        if paths.description.is_file():  # what was asked for and has no folder is not finished either
+            asked = (paths.runs / name for name in read_record(paths.description, StudyRecord).runs)
+            members += [lost for lost in asked if lost not in members]
         if not members:
             finished.append(path)
             continue

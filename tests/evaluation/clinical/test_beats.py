@@ -58,7 +58,7 @@ def test_every_beat_of_a_drawn_clip_has_its_numbers(make_maps) -> None:
     frames, areas = [diastole if area == 120 else systole for area in shown], shown
     beats = find_beats(areas, 0.1)
     assert beats == [Beat(0, 3, 7), Beat(7, 11, None)]
-    first, second = measure_beats(frames, beats, 0.1)
+    first, second = measure_beats(frames, beats, 0.1, [0.1 * number for number in range(14)])
     # Half ellipsoids: 2 pi / 3 r^2 L. LV 26, 90 and 20, 75 mm: 127.4 and 62.8 ml; LA 24, 40 and 18, 48: 48.3 and 32.6.
     expected = {
         "heart_rate": 60 / 0.7, "lv_volume_ED": 127.4, "lv_volume_ES": 62.8, "ef_single_plane": 50.7,

@@ -91,14 +91,18 @@ def measure_frame(label_map: LabelMap, spacing_mm: tuple[float, float] | None) -
 
 
 def measure_beats(
-    frames: Sequence[Mapping[str, float]], beats: Sequence[Beat], frame_seconds: float | None = None
+    frames: Sequence[Mapping[str, float]],
+    beats: Sequence[Beat],
+    frame_seconds: float | None = None,
+    seconds: Sequence[float] | None = None,
 ) -> list[dict[str, float | None]]:
     """Measure each beat: `NUMBERS`, `None` where the frames do not allow it.
 
     Args:
         frames: what `measure_frame` found in each frame of the clip; smoothed as the areas are.
         beats: what `find_beats` found in their areas.
-        frame_seconds: between two frames; without it there is no heart rate.
+        frame_seconds: between two frames, on average.
+        seconds: when each frame was taken, which may be at no steady rate; without them there is no heart rate.
     """
     curves = {
         name: smoothed(values, frame_seconds)
@@ -109,8 +113,8 @@ def measure_beats(
         ends = {name: (float(curve[ed]), float(curve[es])) for name, curve in curves.items()}
         atrium = curves["atrium"][ed:end] if "atrium" in curves else None
         numbers = beat_numbers(ends, None if atrium is None else (float(atrium.max()), float(atrium.min())))
-        if end is not None and frame_seconds is not None:
-            numbers["heart_rate"] = 60 / (frame_seconds * (end - ed))
+        if end is not None and seconds is not None:
+            numbers["heart_rate"] = 60 / (seconds[end] - seconds[ed])
         found.append(numbers)
     return found
 
