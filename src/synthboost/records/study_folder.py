@@ -81,9 +81,9 @@ def find_runs(paths: Sequence[Path]) -> tuple[list[Path], list[Path]]:
     finished: list[Path] = []
     unfinished: list[Path] = []
     for path in paths:
-        members, paths = _members(path), StudyPaths(path)
-        if paths.description.is_file():  # what was asked for and has no folder is not finished either
-            asked = (paths.runs / name for name in read_record(paths.description, StudyRecord).runs)
+        members, study = _members(path), StudyPaths(path)
+        if study.description.is_file():  # what was asked for and has no folder is not finished either
+            asked = (study.runs / name for name in read_record(study.description, StudyRecord).runs)
             members += [lost for lost in asked if lost not in members]
         if not members:
             finished.append(path)
