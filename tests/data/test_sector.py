@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from io import BytesIO
+
 import numpy as np
 import pytest
+from PIL import Image
 
 from synthboost.data import open_dataset
-from synthboost.data.sector import Sector, find_sector
+from synthboost.data.sector import BRIGHT, Sector, find_sector
 from synthboost.errors import DataError
 from synthboost.simulator.fan import Fan, PixelGrid
 
@@ -68,6 +71,15 @@ def test_a_fan_that_the_frame_cuts_at_both_sides_and_below_is_found():
     assert image[-1].any()
     assert image[:, 0].any()
     assert agreement(find_sector(image), wide, (190, 180)) > 0.985
+
+
+@pytest.mark.parametrize("quality", [90, 75, 40, 20])
+def test_what_jpeg_leaves_beside_a_fan_does_not_hide_it(quality):
+    stream = BytesIO()
+    Image.fromarray(echo(DRAWN)).save(stream, "JPEG", quality=quality)
+    image = np.asarray(Image.open(stream))
+    assert np.count_nonzero(image[~DRAWN.mask(SHAPE)] > BRIGHT) > 300  # none before
+    assert agreement(find_sector(image), DRAWN) > 0.97
 
 
 def test_the_simulators_fan_is_the_mask_that_the_simulator_paints():

@@ -7,6 +7,7 @@ is black, and these holes would tell a network where the image is dark.
 from __future__ import annotations
 
 import math
+from contextlib import suppress
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,8 +17,9 @@ from numpy.typing import NDArray
 from synthboost.domain import GreyImage, Mask
 from synthboost.errors import DataError
 
-BRIGHT = 3
-"""Grey values above it are evidence of the fan; a guess, above the ringing of interpolation at the fan's rim."""
+BRIGHT, BRIGHTER = 3, 15
+"""Grey values above it are evidence of the fan; a guess, above the ringing of interpolation at the fan's rim. Where that
+shows no fan, values above the second one: above what JPEG leaves beside a fan, down to quality 20."""
 SMALLEST_PIECE = 0.01
 """Bright pieces below this part of all bright pixels are no evidence (marks, text); a guess."""
 TOLERANCE = 0.004
@@ -75,11 +77,20 @@ def find_sector(image: GreyImage, name: str = "image") -> Sector:
     Raises:
         DataError: an edge or the arc cannot be made out, or the fan leaves out too much that is bright.
     """
+    try:
+        return _fit(_evidence(image, BRIGHT), name)
+    except DataError:
+        with suppress(DataError):
+            return _fit(_evidence(image, BRIGHTER), name)
+        raise
+
+
+def _fit(bright: Mask, name: str) -> Sector:
+    """The fan around what is bright, (H, W); see `find_sector`."""
     from scipy import ndimage
 
-    bright = _evidence(image)
     rng = np.random.default_rng(0)
-    tolerance = max(1.0, TOLERANCE * max(image.shape))
+    tolerance = max(1.0, TOLERANCE * max(bright.shape))
     left, right = (_edge(bright, side, tolerance, rng, name) for side in (-1, 1))
     if right[1] - left[1] < NARROWEST:
         raise DataError(name, "sector", "edges that do not open downwards", "a fan with its apex on top")
@@ -96,11 +107,11 @@ def find_sector(image: GreyImage, name: str = "image") -> Sector:
     return sector
 
 
-def _evidence(image: GreyImage) -> Mask:
-    """Bright pixels without small separate pieces, (H, W)."""
+def _evidence(image: GreyImage, above: int) -> Mask:
+    """Pixels brighter than `above` without small separate pieces, (H, W)."""
     from scipy import ndimage
 
-    bright = image > BRIGHT
+    bright = image > above
     labels, _ = ndimage.label(bright, structure=np.ones((3, 3)))
     sizes = np.bincount(labels.ravel())
     large = sizes >= max(2.0, SMALLEST_PIECE * sizes[1:].sum())
