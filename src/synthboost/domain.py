@@ -180,7 +180,12 @@ class PatientId:
 
     def __str__(self) -> str:
         """`release/folder/name`: unique over all releases."""
-        return f"{self.release}/{self.folder}/{self.name}"
+        return f"{self.origin}/{self.name}"
+
+    @property
+    def origin(self) -> str:
+        """`release/folder`, which gives the name its meaning."""
+        return f"{self.release}/{self.folder}"
 
 
 @dataclass(frozen=True)

@@ -149,7 +149,12 @@ def shown(items: Sequence[str], most: int = 10) -> str:
 
 def people(count: int, kind: str = "") -> str:
     """Spell out a number of patients, e.g. `1 patient`, `5 synthetic patients`."""
-    return f"{count} {kind}{' ' if kind else ''}patient{'' if count == 1 else 's'}"
+    return counted(count, f"{kind} patient".strip())
+
+
+def counted(count: int, thing: str) -> str:
+    """Spell out a number of things, e.g. `1 epoch`, `1,800 frames`."""
+    return f"{count:,} {thing}{'' if count == 1 else 's'}"
 
 
 def require_fields(settings: object, *checks: tuple[str, bool, str]) -> None:

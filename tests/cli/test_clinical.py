@@ -176,3 +176,8 @@ def test_the_named_frames_of_two_clips_give_a_biplane_fraction_without_an_annota
     caution = "without a spacing right only if a pixel of both clips is as large"
     assert f"EF, biplane (Lang 2015): anna {said}, ben not measured; {caution}" in answer.out
     assert not [column for column in patient if column.startswith("reference_")]
+    assert (patient["patient"], patient["set"].startswith("table-")) == ("anna", True)
+    drawn = {path.name for path in (tmp_path / "out" / "overlays").iterdir()}
+    assert drawn == {f"{name}.png" for name in ("anna_2CH_ED", "anna_2CH_ES", "anna_4CH_ED", "anna_4CH_ES",
+                                                "ben_2CH_ED", "ben_4CH_ED")}  # fmt: skip
+    assert f"overlays: {tmp_path / 'out' / 'overlays'}\n" in answer.out

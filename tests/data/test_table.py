@@ -166,6 +166,21 @@ def test_a_broken_line_is_refused_by_its_place(folder, lines, field, value):
     assert "frames.csv" in f"{error.where} {error.expected}"
 
 
+@pytest.mark.parametrize(
+    ("content", "field", "value"),
+    [
+        (b"image;view\na.png;2CH\n", "separator", "a semicolon"),
+        (b"image\tview\na.png\t2CH\n", "separator", "a tab"),
+        ("image,patient\na.png,Jörg\n".encode("latin-1"), "characters", "byte 0xf6, so not UTF-8"),
+    ],
+)
+def test_a_table_as_some_spreadsheets_save_it_is_refused_with_a_remedy(folder, content, field, value):
+    (folder / "frames.csv").write_bytes(content)
+    with pytest.raises(DataError, match="save it as CSV UTF-8, separated by commas") as refused:
+        open_dataset(folder)
+    assert (refused.value.where, refused.value.field, refused.value.value) == (f"{folder}/frames.csv", field, value)
+
+
 def test_a_patient_of_whom_a_file_is_missing_may_be_left_out(folder):
     table(folder, "image,patient", "a.png,p1", "nowhere.png,p1", "b.png,p2")
     dataset = open_dataset(folder, allow_missing=True)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from synthboost.domain import STRUCTURES
-from synthboost.inference.beats import beat_rows, beats_of
+from synthboost.inference.beats import beat_rows, beats_of, fraction_of
 from synthboost.inference.predictor import Prediction
 from synthboost.inference.sentences import structure_targets
 
@@ -44,7 +44,8 @@ def test_a_beat_comes_with_how_far_the_model_changes_it() -> None:
     recording = SimpleNamespace(spacing_mm=(1.0, 1.0), frame_seconds=0.15, seconds=seconds)
     beats = beats_of(clip, 0.1)
     ends = {number: clip[number] for beat in beats for number in beat[:2]}
-    rows = beat_rows(Copying(), recording, structure_targets(), clip, beats, ends)
+    doubts = [(), (), ("unclear",), *[()] * 13, ("no sector", "unclear"), ()]
+    rows = beat_rows(Copying(), recording, structure_targets(), clip, beats, ends, doubts)
     assert len({row["beat"] for row in rows} - {"mean"}) == 2
     first = {row["number"]: row for row in rows if row["beat"] == 1}
     # 1 - 15^2 50 / (20^2 60) = 53.1 %; two of four variants see no change: 53.1 / sqrt(3) = 30.7.
@@ -55,4 +56,16 @@ def test_a_beat_comes_with_how_far_the_model_changes_it() -> None:
     assert first["heart_rate"]["value"] == 60  # over 1 s
     mean = next(row for row in rows if (row["beat"], row["number"]) == ("mean", "ef_single_plane"))
     assert (mean["value"], mean["beats_sd"]) == (first["ef_single_plane"]["value"], 0)
+    assert fraction_of(rows) == {
+        "percent": mean["value"], "model_sd": first["ef_single_plane"]["model_sd"], "beats_sd": 0
+    }  # fmt: skip
+    assert fraction_of([]) is None
+    assert [row["doubts"] for row in rows if row["number"] == "ef_single_plane"] == [
+        "unclear", "no sector; unclear", "unclear; no sector",
+    ]  # fmt: skip
+    rates = {row["beat"]: row for row in rows if row["number"] == "heart_rate"}
+    assert (rates[1]["reason"], rates[2]["reason"]) == ("", "the clip ends before the beat")
+    recording.frame_seconds = None
+    rows = beat_rows(Copying(), recording, structure_targets(), clip, beats, ends, doubts)
+    assert rows[0]["reason"] == "the file does not state the time between frames"
     assert beats_of([DIASTOLE] * 6, 0.1) == []

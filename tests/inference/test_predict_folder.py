@@ -15,7 +15,7 @@ from PIL import Image
 
 from synthboost.errors import OutputError
 from synthboost.inference import predict_recording
-from synthboost.inference.predict_folder import predict_folder, result_names
+from synthboost.inference.predict_folder import RecordingResult, predict_folder, result_names
 from synthboost.inference.sentences import sentence_targets, structure_targets
 from synthboost.io.recordings import find_recordings
 
@@ -210,6 +210,25 @@ def test_names_of_results_never_meet(tmp_path) -> None:
     (root / "a").mkdir(parents=True)
     paths = [root / "a" / "x.png", root / "a.png", root / "b.mhd", root / "b.png", root / "c.nii.gz"]
     assert result_names(root, paths) == ["a/x", "a.png", "b.mhd", "b.png", "c"]
+
+
+def test_a_name_that_is_too_long_for_its_results_does_not_stop_the_others(predictor, tmp_path) -> None:
+    for name in ("a", "b" * 251, "c"):
+        Image.fromarray(_fans(1)[0]).save(tmp_path / f"{name}.png")
+    outcomes = _predict(predictor, tmp_path, tmp_path / "out")
+    assert [bool(outcome.result) for outcome in outcomes] == [True, False, True]
+    assert outcomes[1].reason.endswith("length of the name: File name too long; expected a shorter one. Rename it.")
+
+
+def test_the_ejection_fraction_of_a_clip_is_said_with_its_spreads_and_its_flag() -> None:
+    found = {"percent": 53.14, "model_sd": 4.0, "beats_sd": None}
+    result = {"ejection_fraction": found, "doubtful": 0}
+    assert RecordingResult("clip", result).fraction == "clip 53.1 % (SD 4.0 in other words and mirrored)"
+    found |= {"beats_sd": 1.25, "model_sd": None}
+    assert RecordingResult("clip", result | {"doubtful": 2}).fraction == (
+        "clip 53.1 % (SD 1.2 over the beats); do not rely on it: flagged as no apical heart"
+    )
+    assert RecordingResult("clip", {"ejection_fraction": None}).fraction == RecordingResult("clip", None).fraction == ""
 
 
 def test_a_name_that_is_no_unicode_is_spelt_out(tmp_path) -> None:

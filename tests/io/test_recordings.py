@@ -11,7 +11,7 @@ from PIL import Image
 
 from synthboost.errors import DataError
 from synthboost.io.pictures import read_labels_png
-from synthboost.io.recordings import find_recordings, open_recording, write_labels
+from synthboost.io.recordings import find_recordings, left_out, open_recording, write_labels
 
 LABELS = np.random.default_rng(0).integers(0, 4, (4, 3, 5)).astype(np.uint8)
 
@@ -24,6 +24,9 @@ def test_annotations_hidden_files_and_others_are_left_out(tiny_camus: Path) -> N
     found = find_recordings(root)
     assert len(found) == 16
     assert not any("_gt" in path.name for path in found)
+    others = left_out(root, found)
+    assert len(others) == 16 + 8 + 1  # annotations, a cfg for each view, the notes
+    assert {"notes.txt", "patient0001/Info_2CH.cfg", "patient0001/patient0001_2CH_ED_gt.nii.gz"} < {*others}
 
 
 def test_predictions_are_no_recordings_wherever_they_lie(tmp_path: Path) -> None:
@@ -34,6 +37,7 @@ def test_predictions_are_no_recordings_wherever_they_lie(tmp_path: Path) -> None
     for name in ("result.json", "contours.json"):
         (result / name).write_text("{}")
     assert find_recordings(tmp_path) == [tmp_path / "a.png"]
+    assert left_out(tmp_path, [tmp_path / "a.png"]) == []
     for asked in (tmp_path / "out", result, result / "overlay.png"):
         with pytest.raises(DataError, match="what `predict` wrote; expected recordings"):
             find_recordings(asked)

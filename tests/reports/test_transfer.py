@@ -43,6 +43,19 @@ def test_the_drop_is_against_training_on_the_other_set_by_pair_and_patient(runs)
     assert (adapted["adapted"], adapted["Dice"], adapted["against trained on it"]) == ("yes", "80.00", "−5.00")
 
 
+def test_an_adaptation_that_kept_the_weights_says_so(runs, make_run, make_row):
+    assert not transfer_table(runs).notes
+    rows = [
+        *of_b(make_row, 0.6, 0.8),
+        *(make_row(0.1, patient=f"b{n}", frame=f"b{n}_ED", structure="MYO") for n in (0, 1)),
+    ]
+    there = {**METHOD, "strategy": f"real, on b{ADAPTED}", "data": {"real": A, "evaluation": B}}
+    kept = make_run(rows, spec=there)
+    (note,) = transfer_table([*runs[:3], kept]).notes
+    assert note.startswith("Adapted is the same as not adapted from a to b (")
+    assert note.endswith("so it kept the weights from before.")
+
+
 def test_without_a_model_of_the_other_set_there_is_no_drop(runs):
     (line, _) = transfer_table([runs[0], *runs[2:]]).lines
     assert line[-3].text == "–"

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from synthboost.cli.report import Report
 from synthboost.data.source import Source
 from synthboost.domain import Strategy
 from synthboost.errors import SplitError
@@ -96,6 +97,11 @@ def test_the_study_runs_and_its_table_is_that_of_the_rows(study: Study, tmp_path
     rows = runs["real, on synthetic-data"].rows
     assert {*rows.patient} == {"camus-nifti/database_nifti/patient0014"}
     assert float(lines[0]["Dice"]) == pytest.approx(100 * rows.dice.mean())
+    Report((tmp_path / "study",), tmp_path / "again").run()
+    tables = [tmp_path / "study" / "results" / "tables", tmp_path / "again" / "tables"]
+    own, again = ({path.name: path.read_text() for path in folder.glob("*.csv")} for folder in tables)
+    assert again == own
+    assert {"transfer.csv", "recipe.csv"} <= {*own}
     assert not run_study(tmp_path / "study", study, Here())  # finished runs are not repeated
 
 

@@ -24,7 +24,7 @@ class Clinical(SplitOptions, Mirrored):
     """Measure patients from masks and compare with the reference: research software, not a medical device.
 
     Writes `patients.csv` (all numbers of each patient, and why a number is missing), `checks.csv` (plausibility),
-    `agreement.json` and the same as tables, and a Bland-Altman plot.
+    `agreement.json` and the same as tables, a Bland-Altman plot, and `overlays/` of frames without an annotation.
     """
 
     data: Path
@@ -50,6 +50,7 @@ class Clinical(SplitOptions, Mirrored):
             compare_cases,
             fractions,
             measure_cases,
+            with_overlays,
             write_clinical,
         )
         from synthboost.inference.predictor import Predictor
@@ -64,7 +65,7 @@ class Clinical(SplitOptions, Mirrored):
         from synthboost.studies.manifest import versions
         from synthboost.studies.results import UNKNOWN, run_spec_of
 
-        folder, reference = Path(self.masks), self.masks == REFERENCE
+        folder, reference, overlays = Path(self.masks), self.masks == REFERENCE, self.out / "overlays"
         stored = self.masks not in (REFERENCE, DEFAULT) and (folder / INDEX_FILE).is_file()
         if reference or stored:
             refuse_idle(self, FOR_PREDICTING, "label maps", "Give a run's folder or weights, or leave them out.")
@@ -105,7 +106,8 @@ class Clinical(SplitOptions, Mirrored):
             found = maps.true_label_maps(frames) if reference else maps.stored_label_maps(folder, frames)
         with exclusive(self.out):
             claim(self.out / CLAIM, {**facts, "masks": self.masks, "uncertainty": self.uncertainty})
-            tracked = track(found, f"measuring {frames.name}", len(frames), "frame")
+            drawn = found if reference else with_overlays(found, overlays)
+            tracked = track(drawn, f"measuring {frames.name}", len(frames), "frame")
             cases = list(measure_cases(tracked, with_reference=not reference))
             if self.uncertainty and predictor is not None:
                 write_uncertainty(self.out / "uncertainty.csv", predictor, frames, spec.domain_named)
@@ -115,4 +117,9 @@ class Clinical(SplitOptions, Mirrored):
         alone = all(case.stated_ef is None and case.reference is None for case in cases)
         lines = [fractions(cases)] if alone else agreement_lines(compared[: len(AGAINST_STATED)])
         print("\n".join([table.caption, *lines, hearts, notice]))
+        if overlays.is_dir():
+            other = "" if sentences is None or sentences.prompt_set is PromptSet.P1 else (
+                f"; the sentences are those of {sentences.prompt_set}: --prompts P1 measures what `predict` draws"
+            )  # fmt: skip
+            print(f"overlays: {overlays}{other}")
         print(f"all numbers: {self.out / 'agreement.md'}, by patient: {self.out / 'patients.csv'}")

@@ -141,17 +141,15 @@ class Evaluate(SplitOptions, Mirrored):
             print(to_text(shifts))
 
     def _load(self) -> Predictor:
-        """Load the model; of a folder without weights, say that it could be one of masks."""
+        """Load the model; a folder that holds none could be one of masks."""
         from synthboost.inference.predictor import Predictor
-        from synthboost.models.weights_folder import CARD_FILE
+        from synthboost.models.registry import CONVERT, holds_weights
         from synthboost.records.masks import INDEX_FILE
 
-        try:
-            return Predictor.from_pretrained(self.checkpoint, threshold=self.threshold, mirrored=self.mirrored)
-        except CheckpointError as error:
-            if (error.field, error.value) != (CARD_FILE, "absent"):
-                raise
-            masks = Path(self.checkpoint) / "masks"
-            remedy = f"Give {masks}." if (masks / INDEX_FILE).is_file() else error.remedy
-            expected = f"{error.expected}, or a folder of masks with {INDEX_FILE}"
-            raise CheckpointError(error.where, error.field, error.value, expected, remedy) from error
+        folder = Path(self.checkpoint)
+        if self.checkpoint != DEFAULT and folder.is_dir() and not holds_weights(folder):
+            masks = folder / "masks"
+            remedy = f"Give {masks}." if (masks / INDEX_FILE).is_file() else CONVERT
+            expected = f"weights, or a folder of masks with {INDEX_FILE}"
+            raise CheckpointError(folder, "content", "neither weights nor masks", expected, remedy)
+        return Predictor.from_pretrained(self.checkpoint, threshold=self.threshold, mirrored=self.mirrored)

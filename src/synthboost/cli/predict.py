@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +11,7 @@ import tyro
 
 from synthboost.cli.options import Mirrored, WithModel
 from synthboost.domain import Domain, View
-from synthboost.errors import ConfigError, DataError, PromptError
+from synthboost.errors import ConfigError, DataError, PromptError, counted, shown
 
 MOST_NOTES = 8
 """Of recordings that do not look like a heart."""
@@ -49,11 +48,11 @@ class Predict(WithModel, Mirrored):
 
     def run(self) -> None:
         """Predict everything; unreadable recordings are listed with the reason, and make the exit code 2."""
-        from synthboost.inference.doubts import MOST_VOTES, orientation_note
+        from synthboost.inference.doubts import orientation_note, some_of
         from synthboost.inference.predict_folder import beside, first_picture, predict_folder
         from synthboost.inference.predictor import REFUSED, Predictor
         from synthboost.inference.sentences import ALL_NAMES, sentence_targets, structure_targets
-        from synthboost.io.recordings import find_recordings, open_recording
+        from synthboost.io.recordings import find_recordings, left_out, open_recording
         from synthboost.models.registry import name_with_checksum, weights_fingerprint
         from synthboost.prompts.templates import domain_clause
         from synthboost.studies.results import run_spec_of
@@ -99,15 +98,21 @@ class Predict(WithModel, Mirrored):
         pictures = [out / outcome.name / first_picture(outcome.result) for outcome in outcomes if outcome.result]
         if pictures:
             print(f"picture: {pictures[0]}{f' and {len(pictures) - 1} more' if pictures[1:] else ''}")
+        fractions = [outcome.fraction for outcome in outcomes if outcome.fraction]
+        if fractions:
+            more = f" and {len(fractions) - MOST_NOTES} more: recordings.csv" if fractions[MOST_NOTES:] else ""
+            print(f"EF, single plane: {', '.join(fractions[:MOST_NOTES])}{more}")
         doubtful = [outcome.note for outcome in outcomes if outcome.note]
+        if others := left_out(self.images, paths):
+            left = counted(len(others), "file")
+            print(f"note: {left} left out, annotations or no recordings: {shown(others, 3)}", file=sys.stderr)
         for note in doubtful[:MOST_NOTES]:
             print(f"note: {note}", file=sys.stderr)
         if len(doubtful) > MOST_NOTES:
             print(f"note: {len(doubtful) - MOST_NOTES} more: {out / 'recordings.csv'}", file=sys.stderr)
         read = [(one.name, path) for path, one in zip(paths, outcomes, strict=True) if one.result is not None]
         if read and not self.mirrored:
-            some = read[:: math.ceil(len(read) / MOST_VOTES)]
-            firsts = {name: next(open_recording(path, self.whole_image).frames()) for name, path in some}
+            firsts = {name: next(open_recording(path, self.whole_image).frames()) for name, path in some_of(read)}
             if note := orientation_note(predictor, firsts, [target.sentence for target in structure_targets()]):
                 print(f"note: {note}", file=sys.stderr)
         for outcome in failed:

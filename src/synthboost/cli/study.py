@@ -114,8 +114,8 @@ class RunStudy(SplitOptions):
 
         def open_synthetic(folder: Path) -> Source | None:
             if real:
-                return open_source(folder, made_from=real[0].split, images=False)
-            open_dataset(folder)  # only to see whether it is one
+                return open_source(folder, made_from=real[0].split, allow_missing=self.allow_missing, images=False)
+            open_dataset(folder, self.allow_missing)  # only to see whether it is one
             return None
 
         def open_other(folder: Path) -> Source:

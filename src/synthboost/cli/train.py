@@ -77,7 +77,9 @@ class Train(SplitOptions):
         real = open_source(self.data, self, self.patients, allow_missing=self.allow_missing, images=False)
         sources = {Role.REAL: real}
         if self.synthetic is not None:
-            sources[Role.SYNTHETIC] = open_source(self.synthetic, made_from=real.split, images=False)
+            sources[Role.SYNTHETIC] = open_source(
+                self.synthetic, made_from=real.split, allow_missing=self.allow_missing, images=False
+            )
         spec = RunSpec(
             strategy=self.strategy,
             sources=sources,

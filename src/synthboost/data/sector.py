@@ -18,8 +18,8 @@ from synthboost.domain import GreyImage, Mask
 from synthboost.errors import DataError
 
 BRIGHT, BRIGHTER = 3, 15
-"""Grey values above it are evidence of the fan; a guess, above the ringing of interpolation at the fan's rim. Where that
-shows no fan, values above the second one: above what JPEG leaves beside a fan, down to quality 20."""
+"""Grey values above it are evidence of the fan; a guess, above the ringing of interpolation at the fan's rim. Where
+these show no fan, values above the second are tried: above what JPEG leaves beside a fan, down to quality 20."""
 SMALLEST_PIECE = 0.01
 """Bright pieces below this part of all bright pixels are no evidence (marks, text); a guess."""
 TOLERANCE = 0.004

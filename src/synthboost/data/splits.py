@@ -12,7 +12,7 @@ from itertools import chain, combinations
 
 from synthboost.data.dataset import Dataset, image_digest, ordered_map
 from synthboost.domain import Domain, FrameInfo, PatientId, SplitPart
-from synthboost.errors import SplitError, shown
+from synthboost.errors import SplitError, people, shown
 
 SIMULATED_RELEASE = "simulated-"
 """Releases of the simulator begin so. Frames made from masks of another simulated set show no patient of this one."""
@@ -140,8 +140,10 @@ def fewer_training_patients(split: Split, dataset: Dataset, count: int) -> Split
     """
     training = sorted(set(split.parts[SplitPart.TRAINING]) & set(dataset.patients))
     if not 1 <= count <= len(training):
-        expected = f"{'1 to ' if len(training) > 1 else ''}{len(training)}, which the data set holds"
-        raise SplitError(dataset.root, "training patients", count, expected)
+        expected = (
+            f"{'1 to ' if len(training) > 1 else ''}{len(training)}, as the data set holds {people(len(training))}"
+        )
+        raise SplitError(dataset.root, "number of training patients", count, expected, "Give --patients.")
     chosen = tuple(training[:count])
     dropped = set(split.parts[SplitPart.TRAINING]) - set(chosen)
     return replace(

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import difflib
 import hashlib
+import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
@@ -41,7 +42,7 @@ class TableFolder(Dataset):
             return None
         with table.open("rb") as handle:
             head = handle.readline(4096).decode("utf-8", errors="replace").lstrip("\ufeff")
-        return path if "image" in [name.strip().strip('"') for name in head.split(",")] else None
+        return path if "image" in [name.strip().strip('"') for name in re.split("[,;\t]", head)] else None
 
     @classmethod
     def open(cls, root: Path, allow_missing: bool = False) -> Self:

@@ -14,9 +14,11 @@ from synthboost.inference.sentences import Target, structure_targets
 from synthboost.inference.uncertainty import predict_variants
 from synthboost.io.recordings import Recording
 
-COLUMNS = ("beat", "ED", "ES", "end", "number", "value", "unit", "model_sd", "beats_sd")
+COLUMNS = ("beat", "ED", "ES", "end", "number", "value", "unit", "model_sd", "beats_sd", "doubts", "reason")
 """Of `beats.csv`: one line per beat and number, and of several beats one with the mean. `model_sd`: standard deviation
-over two wordings, each of the image and its mirror image, at the beat's ED and ES; `beats_sd`: over the beats."""
+over two wordings, each of the image and its mirror image, at the beat's ED and ES; `beats_sd`: over the beats;
+`doubts`: why frames of the beat do not look like an apical heart; `reason`: why there is no value."""
+FRACTION = "ef_single_plane"
 
 
 def beats_of(label_maps: Sequence[LabelMap], frame_seconds: float | None) -> list[Beat]:
@@ -27,7 +29,7 @@ def beats_of(label_maps: Sequence[LabelMap], frame_seconds: float | None) -> lis
 
 def beat_rows(
     predictor: Predictor, recording: Recording, targets: Sequence[Target], label_maps: Sequence[LabelMap],
-    beats: Sequence[Beat], ends: Mapping[int, GreyImage],
+    beats: Sequence[Beat], ends: Mapping[int, GreyImage], doubts: Sequence[tuple[str, ...] | None],
 ) -> list[dict[str, Any]]:  # fmt: skip
     """Measure the beats of a clip.
 
@@ -38,6 +40,7 @@ def beat_rows(
         label_maps: (h, w) of each frame.
         beats: see `beats_of`.
         ends: the frames of ED and ES of each beat.
+        doubts: about each frame; see `doubts_about`.
     """
     frames = [measure_frame(labels, recording.spacing_mm) for labels in label_maps]
     numbers = measure_beats(frames, beats, recording.frame_seconds, recording.seconds)
@@ -52,11 +55,33 @@ def beat_rows(
     units = {name: unit if recording.spacing_mm or unit != "ml" else "px3" for name, unit in NUMBERS.items()}
     rows = [
         {"beat": n, "ED": beat.ed, "ES": beat.es, "end": beat.end, "number": name, "value": _rounded(value),
-         "unit": units[name], "model_sd": _rounded(own_spread.get(name))}
+         "unit": units[name], "model_sd": _rounded(own_spread.get(name)), "doubts": _joined(doubts[beat.ed : beat.end]),
+         "reason": "" if value is not None else _why_missing(name, recording.frame_seconds)}
         for n, (beat, own, own_spread) in enumerate(zip(beats, numbers, spread, strict=True), start=1)
         for name, value in own.items()
     ]  # fmt: skip
-    return [*rows, *_means(numbers, units)]
+    return [*rows, *({**mean, "doubts": _joined(doubts)} for mean in _means(numbers, units))]
+
+
+def fraction_of(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any] | None:
+    """The single-plane ejection fraction among `beat_rows`, with its spreads: of several beats the mean, if any."""
+    found = [row for row in rows if row["number"] == FRACTION and row["value"] is not None]
+    if not found:
+        return None
+    first, last = found[0], found[-1]
+    return {"percent": last["value"], "model_sd": first["model_sd"], "beats_sd": last.get("beats_sd")}
+
+
+def _joined(doubts: Sequence[tuple[str, ...] | None]) -> str:
+    return "; ".join(dict.fromkeys(reason for own in doubts for reason in own or ()))
+
+
+def _why_missing(number: str, frame_seconds: float | None) -> str:
+    if number != "heart_rate":
+        return "cannot be measured in these masks"
+    return (
+        "the file does not state the time between frames" if frame_seconds is None else "the clip ends before the beat"
+    )
 
 
 def _means(numbers: Sequence[dict[str, float | None]], units: dict[str, str]) -> Iterator[dict[str, Any]]:

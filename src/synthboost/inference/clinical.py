@@ -14,12 +14,13 @@ import numpy as np
 import pandas as pd
 
 from synthboost.data.sector import find_sector
-from synthboost.domain import Frame, Mask, PatientId, Phase, View
+from synthboost.domain import STRUCTURES, Frame, Mask, PatientId, Phase, View
 from synthboost.errors import DataError, people, shown
 from synthboost.evaluation.clinical.error_by_step import errors_by_step
 from synthboost.evaluation.clinical.method_agreement import FEWEST, method_agreement
 from synthboost.evaluation.clinical.patient_numbers import Measurement, measure_patient
 from synthboost.evaluation.clinical.plausibility import Check, check_patient
+from synthboost.inference.overlay import shown_area, write_overlay
 from synthboost.inference.predict_dataset import FrameLabelMaps
 from synthboost.io.atomic import write_csv, write_json
 from synthboost.reports.bland_altman import NOT_A_DEVICE, Compared, agreement_table, bland_altman_plot
@@ -34,9 +35,9 @@ AGAINST_REFERENCE = (
 PLOTTED = 4
 """Panels of the plot: the first so many quantities."""
 CHECK_COLUMNS = (
-    "patient", "where", "check", "value", "low", "high", "unit", "severity", "passed", "source", "reason",
+    "patient", "set", "where", "check", "value", "low", "high", "unit", "severity", "passed", "source", "reason",
 )  # fmt: skip
-PATIENT_COLUMNS = ("patient", "stated_ef_percent", "plausible", "implausible", "cautions", "not_measured")
+PATIENT_COLUMNS = ("patient", "set", "stated_ef_percent", "plausible", "implausible", "cautions", "not_measured")
 """Before the numbers."""
 
 
@@ -96,6 +97,17 @@ def measure_cases(found: FrameLabelMaps, with_reference: bool) -> Iterator[Case]
             by_step=errors_by_step(maps, truth) if with_reference and truth else None,
             unread=tuple(f"{info.name}: {reason}" for info, _, reason in frames if isinstance(reason, str)),
         )
+
+
+def with_overlays(found: FrameLabelMaps, folder: Path) -> FrameLabelMaps:
+    """Draw each label map whose frame has no annotation as `folder/FRAME.png`: only a look tells if it is right."""
+    for info, frame, label_map in found:
+        if frame is not None and frame.label_map is None and not isinstance(label_map, str):
+            masks = np.stack([label_map == structure for structure in STRUCTURES])
+            said = [structure.short for structure in STRUCTURES]
+            path, spacing = folder / f"{info.name}.png", frame.known_spacing_mm
+            write_overlay(path, frame.image, masks, spacing, shown_area(frame.image), said)
+        yield info, frame, label_map
 
 
 def compare_cases(cases: Sequence[Case], measured: str) -> list[Compared]:
@@ -160,6 +172,10 @@ def write_clinical(out: Path, cases: Sequence[Case], compared: Sequence[Compared
     caption = f"Agreement over {people(len(cases))}: {facts['model']}, split {facts['split']}, {facts['part']}."
     plausibility = _plausibility_counts(cases)
     hearts = f"Plausible hearts: {plausibility['plausible patients']} of {people(len(cases))}; checks.csv says why."
+    if facts.get("mended") is False and plausibility["plausible patients"] < len(cases):
+        hearts += (
+            " A loose piece or a hole is enough to fail; --mend removes them from the masks before they are measured."
+        )
     table = agreement_table(compared, caption, [f"Sentences: {facts['sentences']}.", hearts])
     table.write(out)
     if steps := _step_table(cases, caption):
@@ -244,7 +260,7 @@ def _line(case: Case) -> dict[str, object]:
         [*case.unread, *(f"{m.name}: {m.reason}" for m in case.numbers.values() if m.value is None)]
     )
     failed = ("; ".join(f"{check.where} {check.name}" for check in checks) for checks in (implausible, cautions))
-    values = (str(case.patient), case.stated_ef, case.plausible, *failed, "; ".join(reasons))
+    values = (case.patient.name, case.patient.origin, case.stated_ef, case.plausible, *failed, "; ".join(reasons))
     line: dict[str, object] = dict(zip(PATIENT_COLUMNS, values, strict=True))
     for prefix, numbers in (("", case.numbers), ("reference_", case.reference)):
         if numbers is not None:
@@ -253,7 +269,8 @@ def _line(case: Case) -> dict[str, object]:
 
 
 def _check_line(case: Case, check: Check) -> dict[str, object]:
-    own = {"check": check.name, **vars(check.rule), **vars(check), "passed": check.passed, "patient": str(case.patient)}
+    own = {"check": check.name, **vars(check.rule), **vars(check), "passed": check.passed}
+    own |= {"patient": case.patient.name, "set": case.patient.origin}
     return {name: own[name] for name in CHECK_COLUMNS}
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,12 +20,13 @@ from synthboost.errors import DataError, shown
 from synthboost.evaluation.clinical.plausibility import check_frame
 from synthboost.inference.predictor import THRESHOLD, Prediction, Predictor, resolve, whole_heart
 
+_T = TypeVar("_T")
 UNDECIDED = (0.2, 0.8)
 """Probabilities between these decide nothing."""
 MOST_UNCLEAR = -0.15
 """See `unclarity`; of simulated hearts 97 % lie below."""
 MOST_VOTES = 16
-"""Images whose orientation callers ask for at most."""
+"""See `some_of`."""
 SURER, BRIGHTER = 19.4, 2.6
 """Of `mirror_odds`: a logistic fit to 200 simulated frames and their mirror images, with the weights that ship."""
 SURE = 2.0
@@ -87,6 +88,11 @@ def _unclarity(image: GreyImage, probability: NDArray[np.floating[Any]]) -> tupl
     return float(odd / inside - _contrast(grey, mended)), mended
 
 
+def some_of(images: Sequence[_T]) -> Sequence[_T]:
+    """At most `MOST_VOTES` of the images, from the first on at equal distances: they tell for all how they lie."""
+    return images[:: math.ceil(len(images) / MOST_VOTES) or 1]
+
+
 def orientation_note(predictor: Predictor, images: Mapping[str, GreyImage], sentences: Sequence[str]) -> str:
     """Say whether left and right are exchanged in images, in how many if not in all, or that it is not sure.
 
@@ -95,18 +101,20 @@ def orientation_note(predictor: Predictor, images: Mapping[str, GreyImage], sent
 
     Args:
         predictor: a model that did not learn from mirrored images.
-        images: by name, of different recordings; `MOST_VOTES` are enough.
+        images: by name, of different recordings; see `some_of`. One that does not look like a heart has no vote.
         sentences: that name `STRUCTURES`.
 
     Returns:
         Nothing if all look as expected. Images that surely differ are counted, as no machine shows both ways.
     """
-    each = {name: mirror_odds(predictor, image, sentences) for name, image in images.items()}
+    asked = ((name, mirror_odds(predictor, image, sentences)) for name, image in images.items())
+    each = {name: odds for name, odds in asked if odds is not None}
     exchanged, expected = ([name for name, own in each.items() if sign * own > SURE] for sign in (1, -1))
     if exchanged and expected:
+        unsure = len(each) - len(exchanged + expected)
         return (
             f"of {len(each)} images that were tried, left and right look exchanged in {len(exchanged)} "
-            f"({shown(exchanged, 4)}), as expected in {len(expected)}, and {len(each) - len(exchanged + expected)} are "
+            f"({shown(exchanged, 4)}), as expected in {len(expected)}, and {unsure} {'is' if unsure == 1 else 'are'} "
             "not sure: put those with the right ventricle on the right-hand side into a folder of their own, and give "
             "--mirrored for it."
         )
@@ -127,14 +135,19 @@ def orientation_note(predictor: Predictor, images: Mapping[str, GreyImage], sent
     )
 
 
-def mirror_odds(predictor: Predictor, image: GreyImage, sentences: Sequence[str]) -> float:
+def mirror_odds(predictor: Predictor, image: GreyImage, sentences: Sequence[str]) -> float | None:
     """Logarithm of the odds that left and right are exchanged in an image (H, W), if either is as likely beforehand.
+
+    `None` if it looks like an apical heart neither as it is nor mirrored.
 
     For it speak a model that is surer in the mirror image, and a wall that is brighter on the right-hand side: that of
     the lateral wall lies along the beams.
     """
     images = image, mirror_image(image)
-    plain, mirror = (_strangeness(i, predictor.predict(i, sentences).probability) for i in images)
+    found = [predictor.predict(one, sentences).probability for one in images]
+    if all(map(reasons_against_heart, images, found)):
+        return None
+    plain, mirror = map(_strangeness, images, found)
     return plain - mirror
 
 

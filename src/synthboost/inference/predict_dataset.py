@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +12,7 @@ import numpy as np
 from synthboost.data.source import FrameSet
 from synthboost.domain import STRUCTURES, Frame, FrameInfo, LabelMap, Mask, Prompt, Structure
 from synthboost.errors import DataError
-from synthboost.inference.doubts import MOST_VOTES, orientation_note
+from synthboost.inference.doubts import orientation_note, some_of
 from synthboost.inference.predictor import EncodedImages, Prediction, Predictor
 from synthboost.inference.sentences import EvaluationSentences, structure_targets, texts_of
 from synthboost.io.atomic import whole_folder
@@ -130,8 +129,7 @@ def write_predicted(
 
 def orientation_of(predictor: Predictor, frames: FrameSet) -> str:
     """Whether the frames look mirrored, asked of some of them; see `orientation_note`."""
-    positions = range(0, len(frames), math.ceil(len(frames) / MOST_VOTES) or 1)
-    found = (load_frame(frames, n) for n in positions)
+    found = (load_frame(frames, n) for n in some_of(range(len(frames))))
     some = {frame.info.name: frame.image for frame in found if isinstance(frame, Frame)}
     return orientation_note(predictor, some, [target.sentence for target in structure_targets()])
 

@@ -13,7 +13,7 @@ from synthboost.errors import DataError, OutputError, SynthboostError
 from synthboost.inference.predict_recording import input_sha256, predict_recording
 from synthboost.inference.predictor import Predictor
 from synthboost.inference.sentences import Target
-from synthboost.io.atomic import write_csv
+from synthboost.io.atomic import LONG_NAME, write_csv
 from synthboost.io.lock import claim, exclusive
 from synthboost.io.recordings import CLAIM, RESULT, open_recording, stem
 from synthboost.io.typed_json import read_json
@@ -24,8 +24,8 @@ FRAME_COLUMNS = (
     "reason",
 )  # fmt: skip
 RECORDING_COLUMNS = (
-    "recording", "patient", "kind", "frames", "rows_mm", "columns_mm", "frame_seconds", "ED", "ES", "LV_ED", "LV_ES",
-    "unit", "doubtful", "reason",
+    "recording", "patient", "kind", "frames", "rows_mm", "columns_mm", "frame_seconds", "ED", "ES",
+    "LV_ED_smoothed", "LV_ES_smoothed", "unit", "EF_single_plane", "EF_model_sd", "doubtful", "reason",
 )  # fmt: skip
 PATIENT_COLUMNS = ("patient", "recordings", "frames", "failed")
 
@@ -56,6 +56,16 @@ class RecordingResult:
         reasons = {reason: None for row in self.result["rows"] if row["doubts"] for reason in row["doubts"].split("; ")}
         frames = f"{self.result['doubtful']} of {self.result['frames']} frames"
         return f"{self.name}: this does not look like an apical heart in {frames}: {', '.join(reasons)}"
+
+    @property
+    def fraction(self) -> str:
+        """The ejection fraction of a clip and its spreads, for a terminal; empty if there is none."""
+        if self.result is None or (found := self.result["ejection_fraction"]) is None:
+            return ""
+        spreads = {"in other words and mirrored": found["model_sd"], "over the beats": found["beats_sd"]}
+        said = ", ".join(f"{sd:.1f} {how}" for how, sd in spreads.items() if sd is not None)
+        doubtful = "; do not rely on it: flagged as no apical heart" if self.result["doubtful"] else ""
+        return f"{self.name} {found['percent']:.1f} %{f' (SD {said})' if said else ''}{doubtful}"
 
 
 def predict_folder(
@@ -109,9 +119,9 @@ def predict_folder(
                     batch,
                 )  # fmt: skip
                 outcomes.append(RecordingResult(names[path], result, new=not found))
-            except OutputError:
-                raise
             except SynthboostError as error:
+                if isinstance(error, OutputError) and error.field != LONG_NAME:
+                    raise
                 outcomes.append(RecordingResult(names[path], None, str(error)))
         _write_tables(out, [*outcomes, *_earlier(out, names.values())])
     return outcomes
@@ -203,7 +213,9 @@ def _recording_row(outcome: RecordingResult) -> dict[str, Any]:
     row |= {"rows_mm": rows_mm, "columns_mm": columns_mm}
     if (phases := result["phases"]) is not None:
         row |= {"ED": phases["ED"], "ES": phases["ES"], "unit": phases["unit"]}
-        row |= {"LV_ED": phases["smoothed"][phases["ED"]], "LV_ES": phases["smoothed"][phases["ES"]]}
+        row |= {f"LV_{phase}_smoothed": phases["smoothed"][phases[phase]] for phase in ("ED", "ES")}
+    if (fraction := result["ejection_fraction"]) is not None:
+        row |= {"EF_single_plane": fraction["percent"], "EF_model_sd": fraction["model_sd"]}
     return row
 
 

@@ -18,7 +18,7 @@ from synthboost.domain import STRUCTURES, GreyImage, Mask, Structure
 from synthboost.errors import DataError, readable
 from synthboost.evaluation.clinical.beats import Beat
 from synthboost.evaluation.clinical.phases import find_phases
-from synthboost.inference.beats import COLUMNS, beat_rows, beats_of
+from synthboost.inference.beats import COLUMNS, beat_rows, beats_of, fraction_of
 from synthboost.inference.doubts import doubts_about
 from synthboost.inference.overlay import CLIP_SIDE, draw_overlay, shown_area, small, write_animation, write_overlay
 from synthboost.inference.predictor import REFUSED, Predictor
@@ -87,8 +87,9 @@ def predict_recording(
         phases, files = found.phases(), found.write_volumes(temporary)
         write_json(temporary / CONTOURS, found.contours(), indent=None)  # thousands of points: ten times faster
         files |= {"contours": CONTOURS, **found.write_overlays(temporary, phases)}
+        rows = list[dict[str, Any]]()
         if found.beats:
-            rows = beat_rows(predictor, recording, targets, found.labels, found.beats, found.ends)
+            rows = beat_rows(predictor, recording, targets, found.labels, found.beats, found.ends, found.doubts)
             write_csv(temporary / "beats.csv", COLUMNS, rows)
             files["beats"] = "beats.csv"
         if recording.kind == "dicom" and dicom_seg:
@@ -96,7 +97,7 @@ def predict_recording(
             segments = [(t.structure.short if t.structure else t.sentence, t.structure) for t in targets]
             masks = found.whole_masks()
             write_segmentation(temporary / "segmentation.dcm", recording, segments, masks, fingerprint)
-        result = found.result(phases, files)
+        result = found.result(phases, files) | {"ejection_fraction": fraction_of(rows)}
         write_json(temporary / RESULT, result)
     return result
 

@@ -23,8 +23,8 @@ K = TypeVar("K")
 NAMING_SETS = tuple(PromptSet(f"P{number}") for number in range(1, 8))
 """The paper's sets that name a structure; P0 names none."""
 COLUMNS = (
-    "patient", "frame", "structure", "masks", "mean_dice", "lowest_dice", "disputed_share", "flipped", "sentences",
-    "reason",
+    "patient", "set", "frame", "structure", "masks", "mean_dice", "lowest_dice", "disputed_share", "flipped",
+    "sentences", "reason",
 )  # fmt: skip
 
 
@@ -37,7 +37,8 @@ def write_uncertainty(path: Path, predictor: Predictor, frames: FrameSet, name_d
     lines: list[dict[str, object]] = []
     for position in track(range(len(frames)), f"predicting {frames.name} in other words", unit="frame"):
         info = frames.infos[position]
-        head = {**dict.fromkeys(COLUMNS, ""), "patient": str(info.patient), "frame": info.name}
+        head = {**dict.fromkeys(COLUMNS, ""), "patient": info.patient.name, "set": info.patient.origin}
+        head |= {"frame": info.name}
         try:
             found = uncertainty_of_frame(predictor, frames[position], name_domain=name_domain)
         except DataError as error:

@@ -20,6 +20,8 @@ from synthboost.errors import OutputError
 
 TEMPORARY_PREFIX = ".writing-"
 """Temporary names begin so and keep their suffix, because some writers choose the format by it."""
+LONG_NAME = "length of the name"
+"""What is wrong with a path that the file system does not take; no fault of the place."""
 _TEMPORARY = re.compile(rf"{re.escape(TEMPORARY_PREFIX)}(?P<old>old-)?(?P<process>\d+)@(?P<host>[^@]*)@(?P<name>.+)")
 _IN_WORK: set[Path] = set()
 """Temporary names of this process, to tell them from those of a dead one that had the same number."""
@@ -237,5 +239,7 @@ def output_errors(path: Path) -> Iterator[None]:
             raise OutputError(path, "disk", said, "room for the file", remedy) from error
         if error.errno in (errno.EEXIST, errno.ENOTDIR):
             raise OutputError(path, "output", "a file is in the way", "a folder", "Choose another name.") from error
+        if error.errno == errno.ENAMETOOLONG:
+            raise OutputError(path, LONG_NAME, error.strerror, "a shorter one", "Rename it.") from error
         expected, remedy = "a place that can be written", "Check the path and its rights."
         raise OutputError(path, "output", error.strerror or str(error), expected, remedy) from error

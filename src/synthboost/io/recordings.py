@@ -139,6 +139,14 @@ def find_recordings(path: Path) -> list[Path]:
     return found
 
 
+def left_out(root: Path, found: Iterable[Path]) -> list[str]:
+    """Names of the files in a folder that `find_recordings` left out, without hidden ones and what `predict` wrote."""
+    known = {file for path in found for file in (path, path.with_suffix(".raw"))}
+    others = (file for file in _walk(root, frozenset()) if file.is_file() and file not in known)
+    own = (f for f in others if not _is_hidden(f, root) and not any((f.parent / n).is_file() for n in (CLAIM, RESULT)))
+    return sorted(file.relative_to(root).as_posix() for file in own)
+
+
 def _is_result(folder: Path) -> bool:
     """Whether a folder is that of a recording which `predict` wrote."""
     return (folder / RESULT).is_file() and (folder / CONTOURS).is_file()
@@ -164,8 +172,12 @@ def _ending(path: Path) -> str:
     return max((s for s in SUFFIXES if path.name.lower().endswith(s)), key=len, default="")
 
 
+def _is_hidden(file: Path, root: Path) -> bool:
+    return any(part.startswith(".") for part in file.relative_to(root).parts)
+
+
 def _is_recording(file: Path, root: Path) -> bool:
-    if any(part.startswith(".") for part in file.relative_to(root).parts):
+    if _is_hidden(file, root):
         return False
     if file.is_dir():  # a folder called x.dcm is a mistake worth a line
         return file.suffix.lower() in dicom.SUFFIXES

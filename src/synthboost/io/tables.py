@@ -11,6 +11,7 @@ import math
 import re
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import is_dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -30,6 +31,7 @@ Allowed: TypeAlias = Mapping[str, tuple[Callable[[Any], bool], str]]
 """Column -> whether a value may stand in it, and in words what may. Empty cells always may."""
 _DTYPES = {"str": "str", "bool": "bool", "int": "Int64", "float": "float64"}
 _WHOLE, _NUMBER = re.compile(r"[+-]?[0-9]{1,18}"), re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
+AS_CSV = "In a spreadsheet, save it as CSV UTF-8, separated by commas; numbers with a point."
 _GROUP = 50_000
 """Rows per row group of a Parquet file."""
 
@@ -151,13 +153,15 @@ def read_lines(path: Path, *needed: str) -> Iterator[tuple[str, dict[str, str]]]
     """Read a table that others wrote, line by line: `file:line` for messages, and the cells by column, stripped.
 
     Raises:
-        DataError: the file is absent or no CSV in UTF-8, lacks a needed column or has one twice, or a line has more or
-            fewer cells than columns.
+        DataError: the file is absent or no CSV in UTF-8 with commas, lacks a needed column or has one twice, or a line
+            has more or fewer cells than columns.
     """
     wanted = f"a CSV file with the columns {', '.join(needed)}"
-    with readable(path, wanted, UnicodeDecodeError, csv.Error), path.open(encoding="utf-8-sig", newline="") as handle:
+    with readable(path, wanted, csv.Error), _utf8(path), path.open(encoding="utf-8-sig", newline="") as handle:
         reader = csv.reader(handle, strict=True)
         columns = [name.strip() for name in next(reader, [])]
+        if len(columns) == 1 and (mark := next((mark for mark in ";\t" if mark in columns[0]), "")):
+            raise DataError(path, "separator", "a semicolon" if mark == ";" else "a tab", "commas", AS_CSV)
         if (lacking := [name for name in needed if name not in columns]) or len({*columns}) < len(columns):
             odd = f"no {', '.join(lacking)}" if lacking else f"{', '.join(columns)}, one of them twice"
             raise DataError(path, "columns", odd, wanted)
@@ -166,6 +170,15 @@ def read_lines(path: Path, *needed: str) -> Iterator[tuple[str, dict[str, str]]]
                 yield f"{path}:{reader.line_num}", dict(zip(columns, map(str.strip, cells), strict=True))
             elif cells:
                 raise DataError(f"{path}:{reader.line_num}", "cells", len(cells), f"{len(columns)}, one a column")
+
+
+@contextmanager
+def _utf8(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except UnicodeDecodeError as error:
+        found = f"byte 0x{error.object[error.start]:02x}, so not UTF-8"
+        raise DataError(path, "characters", found, "UTF-8", AS_CSV) from error
 
 
 def number_of(where: str, column: str, cell: str, low: float = -math.inf, high: float = math.inf) -> float:

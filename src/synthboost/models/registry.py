@@ -105,6 +105,11 @@ def weights_fingerprint(source: str | Path) -> str:
     return encoders_checksum(str(source)) if names_encoders(source) else folder_checksum(folder_of(source))
 
 
+def holds_weights(source: Path) -> bool:
+    """Whether a folder, or the run's in it, holds what `load_segmenter` reads; nothing is opened."""
+    return any((folder_of(source) / name).is_file() for name in (CARD_FILE, OPEN_CLIP_FILE, CONFIG_FILE))
+
+
 def _publisher(folder: Path, wanted: str | None) -> str:
     """The architecture that reads a folder without a card, by what its configuration says it is."""
     layout = OPEN_CLIP_FILE

@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 
 from synthboost.domain import Domain, PromptSet, Strategy
-from synthboost.errors import ConfigError
+from synthboost.errors import ConfigError, counted, people
 from synthboost.evaluation.statistics.arms import Arm
 from synthboost.evaluation.statistics.bootstrap import bootstrap_mean
 from synthboost.evaluation.statistics.groups import GROUPINGS, OF_PATIENTS, UNKNOWN, groups_of
@@ -56,8 +56,8 @@ class ReportContent:
     """Every deviation from the paper that the runs themselves do not tell."""
     recipe: tuple[tuple[str, str, str], ...] = ()
     """(what, the paper's, what was done here): the recipe's differences from the paper."""
-    fidelity: tuple[tuple[str, Mapping[str, Any]], ...] = ()
-    """(name of a synthetic set, content of its `fidelity.json`) pairs."""
+    fidelity: tuple[Table, ...] = ()
+    """Of each synthetic set, see `fidelity_tables`."""
     levels: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """Run -> what the study varied beside its grid, e.g. `appearance: wild`, or `base`."""
     unfinished: tuple[tuple[str, str], ...] = ()
@@ -137,7 +137,7 @@ def answer(arms: Sequence[Arm]) -> str:
     bounds = f", 95 % interval {fixed(100 * best.dice.low, 1)} to {fixed(100 * best.dice.high, 1)}" if best.dice else ""
     said = (
         f"{model_heading(str(best['model']))}, {strategy_label(best)}: mean Dice {_percent(best)} "
-        f"({seeds} seed{'' if seeds == 1 else 's'}{bounds}, {_extent(best)})"
+        f"({counted(seeds, 'seed')}{bounds}, {_extent(best)})"
     )
     if blind is None:
         return f"Best: {said}. No constant mask was evaluated beside it."
@@ -233,7 +233,7 @@ def _many_comparisons(found: Sequence[Difference], does: str, target: str) -> st
     if not told:
         return f"In none of {len(found)} settings does a model beat a constant mask, so nothing can be said of {does}."
     return (
-        f"Over {len(told)} setting{'s' if len(told) > 1 else ''}, {does} changed mean Dice by "
+        f"Over {counted(len(told), 'setting')}, {does} changed mean Dice by "
         f"{_points(sum(gains) / len(gains))} on average "
         f"against {target} alone (from {_points(min(gains))} to {_points(max(gains))}): clearly higher in "
         f"{up}, clearly lower in {down}, not told apart in {len(told) - up - down}.{lost}"
@@ -278,7 +278,7 @@ def _one_training(found: Sequence[Difference]) -> str:
 
 def _extent(arm: Arm) -> str:
     images, patients = len(arm.rows[["patient", "frame"]].drop_duplicates()), arm.rows.patient.nunique()
-    return f"{images:,} image{'' if images == 1 else 's'} of {patients:,} patient{'' if patients == 1 else 's'}"
+    return f"{counted(images, 'image')} of {people(patients)}"
 
 
 def _percent(arm: Arm) -> str:

@@ -24,13 +24,14 @@ _MEAN = ("mean", "low", "high")
 _Lines = Sequence[tuple[str, ...]]
 
 
-def fidelity_tables(name: str, report: Mapping[str, Any], place: int = 1) -> list[Table]:
+def fidelity_tables(name: str, report: Mapping[str, Any], place: int = 1, file: str = "") -> list[Table]:
     """Distances against their floor, gaps in texture and copies; then every region, statistic and suspect.
 
     Args:
         name: what the set is called.
         report: the content of `fidelity.json`.
         place: number of the set among those of the page, for the names of the tables.
+        file: that the report was read from, for messages.
 
     Raises:
         DataError: it is not such a report.
@@ -43,7 +44,7 @@ def fidelity_tables(name: str, report: Mapping[str, Any], place: int = 1) -> lis
         ]
     except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
         raise DataError(
-            name, "fidelity", f"another content ({type(error).__name__} {error})",
+            file or name, "fidelity", f"another content ({type(error).__name__} {error})",
             "fidelity.json of `synthboost synthesize fidelity`",
         ) from error  # fmt: skip
 

@@ -11,7 +11,7 @@ import json
 import pandas as pd
 
 from synthboost.domain import Domain, Quality, Structure
-from synthboost.errors import printable
+from synthboost.errors import counted, people, printable
 from synthboost.records.run_folder import RunRecord
 from synthboost.records.run_record import RANDOM_WEIGHTS
 from synthboost.reports.arms import with_true_parts
@@ -64,8 +64,8 @@ def _what(run: RunRecord) -> list[str]:
         f"| seed | {fact_text(run.spec.seed)} |",
     ]
     learned = [
-        f"| trained on ({role}) | {markdown_text(item.name)}: {item.domain} images, {item.patients} patients, "
-        f"{item.frames} frames, split {markdown_text(item.split)} |"
+        f"| trained on ({role}) | {markdown_text(item.name)}: {item.domain} images, {people(item.patients)}, "
+        f"{counted(item.frames, 'frame')}, split {markdown_text(item.split)} |"
         for role, item in sorted(run.spec.data.items())
         if run.spec.trains_on(role)
     ]

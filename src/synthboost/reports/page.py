@@ -49,7 +49,7 @@ def write_report(out: Path, runs: Sequence[RunRecord], content: ReportContent, f
             there; those of a series in a folder of its name when there are several.
 
     Raises:
-        DataError: rows contradict each other, see `ordered_arms`, or a fidelity report is none.
+        DataError: rows contradict each other, see `ordered_arms`.
         OutputError: a file cannot be written, or one of other origin is in the way.
     """
     # What differs from the base in one thing has a section of its own; a series for each would be a book.

@@ -8,6 +8,7 @@ from types import MappingProxyType
 from typing import TypeAlias
 
 from synthboost.domain import Domain, Strategy
+from synthboost.errors import counted, people
 from synthboost.evaluation.statistics.convergence import lineage
 from synthboost.records.run_folder import RunRecord
 from synthboost.records.run_record import BASELINE_MODEL, DataSet
@@ -66,8 +67,8 @@ def trainings_text(pairs: Sequence[tuple[Collection[str], Collection[str]]], kno
         return ""
     steps, lacking = {s for _, s, _ in every}, not all(whole for *_, whole in every)
     said = [
-        f"{_span(e for e, _, _ in side)} epochs"
-        + ("" if None in steps else f", {_span(s or 0 for _, s, _ in side)} optimiser steps")
+        _span((e for e, _, _ in side), "epoch")
+        + ("" if None in steps else f", {_span((s or 0 for _, s, _ in side), 'optimiser step')}")
         for side in sides
     ]
     apart = f"the first side was trained for {said[0]}, the second for {said[1]}."
@@ -104,9 +105,9 @@ def _steps(run: RunRecord) -> int | None:
     return sum(-(-(b - a) // (batch or 1)) for a, b in pairwise(images))
 
 
-def _span(numbers: Iterable[int]) -> str:
+def _span(numbers: Iterable[int], thing: str) -> str:
     found = sorted(numbers)
-    return f"{found[0]:,}" if found[0] == found[-1] else f"{found[0]:,} to {found[-1]:,}"
+    return counted(found[0], thing) if found[0] == found[-1] else f"{found[0]:,} to {found[-1]:,} {thing}s"
 
 
 def synthetic_domain(run: RunRecord) -> str:
@@ -138,7 +139,7 @@ def data_table(runs: Sequence[RunRecord], real: str = "real") -> Table:
     uses: dict[tuple[str, ...], dict[str, None]] = {}
     items = [(role, item) for run in runs for role, item in run.spec.data.items()]
     for role, item in sorted(items, key=lambda pair: (pair[0] != "real", pair[0], pair[1].patients, pair[1].name)):
-        use = f"{real if role == 'real' else role}: {item.patients:,} patients, {item.frames:,} frames"
+        use = f"{real if role == 'real' else role}: {people(item.patients)}, {counted(item.frames, 'frame')}"
         uses.setdefault((item.name, item.domain, item.fingerprint), {})[use] = None
     lines = [named(("data set", "domain", "used as"), (*key[:2], "; ".join(own))) for key, own in uses.items()]
     return Table.of("data", "The data sets, each once, and what they were used as.", lines)
@@ -292,7 +293,7 @@ def _stages(run: RunRecord) -> str:
 
 
 def _described(role: str, item: DataSet) -> str:
-    return f"{role}: {item.name} ({item.domain}; {item.patients} patients, {item.frames} frames)"
+    return f"{role}: {item.name} ({item.domain}; {people(item.patients)}, {counted(item.frames, 'frame')})"
 
 
 def _masks_of(run: RunRecord) -> tuple[str, int] | None:

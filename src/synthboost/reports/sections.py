@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
-from itertools import chain
 from typing import NamedTuple, TypeAlias, TypeVar
 
 from markupsafe import Markup
 
+from synthboost.errors import counted
 from synthboost.evaluation.statistics.groups import GROUPINGS
 from synthboost.records.run_folder import RunRecord
 from synthboost.reports.annotation import annotation_plot, annotation_points, annotation_table
@@ -18,7 +18,6 @@ from synthboost.reports.clauses import clause_blocks
 from synthboost.reports.content import SIMULATED_TARGET, ReportContent
 from synthboost.reports.contrasts import ENCODERS, STRATEGIES, difference_table, family_tables
 from synthboost.reports.dice import breakdown_table, dice_table, distance_table, pooled_breakdown, sentence_table
-from synthboost.reports.fidelity import fidelity_tables
 from synthboost.reports.figure import Plot
 from synthboost.reports.learning import convergence_table, learning_plots
 from synthboost.reports.levels import level_blocks
@@ -62,7 +61,7 @@ def sections_of(runs: Sequence[RunRecord], series: Sequence[Series], content: Re
     """Work out everything that a report shows, in its order.
 
     Raises:
-        DataError: rows contradict each other, see `ordered_arms`, or a fidelity report is none.
+        DataError: rows contradict each other, see `ordered_arms`.
     """
     ordered, known = in_table_order(runs), by_name(runs)
 
@@ -72,7 +71,6 @@ def sections_of(runs: Sequence[RunRecord], series: Sequence[Series], content: Re
     def whole(blocks: Iterable[Block]) -> list[tuple[Series | None, list[Block]]]:
         return [(None, list(blocks))]
 
-    fidelity = chain.from_iterable(fidelity_tables(*item, n) for n, item in enumerate(content.fidelity, start=1))
     nothing, no_row = "No finished run was given.", "No row was scored."
     sections = [
         Section("about", "What this is", whole(_about(ordered, content))),
@@ -111,7 +109,7 @@ def sections_of(runs: Sequence[RunRecord], series: Sequence[Series], content: Re
             [*each(lambda one: [hardest_pairs(one.rows)]), *whole(_cases(ordered))],
             "The runs keep no example images.",
         ),
-        Section("fidelity", "How like real images the synthetic ones are", whole(fidelity)),
+        Section("fidelity", "How like real images the synthetic ones are", whole(content.fidelity)),
         Section("deviations", "Deviations from the paper", whole(_deviations(series, content))),
         Section("sentences", "Sentences", whole(_sentences(content))),
         Section("again", "Run it", whole(_commands(content))),
@@ -141,13 +139,13 @@ def _about(runs: Sequence[RunRecord], content: ReportContent) -> Iterator[Block]
     rows = rows_of_runs(runs)
     rows = rows[rows.probe == ""]
     numbers = {
-        "runs": len(runs),
-        "seeds": len({run.spec.seed for run in runs} - {None}),
-        "scored image-structure pairs": len(rows),
-        "evaluated images": len(rows[["patient", "frame"]].drop_duplicates()),
-        "patients": rows.patient.nunique(),
+        "run": len(runs),
+        "seed": len({run.spec.seed for run in runs} - {None}),
+        "scored image-structure pair": len(rows),
+        "evaluated image": len(rows[["patient", "frame"]].drop_duplicates()),
+        "patient": rows.patient.nunique(),
     }
-    yield ", ".join(f"{n:,} {name if n != 1 else name.removesuffix('s')}" for name, n in numbers.items()) + "."
+    yield ", ".join(counted(n, name) for name, n in numbers.items()) + "."
     yield Markup("<p><strong>{}</strong></p>").format(NOT_A_DEVICE)
     if content.unfinished:
         yield Markup("<h3>Without a result</h3>")

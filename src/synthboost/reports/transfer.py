@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import TypeAlias
+from dataclasses import replace
+from typing import Any, TypeAlias
 
 import pandas as pd
 
@@ -11,6 +12,7 @@ from synthboost.evaluation.statistics.bootstrap import bootstrap_mean
 from synthboost.evaluation.statistics.contrast import contrast_in_common
 from synthboost.records.run_folder import RunRecord
 from synthboost.records.run_record import ADAPTED, BASELINE_MODEL
+from synthboost.reports.content import ReportContent, content_from_runs
 from synthboost.reports.paper import model_heading
 from synthboost.reports.table import Cell, Table, absent, count, interval, number, signed, words
 
@@ -20,8 +22,18 @@ _PAIR = ["patient", "frame", "structure"]
 
 
 def is_transfer(run: RunRecord) -> bool:
-    """Whether a run was evaluated on another data set than it was trained on."""
-    return "evaluation" in run.spec.data and "real" in run.spec.data
+    """Whether a run is one of `study transfer` on another data set than it was trained on."""
+    there = run.spec.data.get("evaluation")
+    return there is not None and run.spec.strategy.removesuffix(ADAPTED).endswith(f", on {there.name}")
+
+
+def with_transfers(runs: Sequence[RunRecord], **known: Any) -> tuple[list[RunRecord], ReportContent]:
+    """The runs that a report shows one by one, and its words (see `content_from_runs`), with the table of transfers."""
+    own = [run for run in runs if not is_transfer(run)] or list(runs)
+    content = content_from_runs(own, **known)
+    if len(own) < len(runs):
+        content = replace(content, summary=(*content.summary, transfer_table(runs)))
+    return own, content
 
 
 def transfer_table(runs: Sequence[RunRecord]) -> Table:
@@ -31,9 +43,12 @@ def transfer_table(runs: Sequence[RunRecord]) -> Table:
     """
     at_home = _grouped((_key(run, "real"), run) for run in runs if not is_transfer(run))
     moved = _grouped((_key(run, "real", "evaluation"), run) for run in runs if is_transfer(run))
-    lines = []
+    lines, unchanged = [], []
     for (method, first, second, adapted), own in sorted(moved.items()):
         home, there = at_home.get((method, first, "", False)), at_home.get((method, second, "", False))
+        plain = moved.get((method, first, second, False))
+        if adapted and plain is not None and _dice(own) == _dice(plain):
+            unchanged.append(f"{_name(first)} to {_name(second)} ({model_heading(method[0])}, {method[2]})")
         structures = [s for s in own.structure.unique() if home is None or s in set(home.structure)]
         own = own[own.structure.isin(structures)]
         lines.append(_line(method, _name(first), _name(second), adapted, own, there))
@@ -42,7 +57,15 @@ def transfer_table(runs: Sequence[RunRecord]) -> Table:
         "difference to the same model trained on that set, over the pairs that both scored, in points. Patients are "
         "resampled for the intervals. Adapted: to the other set's images, without an annotation of anybody."
     )
-    return Table.of("transfer", caption, lines)
+    notes = (
+        f"Adapted is the same as not adapted from {', '.join(unchanged)}: no stage of the adaptation did better on the "
+        "patients held out for it, so it kept the weights from before.",
+    )
+    return Table.of("transfer", caption, lines, notes if unchanged else ())
+
+
+def _dice(rows: pd.DataFrame) -> list[float]:
+    return list(rows.sort_values(["seed", *_PAIR]).dice)
 
 
 def _line(

@@ -23,13 +23,13 @@ from synthboost.io.typed_json import read_record, to_json, write_record
 from synthboost.records.run_folder import RunPaths, read_run
 from synthboost.records.study_folder import StudyPaths, StudyRecord, StudyRequest, StudyTerms
 from synthboost.records.study_table import write_study_table
-from synthboost.reports import content_from_runs, write_report
-from synthboost.reports.transfer import is_transfer, transfer_table
+from synthboost.reports import write_report
+from synthboost.reports.transfer import with_transfers
 from synthboost.studies.executors.base import Executor, Outcome
 from synthboost.studies.manifest import versions
 from synthboost.studies.recipes import Grid
 from synthboost.studies.study import Study, StudyRun
-from synthboost.studies.study_text import duration, recipe_differences
+from synthboost.studies.study_text import duration, words_of
 
 PATIENCE_SECONDS = 30.0
 """How long a run's folder may be held: a process whose study was killed needs a moment to notice."""
@@ -76,18 +76,9 @@ def write_results(root: Path, failures: Sequence[Outcome] = ()) -> None:
     records = [read_run(paths.runs / name) for name in known.runs if RunPaths(paths.runs / name).done.is_file()]
     if not records:
         return
-    recipe = str(known.terms.recipe["name"])
-    differences = [(what, by["as-written"], instead or by[recipe]) for what, by, instead in recipe_differences()]
     write_study_table(root / "table", records, parquet=has_parquet())
-    own = [record for record in records if not is_transfer(record)]
-    content = content_from_runs(
-        own,
-        recipe=tuple(line for line in differences if line[1] != line[2]),
-        unfinished=tuple((outcome.name, outcome.error or "") for outcome in failures),
-        levels=known.levels,
-    )
-    if len(own) < len(records):
-        content = replace(content, summary=(*content.summary, transfer_table(records)))
+    unfinished = tuple((outcome.name, outcome.error or "") for outcome in failures)
+    own, content = with_transfers(records, unfinished=unfinished, **words_of(known))
     write_report(root / "report.html", own, content, files=root / "results")
 
 

@@ -6,11 +6,12 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from shutil import disk_usage
+from typing import Any
 
 from synthboost.errors import people
 from synthboost.models.freezing import Encoders
 from synthboost.records.run_record import BASE
-from synthboost.records.study_folder import StudyPaths
+from synthboost.records.study_folder import StudyPaths, StudyRecord
 from synthboost.studies.recipes import RECIPES, Preset, Recipe
 from synthboost.studies.spec import Role, RunSpec
 from synthboost.studies.study import Study, StudyRun, needed_prompts
@@ -118,6 +119,13 @@ def _costs(expected: Estimate, root: Path, workers: int) -> list[str]:
 
 def _words(values: Iterable[object]) -> str:
     return ", ".join(map(str, values))
+
+
+def words_of(study: StudyRecord) -> dict[str, Any]:
+    """What a report says of a study that its runs do not: the recipe's differences from the paper, and the levels."""
+    recipe = str(study.terms.recipe["name"])
+    differences = ((what, by["as-written"], instead or by[recipe]) for what, by, instead in recipe_differences())
+    return {"recipe": tuple(line for line in differences if line[1] != line[2]), "levels": study.levels}
 
 
 def recipe_differences() -> list[tuple[str, dict[str, str], str]]:

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from synthboost.data import TripletRecipe
 from synthboost.data.source import FrameSet
-from synthboost.errors import DataError
+from synthboost.errors import DataError, counted
 from synthboost.models.adapters import remove_adapters
 from synthboost.models.base import Segmenter, TextMemory
 from synthboost.progress import Progress
@@ -188,7 +188,7 @@ class _Stage:
         """Train and validate epoch by epoch until the last one, or until it no longer gets better."""
         name, done = f"training on {self.name}", self.progress.epoch * len(self.batches) + self.progress.batch
         facts = f"{training_facts(self.model, self.engine.device)}, {self.images:,} images, "
-        facts += f"at most {self.config.epochs} epochs"
+        facts += f"at most {counted(self.config.epochs, 'epoch')}"
         pauses = self.validation_images / (self.images * BACKWARD)
         with Progress(name, self.total_batches, "batch", done, self.engine.is_main) as bar:
             bar.announce(facts, pauses)
