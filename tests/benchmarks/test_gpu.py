@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 
 import pytest
 import torch
+from smallest_models import SETTINGS
 
+from synthboost.diffusion.settings import PRESETS
+from synthboost.models.catalogue import MODELS
 from synthboost.training import pretrain as pretraining
 
 CPU = torch.device("cpu")
@@ -20,6 +24,9 @@ def test_a_rehearsal_reports_every_part(
     tmp_path: Path,
 ) -> None:  # fmt: skip
     monkeypatch.setattr(benchmark("gpu_checks"), "MODELS", ("textunet",))
+    for model in ("clipseg", "cris", "textunet"):
+        monkeypatch.setitem(MODELS[model].presets, "tiny", SETTINGS[f"{model} tiny"])
+    monkeypatch.setitem(PRESETS, "tiny", replace(PRESETS["tiny"], size=32, width=8, head_width=8, groups=4))
     monkeypatch.setattr(benchmark("bench_gpu"), "available_cores", lambda: 1)  # no processes
     monkeypatch.setattr(pretraining, "HELD_OUT_PATIENTS", 1)
     said = run_benchmark("bench_gpu", "--rehearse", "--out", str(tmp_path))

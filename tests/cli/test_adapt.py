@@ -18,7 +18,8 @@ from synthboost.training import simulated_stream
 def short(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(adaptation, "LEAST_STEPS", 1)
     monkeypatch.setattr(adaptation, "STEPS_PER_FRAME", 0)
-    monkeypatch.setattr(simulated_stream, "WINDOW_BATCHES", 4)
+    monkeypatch.setattr(simulated_stream, "WINDOW_BATCHES", 1)
+    monkeypatch.setattr(adaptation, "rendering_workers", lambda: 0)
 
 
 def test_the_default_weights_are_adapted_and_what_comes_out_predicts(

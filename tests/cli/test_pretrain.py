@@ -9,7 +9,7 @@ import pytest
 from synthboost.cli.main import main, parse
 from synthboost.cli.pretrain import Pretrain
 from synthboost.models.textunet.settings import PRESETS, TextUNetSettings
-from synthboost.training import config
+from synthboost.training import config, simulated_stream
 from synthboost.training import pretrain as pretraining
 
 
@@ -53,6 +53,7 @@ def test_it_says_where_the_weights_are(
     small = TextUNetSettings(input_size=32, widths=(4, 6, 8), text_width=8, text_layers=1, scales=2)
     monkeypatch.setitem(PRESETS, "base", small)
     monkeypatch.setattr(pretraining, "HELD_OUT_PATIENTS", 1)
+    monkeypatch.setattr(simulated_stream, "WINDOW_BATCHES", 1)
     monkeypatch.setattr(pretraining, "rendering_workers", lambda: 0)
     monkeypatch.setattr(config, "APPEARANCES", config.APPEARANCES[:1])
     main(["pretrain", "--out", str(tmp_path / "out"), "--steps", "1"])

@@ -58,7 +58,7 @@ def test_the_reports_know_which_models_read_no_sentence() -> None:
     assert silent == set(paper_tables.WITHOUT_TEXT) - {BASELINE_MODEL}
 
 
-@pytest.mark.parametrize("size", [(1, 1), (37, 53), (200, 31), (96, 96)])
+@pytest.mark.parametrize("size", [(1, 1), (37, 53), (200, 31), (32, 32), (96, 96)])
 def test_an_image_of_any_size_goes_in_and_comes_out_at_its_own_size(model: Segmenter, size: tuple[int, int]) -> None:
     tensor = model.preprocess(np.full(size, 255, np.uint8))
     assert tensor.shape == (3, model.input_size, model.input_size)
