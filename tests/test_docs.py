@@ -25,6 +25,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from forked import in_forks
 from in_process import Here
 
 from synthboost.cli.main import VERBS, main, parse
@@ -263,12 +264,14 @@ def test_make_docs_warns_of_nothing_and_shows_every_public_module_class_and_func
 def test_the_examples_of_contributing_work_one_after_the_other(tmp_path: Path) -> None:
     text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
     blocks = re.findall(r"^```python\n(.*?)^```$", text, re.M | re.S)
-    answer = subprocess.run(
-        [sys.executable, "-c", "\n".join(blocks)], cwd=tmp_path, capture_output=True, text=True, check=False
-    )
-    assert answer.returncode == 0, answer.stderr
-    assert "\n16\n" in answer.stdout, "the frames of the new data set, counted by the new verb"
-    planned = [line for line in answer.stdout.splitlines() if line.startswith("unet-real-P")]
+
+    def execute(_: int) -> None:
+        sys.path.insert(0, "")  # as `python -c` has it
+        exec("\n".join(blocks), {"__name__": "__main__"})
+
+    [said] = in_forks(execute, tmp_path)
+    assert "\n16\n" in said, "the frames of the new data set, counted by the new verb"
+    planned = [line for line in said.splitlines() if line.startswith("unet-real-P")]
     assert sorted(line.rpartition("-")[0] for line in planned) == [
         f"unet-real-{p}-seed{s}" for p in ("P1", "P2") for s in (0, 1)
     ]

@@ -6,6 +6,7 @@ import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from synthboost.models.catalogue import MODELS
 from synthboost.models.clipseg.settings import ClipSegSettings
 from synthboost.records.rows import read_rows
 from synthboost.studies import recipes
+from synthboost.studies.executors import local
 
 PRESET = replace(recipes.demo(), images_per_stage=8, least_epochs=1)
 SMALL = partial(
@@ -71,7 +73,8 @@ def test_one_model_can_be_chosen_and_an_unknown_one_costs_no_waiting(
     monkeypatch.setattr(demo, "DemoSettings", SMALL)
     only = replace(PRESET.grid, strategies=PRESET.grid.strategies[:1])
     monkeypatch.setattr(recipes, "demo", lambda: replace(PRESET, grid=only))
-    monkeypatch.setattr(demo, "local_workers", lambda: 1)  # a second process takes longer to start than it saves
+    monkeypatch.setattr(demo, "local_workers", lambda: 1)
+    monkeypatch.setattr(local, "get_context", lambda _: get_context("fork"))  # it starts at once
     answer = synthboost("demo", "--model", "vnet", "--out", tmp_path / "demo")
     assert answer.code == 2
     assert "model: vnet; expected one of clipseg, cris, dual, medclipseg, sam3, textunet, unet" in answer.err

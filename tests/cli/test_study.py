@@ -14,6 +14,8 @@ from in_process import Here
 from synthboost.domain import Strategy
 from synthboost.io.lock import exclusive
 from synthboost.io.typed_json import read_json
+from synthboost.models.catalogue import MODELS
+from synthboost.models.clipseg.settings import ClipSegSettings
 from synthboost.studies import executors
 
 Call = Callable[..., Any]
@@ -25,10 +27,14 @@ def synthetic(simulated: Path, tmp_path_factory: pytest.TempPathFactory) -> Path
 
 
 @pytest.fixture
-def study(synthboost: Call, simulated: Path, synthetic: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Call:
+def study(
+    synthboost: Call, simulated: Path, synthetic: Path, tiny_settings: ClipSegSettings, tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Call:  # fmt: skip
     """A function (*options) that runs a study of one small model; zero-shot unless something else is asked for."""
     from synthboost.studies import recipes
 
+    monkeypatch.setitem(MODELS["clipseg"].presets, "tiny", tiny_settings)
     monkeypatch.setitem(executors.EXECUTORS, "local", lambda workers, folder, options: Here())
     smoke = recipes.smoke()
     quick = {**vars(smoke), "images_per_stage": 4}

@@ -10,6 +10,9 @@ from pathlib import Path
 
 import pytest
 from PIL import Image
+from smallest_models import SETTINGS
+
+from synthboost.models.catalogue import MODELS
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 
@@ -43,6 +46,7 @@ def test_the_method_in_one_file_trains_three_strategies_and_compares_them(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setitem(MODELS["cris"].presets, "tiny", SETTINGS["cris tiny"])
     said = _run("00_the_method.py", monkeypatch, capsys, "--epochs", "1", "--patients", "2", "--size", "64")
     assert "P1: Left ventricular cavity of the heart." in said
     for strategy in ("real", "synthetic", "synth-PT:real-FT"):

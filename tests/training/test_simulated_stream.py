@@ -59,7 +59,9 @@ def counted(infos: tuple[FrameInfo, ...], monkeypatch: pytest.MonkeyPatch) -> li
 def test_processes_that_render_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     alone = take(STREAM, 18)
     # Forks start at once; below, a process starts as it does everywhere else.
-    monkeypatch.setattr(simulated_stream, "process_pool", lambda workers, _, *more: process_pool(workers, "fork", *more))
+    monkeypatch.setattr(
+        simulated_stream, "process_pool", lambda workers, _, *more: process_pool(workers, "fork", *more)
+    )
     assert same(alone, take(replace(STREAM, workers=2), 18))
     assert not np.array_equal(alone[0].images, alone[16].images)
 
