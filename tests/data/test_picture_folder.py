@@ -58,6 +58,17 @@ def test_a_folder_of_its_own_is_one_patient(make: Make) -> None:
     }
 
 
+def test_a_folder_of_a_view_or_a_phase_is_nobody(make: Make) -> None:
+    root = make("anna/4CH/x_ED.png", "anna/2CH/es/y.png", "4ch/bert_ED.png", "4ch/carl_ED.png")
+    first, *_ = open_pictures(root, ALL_TOLD).frames
+    assert (first.view, first.phase) == (View.TWO_CHAMBER, Phase.END_SYSTOLE)  # not what is said of all
+    assert _people(root) == {
+        "patient0001": ["anna/2CH/es/y.png", "anna/4CH/x_ED.png"],
+        "patient0002": ["4ch/bert_ED.png"],
+        "patient0003": ["4ch/carl_ED.png"],
+    }
+
+
 def test_a_name_tells_more_than_what_is_said_of_all(make: Make) -> None:
     (info,) = open_pictures(make("anna_2CH_ES.png"), ALL_TOLD).frames
     assert (info.view, info.phase) == (View.TWO_CHAMBER, Phase.END_SYSTOLE)

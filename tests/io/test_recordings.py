@@ -71,6 +71,7 @@ def test_recordings_in_linked_folders_are_found_once_and_links_to_a_folder_above
 def test_dicom_without_an_ending_is_found_by_its_mark(tmp_path: Path, make_dicom) -> None:
     made = make_dicom("IM0001", np.zeros((1, 4, 4), np.uint8))
     (tmp_path / "DICOMDIR2").write_bytes(b"no dicom")
+    (tmp_path / "DICOMDIR").write_bytes(made.read_bytes())  # lists what is on a disc
     assert find_recordings(tmp_path) == [made]
 
 

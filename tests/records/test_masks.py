@@ -39,6 +39,9 @@ def test_an_index_comes_back(tmp_path: Path) -> None:
     failed = IndexEntry("b", "LA", "", "P7", 1, "", True, "", "cannot be read")
     write_index(tmp_path, [ENTRY, failed])
     assert read_index(tmp_path) == [ENTRY, failed]
+    index = tmp_path / "index.csv"
+    index.write_bytes(b"\xef\xbb\xbf" + index.read_bytes().replace(b"\n", b"\r\n"))  # as spreadsheets save it
+    assert read_index(tmp_path) == [ENTRY, failed]
 
 
 def test_a_folder_without_an_index_is_not_finished(tmp_path: Path) -> None:

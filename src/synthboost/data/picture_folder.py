@@ -72,8 +72,9 @@ def open_pictures(root: Path, defaults: PictureDefaults) -> PictureFolder:
     """Read the names and headers of all pictures in a folder and its folders, no pixel.
 
     A picture directly in `root` is a patient of its own, unless its name is that of another but for view and phase
-    (`anna_4CH_ED.png`, `anna_4CH_ES.png`). The pictures in a folder below are one patient. Patients get numbers in the
-    order of their names; `write_picture_list` says which number is whom.
+    (`anna_4CH_ED.png`, `anna_4CH_ES.png`). The pictures in a folder below are one patient; a folder that is called by a
+    view or a phase (`anna/4CH`) is none, and says it of all in it. Patients get numbers in the order of their names;
+    `write_picture_list` says which number is whom.
 
     Raises:
         DataError: there is no picture, one is damaged or a clip, its view, phase or spacing is not stated, or two
@@ -85,7 +86,7 @@ def open_pictures(root: Path, defaults: PictureDefaults) -> PictureFolder:
         name = path.relative_to(root).as_posix()
         if not name.isprintable():
             raise DataError(root, "name of a picture", ascii(name), "printable characters", "Rename the picture.")
-        view, phase = _shown(path, defaults)
+        view, phase = _shown(path, root, defaults)
         _spacing(_open(path), defaults)
         frames = people.setdefault(_person(path.relative_to(root)), {})
         if (view, phase) in frames:
@@ -122,8 +123,8 @@ def said_by(name: str) -> tuple[str, set[str], set[str]]:
     return "_".join(part for part in parts if part), views, phases
 
 
-def _shown(path: Path, defaults: PictureDefaults) -> tuple[View, Phase]:
-    _, views, phases = said_by(stem(path))
+def _shown(path: Path, root: Path, defaults: PictureDefaults) -> tuple[View, Phase]:
+    _, views, phases = said_by(" ".join((*path.relative_to(root).parts[:-1], stem(path))))
     view = View(views.pop()) if len(views) == 1 else None if views else defaults.view
     phase = Phase(phases.pop()) if len(phases) == 1 else None if phases else defaults.phase
     if view is None or phase is None:
@@ -136,9 +137,8 @@ def _shown(path: Path, defaults: PictureDefaults) -> tuple[View, Phase]:
 
 
 def _person(picture: Path) -> str:
-    if len(picture.parts) > 1:
-        return picture.parent.as_posix() + "/"
-    return said_by(stem(picture))[0]
+    folders = [part for part in picture.parts[:-1] if said_by(part)[0]]  # `4CH` and `ED` are nobody
+    return "/".join(folders) + "/" if folders else said_by(stem(picture))[0]
 
 
 def _open(path: Path) -> Recording:

@@ -32,6 +32,8 @@ MARKS = (
     (0, b"\x1aE\xdf\xa3", ".mkv"), (0, b"\0\0\1\xba", ".mpg"), (344, b"n+1\0", ".nii"),
 )  # fmt: skip
 """Place and first bytes by which a file says what it is, and the ending that it should have."""
+DIRECTORY = "DICOMDIR"
+"""The list of a medium's DICOM files, itself in DICOM and no image."""
 CLAIM, RESULT, CONTOURS = "predict.json", "result.json", "contours.json"
 """In every folder of predictions: what it was begun for; and in the folder of each recording."""
 
@@ -183,7 +185,7 @@ def _is_recording(file: Path, root: Path) -> bool:
         return file.suffix.lower() in dicom.SUFFIXES
     if _ending(file):
         return not stem(file).endswith("_gt")
-    return not file.suffix and dicom.says_dicom(file)
+    return not file.suffix and file.name != DIRECTORY and dicom.says_dicom(file)
 
 
 def write_labels(folder: Path, name: str, labels: Iterable[NDArray[np.uint8]], recording: Recording) -> str:

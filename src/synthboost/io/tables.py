@@ -136,7 +136,7 @@ def read_typed(path: Path, kind: type[_Item], allowed: Allowed | None = None) ->
     """
     types = _field_types(kind)
     wanted = f"a readable {path.name}"
-    with readable(path, wanted, UnicodeDecodeError, csv.Error), path.open(encoding="utf-8", newline="") as handle:
+    with readable(path, wanted, UnicodeDecodeError, csv.Error), path.open(encoding="utf-8-sig", newline="") as handle:
         reader = csv.DictReader(handle)
         header = tuple(reader.fieldnames or ())
         if header != tuple(types):
