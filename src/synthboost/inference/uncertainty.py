@@ -18,10 +18,9 @@ from synthboost.inference.sentences import EvaluationSentences
 from synthboost.io.atomic import write_csv
 from synthboost.progress import track
 from synthboost.prompts import PARAPHRASES
+from synthboost.training.sentences_of_batch import NAMING_SETS
 
 K = TypeVar("K")
-NAMING_SETS = tuple(PromptSet(f"P{number}") for number in range(1, 8))
-"""The paper's sets that name a structure; P0 names none."""
 COLUMNS = (
     "patient", "set", "frame", "structure", "masks", "mean_dice", "lowest_dice", "disputed_share", "flipped",
     "sentences", "reason",

@@ -14,7 +14,6 @@ from typing import Any, Literal, NamedTuple
 
 from synthboost.errors import OutputError, printable
 from synthboost.evaluation.statistics.bootstrap import Interval
-from synthboost.evaluation.statistics.contrast import TrainingInterval
 from synthboost.evaluation.statistics.tests import mean_and_sd
 from synthboost.io.atomic import output_errors, to_cell, write_text
 
@@ -145,9 +144,7 @@ def spread_cell(mean: float, sd: float | None, decimals: int = 2) -> Cell:
     return Cell(f"{fixed(mean, decimals)} ± {NO_VALUE if sd is None else fixed(sd, decimals)}", (mean, sd), MEAN_SD)
 
 
-def interval(
-    found: Interval | TrainingInterval | tuple[float, float] | None, scale: float = 1.0, sign: bool = False
-) -> Cell:
+def interval(found: Interval | tuple[float, float] | None, scale: float = 1.0, sign: bool = False) -> Cell:
     """An interval from low to high, or a dash where none can be formed."""
     if found is None:
         return absent(INTERVAL)

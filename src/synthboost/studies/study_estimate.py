@@ -22,6 +22,7 @@ from synthboost.records.run_folder import RunPaths, read_log
 from synthboost.records.run_record import Manifest
 from synthboost.studies.spec import DATA_OF, Role, RunSpec
 from synthboost.studies.study import Study, StudyRun
+from synthboost.training.engine import autocast
 from synthboost.training.hardware import choose_precision
 from synthboost.training.optimizer import segmentation_loss
 
@@ -124,10 +125,9 @@ def _training_seconds(model: Any, images: torch.Tensor, sentences: list[str], pr
     image_index = torch.arange(PROBE_IMAGES, device=images.device).repeat_interleave(count)
     text_index = torch.arange(count, device=images.device).repeat(PROBE_IMAGES)
     tokens = model.tokenize(sentences).to(images.device)
-    kind = {"bf16": torch.bfloat16, "fp16": torch.float16}.get(precision)
 
     def step() -> None:
-        with torch.autocast(images.device.type, kind or torch.bfloat16, enabled=kind is not None):
+        with autocast(images.device, precision):
             logits = model(images, tokens, image_index, text_index)
             loss = segmentation_loss(logits, torch.zeros_like(logits))
         torch.autograd.backward(loss)

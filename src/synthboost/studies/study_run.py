@@ -17,7 +17,7 @@ from typing import Any
 
 from synthboost.domain import SplitPart
 from synthboost.errors import OutputError, SynthboostError
-from synthboost.io.lock import exclusive
+from synthboost.io.lock import exclusive, require_own
 from synthboost.io.tables import has_parquet
 from synthboost.io.typed_json import read_record, to_json, write_record
 from synthboost.records.run_folder import RunPaths, read_run
@@ -111,12 +111,7 @@ def check_request(paths: StudyPaths, terms: StudyTerms) -> None:
         DataError: `study.json` is damaged.
     """
     if not paths.description.is_file():
-        occupied = paths.root.is_dir() and [p.name for p in paths.root.iterdir() if not p.name.startswith(".")]
-        if occupied:
-            raise OutputError(
-                paths.root, "out", f"holds {occupied[0]!r} and no study.json", "a study's folder or a new one",
-                "Choose another folder.",
-            )  # fmt: skip
+        require_own(paths.description)
         return
     found = read_record(paths.description, StudyRecord).terms
     for place, asked, there in _differences(to_json(terms), to_json(found)):

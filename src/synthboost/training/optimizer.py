@@ -22,19 +22,16 @@ PLATEAU_FACTOR, PLATEAU_PATIENCE = 0.1, 5
 """The paper's: a tenth of the rate after five epochs without a lower validation loss."""
 
 
-def dice_loss(logits: Tensor, target: Tensor, smooth: float = 1.0) -> Tensor:
-    """1 - soft Dice of (N, s, s) logits and 0-1 targets, averaged over pairs; a scalar in 0-1.
-
-    `smooth` is added to numerator and denominator, so that an empty mask predicted empty costs nothing.
-    """
-    return (1 - soft_dice(logits.float().sigmoid(), target.float(), smooth)).mean()
+def dice_loss(logits: Tensor, target: Tensor) -> Tensor:
+    """1 - soft Dice of (N, s, s) logits and 0-1 targets, averaged over pairs; a scalar in 0-1."""
+    return (1 - soft_dice(logits.float().sigmoid(), target.float())).mean()
 
 
-def soft_dice(probability: Tensor, truth: Tensor, smooth: float = 1.0) -> Tensor:
-    """Soft Dice of each plane of (..., s, s) probabilities and 0-1 targets, (...); `smooth` as in `dice_loss`."""
+def soft_dice(probability: Tensor, truth: Tensor) -> Tensor:
+    """Soft Dice of each plane of (..., s, s) probabilities and 0-1 targets, (...); 1 for an empty one found empty."""
     probability, truth = probability.flatten(-2), truth.flatten(-2)
     overlap, size = (probability * truth).sum(-1), probability.sum(-1) + truth.sum(-1)
-    return (2 * overlap + smooth) / (size + smooth)
+    return (2 * overlap + 1) / (size + 1)
 
 
 def segmentation_loss(logits: Tensor, target: Tensor, cross_entropy_weight: float = 0.25) -> Tensor:

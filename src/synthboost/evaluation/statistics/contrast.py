@@ -39,19 +39,6 @@ Setting = tuple[tuple[str, str], ...]
 
 
 @dataclass(frozen=True)
-class TrainingInterval:
-    """An interval of a mean difference for other patients *and* other trainings."""
-
-    low: float
-    high: float
-    standard_error: float
-    degrees_of_freedom: float
-    """Satterthwaite's; near the number of trainings when these vary more than patients do."""
-    share_of_trainings: float
-    """Part of the variance of the difference that comes from the trainings, 0-1."""
-
-
-@dataclass(frozen=True)
 class Contrast:
     """What two arms differ by, `first` minus `second`, in the metric's unit. Trainings are averaged pair by pair."""
 
@@ -59,8 +46,8 @@ class Contrast:
     """Over pairs."""
     over_patients: Interval | None
     """For other patients, with these trained models; `None` with fewer than two patients."""
-    over_trainings: TrainingInterval | None
-    """`None` when an arm has a single training, so that nothing tells how much the next would differ."""
+    over_trainings: Interval | None
+    """For other patients and other trainings; `None` when an arm has a single one, which tells nothing of the next."""
     trainings: tuple[int, int]
     sd_trainings: tuple[float | None, float | None]
     """SD (n - 1) of each arm's mean score over its trainings; `None` with a single one."""
@@ -120,8 +107,10 @@ def contrast_in_common(first: pd.DataFrame, second: pd.DataFrame) -> Contrast | 
     return contrast(pairs) if pairs.patients else None
 
 
-def interval_over_trainings(pairs: PairedArms) -> TrainingInterval | None:
+def interval_over_trainings(pairs: PairedArms) -> Interval | None:
     """95 % interval of the difference that varies by patients (clusters) and by the trainings of either arm.
+
+    Its degrees of freedom are Satterthwaite's: near the number of trainings when these vary more than patients do.
 
     Raises:
         DataError: fewer than two patients, no patient column, or a score that is not finite.
@@ -134,13 +123,12 @@ def interval_over_trainings(pairs: PairedArms) -> TrainingInterval | None:
     freedoms = [patients - 1, first.size - 1, second.size - 1]
     variance, mean = sum(parts), round(float(first.mean() - second.mean()), DECIMALS)
     if variance <= ROUNDING**2:
-        return TrainingInterval(mean, mean, 0.0, float(sum(freedoms)), 0.0)
+        return Interval(mean, mean, mean, patients)
     freedom = variance**2 / sum(part**2 / n for part, n in zip(parts, freedoms, strict=True))
     from scipy.special import stdtrit  # here, because importing it is slow
 
-    error = math.sqrt(variance)
-    half = float(stdtrit(freedom, TAILS[1])) * error
-    return TrainingInterval(mean - half, mean + half, error, freedom, sum(parts[1:]) / variance)
+    half = float(stdtrit(freedom, TAILS[1])) * math.sqrt(variance)
+    return Interval(mean, mean - half, mean + half, patients)
 
 
 @dataclass(frozen=True)

@@ -14,9 +14,7 @@ from synthboost.evaluation.statistics.tests import patient_sums
 DRAWS = 2000
 
 
-def scaling_exponent(
-    amounts: ArrayLike, errors: NDArray[np.float64], patients: Sequence[str], seed: int = 0
-) -> Interval:
+def scaling_exponent(amounts: ArrayLike, errors: NDArray[np.float64], patients: Sequence[str]) -> Interval:
     """Fit error = a amount^-b by least squares on logarithms; return b and its 95 % interval over patients.
 
     The interval is the plain bootstrap's: patients are drawn with all their pairs, and the law is fitted anew.
@@ -25,7 +23,6 @@ def scaling_exponent(
         amounts: (levels,) of examples, positive.
         errors: (levels, pairs) e.g. 1 - Dice, of the same pairs at each level.
         patients: (pairs,) whose each pair is.
-        seed: of the draws.
 
     Raises:
         DataError: fewer than three levels, amounts that are not positive, or a level without an error.
@@ -36,7 +33,7 @@ def scaling_exponent(
     sums, counts = zip(*(patient_sums(own, patients) for own in errors), strict=True)
     by_level, pairs = np.stack(sums), counts[0]
     number = len(pairs)
-    times = np.random.default_rng(seed).multinomial(number, np.full(number, 1 / number), size=DRAWS)
+    times = np.random.default_rng(0).multinomial(number, np.full(number, 1 / number), size=DRAWS)
     means = np.vstack([by_level.sum(1) / pairs.sum(), (times @ by_level.T) / (times @ pairs)[:, None]])
     if means.min() <= 0:
         raise DataError("scaling curve", "errors", 0.0, "an error above 0 at each level")
