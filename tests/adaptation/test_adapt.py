@@ -92,7 +92,7 @@ def test_annotated_patients_are_trained_on_and_the_record_says_so(
     hearts: Path, settings: AdaptSettings, tmp_path: Path
 ) -> None:
     record = run(hearts, settings, tmp_path / "out")
-    assert [(one.name, one.steps, one.annotated, one.simulated) for one in record.stages] == [("annotated", 3, 28, 8)]
+    assert [(one.name, one.steps, one.annotated, one.simulated) for one in record.stages] == [("annotated", 3, 28, 4)]
     assert (record.annotated_patients, record.unannotated_patients, record.held_out_patients) == (7, 0, 1)
     assert record.kept == "annotated"
     assert record.before.dice is not None
