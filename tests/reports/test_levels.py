@@ -79,7 +79,7 @@ def test_a_control_belongs_to_synthetic_then_real_images_from_the_same_weights(c
     arms = level_arms(*controlled)
     gains = {(arm.factor, arm.value): round(arm.gain.mean, 6) for arm in arms}  # type: ignore[union-attr]
     assert gains == {
-        ("real at equal steps", "pretrained"): 0.15, ("real at equal steps", "random"): -0.1,
+        ("real at equal steps", "pretrained"): -0.15, ("real at equal steps", "random"): 0.1,
         ("encoders", "random"): -0.45,
     }  # fmt: skip
     assert factor_table("x", arms).lines == ()  # controls are no levels of a factor
@@ -99,7 +99,7 @@ def test_each_synthetic_set_of_the_base_has_blocks_of_its_own(controlled: Any) -
     tables = [block for block in blocks if isinstance(block, Table) and block.name.startswith("levels")]
     assert [table.caption.rpartition(", ")[2] for table in tables] == ["diffusion images.", "simulated images."]
     gains = [[line[7].text for line in table.lines] for table in tables]
-    assert gains == [["−45.00", "+15.00", "−10.00"], ["−45.00", "+20.00", "−5.00"]]
+    assert gains == [["−45.00", "−15.00", "+10.00"], ["−45.00", "−20.00", "+5.00"]]
 
 
 def test_the_figure_has_a_panel_per_factor_and_says_its_numbers(study: Any) -> None:

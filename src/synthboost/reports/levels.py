@@ -46,11 +46,8 @@ class LevelArm(NamedTuple):
 
     @property
     def gain(self) -> Contrast | None:
-        """Minus the base; of a control what it is compared with minus it."""
-        if self.base is None:
-            return None
-        sides = (self.base, self.rows) if self.factor == CONTROL else (self.rows, self.base)
-        return contrast_in_common(*sides)
+        """Minus the base; of a control, minus what it controls."""
+        return None if self.base is None else contrast_in_common(self.rows, self.base)
 
 
 def level_arms(runs: Sequence[RunRecord], levels: Mapping[str, Sequence[str]]) -> list[LevelArm]:
@@ -99,12 +96,12 @@ def level_table(name: str, arms: Sequence[LevelArm]) -> Table:
     """Every level: Dice, and the difference from the base."""
     lines = [_line(arm) for arm in arms]
     notes = [
-        "All differ from the base in one thing. Seeds are averaged pair by pair before patients are resampled. "
-        "Trainings see equally many images, unless validation stops them."
+        "All differ from the base in one thing, and the difference is from it. Seeds are averaged pair by pair before "
+        "patients are resampled. Trainings see equally many images, unless validation stops them."
     ]
     if any(arm.factor == CONTROL for arm in arms):
         notes.append(
-            f"For “{CONTROL}” the difference is that of synthetic, then real images from the same weights minus these."
+            f"“{CONTROL}” is compared with synthetic, then real images from the same weights, not with the base."
         )
     if (law := scaling_law(arms)) is not None:
         notes.append(
@@ -203,7 +200,7 @@ def _line(arm: LevelArm) -> dict[str, Cell]:
         "seeds": count(arm.rows.seed.nunique()),
         "Dice %": number(dice.mean, scale=100),
         "95 % over patients": interval(dice, scale=100),
-        "minus the base": absent() if gain is None else signed(gain.mean, scale=100),
+        "difference": absent() if gain is None else signed(gain.mean, scale=100),
         "95 % of it over patients": interval(gain.over_patients if gain else None, scale=100, sign=True),
         "95 % over patients and seeds": interval(gain.over_trainings if gain else None, scale=100, sign=True),
     }
