@@ -10,8 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from smallest_models import SETTINGS
 
 from synthboost.cli.main import main
+from synthboost.models.catalogue import MODELS
 
 
 @dataclass(frozen=True)
@@ -53,9 +55,12 @@ def simulated(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def trained_run(simulated: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of a run of one epoch."""
+    """The folder of a run of one epoch, of images of 32 px."""
     runs = tmp_path_factory.mktemp("cli") / "runs"
-    outcome = call("train", "--data", simulated, "--out", runs, "--epochs", 1, "--batch-images", 4, "--workers", 0)
+    options = ("--epochs", 1, "--batch-images", 4, "--workers", 0)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(MODELS["clipseg"].presets, "tiny", SETTINGS["clipseg tiny"])
+        outcome = call("train", "--data", simulated, "--out", runs, *options)
     assert outcome.code == 0, outcome.err
     (run,) = runs.iterdir()
     return run

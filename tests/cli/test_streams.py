@@ -13,7 +13,7 @@ from synthboost.cli.main import _limit
 from synthboost.cli.streams import Stream
 
 SYNTHBOOST = f"{sys.executable} -m synthboost.cli.main"
-SIMULATE = f"{SYNTHBOOST} simulate --patients 1 --size 64 --workers 1 --out new"
+SIMULATE = f"{SYNTHBOOST} simulate --patients 1 --size 32 --workers 1 --out new"
 
 
 def run(command: str, folder: Path) -> subprocess.CompletedProcess[str]:

@@ -10,8 +10,10 @@ from pathlib import Path
 from typing import Any, get_args
 
 import pytest
+from smallest_models import SETTINGS
 
 from synthboost.cli.train import TrainableStrategy
+from synthboost.models.catalogue import MODELS
 from synthboost.records.rows import read_rows
 from synthboost.records.run_folder import read_run
 from synthboost.studies.spec import STAGES
@@ -29,7 +31,10 @@ def test_train_leaves_a_finished_run_with_a_row_per_image_structure_and_probe(tr
     assert not (trained_run / "state").exists()
 
 
-def test_a_finished_run_is_not_repeated(synthboost: Callable[..., Any], simulated: Path, trained_run: Path) -> None:
+def test_a_finished_run_is_not_repeated(
+    synthboost: Callable[..., Any], simulated: Path, trained_run: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(MODELS["clipseg"].presets, "tiny", SETTINGS["clipseg tiny"])
     before = (trained_run / "rows.csv").stat().st_mtime_ns
     answer = synthboost("train", "--data", simulated, "--out", trained_run.parent, *SHORT)
     assert answer.code == 0
