@@ -193,7 +193,7 @@ class ApicalView:
         return self.scale.area(wall) / length
 
     def area(self, structure: Structure) -> float:
-        """Area of a structure in the scale's `area_unit`.
+        """Area of a structure in mm2, or px2.
 
         Raises:
             DataError: it is absent.

@@ -44,22 +44,12 @@ class Scale:
         require_spacing(spacing_mm, name)
         return cls((float(spacing_mm[0]), float(spacing_mm[1])), "mm", WALL_GAP_MM)
 
-    @property
-    def area_unit(self) -> str:
-        """`mm2` or `px2`."""
-        return f"{self.length_unit}2"
-
-    @property
-    def volume_unit(self) -> str:
-        """`ml` or `px3`."""
-        return "ml" if self.length_unit == "mm" else "px3"
-
     def volume(self, cubic_lengths: float) -> float:
-        """A product of three lengths in `volume_unit`."""
+        """A product of three lengths in ml, or px3."""
         return cubic_lengths / _MM3_PER_ML if self.length_unit == "mm" else cubic_lengths
 
     def area(self, mask: Mask) -> float:
-        """Area of a mask (H, W) in `area_unit`, every pixel counting fully."""
+        """Area of a mask (H, W) in mm2, or px2, every pixel counting fully."""
         return float(np.count_nonzero(mask) * self.spacing[0] * self.spacing[1])
 
 

@@ -136,8 +136,8 @@ LabelMaps: TypeAlias = Mapping[tuple[View, Phase], tuple[LabelMap, tuple[float, 
 class PatientViews:
     """The apical views of a patient at hand, and the volumes in them; what is found in a view is found once.
 
-    Volumes are in the scale's `volume_unit`. Every method raises `DataError` if a label map that it needs is absent, is
-    not valid or does not show what it needs, or if the spacing is known of some of them only.
+    Volumes are in ml, or px3 without a spacing. Every method raises `DataError` if a label map that it needs is absent,
+    is not valid or does not show what it needs, or if the spacing is known of some of them only.
     """
 
     def __init__(self, maps: LabelMaps, views: Mapping[tuple[View, Phase], ApicalView] | None = None) -> None:
@@ -203,7 +203,7 @@ def ejection_fraction(diastole: float, systole: float) -> float:
 
 
 def discs_volume(first: Chamber, second: Chamber, length: float, scale: Scale) -> float:
-    """Simpson's rule: pi/4 * sum(a_i * b_i) * length / 20, in the scale's `volume_unit`.
+    """Simpson's rule: pi/4 * sum(a_i * b_i) * length / 20, in ml, or px3.
 
     Args:
         first, second: the chamber in two views; the same one twice takes every disc for a circle (single plane).
