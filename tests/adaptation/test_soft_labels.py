@@ -23,6 +23,7 @@ from synthboost.models.registry import build_segmenter
 from synthboost.models.textunet.model import TextUNet
 from synthboost.simulator.render import simulate_patient
 from synthboost.simulator.settings import SimulationSettings
+from synthboost.training.frame_stream import FrameBatch, joined
 from synthboost.training.simulated_stream import draw_frames
 from synthboost.training.structure_loss import shares_of
 
@@ -104,14 +105,20 @@ def test_a_real_network_predicts_in_evaluation_mode() -> None:
     assert not model.training
 
 
-@pytest.fixture
-def patients(monkeypatch: pytest.MonkeyPatch) -> tuple[BareFrames, dict[str, NDArray[np.float32]]]:
-    """Five simulated patients as unannotated ones, and what is predicted for each frame, by patient and frame."""
+@pytest.fixture(scope="module")
+def drawn() -> tuple[FrameBatch, tuple[tuple[float, float], ...]]:
+    """The frames of five simulated patients, and their spacings."""
     settings = SimulationSettings(size=96)
-    parts = [draw_frames(number, settings, 96) for number in range(1, 6)]
     spacing = [frame.spacing_mm for n in range(1, 6) for frame in simulate_patient(n, settings).frames.values()]
-    images, labels = (np.concatenate([part[field] for part in parts]) for field in (0, 1))
-    infos = tuple(info for part in parts for info in part.infos)
+    return joined([draw_frames(number, settings, 96) for number in range(1, 6)]), tuple(spacing)
+
+
+@pytest.fixture
+def patients(
+    drawn: tuple[FrameBatch, tuple[tuple[float, float], ...]], monkeypatch: pytest.MonkeyPatch
+) -> tuple[BareFrames, dict[str, NDArray[np.float32]]]:
+    """The five as unannotated ones, and what is predicted for each frame, by patient and frame."""
+    (images, labels, infos), spacing = drawn
     predicted = {str((info.patient.name, info.name)): shares for info, shares in zip(
         infos, 0.92 * shares_of(torch.from_numpy(labels)).numpy() + np.float32(0.02), strict=True)}  # fmt: skip
 
@@ -119,7 +126,7 @@ def patients(monkeypatch: pytest.MonkeyPatch) -> tuple[BareFrames, dict[str, NDA
         return np.stack([*predicted.values()])
 
     monkeypatch.setattr(module, "predict_shares", predict)
-    return BareFrames(images, infos, tuple(spacing)), predicted
+    return BareFrames(images, infos, spacing), predicted
 
 
 def left(frames: BareFrames, labels: object) -> set[str]:

@@ -40,8 +40,9 @@ def test_hearts_and_settings_are_read_as_written(written: Path) -> None:
     assert settings_of(written) == SETTINGS
     dataset = open_dataset(written)
     assert len(dataset.frames) == 12
+    patients = {number: simulate_patient(number, SETTINGS) for number in SETTINGS.patient_numbers}
     for info in dataset.frames:
-        true = simulate_patient(int(info.patient.name[-1]), SETTINGS)
+        true = patients[int(info.patient.name[-1])]
         attributes = true.attributes[info.view]
         ejection_fraction = float(round(attributes.ejection_fraction or 0.0))
         assert info.attributes == replace(attributes, ejection_fraction=ejection_fraction)

@@ -21,7 +21,7 @@ from synthboost.errors import ConfigError, DataError, OutputError
 from synthboost.io.recordings import open_recording
 from synthboost.simulator.appearance import AppearanceName
 from synthboost.simulator.priors import PriorName
-from synthboost.simulator.render import simulate_patient
+from synthboost.simulator.render import describe_patient, simulate_patient
 from synthboost.simulator.settings import SimulationSettings
 
 SETTINGS = SimulationSettings(patients=3, size=48, first_patient_number=7)
@@ -93,7 +93,7 @@ def test_our_files_are_oriented_as_those_of_the_release(written: Path, real_camu
 
 
 def test_the_cfg_holds_the_ejection_fraction_of_the_label_maps(written: Path) -> None:
-    attributes = simulate_patient(7, SETTINGS).attributes[View.TWO_CHAMBER]
+    attributes = describe_patient(7, SETTINGS)[View.TWO_CHAMBER]
     lines = (written / "database_nifti" / "patient0007" / "Info_2CH.cfg").read_text().splitlines()
     values = dict(line.split(": ") for line in lines)
     assert attributes.ejection_fraction is not None
@@ -125,7 +125,7 @@ def test_the_release_says_which_people_the_patients_are(written: Path) -> None:
     ]
     assert {release_name(settings) for settings in same} == {release_name(SETTINGS)}
     for settings in same:  # the same hearts, then: sex, age and ejection fraction are the heart's
-        one, other = (simulate_patient(7, s).attributes[View.TWO_CHAMBER] for s in (SETTINGS, settings))
+        one, other = (describe_patient(7, s)[View.TWO_CHAMBER] for s in (SETTINGS, settings))
         assert (one.sex, one.age) == (other.sex, other.age)
     others = [replace(SETTINGS, seed=1), replace(SETTINGS, prior=PriorName.LITERATURE)]
     assert len({release_name(settings) for settings in (SETTINGS, *others)}) == 3

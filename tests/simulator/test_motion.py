@@ -15,7 +15,7 @@ from synthboost.simulator.contours import Contours
 from synthboost.simulator.fan import PolarGrid
 from synthboost.simulator.motion import contours_at, ejected_shares, heart_at, tissue_places
 from synthboost.simulator.priors import PRIORS, PriorName, stream
-from synthboost.simulator.render import SimulatedPatient, ViewRenderer, simulate_patient
+from synthboost.simulator.render import SimulatedPatient, ViewRenderer, describe_patient, simulate_patient
 from synthboost.simulator.settings import SimulationSettings
 
 ED, ES = Phase.END_DIASTOLE, Phase.END_SYSTOLE
@@ -89,7 +89,7 @@ def test_a_frame_between_becomes_the_frame_at_either_end(share: float, end: Phas
     settings, number, view = SETTINGS, 1, View.FOUR_CHAMBER
     preset = settings.preset
     anatomy = draw_anatomy(settings.seed, number, settings.prior_table, preset.half_angles)
-    quality = simulate_patient(number, settings).attributes[view].quality
+    quality = describe_patient(number, settings)[view].quality
     assert quality is not None
     scanner = draw_acquisition(stream(settings.seed, number, "acquisition"), preset, quality, 1.0)
     renderer = ViewRenderer(number, settings, anatomy.views[view], view, scanner)
