@@ -69,7 +69,7 @@ def test_the_set_has_the_hearts_of_the_simulated_one_at_the_networks_size(simula
         old, new = before.load(old_info), after.load(info)
         assert old.label_map is not None
         sector = find_sector(old.image).mask(old.image.shape)
-        labels = condition_map(old.label_map, sector, 32, "majority")
+        labels = condition_map(old.label_map, sector, 32)
         assert new.label_map is not None
         assert new.image.shape == (32, 32)
         np.testing.assert_array_equal(new.label_map, np.array([0, 0, 1, 2, 3])[labels])
@@ -86,7 +86,7 @@ def test_strength_zero_only_shrinks_and_the_rim_is_black_at_every_strength(
     before, after, other = open_dataset(simulated), open_dataset(tmp_path / "out"), open_dataset(refined)
     for old_info, info in zip(before.frames, after.frames, strict=True):
         old = before.load(old_info)
-        fan = condition_map(np.zeros_like(old.image), find_sector(old.image).mask(old.image.shape), 32, "majority") > 0
+        fan = condition_map(np.zeros_like(old.image), find_sector(old.image).mask(old.image.shape), 32) > 0
         np.testing.assert_array_equal(after.load(info).image, np.where(fan, shrunk_image(old.image, 32), 0))
         changed = other.load(info).image
         assert (changed != after.load(info).image).any()
