@@ -104,6 +104,14 @@ def test_a_mask_of_another_spacing_is_refused_unless_the_table_states_it(folder)
         dataset.load(dataset.frames[0])
 
 
+def test_a_mask_of_a_whole_dicom_image_is_cropped_as_the_image_is(folder, make_dicom, make_region):
+    make_dicom("x.dcm", IMAGE[None], SequenceOfUltrasoundRegions=[make_region(3, 1, 7, 4)])
+    dataset = open_dataset(table(folder, "image,mask,structures", "x.dcm,a_mask.png,LV=255 MYO=128"))
+    frame = dataset.load(dataset.frames[0])
+    assert frame.image.shape == (4, 5)  # columns 3-7, rows 1-4
+    assert [int(frame.mask(structure).sum()) for structure in (LV, MYO)] == [4, 5]
+
+
 def test_a_split_is_drawn_by_patient_where_none_is_stated(folder):
     lines = [f"a.png,{number},p{number}" for number in range(10)]
     parts = open_dataset(table(folder, "image,number,patient", *lines)).official

@@ -83,6 +83,8 @@ class TableFolder(Dataset):
         path = self.root / str(files.label_map)
         is_clip = path.name.lower().endswith(STATES_SPACING) and open_recording(path).length > 1
         labels, spacing_mm = read_label_map(path, line.labels, files.number if is_clip else None)
+        if labels.shape != shape and (drawn_on := open_recording(self.root / files.image)).whole_shape == labels.shape:
+            labels = drawn_on.region.crop(labels)  # of a DICOM image the region is read, and all of it may be annotated
         compared = info.spacing_known and line.spacing_mm is None and spacing_mm != UNKNOWN_SPACING
         return labels, spacing_mm if compared else None
 
