@@ -64,6 +64,15 @@ def test_an_atrium_away_from_the_ventricle_is_no_heart() -> None:
     assert reasons_against_heart(_image(), probability) == ("LA gap to LV",)
 
 
+@pytest.mark.parametrize(("columns", "reasons"), [(13, ()), (14, ("MYO stray piece",))])
+def test_a_second_piece_of_a_structure_is_doubted_if_it_is_no_speck(columns: int, reasons: tuple[str, ...]) -> None:
+    probability = _heart()
+    wall = np.count_nonzero(probability[1] > 0.5)
+    assert 10 * 13 < wall / 5 < 10 * 14
+    probability[1, 80:90, 2 : 2 + columns] = SURE
+    assert reasons_against_heart(_image(), probability) == reasons
+
+
 def test_a_wall_beside_the_cavity_is_no_heart() -> None:
     probability = _heart()
     probability[1] = np.roll(probability[1], 40, axis=1)
