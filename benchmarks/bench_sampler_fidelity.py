@@ -89,7 +89,7 @@ def main() -> None:
     parser.add_argument("--patients", type=int, default=16, help="four maps each")
     options = parser.parse_args()
     torch.set_num_threads(1)
-    source = open_source(options.data, SplitOptions(options.split, allow_missing=True))
+    source = open_source(options.data, SplitOptions(options.split), allow_missing=True)
     training = DiffusionTraining(steps=options.steps, batch=8, learning_rate=2e-3, ema_decay=0.995, threads=1)
     with torch.enable_grad():
         network = load_diffusion(train_diffusion_on(source, NETWORK, training, options.out))
