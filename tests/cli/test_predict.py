@@ -15,6 +15,8 @@ import SimpleITK as sitk
 from PIL import Image
 from refusing import refusing_model
 
+from synthboost.cli import predict
+from synthboost.inference.predict_folder import RecordingResult
 from synthboost.inference.predictor import REFUSED
 
 
@@ -212,3 +214,14 @@ def test_structures_and_sentences_together_are_refused(
     assert answer.code == 2
     assert "one of the two" in answer.err
     assert not (tmp_path / "out").exists()
+
+
+def test_beside_an_ejection_fraction_of_the_weights_that_ship_it_says_that_it_is_too_low(
+    synthboost: Callable[..., Any], trained_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _png(tmp_path / "echo.png")
+    monkeypatch.setattr(RecordingResult, "fraction", "echo 40.0 %")
+    call = ("predict", tmp_path / "echo.png", "--checkpoint", trained_run, "--out", tmp_path / "out")
+    assert synthboost(*call).out.endswith("\nEF, single plane: echo 40.0 %\n")
+    monkeypatch.setattr(predict, "DEFAULT", str(trained_run))
+    assert "40.0 %\nnote: the weights that ship find it too low in real patients" in synthboost(*call).out

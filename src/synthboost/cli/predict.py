@@ -12,6 +12,7 @@ import tyro
 from synthboost.cli.options import Mirrored, WithModel
 from synthboost.domain import Domain, View
 from synthboost.errors import ConfigError, DataError, PromptError, counted, shown
+from synthboost.models.catalogue import DEFAULT
 
 MOST_NOTES = 8
 """Of recordings that do not look like a heart."""
@@ -102,6 +103,8 @@ class Predict(WithModel, Mirrored):
         if fractions:
             more = f" and {len(fractions) - MOST_NOTES} more: recordings.csv" if fractions[MOST_NOTES:] else ""
             print(f"EF, single plane: {', '.join(fractions[:MOST_NOTES])}{more}")
+            if self.checkpoint == DEFAULT:
+                print("note: the weights that ship find it too low in real patients; see their model card, and `adapt`")
         doubtful = [outcome.note for outcome in outcomes if outcome.note]
         if others := left_out(self.images, paths):
             left = counted(len(others), "file")
