@@ -65,7 +65,7 @@ def test_a_beat_comes_with_how_far_the_model_changes_it() -> None:
     ]  # fmt: skip
     rates = {row["beat"]: row for row in rows if row["number"] == "heart_rate"}
     assert (rates[1]["reason"], rates[2]["reason"]) == ("", "the clip ends before the beat")
-    recording.frame_seconds = None
+    recording.frame_seconds = recording.seconds = None
     rows = beat_rows(Copying(), recording, structure_targets(), clip, beats, ends, doubts)
     assert rows[0]["reason"] == "the file does not state the time between frames"
     assert beats_of([DIASTOLE] * 6, 0.1) == []

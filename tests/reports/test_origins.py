@@ -10,7 +10,7 @@ def test_runs_of_one_origin_share_a_line_and_stages_stand_in_order(make_study_ru
     (line,) = origin_table(runs).lines
     assert [cell.text for cell in line] == [
         "synth-PT:real-FT", "cris", "trained", "random weights (preset tiny)",
-        "synthetic: sdm (diffusion; 5 patients, 20 frames) → real: camus (real; 400 patients, 1600 frames)",
+        "synthetic: sdm (diffusion; 5 patients, 20 frames) → real: camus (real; 400 patients, 1,600 frames)",
         "P1, P6", "0, 1", "4",
     ]  # fmt: skip
 
