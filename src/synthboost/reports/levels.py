@@ -46,8 +46,10 @@ class LevelArm(NamedTuple):
 
     @property
     def gain(self) -> Contrast | None:
-        """Minus the base; of a control, minus what it controls."""
-        return None if self.base is None else contrast_in_common(self.rows, self.base)
+        """Minus the base, unless it is the base; of a control, minus what it controls."""
+        if self.base is None or set(self.rows.run) == set(self.base.run):
+            return None
+        return contrast_in_common(self.rows, self.base)
 
 
 def level_arms(runs: Sequence[RunRecord], levels: Mapping[str, Sequence[str]]) -> list[LevelArm]:
@@ -96,8 +98,9 @@ def level_table(name: str, arms: Sequence[LevelArm]) -> Table:
     """Every level: Dice, and the difference from the base."""
     lines = [_line(arm) for arm in arms]
     notes = [
-        "All differ from the base in one thing, and the difference is from it. Seeds are averaged pair by pair before "
-        "patients are resampled. Trainings see equally many images, unless validation stops them."
+        "All differ from the base in one thing, and the difference is from it; its own levels have none.",
+        "Seeds are averaged pair by pair before patients are resampled. Trainings see equally many images, unless "
+        "validation stops them.",
     ]
     if any(arm.factor == CONTROL for arm in arms):
         notes.append(
