@@ -69,6 +69,11 @@ def test_a_folder_of_a_view_or_a_phase_is_nobody(make: Make) -> None:
     }
 
 
+def test_the_name_of_a_person_who_is_called_like_a_phase_says_none(make: Make) -> None:
+    (info,) = open_pictures(make("Ed_Miller/a_4CH_ES.png"), ALL_TOLD).frames
+    assert (info.view, info.phase) == (View.FOUR_CHAMBER, Phase.END_SYSTOLE)
+
+
 def test_a_name_tells_more_than_what_is_said_of_all(make: Make) -> None:
     (info,) = open_pictures(make("anna_2CH_ES.png"), ALL_TOLD).frames
     assert (info.view, info.phase) == (View.TWO_CHAMBER, Phase.END_SYSTOLE)

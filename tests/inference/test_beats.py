@@ -57,7 +57,8 @@ def test_a_beat_comes_with_how_far_the_model_changes_it() -> None:
     mean = next(row for row in rows if (row["beat"], row["number"]) == ("mean", "ef_single_plane"))
     assert (mean["value"], mean["beats_sd"]) == (first["ef_single_plane"]["value"], 0)
     assert fraction_of(rows) == {
-        "percent": mean["value"], "model_sd": first["ef_single_plane"]["model_sd"], "beats_sd": 0
+        "percent": mean["value"], "model_sd": first["ef_single_plane"]["model_sd"], "beats_sd": 0,
+        "doubts": "unclear; no sector",
     }  # fmt: skip
     assert fraction_of([]) is None
     assert [row["doubts"] for row in rows if row["number"] == "ef_single_plane"] == [

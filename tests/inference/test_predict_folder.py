@@ -221,11 +221,11 @@ def test_a_name_that_is_too_long_for_its_results_does_not_stop_the_others(predic
 
 
 def test_the_ejection_fraction_of_a_clip_is_said_with_its_spreads_and_its_flag() -> None:
-    found = {"percent": 53.14, "model_sd": 4.0, "beats_sd": None}
-    result = {"ejection_fraction": found, "doubtful": 0}
+    found = {"percent": 53.14, "model_sd": 4.0, "beats_sd": None, "doubts": ""}
+    result = {"ejection_fraction": found}
     assert RecordingResult("clip", result).fraction == "clip 53.1 % (SD 4.0 in other words and mirrored)"
-    found |= {"beats_sd": 1.25, "model_sd": None}
-    assert RecordingResult("clip", result | {"doubtful": 2}).fraction == (
+    found |= {"beats_sd": 1.25, "model_sd": None, "doubts": "unclear"}
+    assert RecordingResult("clip", result).fraction == (
         "clip 53.1 % (SD 1.2 over the beats); do not rely on it: flagged as no apical heart"
     )
     assert RecordingResult("clip", {"ejection_fraction": None}).fraction == RecordingResult("clip", None).fraction == ""

@@ -9,10 +9,17 @@ import traceback
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+import torch
+
 
 def in_forks(work: Callable[[int], None], folder: Path, count: int = 1, seconds: float = 300) -> list[str]:
-    """Call `work(number)` in `count` forks at a time, in this folder; fail if one fails, return what each printed."""
+    """Call `work(number)` in `count` forks at once, in this folder; fail if one fails, return what each printed."""
+    if torch.cuda.is_initialized():
+        pytest.skip("a fork cannot use CUDA after its parent")
     said = [folder / f".said{number}" for number in range(count)]
+    for path in said:
+        path.touch()
     context = multiprocessing.get_context("fork")
     forks = [context.Process(target=_carry_out, args=(work, number, said[number])) for number in range(count)]
     for fork in forks:

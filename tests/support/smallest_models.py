@@ -16,7 +16,7 @@ from synthboost.models.textunet.settings import Lite0MiniLMSettings
 SETTINGS = {
     **{
         f"{model} tiny": replace(MODELS[model].presets["tiny"], input_size=32)
-        for model in ("clipseg", "dual", "medclipseg", "textunet", "unet")
+        for model in ("clipseg", "dual", "medclipseg", "unet")
     },
     "cris tiny": replace(MODELS["cris"].presets["tiny"], input_size=64, vision_positions=2),
     "textunet lite0-minilm": Lite0MiniLMSettings(

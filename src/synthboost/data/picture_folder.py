@@ -124,7 +124,8 @@ def said_by(name: str) -> tuple[str, set[str], set[str]]:
 
 
 def _shown(path: Path, root: Path, defaults: PictureDefaults) -> tuple[View, Phase]:
-    _, views, phases = said_by(" ".join((*path.relative_to(root).parts[:-1], stem(path))))
+    nobody = (part for part in path.relative_to(root).parts[:-1] if not said_by(part)[0])
+    _, views, phases = said_by(" ".join((*nobody, stem(path))))
     view = View(views.pop()) if len(views) == 1 else None if views else defaults.view
     phase = Phase(phases.pop()) if len(phases) == 1 else None if phases else defaults.phase
     if view is None or phase is None:

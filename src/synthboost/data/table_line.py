@@ -80,7 +80,7 @@ def understood(root: Path, where: str, row: Mapping[str, str], release: str) -> 
         raise DataError(where, "patient", error.value, error.expected) from error
     attributes = attributes_of(where, {key: row[column] for key, column in _KEYS.items() if row.get(column)})
     if 0 < (attributes.ejection_fraction or 0) < 1:
-        raise DataError(where, "ef", row["ef"], "percent, as `55`", "A fraction of 1 would be taken for less than 1 %.")
+        raise DataError(where, "ef", row["ef"], "percent, as `55`", "It would be read as less than 1 %.")
     info = FrameInfo(
         patient, _word(where, row, "view"), _word(where, row, "phase"), attributes,
         structures=tuple(map(Structure, sorted({*labels.values()} - {0}))) if mask else STRUCTURES, spacing_known=known,

@@ -64,12 +64,16 @@ def beat_rows(
 
 
 def fraction_of(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any] | None:
-    """The single-plane ejection fraction among `beat_rows`, with its spreads: of several beats the mean, if any."""
+    """The single-plane ejection fraction among `beat_rows`, with its spreads and doubts: of several beats the means."""
     found = [row for row in rows if row["number"] == FRACTION and row["value"] is not None]
     if not found:
         return None
-    first, last = found[0], found[-1]
-    return {"percent": last["value"], "model_sd": first["model_sd"], "beats_sd": last.get("beats_sd")}
+    spreads = [sd for row in found if (sd := row.get("model_sd")) is not None]
+    model_sd, last = float(np.mean(spreads)) if spreads else None, found[-1]
+    return {
+        "percent": last["value"], "model_sd": _rounded(model_sd), "beats_sd": last.get("beats_sd"),
+        "doubts": last["doubts"],
+    }  # fmt: skip
 
 
 def _joined(doubts: Sequence[tuple[str, ...] | None]) -> str:

@@ -64,7 +64,7 @@ class RecordingResult:
             return ""
         spreads = {"in other words and mirrored": found["model_sd"], "over the beats": found["beats_sd"]}
         said = ", ".join(f"{sd:.1f} {how}" for how, sd in spreads.items() if sd is not None)
-        doubtful = "; do not rely on it: flagged as no apical heart" if self.result["doubtful"] else ""
+        doubtful = "; do not rely on it: flagged as no apical heart" if found["doubts"] else ""
         return f"{self.name} {found['percent']:.1f} %{f' (SD {said})' if said else ''}{doubtful}"
 
 

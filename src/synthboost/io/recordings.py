@@ -145,7 +145,7 @@ def left_out(root: Path, found: Iterable[Path]) -> list[str]:
     """Names of the files in a folder that `find_recordings` left out, without hidden ones and what `predict` wrote."""
     known = {file for path in found for file in (path, path.with_suffix(".raw"))}
     others = (file for file in _walk(root, frozenset()) if file.is_file() and file not in known)
-    own = (f for f in others if not _is_hidden(f, root) and not any((f.parent / n).is_file() for n in (CLAIM, RESULT)))
+    own = (f for f in others if not (_is_hidden(f, root) or _is_result(f.parent) or (f.parent / CLAIM).is_file()))
     return sorted(file.relative_to(root).as_posix() for file in own)
 
 

@@ -41,7 +41,7 @@ def transfer_table(runs: Sequence[RunRecord]) -> Table:
 
     Only structures that both sets annotate are compared; seeds are averaged first.
     """
-    at_home = _grouped((_key(run, "real"), run) for run in runs if not is_transfer(run))
+    at_home = _grouped((_key(run, "real"), run) for run in runs if "evaluation" not in run.spec.data)
     moved = _grouped((_key(run, "real", "evaluation"), run) for run in runs if is_transfer(run))
     lines, unchanged = [], []
     for (method, first, second, adapted), own in sorted(moved.items()):
