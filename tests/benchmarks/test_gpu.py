@@ -24,8 +24,13 @@ def test_a_rehearsal_reports_every_part(
     tmp_path: Path,
 ) -> None:  # fmt: skip
     monkeypatch.setattr(benchmark("gpu_checks"), "MODELS", ("textunet",))
-    for model in ("clipseg", "cris", "textunet"):
-        monkeypatch.setitem(MODELS[model].presets, "tiny", SETTINGS[f"{model} tiny"])
+    textunet = replace(MODELS["textunet"].presets["tiny"], input_size=32)
+    for model, smallest in (
+        ("clipseg", SETTINGS["clipseg tiny"]),
+        ("cris", SETTINGS["cris tiny"]),
+        ("textunet", textunet),
+    ):
+        monkeypatch.setitem(MODELS[model].presets, "tiny", smallest)
     monkeypatch.setitem(PRESETS, "tiny", replace(PRESETS["tiny"], size=32, width=8, head_width=8, groups=4))
     monkeypatch.setattr(benchmark("bench_gpu"), "available_cores", lambda: 1)  # no processes
     monkeypatch.setattr(pretraining, "HELD_OUT_PATIENTS", 1)
