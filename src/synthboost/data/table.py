@@ -61,6 +61,7 @@ class TableFolder(Dataset):
         # With a hash of the images' names: patient 7 of two folders is two people.
         release = f"table-{hashlib.sha256(repr([row['image'] for _, row in rows]).encode()).hexdigest()[:12]}"
         lines = _told_apart([understood(root, where, row, release) for where, row in rows])
+        _require_agreement(lines)
         lost = {path: line for line in lines for path in line.files.all if not (root / path).is_file()}
         skipped = {line.info.patient for line in lost.values()}
         kept = {(line.info.patient, line.info.name): line for line in lines if line.info.patient not in skipped}
@@ -116,17 +117,24 @@ def _told_apart(lines: Iterable[Line]) -> list[Line]:
     return told
 
 
-def _parts(path: Path, lines: Iterable[Line]) -> dict[SplitPart, tuple[PatientId, ...]]:
-    of_patient: dict[PatientId, SplitPart | None] = {}
+def _require_agreement(lines: Iterable[Line]) -> None:
+    """Refuse (`DataError`) a patient of two sexes, or of two ejection fractions in one view."""
     known: dict[tuple[object, ...], object] = {}
     for line in lines:
-        patient, view, attributes = line.info.patient, line.info.view, line.info.attributes
-        for said, *what in ((attributes.sex, "sex"), (attributes.ejection_fraction, "ef", view)):
-            if said is not None and (first := known.setdefault((patient, *what), said)) != said:
-                raise DataError(line.where, str(what[0]), said, f"{first}, as in the lines above of {patient.name}")
-        if (part := of_patient.setdefault(patient, line.part)) != line.part:
-            wrong = f"{patient.name} is {line.part or 'in no part'}"
-            raise DataError(line.where, "split", wrong, f"{part or 'no part'}, as in the lines above")
+        patient, attributes = line.info.patient, line.info.attributes
+        for column, said, view in (
+            ("sex", attributes.sex, None), ("ef", attributes.ejection_fraction, line.info.view)
+        ):  # fmt: skip
+            if said is not None and (first := known.setdefault((patient, column, view), said)) != said:
+                raise DataError(line.where, column, said, f"{first}, as in the lines above of {patient.name}")
+
+
+def _parts(path: Path, lines: Iterable[Line]) -> dict[SplitPart, tuple[PatientId, ...]]:
+    of_patient: dict[PatientId, SplitPart | None] = {}
+    for line in lines:
+        if (first := of_patient.setdefault(line.info.patient, line.part)) != line.part:
+            said = f"{line.info.patient.name} is {line.part or 'in no part'}"
+            raise DataError(line.where, "split", said, f"{first or 'no part'}, as in the lines above")
     if not any(of_patient.values()):
         return drawn_split(of_patient)
     if none := [patient.name for patient, part in of_patient.items() if part is None]:

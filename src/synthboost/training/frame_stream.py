@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterable, Sequence
 from contextlib import ExitStack, closing
+from functools import lru_cache
 from itertools import count
 from typing import NamedTuple, TypeAlias
 
@@ -58,8 +59,13 @@ def positions_of(total: int, batch: int, seed: int, number: int) -> NDArray[np.i
     """Which of `total` items are in a batch, when all are shown in random order, then all in another one, and so on."""
     first, last = number * batch, (number + 1) * batch
     passes = range(first // total, -(-last // total))
-    orders = [np.random.default_rng([seed, each]).permutation(total) for each in passes]
+    orders = [_order(seed, each, total) for each in passes]
     return np.concatenate(orders)[first - passes[0] * total :][:batch]
+
+
+@lru_cache(maxsize=8)  # one pass has many batches
+def _order(seed: int, number: int, total: int) -> NDArray[np.intp]:
+    return np.random.default_rng([seed, number]).permutation(total)
 
 
 def shrunk_frames(frames: Iterable[Frame], size: int) -> FrameBatch:
