@@ -224,4 +224,4 @@ def test_beside_an_ejection_fraction_of_the_weights_that_ship_it_says_that_it_is
     call = ("predict", tmp_path / "echo.png", "--checkpoint", trained_run, "--out", tmp_path / "out")
     assert synthboost(*call).out.endswith("\nEF, single plane: echo 40.0 %\n")
     monkeypatch.setattr(predict, "DEFAULT", str(trained_run))
-    assert "40.0 %\nnote: the weights that ship find it too low in real patients" in synthboost(*call).out
+    assert "note: the weights that ship find it too low in real patients" in synthboost(*call).err

@@ -104,7 +104,10 @@ class Predict(WithModel, Mirrored):
             more = f" and {len(fractions) - MOST_NOTES} more: recordings.csv" if fractions[MOST_NOTES:] else ""
             print(f"EF, single plane: {', '.join(fractions[:MOST_NOTES])}{more}")
             if self.checkpoint == DEFAULT:
-                print("note: the weights that ship find it too low in real patients; see their model card, and `adapt`")
+                print(
+                    "note: the weights that ship find it too low in real patients; see their model card, and `adapt`",
+                    file=sys.stderr,
+                )
         doubtful = [outcome.note for outcome in outcomes if outcome.note]
         if others := left_out(self.images, paths):
             left = counted(len(others), "file")

@@ -81,8 +81,11 @@ def check_grid(
             "Resample the label map with nearest neighbour, or find the one that belongs to this image.",
         )  # fmt: skip
     if labels[1] is not None and not np.allclose(image[1], labels[1], rtol=SPACING_TOLERANCE, atol=0):
-        found = f"{image[1]} as {image_path.name} has"
-        raise DataError(label_path, "spacing (rows, columns) in mm", labels[1], found)
+        raise DataError(
+            label_path, "spacing (rows, columns) in mm", labels[1], f"{image[1]} as {image_path.name} has",
+            "Find the label map that belongs to this image; if a table names an image that states no spacing, add the "
+            "column `spacing`.",
+        )  # fmt: skip
 
 
 def recognise_coding(labels: NDArray[np.uint8], path: Path) -> tuple[int, ...]:
