@@ -7,18 +7,20 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import torch
 
 import synthboost
 from synthboost.data.simulated_set import GENERATOR_VERSION
-from synthboost.errors import ConfigError, OutputError
+from synthboost.errors import CheckpointError, ConfigError, OutputError
 from synthboost.io.typed_json import read_record
-from synthboost.models.registry import load_segmenter
+from synthboost.models.registry import build_segmenter, load_segmenter, weights_fingerprint
 from synthboost.models.textunet.settings import PRESETS, TextUNetSettings
 from synthboost.models.weights_folder import read_card
 from synthboost.simulator.priors import PriorName
 from synthboost.training import pretrain as pretraining
 from synthboost.training import recipe
 from synthboost.training.config import PretrainSettings
+from synthboost.training.packaging import story_of
 from synthboost.training.pretrain import PretrainingRecord, pretrain
 from synthboost.training.recipe import _Fit
 
@@ -58,6 +60,26 @@ def test_the_record_tells_the_whole_story(tmp_path: Path) -> None:
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [
         "DONE", "checkpoint", "log.csv", "pretraining.json",
     ]  # fmt: skip
+
+
+def test_given_weights_are_trained_further_but_for_their_text_encoder_and_are_not_packed(tmp_path: Path) -> None:
+    before = build_segmenter("textunet", "tiny", 5)
+    before.save_pretrained(tmp_path / "given")
+    record = pretrain(replace(SETTINGS, weights=str(tmp_path / "given")), tmp_path / "out", workers=0)
+    given = weights_fingerprint(tmp_path / "given")[:12]
+    assert record.trained_on == f"what textunet {given} was trained on, then simulated frames"
+    assert record.command.endswith(f" --seed 1 --weights {tmp_path / 'given'}")
+    assert (record.preset, record.recipe["learning_rate"]) == ("tiny", pretraining.RATE)
+    after = load_segmenter(tmp_path / "out" / "checkpoint")
+    groups, moved = before.parameter_groups(), after.parameter_groups()
+    assert all(map(torch.equal, groups["text"], moved["text"]))
+    assert not any(map(torch.equal, groups["vision"], moved["vision"]))
+    with pytest.raises(CheckpointError, match="may be given to anybody"):
+        story_of(tmp_path / "out" / "checkpoint")
+    other = build_segmenter("textunet", "tiny", 6)
+    other.save_pretrained(tmp_path / "given")
+    with pytest.raises(OutputError, match="began_with"):
+        pretrain(replace(SETTINGS, weights=str(tmp_path / "given")), tmp_path / "out", workers=0)
 
 
 def test_a_finished_one_is_returned_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

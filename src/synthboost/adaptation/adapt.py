@@ -25,7 +25,6 @@ from synthboost.io.atomic import write_text
 from synthboost.io.lock import claim, exclusive, require_own
 from synthboost.io.typed_json import read_record, to_json, write_record
 from synthboost.models.catalogue import DEFAULT
-from synthboost.models.freezing import Encoders
 from synthboost.models.registry import load_segmenter, name_with_checksum
 from synthboost.models.textunet.model import TextUNet
 from synthboost.models.weights_folder import TRAINING_FILE, WEIGHTS_FILE, file_sha256
@@ -35,14 +34,11 @@ from synthboost.training.config import PretrainSettings
 from synthboost.training.engine import mixed_seed
 from synthboost.training.frame_stream import FrameBatch, FrameStream, mixed, repeated
 from synthboost.training.hardware import rendering_workers, threads_beside
-from synthboost.training.pretrain import TrainingRecord, software
+from synthboost.training.pretrain import ENCODERS, TrainingRecord, software
 from synthboost.training.recipe import WEIGHTS, RecipeSettings, dice_of, fit, remove_state
 from synthboost.training.simulated_stream import SimulatedStream
 
 BATCH = 16
-ENCODERS = Encoders.parse("vision=trained,text=frozen")
-"""The look of images is what differs from those trained on before; the sentences are the same, so the text encoder
-cannot learn anything from few frames but to forget words."""
 ROUNDS = 2
 """Of self-training. A third one learns the mistakes of the second (`docs/lab-log.md`)."""
 ROUND_STEPS, ROUND_RATE = 250, 2e-3

@@ -1,4 +1,4 @@
-"""`synthboost pretrain`: weights of a language-guided U-Net from simulated frames alone."""
+"""`synthboost pretrain`: weights of a language-guided U-Net from simulated frames."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ from synthboost.training.config import PretrainSettings
 
 @dataclass(frozen=True, kw_only=True)
 class Pretrain:
-    """Train `textunet` on simulated frames alone, which are rendered while it trains; nothing but weights is stored.
+    """Train `textunet` on simulated frames, which are rendered while it trains; nothing but weights is stored.
 
-    No patient's image takes part, so the weights may be given to anybody. The same command resumes.
+    No patient's image takes part, so weights that begin with random ones may be given to anybody. The same command
+    resumes.
     """
 
     out: Path

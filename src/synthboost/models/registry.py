@@ -15,7 +15,7 @@ from synthboost.io.typed_json import read_json
 from synthboost.models.base import Segmenter
 from synthboost.models.catalogue import DEFAULT, MODELS, entry_of, settings_of
 from synthboost.models.textunet.model import TextUNet
-from synthboost.models.textunet.pretrained import encoder_files, encoders_checksum, names_encoders
+from synthboost.models.textunet.pretrained import NAME, encoder_files, encoders_checksum, names_encoders
 from synthboost.models.weights_folder import (
     CARD_FILE,
     CONFIG_FILE,
@@ -87,13 +87,13 @@ def load_segmenter(source: str | Path, model: str | None = None, seed: int = 0) 
 def name_with_checksum(model: Segmenter, source: str | Path) -> str:
     """Return what tells a model's weights from others', e.g. `unet 22c07b68cd20`, for records.
 
-    The name of those of the package ends in `(default)`.
+    The name of those of the package ends in `(default)`, that of published encoders in theirs.
 
     Raises:
         CheckpointError: as `weights_fingerprint`.
     """
     own = f"{model.name} {weights_fingerprint(source)[:12]}"
-    return f"{own} ({DEFAULT})" if source == DEFAULT else own
+    return f"{own} ({source})" if source in (DEFAULT, NAME) else own
 
 
 def weights_fingerprint(source: str | Path) -> str:

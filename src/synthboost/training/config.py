@@ -100,8 +100,11 @@ class PretrainSettings:
     """Batches of 16 frames; one takes about a second of one core."""
     seed: int = 0
     """Of initial weights, hearts, augmentation and sentences."""
+    weights: str | None = None
+    """Weights of `textunet` to begin with instead of random ones, e.g. `lite0-minilm`: encoders that were pretrained on
+    photographs and English (the extra `pretrained`). The text encoder then stays as it is."""
     preset: Annotated[str, Suppress] = "base"
-    """Of `textunet`."""
+    """Of `textunet`, from random weights."""
     batch: Annotated[int, Suppress] = 16
     """Frames."""
 
@@ -125,4 +128,5 @@ class PretrainSettings:
     def command(self) -> str:
         """The command that repeats it."""
         words = ["--prior", *self.prior, "--steps", str(self.steps), "--seed", str(self.seed)]
+        words += [] if self.weights is None else ["--weights", self.weights]
         return shlex.join(["synthboost", "pretrain", "--out", "FOLDER", *words])
