@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from synthboost.data import open_dataset
-from synthboost.data.sector import BRIGHT, Sector, find_sector
+from synthboost.data.sector import BRIGHT, Sector, find_sector, without_marks
 from synthboost.errors import DataError
 from synthboost.simulator.fan import Fan, PixelGrid
 
@@ -63,6 +63,32 @@ def test_text_beside_the_fan_is_not_taken_for_it():
     image = echo(DRAWN)
     image[5:11, 5:30] = 255
     assert agreement(find_sector(image), DRAWN) > 0.985
+
+
+def test_a_grey_bar_and_a_second_image_beside_the_fan_are_not_taken_for_it():
+    image = echo(DRAWN)
+    image[60:140, 2:12] = np.linspace(255, 20, 80, dtype=np.uint8)[:, None]
+    image[10:40, 140:175] = echo(DRAWN)[::6, ::5][:30, :35]
+    assert agreement(find_sector(image), DRAWN) > 0.985
+
+
+def test_a_fan_that_a_shadow_divides_is_one():
+    image = echo(DRAWN)
+    image[:, 100:106] = 0
+    assert agreement(find_sector(image), DRAWN) > 0.985
+
+
+def test_marks_beside_the_fan_are_blacked_out_and_what_touches_it_stays():
+    plain = echo(DRAWN)
+    image = plain.copy()
+    image[5:11, 5:30] = image[60:140, 2:12] = 255
+    touching = image.copy()
+    touching[150:154, :60] = 255
+    assert np.array_equal(without_marks(image), plain)
+    assert (without_marks(touching) != touching).sum() == 6 * 25 + 80 * 10
+    assert without_marks(plain) is plain
+    noise = np.random.default_rng(0).integers(0, 255, SHAPE, dtype=np.uint8)
+    assert without_marks(noise) is noise
 
 
 def test_a_fan_that_the_frame_cuts_at_both_sides_and_below_is_found():

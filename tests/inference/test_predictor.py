@@ -3,6 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from synthboost.data.sector import Sector
 from synthboost.errors import ConfigError, DataError, PromptError
 from synthboost.inference.predictor import Predictor
 from synthboost.models.clipseg.model import ClipSeg
@@ -41,6 +42,15 @@ def test_each_image_and_each_distinct_sentence_is_encoded_once(
     monkeypatch.setattr(predictor.model, "encode_text", lambda x: encoded.append(("sentences", len(x))) or text(x))
     predictor.predict_batch([_image(8, 8), _image(9, 9)], [SENTENCES, SENTENCES])
     assert sorted(encoded) == [("images", 2), ("sentences", 2)]
+
+
+def test_words_and_bars_beside_the_sector_change_nothing(predictor: Predictor) -> None:
+    fan = Sector(apex=(4.0, 88.0), slopes=(-0.55, 0.6), radii=(180.0, 150.0)).mask((200, 180))
+    plain = np.where(fan, _image(200, 180) // 2 + 60, 0).astype(np.uint8)
+    screen = plain.copy()
+    screen[5:11, 5:30] = screen[60:140, 2:12] = 255
+    found = [predictor.predict(image, SENTENCES).probability for image in (plain, screen)]
+    assert np.array_equal(*found)
 
 
 def _decoded(predictor: Predictor, monkeypatch: pytest.MonkeyPatch, at_once: int) -> tuple[list, list[tuple[int, int]]]:

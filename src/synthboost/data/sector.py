@@ -14,7 +14,7 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from synthboost.domain import GreyImage, Mask
+from synthboost.domain import GreyImage, Mask, largest_piece
 from synthboost.errors import DataError
 
 BRIGHT, BRIGHTER = 3, 15
@@ -28,6 +28,9 @@ DRAWS = 400
 """Pairs of points tried per edge and for the arc: with 30 % of the rim visible, missing it has a chance of 1e-16."""
 FEWEST = 0.2
 """Part of the rows (columns) that must show an edge (the arc); a guess."""
+MOST_BESIDE = 0.1
+"""Part of the bright pixels that may lie beside the fan in pieces of their own: grey bars, words, a second image. With
+more, all pieces together are taken for a fan that shadows divide; a guess."""
 MOST_OUTSIDE = 0.02
 """Part of the bright pixels that may lie outside the fan that was found; a guess."""
 NARROWEST = 0.1
@@ -68,7 +71,8 @@ def find_sector(image: GreyImage, name: str = "image") -> Sector:
     Each edge is the line that most rows' outermost bright pixels lie on, and few lie beyond; so a shadow at an edge, or
     a mark outside, does not move it (random sample consensus, Fischler and Bolles, Commun ACM 24:381, 1981; the
     samples are always the same). The arc is fitted likewise to the columns' lowest bright pixels, with both half-axes
-    free: pixels may be oblong, and headers wrong. Where the frame cuts the fan, its rim is left out.
+    free: pixels may be oblong, and headers wrong. Where the frame cuts the fan, its rim is left out. The largest bright
+    piece is the fan, if there is little beside it; else all large ones are.
 
     Args:
         image: (H, W) uint8, the probe on top.
@@ -78,33 +82,70 @@ def find_sector(image: GreyImage, name: str = "image") -> Sector:
         DataError: an edge or the arc cannot be made out, or the fan leaves out too much that is bright.
     """
     try:
-        return _fit(_evidence(image, BRIGHT), name)
+        return _find(image, BRIGHT, name)
     except DataError:
         with suppress(DataError):
-            return _fit(_evidence(image, BRIGHTER), name)
+            return _find(image, BRIGHTER, name)
         raise
+
+
+def without_marks(image: GreyImage) -> GreyImage:
+    """Return an image (H, W) without the words, bars and curves that lie beside its fan: they are black.
+
+    Whatever touches the fan stays, and all of an image in which no fan is found.
+    """
+    from scipy import ndimage
+
+    try:
+        fan = find_sector(image).mask((image.shape[0], image.shape[1]))
+    except DataError:
+        return image
+    pieces, _ = ndimage.label(image > BRIGHT, structure=np.ones((3, 3)))
+    own = np.unique(pieces[_widened(fan)])
+    marks = ~np.isin(pieces, own[own > 0]) & (pieces > 0)
+    return np.where(marks, np.uint8(0), image) if marks.any() else image
+
+
+def _find(image: GreyImage, above: int, name: str) -> Sector:
+    """The fan of what is brighter than `above`; see `find_sector`."""
+    bright = _evidence(image, above)
+    largest = largest_piece(bright)
+    with suppress(DataError):
+        sector = _fit(largest, name)
+        beside = np.count_nonzero(bright & ~largest & ~sector.mask(bright.shape))
+        if beside <= MOST_BESIDE * np.count_nonzero(bright):
+            return sector
+    return _fit(bright, name)
 
 
 def _fit(bright: Mask, name: str) -> Sector:
     """The fan around what is bright, (H, W); see `find_sector`."""
-    from scipy import ndimage
-
     rng = np.random.default_rng(0)
-    tolerance = max(1.0, TOLERANCE * max(bright.shape))
+    tolerance = _tolerance(bright.shape)
     left, right = (_edge(bright, side, tolerance, rng, name) for side in (-1, 1))
     if right[1] - left[1] < NARROWEST:
         raise DataError(name, "sector", "edges that do not open downwards", "a fan with its apex on top")
     row = (right[0] - left[0]) / (left[1] - right[1])
     apex = (float(row), float(left[0] + left[1] * row))
     sector = Sector(apex, (left[1], right[1]), _arc(bright, apex, (left[1], right[1]), tolerance, rng, name))
-    fan = ndimage.binary_dilation(sector.mask(bright.shape), iterations=math.ceil(tolerance))  # coarse rims are jagged
-    outside = np.count_nonzero(bright & ~fan) / np.count_nonzero(bright)
+    outside = np.count_nonzero(bright & ~_widened(sector.mask(bright.shape))) / np.count_nonzero(bright)
     if outside > MOST_OUTSIDE:
         raise DataError(
             name, "sector", f"{outside:.1%} of the bright pixels lie outside the fan that fits best",
             f"at most {MOST_OUTSIDE:.0%}", "Look at the image: is it a sector, upright, and free of text?",
         )  # fmt: skip
     return sector
+
+
+def _tolerance(shape: tuple[int, ...]) -> float:
+    return max(1.0, TOLERANCE * max(shape))
+
+
+def _widened(fan: Mask) -> Mask:
+    """A fan and what lies within the tolerance beside it, since coarse rims are jagged."""
+    from scipy import ndimage
+
+    return np.asarray(ndimage.binary_dilation(fan, iterations=math.ceil(_tolerance(fan.shape))))
 
 
 def _evidence(image: GreyImage, above: int) -> Mask:

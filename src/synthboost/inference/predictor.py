@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 from torch import Tensor
 
+from synthboost.data.sector import without_marks
 from synthboost.domain import STRUCTURES, GreyImage, LabelMap, Mask, largest_piece, mirror_image
 from synthboost.errors import OPTIONS, ConfigError, DataError, PromptError
 from synthboost.models.base import Features, Segmenter, TextMemory
@@ -123,7 +124,7 @@ class Predictor:
 
     @torch.inference_mode()
     def encode_images(self, images: Sequence[GreyImage]) -> EncodedImages:
-        """Encode images, for one or more calls of `predict_encoded`.
+        """Encode images, for one or more calls of `predict_encoded`; see `without_marks` for what is left out.
 
         Raises:
             DataError: one is not a two-dimensional uint8 array.
@@ -134,6 +135,7 @@ class Predictor:
                     "image", "array", f"{image.dtype} of shape {image.shape}", "uint8 of shape (rows, columns)",
                     "Convert to grey values 0-255 first.",
                 )  # fmt: skip
+        images = [without_marks(image) for image in images]
         if self.mirrored:
             images = [mirror_image(image) for image in images]
         pixels = torch.stack([self.model.preprocess(image) for image in images]).to(self.device)
