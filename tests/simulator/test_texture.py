@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy import ndimage
 
+from synthboost.simulator.fan import Fan, PolarGrid, fill_polygon
 from synthboost.simulator.priors import stream
-from synthboost.simulator.texture import OwnTexture, TextureBetween
+from synthboost.simulator.texture import Canvas, OwnTexture, TextureBetween
 
 SHAPE = (120, 90)
 UNMOVED = np.arange(120 * 90).reshape(SHAPE)
@@ -64,3 +66,17 @@ def test_tissue_moves_and_blood_flows_on() -> None:
     assert not (found[:, :40] == np.roll(first[2], 3, axis=0)[:, :40]).any()
     assert np.array_equal(texture.noise(lasting=True), first[3])  # the probe's own does not move
     assert not (texture.noise(lasting=False) == first[4]).any()
+
+
+@pytest.mark.parametrize("centre", [(0.0, 60.0), (-35.0, 50.0), (4.0, 99.0), (0.0, 3.0), (200.0, 50.0)])
+def test_a_blur_around_a_polygon_is_that_of_the_whole_grid(centre: tuple[float, float]) -> None:
+    """In the middle, over each edge of the fan, and beside it."""
+    canvas = Canvas(PolarGrid(Fan(40.0, 100.0), 0.4, 0.01), stream(0, 0, "canvas"))
+    angle = np.linspace(0.0, 2.0 * np.pi, 40)
+    polygon = np.asarray(centre) + 12.0 * np.stack([np.cos(angle), np.sin(angle)], axis=1)
+    index, sigma = canvas.grid.to_index(polygon), canvas.samples(3.5, 2.0)
+    mask = fill_polygon(index, canvas.grid.shape).astype(np.float32)
+    window, blurred = canvas._blurred(mask, index, sigma, truncate=3.0)
+    whole = ndimage.gaussian_filter(mask, sigma, truncate=3.0)
+    assert np.array_equal(whole[window], blurred)
+    assert np.count_nonzero(whole) == np.count_nonzero(blurred)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -139,9 +139,26 @@ def fill_polygon(vertices: Points, shape: tuple[int, int]) -> Mask:
     along = (row - upper[edge, 0]) / (lower[edge, 0] - upper[edge, 0])
     crossing = upper[edge, 1] + along * (lower[edge, 1] - upper[edge, 1])
     column = np.clip(np.ceil(crossing), 0, columns).astype(np.intp)
-    toggles = np.zeros((rows, columns + 1), dtype=np.int32)
-    np.add.at(toggles, (row, column), 1)
-    return np.asarray((np.cumsum(toggles[:, :columns], axis=1) & 1).astype(bool))
+    filled = np.zeros(shape, dtype=bool)
+    if len(row) == 0:
+        return filled
+    # Counted around the polygon only; of a count that overflows the last bit, which is all that is asked, stays right.
+    top, left = row.min(), column.min()
+    toggles = np.zeros((row.max() + 1 - top, column.max() + 1 - left), dtype=np.uint8)
+    np.add.at(toggles, (row - top, column - left), 1)
+    odd = (np.cumsum(toggles[:, :-1], axis=1, dtype=np.uint8) & 1).view(bool)
+    filled[top : top + odd.shape[0], left : left + odd.shape[1]] = odd
+    return filled
+
+
+def window_around(points: Points, shape: tuple[int, int], margins: Sequence[int]) -> tuple[slice, slice]:
+    """Part of a grid around points (N, 2), in index units, with so many samples more on each side (rows, columns)."""
+    low, high = np.floor(points.min(axis=0)), np.ceil(points.max(axis=0)) + 1
+    rows, columns = (
+        slice(int(np.clip(a - margin, 0, size)), int(np.clip(b + margin, 0, size)))
+        for a, b, margin, size in zip(low, high, margins, shape, strict=True)
+    )
+    return rows, columns
 
 
 @lru_cache(maxsize=8)

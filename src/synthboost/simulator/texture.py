@@ -16,7 +16,7 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 from scipy import fft, ndimage
 
-from synthboost.simulator.fan import Field, Points, PolarGrid, Values, fill_polygon
+from synthboost.simulator.fan import Field, Points, PolarGrid, Values, fill_polygon, window_around
 
 Echo = NDArray[np.complex64]
 """(depths, beams) complex amplitude of the received signal."""
@@ -162,13 +162,14 @@ class Canvas:
 
     def soft(self, polygon: Points, sharpness: float = 0.35) -> Field:
         """Mask of a polygon (mm) in [0, 1] whose border is blurred and wanders."""
-        mask = fill_polygon(self.grid.to_index(polygon), self.grid.shape).astype(np.float32)
-        blurred = ndimage.gaussian_filter(mask, self.samples(3.5, 2.0), truncate=3.0)
+        index = self.grid.to_index(polygon)
+        mask = fill_polygon(index, self.grid.shape).astype(np.float32)
+        window, blurred = self._blurred(mask, index, self.samples(3.5, 2.0), truncate=3.0)
         border = (blurred > 0.001) & (blurred < 0.999)
         at = blurred[border]
         # The wandering fades out away from the border, so that no speck appears far from it.
-        wander = RAGGEDNESS * self._ragged[border] * at * (1.0 - at)
-        mask[border] = np.clip((at - 0.5 + wander) / sharpness + 0.5, 0.0, 1.0)
+        wander = RAGGEDNESS * self._ragged[window][border] * at * (1.0 - at)
+        mask[window][border] = np.clip((at - 0.5 + wander) / sharpness + 0.5, 0.0, 1.0)
         return mask
 
     def line(self, points: Points, amplitude: NDArray[np.float64]) -> Field:
@@ -184,7 +185,19 @@ class Canvas:
         ):  # fmt: skip
             keep = (row + dr >= 0) & (row + dr < rows) & (beam + db >= 0) & (beam + db < beams)
             np.add.at(deposit, (row[keep] + dr, beam[keep] + db), (amplitude * weight)[keep])
-        return np.asarray(ndimage.gaussian_filter(deposit, self.samples(1.6, 0.7)), dtype=np.float32)
+        window, blurred = self._blurred(deposit, index, self.samples(1.6, 0.7), truncate=4.0)
+        deposit[window] = blurred
+        return deposit
+
+    def _blurred(
+        self, field: Field, index: Points, sigma: tuple[float, float], truncate: float
+    ) -> tuple[tuple[slice, slice], Field]:
+        """Blur a field that is 0 but around these points; return where it is not 0 any more, and its values there."""
+        reach = [int(truncate * s + 0.5) + 1 for s in sigma]  # the filter's own radius, and the sample beside a point
+        window = window_around(index, self.grid.shape, reach)
+        if field[window].size == 0:  # beside the fan
+            return window, field[window]
+        return window, np.asarray(ndimage.gaussian_filter(field[window], sigma, truncate=truncate), dtype=np.float32)
 
 
 def paint(level: Field, mask: Field, value: Values | float) -> None:
