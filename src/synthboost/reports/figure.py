@@ -60,6 +60,7 @@ class Plot:
         # Letters as outlines look alike everywhere; a fixed salt gives the same figure the same text.
         with rc_context({"svg.fonttype": "path", "svg.hashsalt": "synthboost"}):
             self.figure.savefig(stream, format="svg", metadata=_METADATA, transparent=True)
+        self.figure.set_layout_engine("none")  # it is laid out: the PDF, drawn after it, need not measure it again
         markup = stream.getvalue()
         markup = markup[markup.index("<svg") :]
         markup = re.sub(r'(<svg[^>]*?) width="[^"]*" height="[^"]*"', r"\1", markup, count=1)
