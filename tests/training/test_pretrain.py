@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import shutil
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -27,16 +29,32 @@ from synthboost.training.recipe import _Fit
 SETTINGS = PretrainSettings(prior=(PriorName.LITERATURE, PriorName.CAMUS), steps=3, seed=1, preset="tiny", batch=2)
 
 
-@pytest.fixture(autouse=True)
-def small(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture(scope="module", autouse=True)
+def small() -> Iterator[None]:
     tiny = TextUNetSettings(input_size=32, widths=(4, 6, 8), text_width=8, text_layers=1, scales=2)
-    monkeypatch.setitem(PRESETS, "tiny", tiny)
-    monkeypatch.setattr(pretraining, "HELD_OUT_PATIENTS", 1)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(PRESETS, "tiny", tiny)
+        patch.setattr(pretraining, "HELD_OUT_PATIENTS", 1)
+        yield
 
 
-def test_the_record_tells_the_whole_story(tmp_path: Path) -> None:
-    record = pretrain(SETTINGS, tmp_path / "out", workers=0)
-    folder = tmp_path / "out" / "checkpoint"
+@pytest.fixture(scope="module")
+def finished(small: None, tmp_path_factory: pytest.TempPathFactory) -> tuple[PretrainingRecord, Path]:
+    """What one undisturbed pretraining answers, and the folder that it left."""
+    out = tmp_path_factory.mktemp("pretraining") / "out"
+    return pretrain(SETTINGS, out, workers=0), out
+
+
+@pytest.fixture
+def copied(finished: tuple[PretrainingRecord, Path], tmp_path: Path) -> tuple[PretrainingRecord, Path]:
+    """The same, the folder one that may be changed."""
+    record, out = finished
+    return record, shutil.copytree(out, tmp_path / "copied")
+
+
+def test_the_record_tells_the_whole_story(finished: tuple[PretrainingRecord, Path]) -> None:
+    record, out = finished
+    folder = out / "checkpoint"
     assert read_record(folder / "training.json", PretrainingRecord) == replace(
         record,
         **{
@@ -57,7 +75,7 @@ def test_the_record_tells_the_whole_story(tmp_path: Path) -> None:
     assert record.weights_sha256 == hashlib.sha256((folder / "model.safetensors").read_bytes()).hexdigest()
     assert load_segmenter(folder).name == "textunet"
     assert read_card(folder) is not None
-    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [
+    assert sorted(path.name for path in out.iterdir()) == [
         "DONE", "checkpoint", "log.csv", "pretraining.json",
     ]  # fmt: skip
 
@@ -82,30 +100,34 @@ def test_given_weights_are_trained_further_but_for_their_text_encoder_and_are_no
         pretrain(replace(SETTINGS, weights=str(tmp_path / "given")), tmp_path / "out", workers=0)
 
 
-def test_a_finished_one_is_returned_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    record = pretrain(SETTINGS, tmp_path, workers=0)
+def test_a_finished_one_is_returned_at_once(
+    copied: tuple[PretrainingRecord, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    record, out = copied
     monkeypatch.setattr(pretraining, "fit", None)
-    (tmp_path / "state").mkdir()  # a kill between the two last steps
-    assert pretrain(SETTINGS, tmp_path, workers=0).weights_sha256 == record.weights_sha256
-    assert not (tmp_path / "state").exists()
+    (out / "state").mkdir()  # a kill between the two last steps
+    assert pretrain(SETTINGS, out, workers=0).weights_sha256 == record.weights_sha256
+    assert not (out / "state").exists()
 
 
-def test_killed_it_resumes_to_the_same_weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    calm = pretrain(SETTINGS, tmp_path / "calm", workers=0)
+def test_killed_it_resumes_to_the_same_weights(
+    finished: tuple[PretrainingRecord, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calm, _ = finished
     monkeypatch.setattr(recipe, "SAVE_SECONDS", 0.0)
     step = _Fit.take_step
     with monkeypatch.context() as patch:
         patch.setattr(_Fit, "take_step", lambda self, batch: step(self, batch) if self.step < 2 else 1 / 0)
         with pytest.raises(ZeroDivisionError):
-            pretrain(SETTINGS, tmp_path / "killed", workers=0)
-    assert pretrain(SETTINGS, tmp_path / "killed", workers=0).weights_sha256 == calm.weights_sha256
+            pretrain(SETTINGS, tmp_path, workers=0)
+    assert pretrain(SETTINGS, tmp_path, workers=0).weights_sha256 == calm.weights_sha256
 
 
-def test_a_folder_of_other_settings_is_refused_and_left_alone(tmp_path: Path) -> None:
-    record = pretrain(SETTINGS, tmp_path, workers=0)
+def test_a_folder_of_other_settings_is_refused_and_left_alone(copied: tuple[PretrainingRecord, Path]) -> None:
+    record, out = copied
     with pytest.raises(OutputError, match="seed is 1 there and 2 now"):
-        pretrain(replace(SETTINGS, seed=2), tmp_path, workers=0)
-    assert pretrain(SETTINGS, tmp_path, workers=0).weights_sha256 == record.weights_sha256
+        pretrain(replace(SETTINGS, seed=2), out, workers=0)
+    assert pretrain(SETTINGS, out, workers=0).weights_sha256 == record.weights_sha256
 
 
 @pytest.mark.parametrize(

@@ -38,6 +38,12 @@ def same(first: list[FrameBatch], second: list[FrameBatch]) -> bool:
 
 
 @pytest.fixture(scope="module")
+def alone() -> list[FrameBatch]:
+    """Eighteen batches, rendered in this process: a window and a part of the next."""
+    return take(STREAM, 18)
+
+
+@pytest.fixture(scope="module")
 def infos() -> tuple[FrameInfo, ...]:
     """Of the four frames of a patient."""
     return draw_frames(1, SimulationSettings(size=32), 32).infos
@@ -56,8 +62,7 @@ def counted(infos: tuple[FrameInfo, ...], monkeypatch: pytest.MonkeyPatch) -> li
     return drawn
 
 
-def test_processes_that_render_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    alone = take(STREAM, 18)
+def test_processes_that_render_change_nothing(alone: list[FrameBatch], monkeypatch: pytest.MonkeyPatch) -> None:
     # Forks start at once; below, a process starts as it does everywhere else.
     monkeypatch.setattr(
         simulated_stream, "process_pool", lambda workers, _, *more: process_pool(workers, "fork", *more)
@@ -107,9 +112,9 @@ def test_frames_of_a_patient_know_what_they_show() -> None:
     assert set(np.unique(frames.labels)) == {0, 1, 2, 3}
 
 
-def test_a_process_that_dies_is_named_and_nothing_hangs() -> None:
+def test_a_process_that_dies_is_named_and_nothing_hangs(alone: list[FrameBatch]) -> None:
     with closing(replace(STREAM, workers=1)(0)) as batches, pytest.raises(SynthboostError, match="process: one died"):
-        assert same(take(STREAM, 18), list(islice(batches, 18))), "one process changes nothing either"
+        assert same(alone, list(islice(batches, 18))), "one process changes nothing either"
         for child in multiprocessing.active_children():
             if child.name.startswith("Spawn"):
                 assert child.pid is not None
