@@ -12,7 +12,7 @@ import tyro
 from synthboost.data import open_dataset
 from synthboost.data.simulated_set import write_dataset
 from synthboost.data.source import Source, open_source
-from synthboost.domain import STRUCTURES, PromptSet, Strategy
+from synthboost.domain import STRUCTURES, PromptSet, SplitPart, Strategy
 from synthboost.evaluation.statistics.arms import pair_arms
 from synthboost.evaluation.statistics.contrast import contrast
 from synthboost.inference.overlay import write_overlay
@@ -28,9 +28,10 @@ from synthboost.training.config import TrainingConfig
 
 
 def main(
-    folder: Path = Path("method"), model: str = "cris", epochs: int = 4, patients: int = 12, size: int = 96
-) -> None:
-    target, synthetic = simulate(folder, patients, size)
+    folder: Path = Path("method"), model: str = "cris", epochs: int = 4, patients: int = 12, pretrain_on: int = 20,
+    size: int = 96,
+) -> None:  # fmt: skip
+    target, synthetic = simulate(folder, patients, pretrain_on, size)
     show_sentences(target)
     runs = {
         strategy: train(folder, strategy, model, epochs, target, synthetic)
@@ -40,10 +41,10 @@ def main(
     draw(folder, target, runs[Strategy.SYNTHETIC_THEN_REAL])
 
 
-def simulate(folder: Path, patients: int, size: int) -> tuple[Source, Source]:
+def simulate(folder: Path, patients: int, pretrain_on: int, size: int) -> tuple[Source, Source]:
     """Make a target with few "real" training patients and `patients` test patients, and a larger synthetic set."""
     few = SimulationSettings(patients=8 + patients, split_counts=(4, 4, patients), size=size)
-    many = SimulationSettings(patients=24, split_counts=(20, 4, 0), size=size, seed=1)
+    many = SimulationSettings(patients=pretrain_on + 4, split_counts=(pretrain_on, 4, 0), size=size, seed=1)
     many = replace(many, prior=PriorName.LITERATURE, appearance=AppearanceName.CLEAN)
     sources = []
     for name, settings in (("target", few), ("synthetic", many)):
@@ -64,12 +65,13 @@ def train(folder: Path, strategy: Strategy, model: str, epochs: int, target: Sou
 
     `synth-PT:real-FT` starts from the `synthetic` run, which is not trained again.
     """
+    real, many = (len(source.split.parts[SplitPart.TRAINING]) for source in (target, synthetic))
     config = TrainingConfig(epochs=epochs, batch_images=4, learning_rate=2e-3, schedule="one-cycle", augmentation=0.5)
     spec = RunSpec(
         strategy=strategy,
         sources={Role.REAL: target, Role.SYNTHETIC: synthetic},
         # Equal numbers of images per stage: the four real training patients are repeated more often.
-        training={Role.REAL: replace(config, epochs=5 * epochs), Role.SYNTHETIC: config},
+        training={Role.REAL: replace(config, epochs=many // real * epochs), Role.SYNTHETIC: config},
         model=model,
         prompt_set=PromptSet.P1,
     )

@@ -47,7 +47,8 @@ def test_the_method_in_one_file_trains_three_strategies_and_compares_them(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setitem(MODELS["cris"].presets, "tiny", SETTINGS["cris tiny"])
-    said = _run("00_the_method.py", monkeypatch, capsys, "--epochs", "1", "--patients", "2", "--size", "64")
+    less = ("--epochs", "1", "--patients", "2", "--pretrain-on", "4", "--size", "64")
+    said = _run("00_the_method.py", monkeypatch, capsys, *less)
     assert "P1: Left ventricular cavity of the heart." in said
     for strategy in ("real", "synthetic", "synth-PT:real-FT"):
         assert f"\n{strategy}: Dice " in said
