@@ -13,7 +13,7 @@ from synthboost.models.catalogue import MODELS
 from synthboost.models.registry import build_segmenter
 
 FEWER: dict[str, dict[str, object]] = {
-    "clipseg": {"vision_layers": 3, "extract_layers": (0, 1, 2)},
+    "clipseg": {"vision_layers": 2, "extract_layers": (0, 1), "conditional_layer": 1},
     "cris": {"decoder_layers": 1},
     "textunet": {"widths": (8, 16, 24), "scales": 2},
     "unet": {},
