@@ -32,9 +32,9 @@ SETTINGS = PseudoLabelSettings()
 
 @pytest.fixture(scope="module")
 def hearts(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Fourteen simulated patients in the place of real ones: the tiny data set's rectangles are no hearts."""
+    """Eight simulated patients in the place of real ones: the tiny data set's rectangles are no hearts."""
     root = tmp_path_factory.mktemp("hearts") / "set"
-    write_dataset(root, SimulationSettings(patients=14, size=96, split_counts=(12, 1, 1)))
+    write_dataset(root, SimulationSettings(patients=8, size=96, split_counts=(6, 1, 1)))
     return root
 
 
@@ -49,7 +49,7 @@ def _label(source: Source, out: Path, oracle: Oracle | None = None, settings: Ps
 
 
 def test_the_answer_is_a_data_set_of_real_people_with_a_models_masks(source: Source, tmp_path: Path) -> None:
-    assert _label(source, tmp_path / "out") == (52, 52, {})
+    assert _label(source, tmp_path / "out") == (28, 28, {})
     made = reopen(tmp_path / "out")
     assert {info.domain for info in made.frames} == {Domain.PSEUDO_LABELLED}
     assert {info.source for info in made.frames} == {info.patient for info in made.frames}
@@ -74,7 +74,7 @@ def test_no_annotation_is_read_so_the_label_files_may_be_absent(hearts: Path, so
     unseen = open_source(bare)
     pseudo_label(oracle, "oracle 1", unseen, tmp_path / "without", SETTINGS)
     files = sorted(p.relative_to(tmp_path / "with") for p in (tmp_path / "with").rglob("*.nii.gz"))
-    assert len(files) == 104
+    assert len(files) == 56
     for file in files:
         assert (tmp_path / "with" / file).read_bytes() == (tmp_path / "without" / file).read_bytes()
 
@@ -100,7 +100,7 @@ def test_a_frame_without_an_atrium_and_what_hangs_on_it_is_left_out_and_said(sou
 def test_frames_that_are_left_out_are_not_missing_when_the_set_is_trained_on(source: Source, tmp_path: Path) -> None:
     _label(source, tmp_path / "out", Oracle(source.dataset, blind_to="patient0002"))
     made = open_source(tmp_path / "out", made_from=source.split)
-    assert len(made.split.parts[SplitPart.TRAINING]) == 11
+    assert len(made.split.parts[SplitPart.TRAINING]) == 5
 
 
 def test_an_unsure_model_annotates_nothing_and_that_is_an_error(source: Source, tmp_path: Path) -> None:
@@ -130,7 +130,7 @@ def test_a_folder_of_another_model_is_refused(source: Source, tmp_path: Path) ->
 def test_test_patients_are_not_used(source: Source, tmp_path: Path) -> None:
     oracle = Oracle(source.dataset)
     _label(source, tmp_path / "out", oracle)
-    assert oracle.predicted == 4 * 13
+    assert oracle.predicted == 4 * 7
 
 
 def test_the_likeliest_structure_wins_above_the_threshold_and_one_piece_of_it_stays() -> None:
@@ -180,9 +180,9 @@ def test_people_of_other_names_are_numbered_and_stay_the_source(source: Source, 
     path = tmp_path / "table" / "frames.csv"
     path.write_text(path.read_text().replace(",patient00", ",person-"))
     renamed = open_source(tmp_path / "table")
-    assert _label(renamed, tmp_path / "out", Oracle(renamed.dataset)) == (52, 52, {})
+    assert _label(renamed, tmp_path / "out", Oracle(renamed.dataset)) == (28, 28, {})
     made = reopen(tmp_path / "out")
-    assert {info.patient.name for info in made.frames} == {f"patient{number:04d}" for number in range(1, 14)}
+    assert {info.patient.name for info in made.frames} == {f"patient{number:04d}" for number in range(1, 8)}
     assert {info.source for info in made.frames} < {info.patient for info in renamed.dataset.frames}
 
 
