@@ -14,6 +14,7 @@ from smallest_models import SETTINGS
 
 from synthboost.diffusion.settings import PRESETS
 from synthboost.models.catalogue import MODELS
+from synthboost.models.textunet.settings import TextUNetSettings
 from synthboost.training import pretrain as pretraining
 
 CPU = torch.device("cpu")
@@ -24,7 +25,7 @@ def test_a_rehearsal_reports_every_part(
     tmp_path: Path,
 ) -> None:  # fmt: skip
     monkeypatch.setattr(benchmark("gpu_checks"), "MODELS", ("textunet",))
-    textunet = replace(MODELS["textunet"].presets["tiny"], input_size=32)
+    textunet = TextUNetSettings(input_size=32, widths=(4, 6, 8), text_width=8, text_layers=1, scales=2)
     for model, smallest in (
         ("clipseg", SETTINGS["clipseg tiny"]),
         ("cris", SETTINGS["cris tiny"]),
