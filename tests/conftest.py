@@ -36,9 +36,11 @@ signal.signal(signal.SIGINT, signal.default_int_handler)  # in the background it
 _frozen = 0
 
 LONG_FILES = {
-    "test_adapt.py", "test_demo.py", "test_docs.py", "test_examples.py", "test_feature_cache.py",
-    "test_freezing_policies.py", "test_gpu.py", "test_loop.py", "test_onnx_export.py", "test_processes.py",
-    "test_simulated_set.py", "test_study.py", "test_study_page.py", "test_study_run.py",
+    "test_adapt.py", "test_demo.py", "test_docs.py", "test_examples.py", "test_feature_cache.py", "test_flag.py",
+    "test_freezing_policies.py", "test_gpu.py", "test_hardware.py", "test_loop.py", "test_onnx_export.py",
+    "test_pretrain.py", "test_processes.py", "test_pseudo_labels.py", "test_records.py", "test_render.py",
+    "test_run.py", "test_simulated_set.py", "test_study.py", "test_study_page.py", "test_study_run.py",
+    "test_transfer.py", "test_weights.py",
 }  # fmt: skip
 ROWS, COLUMNS = 64, 48
 SPACING_MM = (0.8, 1.0)  # (rows, columns)
