@@ -126,12 +126,13 @@ def _states(
     seen = max(0.0, prior.draw(rng, "wall_as_seen"))
     wall = float(np.clip(prior.draw(rng, "wall", sex) + extra + seen, 6.2, 20.0))
     # What the myocardium keeps from end diastole on: its area in the image, or its volume.
-    amount, ratio = wall_volume_ml, 1.0
+    amount, ratio = epicardial_volume, 1.0
     if prior.wall_area_ratio is not None:
-        amount, ratio = wall_area_mm2, truncated_normal(rng, *prior.wall_area_ratio, 0.85, 1.12)
-    wanted = amount(diastolic_state, wall, least) * ratio
+        amount, ratio = epicardial_area_mm2, truncated_normal(rng, *prior.wall_area_ratio, 0.85, 1.12)
+    wanted = (amount(diastolic_state, wall, least) - amount(diastolic_state, 0.0, least)) * ratio
+    cavity = amount(systolic_state, 0.0, least)
     systolic_wall = wall_thickness(
-        lambda mm: amount(systolic_state, mm, least), wanted, 0.5 * wall, 3.0 * wall, steps=40
+        lambda mm: amount(systolic_state, mm, least) - cavity, wanted, 0.5 * wall, 3.0 * wall, steps=40
     )
     return {
         Phase.END_DIASTOLE: replace(diastolic_state, wall=wall),
@@ -238,15 +239,11 @@ def wall_volume_ml(state: ChamberState, wall: float, least_ratio: float) -> floa
     return epicardial_volume(state, wall, least_ratio) - epicardial_volume(state, 0.0, least_ratio)
 
 
-def wall_area_mm2(state: ChamberState, wall: float, least_ratio: float) -> float:
-    """Area of a wall of that thickness in mm in the four-chamber section, mm2."""
-
-    def section(thickness: float) -> float:
-        width = state.width[View.FOUR_CHAMBER] + 2.0 * thickness
-        profile = sampled(state.annulus[View.FOUR_CHAMBER] + 2.0 * thickness, width, state.exponent, least_ratio)
-        return area_mm2(state.length + EPICARDIAL_LENGTH_FACTOR * thickness, width, profile)
-
-    return section(wall) - section(0.0)
+def epicardial_area_mm2(state: ChamberState, wall: float, least_ratio: float) -> float:
+    """The same of the areas in the four-chamber section, mm2."""
+    width = state.width[View.FOUR_CHAMBER] + 2.0 * wall
+    profile = sampled(state.annulus[View.FOUR_CHAMBER] + 2.0 * wall, width, state.exponent, least_ratio)
+    return area_mm2(state.length + EPICARDIAL_LENGTH_FACTOR * wall, width, profile)
 
 
 def wall_thickness(amount: Callable[[float], float], wanted: float, low: float, high: float, steps: int) -> float:
