@@ -94,11 +94,11 @@ def signed_rank_p(differences: ArrayLike, alternative: Alternative = "two-sided"
     """
     values = rounded(finite(differences, "differences"))
     values = values[values != 0]
-    from scipy import stats  # here, because importing it takes about a second
-
     if values.size > MOST_EXACT:
+        from scipy import stats  # here, because importing it takes about a second
+
         return float(stats.wilcoxon(values, alternative=alternative).pvalue)
-    ranks = np.rint(2 * stats.rankdata(np.abs(values))).astype(np.int64)  # twice the ranks, which end in a half
+    ranks = _twice_the_ranks(values)
     patterns = np.ones(1)  # of signs, by twice the sum of the ranks above 0; whole numbers below 2^53
     for rank in ranks:
         patterns = np.pad(patterns, (0, rank)) + np.pad(patterns, (rank, 0))
@@ -120,10 +120,17 @@ def rank_biserial(differences: ArrayLike) -> float:
     values = values[values != 0]
     if not values.size:
         return 0.0
-    from scipy.stats import rankdata  # here, because importing it takes about a second
-
-    ranks = rankdata(np.abs(values))
+    ranks = _twice_the_ranks(values)
     return float((ranks * np.sign(values)).sum() / ranks.sum())
+
+
+def _twice_the_ranks(values: NDArray[np.float64]) -> NDArray[np.int64]:
+    """Twice the mean rank of each value's size (n,), from 1 on: whole numbers, as mean ranks of ties end in a half.
+
+    Without `scipy.stats`, whose import takes about a second.
+    """
+    _, place, counts = np.unique(np.abs(values), return_inverse=True, return_counts=True)
+    return np.asarray((2 * np.cumsum(counts) - counts + 1)[place], dtype=np.int64)
 
 
 def holm(p_values: ArrayLike) -> NDArray[np.float64]:
