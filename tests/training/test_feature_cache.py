@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 import torch
 from safetensors import safe_open
+from smallest_models import build_smallest
 
 from synthboost.data import TripletRecipe
 from synthboost.data.source import FrameSet
@@ -137,7 +138,7 @@ def test_the_first_loss_from_the_cache_is_the_one_without_it(
     losses = {}
     for place in ("off", "disk", "memory"):
         makers: dict[str, Callable[[], Segmenter]] = {"clipseg": make_tiny_model, "cris": make_tiny_cris}
-        model = makers.get(name, lambda: build_segmenter(name, "tiny", seed=0))()
+        model = makers.get(name, lambda: build_smallest(f"{name} tiny"))()
         model.set_encoders(Encoders.FROZEN)
         config = replace(plain, epochs=1, batch_images=len(training_frames), feature_cache=place)
         [log] = train_stage(
