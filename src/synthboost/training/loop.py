@@ -16,6 +16,7 @@ from synthboost.data.source import FrameSet
 from synthboost.errors import DataError, counted
 from synthboost.models.adapters import remove_adapters
 from synthboost.models.base import Segmenter, TextMemory
+from synthboost.models.weights_folder import load_weights
 from synthboost.progress import Progress
 from synthboost.records.run_folder import EpochLog, RunPaths, write_log
 from synthboost.training.batches import (
@@ -292,9 +293,8 @@ class _Stage:
 
     def close(self) -> list[EpochLog]:
         """Load the best epoch's weights into the caller's model, as it was given."""
-        best = type(self.model).from_pretrained(self.paths.checkpoint)
         remove_adapters(self.model)  # what they learnt is merged into the checkpoint
-        self.model.load_state_dict(best.state_dict())
+        load_weights(self.model.network, self.paths.checkpoint)
         self.joint.remove()
         release_network(self.model)
         self.engine.accelerator.free_memory()
