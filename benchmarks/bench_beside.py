@@ -30,7 +30,6 @@ import torch
 from harness import NO_DATA, Stopwatch, annotated_parser
 from torch import Tensor
 
-from synthboost.adaptation.adapt import ENCODERS
 from synthboost.cli.options import SENTENCES
 from synthboost.data import open_dataset
 from synthboost.data.nnunet_export import export_nnunet
@@ -48,6 +47,7 @@ from synthboost.models.textunet.model import TextUNet
 from synthboost.training.augment_batch import augment_batch
 from synthboost.training.frame_stream import FrameBatch, repeated, shrunk_frames, shrunk_image
 from synthboost.training.hardware import choose_precision
+from synthboost.training.pretrain import ENCODERS
 from synthboost.training.recipe import RecipeSettings, fit
 
 SIZE, BATCH, CHANNELS = 128, 16, (16, 32, 64, 128, 256)

@@ -9,13 +9,14 @@ from types import ModuleType
 import pytest
 
 
-def test_both_ways_are_timed_to_the_goal(run_benchmark: Callable[..., str], tiny_camus: Path) -> None:
+def test_all_ways_are_timed_to_the_goal(run_benchmark: Callable[..., str], tiny_camus: Path) -> None:
     small = ["--patients", "1", "--batch", "1", "--steps", "2", "--every", "1", "--goal", "0"]
     said = run_benchmark("bench_recipe", "--data", str(tiny_camus), "--split", "official", *small)
     assert "1 patients, 4 frames; scored on " in said
-    assert "| recipe | 1 | " in said
-    assert "| plain | 1 | " in said
+    for way in ("recipe", "pretrained", "plain"):
+        assert f"| {way} | 1 | " in said
     assert "plain / recipe: " in said
+    assert "plain / pretrained: " in said
 
 
 def test_a_goal_that_is_not_reached_is_said(run_benchmark: Callable[..., str], tiny_camus: Path) -> None:
