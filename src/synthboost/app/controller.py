@@ -29,7 +29,7 @@ GONE = DataError(
 LOST = DataError("page", "upload", "waited too long", "an upload of the last hour", "Upload it again.")
 NOTHING = DataError("page", "masks", "none yet", "one sentence per line", "Type one, and press Segment.")
 NO_VENTRICLE = "No beat: no sentence begins with “Left ventricular cavity”."
-NO_BEAT = "No beat: the area of the left ventricle hardly changes."
+NO_BEAT = "No beat: the area of the left ventricle hardly changes, or no end of systole follows an end of diastole."
 NO_SECTOR = (
     "No ultrasound sector was found: this may be no apical view of a heart. The model draws masks in any picture."
 )

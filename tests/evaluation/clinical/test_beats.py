@@ -27,6 +27,15 @@ def test_a_half_sequence_is_one_beat_without_an_end() -> None:
     assert find_beats([100, 95, 85, 75, 68, 66]) == [Beat(0, 5, None)]
 
 
+def test_a_beat_that_the_clip_leaves_on_its_way_to_systole_is_left_out() -> None:
+    area = [100 - 17 * (1 - np.cos(np.pi * step / 9)) for step in range(10)]  # 100 at ED, 66 at ES
+    steps = [9, 6, 4, 2, 0, 2, 4, 6, 9, 6, 4, 2, 0, 2, 4, 6]
+    assert find_beats([area[step] for step in steps], 0.1) == [Beat(4, 8, 12)]
+    seen_to_turn = [*steps, 6, 6, 4, 2]  # a weaker beat: its area grows again
+    assert find_beats([area[step] for step in seen_to_turn], 0.1) == [Beat(4, 8, 12), Beat(12, 16, None)]
+    assert find_beats([area[step] for step in [*steps, 9]], 0.1) == [Beat(4, 8, 12), Beat(12, 16, None)]
+
+
 @pytest.mark.parametrize("areas", [[100, 99, 98, 99, 100, 99, 98], [0, 0, 50, 0], [0, 0]])
 def test_an_area_that_hardly_changes_or_is_hardly_seen_has_no_beat(areas) -> None:
     assert find_beats(areas) == []

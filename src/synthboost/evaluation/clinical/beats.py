@@ -23,7 +23,8 @@ from synthboost.evaluation.clinical.plausibility import RULES
 
 SWING, AT_THE_EDGE = 0.4, 0.1
 """Of the largest change of area in the clip: an end of diastole lies so near to the top, and systole so near to the
-bottom; the clip's first or last frame is an end of diastole only if it lies nearer. Guesses."""
+bottom; where the clip begins or ends on the way, an end of diastole or systole counts only if it lies nearer.
+Guesses."""
 NUMBERS: Mapping[str, str] = {
     "heart_rate": "1/min", "lv_volume_ED": "ml", "lv_volume_ES": "ml", "ef_single_plane": "%", "axis_shortening": "%",
     "contour_shortening": "%", "la_volume_max": "ml", "la_volume_min": "ml", "la_emptying": "%",
@@ -54,7 +55,8 @@ def find_beats(areas: Sequence[float], frame_seconds: float | None = None) -> li
         frame_seconds: between two frames.
 
     Returns:
-        Whole beats, and a last one whose end of systole is in the clip. None if the area hardly changes.
+        Whole beats, and a last one whose end of systole is in the clip: the area grows again after it, or is as small
+        as anywhere, as at the end of a half sequence. None if the area hardly changes.
     """
     if np.count_nonzero(np.array(areas) > 0) < 2:
         return []
@@ -74,7 +76,8 @@ def find_beats(areas: Sequence[float], frame_seconds: float | None = None) -> li
     beats = []
     for top, following in zip(tops, [*tops[1:], None], strict=True):
         bottom = top + int(curve[top:following].argmin())
-        if systole[bottom]:
+        seen = following is not None or curve[bottom:].max() > curve[bottom] + at_the_edge
+        if systole[bottom] and (seen or curve[bottom] <= low + at_the_edge):
             beats.append(Beat(top, bottom, following))
     return beats
 
