@@ -1,4 +1,4 @@
-"""How often "this does not look like an apical heart" is wrong: in simulated hearts, and in pictures of other things.
+"""How often "this may be no apical heart" is wrong: in simulated hearts, and in pictures of other things.
 
     OMP_NUM_THREADS=1 python benchmarks/bench_flag.py --patients 50 --each 40
 
@@ -188,8 +188,8 @@ def summary(
     for kind, mask in masks.items():
         own = [one for one, inside in zip(reasons, mask, strict=True) if inside]
         row = {"picture": kind, "number": str(len(own)), "flagged, %": _percent(map(bool, own))}
-        for name in ("no sector", "unclear"):
-            row[f"{name}, %"] = _percent(name in one for one in own)
+        for name, reason in (("no sector", doubts.NO_SECTOR), ("unclear", doubts.UNCLEAR)):
+            row[f"{name}, %"] = _percent(reason in one for one in own)
         if quantiles and own:
             values = np.quantile(unclarity[mask], QUANTILES)
             row |= {f"{100 * q:g} %": f"{value:.2f}" for q, value in zip(QUANTILES, values, strict=True)}

@@ -126,8 +126,20 @@ def test_the_page_says_when_the_masks_of_all_three_structures_are_no_heart(box: 
         controller = Controller(Predictor.default("cpu"), uploads)
         image = OpenedImage("a.png", (np.full((20, 24), 90, np.uint8),), None)
         screen = controller.open("me", image, "\n".join(SENTENCES), Display())
-        assert "does not look like an apical heart" in screen.message
-        assert "does not look like" not in str(controller.predict("me", SENTENCES[0], Display()))
+        assert "This may be no apical heart" in screen.message
+        assert "no apical heart" not in str(controller.predict("me", SENTENCES[0], Display()))
+
+
+def test_the_page_says_that_colour_was_removed_from_the_sector(tiny_model: object) -> None:
+    with Uploads() as uploads:
+        path = uploads.folder / "abc" / "flow.png"
+        path.parent.mkdir()
+        pixels = np.full((20, 24, 3), 90, np.uint8)
+        pixels[5:9, 5:15] = (200, 0, 0)
+        Image.fromarray(pixels).save(path)
+        controller = Controller(Predictor(tiny_model, "cpu"), uploads)  # type: ignore[arg-type]
+        screen = controller.open_upload("me", path, "\n".join(SENTENCES), Display())
+        assert "colour was removed: more than 5 % of the sector" in screen.message  # type: ignore[union-attr]
 
 
 def test_uploads_that_nobody_took_are_swept() -> None:

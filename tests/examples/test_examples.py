@@ -73,7 +73,7 @@ def test_the_notebook_runs_from_top_to_bottom(
     said = capsys.readouterr().out
     assert [float(dice) > 70 for dice in re.findall(r"Dice (\S+) %", said)] == [True] * 3
     assert "refused: ('the liver',)\npixels: [0, " in said
-    assert "noise ('no sector'" in said
+    assert "noise ('no sector with the probe on top" in said
 
 
 def test_every_example_is_run_here_and_short() -> None:

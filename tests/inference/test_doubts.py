@@ -8,7 +8,18 @@ import numpy as np
 import pytest
 
 from synthboost.domain import STRUCTURES
-from synthboost.inference.doubts import doubts_about, mirror_odds, orientation_note, reasons_against_heart, unclarity
+from synthboost.evaluation.clinical.plausibility import check_frame
+from synthboost.inference.doubts import (
+    HOLED,
+    IN_WORDS,
+    NO_SECTOR,
+    UNCLEAR,
+    doubts_about,
+    mirror_odds,
+    orientation_note,
+    reasons_against_heart,
+    unclarity,
+)
 from synthboost.inference.predictor import Prediction
 
 SIZE = 96
@@ -42,29 +53,31 @@ def test_a_heart_is_not_doubted_at_any_size() -> None:
 def test_nothing_at_all_lacks_every_structure() -> None:
     black = np.zeros((20, 30), np.uint8)
     assert reasons_against_heart(black, np.zeros((3, 20, 30), np.float32)) == (
-        "no sector", "LV pixels", "MYO pixels", "LA pixels", "unclear",
+        NO_SECTOR, "no left ventricle was found", "no myocardium was found", "no left atrium was found", UNCLEAR,
     )  # fmt: skip
 
 
 def test_a_picture_without_a_fan_or_with_the_probe_below_has_no_sector() -> None:
     upside_down = np.ascontiguousarray(_image()[::-1])
     for image in (upside_down, np.full((SIZE, SIZE), 90, np.uint8)):
-        assert "no sector" in reasons_against_heart(image, _heart())
+        assert NO_SECTOR in reasons_against_heart(image, _heart())
 
 
 def test_a_heart_without_an_atrium_says_so() -> None:
     probability = _heart()
     probability[2] = 0
-    assert reasons_against_heart(_image(), probability) == ("LA pixels",)
+    assert reasons_against_heart(_image(), probability) == ("no left atrium was found",)
 
 
 def test_an_atrium_away_from_the_ventricle_is_no_heart() -> None:
     probability = _heart()
     probability[2] = np.roll(probability[2], 15, axis=0)
-    assert reasons_against_heart(_image(), probability) == ("LA gap to LV",)
+    assert reasons_against_heart(_image(), probability) == ("the left atrium is apart from the left ventricle",)
 
 
-@pytest.mark.parametrize(("columns", "reasons"), [(13, ()), (14, ("MYO stray piece",))])
+@pytest.mark.parametrize(
+    ("columns", "reasons"), [(13, ()), (14, ("a second piece of the myocardium apart from the first",))]
+)
 def test_a_second_piece_of_a_structure_is_doubted_if_it_is_no_speck(columns: int, reasons: tuple[str, ...]) -> None:
     probability = _heart()
     wall = np.count_nonzero(probability[1] > 0.5)
@@ -73,10 +86,28 @@ def test_a_second_piece_of_a_structure_is_doubted_if_it_is_no_speck(columns: int
     assert reasons_against_heart(_image(), probability) == reasons
 
 
+@pytest.mark.parametrize(("columns", "reasons"), [(3, ()), (5, (HOLED,))])
+def test_a_hole_in_the_wall_is_doubted_if_it_is_no_speck(columns: int, reasons: tuple[str, ...]) -> None:
+    probability = _heart()
+    assert 5 * 3 < 0.03 * np.count_nonzero(probability[1] > 0.5) < 5 * 5
+    probability[1, 12:17, 46 : 46 + columns] = 0.4  # muscle rather than blood
+    assert reasons_against_heart(_image(), probability) == reasons
+
+
+@pytest.mark.parametrize(
+    ("columns", "reasons"), [(4, ()), (8, ("a second piece of the left ventricle apart from the first",))]
+)
+def test_specks_of_the_ventricle_beside_the_heart_are_doubted(columns: int, reasons: tuple[str, ...]) -> None:
+    probability = _heart()
+    assert 4 * 4 < 0.02 * np.count_nonzero(probability[0] > 0.5) < 4 * 8
+    probability[0, [[40], [41], [50], [51]], 75 : 75 + columns] = SURE
+    assert reasons_against_heart(_image(), probability) == reasons
+
+
 def test_a_wall_beside_the_cavity_is_no_heart() -> None:
     probability = _heart()
     probability[1] = np.roll(probability[1], 40, axis=1)
-    assert "LV open contour" in reasons_against_heart(_image(), probability)
+    assert IN_WORDS["LV open contour"] in reasons_against_heart(_image(), probability)
 
 
 def test_unclear_is_what_is_undecided_or_torn_by_more_than_the_wall_is_brighter() -> None:
@@ -91,7 +122,26 @@ def test_unclear_is_what_is_undecided_or_torn_by_more_than_the_wall_is_brighter(
     weak = _heart()
     weak[:2] = _heart(sure=0.75)[:2]
     assert reasons_against_heart(image, weak) == ()  # undecided, but the image agrees
-    assert reasons_against_heart(np.full_like(image, 90), _heart(sure=0.75)) == ("no sector", "unclear")
+    assert reasons_against_heart(np.full_like(image, 90), _heart(sure=0.75)) == (NO_SECTOR, UNCLEAR)
+
+
+def test_every_check_that_no_heart_fails_has_words_without_the_signs_that_part_them() -> None:
+    checks = check_frame((_heart() > 0.5).argmax(axis=0).astype(np.uint8) + 1, None)
+    assert {check.name for check in checks if check.rule.severity == "implausible"} <= IN_WORDS.keys()
+    assert not any(sign in text for text in (*IN_WORDS.values(), NO_SECTOR, HOLED, UNCLEAR) for sign in ",;")
+
+
+@pytest.mark.parametrize(
+    ("rows", "doubts"), [(3, ()), (9, ("colour was removed: more than 1 % of the sector",)),
+                         (30, ("colour was removed: more than 5 % of the sector",))],
+)  # fmt: skip
+def test_colour_that_was_removed_within_the_sector_is_doubted(rows: int, doubts: tuple[str, ...]) -> None:
+    structures, prediction = list(STRUCTURES), Prediction(("a", "b", "c"), _heart(), 0.5)
+    coloured = np.zeros((SIZE, SIZE), bool)
+    coloured[60 : 60 + rows, 44:54] = True  # of some 5,000 pixels
+    coloured[:30, :10] = True  # a mark beside the sector
+    assert doubts_about(_image(), prediction, structures, coloured) == doubts
+    assert doubts_about(_image(), prediction, structures[:2], coloured) is None
 
 
 @pytest.mark.parametrize("order", [(0, 1, 2), (2, 0, 1)])

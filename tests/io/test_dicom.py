@@ -47,8 +47,10 @@ def test_a_region_in_other_units_gives_no_spacing_but_pixel_spacing_does(make_di
 def test_colour_comes_as_brightness_and_what_is_drawn_in_colour_is_black(make_dicom) -> None:
     frames = np.repeat(np.full((1, 6, 8, 1), 90, np.uint8), 3, axis=3)
     frames[0, 2, 3] = (255, 255, 0)  # a yellow mark
-    grey = next(open_recording(make_dicom("rgb.dcm", frames)).frames())
-    assert grey[2, 3] == 0
+    recording = open_recording(make_dicom("rgb.dcm", frames))
+    grey, coloured = next(recording.frames_and_colour())
+    np.testing.assert_array_equal(np.argwhere(coloured), [(2, 3)])
+    assert grey[2, 3] == recording.only()[2, 3] == 0
     assert np.count_nonzero(grey == 90) == 6 * 8 - 1
 
 

@@ -153,7 +153,7 @@ class Controller:
         return download_link(zip_masks(prediction, spacing, overlay))
 
     def _predict(self, session: Session, sentences: Sequence[str], display: Display) -> tuple[GreyImage, Prediction]:
-        number = min(max(display.frame, 1), len(session.image.frames)) - 1
+        number = _number(session, display)
         with self._lock:
             prediction = session.predict(self.predictor, sentences, number, display.threshold)
         return session.image.frames[number], prediction
@@ -170,8 +170,9 @@ class Controller:
             if prediction.refused
             else []
         )
-        doubts = doubts_about(image, prediction, [structure_named(sentence) for sentence in sentences])
-        notes += [f"This does not look like an apical heart: {', '.join(doubts)}."] if doubts else []
+        coloured = session.image.coloured[_number(session, display)] if session.image.coloured else None
+        doubts = doubts_about(image, prediction, [structure_named(sentence) for sentence in sentences], coloured)
+        notes += [f"This may be no apical heart, or one shown poorly: {'; '.join(doubts)}."] if doubts else []
         notes += [NO_SECTOR] if doubts is None and not session.image.has_sector else []
         return Screen(
             figure(png_bytes(np.asarray(drawn)), session.image.name, measured),
@@ -179,3 +180,8 @@ class Controller:
             message + note(" ".join(notes)),
             len(session.image.frames),
         )
+
+
+def _number(session: Session, display: Display) -> int:
+    """Of the frame on show, from 0."""
+    return min(max(display.frame, 1), len(session.image.frames)) - 1

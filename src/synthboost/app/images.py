@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from pathlib import Path
 
-from synthboost.domain import Attributes, Domain, GreyImage, Phase, View
+from synthboost.domain import Attributes, Domain, GreyImage, Mask, Phase, View
 from synthboost.errors import ConfigError, DataError
 from synthboost.inference.doubts import has_sector
 from synthboost.io.dicom import says_dicom
@@ -64,6 +64,8 @@ class OpenedImage:
     domain: Domain = Domain.REAL
     frame_seconds: float | None = None
     """Of a clip, if the file says it."""
+    coloured: tuple[Mask | None, ...] = ()
+    """Of each frame of an upload what is black only because it was in colour; see `without_colour`."""
 
     @cached_property
     def has_sector(self) -> bool:
@@ -82,11 +84,11 @@ def read_upload(path: Path) -> OpenedImage:
     try:
         _require_kind(path, name)
         recording = _opened(path, name)
-        frames = tuple(recording.frames())
+        frames, coloured = zip(*recording.frames_and_colour(), strict=True)
     except (DataError, ConfigError) as error:
         value = error.value.replace(str(path), name).replace(str(path.parent), "")
         raise DataError(name, error.field, value, error.expected, error.remedy) from error
-    return OpenedImage(name, frames, recording.spacing_mm, frame_seconds=recording.frame_seconds)
+    return OpenedImage(name, frames, recording.spacing_mm, frame_seconds=recording.frame_seconds, coloured=coloured)
 
 
 def example(name: str) -> tuple[OpenedImage, Attributes]:

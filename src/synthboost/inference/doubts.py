@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from synthboost.data.sector import find_sector
-from synthboost.domain import STRUCTURES, GreyImage, LabelMap, Mask, Structure, mirror_image
+from synthboost.domain import STRUCTURES, GreyImage, LabelMap, Mask, Structure, largest_piece, mirror_image
 from synthboost.errors import DataError, shown
 from synthboost.evaluation.clinical.plausibility import check_frame
 from synthboost.inference.predictor import THRESHOLD, Prediction, Predictor, resolve, whole_heart
@@ -25,26 +25,50 @@ UNDECIDED = (0.2, 0.8)
 """Probabilities between these decide nothing."""
 MOST_UNCLEAR = -0.15
 """See `unclarity`; of simulated hearts 97 % lie below."""
-STRAY = 0.2
-"""Of a structure's largest piece; chosen on the frames of CAMUS' validation patients, not on others."""
+STRAY = dict(zip(STRUCTURES, (0.02, 0.2, 0.2), strict=True))
+"""Of a structure's largest piece: all others together. Chosen on the frames of CAMUS' validation patients, not on
+others; there 2 % of the ventricles have more, and none of 200 simulated ones has a second piece at all."""
+HOLE = 0.03
+"""Of the wall; in 200 simulated hearts the largest hole is 0.012, in those of CAMUS' validation patients 0.034."""
 MOST_VOTES = 16
 """See `some_of`."""
 SURER, BRIGHTER = 19.4, 2.6
 """Of `mirror_odds`: a logistic fit to 200 simulated frames and their mirror images, with the weights that ship."""
 SURE = 2.0
 """Of `mirror_odds`, for or against, summed over images; of CAMUS' 200 validation frames a third reach it, rightly."""
+COLOUR_SHARES = (0.01, 0.02, 0.05, 0.1, 0.2)
+"""Of the sector; the first is the least that is doubted, and they are steps, so that a clip has few different words."""
+NO_SECTOR = "no sector with the probe on top: is the image cut or upside down?"
+UNCLEAR = "the masks are unclear: compare them with the image"
+HOLED = "a hole in the wall of the left ventricle"
+NAMES = dict(zip(STRUCTURES, ("left ventricle", "myocardium", "left atrium"), strict=True))
+IN_WORDS = {
+    **{f"{one.short} pixels": f"no {name} was found" for one, name in NAMES.items()},
+    **{f"{one.short} pieces": f"the {name} is in pieces" for one, name in NAMES.items()},
+    **{f"{one.short} holes": f"the {name} has a hole" for one, name in NAMES.items()},
+    "LV openings": "the wall has gaps besides the mitral valve: look at its whole length",
+    "LV open contour": "the wall leaves too much or too little of the left ventricle open",
+    "LA gap to LV": "the left atrium is apart from the left ventricle",
+}
+"""The checks of `check_frame` that no heart fails, by name."""
 LONGEST_SIDE = 128
 """Of the grid on which all this is found: every pixel of a large image would only cost time."""
 
 
 def doubts_about(
-    image: GreyImage, prediction: Prediction, structures: Sequence[Structure | None]
+    image: GreyImage,
+    prediction: Prediction,
+    structures: Sequence[Structure | None],
+    coloured: Mask | None = None,
 ) -> tuple[str, ...] | None:
-    """Return `reasons_against_heart` of a prediction whose sentences name `structures`; `None` if not all three."""
+    """Return `reasons_against_heart` of a prediction whose sentences name `structures`; `None` if not all three.
+
+    `coloured` is what was black only because it had been in colour: much of it within the sector is a doubt, too.
+    """
     if not {*STRUCTURES} <= {*structures}:
         return None
     heart = prediction.probability[[structures.index(structure) for structure in STRUCTURES]]
-    return reasons_against_heart(image, heart)
+    return (*reasons_against_heart(image, heart), *_colour_removed(image, coloured))
 
 
 def reasons_against_heart(image: GreyImage, probability: NDArray[np.floating[Any]]) -> tuple[str, ...]:
@@ -57,15 +81,32 @@ def reasons_against_heart(image: GreyImage, probability: NDArray[np.floating[Any
         probability: (3, H, W), in the order of `STRUCTURES`. Where it is larger than `THRESHOLD` counts as inside.
 
     Returns:
-        `no sector`, the checks of `check_frame` that no heart fails, `LV stray piece` and the like, and `unclear`, as
-        far as they apply.
+        `NO_SECTOR`, the checks of `check_frame` that no heart fails in words, second pieces, `HOLED` and `UNCLEAR`, as
+        far as they apply; in none is a comma or a semicolon.
     """
-    reasons = [] if has_sector(image) else ["no sector"]
+    reasons = [] if has_sector(image) else [NO_SECTOR]
     unclear, mended, found = _unclarity(image, probability)
     checks = check_frame(mended, None)
-    reasons += [check.name for check in checks if not check.passed and check.rule.severity == "implausible"]
-    reasons += [f"{one.short} stray piece" for one in STRUCTURES if _second_piece(found == one) > STRAY]
-    return (*reasons, *(["unclear"] if unclear > MOST_UNCLEAR else []))
+    reasons += [IN_WORDS[check.name] for check in checks if not check.passed and check.rule.severity == "implausible"]
+    reasons += [
+        f"a second piece of the {NAMES[one]} apart from the first"
+        for one in STRUCTURES
+        if _stray(found == one) > STRAY[one]
+    ]
+    reasons += [HOLED] if _largest_hole(found) > HOLE else []
+    return (*reasons, *([UNCLEAR] if unclear > MOST_UNCLEAR else []))
+
+
+def _colour_removed(image: GreyImage, coloured: Mask | None) -> list[str]:
+    if coloured is None or not coloured.any():
+        return []
+    try:
+        sector = find_sector(image).mask((image.shape[0], image.shape[1]))
+    except DataError:
+        sector = (image > 0) | coloured
+    share = np.count_nonzero(coloured & sector) / max(1, int(np.count_nonzero(sector)))
+    steps = [step for step in COLOUR_SHARES if share > step]
+    return [f"colour was removed: more than {steps[-1]:.0%} of the sector".replace("%", " %")] if steps else []
 
 
 def unclarity(image: GreyImage, probability: NDArray[np.floating[Any]]) -> float:
@@ -92,13 +133,20 @@ def _unclarity(image: GreyImage, probability: NDArray[np.floating[Any]]) -> tupl
     return float(odd / inside - _contrast(grey, mended)), mended, found
 
 
-def _second_piece(mask: Mask) -> float:
-    """The second largest piece of a mask (H, W), relative to the largest."""
+def _stray(mask: Mask) -> float:
+    """All pieces of a mask (H, W) but the largest, relative to it."""
+    largest = np.count_nonzero(largest_piece(mask, corners_join=False))
+    return np.count_nonzero(mask) / largest - 1 if largest else 0.0
+
+
+def _largest_hole(labels: LabelMap) -> float:
+    """The largest hole in ventricle and wall, relative to the wall; stray pieces of the ventricle are part of it."""
     from scipy import ndimage
 
-    labels, count = ndimage.label(mask)
-    *_, second, largest = sorted(np.bincount(labels.ravel(), minlength=3)[1:])
-    return float(second / largest) if count > 1 else 0.0
+    wall = labels == Structure.MYOCARDIUM
+    heart = wall | largest_piece(labels == Structure.LEFT_VENTRICULAR_CAVITY, corners_join=False)
+    holes, _ = ndimage.label(ndimage.binary_fill_holes(heart) & ~heart)
+    return float(np.bincount(holes.ravel())[1:].max(initial=0) / max(1, np.count_nonzero(wall)))
 
 
 def some_of(images: Sequence[_T]) -> Sequence[_T]:

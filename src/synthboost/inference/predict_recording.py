@@ -73,13 +73,15 @@ def predict_recording(
     batch = max(1, min(batch, PIXELS_AT_ONCE // pixels))
     found = PredictedRecording(recording, targets)
     sentences, labels = [target.sentence for target in targets], [target.label for target in targets]
+    structures = [target.structure for target in targets]
     greys: NDArray[np.int64] = np.zeros(256, np.int64)
-    for images in recording.batches(batch):
-        for image, prediction in zip(images, predictor.predict_batch(images, [sentences] * len(images)), strict=True):
+    for lot in recording.batches(batch):
+        predictions = predictor.predict_batch([image for image, _ in lot], [sentences] * len(lot))
+        for (image, coloured), prediction in zip(lot, predictions, strict=True):
             greys += np.bincount(image.ravel(), minlength=256)
             found.packed.append(np.packbits(prediction.masks, axis=-1))
             found.refused = prediction.refused
-            found.doubts.append(doubts_about(image, prediction, [target.structure for target in targets]))
+            found.doubts.append(doubts_about(image, prediction, structures, coloured))
             if label_map:
                 found.labels.append(prediction.label_map(labels))
     _require_image(recording.path, np.flatnonzero(greys).tolist())

@@ -27,7 +27,6 @@ from synthboost.io.recording import (
     check_length,
     check_pixels,
     check_spacing,
-    grey_of_colour,
     steady,
 )
 
@@ -276,11 +275,11 @@ def _frames(path: Path, header: Any) -> Iterator[NDArray[Any]]:
                         frame = next(frames, None)
                         if frame is None:
                             break
-                        grey = _grey(np.asarray(frame), kind, header)
-                    yield grey
+                        pixels = _pixels(np.asarray(frame), kind, header)
+                    yield pixels
 
 
-def _grey(pixels: NDArray[Any], kind: str, header: Any) -> NDArray[Any]:
+def _pixels(pixels: NDArray[Any], kind: str, header: Any) -> NDArray[Any]:
     from pydicom.pixels import apply_color_lut
 
     pixels = (pixels & 0xFF).astype(np.uint8)
@@ -288,7 +287,7 @@ def _grey(pixels: NDArray[Any], kind: str, header: Any) -> NDArray[Any]:
         pixels = apply_color_lut(pixels, _with_bytes_in_palette(header))
         pixels = (pixels if pixels.dtype == np.uint8 else pixels >> 8).astype(np.uint8)
     if pixels.ndim == 3:
-        return grey_of_colour(pixels)
+        return pixels
     slope, intercept = float(header.get("RescaleSlope") or 1), float(header.get("RescaleIntercept") or 0)
     grey = pixels if (slope, intercept) == (1, 0) else pixels * slope + intercept
     return 255 - grey if kind == "MONOCHROME1" else grey

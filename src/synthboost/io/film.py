@@ -8,17 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from synthboost.domain import GreyImage
 from synthboost.errors import DataError, extra
-from synthboost.io.recording import (
-    MAX_PIXELS,
-    Recording,
-    Region,
-    check_length,
-    check_pixels,
-    grey_of_colour,
-)
+from synthboost.io.recording import MAX_PIXELS, Recording, Region, check_length, check_pixels
 
 SUFFIXES = (".mp4", ".m4v", ".mov", ".avi", ".mkv", ".webm", ".wmv", ".mpg", ".mpeg")
 COVER = 1 << 10
@@ -48,10 +41,10 @@ def open_film(path: Path) -> Recording:
     return Recording(path, "video", len(times), Region.whole(shape), shape, None, seconds, lambda: film_frames(path))
 
 
-def film_frames(path: Path) -> Iterator[GreyImage]:
-    """Yield the frames (H, W) one after the other, without counting them first; errors as of `open_film`."""
+def film_frames(path: Path) -> Iterator[NDArray[np.uint8]]:
+    """Yield the frames (H, W, 3) one after the other, without counting them first; errors as of `open_film`."""
     for frame in _decoded(path):
-        yield np.ascontiguousarray(_upright(path, frame, grey_of_colour(frame.to_ndarray(format="rgb24"))))
+        yield np.ascontiguousarray(_upright(path, frame, frame.to_ndarray(format="rgb24")))
 
 
 def _decoded(path: Path) -> Iterator[Any]:
@@ -119,7 +112,7 @@ def _bad(path: Path, reason: str) -> DataError:
 
 
 def _upright(path: Path, frame: Any, pixels: Any) -> Any:
-    """Turn and mirror (H, W) as the display matrix (a, b, _, c, d ...) says: (x, y) goes to a x + c y, b x + d y."""
+    """Turn and mirror (H, W, ...) by the display matrix (a, b, _, c, d ...): (x, y) goes to a x + c y, b x + d y."""
     stated = next((data for data in frame.side_data if data.type.name == "DISPLAYMATRIX"), None)
     if stated is None:
         return pixels
@@ -127,7 +120,7 @@ def _upright(path: Path, frame: Any, pixels: Any) -> Any:
     if (a == d == 0) == (b == c == 0):
         raise DataError(path, "display matrix", f"{a}, {b}, {c}, {d}", "quarter turns", "Save the film upright.")
     across, down = (c, b) if a == 0 else (a, d)
-    return (pixels.T if a == 0 else pixels)[:: -1 if down < 0 else 1, :: -1 if across < 0 else 1]
+    return (pixels.swapaxes(0, 1) if a == 0 else pixels)[:: -1 if down < 0 else 1, :: -1 if across < 0 else 1]
 
 
 def _library() -> Any:

@@ -23,7 +23,6 @@ from synthboost.io.recording import (
     Region,
     check_pixels,
     check_size,
-    grey_of_colour,
 )
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".gif")
@@ -108,7 +107,7 @@ def write_png(path: Path, pixels: NDArray[Any]) -> None:
     write_bytes(path, png_bytes(pixels))
 
 
-def _frames(path: Path) -> Iterator[GreyImage]:
+def _frames(path: Path) -> Iterator[NDArray[np.uint8]]:
     with _opened(path) as (file, opened, pages, _):
         for number in pages:
             opened.seek(number)
@@ -119,7 +118,7 @@ def _frames(path: Path) -> Iterator[GreyImage]:
                 raise _not_grey(path, f"{opened.mode}, transparent")
             picture = ImageOps.exif_transpose(opened)
             grey = picture.mode in ("L", "1", "LA")
-            yield np.array(picture.convert("L")) if grey else grey_of_colour(np.array(picture.convert("RGB")))
+            yield np.array(picture.convert("L" if grey else "RGB"))
 
 
 def _read_png(path: Path, modes: tuple[str, ...], content: bytes | None = None) -> NDArray[np.uint8]:

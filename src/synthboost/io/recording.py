@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from synthboost.domain import STRUCTURES, GreyImage, LabelMap
+from synthboost.domain import STRUCTURES, GreyImage, LabelMap, Mask
 from synthboost.errors import DataError
 
 if TYPE_CHECKING:
@@ -62,8 +62,8 @@ class Region:
         """All of an image of shape (rows, columns)."""
         return cls(0, 0, *shape)
 
-    def crop(self, image: GreyImage) -> GreyImage:
-        """The region of a whole image (H, W)."""
+    def crop(self, image: NDArray[Any]) -> NDArray[Any]:
+        """The region of a whole image or mask (H, W)."""
         return image[self.top : self.top + self.height, self.left : self.left + self.width]
 
 
@@ -85,7 +85,7 @@ class Recording:
     seconds: tuple[float, ...] | None
     """From the first frame to each, or `None` when the file does not say."""
     source: Callable[[], Iterator[NDArray[Any]]]
-    """Starts reading whole frames (H, W) from the first; every call anew."""
+    """Starts reading whole frames, (H, W) or in colour (H, W, 3), from the first; every call anew."""
     header: Nifti1Header | None = None
     """Of a NIfTI or MHD, so that masks lie in the same place."""
 
@@ -99,7 +99,11 @@ class Recording:
         return None if self.seconds is None or self.length < 2 else round(self.seconds[-1] / (self.length - 1), 9)
 
     def frames(self) -> Iterator[GreyImage]:
-        """Yield the frames, (H, W) uint8 with the probe on top, cropped to `region`.
+        """Yield the frames without what was coloured; see `frames_and_colour`."""
+        return (image for image, _ in self.frames_and_colour())
+
+    def frames_and_colour(self) -> Iterator[tuple[GreyImage, Mask | None]]:
+        """Yield the frames, (H, W) uint8 with the probe on top, cropped to `region`; see `without_colour`.
 
         Raises:
             DataError: a frame cannot be decoded or is not of grey values, or there are fewer or more than the header
@@ -107,11 +111,14 @@ class Recording:
         """
         number = 0
         for number, frame in enumerate(self.source(), start=1):
-            if frame.shape != self.whole_shape:
-                raise DataError(self.path, f"size of frame {number}", frame.shape, f"{self.whole_shape}, as the first")
+            if frame.shape[:2] != self.whole_shape:
+                shape = frame.shape[:2]
+                raise DataError(self.path, f"size of frame {number}", shape, f"{self.whole_shape}, as the first")
             if number > self.length:
                 raise DataError(self.path, "frames", f"more than {self.length}", "as many as its header says")
-            yield np.ascontiguousarray(self.region.crop(to_grey_image(self.path, frame)))
+            grey, coloured = without_colour(frame)
+            image = np.ascontiguousarray(self.region.crop(to_grey_image(self.path, grey)))
+            yield image, None if coloured is None else self.region.crop(coloured)
         if number < self.length:
             raise DataError(
                 self.path, "frames", f"{number} can be read", f"{self.length}, as its header says",
@@ -119,7 +126,7 @@ class Recording:
             )  # fmt: skip
 
     def only(self) -> NDArray[Any]:
-        """Return the one frame (H, W) in the file's own number type.
+        """Return the one frame (H, W) in the file's own number type; see `without_colour`.
 
         Raises:
             DataError: the recording is a clip, or the frame cannot be read.
@@ -131,11 +138,11 @@ class Recording:
                 "Save the frame you mean by itself.",
             )  # fmt: skip
         (pixels,) = self.source()
-        return pixels
+        return without_colour(pixels)[0]
 
-    def batches(self, size: int) -> Iterator[list[GreyImage]]:
-        """Yield the frames in lists of `size`, the last perhaps shorter."""
-        frames = self.frames()
+    def batches(self, size: int) -> Iterator[list[tuple[GreyImage, Mask | None]]]:
+        """Yield `frames_and_colour` in lists of `size`, the last perhaps shorter."""
+        frames = self.frames_and_colour()
         while batch := list(islice(frames, size)):
             yield batch
 
@@ -214,19 +221,25 @@ def to_grey_image(path: Path, pixels: NDArray[Any]) -> GreyImage:
     return pixels.astype(np.uint8)
 
 
-def grey_of_colour(rgb: NDArray[np.uint8]) -> GreyImage:
+def without_colour(pixels: NDArray[Any]) -> tuple[NDArray[Any], Mask | None]:
     """Turn (H, W, 3) into (H, W): the brightness (ITU-R BT.601), black where a scanner's overlay is coloured.
 
     Electrocardiogram, text and rulers in colour vanish; so does a colour Doppler overlay, unless it fills so much of
     the image that it passes for a tint.
+
+    Returns:
+        The image, as it is if it was grey, and the pixels that became black, `None` if there are none.
     """
-    grey = np.array(Image.fromarray(rgb).convert("L"))
-    red, green, blue = np.moveaxis(rgb, -1, 0)
+    if pixels.ndim == 2:
+        return pixels, None
+    grey = np.array(Image.fromarray(pixels).convert("L"))
+    red, green, blue = np.moveaxis(pixels, -1, 0)
     brightest = np.maximum(np.maximum(red, green), blue)
     coloured = brightest - np.minimum(np.minimum(red, green), blue) > COLOURED
-    if coloured.any() and np.count_nonzero(coloured) <= TINTED * np.count_nonzero(brightest >= LIT):
-        grey[coloured] = 0
-    return grey
+    if not coloured.any() or np.count_nonzero(coloured) > TINTED * np.count_nonzero(brightest >= LIT):
+        return grey, None
+    grey[coloured] = 0
+    return grey, coloured
 
 
 def to_label_map(path: Path, pixels: NDArray[Any]) -> LabelMap:

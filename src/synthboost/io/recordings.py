@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from synthboost.errors import DataError, readable
 from synthboost.io import dicom, film, mhd, nifti, pictures
-from synthboost.io.recording import Recording, Region, Spacing
+from synthboost.io.recording import Recording, Region, Spacing, without_colour
 
 __all__ = ["Recording", "Region", "find_recordings", "open_recording", "read_frame", "stem", "write_labels"]
 
@@ -102,10 +102,11 @@ class _Clip:
         self.path, self.frames, self.lock, self.spacing_mm = path, list[NDArray[np.generic]](), Lock(), None
         self.rest: Iterator[NDArray[np.generic]]
         if path.name.lower().endswith(film.SUFFIXES):
-            self.rest = film.film_frames(path)
+            self.rest = (without_colour(frame)[0] for frame in film.film_frames(path))
         else:
             recording = open_recording(path)
-            self.spacing_mm, self.rest = recording.spacing_mm, map(recording.region.crop, recording.source())
+            whole = (without_colour(frame)[0] for frame in recording.source())
+            self.spacing_mm, self.rest = recording.spacing_mm, map(recording.region.crop, whole)
 
     def read(self, number: int) -> tuple[NDArray[np.generic], Spacing | None]:
         """A frame, and the spacing."""
