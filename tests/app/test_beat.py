@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import math
 import re
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from synthboost.app.markup import beat_figure
 from synthboost.domain import STRUCTURES, Phase
 from synthboost.evaluation.clinical.beats import Beat, measure_frame
 from synthboost.evaluation.clinical.patient_numbers import Measurement
+from synthboost.inference.beats import CONTRADICTS
 from synthboost.inference.predictor import Prediction
 from synthboost.prompts.templates import STRUCTURE_NAMES
 
@@ -66,15 +68,19 @@ def _measured(radii: Any) -> tuple[list[float], list[dict[str, float]]]:
 
 
 def test_the_fraction_is_the_mean_over_the_beats_and_its_sd_that_of_other_words_and_the_mirror_image() -> None:
-    radii = (9, 6, 9, 7)
+    radii = (9, 7, 9, 6)
     areas, measured = _measured(radii)
     clip = measure_clip(Reading(), _clip(*radii), areas, measured, SENTENCES, (1.0, 1.0), 0.5)  # type: ignore[arg-type]
     assert clip is not None
     assert [beat[:2] for beat in clip.beats] == [(0, 1), (2, 3)]
-    first, second = 100 * (1 - 6**3 / 9**3), 100 * (1 - 7**3 / 9**3)  # volumes of one shape go with its cube
+    first, second = 100 * (1 - 7**3 / 9**3), 100 * (1 - 6**3 / 9**3)  # volumes of one shape go with its cube
     assert clip.fraction.value == pytest.approx((first + second) / 2, abs=3)
-    wider = 100 * (1 - 7**3 / 10**3)  # two values twice: sqrt(4 d^2 / 3) where each is d from the mean
+    wider = 100 * (1 - 8**3 / 10**3)  # two values twice: sqrt(4 d^2 / 3) where each is d from the mean
     assert clip.model_sd == pytest.approx(math.sqrt(4 / 3) * (first - wider) / 2, abs=1)
+    # Volumes of one shape: 9^3 and 10^3, so at ED an SD of 18 % of 9^3; of 7^3 and 8^3, at ES 28 % of 7^3.
+    assert clip.doubt == CONTRADICTS
+    assert f"points, no interval). Do not rely on it: {CONTRADICTS}." in beat_figure(clip)
+    assert "Do not rely" not in beat_figure(replace(clip, doubt=""))
 
 
 def test_a_ventricle_that_never_changes_has_no_beat() -> None:

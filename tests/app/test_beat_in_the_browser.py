@@ -27,7 +27,9 @@ def test_a_clip_shows_its_beat(visit: Callable[..., Any]) -> None:
     page.click("#sb-examples input")
     page.get_by_role("option", name="clip").click()
     page.wait_for_selector("#sb-beat-figure", timeout=120_000)
-    assert "Ejection fraction, single plane: 58 % ± 1.5 (the model's own SD)." in page.inner_text("#sb-beat")
+    assert "Ejection fraction, single plane: 58 % (the model's own SD: 1.5 points, no interval)." in page.inner_text(
+        "#sb-beat"
+    )
     assert page.locator("#sb-beat-figure circle").count() == 10
     assert page.locator("#sb-beat-figure svg").get_attribute("aria-label").endswith("ES frame 10 (16.6 cm²).")
     before = page.get_attribute(IMAGE, "src")

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from synthboost.domain import STRUCTURES
-from synthboost.inference.beats import beat_rows, beats_of, fraction_of
+from synthboost.inference.beats import CONTRADICTS, beat_rows, beats_of, contradicted, fraction_of
 from synthboost.inference.predictor import Prediction
 from synthboost.inference.sentences import structure_targets
 
@@ -58,15 +58,26 @@ def test_a_beat_comes_with_how_far_the_model_changes_it() -> None:
     assert (mean["value"], mean["beats_sd"]) == (first["ef_single_plane"]["value"], 0)
     assert fraction_of(rows) == {
         "percent": mean["value"], "model_sd": first["ef_single_plane"]["model_sd"], "beats_sd": 0,
-        "doubts": "unclear; no sector",
+        "doubts": f"unclear; no sector; {CONTRADICTS}",
     }  # fmt: skip
     assert fraction_of([]) is None
     assert [row["doubts"] for row in rows if row["number"] == "ef_single_plane"] == [
-        "unclear", "no sector; unclear", "unclear; no sector",
+        f"unclear; {CONTRADICTS}", f"no sector; unclear; {CONTRADICTS}", f"unclear; no sector; {CONTRADICTS}",
     ]  # fmt: skip
+    assert {row["doubts"] for row in rows if row["number"] == "la_volume_max"} == {
+        "unclear", "no sector; unclear", "unclear; no sector",
+    }  # fmt: skip
     rates = {row["beat"]: row for row in rows if row["number"] == "heart_rate"}
     assert (rates[1]["reason"], rates[2]["reason"]) == ("", "the clip ends before the beat")
     recording.frame_seconds = recording.seconds = None
     rows = beat_rows(Copying(), recording, structure_targets(), clip, beats, ends, doubts)
     assert rows[0]["reason"] == "the file does not state the time between frames"
     assert beats_of([DIASTOLE] * 6, 0.1) == []
+
+
+def test_a_spread_of_a_fifth_of_a_volume_or_ten_points_is_a_doubt() -> None:
+    numbers = {"lv_volume_ED": 177.0, "lv_volume_ES": 90.0, "ef_single_plane": 49.2, "la_emptying": 40.0}
+    assert contradicted(numbers, {"lv_volume_ED": 35.0, "ef_single_plane": 9.9, "la_emptying": 9.9}) == set()
+    assert contradicted(numbers, {"lv_volume_ED": 56.0, "ef_single_plane": 6.0}) == {"lv_volume_ED", "ef_single_plane"}
+    assert contradicted(numbers, {"ef_single_plane": 10.1}) == {"ef_single_plane"}
+    assert contradicted(numbers, {"la_emptying": 10.1}) == {"la_emptying"}

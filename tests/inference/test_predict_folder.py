@@ -85,6 +85,19 @@ def test_a_dicom_cine_gives_labels_masks_outlines_overlays_a_segmentation_and_ph
         assert recording["ED"] == str(result["phases"]["ED"])
 
 
+def test_colour_that_was_removed_from_the_sector_is_a_doubt_of_its_frames(predictor, tmp_path) -> None:
+    picture = np.repeat(_fans(1)[0][:, :, None], 3, axis=2)
+    picture[2:6, 2:20] = 0
+    picture[30:38, 35:45] = (200, 40, 0)  # 80 of the fan's 1,900 pixels, as of a Doppler box
+    (tmp_path / "in").mkdir()
+    Image.fromarray(picture).save(tmp_path / "in" / "flow.png")
+    Image.fromarray(picture[:, :, 2]).save(tmp_path / "in" / "grey.png")
+    outcomes = _predict(predictor, tmp_path / "in", tmp_path / "out")
+    assert ["colour was removed: more than 2 % of the sector" in one.note for one in outcomes] == [True, False]
+    doubts = [row["doubts"] for row in _rows(tmp_path / "out" / "predictions.csv")]
+    assert ["colour was removed" in doubt for doubt in doubts] == [True] * 3 + [False] * 3
+
+
 def test_no_output_holds_a_name_a_date_or_the_words_burnt_in(predictor, make_dicom, tmp_path) -> None:
     pytest.importorskip("pydicom")
     root, out = tmp_path / "in", tmp_path / "out"
@@ -223,10 +236,11 @@ def test_a_name_that_is_too_long_for_its_results_does_not_stop_the_others(predic
 def test_the_ejection_fraction_of_a_clip_is_said_with_its_spreads_and_its_flag() -> None:
     found = {"percent": 53.14, "model_sd": 4.0, "beats_sd": None, "doubts": ""}
     result = {"ejection_fraction": found}
-    assert RecordingResult("clip", result).fraction == "clip 53.1 % (SD 4.0 in other words and mirrored)"
+    said = "clip 53.1 % (SD, no interval: 4.0 points in other words and mirrored)"
+    assert RecordingResult("clip", result).fraction == said
     found |= {"beats_sd": 1.25, "model_sd": None, "doubts": "unclear"}
     assert RecordingResult("clip", result).fraction == (
-        "clip 53.1 % (SD 1.2 over the beats); do not rely on it: flagged as no apical heart"
+        "clip 53.1 % (SD, no interval: 1.2 points over the beats); do not rely on it: unclear"
     )
     assert RecordingResult("clip", {"ejection_fraction": None}).fraction == RecordingResult("clip", None).fraction == ""
 

@@ -13,7 +13,7 @@ from synthboost.domain import FrameInfo, GreyImage, PatientId, Phase, PromptSet,
 from synthboost.evaluation.clinical.beats import Beat, find_beats, measure_beats
 from synthboost.evaluation.clinical.patient_numbers import Measurement, measure_patient
 from synthboost.evaluation.clinical.phases import smoothed
-from synthboost.inference.beats import model_spread
+from synthboost.inference.beats import CONTRADICTS, FRACTION, contradicted, model_spread
 from synthboost.inference.predictor import Prediction, Predictor
 from synthboost.inference.uncertainty import predict_variants
 from synthboost.prompts import PARAPHRASES, build_prompt
@@ -39,6 +39,8 @@ class ClipBeats:
     """The single-plane ejection fraction, as `predict` writes it: the mean over the beats."""
     model_sd: float | None
     """In points; `None` unless all ways to predict gave a fraction."""
+    doubt: str = ""
+    """Why not to rely on the fraction; see `contradicted`."""
 
     @property
     def frames(self) -> dict[Phase, int]:
@@ -81,14 +83,16 @@ def measure_clip(
     maps = {n: [*map(heart_of, predict_variants(predictor, images[n], wordings))] for n in ends}
     plain = {(VIEW, phase): (maps[number][0], spacing_mm) for phase, number in zip(Phase, ends, strict=True)}
     fraction = measure_patient(plain)[f"ef_{VIEW}"]
-    values = [one["ef_single_plane"] for one in measure_beats(measured, beats, frame_seconds)]
-    if known := [value for value in values if value is not None]:
+    numbers = measure_beats(measured, beats, frame_seconds)
+    if known := [value for own in numbers if (value := own[FRACTION]) is not None]:
         fraction = Measurement(fraction.name, float(np.mean(known)), "%")
-    model_sd = model_spread(maps, spacing_mm, beats[:1])[0].get("ef_single_plane")
+    spread = model_spread(maps, spacing_mm, beats[:1])[0]
+    doubt = CONTRADICTS if FRACTION in contradicted(numbers[0], spread) else ""
     unit = "pixels" if spacing_mm is None else "cm²"
     return ClipBeats(
-        tuple(areas), smoothed(areas, frame_seconds), tuple(beats), unit, frame_seconds, fraction, model_sd
-    )
+        tuple(areas), smoothed(areas, frame_seconds), tuple(beats), unit, frame_seconds, fraction,
+        spread.get(FRACTION), doubt,
+    )  # fmt: skip
 
 
 def _wordings(sentences: Sequence[str]) -> list[tuple[str, ...]]:

@@ -102,8 +102,9 @@ def _fraction(beat: ClipBeats) -> str:
     if beat.fraction.value is None:
         return f"No ejection fraction: {safe(beat.fraction.reason.removeprefix(f'{VIEW} '))}."
     several = f", mean of {len(beat.beats)} beats" if len(beat.beats) > 1 else ""
-    spread = "" if beat.model_sd is None else f" ± {beat.model_sd:.1f} (the model's own SD)"
-    return f"Ejection fraction, single plane{several}: {beat.fraction.value:.0f} %{spread}."
+    spread = "" if beat.model_sd is None else f" (the model's own SD: {beat.model_sd:.1f} points, no interval)"
+    doubt = f" Do not rely on it: {beat.doubt}." if beat.doubt else ""
+    return f"Ejection fraction, single plane{several}: {beat.fraction.value:.0f} %{spread}.{doubt}"
 
 
 def table(measured: Sequence[MaskMeasurement], spacing_known: bool) -> str:

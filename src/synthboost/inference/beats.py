@@ -16,9 +16,13 @@ from synthboost.io.recordings import Recording
 
 COLUMNS = ("beat", "ED", "ES", "end", "number", "value", "unit", "model_sd", "beats_sd", "doubts", "reason")
 """Of `beats.csv`: one line per beat and number, and of several beats one with the mean. `model_sd`: standard deviation
-over two wordings, each of the image and its mirror image, at the beat's ED and ES; `beats_sd`: over the beats;
-`doubts`: why frames of the beat do not look like an apical heart; `reason`: why there is no value."""
+over two wordings, each of the image and its mirror image, at the beat's ED and ES, which is no interval around the
+truth; `beats_sd`: over the beats; `doubts`: why not to rely on the number; `reason`: why there is no value."""
 FRACTION = "ef_single_plane"
+MOST_POINTS, MOST_SHARE = 10.0, 0.2
+"""Of `model_sd`: of a number in percent, and of a volume relative to it. Ten points are the width of a grade of the
+ejection fraction (Lang 2015: 41-51, 30-40 %); a fifth of a volume moves one of 50 % by so many. Beyond is a doubt."""
+CONTRADICTS = "the model contradicts itself: look at the outlines at ED and ES"
 
 
 def beats_of(label_maps: Sequence[LabelMap], frame_seconds: float | None) -> list[Beat]:
@@ -52,15 +56,30 @@ def beat_rows(
         for number, image in ends.items()
     }
     spread = model_spread(found, recording.spacing_mm, beats)
+    doubtful = [contradicted(*pair) for pair in zip(numbers, spread, strict=True)]
     units = {name: unit if recording.spacing_mm or unit != "ml" else "px3" for name, unit in NUMBERS.items()}
     rows = [
         {"beat": n, "ED": beat.ed, "ES": beat.es, "end": beat.end, "number": name, "value": _rounded(value),
-         "unit": units[name], "model_sd": _rounded(own_spread.get(name)), "doubts": _joined(doubts[beat.ed : beat.end]),
+         "unit": units[name], "model_sd": _rounded(own_spread.get(name)),
+         "doubts": _joined([*doubts[beat.ed : beat.end], (CONTRADICTS,) if name in large else None]),
          "reason": "" if value is not None else _why_missing(name, recording.frame_seconds)}
-        for n, (beat, own, own_spread) in enumerate(zip(beats, numbers, spread, strict=True), start=1)
+        for n, (beat, own, own_spread, large) in enumerate(zip(beats, numbers, spread, doubtful, strict=True), start=1)
         for name, value in own.items()
     ]  # fmt: skip
-    return [*rows, *({**mean, "doubts": _joined(doubts)} for mean in _means(numbers, units))]
+    means = list(_means(numbers, units))
+    for mean in means:
+        large = any(mean["number"] in own for own in doubtful)
+        mean["doubts"] = _joined([*doubts, (CONTRADICTS,) if large else None])
+    return [*rows, *means]
+
+
+def contradicted(numbers: Mapping[str, float | None], spread: Mapping[str, float]) -> set[str]:
+    """Return the numbers of a beat whose spread is large; the ejection fraction also if that of a volume is."""
+    large = {
+        name for name, sd in spread.items()
+        if (value := numbers[name]) is not None and sd > (MOST_POINTS if NUMBERS[name] == "%" else MOST_SHARE * value)
+    }  # fmt: skip
+    return large | {FRACTION} if large & {"lv_volume_ED", "lv_volume_ES"} else large
 
 
 def fraction_of(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any] | None:

@@ -25,7 +25,7 @@ FRAME_COLUMNS = (
 )  # fmt: skip
 RECORDING_COLUMNS = (
     "recording", "patient", "kind", "frames", "rows_mm", "columns_mm", "frame_seconds", "ED", "ES",
-    "LV_ED_smoothed", "LV_ES_smoothed", "unit", "EF_single_plane", "EF_model_sd", "doubtful", "reason",
+    "LV_ED_smoothed", "LV_ES_smoothed", "unit", "EF_single_plane", "EF_model_sd", "EF_doubts", "doubtful", "reason",
 )  # fmt: skip
 PATIENT_COLUMNS = ("patient", "recordings", "frames", "failed")
 
@@ -50,12 +50,12 @@ class RecordingResult:
 
     @property
     def note(self) -> str:
-        """How many frames do not look like a heart, and why; empty if all do."""
+        """How many frames are doubtful, and why; empty if none is."""
         if self.result is None or not self.result["doubtful"]:
             return ""
         reasons = {reason: None for row in self.result["rows"] if row["doubts"] for reason in row["doubts"].split("; ")}
         frames = f"{self.result['doubtful']} of {self.result['frames']} frames"
-        return f"{self.name}: this does not look like an apical heart in {frames}: {', '.join(reasons)}"
+        return f"{self.name}: this may be no apical heart, or one shown poorly, in {frames}: {'; '.join(reasons)}"
 
     @property
     def fraction(self) -> str:
@@ -63,9 +63,9 @@ class RecordingResult:
         if self.result is None or (found := self.result["ejection_fraction"]) is None:
             return ""
         spreads = {"in other words and mirrored": found["model_sd"], "over the beats": found["beats_sd"]}
-        said = ", ".join(f"{sd:.1f} {how}" for how, sd in spreads.items() if sd is not None)
-        doubtful = "; do not rely on it: flagged as no apical heart" if found["doubts"] else ""
-        return f"{self.name} {found['percent']:.1f} %{f' (SD {said})' if said else ''}{doubtful}"
+        said = ", ".join(f"{sd:.1f} points {how}" for how, sd in spreads.items() if sd is not None)
+        doubtful = f"; do not rely on it: {found['doubts']}" if found["doubts"] else ""
+        return f"{self.name} {found['percent']:.1f} %{f' (SD, no interval: {said})' if said else ''}{doubtful}"
 
 
 def predict_folder(
@@ -216,6 +216,7 @@ def _recording_row(outcome: RecordingResult) -> dict[str, Any]:
         row |= {f"LV_{phase}_smoothed": phases["smoothed"][phases[phase]] for phase in ("ED", "ES")}
     if (fraction := result["ejection_fraction"]) is not None:
         row |= {"EF_single_plane": fraction["percent"], "EF_model_sd": fraction["model_sd"]}
+        row |= {"EF_doubts": fraction["doubts"]}
     return row
 
 
