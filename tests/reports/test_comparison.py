@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import csv
+import io
+
 from synthboost.evaluation.statistics.contrast import contrast_family
 from synthboost.records.rows import rows_frame
 from synthboost.reports.contrasts import family_table
-from synthboost.reports.table import to_text
+from synthboost.reports.table import to_csv, to_text
 
 BASE = [0.50, 0.51, 0.52, 0.53, 0.54, 0.55]
 
@@ -40,7 +43,7 @@ def test_differences_are_in_points_and_a_single_training_is_said_to_be_one(make_
 
 
 def test_effect_and_intervals_stand_before_any_p_value(make_row):
-    headings = [c.heading for c in table(side(make_row, "mixed", [0.1]), side(make_row, "real", [0])).columns]
+    headings = [c.heading for c in table(side(make_row, "mixed", [0.1]), side(make_row, "real", [0])).shown.columns]
     assert headings[0] == "difference"
     assert headings[-3:] == ["p by patient", "p Holm", "p over pairs"]
 
@@ -57,10 +60,24 @@ def test_several_trainings_get_an_interval_of_their_own_that_is_wider(make_row):
 
 def test_members_are_told_apart_by_what_differs_between_them_only(make_row):
     both = ("P1", "P2")
-    found = table(side(make_row, "mixed", [0.1], both), side(make_row, "real", [0], both))
+    found = table(side(make_row, "mixed", [0.1], both), side(make_row, "real", [0], both)).shown
     assert [column.heading for column in found.columns][:2] == ["sentences", "difference"]
     assert [line[0].text for line in found.lines] == ["P1", "P2"]
     assert "covers: 2 comparisons" in found.caption
+
+
+def test_csv_says_in_a_column_which_sides_it_compares(make_row):
+    found = table(side(make_row, "mixed", [0.08, 0.12]), side(make_row, "real", [0.01, -0.01]))
+    header, line = csv.reader(io.StringIO(to_csv(found)))
+    assert len({*header}) == len(header)
+    values = dict(zip(header, line, strict=True))
+    assert values["comparison"] == "strategy mixed minus real"
+    assert (values["difference"], values["SD over trainings first"], values["trainings second"]) == (
+        "10.0",
+        "2.83",
+        "2",
+    )
+    assert (values["95 % over patients low"], values["p by patient"]) == ("10.0", "0.03125")
 
 
 def test_distances_stay_in_millimetres(make_row):

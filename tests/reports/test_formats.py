@@ -1,4 +1,4 @@
-"""One table in four formats: golden Markdown, balanced LaTeX, unrounded CSV, escaped HTML."""
+"""One table in four formats: golden Markdown, balanced LaTeX, CSV with the decimals of print, escaped HTML."""
 
 from __future__ import annotations
 
@@ -10,12 +10,14 @@ from html.parser import HTMLParser
 import pytest
 
 from synthboost.errors import OutputError
+from synthboost.reports.contrasts import p_value
 from synthboost.reports.table import (
     MEAN_SD,
     Column,
     Table,
     absent,
     count,
+    latex_text,
     mean_sd,
     number,
     to_csv,
@@ -66,11 +68,27 @@ def test_every_latex_line_has_as_many_cells_as_the_table_has_columns(table):
             assert len(re.findall(r"(?<!\\)&", line)) == 2
 
 
-def test_csv_holds_one_column_per_part_and_every_digit(table):
+def test_csv_holds_one_column_per_part_with_the_decimals_that_are_printed(table):
     header, line = csv.reader(io.StringIO(to_csv(table)))
     assert header == ["strategy", "Dice % mean", "Dice % sd", "n"]
-    assert float(line[2]) == pytest.approx(7.0710678118654755, abs=1e-12)
-    assert line[3] == "1200"
+    assert line[1:] == ["85.0", "7.07", "1200"]
+
+
+def test_csv_rounds_away_what_binary_fractions_add_and_keeps_the_digits_of_small_numbers():
+    line = {"difference": number(84.72 - 89.01), "nothing": number(-0.001), "p": p_value(4.9116266609416925e-12)}
+    assert to_csv(Table.of("t", "c", [line])) == "difference,nothing,p\n-4.29,0.0,4.911627e-12\n"
+
+
+@pytest.mark.parametrize(
+    ("said", "printed"),
+    [
+        ('"real" is a simulated domain', "``real'' is a simulated domain"),
+        ('strategy ("real" = simulated): "a b", "c"', "strategy (``real'' = simulated): ``a b'', ``c''"),
+        ("wherever it says “real”", "wherever it says ``real''"),
+    ],
+)
+def test_latex_opens_and_closes_quotes(said, printed):
+    assert latex_text(said) == printed
 
 
 @pytest.mark.parametrize("text", ["=1+1", "+1", "-1", "@A1", "'=1"])

@@ -41,7 +41,7 @@ NAMES = ("first", "base", "model", "prompt_set")
 
 
 def texts(table):
-    return [[cell.text for cell in line] for line in table.lines]
+    return [[cell.text for cell in line] for line in table.shown.lines]
 
 
 def test_every_strategy_and_model_is_a_line_and_a_missing_prompt_set_a_dash(published_scores):

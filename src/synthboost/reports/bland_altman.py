@@ -15,7 +15,7 @@ from synthboost.reports.figure import INK, QUIET, TRUE_CONTOUR, Plot, dress, pan
 from synthboost.reports.table import Cell, Table, absent, count, fixed, named, number
 
 NOT_A_DEVICE = "Research software, not a medical device."
-INTERVAL = ("value", "low", "high")
+INTERVAL = ("{} value", "{} low", "{} high")
 
 
 class Compared(NamedTuple):
@@ -122,4 +122,4 @@ def _estimate(found: ValueInterval | None) -> Cell:
     if found is None:
         return absent(INTERVAL)
     value, low, high = (fixed(number, 1, sign=True) for number in (found.value, found.low, found.high))
-    return Cell(f"{value} [{low}, {high}]", (found.value, found.low, found.high), INTERVAL)
+    return Cell(f"{value} [{low}, {high}]", (found.value, found.low, found.high), INTERVAL, decimals=1)

@@ -29,6 +29,7 @@ from synthboost.reports.table import (
     count,
     interval,
     signed,
+    unshown,
     words,
 )
 
@@ -44,7 +45,7 @@ FROZEN, TRAINED = "frozen", "trained"
 BLIND = "neither beats a constant mask"
 TOO_FEW = "1 run per arm: training noise not covered"
 """What is said instead of an interval over trainings."""
-_BOTH_SIDES = ("first", "second")
+_BOTH_SIDES = ("{} first", "{} second")
 
 
 class Difference(NamedTuple):
@@ -143,13 +144,13 @@ def difference_table(found: Sequence[Difference], kind: str, known: Runs = NO_RU
             "reading": words(d.reading),
             "patients higher": Cell(
                 f"{d.found.patients_higher} of {d.found.patients}", (d.found.patients_higher, d.found.patients),
-                ("higher", "of"),
+                ("patients higher", "patients"),
             ),
             "pairs": count(d.found.pairs),
             "seeds": count(len(d.by_seed)),
             "lowest and highest seed": interval(
                 (min(d.by_seed), max(d.by_seed)) if len(d.by_seed) > 1 else None, sign=True
-            ),
+            )._replace(parts=("lowest seed", "highest seed")),
             "paper's difference": absent() if d.paper is None else signed(d.paper),
         }
         for d in chosen
@@ -227,7 +228,8 @@ def family_table(family: Family, name: str = "comparison", training: str = "") -
     )
     covers_seeds = any(found.over_trainings is not None for found in contrasts)
     heads = [
-        {_heading(column): words(NO_VALUE if setting[column] in NO_VALUES else setting[column]) for column in varying}
+        {"comparison": unshown(family.name)}
+        | {_heading(column): words(NO_VALUE if setting[column] in NO_VALUES else setting[column]) for column in varying}
         for setting in settings
     ]
     lines = [head | _contrast_cells(found, scale, covers_seeds) for head, found in zip(heads, contrasts, strict=True)]
@@ -301,7 +303,8 @@ def _deviations(found: tuple[float | None, float | None], scale: float) -> Cell:
     if found == (None, None):
         return absent(_BOTH_SIDES)
     scaled = [None if sd is None else scale * sd for sd in found]
-    return Cell(", ".join(NO_VALUE if sd is None else f"{sd:.2f}" for sd in scaled), tuple(scaled), _BOTH_SIDES)
+    text = ", ".join(NO_VALUE if sd is None else f"{sd:.2f}" for sd in scaled)
+    return Cell(text, tuple(scaled), _BOTH_SIDES, decimals=2)
 
 
 def _notes(members: Sequence[Contrast]) -> tuple[str, ...]:

@@ -171,7 +171,9 @@ def _lines(block: Block, names: Sequence[str]) -> Iterator[dict[str, Cell]]:
         yield under("paper") | {name: _mean_sd(cell) for name, cell in paper.items()}
     if any(ours[name] and paper[name] for name in names):
         differences = {name: _difference(ours[name], paper[name]) for name in names}
-        yield under("difference") | {n: Cell(c.text, (*c.values, None), MEAN_SD) for n, c in differences.items()}
+        yield under("difference") | {
+            n: c._replace(values=(*c.values, None), parts=MEAN_SD) for n, c in differences.items()
+        }
 
 
 def _blocks(rows: pd.DataFrame, encoders: str) -> list[Block]:

@@ -15,22 +15,25 @@ from typing import Any, Literal, NamedTuple
 from synthboost.errors import OutputError, printable
 from synthboost.evaluation.statistics.bootstrap import Interval
 from synthboost.evaluation.statistics.tests import mean_and_sd
-from synthboost.io.atomic import output_errors, to_cell, write_text
+from synthboost.io.atomic import output_errors, to_cell, to_read, write_text
 
 NO_VALUE = "–"
 NOT_RECORDED = "not recorded"
 """What a table shows where a run's folder is silent."""
-MEAN_SD = ("mean", "sd")
-INTERVAL = ("low", "high")
+MEAN_SD = ("{} mean", "{} sd")
+INTERVAL = ("{} low", "{} high")
+"""Names in CSV; `{}` is the column's heading."""
 
 
 class Column(NamedTuple):
-    """A heading, and the names of the numbers a cell holds when it holds more than one (`mean`, `sd`)."""
+    """A heading, and the names in CSV of the numbers a cell holds when it holds more than one, see `MEAN_SD`."""
 
     heading: str
     parts: tuple[str, ...] = ()
     is_text: bool = False
     """Words are set flush left, numbers flush right."""
+    is_shown: bool = True
+    """Otherwise it is in CSV alone."""
 
 
 class Cell(NamedTuple):
@@ -40,7 +43,10 @@ class Cell(NamedTuple):
     values: tuple[float | int | str | None, ...]
     parts: tuple[str, ...] = ()
     is_text: bool = False
-    """Both as of its column."""
+    is_shown: bool = True
+    """All as of its column."""
+    decimals: int | None = None
+    """Of the values in CSV; by default seven significant digits, as a p-value needs."""
 
     @property
     def printable(self) -> Cell:
@@ -67,8 +73,8 @@ class Table:
     @property
     def shown(self) -> Table:
         """Without the columns that hold no value in any line, except the first: what people read."""
-        places = range(len(self.columns))
-        kept = [k for k in places if k == 0 or any(line[k].text not in ("", NO_VALUE) for line in self.lines)]
+        places = [k for k, column in enumerate(self.columns) if column.is_shown]
+        kept = [k for k in places if k == places[0] or any(line[k].text not in ("", NO_VALUE) for line in self.lines)]
         lines = tuple(tuple(line[k] for k in kept) for line in self.lines)
         return replace(self, columns=tuple(self.columns[k] for k in kept), lines=lines) if lines else self
 
@@ -95,7 +101,7 @@ class Table:
         """A table of lines that each map all headings, in one order, to their cells; all words are made printable."""
         known = [{printable(heading): cell.printable for heading, cell in line.items()} for line in lines]
         first = known[0].items() if known else ()
-        columns = tuple(Column(heading, cell.parts, cell.is_text) for heading, cell in first)
+        columns = tuple(Column(heading, cell.parts, cell.is_text, cell.is_shown) for heading, cell in first)
         assert all([*line] == [column.heading for column in columns] for line in known), name
         cells = tuple(tuple(line.values()) for line in known)
         return cls(name, printable(caption), columns, cells, tuple(map(printable, notes)), **other)
@@ -104,6 +110,11 @@ class Table:
 def words(text: object) -> Cell:
     """A cell of words."""
     return Cell(str(text), (str(text),), is_text=True)
+
+
+def unshown(text: str) -> Cell:
+    """Words for CSV alone, where the caption says them to people."""
+    return Cell(text, (text,), is_text=True, is_shown=False)
 
 
 def digits(text: str) -> Cell:
@@ -123,7 +134,7 @@ def count(number: int) -> Cell:
 
 def number(value: float, decimals: int = 2, scale: float = 1.0, sign: bool = False) -> Cell:
     """One number; `scale` 100 prints a fraction in percent."""
-    return Cell(fixed(scale * value, decimals, sign), (scale * value,))
+    return Cell(fixed(scale * value, decimals, sign), (scale * value,), decimals=decimals)
 
 
 def signed(value: float, decimals: int = 2, scale: float = 1.0) -> Cell:
@@ -141,7 +152,8 @@ def mean_sd(values: Sequence[float], decimals: int = 2, scale: float = 1.0, othe
 
 def spread_cell(mean: float, sd: float | None, decimals: int = 2) -> Cell:
     """A mean and the standard deviation around it, if there is one."""
-    return Cell(f"{fixed(mean, decimals)} ± {NO_VALUE if sd is None else fixed(sd, decimals)}", (mean, sd), MEAN_SD)
+    text = f"{fixed(mean, decimals)} ± {NO_VALUE if sd is None else fixed(sd, decimals)}"
+    return Cell(text, (mean, sd), MEAN_SD, decimals=decimals)
 
 
 def interval(found: Interval | tuple[float, float] | None, scale: float = 1.0, sign: bool = False) -> Cell:
@@ -149,7 +161,7 @@ def interval(found: Interval | tuple[float, float] | None, scale: float = 1.0, s
     if found is None:
         return absent(INTERVAL)
     low, high = (scale * bound for bound in (found if isinstance(found, tuple) else (found.low, found.high)))
-    return Cell(f"{fixed(low, 2, sign)} to {fixed(high, 2, sign)}", (low, high), INTERVAL)
+    return Cell(f"{fixed(low, 2, sign)} to {fixed(high, 2, sign)}", (low, high), INTERVAL, decimals=2)
 
 
 def absent(parts: Sequence[str] = (), text: str = NO_VALUE) -> Cell:
@@ -179,7 +191,7 @@ TEXT_WIDTH = 100
 _LATEX_CHARACTERS = {
     "\\": r"\textbackslash{}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_", "{": r"\{", "}": r"\}",
     "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "<": r"\textless{}", ">": r"\textgreater{}",
-    '"': "''", "±": r"$\pm$", "−": "$-$", "–": "--", "†": r"$\dagger$", "→": r"$\to$", "×": r"$\times$",
+    "“": "``", "”": "''", "±": r"$\pm$", "−": "$-$", "–": "--", "†": r"$\dagger$", "→": r"$\to$", "×": r"$\times$",
     "≥": r"$\geq$", "≤": r"$\leq$", "…": r"\dots{}",
 }  # fmt: skip
 
@@ -228,12 +240,12 @@ def to_latex(table: Table) -> str:
 
 
 def to_csv(table: Table) -> str:
-    """Unrounded values, one column per part; caption and notes are left to the other formats."""
+    """Values with the decimals that are printed, one column per part; caption and notes are left to other formats."""
     stream = io.StringIO()
     writer = csv.writer(stream, lineterminator="\n")
     writer.writerow(to_cell(name) for column in table.columns for name in _part_names(column))
     for line in table.lines:
-        writer.writerow(to_cell(value) for cell in line for value in cell.values)
+        writer.writerow(to_cell(value) for cell in line for value in _rounded(cell))
     return stream.getvalue()
 
 
@@ -300,8 +312,9 @@ def claim_files(folder: Path, names: Iterable[str]) -> None:
 
 
 def latex_text(text: str) -> str:
-    """Text with LaTeX's special characters spelled out."""
-    return "".join(_LATEX_CHARACTERS.get(character, character) for character in text)
+    """Text with LaTeX's special characters spelled out; a straight quote opens after a space, a bracket or nothing."""
+    paired = re.sub(r'(?<![^\s(\[“])"(?=\S)', "“", text).replace('"', "”")
+    return "".join(_LATEX_CHARACTERS.get(character, character) for character in paired)
 
 
 def _wrapped(text: str) -> str:
@@ -320,7 +333,14 @@ def markdown_text(text: str) -> str:
 
 
 def _part_names(column: Column) -> list[str]:
-    return [f"{column.heading} {part}" for part in column.parts] or [column.heading]
+    return [part.format(column.heading) for part in column.parts] or [column.heading]
+
+
+def _rounded(cell: Cell) -> list[object]:
+    if cell.decimals is None:
+        return [to_read(value) for value in cell.values]
+    # Adding zero makes a negative zero a positive one.
+    return [round(v, cell.decimals) + 0.0 if isinstance(v, float) else v for v in cell.values]
 
 
 def _html_line(columns: tuple[Column, ...], line: tuple[Cell, ...]) -> str:
