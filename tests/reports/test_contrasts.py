@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import csv
+import io
+
 import pytest
 
 from synthboost.reports.arms import ordered_arms
 from synthboost.reports.bars import encoder_bars, series_bars, strategy_bars
 from synthboost.reports.contrasts import ENCODERS, STRATEGIES, difference_table, differences
 from synthboost.reports.series import rows_of_runs
+from synthboost.reports.table import to_csv
 
 
 def of(*runs):
@@ -15,15 +19,15 @@ def of(*runs):
 
 
 def test_a_difference_is_the_mean_over_pairs_with_its_interval_over_patients(make_study_run):
-    (found,) = of(make_study_run([0.8, 0.8]), make_study_run([0.7, 0.9], "synthetic"))
-    # Patients differ by -10 and +10: resampled means are -10, 0, 10.
+    (found,) = of(make_study_run([0.8] * 6), make_study_run([0.7, 0.9] * 3, "synthetic"))
+    # Patients differ by -10 and +10: resampled means are -10, -6.7, ..., 10.
     assert found.name == "synthetic − real"
     assert found.points == pytest.approx(0)
-    assert found.bounds == pytest.approx((-10, 10))
+    assert found.bounds == pytest.approx((-20 / 3, 20 / 3))
     assert (found.found.patients, found.found.patients_higher, found.found.pairs, found.reading) == (
-        2,
-        1,
-        2,
+        6,
+        3,
+        6,
         "not told apart",
     )
     assert found.paper == pytest.approx(84.72 - 91.00)
@@ -31,13 +35,13 @@ def test_a_difference_is_the_mean_over_pairs_with_its_interval_over_patients(mak
 
 def test_seeds_are_averaged_pair_by_pair_and_shown_apart(make_study_run):
     (found,) = of(
-        make_study_run([0.6, 0.8]), make_study_run([0.8, 0.6], seed=1),
-        make_study_run([0.7, 0.9], "synth-PT:real-FT"), make_study_run([0.9, 0.9], "synth-PT:real-FT", seed=1),
+        make_study_run([0.6, 0.8] * 3), make_study_run([0.8, 0.6] * 3, seed=1),
+        make_study_run([0.7, 0.9] * 3, "synth-PT:real-FT"), make_study_run([0.9] * 6, "synth-PT:real-FT", seed=1),
     )  # fmt: skip
     # Patients: mean 0.8 - 0.7 and 0.9 - 0.7. Seeds: 10 and 20.
     assert found.by_seed == pytest.approx((10, 20))
     assert found.points == pytest.approx(15)
-    assert found.bounds == pytest.approx((10, 20))
+    assert found.bounds == pytest.approx((35 / 3, 55 / 3))  # one patient of one kind, five of the other
     assert found.reading == "higher"
 
 
@@ -76,6 +80,25 @@ def test_every_other_policy_is_compared_with_trained_encoders(make_study_run):
 def test_one_patient_gives_no_interval_and_no_reading(make_study_run):
     (found,) = of(make_study_run([0.8]), make_study_run([0.7], "synthetic"))
     assert (found.bounds, found.reading) == (None, "too few patients to tell")
+
+
+def test_below_six_patients_no_test_can_reach_005_and_nothing_is_read(make_study_run):
+    readings = []
+    for patients in (5, 6):
+        (found,) = of(make_study_run([0.8] * patients), make_study_run([0.7] * patients, "synthetic"))
+        readings.append((found.found.p_value < 0.05, found.bounds, found.reading))
+    told = pytest.approx((-10, -10))
+    assert readings == [(False, told, "too few patients to tell"), (True, told, "lower")]
+
+
+def test_csv_names_every_column_once_and_clearly(make_study_run):
+    found = of(make_study_run([0.8, 0.8]), make_study_run([0.7, 0.9], "synthetic"))
+    header, line = csv.reader(io.StringIO(to_csv(difference_table(found, STRATEGIES))))
+    assert header[4:] == [
+        "difference", "95 % interval low", "95 % interval high", "reading", "patients higher", "patients", "pairs",
+        "seeds", "lowest seed", "highest seed", "paper's difference",
+    ]  # fmt: skip
+    assert (line[4], line[8], line[9], line[-1]) == ("0.0", "1", "2", "-6.28")
 
 
 def test_the_table_has_a_line_per_contrast_in_the_papers_order(make_study_run):

@@ -168,24 +168,26 @@ def test_a_breakdown_has_a_column_per_value_in_the_words_order(make_row):
 
 def test_a_wrong_sentence_is_compared_over_the_same_pairs(make_row):
     rows = [
-        make_row(0.9),
-        make_row(0.7, patient="p2", frame="f2"),
-        make_row(0.1, patient="p3", frame="f3"),
-        make_row(0.5, probe="swapped"),
-        make_row(0.3, patient="p2", frame="f2", probe="swapped"),
+        make_row(dice - loss, patient=f"p{n}", frame=f"f{n}", probe=probe)
+        for n, dice in enumerate([0.9, 0.7] * 3)
+        for probe, loss in (("", 0), ("swapped", 0.4))
     ]
+    rows.append(make_row(0.1, patient="other", frame="other"))
     line = cells(sentence_table(rows_frame(rows)))
-    # Both patients lose 0.4, so every resampled mean is 0.4; the third patient was not probed. 0.4 / 0.8 = 50 %.
-    assert line["right sentence"] == "80.00 ± 14.14"
-    assert line["another structure's sentence"] == "40.00 ± 14.14"
+    # All patients lose 0.4, so every resampled mean is 0.4; the last patient was not probed. 0.4 / 0.8 = 50 %.
+    # SD: sqrt(6 * 0.1^2 / 5) = 0.1095.
+    assert line["right sentence"] == "80.00 ± 10.95"
+    assert line["another structure's sentence"] == "40.00 ± 10.95"
     assert line["loss, points"] == "+40.00"
     assert line["95 % interval of the loss"] == "+40.00 to +40.00"
-    assert line["pairs"] == "2"
+    assert line["pairs"] == "6"
     assert line["reading"] == "used: a wrong sentence loses 50 % of the Dice"
+    few = cells(sentence_table(rows_frame(rows[:10])))
+    assert (few["95 % interval of the loss"], few["reading"]) == ("+40.00 to +40.00", "too few patients to tell")
 
 
 def test_a_model_that_does_not_read_is_said_not_to(make_row):
-    rows = [make_row(0.8, patient=p, probe=probe) for p in ("p1", "p2") for probe in ("", "swapped")]
+    rows = [make_row(0.8, patient=p, probe=probe) for p in "abcdef" for probe in ("", "swapped")]
     line = cells(sentence_table(rows_frame(rows)))
     assert (line["loss, points"], line["reading"]) == ("0.00", "no sign that it is used")
 

@@ -16,7 +16,7 @@ from synthboost.evaluation.statistics.groups import GROUPINGS, OF_PATIENTS, UNKN
 from synthboost.records.run_folder import RunRecord
 from synthboost.records.run_record import BASELINE_MODEL
 from synthboost.reports.arms import cell_text, is_baseline, mean_percent, strategy_label, varying_columns
-from synthboost.reports.contrasts import STRATEGIES, Difference, training_of_differences
+from synthboost.reports.contrasts import STRATEGIES, TOO_FEW_PATIENTS, Difference, training_of_differences
 from synthboost.reports.paper import model_heading
 from synthboost.reports.run_facts import NO_RUNS, Runs
 from synthboost.reports.series import rows_of_runs
@@ -228,15 +228,17 @@ def _few_comparisons(found: Sequence[Difference], does: str) -> str:
 def _many_comparisons(found: Sequence[Difference], does: str, target: str) -> str:
     told = [d for d in found if not d.is_blind]
     gains, readings = [d.points for d in told], [d.reading for d in told]
-    up, down, out = readings.count("higher"), readings.count("lower"), len(found) - len(told)
+    up, down, few = (readings.count(reading) for reading in ("higher", "lower", TOO_FEW_PATIENTS))
+    out, patients = len(found) - len(told), sorted(d.found.patients for d in told)
     lost = f" In {out} more neither side beats a constant mask; they are left out." if out else ""
     if not told:
         return f"In none of {len(found)} settings does a model beat a constant mask, so nothing can be said of {does}."
     return (
         f"Over {counted(len(told), 'setting')}, {does} changed mean Dice by "
         f"{_points(sum(gains) / len(gains))} on average "
-        f"against {target} alone (from {_points(min(gains))} to {_points(max(gains))}): clearly higher in "
-        f"{up}, clearly lower in {down}, not told apart in {len(told) - up - down}.{lost}"
+        f"against {target} alone (from {_points(min(gains))} to {_points(max(gains))}), on {_span(patients)}: clearly "
+        f"higher in {up}, clearly lower in {down}, not told apart in {len(told) - up - down - few}"
+        f"{f', {TOO_FEW_PATIENTS} in {few}' if few else ''}.{lost}"
     )
 
 
@@ -263,7 +265,10 @@ def _change(d: Difference) -> str:
     if d.bounds is None:
         return f"changed mean Dice by {_points(d.points)} (too few patients for an interval)"
     low, high = d.bounds
-    interval = f"95 % interval {fixed(low, 1, sign=True)} to {fixed(high, 1, sign=True)}"
+    patients = people(d.found.patients)
+    interval = f"95 % interval {fixed(low, 1, sign=True)} to {fixed(high, 1, sign=True)} over {patients}"
+    if d.reading == TOO_FEW_PATIENTS:
+        return f"changed mean Dice by {_points(d.points)} ({interval}: {TOO_FEW_PATIENTS})"
     if d.reading == "not told apart":
         return f"did not clearly change mean Dice ({_points(d.points)}, {interval})"
     verb = "raised" if d.reading == "higher" else "lowered"
@@ -283,6 +288,12 @@ def _extent(arm: Arm) -> str:
 
 def _percent(arm: Arm) -> str:
     return f"{fixed(mean_percent(arm), 1)} %"
+
+
+def _span(patients: Sequence[int]) -> str:
+    """How many patients, of sorted numbers."""
+    low, high = patients[0], patients[-1]
+    return people(low) if low == high else f"{low:,} to {people(high)}"
 
 
 def _points(points: float) -> str:

@@ -17,6 +17,7 @@ from synthboost.evaluation.statistics.contrast import (
     contrast_family,
     contrast_in_common,
 )
+from synthboost.evaluation.statistics.tests import FEWEST_TO_TELL
 from synthboost.reports.arms import HEADINGS, is_baseline, mean_percent, setting_of, strategy_place
 from synthboost.reports.figure import file_stem
 from synthboost.reports.paper import model_heading, model_place, paper_cell
@@ -43,6 +44,7 @@ STRATEGIES, ENCODERS = "strategies", "encoders"
 FROZEN, TRAINED = "frozen", "trained"
 """Encoders."""
 BLIND = "neither beats a constant mask"
+TOO_FEW_PATIENTS = "too few patients to tell"
 TOO_FEW = "1 run per arm: training noise not covered"
 """What is said instead of an interval over trainings."""
 _BOTH_SIDES = ("{} first", "{} second")
@@ -102,11 +104,11 @@ class Difference(NamedTuple):
 
     @property
     def reading(self) -> str:
-        """What the interval allows to say."""
+        """What the interval allows to say, of enough patients for a test."""
         if self.is_blind:
             return BLIND
-        if self.bounds is None:
-            return "too few patients to tell"
+        if self.bounds is None or self.found.patients < FEWEST_TO_TELL:
+            return TOO_FEW_PATIENTS
         low, high = self.bounds
         return "higher" if low > 0 else "lower" if high < 0 else "not told apart"
 

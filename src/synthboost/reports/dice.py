@@ -12,6 +12,7 @@ from synthboost.evaluation.statistics.arms import Arm
 from synthboost.evaluation.statistics.bootstrap import Interval
 from synthboost.evaluation.statistics.contrast import contrast_in_common
 from synthboost.evaluation.statistics.groups import GROUPINGS, UNKNOWN, groups_of
+from synthboost.evaluation.statistics.tests import FEWEST_TO_TELL
 from synthboost.records.rows import Status, rows_frame
 from synthboost.records.run_record import BASELINE_MODEL
 from synthboost.reports.arms import (
@@ -29,6 +30,7 @@ from synthboost.reports.arms import (
     structure_place,
     varying_columns,
 )
+from synthboost.reports.contrasts import TOO_FEW_PATIENTS
 from synthboost.reports.table import (
     NOT_RECORDED,
     Cell,
@@ -216,13 +218,13 @@ def _sentence_cells(right: pd.DataFrame, swapped: pd.DataFrame) -> dict[str, Cel
         "loss, points": signed(loss, scale=100),
         "95 % interval of the loss": interval(over, scale=100, sign=True),
         "pairs": count(len(paired)),
-        "reading": words(_reading(loss, scores(paired, "dice"), over)),
+        "reading": words(_reading(loss, scores(paired, "dice"), over, found.patients if found else 0)),
     }
 
 
-def _reading(loss: float, right: Sequence[float], over: Interval | None) -> str:
-    if over is None:
-        return "too few patients to tell"
+def _reading(loss: float, right: Sequence[float], over: Interval | None, patients: int) -> str:
+    if over is None or patients < FEWEST_TO_TELL:
+        return TOO_FEW_PATIENTS
     if over.low > 0:
         share = loss * len(right) / sum(right)
         reading = "used" if share >= LITTLE else "hardly used"

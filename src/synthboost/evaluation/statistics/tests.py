@@ -19,6 +19,8 @@ from synthboost.errors import DataError
 Alternative = Literal["two-sided", "greater", "less"]
 MOST_EXACT = 50
 """Differences up to which the signed-rank test is exact, as in scipy."""
+FEWEST_TO_TELL = 6
+"""Differences from which the signed-rank test can reach p < 0.05, two-sided: of five the lowest p is 2 / 2^5."""
 ROUNDING = 1e-12
 """Scores that differ by no more are equal: sums of the same numbers in another order differ by about 1e-16."""
 
