@@ -85,6 +85,32 @@ def test_unequal_trainings_are_told(synthboost: Callable[..., Any], runs: dict[s
     )
 
 
+def test_pretraining_counts_where_its_run_lies_beside(synthboost: Callable[..., Any], runs: dict[str, Path]) -> None:
+    tuned, real = runs["published-cris-synth-PT-real-FT-P1-0"], runs["published-cris-real-P1-0"]
+    parent = runs["published-cris-synthetic-P1-0"]
+    for run, epochs in ((tuned, 5), (real, 5), (parent, 10)):
+        paths = RunPaths(run)
+        write_record(paths.spec, replace(read_record(paths.spec, Spec), stages=(Stage("real", {"batch_images": 8}),)))
+        write_log(paths.log, [EpochLog("real", n, 20 * n, 0.5, 0.5, 0.5, 1e-3, 1.0) for n in range(1, epochs + 1)])
+    manifest = RunPaths(tuned).manifest
+    write_record(manifest, replace(read_record(manifest, Manifest), parent=parent.name))
+
+    def said() -> str:
+        answer = synthboost("compare", tuned, "--with", real, "--draws", 100)
+        assert answer.code == 0, answer.err
+        return " ".join(answer.out.split())
+
+    assert (
+        "Not at equal steps: the first side was trained for 15 epochs, 45 optimiser steps, the second for 5 epochs, 15 "
+        "optimiser steps. Over patients" in said()
+    )
+    RunPaths(parent).done.unlink()  # it is being evaluated again
+    assert (
+        "Apart from pretraining, at equal steps: both sides were trained for 5 epochs, 15 optimiser steps. Pretraining "
+        "whose run was not given, and does not lie beside these, is not counted." in said()
+    )
+
+
 def test_the_published_scores_are_summarised(
     synthboost: Callable[..., Any], published_scores: Path, tmp_path: Path
 ) -> None:

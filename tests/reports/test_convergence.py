@@ -27,7 +27,7 @@ def test_a_fine_tuned_run_is_shown_with_and_without_its_pretraining(make_run, ma
 
 def test_a_parent_that_was_not_given_is_said_to_be_missing(make_run, make_log):
     child = make_run(log=make_log([0.8]), spec={"name": "ft", "strategy": "mixed"}, manifest={"parent": "gone"})
-    assert texts(convergence_table([child], 0.75, by_run=True))[0][-2:] == ["parent run not given"] * 2
+    assert texts(convergence_table([child], 0.75, by_run=True))[0][-2:] == ["parent run not found"] * 2
 
 
 def test_parents_in_a_circle_are_not_followed_for_ever(make_run, make_log):

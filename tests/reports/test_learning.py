@@ -47,7 +47,7 @@ def test_pretraining_is_counted_or_said_to_be_missing(make_run, make_log, make_m
     line = cells(convergence_table([child, parent], 0.75), 1)
     assert line["images to Dice 75 % with pretraining"] == "300"
     line = cells(convergence_table([child], 0.75))
-    assert line["images to Dice 75 % with pretraining"] == "parent run not given"
+    assert line["images to Dice 75 % with pretraining"] == "parent run not found"
 
 
 def test_what_no_seed_reached_is_said_so(make_run, make_log):

@@ -48,7 +48,9 @@ def test_pretraining_counts_and_is_missed_when_its_run_is_not_given(trained):
     assert text_of(first, second, parent) == (
         "At equal steps: both sides were trained for 10 epochs, 40 optimiser steps."
     )
-    assert text_of(first, second).endswith("Pretraining whose run was not given is not counted.")
+    assert text_of(first, second).endswith(
+        "Pretraining whose run was not given, and does not lie beside these, is not counted."
+    )
     as_long = trained([0.7], "real", 5)
     assert text_of(first, as_long).startswith(
         "Apart from pretraining, at equal steps: both sides were trained for 5 epochs"

@@ -17,6 +17,7 @@ class Compare:
 
     Runs of one side that differ only in seed are averaged. Runs that also differ in model, encoders or sentences are
     paired with their counterparts on the other side, and their p-values are corrected together (Holm).
+    Pretraining counts as training if its run was given or its folder lies beside.
 
     The folder `metrics` of a clone of github.com/naamiinepal/synthetic-boost, alone, summarises and compares the scores
     that the paper's authors published.
@@ -38,7 +39,7 @@ class Compare:
         from synthboost.records.run_folder import read_run
         from synthboost.reports.contrasts import family_table, training_of_rows
         from synthboost.reports.published import published_tables
-        from synthboost.reports.run_facts import by_name
+        from synthboost.reports.run_facts import by_name, with_ancestors
         from synthboost.reports.series import rows_of_runs
         from synthboost.reports.table import to_text, write_tables
 
@@ -49,7 +50,8 @@ class Compare:
             ours, theirs = (rows_of_runs([*runs.values()]) for runs in (first, second))
             family = contrast_family(ours, theirs, draws=self.draws)
             shared = [column for column, _ in family.members[0][0]]
-            training = training_of_rows(ours, theirs, shared, {**first, **second})
+            known = with_ancestors([*first.values(), *second.values()])
+            training = training_of_rows(ours, theirs, shared, known)
             tables = [family_table(family, training=training)]
         else:
             tables = published_tables(read_published(self.runs[0]), draws=self.draws)

@@ -32,11 +32,11 @@ from synthboost.reports.figure import (
     strategy_stroke,
 )
 from synthboost.reports.paper import model_heading
-from synthboost.reports.run_facts import in_table_order, is_trained, synthetic_domain
+from synthboost.reports.run_facts import in_table_order, is_trained, synthetic_domain, with_ancestors
 from synthboost.reports.table import Cell, Table, absent, count, named
 
 NOT_REACHED = "not reached"
-PARENT_MISSING = "parent run not given"
+PARENT_MISSING = "parent run not found"
 _MARKERS = ("o", "s", "^", "D", "v")
 
 
@@ -67,9 +67,9 @@ def learning_plots(runs: Sequence[RunRecord], fixed_dice: float) -> list[Plot]:
     """One figure per model, preset and encoders, one panel per prompt set, one line per strategy; none without logs.
 
     A fine-tuned run's line continues where its pretraining ended, because those images had to be seen as well; when
-    the parent run is not among `runs`, its line starts at zero and the legend says so. Several seeds are a mean line
-    in the band from the lowest to the highest, up to the last epoch that all have; what a longer seed has beyond is a
-    thin line.
+    the parent run is neither among `runs` nor beside them, its line starts at zero and the legend says so. Several
+    seeds are a mean line in the band from the lowest to the highest, up to the last epoch that all have; what a longer
+    seed has beyond is a thin line.
     """
     settings: dict[tuple[str, ...], list[RunRecord]] = {}
     for run in in_table_order(runs):
@@ -103,8 +103,9 @@ def convergence_table(runs: Sequence[RunRecord], fixed_dice: float, by_run: bool
 
 
 def histories(runs: Sequence[RunRecord]) -> dict[str, History]:
-    """How each run learned, and from whose weights it began, by name."""
-    return {run.spec.name: History(run.log, run.manifest.parent if run.manifest else None) for run in runs}
+    """How each run and its ancestors learned, and from whose weights they began, by name; see `with_ancestors`."""
+    known = with_ancestors(runs).values()
+    return {run.spec.name: History(run.log, run.manifest.parent if run.manifest else None) for run in known}
 
 
 def _cells(group: Sequence[RunRecord], known: dict[str, History], fixed_dice: float) -> dict[str, Cell]:
@@ -133,7 +134,7 @@ def _spread(found: Spread, decimals: int = 0) -> Cell:
     """The median, and lowest to highest in brackets where they differ; infinity is `not reached`."""
     low, middle, high = (_number(value, decimals) for value in (found.low, found.median, found.high))
     text = middle if low == high else f"{middle} ({low} to {high})"
-    return Cell(text, (found.median if math.isfinite(found.median) else None,))
+    return Cell(text, (found.median if math.isfinite(found.median) else None,), decimals=decimals)
 
 
 def _number(value: float, decimals: int) -> str:

@@ -22,7 +22,7 @@ from synthboost.records.run_record import BASE
 from synthboost.reports.content import SIMULATED_TARGET, TARGET_NOTE, ReportContent, answer, headline, weakest_group
 from synthboost.reports.figure import Plot
 from synthboost.reports.pictures import Picture
-from synthboost.reports.run_facts import by_name
+from synthboost.reports.run_facts import with_ancestors
 from synthboost.reports.sections import Block, Section, sections_of
 from synthboost.reports.series import Series, series_of
 from synthboost.reports.table import Table, claim_files, to_html
@@ -88,7 +88,7 @@ def _require_own(page: Path) -> None:
 
 def render(series: Sequence[Series], sections: Sequence[Section], content: ReportContent) -> str:
     """The page as HTML text."""
-    simulated, known = content.target_is_simulated, by_name(run for one in series for run in one.runs)
+    simulated, known = content.target_is_simulated, with_ancestors(run for one in series for run in one.runs)
     said = [(s.name, f"{headline(s.arms, s.differences, simulated, known)} {weakest_group(s.arms)}") for s in series]
     headlines = [(name, text.strip().replace(" %", "\u00a0%")) for name, text in said]
     lead = answer([arm for one in series for arm in one.arms]) if any(one.differences for one in series) else ""

@@ -10,7 +10,7 @@ from typing import TypeAlias
 from synthboost.domain import Domain, Strategy
 from synthboost.errors import counted, people
 from synthboost.evaluation.statistics.convergence import lineage
-from synthboost.records.run_folder import RunRecord
+from synthboost.records.run_folder import RunPaths, RunRecord, read_run
 from synthboost.records.run_record import BASELINE_MODEL, DataSet
 from synthboost.reports.arms import strategy_place
 from synthboost.reports.table import NO_VALUE, NOT_RECORDED, Table, count, digits, named, words
@@ -55,6 +55,25 @@ def by_name(runs: Iterable[RunRecord]) -> Runs:
     return {run.spec.name: run for run in runs}
 
 
+def with_ancestors(runs: Iterable[RunRecord]) -> Runs:
+    """The runs by name, and those that they began with whose finished folders lie beside theirs.
+
+    Raises:
+        DataError: such a folder is damaged.
+    """
+    known = dict(by_name(runs))
+    waiting = [*known.values()]
+    while waiting:
+        run = waiting.pop()
+        name = run.manifest.parent if run.manifest else None
+        if name and name not in known and RunPaths(run.root.parent / name).done.is_file():
+            parent = read_run(run.root.parent / name)
+            if parent.spec.name == name:
+                known[name] = parent
+                waiting.append(parent)
+    return known
+
+
 def trainings_text(pairs: Sequence[tuple[Collection[str], Collection[str]]], known: Runs) -> str:
     """Whether the sides of each comparison (names of runs) were trained equally long, their pretraining counted.
 
@@ -80,7 +99,8 @@ def trainings_text(pairs: Sequence[tuple[Collection[str], Collection[str]]], kno
         text = (
             f"{'Apart from pretraining, at' if lacking else 'At'} equal steps: both sides were trained for {said[0]}."
         )
-    return f"{text}{' Pretraining whose run was not given is not counted.' if lacking else ''}"
+    missed = " Pretraining whose run was not given, and does not lie beside these, is not counted."
+    return f"{text}{missed if lacking else ''}"
 
 
 def _training(run: RunRecord, known: Runs) -> tuple[int, int | None, bool]:

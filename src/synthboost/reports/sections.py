@@ -25,7 +25,6 @@ from synthboost.reports.paper_tables import cell_table, paper_tables, reasons_ag
 from synthboost.reports.pictures import CASES, Picture, case_text, hardest_pairs, shown_cases
 from synthboost.reports.run_facts import (
     Runs,
-    by_name,
     data_table,
     in_table_order,
     mask_statements,
@@ -35,6 +34,7 @@ from synthboost.reports.run_facts import (
     provenance_table,
     runs_table,
     shared_and_own,
+    with_ancestors,
 )
 from synthboost.reports.series import Series, rows_of_runs
 from synthboost.reports.table import Table, named
@@ -63,7 +63,7 @@ def sections_of(runs: Sequence[RunRecord], series: Sequence[Series], content: Re
     Raises:
         DataError: rows contradict each other, see `ordered_arms`.
     """
-    ordered, known = in_table_order(runs), by_name(runs)
+    ordered, known = in_table_order(runs), with_ancestors(runs)
 
     def each(blocks: Callable[[Series], Iterable[Block]]) -> list[tuple[Series | None, list[Block]]]:
         return [(one, list(blocks(one))) for one in series]
