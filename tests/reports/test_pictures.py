@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import io
 import re
+from importlib import resources
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from PIL import Image
 
 from synthboost.domain import Structure
 from synthboost.records.examples import Example
+from synthboost.reports import page
 from synthboost.reports.pictures import contour_path, picture
 
 
@@ -77,6 +79,16 @@ def test_image_truth_and_prediction_stand_side_by_side(example):
     assert [image.outlines, [kind for kind, _ in truth.outlines]] == [(), ["LV"]]
     assert [kind for kind, _ in prediction.outlines] == ["true", "LV"]
     assert prediction.outlines[0][1] == truth.outlines[0][1] != ""
+
+
+def test_a_dashed_outline_has_a_dark_line_under_it_so_that_one_below_does_not_fill_its_gaps(example):
+    # The ventricle's outline is the inner edge of its wall: two dashed lines on one another look like a solid one.
+    html = str(page._block(picture(example, "k")))
+    assert re.findall(r'class="outline (\w+)"', html) == ["LV", "casing", "true", "LV"]
+    css = (resources.files("synthboost.reports") / "templates" / "report.css").read_text(encoding="utf-8")
+    (width,) = re.findall(r"\.outline\.casing { stroke: #000; stroke-width: ([\d.]+)px }", css)
+    (dashed,) = re.findall(r"\.outline\.true { stroke: #fff; stroke-width: ([\d.]+)px; stroke-dasharray", css)
+    assert float(width) > float(dashed)
 
 
 def test_a_large_image_is_embedded_small():
