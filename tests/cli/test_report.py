@@ -108,6 +108,7 @@ def test_the_same_scores_twice_are_refused_unless_they_are_named_apart(
     refused = synthboost("report", trained_run, tmp_path / "a", *page)
     assert refused.code == 2
     assert "scored twice under the same condition" in refused.err
+    assert "name one apart: `synthboost evaluate --label NAME`, into a new folder." in refused.err
     assert synthboost("report", trained_run, tmp_path / "b", *page).code == 0
     assert {line["strategy"].partition(" (")[0] for line in _dice_lines(tmp_path / "tables")} == {"real", "real, 0.4"}
     assert json.loads((tmp_path / "b" / "evaluation.json").read_text())["threshold"] == 0.4

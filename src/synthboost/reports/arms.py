@@ -184,5 +184,6 @@ def _refuse_doubles(rows: pd.DataFrame) -> None:
         raise DataError(
             f"runs {first.run} and {second.run}", "rows",
             f"{second.frame} {second.structure} with seed {second.seed} is scored twice under the same condition",
-            "each image-structure pair once per condition and seed", "Leave one of the runs out.",
+            "each image-structure pair once per condition and seed",
+            "Leave one of the runs out, or name one apart: `synthboost evaluate --label NAME`, into a new folder.",
         )  # fmt: skip
