@@ -20,6 +20,7 @@ from synthboost.models.catalogue import MODELS
 from synthboost.models.clipseg.settings import ClipSegSettings
 from synthboost.records.run_folder import read_run
 from synthboost.studies import study_run
+from synthboost.studies.executors.base import Outcome
 from synthboost.studies.recipes import ours, smoke
 from synthboost.studies.study import Study
 
@@ -53,6 +54,20 @@ def _killed_at(moment: Callable[[], bool], out: Path, study: Study) -> None:
 
 def _files(folder: Path) -> int:
     return sum(1 for _ in folder.rglob("*"))
+
+
+def test_the_time_left_is_the_estimates_corrected_by_trainings_alone(capsys: pytest.CaptureFixture[str]) -> None:
+    expected = {"baseline": 5.0, "a": 600.0, "b": 600.0, "c": 1200.0, "zero-shot": 60.0}
+    progress = study_run._StudyProgress(expected, trained=("a", "b", "c"), at_once=2)
+    for name, seconds in (("baseline", 21.0), ("a", 1200.0), ("zero-shot", 400.0), ("b", 0.0), ("c", 900.0)):
+        progress.report(Outcome(name, "no luck" if name == "b" else None, seconds))
+    assert capsys.readouterr().err.splitlines() == [
+        "[1/5] baseline: 21 s; about 20 min left",  # 2460 s of work for two processes
+        "[2/5] a: 1200 s; about 40 min left",  # twice as long as expected
+        "[3/5] zero-shot: 400 s; about 40 min left",
+        "[4/5] b: FAILED: no luck; about 40 min left",
+        "[5/5] c: 900 s",
+    ]
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="a process that used CUDA cannot be forked")

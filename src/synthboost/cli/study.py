@@ -140,7 +140,7 @@ class RunStudy(SplitOptions):
         if self.plan:
             print(text)
             return
-        failures = run_study(self.out, study, executor, expected.seconds, note=text)
+        failures = run_study(self.out, study, executor, expected.seconds, note=text, at_once=workers)
         print(f"{len(study.runs) - len(failures)} of {len(study.runs)} runs finished in {self.out}")
         for outcome in failures:
             print(f"FAILED {outcome.name}: {outcome.error}", file=sys.stderr)

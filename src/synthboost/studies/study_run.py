@@ -6,7 +6,7 @@ import json
 import sys
 import time
 import traceback
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
@@ -28,6 +28,7 @@ from synthboost.reports.transfer import with_transfers
 from synthboost.studies.executors.base import Executor, Outcome
 from synthboost.studies.manifest import versions
 from synthboost.studies.recipes import Grid
+from synthboost.studies.spec import RunSpec
 from synthboost.studies.study import Study, StudyRun
 from synthboost.studies.study_text import duration, words_of
 
@@ -36,7 +37,12 @@ PATIENCE_SECONDS = 30.0
 
 
 def run_study(
-    root: Path, study: Study, executor: Executor, seconds: Mapping[str, float] | None = None, note: str = ""
+    root: Path,
+    study: Study,
+    executor: Executor,
+    seconds: Mapping[str, float] | None = None,
+    note: str = "",
+    at_once: int = 1,
 ) -> list[Outcome]:
     """Run what is not finished; return the outcomes that are failures.
 
@@ -46,6 +52,7 @@ def run_study(
         executor: where the runs are carried out.
         seconds: an estimate for each run, for the time that is left.
         note: said once the folder is held.
+        at_once: how many runs the executor carries out at a time, for the time that is left.
 
     Raises:
         OutputError: another study holds the folder (who, and since when), or it holds a study with other terms.
@@ -58,7 +65,8 @@ def run_study(
         if note:
             print(note, file=sys.stderr, flush=True)
         open_runs = [run for run in study.runs if not run.is_finished(paths.runs)]
-        progress = _StudyProgress({run.name: (seconds or {}).get(run.name, 0.0) for run in open_runs})
+        trained = {run.name for run in open_runs if isinstance(run.work, RunSpec) and run.work.own_stages}
+        progress = _StudyProgress({run.name: (seconds or {}).get(run.name, 0.0) for run in open_runs}, trained, at_once)
         jobs = [job for job in study.jobs(paths.runs) if job.name in progress.expected]
         if jobs:
             executor.run(jobs, StudyWork(study.runs, root), progress.report)
@@ -154,21 +162,31 @@ def _differences(asked: Mapping[str, Any], there: Mapping[str, Any], place: str 
 class _StudyProgress:
     """Says how each run ended, how many are left, and how long they will take."""
 
-    def __init__(self, expected: dict[str, float]) -> None:
+    def __init__(self, expected: dict[str, float], trained: Collection[str] = (), at_once: int = 1) -> None:
         self.expected, self.failures = expected, list[Outcome]()
-        """Run -> estimated seconds; corrected by how long those that ended took."""
-        self._total, self._count = sum(expected.values()), len(expected)
-        self._began = time.monotonic()
+        """Run -> estimated seconds, of those that have not ended."""
+        self._trained, self._at_once, self._count = trained, at_once, len(expected)
+        self._measured, self._estimated = 0.0, 0.0
+        """Seconds of the trainings that succeeded."""
 
     def report(self, outcome: Outcome) -> None:
-        done = self._total - sum(self.expected.values()) + self.expected.pop(outcome.name, 0.0)
+        expected = self.expected.pop(outcome.name, 0.0)
+        if outcome.name in self._trained and outcome.error is None:
+            self._measured += outcome.seconds
+            self._estimated += expected
         how = f"{outcome.seconds:.0f} s" if outcome.error is None else f"FAILED: {outcome.error}"
-        left = (time.monotonic() - self._began) * sum(self.expected.values()) / max(done, 1e-9)
-        eta = f"; about {duration(left)} left" if self.expected and done > 0 else ""
+        eta = f"; about {duration(self.seconds_left)} left" if any(self.expected.values()) else ""
         ended = self._count - len(self.expected)
         print(f"[{ended}/{self._count}] {outcome.name}: {how}{eta}", file=sys.stderr, flush=True)
         if outcome.error is not None:
             self.failures.append(outcome)
+
+    @property
+    def seconds_left(self) -> float:
+        """What is left of the estimates, as wrong as they were about trainings; baselines are too short to tell."""
+        rate = self._measured / self._estimated if self._estimated else 1.0
+        left = self.expected.values()
+        return rate * max(sum(left) / self._at_once, *left)
 
 
 @dataclass(frozen=True)
