@@ -8,9 +8,10 @@ import os
 import signal
 import threading
 from collections.abc import Callable, Iterator
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager, suppress
+from multiprocessing import resource_tracker
 from pathlib import Path
 from typing import Any
 
@@ -47,7 +48,7 @@ def process_pool(
     """
     context = multiprocessing.get_context(method)
     try:
-        pool = ProcessPoolExecutor(workers, context, begin, (initializer, arguments))
+        pool = (_Pool if method == "spawn" else ProcessPoolExecutor)(workers, context, begin, (initializer, arguments))
     except OSError as error:  # its locks lie in shared memory
         expected = "shared memory (/dev/shm) for their locks"
         raise SynthboostError(
@@ -65,9 +66,32 @@ def process_pool(
         pool.shutdown(wait=True, cancel_futures=True)
 
 
+class _Pool(ProcessPoolExecutor):
+    """Starts its processes as work comes, out of reach of Ctrl-C."""
+
+    def submit(self, *work: Any, **options: Any) -> Future[Any]:
+        with out_of_reach():
+            return super().submit(*work, **options)
+
+
+@contextmanager
+def out_of_reach() -> Iterator[None]:
+    """While the block starts processes that `begin`: Ctrl-C waits, in them until they ignore it.
+
+    One that it met while it was still importing would print a traceback.
+    """
+    resource_tracker.ensure_running()  # a process of Python's own; its start would end the waiting
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 def begin(initializer: Callable[..., object] | None = None, arguments: Any = ()) -> None:
     """Begin a process that another one started: leave Ctrl-C to that one, and end with it, however it ends."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGINT])
     gc.set_threshold(NEW_OBJECTS)
     threading.Thread(target=_end_with_parent, daemon=True).start()
     if initializer is not None:

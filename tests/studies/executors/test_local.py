@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import random
 import signal
@@ -15,6 +16,7 @@ from typing import Any
 import pytest
 
 from synthboost.errors import ConfigError
+from synthboost.studies.executors import local
 from synthboost.studies.executors.base import Job, Outcome
 from synthboost.studies.executors.local import LocalExecutor
 
@@ -160,6 +162,66 @@ def test_no_process_outlives_its_parent(make_work: Callable[..., Any], tmp_path:
     workers = {int(worker) for _, worker, _ in _started(tmp_path)}
     assert len(workers) == 2
     _wait_for(lambda: not any(map(_lives, workers)))
+
+
+IMPORTING = """
+import time
+from pathlib import Path
+if __name__ == "__mp_main__":
+    Path("importing.txt").touch()
+    time.sleep(1)
+"""
+
+
+def test_ctrl_c_leaves_a_process_that_is_still_importing_silent(make_work: Callable[..., Any], tmp_path: Path) -> None:
+    make_work()
+    script, said = tmp_path / "modules" / "study.py", tmp_path / "said.txt"
+    script.write_text(IMPORTING + STUDY)
+    with said.open("w") as stderr:
+        process = subprocess.Popen(
+            [sys.executable, str(script), str(tmp_path)], cwd=tmp_path, stderr=stderr, start_new_session=True,
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+        )  # fmt: skip
+    _wait_for((tmp_path / "importing.txt").exists)
+    os.killpg(process.pid, signal.SIGINT)
+    process.wait(timeout=300)
+    assert said.read_text().count("KeyboardInterrupt") == 1  # the parent's, which `main` turns into a line
+    assert "spawn_main" not in said.read_text()
+
+
+HARD_TO_END = """
+import sys, time
+from dataclasses import dataclass
+from pathlib import Path
+from synthboost.studies.executors.base import Outcome
+
+class Slow:
+    def __del__(self, sleep=time.sleep):
+        sleep(600)
+
+@dataclass(frozen=True)
+class HardToEnd:
+    folder: Path
+
+    def __call__(self, name):
+        sys.modules["kept"] = Slow()
+        (self.folder / "started.txt").touch()
+        time.sleep(600)
+"""
+
+
+def test_a_process_that_is_asked_to_stop_does_not_take_its_libraries_apart_first(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "hard_to_end.py").write_text(HARD_TO_END)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    work = importlib.import_module("hard_to_end").HardToEnd(tmp_path)
+    pool = local._Pool(work, threads=1)
+    pool.start(Job("a"))
+    [worker] = pool._workers
+    _wait_for((tmp_path / "started.txt").exists)
+    pool.stop()
+    assert worker.process.exitcode == local.STOPPED  # not killed
 
 
 def test_killed_at_random_moments_it_ends_as_an_undisturbed_one(make_work: Callable[..., Any], tmp_path: Path) -> None:

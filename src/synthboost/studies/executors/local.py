@@ -12,11 +12,16 @@ from dataclasses import dataclass
 from multiprocessing import connection, get_context
 
 from synthboost.errors import require_fields
-from synthboost.processes import available_cores, begin
+from synthboost.processes import available_cores, begin, out_of_reach
 from synthboost.studies.executors.base import Job, Outcome, Report, Work, carry_out
 
-STOP_SECONDS = 20.0
-"""How long a process may take to put things in order when it is asked to stop."""
+STOP_SECONDS = 5.0
+"""How long a process may take to put things in order when it is asked to stop; a killed one costs what it did since its
+last saved state."""
+END_SECONDS = 20.0
+"""How long one whose line is closed may take to end."""
+STOPPED = 128 + signal.SIGTERM
+"""The exit code of a process that was asked to stop."""
 THREADS_VARIABLE = "OMP_NUM_THREADS"
 
 
@@ -53,7 +58,8 @@ class _Worker:
         context = get_context("spawn")
         self.line, there = context.Pipe()
         self.process = context.Process(target=_serve, args=(work, threads, there))
-        self.process.start()
+        with out_of_reach():
+            self.process.start()
         there.close()
         self.job: Job | None = None
 
@@ -87,7 +93,7 @@ class _Pool:
                 found.append((job, worker.line.recv()))
             except (EOFError, OSError):
                 self._workers.remove(worker)
-                worker.process.join(STOP_SECONDS)
+                worker.process.join(END_SECONDS)
                 worker.line.close()
                 found.append((job, _how(worker.process.exitcode)))
         return found
@@ -111,15 +117,22 @@ def _serve(packed: bytes, threads: int, line: connection.Connection) -> None:
     begin()
     signal.signal(signal.SIGTERM, _leave)
     os.environ.setdefault(THREADS_VARIABLE, str(threads))  # before the work is unpacked, which loads torch
-    work: Work = pickle.loads(packed)
-    with suppress(EOFError, BrokenPipeError):
-        while True:
-            line.send(work(line.recv()))
+    try:
+        work: Work = pickle.loads(packed)
+        with suppress(EOFError, BrokenPipeError):
+            while True:
+                line.send(work(line.recv()))
+    except _Stopped:
+        os._exit(STOPPED)  # everything is in order; Python would take torch apart first, for seconds
+
+
+class _Stopped(SystemExit):
+    """Asked to stop: nothing that `except Exception` holds up."""
 
 
 def _leave(number: int, frame: object) -> None:
     signal.signal(signal.SIGTERM, signal.SIG_IGN)  # once is enough; what follows shall not be interrupted
-    raise SystemExit(128 + number)
+    raise _Stopped
 
 
 def _how(exit_code: int | None) -> str:
