@@ -30,6 +30,18 @@ def test_an_error_inside_is_not_reported_as_done(capsys: pytest.CaptureFixture[s
     assert capsys.readouterr().err == ""
 
 
+def test_the_end_is_told_once_unless_there_is_news(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(progress, "LOG_SECONDS", 0.0)
+    assert list(track(["a"], "reading", unit="file")) == ["a"]
+    with Progress("training", 1, "batch") as bar:
+        bar.advance()
+        bar.note("Dice 50 %")
+    said = "reading: 1/1 file, 0 s\ntraining: 1/1 batch, 0 s\ntraining: 1/1 batch, 0 s; Dice 50 %\n"
+    assert capsys.readouterr().err == said
+
+
 def test_the_time_left_counts_only_what_was_done_in_this_sitting(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

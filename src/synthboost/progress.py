@@ -39,6 +39,8 @@ class Progress:
         self._pauses = 0.0
         self.description, self.total, self.unit, self.done, self.shown = description, total, unit, done, shown
         self.remark = ""
+        self._told: tuple[int, str] | None = None
+        """Units and remark of the last line."""
         self._first = done
         self._start = self._last_line = time.monotonic()
         self._warm: tuple[float, int] | None = None
@@ -90,7 +92,7 @@ class Progress:
     ) -> None:
         if self._bar is not None:
             self._bar.close()
-        elif kind is None:
+        elif kind is None and self._told != (self.done, self.remark):
             self._print_line()
 
     def _seconds_left(self, now: float) -> float:
@@ -106,7 +108,7 @@ class Progress:
             print(line, file=sys.stderr, flush=True)
 
     def _print_line(self) -> None:
-        self._last_line = time.monotonic()
+        self._last_line, self._told = time.monotonic(), (self.done, self.remark)
         seconds = self._last_line - self._start
         line = f"{self.description}: {self.done}/{self.total} {self.unit}, {seconds:.0f} s"
         if self._first < self.done < self.total:
