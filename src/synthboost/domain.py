@@ -122,6 +122,15 @@ class PromptSet(StrEnum):
     P6_FUNCTION = "P6-FUNCTION"
     P7_ANY = "P7-ANY"
 
+    @classmethod
+    def add(cls, name: str) -> PromptSet:
+        """Add a member, known in this process from then on: for `synthboost.prompts.own.add_prompt_set` alone."""
+        member = str.__new__(cls, name)
+        member._name_ = member._value_ = name
+        cls._member_names_.append(name)
+        cls._member_map_[name] = cls._value2member_map_[name] = member
+        return member
+
 
 class Strategy(StrEnum):
     """Which data train a model, and in which order (the paper's section on strategies)."""
@@ -148,7 +157,7 @@ class SplitOptions:
     split: str = "official"
     """How patients are split: `official`, `paper`, or `no-test` for copies without the test patients."""
     leave_out: tuple[str, ...] = ()
-    """Patients to exclude from all parts, e.g. one of two that share an image."""
+    """Patients to exclude from all parts, e.g. one of two that share an image; it makes every part smaller."""
 
 
 OLDEST = 120

@@ -10,8 +10,10 @@ from hashlib import blake2b
 from synthboost.domain import FrameInfo, Prompt, PromptSet, Structure
 from synthboost.errors import PromptError
 from synthboost.prompts import templates
+from synthboost.prompts.own import fill
 from synthboost.prompts.phrases import ABBREVIATIONS
 from synthboost.prompts.templates import (
+    OWN_SENTENCES,
     PARAPHRASES,
     PROMPT_SETS,
     SHAPE_WORDS,
@@ -86,7 +88,11 @@ def build_prompt(
         wanted |= {Attribute.DOMAIN}
     said = (wanted & _known(info, shape)).difference(without)
     return Prompt(
-        text=_sentence(said, structure, info, shape, paraphrase),
+        text=(
+            _own_sentence(OWN_SENTENCES[prompt_set], said, structure, info, shape)
+            if prompt_set in OWN_SENTENCES
+            else _sentence(said, structure, info, shape, paraphrase)
+        ),
         prompt_set=prompt_set,
         paraphrase=paraphrase,
         dropped=tuple(str(a) for a in Attribute if a in wanted - said),
@@ -167,6 +173,23 @@ def _known(info: FrameInfo, shape: str | None) -> frozenset[Attribute]:
         Attribute.WALL: wall_degree(of.wall_thickness_mm, of.sex),
     }
     return frozenset(attribute for attribute in Attribute if optional.get(attribute, True) is not None)
+
+
+def _own_sentence(
+    sentence: str, said: frozenset[Attribute], structure: Structure, info: FrameInfo, shape: str | None
+) -> str:
+    of = info.attributes
+    words = {
+        Attribute.STRUCTURE: templates.STRUCTURE_NAMES[structure].lower(),
+        Attribute.SHAPE: shape,
+        Attribute.VIEW: info.view and templates.CHAMBERS[info.view],
+        Attribute.PHASE: info.phase and templates.CYCLES[info.phase],
+        Attribute.AGE: None if of.age is None else age_in_words(of.age),
+        Attribute.SEX: of.sex and templates.SEXES[of.sex],
+        Attribute.QUALITY: of.quality and of.quality.lower(),
+    }
+    text = fill(sentence, {str(slot): word for slot, word in words.items() if word and slot in said})
+    return f"{text.rstrip('.')}{templates.domain_clause(info.domain)}." if Attribute.DOMAIN in said else text
 
 
 def _sentence(

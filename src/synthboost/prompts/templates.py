@@ -58,16 +58,18 @@ _P4 = _P3 | {Attribute.SEX}
 _P5 = _P4 | {Attribute.AGE}
 _P6 = _P5 | {Attribute.QUALITY}
 
-PROMPT_SETS = MappingProxyType(
-    {
-        PromptSet.P0: frozenset[Attribute](), PromptSet.P1: _P1, PromptSet.P2: _P2, PromptSet.P3: _P3,
-        PromptSet.P4: _P4, PromptSet.P5: _P5, PromptSet.P6: _P6, PromptSet.P7: _P6 | {Attribute.SHAPE},
-        PromptSet.P6_SDM: _P5 | {Attribute.SHAPE},
-        PromptSet.P6_FUNCTION: _P6 | {Attribute.EJECTION_FRACTION, Attribute.WALL},
-        PromptSet.P7_ANY: _P6 | {Attribute.SHAPE},
-    }
-)  # fmt: skip
-"""Which attributes each set names. P0 is the empty sentence."""
+PROMPT_SETS = {
+    PromptSet.P0: frozenset[Attribute](), PromptSet.P1: _P1, PromptSet.P2: _P2, PromptSet.P3: _P3,
+    PromptSet.P4: _P4, PromptSet.P5: _P5, PromptSet.P6: _P6, PromptSet.P7: _P6 | {Attribute.SHAPE},
+    PromptSet.P6_SDM: _P5 | {Attribute.SHAPE},
+    PromptSet.P6_FUNCTION: _P6 | {Attribute.EJECTION_FRACTION, Attribute.WALL},
+    PromptSet.P7_ANY: _P6 | {Attribute.SHAPE},
+}  # fmt: skip
+"""Which attributes each set names. P0 is the empty sentence. `prompts/own.py` adds to it."""
+OWN_SENTENCES: dict[PromptSet, str] = {}
+"""Sets of the user's own, and their sentences; see `prompts/own.py`."""
+SLOT = re.compile(r"\{([\w-]+)\}")
+"""Of such a sentence, where the words of an attribute go."""
 
 PARAPHRASES: tuple[str, ...] = ("of the heart", "in the cardiac ultrasound")
 """Where the structure is to be looked for, after the view in every sentence: all in which the paraphrases differ."""
@@ -175,9 +177,9 @@ def vocabulary(prompt_sets: Collection[PromptSet] = ()) -> tuple[str, ...]:
     begin with that list: it stays as it is.
     """
     asked = frozenset[Attribute]().union(*(PROMPT_SETS[prompt_set] for prompt_set in prompt_sets))
-    if not asked & {Attribute.EJECTION_FRACTION, Attribute.WALL}:
-        return _paper_words()
-    said = _words_of(function_clause(fraction, wall) for fraction, wall in product(Degree, repeat=2))
+    said = _words_of(SLOT.sub(" ", OWN_SENTENCES[own]) for own in prompt_sets if own in OWN_SENTENCES)
+    if asked & {Attribute.EJECTION_FRACTION, Attribute.WALL}:
+        said |= _words_of(function_clause(fraction, wall) for fraction, wall in product(Degree, repeat=2))
     return (*_paper_words(), *sorted(said - set(_paper_words())))
 
 

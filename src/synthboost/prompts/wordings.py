@@ -13,7 +13,7 @@ import numpy as np
 from synthboost.domain import Attributes, Domain, FrameInfo, PatientId, Phase, PromptSet, Quality, Sex, Structure, View
 from synthboost.prompts.build import build_prompt
 from synthboost.prompts.phrases import GRAMMAR, NAMES, SYLLABLES
-from synthboost.prompts.templates import PARAPHRASES, SHAPE_WORDS, STRUCTURE_NAMES, split_words
+from synthboost.prompts.templates import OWN_SENTENCES, PARAPHRASES, SHAPE_WORDS, STRUCTURE_NAMES, split_words
 
 T = TypeVar("T")
 
@@ -30,7 +30,9 @@ _SLOT = re.compile(r"\{(\w+)\}")
 _WORD = re.compile(r"[^\W\d_]+")
 _KEYS = ("qwertyuiop", "asdfghjkl", "zxcvbnm")
 _NOBODY = PatientId("wordings", "wordings", "nobody")
-_SETS = tuple(prompt_set for prompt_set in PromptSet if prompt_set not in (PromptSet.P0, PromptSet.P7_ANY))
+_SETS = tuple(
+    prompt_set for prompt_set in PromptSet if prompt_set not in (PromptSet.P0, PromptSet.P7_ANY, *OWN_SENTENCES)
+)
 
 
 def draw_wording(rng: np.random.Generator, structure: Structure | None) -> str:

@@ -33,7 +33,7 @@ INDEX_FILE = "index.csv"
 LABEL_MAP_SUFFIX = "_labels.png"
 _ALLOWED: Allowed = {
     "structure": one_of(structure.short for structure in Structure),
-    "prompt_set": one_of(PromptSet),
+    "prompt_set": (lambda word: word in list(PromptSet), f"one of {', '.join(PromptSet)}, or an own one"),
     "file": (lambda file: Path(file).name == file, "a file in this folder"),
 }
 
