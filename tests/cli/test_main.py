@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from synthboost import __version__ as synthboost_version
-from synthboost.cli.main import GROUPS, VERBS, parse
+from synthboost.cli.main import ALSO_CALLED, GROUPS, VERBS, parse
 
 HEAVY = ("torch", "transformers", "accelerate", "scipy", "matplotlib", "pandas", "nibabel", "SimpleITK", "PIL")
 ASK_EVERYONE_FOR_HELP = f"""
@@ -89,6 +89,13 @@ def test_a_word_that_is_like_no_verb_gets_the_list(synthboost: Callable[..., Any
     assert "no verb 'xyzzy': verbs are adapt, audit," in answer.err
 
 
+@pytest.mark.parametrize(("said", "verb"), ALSO_CALLED.items())
+def test_what_others_call_a_verb_leads_to_it(synthboost: Callable[..., Any], said: str, verb: str) -> None:
+    assert said not in VERBS
+    assert verb in VERBS
+    assert f"no verb '{said}': did you mean `synthboost {verb}`?" in synthboost(said, "echo").err
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
@@ -136,7 +143,10 @@ def test_a_word_that_is_like_no_verb_gets_the_list(synthboost: Callable[..., Any
         (["compare", "nowhere"], ["nowhere: runs: no such folder"]),
         (["report", "nowhere"], ["nowhere", "no such folder"]),
         (["report"], ["runs: none", "a run's folder"]),
-        (["predict", "", "--checkpoint", "w", "--out", "new"], ["predict: word: empty", "a variable of the shell"]),
+        (
+            ["predict", "", "--checkpoint", "w", "--out", "new"],
+            ['argument: "" (empty); expected no empty ones', 'a shell variable that is not set, as in "$NAME"'],
+        ),
     ],
     ids=lambda value: " ".join(value) if value[0].islower() else "",
 )

@@ -17,7 +17,7 @@ from refusing import refusing_model
 
 from synthboost.cli import predict
 from synthboost.inference.predict_folder import RecordingResult
-from synthboost.inference.predictor import REFUSED
+from synthboost.inference.predictor import INSTEAD, REFUSED
 
 
 def _lines(out: Path) -> list[dict[str, str]]:
@@ -83,17 +83,18 @@ def test_one_broken_file_in_a_folder_is_listed_and_the_others_are_predicted(
     assert found == {"one/overlay.png", "b/one/overlay.png"}
 
 
-def test_a_sentence_that_names_no_structure_is_noted_and_has_an_empty_mask(
+def test_sentences_that_name_no_structure_are_one_note_and_have_empty_masks(
     synthboost: Callable[..., Any], tmp_path: Path
 ) -> None:
-    refusing_model(["liver"], ["LV"]).save_pretrained(tmp_path / "weights")
+    refusing_model(["liver", "LV and LA"], ["LV"]).save_pretrained(tmp_path / "weights")
     picture, out = _png(tmp_path / "echo.png"), tmp_path / "out"
-    options = ("--checkpoint", tmp_path / "weights", "--out", out, "--sentences", "liver", "LV")
+    options = ("--checkpoint", tmp_path / "weights", "--out", out, "--sentences", "liver", "LV and LA", "LV")
     answer = synthboost("predict", picture, *options)
     assert answer.code == 0, answer.err
-    assert f"note: {REFUSED}: 'liver'; its mask is empty" in answer.err
+    assert f"note: no mask for 'liver', 'LV and LA': {REFUSED}. {INSTEAD}\n" in answer.err
+    assert "left ventricle, myocardium, left atrium" in REFUSED
     assert "'LV'" not in answer.err
-    assert [line["reason"] for line in _lines(out)] == [REFUSED, ""]
+    assert [line["reason"] for line in _lines(out)] == [REFUSED, REFUSED, ""]
 
 
 def _chunk(kind: bytes, body: bytes) -> bytes:

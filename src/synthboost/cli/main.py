@@ -100,6 +100,12 @@ GROUPS: dict[str, dict[str, Entry]] = {
     },
 }
 """Purpose -> verb -> where it is defined."""
+ALSO_CALLED = {
+    "segment": "predict", "segmentation": "predict", "infer": "predict", "inference": "predict", "test": "evaluate",
+    "eval": "evaluate", "score": "evaluate", "validate": "evaluate", "fit": "train", "finetune": "adapt",
+    "fine-tune": "adapt", "app": "serve", "web": "serve", "ui": "serve", "generate": "simulate", "measure": "clinical",
+}  # fmt: skip
+"""What others call a verb."""
 VERBS = {name: entry for group in GROUPS.values() for name, entry in group.items()}
 
 
@@ -195,14 +201,17 @@ def parse(arguments: Sequence[str] | None = None) -> Verb:
     if name is None:
         _answer_without_verb(words)
     if "" in words:
-        raise ConfigError(f"{NAME} {name}", "word", "empty", "a value", "Has a variable of the shell none?")
+        raise ConfigError(
+            f"{NAME} {name}", "argument", '"" (empty)', "no empty ones",
+            "Leave it out, or fill it in; a shell variable that is not set, as in \"$NAME\", gives an empty one.",
+        )  # fmt: skip
     entry = VERBS[name]
     options = getattr(importlib.import_module(entry.module, "synthboost.cli"), entry.options)
     verb: Verb = tyro.cli(
         options,
         prog=f"{NAME} {name}",
         args=list(_as_spelt(options, words[len(name.split()) :])),
-        config=(tyro.conf.OmitArgPrefixes, tyro.conf.EnumChoicesFromValues),
+        config=(tyro.conf.OmitArgPrefixes, tyro.conf.EnumChoicesFromValues, tyro.conf.DisallowNone),
     )
     return verb
 
@@ -262,7 +271,7 @@ def _answer_without_verb(words: Sequence[str]) -> NoReturn:
         sys.exit(0 if words[1:] else USER_ERROR)
     asked = " ".join(words[:2]) if first in families else first
     known = [name for name in VERBS if name.startswith(f"{first} ")] or sorted({*VERBS, *families})
-    near = difflib.get_close_matches(asked, known, n=1, cutoff=0.5)
+    near = [ALSO_CALLED[first]] if first in ALSO_CALLED else difflib.get_close_matches(asked, known, n=1, cutoff=0.5)
     hint = f"did you mean `{NAME} {near[0]}`?" if near else f"verbs are {', '.join(known)}."
     print(f"ERROR no verb {asked!r}: {hint} `{NAME} --help` lists all." if asked else help_text(), file=sys.stderr)
     sys.exit(USER_ERROR)

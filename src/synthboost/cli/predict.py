@@ -51,7 +51,7 @@ class Predict(WithModel, Mirrored):
         """Predict everything; unreadable recordings are listed with the reason, and make the exit code 2."""
         from synthboost.inference.doubts import orientation_note, some_of
         from synthboost.inference.predict_folder import beside, first_picture, predict_folder
-        from synthboost.inference.predictor import REFUSED, Predictor
+        from synthboost.inference.predictor import INSTEAD, REFUSED, Predictor
         from synthboost.inference.sentences import ALL_NAMES, sentence_targets, structure_targets
         from synthboost.io.recordings import find_recordings, left_out, open_recording
         from synthboost.models.registry import name_with_checksum, weights_fingerprint
@@ -83,8 +83,8 @@ class Predict(WithModel, Mirrored):
         for target in targets:
             if target.structure is None and (unknown := predictor.model.unknown_words(target.sentence)):
                 print(f"note: the model does not know {', '.join(unknown)} ({target.sentence!r})", file=sys.stderr)
-        for sentence in predictor.refused([target.sentence for target in targets]):
-            print(f"note: {REFUSED}: {sentence!r}; its mask is empty", file=sys.stderr)
+        if refused := predictor.refused([target.sentence for target in targets]):
+            print(f"note: no mask for {', '.join(map(repr, refused))}: {REFUSED}. {INSTEAD}", file=sys.stderr)
         label_map = self.sentences is None if self.files is None else "label-map" in self.files
         dicom_seg = self.files is None or "dicom-seg" in self.files
         outcomes = predict_folder(

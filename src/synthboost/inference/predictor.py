@@ -27,8 +27,10 @@ MOST_PAIRS = 48
 """Decoded at a time at most, which bounds the memory that many sentences take."""
 LINING = 0.1
 """Share of the ventricle's outline; a guess: half a valve's. Less is a fragment."""
-REFUSED = "the sentence names no structure that the model draws, or more than one"
+REFUSED = "the sentence names none or more than one of left ventricle, myocardium, left atrium"
 """Why a mask is empty."""
+INSTEAD = 'Name one in each, e.g. "wall of the left ventricle".'
+"""What to do about it."""
 
 
 @dataclass(frozen=True, eq=False)
