@@ -150,6 +150,7 @@ def _run(arguments: Sequence[str] | None) -> int:
             _tell(cast(SynthboostError, one))
         return USER_ERROR
     except KeyboardInterrupt:
+        gc.freeze()  # Python looks for garbage in all libraries at its end: for seconds on a busy machine
         print("\nInterrupted. Every file is whole; the same command resumes.", file=sys.stderr)
         return INTERRUPTED
     except BrokenPipeError:
