@@ -204,3 +204,5 @@ def test_a_single_image_that_does_not_tell_its_orientation_says_so() -> None:
     brighter[:, 49:][image[:, 49:] == 160] = 211  # by 51 of 255: odds of 2 x 2.6 x 0.2
     assert mirror_odds(predictor, brighter, names) == pytest.approx(1.04, abs=0.1)  # type: ignore[arg-type]
     assert "may be exchanged" in orientation_note(predictor, {"a": brighter}, names)  # type: ignore[arg-type]
+    both = orientation_note(predictor, {"a": darker, "b": brighter, "c": darker}, names)  # type: ignore[arg-type]
+    assert "look as expected, but that is not sure (not in b: look at it): the right" in both

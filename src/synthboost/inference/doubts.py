@@ -190,9 +190,11 @@ def orientation_note(predictor: Predictor, images: Mapping[str, GreyImage], sent
         else "look as expected, but that is not sure"
     )
     where = "these images" if len(each) > 1 else "this image"
+    apart = [name for name, own in each.items() if own > 0] if odds <= 0 else []
+    alone = f" (not in {shown(apart, 4)}: look at {'it' if len(apart) == 1 else 'them'})" if apart else ""
     return (
-        f"in {where} left and right {said}: the right ventricle is expected on the left-hand side. If it is on the "
-        "other, give --mirrored."
+        f"in {where} left and right {said}{alone}: the right ventricle is expected on the left-hand side. If it is "
+        "on the other, give --mirrored."
     )
 
 
