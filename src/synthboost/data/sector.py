@@ -96,14 +96,26 @@ def without_marks(image: GreyImage) -> GreyImage:
     """
     from scipy import ndimage
 
+    pieces, _ = ndimage.label(image > BRIGHT, structure=np.ones((3, 3)))
+    if _is_all_inside(pieces):  # most images: no fan has to be fitted
+        return image
     try:
         fan = find_sector(image).mask((image.shape[0], image.shape[1]))
     except DataError:
         return image
-    pieces, _ = ndimage.label(image > BRIGHT, structure=np.ones((3, 3)))
     own = np.unique(pieces[_widened(fan)])
     marks = ~np.isin(pieces, own[own > 0]) & (pieces > 0)
     return np.where(marks, np.uint8(0), image) if marks.any() else image
+
+
+def _is_all_inside(pieces: NDArray[np.int32]) -> bool:
+    """Whether all numbered pieces (H, W) lie, row by row, between the two ends of the largest."""
+    sizes = np.bincount(pieces.ravel())
+    if len(sizes) < 3:  # the background, and one piece
+        return True
+    bright, largest = pieces > 0, pieces == 1 + sizes[1:].argmax()
+    ends = [(mask.any(1), mask.argmax(1), mask[:, ::-1].argmax(1)) for mask in (bright, largest)]
+    return all(map(np.array_equal, *ends))
 
 
 def _find(image: GreyImage, above: int, name: str) -> Sector:
